@@ -135,12 +135,12 @@ impl Keyhouse {
         }
         let instance = Instance::open(&settings).map_err(|failure| match failure {
             OpenFailure::InUse(message) => InstanceError::InUse(message),
-            OpenFailure::Other(failure) => InstanceError::Failed(failure.into_said()),
+            OpenFailure::Other(failure) => InstanceError::Failed(failure.into_message()),
         })?;
         // Not visible to callers: this API creates no links.
         let public_url = settings.public_url.clone().map_or_else(loopback_url, Ok)?;
         let app = instance.app(&settings, public_url, TrustedProxies::default());
-        let app = app.map_err(|failure| InstanceError::Failed(failure.into_said()))?;
+        let app = app.map_err(|failure| InstanceError::Failed(failure.into_message()))?;
         Ok(Self { instance, app })
     }
 
@@ -181,7 +181,7 @@ impl Keyhouse {
     /// [`InstanceError::Failed`] if the store did not close in order.
     pub fn close(self) -> Result<(), InstanceError> {
         drop(self.app);
-        self.instance.close().map_err(|failure| InstanceError::Failed(failure.into_said()))
+        self.instance.close().map_err(|failure| InstanceError::Failed(failure.into_message()))
     }
 }
 

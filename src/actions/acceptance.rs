@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::actions::access::audit_entry;
 use crate::actions::accounts::email_taken;
 use crate::actions::sessions::NewSession;
+use crate::actions::setup::audit_entry;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::CallOrigin;
 use crate::model::fault::Fault;

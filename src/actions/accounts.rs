@@ -1,4 +1,4 @@
-//! E-mail addresses of accounts: unique in an organization, not in the instance.
+//! Email addresses of accounts: unique in an organization, not in the instance.
 //!
 //! A sign-in tries the password on at most four accounts of the address: first the accounts of
 //! organizations that vouch for its domain, then the oldest. Each failure counts for its own user,
@@ -156,8 +156,8 @@ mod tests {
     use crate::actions::lockouts::LockoutId;
     use crate::actions::organization_record::new_organization;
     use crate::actions::sign_in::SignIn;
+    use crate::actions::test_instance::TestInstance;
     use crate::actions::throttle::Source;
-    use crate::actions::trial::Trial;
     use crate::model::secret::Secret;
 
     const ADA: &str = "ada@example.com";
@@ -172,7 +172,12 @@ mod tests {
         Throttled,
     }
 
-    fn sign_in(trial: &Trial, email: &str, password: &str, named: Option<OrganizationId>) -> Came {
+    fn sign_in(
+        instance: &TestInstance,
+        email: &str,
+        password: &str,
+        named: Option<OrganizationId>,
+    ) -> Came {
         let shown = SignIn {
             email: email.to_owned(),
             organization: named,
@@ -182,7 +187,7 @@ mod tests {
             user_agent: None,
             device: None,
         };
-        match trial.actions.sign_in(&shown) {
+        match instance.actions.sign_in(&shown) {
             Ok(_) => Came::In,
             Err(ActionError::SignInFailed) => Came::Failed,
             Err(ActionError::Throttled { .. }) => Came::Throttled,
@@ -191,48 +196,48 @@ mod tests {
     }
 
     /// Creates another organization in which a second user has Ada's address.
-    fn with_another(trial: &Trial) -> OrganizationId {
+    fn with_another(instance: &TestInstance) -> OrganizationId {
         let organization = OrganizationId::from_bytes([7; 16]);
-        let now = trial.clock_now().wall;
+        let now = instance.clock_now().wall;
         let record = new_organization(organization, "Other".to_owned(), "pro", now);
-        trial.put(&StoreKey::Organization(organization), &record);
+        instance.put(&StoreKey::Organization(organization), &record);
         let ada: Revised<UserRecord> =
-            trial.actions.read(&StoreKey::User(trial.owner)).unwrap().unwrap();
+            instance.actions.read(&StoreKey::User(instance.owner)).unwrap().unwrap();
         let id = UserId::from_bytes([7; 16]);
-        let password = trial.actions.hash(&Secret::new(OTHERS.to_owned())).unwrap();
-        trial.put(
+        let password = instance.actions.hash(&Secret::new(OTHERS.to_owned())).unwrap();
+        instance.put(
             &StoreKey::User(id),
             &UserRecord { id, organization, password, operator: false, ..ada.record },
         );
-        trial.put(&StoreKey::Email(ADA.to_owned(), organization), &EmailRecord { user: id });
+        instance.put(&StoreKey::Email(ADA.to_owned(), organization), &EmailRecord { user: id });
         organization
     }
 
-    fn own(trial: &Trial) -> Option<OrganizationId> {
-        trial.actions.index().founding_organization()
+    fn own(instance: &TestInstance) -> Option<OrganizationId> {
+        instance.actions.index().founding_organization()
     }
 
     #[test]
     fn a_success_forgives_nothing_at_another_users_account() {
-        let trial = Trial::new();
-        let (own, other) = (own(&trial), Some(with_another(&trial)));
+        let instance = TestInstance::new();
+        let (own, other) = (own(&instance), Some(with_another(&instance)));
         for _ in 0..5 {
-            assert_eq!(sign_in(&trial, ADA, WRONG, own), Came::Failed);
+            assert_eq!(sign_in(&instance, ADA, WRONG, own), Came::Failed);
         }
-        assert_eq!(sign_in(&trial, ADA, OTHERS, other), Came::In);
-        assert_eq!(sign_in(&trial, ADA, WRONG, own), Came::Throttled);
-        assert_eq!(sign_in(&trial, ADA, WRONG, other), Came::Failed);
+        assert_eq!(sign_in(&instance, ADA, OTHERS, other), Came::In);
+        assert_eq!(sign_in(&instance, ADA, WRONG, own), Came::Throttled);
+        assert_eq!(sign_in(&instance, ADA, WRONG, other), Came::Failed);
     }
 
     #[test]
     fn every_account_that_a_password_is_held_against_counts_it() {
-        let trial = Trial::new();
-        let (own, other) = (own(&trial), Some(with_another(&trial)));
+        let instance = TestInstance::new();
+        let (own, other) = (own(&instance), Some(with_another(&instance)));
         for _ in 0..5 {
-            assert_eq!(sign_in(&trial, ADA, WRONG, None), Came::Failed);
+            assert_eq!(sign_in(&instance, ADA, WRONG, None), Came::Failed);
         }
         for named in [None, own, other] {
-            assert_eq!(sign_in(&trial, ADA, WRONG, named), Came::Throttled);
+            assert_eq!(sign_in(&instance, ADA, WRONG, named), Came::Throttled);
         }
     }
 
@@ -240,112 +245,116 @@ mod tests {
     /// anything.
     #[test]
     fn a_password_of_one_account_is_a_failed_guess_at_the_other() {
-        let trial = Trial::new();
-        let own = own(&trial);
-        with_another(&trial);
+        let instance = TestInstance::new();
+        let own = own(&instance);
+        with_another(&instance);
         for _ in 0..5 {
-            assert_eq!(sign_in(&trial, ADA, OTHERS, None), Came::In);
+            assert_eq!(sign_in(&instance, ADA, OTHERS, None), Came::In);
         }
-        assert_eq!(sign_in(&trial, ADA, ADAS, own), Came::Throttled);
+        assert_eq!(sign_in(&instance, ADA, ADAS, own), Came::Throttled);
         // The failures at the other account do not lock the user out of the account that the
         // password fits.
-        assert_eq!(sign_in(&trial, ADA, OTHERS, None), Came::In);
-        trial.clock.advance(Duration::from_secs(1));
-        assert_eq!(sign_in(&trial, ADA, ADAS, own), Came::In);
+        assert_eq!(sign_in(&instance, ADA, OTHERS, None), Came::In);
+        instance.clock.advance(Duration::from_secs(1));
+        assert_eq!(sign_in(&instance, ADA, ADAS, own), Came::In);
     }
 
     /// The creator of an organization who added Ada's address to it could read in its audit log
     /// when, and from which address, she signed in to her own organization.
     #[test]
     fn a_sign_in_is_not_reported_to_another_organization() {
-        let trial = Trial::new();
-        with_another(&trial);
+        let instance = TestInstance::new();
+        with_another(&instance);
         // More failures than are free, so the other account must wait in the end.
         for _ in 0..7 {
-            assert_eq!(sign_in(&trial, ADA, ADAS, None), Came::In);
+            assert_eq!(sign_in(&instance, ADA, ADAS, None), Came::In);
         }
-        trial.actions.flush_failed_sign_ins();
-        assert_eq!(trial.events("session.refuse"), []);
+        instance.actions.flush_failed_sign_ins();
+        assert_eq!(instance.events("session.refuse"), []);
     }
 
-    /// The owner of another organization could see in its list of lock-outs when Ada signed in to
+    /// The owner of another organization could see in its list of lockouts when Ada signed in to
     /// hers.
     #[test]
     fn the_lock_outs_of_another_organization_show_no_sign_in() {
-        let trial = Trial::new();
-        let other = with_another(&trial);
+        let instance = TestInstance::new();
+        let other = with_another(&instance);
         let owner = || {
-            let index = trial.actions.index();
+            let index = instance.actions.index();
             let user = index.user(UserId::from_bytes([7; 16])).unwrap();
             Actor::user(index, user, None).unwrap()
         };
         let failures = |actor: &Actor| {
-            let listed = trial.actions.lockouts(actor, 10).unwrap();
+            let listed = instance.actions.lockouts(actor, 10).unwrap();
             listed.iter().filter_map(|lockout| lockout.failures).collect::<Vec<_>>()
         };
         for _ in 0..7 {
-            assert_eq!(sign_in(&trial, ADA, ADAS, None), Came::In);
+            assert_eq!(sign_in(&instance, ADA, ADAS, None), Came::In);
         }
         assert_eq!(failures(&owner()), [0; 0], "its owner, who vouches for nothing");
-        assert_eq!(failures(&trial.owner()), [5], "the operator sees all");
-        trial.clock.advance(Duration::from_secs(10));
+        assert_eq!(failures(&instance.owner()), [5], "the operator sees all");
+        instance.clock.advance(Duration::from_secs(10));
         for _ in 0..5 {
-            assert_eq!(sign_in(&trial, ADA, WRONG, Some(other)), Came::Failed);
-            trial.clock.advance(Duration::from_secs(10));
+            assert_eq!(sign_in(&instance, ADA, WRONG, Some(other)), Came::Failed);
+            instance.clock.advance(Duration::from_secs(10));
         }
         assert_eq!(failures(&owner()), [5], "guesses are shown");
-        assert_eq!(failures(&trial.owner()), [10]);
+        assert_eq!(failures(&instance.owner()), [10]);
     }
 
     /// A review found it: sign-ins to one organization can lock the account out
     /// in another one, whose owner could not lift what the list hid.
     #[test]
     fn an_owner_lifts_a_lock_out_that_the_list_hides() {
-        let trial = Trial::new();
-        let other = with_another(&trial);
-        let index = trial.actions.index();
+        let instance = TestInstance::new();
+        let other = with_another(&instance);
+        let index = instance.actions.index();
         let owner = index.user(UserId::from_bytes([7; 16])).unwrap();
         let owner = Actor::user(index, owner, None).unwrap();
         for _ in 0..7 {
-            assert_eq!(sign_in(&trial, ADA, ADAS, None), Came::In);
+            assert_eq!(sign_in(&instance, ADA, ADAS, None), Came::In);
         }
-        assert_eq!(trial.actions.lockouts(&owner, 10).unwrap().len(), 0);
+        assert_eq!(instance.actions.lockouts(&owner, 10).unwrap().len(), 0);
         let users = index.users_of(other);
         let ada = users.iter().find(|user| user.email == ADA).unwrap().id;
-        trial.actions.lift_lockout(&owner, LockoutId::User(ada)).unwrap();
-        assert_eq!(trial.actions.lockouts(&trial.owner(), 10).unwrap().len(), 0, "it is lifted");
+        instance.actions.lift_lockout(&owner, LockoutId::User(ada)).unwrap();
+        assert_eq!(
+            instance.actions.lockouts(&instance.owner(), 10).unwrap().len(),
+            0,
+            "it is lifted"
+        );
     }
 
     /// Both organizations see a wrong password; only the one that vouches for the address sees the
     /// client's address.
     #[test]
     fn addresses_of_failed_sign_ins_are_reported_to_the_organization_of_the_domain() {
-        let trial = Trial::new();
-        let other = with_another(&trial);
-        assert_eq!(sign_in(&trial, ADA, WRONG, None), Came::Failed);
-        trial.actions.flush_failed_sign_ins();
+        let instance = TestInstance::new();
+        let other = with_another(&instance);
+        assert_eq!(sign_in(&instance, ADA, WRONG, None), Came::Failed);
+        instance.actions.flush_failed_sign_ins();
         let reported = |organization: Option<OrganizationId>| {
-            let mut events = trial.events("session.refuse").into_iter();
+            let mut events = instance.events("session.refuse").into_iter();
             let event = events.find(|event| event.organization == organization).unwrap();
             (event.after["count"].clone(), event.after.get("network").cloned(), event.address)
         };
         let address = Some([192, 0, 2, 7].into());
-        assert_eq!(reported(own(&trial)), (1.into(), Some("192.0.2.0/24".into()), address));
+        assert_eq!(reported(own(&instance)), (1.into(), Some("192.0.2.0/24".into()), address));
         assert_eq!(reported(Some(other)), (1.into(), None, None));
-        assert_eq!(trial.events("session.refuse").len(), 2);
+        assert_eq!(instance.events("session.refuse").len(), 2);
     }
 
     /// The waits do not reveal which organizations have an account of the address.
     #[test]
     fn an_organization_without_the_account_is_counted_like_the_address() {
         for email in [ADA, "unknown@example.com"] {
-            let trial = Trial::new();
+            let instance = TestInstance::new();
             let strange = Some(OrganizationId::from_bytes([9; 16]));
-            for named in [None, own(&trial), strange, None, own(&trial)] {
-                assert_eq!(sign_in(&trial, email, WRONG, named), Came::Failed, "{email}");
+            for named in [None, own(&instance), strange, None, own(&instance)] {
+                assert_eq!(sign_in(&instance, email, WRONG, named), Came::Failed, "{email}");
             }
-            for named in [None, own(&trial), strange] {
-                assert_eq!(sign_in(&trial, email, WRONG, named), Came::Throttled, "{email}");
+            for named in [None, own(&instance), strange] {
+                assert_eq!(sign_in(&instance, email, WRONG, named), Came::Throttled, "{email}");
             }
         }
     }

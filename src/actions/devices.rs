@@ -190,7 +190,7 @@ fn devices_in<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::trial::Trial;
+    use crate::actions::test_instance::TestInstance;
 
     fn device() -> Device {
         Device {
@@ -204,8 +204,8 @@ mod tests {
     /// A new browser id at each sign-in would give a new allowance each time.
     #[test]
     fn a_browser_stays_the_same_at_each_sign_in() {
-        let trial = Trial::new();
-        let (actions, owner) = (&trial.actions, trial.owner);
+        let instance = TestInstance::new();
+        let (actions, owner) = (&instance.actions, instance.owner);
         let browsers = |cookie: &Secret| {
             let devices = actions.devices(cookie).unwrap();
             devices.into_iter().map(|device| (device.user, device.browser)).collect::<Vec<_>>()

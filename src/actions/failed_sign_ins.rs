@@ -3,7 +3,7 @@
 //! A thread writes the events, each with a count, so that an attacker cannot fill the store or the
 //! audit log. A shutdown writes the rest. The typed address is kept for one minute: an event names
 //! a user or `unknown`. It contains the client's address and network only if the user's
-//! organization vouches for the e-mail address. Otherwise the creator of an organization could add
+//! organization vouches for the email address. Otherwise the creator of an organization could add
 //! another person's address to it and learn where that person is.
 
 use std::collections::HashMap;

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::index::Index;
 use crate::index::halt::Halt;
 use crate::index::live::KeyCounters;
-use crate::index::tally::PendingUsage;
+use crate::index::pending_usage::PendingUsage;
 use crate::model::id::KeyId;
 
 pub const FLUSH_KEYS_MAX: usize = 5_000;
@@ -166,7 +166,7 @@ mod tests {
     use crate::index::CallOrigin;
     use crate::index::grant::Grant;
     use crate::index::grant::tests::grant_of;
-    use crate::index::tally::OWED_MAX;
+    use crate::index::pending_usage::OWED_MAX;
     use crate::model::calendar::Hour;
     use crate::model::code::Code;
     use crate::model::id::Id;

@@ -1,4 +1,4 @@
-//! Sign-in lock-outs: the accounts and networks that are slowed down or closed after failed
+//! Sign-in lockouts: the accounts and networks that are slowed down or closed after failed
 //! sign-ins.
 //!
 //! The list shows the current state of this process only.
@@ -48,9 +48,9 @@ impl fmt::Display for LockoutId {
     }
 }
 
-/// The text of an id that names no lock-out.
+/// The text of an id that names no lockout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be the id of a lock-out")]
+#[error("must be the id of a lockout")]
 pub struct InvalidLockoutId;
 
 impl FromStr for LockoutId {
@@ -71,16 +71,16 @@ impl FromStr for LockoutId {
 #[derive(Debug)]
 pub struct Lockout {
     pub id: LockoutId,
-    /// The user, for a lock-out of an account.
+    /// The user, for a lockout of an account.
     pub user: Option<Arc<UserFacts>>,
-    /// Failures in a row, for a lock-out of an account.
+    /// Failures in a row, for a lockout of an account.
     pub failures: Option<u32>,
     /// When the next attempt is accepted; `None` if it is accepted now.
     pub until: Option<Moment>,
 }
 
 impl Actions {
-    /// Lists the lock-outs that an actor may lift, the longest first, at most `limit`. Owners see
+    /// Lists the lockouts that an actor may lift, the longest first, at most `limit`. Owners see
     /// the accounts of their organization, operators see all. Accounts that do not exist are left
     /// out. If an organization does not vouch for an account's address, its owners see only
     /// guesses, not the user's sign-ins to another organization.
@@ -122,12 +122,12 @@ impl Actions {
         Ok(found)
     }
 
-    /// A user of the actor's organization whose lock-out may be hidden from the actor, because it
+    /// A user of the actor's organization whose lockout may be hidden from the actor, because it
     /// may come from sign-ins to another organization. The actor lifts it without knowing.
     fn hidden_lockout(&self, actor: &Actor, id: UserId) -> Result<Arc<UserFacts>, ActionError> {
         let user = self.index.user(id).filter(|user| user.organization == actor.organization_id());
         user.filter(|user| !actor.has(INSTANCE_MANAGE) && !self.is_vouched_for(user))
-            .ok_or(ActionError::NotFound("lock-out"))
+            .ok_or(ActionError::NotFound("lockout"))
     }
 
     fn is_vouched_for(&self, user: &UserFacts) -> bool {
@@ -138,7 +138,7 @@ impl Actions {
     /// Clears the failed sign-ins of an account or a network.
     ///
     /// # Errors
-    /// [`ActionError::NotFound`] if the actor may lift no such lock-out, or there is none. If the actor
+    /// [`ActionError::NotFound`] if the actor may lift no such lockout, or there is none. If the actor
     /// may not know whether there is one, it succeeds.
     pub fn lift_lockout(&self, actor: &Actor, id: LockoutId) -> Result<(), ActionError> {
         Self::until_done(|| {
@@ -149,7 +149,7 @@ impl Actions {
             let user = match (listed.into_iter().find(|it| it.id == id), id) {
                 (Some(listed), _) => listed.user,
                 (None, LockoutId::User(user)) => Some(self.hidden_lockout(&decided.actor, user)?),
-                (None, LockoutId::Network(_)) => return Err(ActionError::NotFound("lock-out")),
+                (None, LockoutId::Network(_)) => return Err(ActionError::NotFound("lockout")),
             };
             let target = match id {
                 LockoutId::User(user) => user.to_string(),
@@ -173,7 +173,7 @@ impl Actions {
     }
 }
 
-/// Whether an actor sees the lock-outs of all organizations and of networks.
+/// Whether an actor sees the lockouts of all organizations and of networks.
 fn sees_all(actor: &Actor) -> Result<bool, ActionError> {
     match (actor.has(INSTANCE_MANAGE), actor.is_owner()) {
         (true, _) => Ok(true),

@@ -8,7 +8,6 @@
 //! the turn, a caller that lost sixteen times received 503 although there was room.
 
 pub mod acceptance;
-pub mod access;
 pub mod accounts;
 pub mod actor;
 pub mod audit;
@@ -40,6 +39,7 @@ pub mod rows;
 pub mod second_factor;
 pub mod sessions;
 mod settings;
+pub mod setup;
 pub mod sign_in;
 pub mod teams;
 pub mod throttle;
@@ -371,4 +371,4 @@ fn put<T: Record>(batch: Batch, place: &StoreKey, record: &T) -> Result<Batch, A
 }
 
 #[cfg(test)]
-mod trial;
+mod test_instance;

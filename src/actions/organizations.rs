@@ -74,7 +74,7 @@ pub struct OrganizationChange {
     pub key_lifetime_days_max: Edit<u32>,
     /// The users who must have a second factor. For owners and operators.
     pub second_factor_required_of: Option<Vec<RequiredOf>>,
-    /// The organization's e-mail domains, in canonical form. For operators.
+    /// The organization's email domains, in canonical form. For operators.
     pub domains: Option<Vec<Box<str>>>,
     /// Whether the organization is suspended. For operators.
     pub suspended: Option<bool>,

@@ -132,26 +132,26 @@ impl Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::trial::Trial;
+    use crate::actions::test_instance::TestInstance;
     use crate::model::id::Id;
 
     #[test]
     fn a_user_has_one_allowance_and_the_host_has_no_bound() {
-        let trial = Trial::new();
+        let instance = TestInstance::new();
         let paces = Paces::new(Pace::new(10, 20), Pace::OFF);
-        let now = trial.clock_now();
+        let now = instance.clock_now();
         for _ in 0..20 {
-            paces.count(&trial.owner(), now).unwrap();
+            paces.count(&instance.owner(), now).unwrap();
         }
-        let refused = paces.count(&trial.owner(), now).unwrap_err();
+        let refused = paces.count(&instance.owner(), now).unwrap_err();
         assert_eq!(refused.wait, std::time::Duration::from_millis(100));
         assert_eq!(refused.full_after, std::time::Duration::from_secs(2));
         for _ in 0..1_000 {
-            paces.count(&trial.local(), now).unwrap();
+            paces.count(&instance.local(), now).unwrap();
         }
         let later = Now { ticks: now.ticks + 100_000_000, ..now };
-        paces.count(&trial.owner(), later).unwrap();
-        paces.count(&trial.owner(), later).unwrap_err();
+        paces.count(&instance.owner(), later).unwrap();
+        paces.count(&instance.owner(), later).unwrap_err();
     }
 
     #[test]

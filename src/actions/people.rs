@@ -7,8 +7,8 @@
 
 use keyhouse_storage::{At, Order, Range};
 
-use crate::actions::access::LINK_LIFETIME;
 use crate::actions::actor::Actor;
+use crate::actions::setup::LINK_LIFETIME;
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::{HeldRole, TeamFacts};
 use crate::model::fault::Fault;

@@ -9,11 +9,11 @@ use keyhouse_storage::Batch;
 use serde_json::json;
 
 use crate::actions::acceptance::{LinkUser, as_invalid_link};
-use crate::actions::access::{LINK_LIFETIME, audit_entry};
 use crate::actions::accounts::account_of;
 use crate::actions::actor::Actor;
 use crate::actions::events::AuditEntry;
 use crate::actions::new_password::require_length;
+use crate::actions::setup::{LINK_LIFETIME, audit_entry};
 use crate::actions::users::own_account;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::id::UserId;

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use keyhouse_storage::{Batch, Revision};
 
-use crate::actions::access::audit_entry;
 use crate::actions::events::AuditEntry;
 use crate::actions::me::Me;
+use crate::actions::setup::audit_entry;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::CallOrigin;
 use crate::index::facts::UserFacts;
@@ -296,16 +296,16 @@ impl SessionsGuard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::trial::Trial;
+    use crate::actions::test_instance::TestInstance;
 
     #[test]
     fn a_session_ends_when_it_is_idle_and_at_the_latest_after_its_absolute_time() {
-        let trial = Trial::new();
-        let (actions, times) = (&trial.actions, trial.actions.session_times);
-        let organization = actions.index.user(trial.owner).unwrap().organization;
+        let instance = TestInstance::new();
+        let (actions, times) = (&instance.actions, instance.actions.session_times);
+        let organization = actions.index.user(instance.owner).unwrap().organization;
         let open = || {
             let origin = CallOrigin { ip: None, user_agent: None };
-            actions.open_session(trial.owner, organization, origin).unwrap().token
+            actions.open_session(instance.owner, organization, origin).unwrap().token
         };
         let is_open = |token: &Secret| match actions.session(token) {
             Ok(_) => true,
@@ -315,30 +315,30 @@ mod tests {
         let moment = Duration::from_millis(1);
         let almost = |span: Duration| span.saturating_sub(moment);
         let idle = open();
-        trial.clock.advance(almost(times.idle()));
+        instance.clock.advance(almost(times.idle()));
         assert!(is_open(&idle));
-        trial.clock.advance(almost(times.idle()));
+        instance.clock.advance(almost(times.idle()));
         assert!(is_open(&idle), "it was seen meanwhile");
-        trial.clock.advance(times.idle());
+        instance.clock.advance(times.idle());
         assert!(!is_open(&idle));
-        assert_eq!(actions.sessions(trial.owner).unwrap().len(), 0);
+        assert_eq!(actions.sessions(instance.owner).unwrap().len(), 0);
         let busy = open();
         let mut left = almost(times.absolute());
         while !left.is_zero() {
             let step = left.min(times.idle() / 2);
-            trial.clock.advance(step);
+            instance.clock.advance(step);
             assert!(is_open(&busy), "{left:?} before its end");
             left = left.saturating_sub(step);
         }
-        trial.clock.advance(moment);
+        instance.clock.advance(moment);
         assert!(!is_open(&busy));
     }
 
     /// Expired sessions stayed in the store and in the index until their user had 20 newer ones.
     #[test]
     fn a_new_session_takes_those_away_that_ended_by_time() {
-        let trial = Trial::new();
-        let (actions, user) = (&trial.actions, trial.owner);
+        let instance = TestInstance::new();
+        let (actions, user) = (&instance.actions, instance.owner);
         let organization = actions.index.user(user).unwrap().organization;
         let open = || {
             let origin = CallOrigin { ip: None, user_agent: None };
@@ -346,9 +346,9 @@ mod tests {
             opened.token.digest()
         };
         let idle = [open(), open()];
-        trial.clock.advance(actions.session_times.idle() / 2);
+        instance.clock.advance(actions.session_times.idle() / 2);
         let going_on = open();
-        trial.clock.advance(actions.session_times.idle() / 2);
+        instance.clock.advance(actions.session_times.idle() / 2);
         let new = open();
         let (sessions, _) = actions.sessions_of(user).unwrap();
         assert_eq!(sessions.digests, [going_on, new]);
@@ -358,6 +358,6 @@ mod tests {
         for digest in [going_on, new] {
             assert_eq!(actions.index.session_user(&digest), Some(user));
         }
-        assert_eq!(trial.count(b"session/"), 2);
+        assert_eq!(instance.count(b"session/"), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! Changes of an organization's settings, and the e-mail domains that it vouches for.
+//! Changes of an organization's settings, and the email domains that it vouches for.
 
 use keyhouse_storage::Batch;
 

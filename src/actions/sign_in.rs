@@ -4,12 +4,12 @@
 
 use keyhouse_storage::Batch;
 
-use crate::actions::access::hash_failed;
 use crate::actions::accounts::account_of;
 use crate::actions::failed_sign_ins::SignInFailure;
 use crate::actions::me::Me;
 use crate::actions::passwords::Fit;
 use crate::actions::sessions::{Admitted, NewSession};
+use crate::actions::setup::hash_failed;
 use crate::actions::throttle::{Attempter, Guess, Source};
 use crate::actions::totp::spend;
 use crate::actions::{ActionError, Actions, put};

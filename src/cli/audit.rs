@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use crate::cli::client::{Ask, Client, query};
-use crate::cli::exit::{Exit, Failure, print, print_table, say};
+use crate::cli::exit::{Exit, Failure, print, print_message, print_table};
 use crate::cli::terminal::text;
 
 const LIST_LIMIT_DEFAULT: usize = 100;
@@ -79,7 +79,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
             ("cursor", cursor.as_deref()),
         ]);
         let target = format!("/v1/audit{parameters}");
-        let page = client.ask(&Ask { method: "GET", target, body: None })?;
+        let page = client.send(&Ask { method: "GET", target, body: None })?;
         let found = page.get("items").and_then(Value::as_array).cloned();
         items.extend(found.unwrap_or_default());
         cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
@@ -91,7 +91,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
         return print(&Value::Array(items).to_string());
     }
     if items.is_empty() {
-        say("no audit events found");
+        print_message("no audit events found");
         return Ok(());
     }
     let mut table = Table::new();
@@ -113,7 +113,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
 fn run_check(head: Option<&str>, client: &Client, json: bool) -> Result<(), Failure> {
     let body = head.map_or_else(|| json!({}), |head| json!({ "head": head }));
     let ask = Ask { method: "POST", target: "/v1/audit/check".to_owned(), body: Some(body) };
-    let report = client.ask(&ask)?;
+    let report = client.send(&ask)?;
     let is_intact = report.get("ok").and_then(Value::as_bool).unwrap_or(false);
     if json {
         print(&report.to_string())?;

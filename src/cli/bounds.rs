@@ -14,8 +14,8 @@ use crate::http::transport::bounds::{
     OWN_MIN, WAITING_A_PLACE, WAITING_FOR_QUOTAS_MAX, WAITING_MIN,
 };
 use crate::http::transport::{Part, TransportLimits};
+use crate::index::pending_usage::OWED_MAX;
 use crate::index::reservations::RENEWALS_WAITING_MAX;
-use crate::index::tally::OWED_MAX;
 use crate::index::{AGENTS_MAX, USES_WAITING_MAX};
 use crate::model::intersection::COMPARISONS_MAX;
 use crate::records::key::MAXIMA_MAX;

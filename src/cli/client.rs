@@ -67,7 +67,7 @@ impl Client {
     ///
     /// # Errors
     /// The failure that the response describes, or that the instance is unreachable.
-    pub(super) fn ask(&self, ask: &Ask<'_>) -> Result<Value, Failure> {
+    pub(super) fn send(&self, ask: &Ask<'_>) -> Result<Value, Failure> {
         let (status, value) = self.answer(ask)?;
         if (200..300).contains(&status) {
             Ok(value)

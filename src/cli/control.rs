@@ -126,7 +126,7 @@ mod tests {
         let required = |user| require_own(directory.path(), &found, user);
         assert!(required(owner).is_ok());
         assert!(required(0).is_ok());
-        let said = required(other).unwrap_err().into_said();
+        let said = required(other).unwrap_err().into_message();
         let expected =
             format!("belongs to uid {owner} (mode 700), and keyhouse runs as uid {other}");
         assert!(said.contains(&expected), "{said}");

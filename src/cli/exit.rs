@@ -92,14 +92,14 @@ impl Failure {
     }
 
     /// The message, for errors of other rooms.
-    pub(crate) fn into_said(self) -> String {
+    pub(crate) fn into_message(self) -> String {
         self.message
     }
 
     /// Prints the failure and becomes the exit code.
     pub(super) fn report(self) -> ExitCode {
         if !self.message.is_empty() {
-            say_lines(&format!("keyhouse: {}", self.message));
+            print_message_lines(&format!("keyhouse: {}", self.message));
         }
         self.exit.into()
     }
@@ -130,8 +130,8 @@ pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
     let message = error.render().to_string();
     if error.use_stderr() && message.split(|c: char| !is_of_key(c)).any(looks_secret) {
-        say("keyhouse: an argument looks like a secret; pass secrets on stdin instead");
-        say("For more information, try '--help'.");
+        print_message("keyhouse: an argument looks like a secret; pass secrets on stdin instead");
+        print_message("For more information, try '--help'.");
         return Exit::Usage.into();
     }
     // A closed pipe does not change the exit code.
@@ -181,11 +181,11 @@ fn write_line(text: &str) -> io::Result<()> {
 }
 
 /// Prints a message to stderr. A closed stderr is not an error.
-pub(super) fn say(line: &str) {
-    say_lines(&printable_line(line));
+pub(super) fn print_message(line: &str) {
+    print_message_lines(&printable_line(line));
 }
 
-fn say_lines(lines: &str) {
+fn print_message_lines(lines: &str) {
     let (Ok(()) | Err(_)) = writeln!(io::stderr().lock(), "{}", printable(lines));
 }
 

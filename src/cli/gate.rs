@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Ask, Client, segment};
-use crate::cli::exit::{Exit, Failure, print, say};
+use crate::cli::exit::{Exit, Failure, print, print_message};
 use crate::cli::listing::{all, print_all, print_one};
 use crate::cli::verify::key_from_stdin;
 
@@ -121,7 +121,7 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
         Command::Create(policy) => {
             let body = policy.body(&[("name", policy.name.as_str().into())])?;
             let target = "/v1/gates".to_owned();
-            shown(&client.ask(&Ask { method: "POST", target, body })?, json)
+            print_gate(&client.send(&Ask { method: "POST", target, body })?, json)
         },
         Command::List => {
             let gates = all(client, "/v1/gates", None)?;
@@ -133,15 +133,15 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
             )
         },
         Command::Show { name } => {
-            shown(&client.ask(&Ask { method: "GET", target: path(name), body: None })?, json)
+            print_gate(&client.send(&Ask { method: "GET", target: path(name), body: None })?, json)
         },
         Command::Set(policy) => {
             let (target, body) = (path(&policy.name), policy.body(&[])?);
-            shown(&client.ask(&Ask { method: "PATCH", target, body })?, json)
+            print_gate(&client.send(&Ask { method: "PATCH", target, body })?, json)
         },
         Command::Delete { name } => {
-            client.ask(&Ask { method: "DELETE", target: path(name), body: None })?;
-            say(&format!("deleted {name}"));
+            client.send(&Ask { method: "DELETE", target: path(name), body: None })?;
+            print_message(&format!("deleted {name}"));
             Ok(())
         },
         Command::Test(test) => test.run(client, json),
@@ -231,7 +231,7 @@ fn route(text: &str) -> Result<Value, Failure> {
 }
 
 /// Prints a gate: its fields, then its routes.
-fn shown(gate: &Value, json: bool) -> Result<(), Failure> {
+fn print_gate(gate: &Value, json: bool) -> Result<(), Failure> {
     print_one(gate, &FIELDS, json)?;
     let routes = gate.get("routes").and_then(Value::as_array).filter(|_routes| !json);
     for route in routes.into_iter().flatten() {
@@ -267,7 +267,7 @@ impl Test {
             }
         }
         let target = format!("/v1/gates/{}/test", segment(&self.gate));
-        let result = client.ask(&Ask { method: "POST", target, body: Some(body) })?;
+        let result = client.send(&Ask { method: "POST", target, body: Some(body) })?;
         let allowed = result.get("allowed").and_then(Value::as_bool).unwrap_or(false);
         if json {
             print(&result.to_string())?;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::cli::client::{Ask, Client, query};
-use crate::cli::exit::{Exit, Failure, print, say};
+use crate::cli::exit::{Exit, Failure, print, print_message};
 use crate::cli::terminal::decoded;
 
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -69,7 +69,7 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
             step.push(line);
         }
         send(flags, client, step, &mut done).inspect_err(|_failure| {
-            say(&format!(
+            print_message(&format!(
                 "stopped at line {first} after {} imported keys; continue with --from {first}",
                 done.imported
             ));
@@ -146,11 +146,11 @@ fn failure(status: u16, response: &Value, faults: &[Value], step: &[Line]) -> Fa
         if known <= FAULTS_SHOWN_MAX {
             let pointer = text(fault, "pointer");
             let field = pointer.split('/').skip(3).collect::<Vec<_>>().join("/");
-            say(&format!("line {}: {field}: {}", line.number, text(fault, "detail")));
+            print_message(&format!("line {}: {field}: {}", line.number, text(fault, "detail")));
         }
     }
     if known > FAULTS_SHOWN_MAX {
-        say(&format!("and {} more", known - FAULTS_SHOWN_MAX));
+        print_message(&format!("and {} more", known - FAULTS_SHOWN_MAX));
     }
     if known == 0 {
         return Failure::of_problem(status, response);

@@ -14,7 +14,7 @@ use crate::actions::last_use::LastUseWriter;
 use crate::actions::quotas::QuotaReserver;
 use crate::actions::{Actions, audit};
 use crate::backends;
-use crate::cli::exit::{Exit, Failure, say, with_sources};
+use crate::cli::exit::{Exit, Failure, print_message, with_sources};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
 use crate::http::transport::TrustedProxies;
@@ -150,7 +150,7 @@ fn check_clock(store: &dyn Store, clock: &dyn Clock, accepted: bool) -> Result<(
     let message =
         format!("the clock shows {now}, more than 1 h before the newest audit event at {newest}");
     if accepted {
-        say(&format!("{message}; accepted"));
+        print_message(&format!("{message}; accepted"));
         return Ok(());
     }
     let advice = "correct the clock, or start with --accept-clock if it is right";

@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Ask, Client, query, segment};
-use crate::cli::exit::{Failure, print, print_once, print_table, say};
+use crate::cli::exit::{Failure, print, print_message, print_once, print_table};
 use crate::cli::terminal::text;
 use crate::model::text::printable_line;
 
@@ -107,18 +107,18 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         Command::Create(create) => run_create(create, client, json),
         Command::List(list) => run_list(&list, client, json),
         Command::Show { id } => {
-            let key = client.ask(&Ask { method: "GET", target: path(&id, ""), body: None })?;
+            let key = client.send(&Ask { method: "GET", target: path(&id, ""), body: None })?;
             show(&key, json)
         },
         Command::Rename { id, name } => {
             let body = Some(json!({ "name": name }));
-            let key = client.ask(&Ask { method: "PATCH", target: path(&id, ""), body })?;
+            let key = client.send(&Ask { method: "PATCH", target: path(&id, ""), body })?;
             show(&key, json)
         },
         Command::Rotate { id, overlap } => {
             let body = overlap.map_or_else(|| json!({}), |overlap| json!({ "overlap": overlap }));
             let target = path(&id, "/rotate");
-            let made = client.ask(&Ask { method: "POST", target, body: Some(body) })?;
+            let made = client.send(&Ask { method: "POST", target, body: Some(body) })?;
             show_secret(&made, "rotated", json)
         },
         Command::Revoke { id, reason, descendants } => {
@@ -137,16 +137,16 @@ fn run_revoke(id: &str, body: &Value, client: &Client, json: bool) -> Result<(),
     let mut revoked = 0;
     loop {
         let (target, body) = (path(id, "/revoke"), Some(body.clone()));
-        let key = client.ask(&Ask { method: "POST", target, body })?;
+        let key = client.send(&Ask { method: "POST", target, body })?;
         let Some(outcome) = key.get("descendants") else { return show(&key, json) };
         let number = |name: &str| outcome.get(name).and_then(Value::as_u64).unwrap_or_default();
         revoked += number("revoked");
         if outcome.get("more") != Some(&Value::Bool(true)) {
             let keys = |count: u64| if count == 1 { "key" } else { "keys" };
-            say(&format!("revoked {revoked} {} that it created", keys(revoked)));
+            print_message(&format!("revoked {revoked} {} that it created", keys(revoked)));
             let left = number("left");
             if left > 0 {
-                say(&format!(
+                print_message(&format!(
                     "could not revoke {left} {} that it created: permission required",
                     keys(left)
                 ));
@@ -178,7 +178,7 @@ fn run_create(create: Create, client: &Client, json: bool) -> Result<(), Failure
     }
     let organization = create.organization.as_deref();
     let target = format!("/v1/keys{}", query(&[("organization", organization)]));
-    let made = client.ask(&Ask { method: "POST", target, body: Some(Value::Object(body)) })?;
+    let made = client.send(&Ask { method: "POST", target, body: Some(Value::Object(body)) })?;
     show_secret(&made, "created", json)
 }
 
@@ -188,7 +188,7 @@ fn show_secret(made: &Value, verb: &str, json: bool) -> Result<(), Failure> {
         return print_once(&made.to_string());
     }
     let key = made.get("key").unwrap_or(&Value::Null);
-    say(&format!(
+    print_message(&format!(
         "{verb} {} {:?}; the secret is shown only once",
         text(key, "id"),
         text(key, "name")
@@ -210,7 +210,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
             ("cursor", cursor.as_deref()),
         ]);
         let target = format!("/v1/keys{parameters}");
-        let page = client.ask(&Ask { method: "GET", target, body: None })?;
+        let page = client.send(&Ask { method: "GET", target, body: None })?;
         let found = page.get("items").and_then(Value::as_array).cloned();
         items.extend(found.unwrap_or_default());
         cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
@@ -222,7 +222,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
         return print(&Value::Array(items).to_string());
     }
     if items.is_empty() {
-        say("no keys; create one with keyhouse key create --name NAME");
+        print_message("no keys; create one with keyhouse key create --name NAME");
         return Ok(());
     }
     let mut table = Table::new();

@@ -4,8 +4,8 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
 use crate::cli::client::{Ask, Client, query};
-use crate::cli::exit::{Failure, print, print_table, say};
-use crate::cli::terminal::shown;
+use crate::cli::exit::{Failure, print, print_message, print_table};
+use crate::cli::terminal::cell;
 
 /// All items of a list, fetched page by page.
 pub(super) fn all(
@@ -21,7 +21,7 @@ pub(super) fn all(
             ("cursor", cursor.as_deref()),
         ]);
         let target = format!("{path}{parameters}");
-        let page = client.ask(&Ask { method: "GET", target, body: None })?;
+        let page = client.send(&Ask { method: "GET", target, body: None })?;
         let found = page.get("items").and_then(Value::as_array).cloned();
         items.extend(found.unwrap_or_default());
         cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
@@ -42,14 +42,14 @@ pub(super) fn print_all(
         return print(&Value::Array(items).to_string());
     }
     if items.is_empty() {
-        say(none);
+        print_message(none);
         return Ok(());
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(columns.iter().map(|column| column.to_uppercase()));
     for item in &items {
-        table.add_row(columns.iter().map(|column| shown(item.get(*column))));
+        table.add_row(columns.iter().map(|column| cell(item.get(*column))));
     }
     print_table(&table.trim_fmt())
 }
@@ -60,7 +60,7 @@ pub(super) fn print_one(object: &Value, fields: &[&str], json: bool) -> Result<(
         return print(&object.to_string());
     }
     for name in fields {
-        print(&format!("{name:<15} {}", shown(object.get(*name))))?;
+        print(&format!("{name:<15} {}", cell(object.get(*name))))?;
     }
     Ok(())
 }

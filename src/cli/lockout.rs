@@ -1,9 +1,9 @@
-//! `keyhouse lockout`: lists and lifts sign-in lock-outs.
+//! `keyhouse lockout`: lists and lifts sign-in lockouts.
 
 use clap::Subcommand;
 
 use crate::cli::client::{Ask, Client, segment};
-use crate::cli::exit::{Failure, say};
+use crate::cli::exit::{Failure, print_message};
 use crate::cli::listing::{all, print_all};
 use crate::cli::user::{Named, id_of};
 
@@ -11,9 +11,9 @@ use crate::cli::user::{Named, id_of};
 pub(super) enum Command {
     /// List accounts and networks that are locked out after failed sign-ins, longest first
     List,
-    /// Lift a lock-out, so that the account or network can sign in again
+    /// Lift a lockout, so that the account or network can sign in again
     Lift {
-        /// Id of the lock-out, or e-mail address of the user
+        /// Id of the lockout, or email address of the user
         lockout: String,
     },
 }
@@ -30,14 +30,14 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
                     lockout.as_object_mut().map(|fields| fields.insert("email".to_owned(), email));
                 }
             }
-            print_all(lockouts, &FIELDS, "no lock-outs", json)
+            print_all(lockouts, &FIELDS, "no lockouts", json)
         },
         Command::Lift { lockout } => {
             let named = Named { user: lockout.clone(), organization: None };
             let id = id_of(&named, client)?;
             let target = format!("/v1/sign-in-lockouts/{}", segment(&id));
-            client.ask(&Ask { method: "DELETE", target, body: None })?;
-            say(&format!("lifted {id}"));
+            client.send(&Ask { method: "DELETE", target, body: None })?;
+            print_message(&format!("lifted {id}"));
             Ok(())
         },
     }

@@ -34,7 +34,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{ProcessEnvironment, Settings, UnknownVariable, Written};
-use exit::{Exit, Failure, say};
+use exit::{Exit, Failure, print_message};
 
 /// API keys for a team, self-hosted, in one binary.
 #[derive(Debug, Parser)]
@@ -100,7 +100,7 @@ enum Command {
     /// Manage users and their sessions
     #[command(subcommand)]
     User(user::Command),
-    /// List and lift sign-in lock-outs
+    /// List and lift sign-in lockouts
     #[command(subcommand)]
     Lockout(lockout::Command),
     /// Manage organizations
@@ -137,10 +137,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn warn_of_unknown(environment: &ProcessEnvironment) {
     for UnknownVariable { name, meant } in environment.unknown() {
-        match meant {
-            Some(meant) => say(&format!("keyhouse: {name} is ignored: did you mean {meant}?")),
-            None => say(&format!("keyhouse: {name} is ignored: unknown variable")),
-        }
+        let advice = match meant {
+            Some(meant) => format!("did you mean {meant}?"),
+            None => "unknown variable".to_owned(),
+        };
+        print_message(&format!("keyhouse: {name} is ignored: {advice}"));
     }
 }
 

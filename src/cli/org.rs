@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Ask, Client, segment};
-use crate::cli::exit::{Failure, print_once, say};
+use crate::cli::exit::{Failure, print_message, print_once};
 use crate::cli::listing::{all, print_all, print_one};
 
 #[derive(Debug, Subcommand)]
@@ -15,7 +15,7 @@ pub(super) enum Command {
     Create {
         /// Name of the organization
         name: String,
-        /// E-mail address of the first owner
+        /// Email address of the first owner
         #[arg(long, value_name = "EMAIL")]
         owner: String,
         /// Plan: free, pro or enterprise [default: free]
@@ -29,7 +29,7 @@ pub(super) enum Command {
         /// Id of the organization
         id: String,
     },
-    /// Change an organization's name, e-mail domains or second-factor requirement
+    /// Change an organization's name, email domains or second-factor requirement
     #[command(
         after_help = "Example: keyhouse org change org_.. --domains acme.example,acme.test\n\
                       Example: keyhouse org change org_.. --require-second-factor operator,owner"
@@ -54,7 +54,7 @@ pub(super) struct Change {
     /// New name
     #[arg(long, value_name = "NAME", required_unless_present_any = ["domains", "require_second_factor"])]
     name: Option<String>,
-    /// E-mail domains that the organization owns, separated by commas; "" for none
+    /// Email domains that the organization owns, separated by commas; "" for none
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     domains: Option<Vec<String>>,
     /// Require a second factor from operators or roles, separated by commas; "" for none
@@ -97,18 +97,20 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
     let path = |id: &str| format!("/v1/organizations/{}", segment(id));
     let suspend = |id: &str, suspended: bool| {
         let body = Some(json!({ "suspended": suspended }));
-        client.ask(&Ask { method: "PATCH", target: path(id), body })
+        client.send(&Ask { method: "PATCH", target: path(id), body })
     };
     match command {
         Command::Create { name, owner, plan } => {
             let body = Some(json!({ "name": name, "owner_email": owner, "plan": plan }));
             let target = "/v1/organizations".to_owned();
-            let made = client.ask(&Ask { method: "POST", target, body })?;
+            let made = client.send(&Ask { method: "POST", target, body })?;
             if json {
                 return print_once(&made.to_string());
             }
             let id = made.pointer("/organization/id").and_then(Value::as_str).unwrap_or_default();
-            say(&format!("created {id}; send this link to its owner: it works once, for 24 hours"));
+            print_message(&format!(
+                "created {id}; send this link to its owner: it works once, for 24 hours"
+            ));
             print_once(made.get("url").and_then(Value::as_str).unwrap_or_default())
         },
         Command::List => {
@@ -121,13 +123,13 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
             )
         },
         Command::Show { id } => {
-            let shown = client.ask(&Ask { method: "GET", target: path(&id), body: None })?;
+            let shown = client.send(&Ask { method: "GET", target: path(&id), body: None })?;
             print_one(&shown, &FIELDS, json)
         },
         Command::Change(change) => {
             let target = path(&change.id);
             let body = Some(change.body());
-            print_one(&client.ask(&Ask { method: "PATCH", target, body })?, &FIELDS, json)
+            print_one(&client.send(&Ask { method: "PATCH", target, body })?, &FIELDS, json)
         },
         Command::Suspend { id } => print_one(&suspend(&id, true)?, &FIELDS, json),
         Command::Resume { id } => print_one(&suspend(&id, false)?, &FIELDS, json),

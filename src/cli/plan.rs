@@ -48,14 +48,14 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
             json,
         ),
         Command::Show { plan } => {
-            let shown = client.ask(&Ask { method: "GET", target: path(plan), body: None })?;
+            let shown = client.send(&Ask { method: "GET", target: path(plan), body: None })?;
             print_one(&shown, &FIELDS, json)
         },
         Command::Set(set) => {
             let features = pairs(&set.features)?;
             let limits = pairs(&set.limits)?;
             let body = Some(json!({ "features": features, "limits": limits }));
-            let set = client.ask(&Ask { method: "PATCH", target: path(&set.plan), body })?;
+            let set = client.send(&Ask { method: "PATCH", target: path(&set.plan), body })?;
             print_one(&set, &FIELDS, json)
         },
     }

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::actions::access::FirstOwner;
 use crate::actions::audit::export::Exporter;
 use crate::actions::keys::KeyPurge;
+use crate::actions::setup::FirstOwner;
 use crate::actions::{ActionError, Actions};
 use crate::cli::control::Control;
-use crate::cli::exit::{Exit, Failure, say, with_sources};
+use crate::cli::exit::{Exit, Failure, print_message, with_sources};
 use crate::cli::instance::{Instance, OpenFailure};
 use crate::cli::proxies::ProxyResolver;
 use crate::cli::signals::{SignalRequest, Signals};
@@ -69,7 +69,7 @@ pub(super) struct Flags {
     /// Start even if the clock is far behind the newest audit event
     #[arg(long)]
     accept_clock: bool,
-    /// Create the first owner with this e-mail address if the instance is not set up
+    /// Create the first owner with this email address if the instance is not set up
     #[arg(long, value_name = "E")]
     admin_email: Option<String>,
     /// File with the first owner's password in its first line [default: prompt]
@@ -203,11 +203,11 @@ fn serve(
     let server = Server::start(listeners, Arc::clone(&app) as Arc<_>, limits(settings, trusted))
         .map_err(|error| Failure::io("serve", &error))?;
     for line in &addresses {
-        say(line);
+        print_message(line);
     }
     if !is_set_up {
         let token = instance.actions.prepare_setup().map_err(|error| action_failed(&error))?;
-        say(&format!("set up at {public_url}/setup#token={}", token.reveal()));
+        print_message(&format!("set up at {public_url}/setup#token={}", token.reveal()));
     }
     notify_service_manager(&[sd_notify::NotifyState::Ready]);
     let purge = KeyPurge::start(Arc::clone(&instance.actions))
@@ -224,7 +224,7 @@ fn serve(
             Err(failure) => break Err(failure),
         }
     };
-    say("stopping");
+    print_message("stopping");
     notify_service_manager(&[sd_notify::NotifyState::Stopping]);
     App::begin_stopping(&app);
     server.stop();
@@ -254,13 +254,13 @@ fn reload(running: &mut Running<'_>, logs: &Logs, reread: Result<Settings, Confi
                 trusted_proxies: settings.trusted_proxies.clone(),
                 ..running.settings.clone()
             };
-            say("settings reloaded: log filter, links and trusted proxies are in effect");
+            print_message("settings reloaded: log filter, links and trusted proxies are in effect");
             if applied != settings {
-                say("other changed settings take effect at the next start");
+                print_message("other changed settings take effect at the next start");
             }
             running.settings = applied;
         },
-        Err(faults) => say(&format!("settings not reloaded: {faults}")),
+        Err(faults) => print_message(&format!("settings not reloaded: {faults}")),
     }
     notify_service_manager(&[sd_notify::NotifyState::Ready]);
 }
@@ -271,13 +271,13 @@ fn create_first_owner(actions: &Actions, settings: &Settings) -> Result<bool, Fa
     let founded = actions.is_founded().map_err(|error| action_failed(&error))?;
     let Some(email) = &settings.admin_email else { return Ok(founded) };
     if founded {
-        say("--admin-email is ignored: this instance is already set up");
+        print_message("--admin-email is ignored: this instance is already set up");
         return Ok(true);
     }
     let password = password(settings.admin_password_file.as_deref())?;
     let owner = FirstOwner { name: None, email: email.clone(), password };
     actions.found(&owner, None, None).map_err(|error| action_failed(&error))?;
-    say(&format!("created {email} as owner and operator"));
+    print_message(&format!("created {email} as owner and operator"));
     Ok(true)
 }
 
@@ -289,7 +289,10 @@ fn password(file: Option<&Path>) -> Result<Secret, Failure> {
         let bytes = zeroize::Zeroizing::new(bytes);
         let text = terminal::decoded(&bytes, &path.display().to_string())?;
         if is_open_to_others(path) {
-            say(&format!("{0} is readable by other users: run `chmod 600 {0}`", path.display()));
+            print_message(&format!(
+                "{0} is readable by other users: run `chmod 600 {0}`",
+                path.display()
+            ));
         }
         return Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()));
     }

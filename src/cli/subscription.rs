@@ -69,5 +69,5 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
             Ask { method: "PATCH", target, body: Some(Value::Object(body)) }
         },
     };
-    print_one(&client.ask(&request)?, &FIELDS, json)
+    print_one(&client.send(&request)?, &FIELDS, json)
 }

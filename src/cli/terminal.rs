@@ -16,12 +16,12 @@ pub(super) fn text(value: &Value, name: &str) -> String {
 }
 
 /// A value, printable on one line: `-` for none, a list with spaces between its values.
-pub(super) fn shown(value: Option<&Value>) -> String {
+pub(super) fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::String(text)) => printable_line(text),
         Some(Value::Array(values)) => {
-            let texts: Vec<_> = values.iter().map(|value| shown(Some(value))).collect();
+            let texts: Vec<_> = values.iter().map(|value| cell(Some(value))).collect();
             texts.join(" ")
         },
         Some(value @ (Value::Bool(_) | Value::Number(_) | Value::Object(_))) => value.to_string(),

@@ -47,7 +47,7 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
         ("organization", flags.organization.as_deref()),
     ]);
     let target = format!("/v1/usage{parameters}");
-    let usage = client.ask(&Ask { method: "GET", target, body: None })?;
+    let usage = client.send(&Ask { method: "GET", target, body: None })?;
     if json {
         return print(&usage.to_string());
     }

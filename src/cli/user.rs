@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Ask, Client, query, segment};
-use crate::cli::exit::{Exit, Failure, print, print_once, print_table, say};
+use crate::cli::exit::{Exit, Failure, print, print_message, print_once, print_table};
 use crate::cli::listing::{all, print_all};
 use crate::cli::terminal::text;
 use crate::model::text::printable_line;
@@ -23,13 +23,13 @@ pub(super) enum Command {
     Disable(Named),
     /// Enable a disabled user
     Enable(Named),
-    /// Change the e-mail address of a user
+    /// Change the email address of a user
     #[command(after_help = "The user's sessions end.\n\n\
                             Example: keyhouse user change-email ada@old.example ada@new.example")]
     ChangeEmail {
         #[command(flatten)]
         named: Named,
-        /// New e-mail address
+        /// New email address
         email: String,
     },
     /// Remove a user and revoke or transfer their keys
@@ -61,7 +61,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Named {
-    /// Id or e-mail address of the user
+    /// Id or email address of the user
     pub(super) user: String,
     /// Organization of the user, if the address has users in several
     #[arg(long, value_name = "ID")]
@@ -77,7 +77,7 @@ pub(super) struct List {
 
 #[derive(Debug, Args)]
 pub(super) struct Invite {
-    /// E-mail address of the user
+    /// Email address of the user
     email: String,
     /// Role: owner, administrator, user, guest or the id of a custom role
     #[arg(long, value_name = "R", default_value = "user")]
@@ -97,7 +97,7 @@ pub(super) struct Remove {
     /// Revoke the user's keys or transfer them to --to
     #[arg(long, value_name = "K", default_value = "revoke")]
     keys: Keys,
-    /// New owner of the keys: id or e-mail address of a user, or organization
+    /// New owner of the keys: id or email address of a user, or organization
     #[arg(long, value_name = "WHO", required_if_eq("keys", "transfer"))]
     to: Option<String>,
 }
@@ -114,7 +114,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         Command::List(list) => run_list(&list, client, json),
         Command::Show(named) => {
             let target = path(&id_of(&named, client)?, "");
-            show(&client.ask(&Ask { method: "GET", target, body: None })?, json)
+            show(&client.send(&Ask { method: "GET", target, body: None })?, json)
         },
         Command::Invite(invite) => run_invite(invite, client, json),
         Command::Disable(named) => change(&named, json!({ "disabled": true }), client, json),
@@ -126,7 +126,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         Command::Reset { named, totp } => {
             let target = path(&id_of(&named, client)?, "/reset");
             let body = Some(json!({ "totp": totp }));
-            let made = client.ask(&Ask { method: "POST", target, body })?;
+            let made = client.send(&Ask { method: "POST", target, body })?;
             link(&made, json)
         },
         Command::Sessions(named) => {
@@ -139,8 +139,8 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
                 || "/sessions".to_owned(),
                 |session| format!("/sessions/{}", segment(&session)),
             );
-            client.ask(&Ask { method: "DELETE", target: path(&id, &below), body: None })?;
-            say(&format!("ended the sessions of {id}"));
+            client.send(&Ask { method: "DELETE", target: path(&id, &below), body: None })?;
+            print_message(&format!("ended the sessions of {id}"));
             Ok(())
         },
     }
@@ -152,20 +152,20 @@ fn path(id: &str, below: &str) -> String {
     format!("/v1/users/{}{below}", segment(id))
 }
 
-/// The id of a user. An e-mail address must belong to exactly one user.
+/// The id of a user. An email address must belong to exactly one user.
 pub(super) fn id_of(named: &Named, client: &Client) -> Result<String, Failure> {
     let user = &*named.user;
     if !user.contains('@') {
         return Ok(user.to_owned());
     }
     let target = format!("/v1/users{}", query(&[("email", Some(user)), ("limit", Some("100"))]));
-    let found = client.ask(&Ask { method: "GET", target, body: None })?;
+    let found = client.send(&Ask { method: "GET", target, body: None })?;
     let mut users = found.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     if let Some(organization) = &named.organization {
         users.retain(|user| text(user, "organization") == *organization);
     }
     match &*users {
-        [] => Err(Failure::new(Exit::NotFound, format!("no user has the e-mail address {user}"))),
+        [] => Err(Failure::new(Exit::NotFound, format!("no user has the email address {user}"))),
         [user] => Ok(text(user, "id")),
         several => {
             let line = |user| format!("\n  {} in {}", text(user, "id"), text(user, "organization"));
@@ -173,7 +173,7 @@ pub(super) fn id_of(named: &Named, client: &Client) -> Result<String, Failure> {
             let advice = "use the id, or add --organization";
             Err(Failure::new(
                 Exit::Usage,
-                format!("several users have the e-mail address {user}: {advice}{lines}"),
+                format!("several users have the email address {user}: {advice}{lines}"),
             ))
         },
     }
@@ -188,13 +188,13 @@ fn run_invite(invite: Invite, client: &Client, json: bool) -> Result<(), Failure
     }
     let organization = invite.organization.as_deref();
     let target = format!("/v1/invitations{}", query(&[("organization", organization)]));
-    let made = client.ask(&Ask { method: "POST", target, body: Some(Value::Object(body)) })?;
+    let made = client.send(&Ask { method: "POST", target, body: Some(Value::Object(body)) })?;
     link(&made, json)
 }
 
 fn change(named: &Named, change: Value, client: &Client, json: bool) -> Result<(), Failure> {
     let target = path(&id_of(named, client)?, "");
-    show(&client.ask(&Ask { method: "PATCH", target, body: Some(change) })?, json)
+    show(&client.send(&Ask { method: "PATCH", target, body: Some(change) })?, json)
 }
 
 fn run_remove(remove: &Remove, client: &Client) -> Result<(), Failure> {
@@ -210,8 +210,8 @@ fn run_remove(remove: &Remove, client: &Client) -> Result<(), Failure> {
     };
     let parameters = query(&[("keys", Some(keys)), ("to", to.as_deref())]);
     let target = path(&id, &parameters);
-    client.ask(&Ask { method: "DELETE", target, body: None })?;
-    say(&format!("removed {id}"));
+    client.send(&Ask { method: "DELETE", target, body: None })?;
+    print_message(&format!("removed {id}"));
     Ok(())
 }
 
@@ -225,7 +225,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
             ("cursor", cursor.as_deref()),
         ]);
         let target = format!("/v1/users{parameters}");
-        let page = client.ask(&Ask { method: "GET", target, body: None })?;
+        let page = client.send(&Ask { method: "GET", target, body: None })?;
         let found = page.get("items").and_then(Value::as_array).cloned();
         items.extend(found.unwrap_or_default());
         cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
@@ -237,7 +237,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
         return print(&Value::Array(items).to_string());
     }
     if items.is_empty() {
-        say("no users; invite one with keyhouse user invite EMAIL");
+        print_message("no users; invite one with keyhouse user invite EMAIL");
         return Ok(());
     }
     let mut table = Table::new();
@@ -264,7 +264,7 @@ fn link(made: &Value, json: bool) -> Result<(), Failure> {
     if json {
         return print_once(&made.to_string());
     }
-    say("send this link only to the user: it works once, for 24 hours");
+    print_message("send this link only to the user: it works once, for 24 hours");
     print_once(&text(made, "url"))
 }
 

@@ -48,7 +48,7 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
     }
     let ask =
         Ask { method: "POST", target: "/v1/verify".to_owned(), body: Some(Value::Object(body)) };
-    let verdict = client.ask(&ask)?;
+    let verdict = client.send(&ask)?;
     let valid = verdict.get("valid").and_then(Value::as_bool).unwrap_or(false);
     if json {
         print(&verdict.to_string())?;

@@ -51,7 +51,7 @@ use parameters::Parameters;
 use problem::Problem;
 use router::{Found, HttpRoute, Run};
 use transport::{
-    Application, Arrival, Aside, Caller, Executor, ListenerKind, Part, Peer, RequestOrigin,
+    Application, Arrival, BlockInPlace, Caller, Executor, ListenerKind, Part, Peer, RequestOrigin,
     ResponseHead, Take, TransportCounters, TransportRefusal, TrustedProxies,
 };
 
@@ -76,7 +76,7 @@ pub struct App {
     /// Number of the next request id. It starts at random, so that the ids of two starts differ.
     request_ids: AtomicU64,
     /// Checks that wait for the store to write a reservation.
-    waiting: Aside,
+    waiting: BlockInPlace,
     counts: HttpCounts,
     /// Second of the monotonic clock in which the last rejected proxy request was logged.
     warned_at: AtomicU64,
@@ -142,7 +142,7 @@ impl App {
     pub fn new(actions: Arc<Actions>, settings: HttpSettings, request_id_seed: u64) -> Self {
         let (stopping, request_ids) = (AtomicBool::new(false), AtomicU64::new(request_id_seed));
         let warned_at = AtomicU64::new(u64::MAX);
-        let (waiting, description) = (Aside::default(), OnceLock::new());
+        let (waiting, description) = (BlockInPlace::default(), OnceLock::new());
         let counts = HttpCounts::new();
         let paces = Paces::new(Pace::OFF, Pace::OFF);
         let (unforwarded, misdirected) = (Hourly::default(), Hourly::default());

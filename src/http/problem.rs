@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::actions::pace::TooSoon;
 use crate::http::answer::Header;
 use crate::http::challenge;
-use crate::http::refusal::said;
+use crate::http::refusal;
 use crate::http::transport::TransportRefusal;
 use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::model::fault::Fault;
@@ -297,14 +297,16 @@ impl Problem {
             | TransportRefusal::HeadUnseen
             | TransportRefusal::HeaderNotText { .. }
             | TransportRefusal::BodyBroken => {
-                Self::new(400, "malformed_request", "Malformed request").detail(said(refusal))
+                Self::new(400, "malformed_request", "Malformed request")
+                    .detail(refusal::detail(refusal))
             },
             TransportRefusal::DoubledHeader { name } => {
                 Self::new(400, "doubled_header", "Duplicate header")
                     .detail(format!("{name} was sent more than once: send it once"))
             },
             TransportRefusal::HeadTooLarge { .. } => {
-                Self::new(431, "head_too_large", "Request head too large").detail(said(refusal))
+                Self::new(431, "head_too_large", "Request head too large")
+                    .detail(refusal::detail(refusal))
             },
             TransportRefusal::TunnelAsked => Self::method_not_allowed(&[]),
             TransportRefusal::BodyTimeout => {

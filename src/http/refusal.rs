@@ -3,7 +3,7 @@
 use crate::http::transport::TransportRefusal;
 
 /// The detail; empty where the status alone is enough.
-pub(super) fn said(refusal: &TransportRefusal) -> String {
+pub(super) fn detail(refusal: &TransportRefusal) -> String {
     match refusal {
         TransportRefusal::NoHost => "the Host header is missing: HTTP/1.1 requires one".to_owned(),
         TransportRefusal::HostNotValid => "the Host header is not a valid host".to_owned(),

@@ -1,7 +1,7 @@
 //! Counts of a key's calls that have not been taken to be written yet.
 //!
 //! A count is two atomic operations and never blocks. A counter is emptied when it is taken, so
-//! that each call is in exactly one place: here, in the [`crate::index::tally`], or in the store.
+//! that each call is in exactly one place: here, in the [`crate::index::pending_usage`], or in the store.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -3,7 +3,7 @@
 //! All keys of an owner share them. They are swapped whole, so that a change of a role or a plan is
 //! one write, however many keys there are.
 //!
-//! An e-mail address identifies a user only if the organization vouches for it and an actor who
+//! An email address identifies a user only if the organization vouches for it and an actor who
 //! manages users has confirmed it: see `OrganizationFacts::verified_email`.
 
 use std::sync::Arc;
@@ -190,7 +190,7 @@ pub struct OrganizationFacts {
     pub subscription: Subscription,
     /// Whether it is the first organization of the instance, which the operators belong to.
     pub founding: bool,
-    /// The e-mail domains that operators assigned to it, sorted.
+    /// The email domains that operators assigned to it, sorted.
     pub domains: Arc<[Box<str>]>,
     /// The roles whose holders need a second factor.
     pub second_factor_required_of: Arc<[RequiredOf]>,

@@ -10,10 +10,10 @@ use keyhouse_storage::{At, Feed, Range, Revision, Row, Step, Store};
 
 use crate::index::facts::{HeldRole, OrganizationFacts, RoleFacts, Shared, SharedUser, UserFacts};
 use crate::index::follow::{FEED_WAIT, Stopped};
-use crate::index::gone::Gone;
 use crate::index::grant::Grant;
 use crate::index::live::{KeyCounters, OrganizationLive};
 use crate::index::plan::SharedPlan;
+use crate::index::stale::Stale;
 use crate::index::standing::UserStatuses;
 use crate::index::uses::LastUse;
 use crate::index::{DigestKey, Index, State};
@@ -64,7 +64,7 @@ impl Writer {
         let nothing = Range { limit: 0, ..Range::prefix(StoreKey::EVENTS) };
         let begun = store.scan(&nothing, At::Latest)?.revision;
         let mut feed = store.follow(begun)?;
-        let mut gone = Gone::all_of(self);
+        let mut stale = Stale::all_of(self);
         let mut scanned = begun;
         for prefix in INDEXED {
             let mut after: Option<Vec<u8>> = None;
@@ -73,7 +73,7 @@ impl Writer {
                 let page = store.scan(&range, At::Latest)?;
                 scanned = scanned.max(page.revision);
                 for row in &page.rows {
-                    self.timed(&row.key, |writer| writer.put_kept(row, &mut gone))?;
+                    self.timed(&row.key, |writer| writer.put_kept(row, &mut stale))?;
                 }
                 after = page.rows.last().map(|row| row.key.clone());
                 if !page.more {
@@ -81,15 +81,15 @@ impl Writer {
                 }
             }
         }
-        gone.remove_from(self);
+        stale.remove_from(self);
         self.catch_up(store, &mut *feed, begun..scanned)?;
         tracing::info!(keys = self.lives.len(), revision = %scanned, "index: built");
         Ok(feed)
     }
 
-    fn put_kept(&mut self, row: &Row, gone: &mut Gone) -> Result<(), RecordError> {
+    fn put_kept(&mut self, row: &Row, stale: &mut Stale) -> Result<(), RecordError> {
         let stored = read(&row.key, &row.value)?;
-        gone.keep(&stored);
+        stale.keep(&stored);
         self.put(stored);
         Ok(())
     }
@@ -149,7 +149,7 @@ impl Writer {
                     self.index.retired.pin().insert(digest.into(), ());
                 }
             },
-            Stored::Aside => {},
+            Stored::NotIndexed => {},
         }
     }
 
@@ -289,7 +289,7 @@ impl Writer {
 
     fn remove_grant(&self, digest: Digest) {
         let grants = self.index.grants.pin();
-        if grants.remove(&DigestKey::from(digest)).is_some_and(|gone| gone.by_sha256) {
+        if grants.remove(&DigestKey::from(digest)).is_some_and(|stale| stale.by_sha256) {
             self.index.by_sha256.fetch_sub(1, Ordering::Release);
         }
     }

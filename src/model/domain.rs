@@ -1,4 +1,4 @@
-//! E-mail domains: the part of an address after the `@`, by which an organization vouches for it.
+//! Email domains: the part of an address after the `@`, by which an organization vouches for it.
 
 /// The most domains of one organization.
 pub const DOMAINS_MAX: usize = 20;

@@ -1,4 +1,4 @@
-//! Names and descriptions, e-mail addresses, and random name proposals.
+//! Names and descriptions, email addresses, and random name proposals.
 
 use rand::Rng;
 
@@ -8,7 +8,7 @@ use crate::model::text::{self, Unfit};
 pub const NAME_CHARACTERS_MAX: usize = 256;
 /// The longest description, in characters.
 pub const DESCRIPTION_CHARACTERS_MAX: usize = 1_000;
-/// The longest e-mail address, in bytes (RFC 5321, 4.5.3.1.3).
+/// The longest email address, in bytes (RFC 5321, 4.5.3.1.3).
 pub const EMAIL_BYTES_MAX: usize = 254;
 
 /// The text is no name, description or address.
@@ -24,7 +24,7 @@ pub enum InvalidName {
     /// A character that is invisible, or that changes the direction of the following text.
     #[error("must not contain U+{character:04X}, which is invisible")]
     Hidden { character: u32 },
-    #[error("must be an e-mail address such as ada@example.com")]
+    #[error("must be an email address such as ada@example.com")]
     Email,
 }
 
@@ -42,7 +42,7 @@ pub fn parse_description(text: &str) -> Result<String, InvalidName> {
     parse_text(text.trim(), DESCRIPTION_CHARACTERS_MAX)
 }
 
-/// Parses an e-mail address into its stored form: lower case. Only addresses that cannot be
+/// Parses an email address into its stored form: lower case. Only addresses that cannot be
 /// delivered to are rejected; a sent link proves whether a person reads it.
 pub fn parse_email(text: &str) -> Result<String, InvalidName> {
     let text = text.trim();

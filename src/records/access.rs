@@ -38,7 +38,7 @@ pub struct OrganizationRecord {
     /// Maximum lifetime of a key in days, if administrators set one.
     #[serde(rename = "kd", default, skip_serializing_if = "Option::is_none")]
     pub key_lifetime_days_max: Option<u32>,
-    /// The e-mail domains that operators assigned to it, sorted.
+    /// The email domains that operators assigned to it, sorted.
     #[serde(rename = "dm", default, skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<Box<str>>,
     /// The roles that must have a second factor; operators may be an entry of their own.
@@ -79,7 +79,7 @@ pub struct UserRecord {
     pub id: UserId,
     #[serde(rename = "g", with = "text")]
     pub organization: OrganizationId,
-    /// The e-mail address in normalized form.
+    /// The email address in normalized form.
     #[serde(rename = "e")]
     pub email: String,
     /// Whether the user changed the address without a user manager. Such an address is unconfirmed.
@@ -135,7 +135,7 @@ impl std::fmt::Debug for UserRecord {
     }
 }
 
-/// The user of an e-mail address in an organization.
+/// The user of an email address in an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmailRecord {
@@ -143,7 +143,7 @@ pub struct EmailRecord {
     pub user: UserId,
 }
 
-/// The organization that an e-mail domain is assigned to.
+/// The organization that an email domain is assigned to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DomainRecord {
@@ -298,7 +298,7 @@ pub struct SetupRecord {
 }
 
 impl Record for OrganizationRecord {
-    fn settle(&mut self, place: &StoreKey) {
+    fn take_ids_from(&mut self, place: &StoreKey) {
         if let StoreKey::Organization(id) = place {
             self.id = *id;
         }
@@ -306,7 +306,7 @@ impl Record for OrganizationRecord {
 }
 
 impl Record for UserRecord {
-    fn settle(&mut self, place: &StoreKey) {
+    fn take_ids_from(&mut self, place: &StoreKey) {
         if let StoreKey::User(id) = place {
             self.id = *id;
         }
@@ -314,7 +314,7 @@ impl Record for UserRecord {
 }
 
 impl Record for PlanRecord {
-    fn settle(&mut self, place: &StoreKey) {
+    fn take_ids_from(&mut self, place: &StoreKey) {
         if let StoreKey::Plan(name) = place {
             self.name.clone_from(name);
         }

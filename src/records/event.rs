@@ -124,7 +124,7 @@ pub struct RetentionRecord {
 }
 
 impl Record for SealRecord {
-    fn settle(&mut self, place: &StoreKey) {
+    fn take_ids_from(&mut self, place: &StoreKey) {
         if let StoreKey::Seal(number) = place {
             self.number = *number;
         }
@@ -138,7 +138,7 @@ impl Record for RetentionRecord {}
 impl Record for ExportRecord {}
 
 impl Record for EventRecord {
-    fn settle(&mut self, place: &StoreKey) {
+    fn take_ids_from(&mut self, place: &StoreKey) {
         if let StoreKey::Event(id) = place {
             self.id = *id;
         }

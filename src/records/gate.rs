@@ -148,7 +148,7 @@ impl GateRecord {
 }
 
 impl Record for GateRecord {
-    fn settle(&mut self, place: &StoreKey) {
+    fn take_ids_from(&mut self, place: &StoreKey) {
         if let StoreKey::Gate(name) = place {
             self.name.clone_from(name);
         }
@@ -191,7 +191,7 @@ mod tests {
         let mut record = sample();
         let bytes = encode(&place, &record).unwrap();
         let mut read: GateRecord = decode(&place, &bytes).unwrap();
-        read.settle(&place);
+        read.take_ids_from(&place);
         assert_eq!(read, record);
         assert!(record.gate().is_ok());
         record.routes.extend(record.routes.clone());

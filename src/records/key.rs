@@ -266,7 +266,7 @@ impl FromStr for Author {
 }
 
 impl Record for KeyRecord {
-    fn settle(&mut self, place: &StoreKey) {
+    fn take_ids_from(&mut self, place: &StoreKey) {
         if let StoreKey::Key(organization, id) = place {
             (self.organization, self.id) = (*organization, *id);
         }
@@ -418,7 +418,7 @@ pub(crate) mod tests {
         let bytes = encode(&record.place(), &record).unwrap();
         assert!(bytes.len() < 380, "{}", bytes.len());
         let mut back: KeyRecord = decode(&record.place(), &bytes).unwrap();
-        back.settle(&record.place());
+        back.take_ids_from(&record.place());
         assert_eq!(back, record);
         record.ip_allow = vec!["10.0.0.0/8".parse().unwrap()];
         record.quota = Some(QuotaRecord {
@@ -433,7 +433,7 @@ pub(crate) mod tests {
         record.maxima = ["a:*", "*:read"].map(|list| list.parse().unwrap()).into();
         let bytes = encode(&record.place(), &record).unwrap();
         let mut back: KeyRecord = decode(&record.place(), &bytes).unwrap();
-        back.settle(&record.place());
+        back.take_ids_from(&record.place());
         assert_eq!(back, record);
     }
 

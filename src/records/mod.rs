@@ -93,8 +93,8 @@ pub enum Stored {
     Taken(Digest, TakenRecord),
     /// The user of a session, by the digest of the session cookie.
     Session(Digest, UserId),
-    /// A row that the index does not hold: e-mail addresses, events, usage.
-    Aside,
+    /// A row that the index does not hold: email addresses, events, usage.
+    NotIndexed,
 }
 
 /// Writes a record.
@@ -157,7 +157,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         | StoreKey::Seal(_)
         | StoreKey::Cut
         | StoreKey::Retention
-        | StoreKey::Exported => Stored::Aside,
+        | StoreKey::Exported => Stored::NotIndexed,
     })
 }
 
@@ -169,11 +169,11 @@ pub fn read_row<T: Record>(row: &Row) -> Result<Revised<T>, RecordError> {
 
 fn read_at<T: Record>(place: &StoreKey, value: &[u8]) -> Result<T, RecordError> {
     let mut record: T = decode(place, value)?;
-    record.settle(place);
+    record.take_ids_from(place);
     Ok(record)
 }
 
 pub trait Record: Serialize + DeserializeOwned {
     /// Sets the fields that the row key holds, because the value does not repeat them.
-    fn settle(&mut self, _place: &StoreKey) {}
+    fn take_ids_from(&mut self, _place: &StoreKey) {}
 }

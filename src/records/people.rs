@@ -25,7 +25,7 @@ pub struct InvitationRecord {
     pub id: InvitationId,
     #[serde(rename = "g", with = "text")]
     pub organization: OrganizationId,
-    /// The normalized e-mail address of the invited person.
+    /// The normalized email address of the invited person.
     #[serde(rename = "e")]
     pub email: String,
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
@@ -162,7 +162,7 @@ pub enum KeyDisposition {
 }
 
 impl Record for InvitationRecord {
-    fn settle(&mut self, place: &StoreKey) {
+    fn take_ids_from(&mut self, place: &StoreKey) {
         if let StoreKey::Invitation(id) = place {
             self.id = *id;
         }
@@ -175,7 +175,7 @@ impl Record for TotpRecord {}
 impl Record for PeopleRecord {}
 
 impl Record for RemovalRecord {
-    fn settle(&mut self, place: &StoreKey) {
+    fn take_ids_from(&mut self, place: &StoreKey) {
         if let StoreKey::Leaving(user) = place {
             self.user = *user;
         }

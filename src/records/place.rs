@@ -14,10 +14,10 @@ pub enum StoreKey {
     Format,
     Organization(OrganizationId),
     User(UserId),
-    /// The user of an e-mail address in an organization. The guard on this row keeps the address
+    /// The user of an email address in an organization. The guard on this row keeps the address
     /// unique there.
     Email(String, OrganizationId),
-    /// The organization that an e-mail domain is assigned to. The guard on this row keeps the
+    /// The organization that an email domain is assigned to. The guard on this row keeps the
     /// domain unique.
     Domain(Box<str>),
     Plan(Box<str>),
@@ -126,7 +126,7 @@ pub const INDEXED: [&[u8]; 13] = [
 ];
 
 impl StoreKey {
-    /// Prefix of all e-mail addresses.
+    /// Prefix of all email addresses.
     pub const EMAILS: &'static [u8] = EMAIL;
     pub const EVENTS: &'static [u8] = EVENT;
     pub const SEALS: &'static [u8] = SEAL;
@@ -300,7 +300,7 @@ fn id<K: crate::model::id::Kind>(bytes: &[u8]) -> Option<Id<K>> {
     bytes.try_into().ok().map(Id::from_bytes)
 }
 
-/// The text for errors: kind and id, never an e-mail address or a digest.
+/// The text for errors: kind and id, never an email address or a digest.
 impl fmt::Display for StoreKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

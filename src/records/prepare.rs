@@ -13,9 +13,9 @@ use crate::records::{Record, RecordError, decode, encode, read_row};
 /// 2: seals of the audit log have a version, and a cut of it has an event (`actions::audit` adopts
 /// older logs: the first seal of the new version covers an event of an older cut).
 ///
-/// 3: an e-mail address is unique in each organization, not in the whole instance.
+/// 3: an email address is unique in each organization, not in the whole instance.
 const STORE_FORMAT: u32 = 3;
-/// Format that added the organization to the row keys of e-mail addresses.
+/// Format that added the organization to the row keys of email addresses.
 const FORMAT_OF_EMAILS: u32 = 3;
 /// Number of rows that a step reads at once. Each becomes at most two writes.
 const ROWS_A_BATCH: usize = 250;

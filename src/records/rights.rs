@@ -77,7 +77,7 @@ pub struct PermissionRecord {
 }
 
 impl Record for RoleRecord {
-    fn settle(&mut self, place: &StoreKey) {
+    fn take_ids_from(&mut self, place: &StoreKey) {
         if let StoreKey::Role(organization, id) = place {
             (self.organization, self.id) = (*organization, *id);
         }
@@ -85,7 +85,7 @@ impl Record for RoleRecord {
 }
 
 impl Record for TeamRecord {
-    fn settle(&mut self, place: &StoreKey) {
+    fn take_ids_from(&mut self, place: &StoreKey) {
         if let StoreKey::Team(organization, id) = place {
             (self.organization, self.id) = (*organization, *id);
         }
@@ -93,7 +93,7 @@ impl Record for TeamRecord {
 }
 
 impl Record for PermissionRecord {
-    fn settle(&mut self, place: &StoreKey) {
+    fn take_ids_from(&mut self, place: &StoreKey) {
         if let StoreKey::Permission(name) = place {
             self.name.clone_from(name);
         }

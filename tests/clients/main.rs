@@ -18,13 +18,13 @@ use server::{BINARY, Ended, Home, MadeKey, Server, Session, run};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A server, and a key of a service that may verify keys.
-struct Stage {
+struct Fixture {
     server: Server,
     owner: Session,
     service: MadeKey,
 }
 
-impl Stage {
+impl Fixture {
     fn set() -> Self {
         let server = Server::start();
         let owner = server.sign_in();
@@ -52,16 +52,16 @@ fn python() -> String {
 
 #[test]
 fn authlib_accepts_a_valid_key_and_no_other() {
-    let stage = Stage::set();
-    let good = stage.owner.make_key(&json!({"permissions": ["diagrams:read", "files:*"]}));
-    let revoked = stage.owner.make_key(&json!({"permissions": ["diagrams:read"]}));
-    stage.owner.revoke(&revoked.id);
-    let me = stage.owner.ask("GET", "/v1/session", &Value::Null).json();
+    let fixture = Fixture::set();
+    let good = fixture.owner.make_key(&json!({"permissions": ["diagrams:read", "files:*"]}));
+    let revoked = fixture.owner.make_key(&json!({"permissions": ["diagrams:read"]}));
+    fixture.owner.revoke(&revoked.id);
+    let me = fixture.owner.ask("GET", "/v1/session", &Value::Null).json();
     let (secret, gone) = (&good.secret, &revoked.secret);
     let asked = format!(
         "{secret} diagrams:read\n{secret} diagrams:write\n{gone} diagrams:read\nunknown diagrams:read\n"
     );
-    let ended = stage.ask(&python(), &["tests/clients/introspect.py"], &asked);
+    let ended = fixture.ask(&python(), &["tests/clients/introspect.py"], &asked);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let active = format!("{} {}", good.id, me["user"]["id"].as_str().unwrap());
     let expected = [&*active, "insufficient_scope", "invalid_token", "invalid_token"];
@@ -70,14 +70,14 @@ fn authlib_accepts_a_valid_key_and_no_other() {
 
 #[test]
 fn each_example_client_distinguishes_yes_no_and_unknown() {
-    let mut stage = Stage::set();
+    let mut fixture = Fixture::set();
     let python = python();
     let clients = [
         (&*python, "examples/clients/check.py", ["VALID", "NOT_FOUND", "INSUFFICIENT_PERMISSIONS"]),
         ("node", "examples/clients/check.mjs", ["VALID", "NOT_FOUND", "INSUFFICIENT_PERMISSIONS"]),
         ("sh", "examples/clients/check.sh", ["active", "inactive", "inactive"]),
     ];
-    let good = stage.owner.make_key(&json!({"permissions": ["diagrams:read"]})).secret;
+    let good = fixture.owner.make_key(&json!({"permissions": ["diagrams:read"]})).secret;
     let hostile = "x\"},\\\n&token=@/etc/passwd $(id) %0a";
     for (program, file, [yes, unknown, poor]) in clients {
         let malformed = if unknown == "NOT_FOUND" { "MALFORMED" } else { "inactive" };
@@ -87,15 +87,15 @@ fn each_example_client_distinguishes_yes_no_and_unknown() {
             (&*good, "diagrams:write", 4, poor),
             (hostile, "diagrams:read", 4, malformed),
         ] {
-            let ended = stage.ask(program, &[file, permission], &format!("{key}\n"));
+            let ended = fixture.ask(program, &[file, permission], &format!("{key}\n"));
             assert_eq!(ended.code, Some(code), "{file}: {ended:?}");
             assert_eq!(ended.stdout.trim(), said, "{file}: {ended:?}");
         }
         // An invalid request, or a service key that is not accepted, gives no answer about the key.
-        let own = std::mem::replace(&mut stage.service.secret, "kh_live_wrong".to_owned());
-        let refused = stage.ask(program, &[file, "diagrams:read"], &good);
-        stage.service.secret = own;
-        let odd = stage.ask(program, &[file, "no permission"], &good);
+        let own = std::mem::replace(&mut fixture.service.secret, "kh_live_wrong".to_owned());
+        let refused = fixture.ask(program, &[file, "diagrams:read"], &good);
+        fixture.service.secret = own;
+        let odd = fixture.ask(program, &[file, "no permission"], &good);
         for ended in [refused, odd] {
             assert!(!matches!(ended.code, Some(0 | 4)), "{file}: {ended:?}");
             assert_eq!(ended.stdout, "", "{file}: {ended:?}");
@@ -103,7 +103,7 @@ fn each_example_client_distinguishes_yes_no_and_unknown() {
         }
     }
     // While Keyhouse is down, a client denies access.
-    let Stage { server, .. } = stage;
+    let Fixture { server, .. } = fixture;
     let address = server.address();
     server.kill();
     for (program, file, _) in clients {
@@ -165,21 +165,22 @@ fn a_program_that_embeds_keyhouse_decides_and_counts_like_a_server() {
 /// left fields out.
 #[test]
 fn a_client_generated_from_the_api_description_works_without_warnings() {
-    let mut stage = Stage::set();
+    let mut fixture = Fixture::set();
     let permissions =
         ["diagrams:read", "keyhouse:keys:create", "keyhouse:keys:manage", "keyhouse:keys:verify"];
-    stage.service = stage.owner.make_key(&json!({"kind": "service", "permissions": permissions}));
-    let folder = stage.server.home().folder();
+    fixture.service =
+        fixture.owner.make_key(&json!({"kind": "service", "permissions": permissions}));
+    let folder = fixture.server.home().folder();
     let (description, config, out) =
         (folder.join("openapi.json"), folder.join("generator.json"), folder.join("client"));
-    std::fs::write(&description, stage.server.ask("GET", "/openapi.json", &[], "").body).unwrap();
+    std::fs::write(&description, fixture.server.ask("GET", "/openapi.json", &[], "").body).unwrap();
     std::fs::write(&config, r#"{"post_hooks": []}"#).unwrap();
     let generator = Path::new(&python()).with_file_name("openapi-python-client");
     let [description, config, out] = [&description, &config, &out].map(|it| it.to_str().unwrap());
     let words = ["generate", "--fail-on-warning", "--path", description, "--config", config];
     let words = [&words[..], &["--output-path", out]].concat();
-    let generated = stage.ask(generator.to_str().unwrap(), &words, "");
+    let generated = fixture.ask(generator.to_str().unwrap(), &words, "");
     assert_eq!(generated.code, Some(0), "{}{}", generated.stdout, generated.stderr);
-    let used = stage.ask(&python(), &["tests/clients/generated.py", out], "");
+    let used = fixture.ask(&python(), &["tests/clients/generated.py", out], "");
     assert_eq!(used.stdout.trim(), "ok", "{}", used.stderr);
 }

@@ -5,10 +5,10 @@ use totp_rs::{Builder, Secret};
 
 use crate::ask::{Ask, Expect};
 use crate::bounds::seconds_since_1970;
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::Page;
 use crate::people::PASSWORD as THEIRS;
 use crate::session_ends::sign_out;
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 use crate::texts::{LANGUAGES, Texts};
 
 /// What a page that did not come over HTTPS finds: no clipboard.
@@ -17,8 +17,8 @@ const NO_CLIPBOARD: &str =
 
 #[test]
 fn two_step_sign_in_requires_a_code_once_it_is_on() {
-    let house = House::start();
-    let mut page = Page::open(&house, "en");
+    let instance = TestServer::start();
+    let mut page = Page::open(&instance, "en");
     page.go("/#/profile");
     page.sign_in(EMAIL, PASSWORD);
     page.click("button", &page.t("totp.turn_on"));
@@ -62,9 +62,9 @@ fn two_step_sign_in_requires_a_code_once_it_is_on() {
 
 #[test]
 fn changes_by_others_are_shown_until_acknowledged() {
-    let house = House::start();
-    let mate = house.join("mate", "user");
-    let mut page = Page::open(&house, "en");
+    let instance = TestServer::start();
+    let mate = instance.join("mate", "user");
+    let mut page = Page::open(&instance, "en");
     page.go("/#/people");
     page.sign_in(EMAIL, PASSWORD);
     page.click("link", "Somebody");
@@ -89,13 +89,13 @@ fn changes_by_others_are_shown_until_acknowledged() {
 /// Before, used backup codes could be renewed only by turning the second factor off.
 #[test]
 fn backup_codes_are_counted_and_renewed() {
-    let house = House::start();
-    let ask = |body| house.ask(&Ask::post("/v1/me/totp", &body));
+    let instance = TestServer::start();
+    let ask = |body| instance.ask(&Ask::post("/v1/me/totp", &body));
     let begun = ask(json!({"current_password": PASSWORD})).expect(201);
     let code = code_of(begun["secret"].as_str().unwrap(), 0);
     let codes = ask(json!({"code": code})).expect(200);
     let code = |at: usize| codes["backup_codes"][at].as_str().unwrap().to_owned();
-    let mut page = Page::open(&house, "en");
+    let mut page = Page::open(&instance, "en");
     page.go("/#/profile");
     page.sign_in_with_code(EMAIL, PASSWORD, &code(0));
     page.see("7 backup codes left");
@@ -114,12 +114,12 @@ fn backup_codes_are_counted_and_renewed() {
 /// Before, no user could see or lift the lockouts after failed sign-ins.
 #[test]
 fn owner_sees_and_lifts_lockouts() {
-    let house = House::start();
-    let mate = house.join("mate", "user");
+    let instance = TestServer::start();
+    let mate = instance.join("mate", "user");
     let wrong = Ask::post("/v1/session", &json!({"email": mate.email, "password": "wrong"}));
     let wrong = wrong.header("X-Forwarded-For", "203.0.113.9");
-    while house.bare(&wrong).status != 429 {}
-    let mut page = Page::open(&house, "en");
+    while instance.bare(&wrong).status != 429 {}
+    let mut page = Page::open(&instance, "en");
     page.go("/#/people");
     page.sign_in(EMAIL, PASSWORD);
     page.find("heading", &page.t("lockouts.title"));
@@ -127,15 +127,15 @@ fn owner_sees_and_lifts_lockouts() {
     let title = page.t_with("lockouts.lift_title", &[("name", &mate.email)]);
     page.within("dialog", &title).click("button", &page.t("lockouts.lift"));
     page.see(&page.t("lockouts.lifted"));
-    house.bare(&wrong).problem(401, "sign_in_failed");
+    instance.bare(&wrong).problem(401, "sign_in_failed");
     page.expect("status of 401");
     page.finish();
 }
 
 #[test]
 fn changed_language_applies_at_once_and_after_the_next_sign_in() {
-    let house = House::start();
-    let page = Page::open(&house, "en");
+    let instance = TestServer::start();
+    let page = Page::open(&instance, "en");
     page.go("/#/profile");
     page.sign_in(EMAIL, PASSWORD);
     let french = Texts::of("fr");
@@ -156,14 +156,14 @@ fn changed_language_applies_at_once_and_after_the_next_sign_in() {
 
 #[test]
 fn text_is_selected_if_copying_is_not_available() {
-    let house = House::start();
-    let page = Page::open(&house, "en");
+    let instance = TestServer::start();
+    let page = Page::open(&instance, "en");
     page.before_documents(NO_CLIPBOARD);
     page.go("/");
     page.sign_in(EMAIL, PASSWORD);
     page.click("button", &page.t("keys.copy_endpoint"));
     page.see(&page.t("copy.selected"));
-    assert_eq!(page.evaluate("getSelection().toString()"), json!(house.server().url()));
+    assert_eq!(page.evaluate("getSelection().toString()"), json!(instance.server().url()));
 
     page.go("/#/keys/new");
     page.click("button", &page.t("new_key.save"));
@@ -173,20 +173,20 @@ fn text_is_selected_if_copying_is_not_available() {
     let selected = "(() => { const field = document.activeElement; return \
                     field.type === 'text' && field.value.slice(field.selectionStart, field.selectionEnd) })()";
     let secret = page.evaluate(selected);
-    let answer = house.bare(&Ask::get("/v1/whoami").bearer(secret.as_str().unwrap()));
+    let answer = instance.bare(&Ask::get("/v1/whoami").bearer(secret.as_str().unwrap()));
     assert_eq!(answer.status, 200, "{secret}");
     page.finish();
 }
 
 #[test]
 fn filters_are_part_of_the_address() {
-    let house = House::start();
-    let gone = house.create(&json!({"name": "left in a taxi"}));
-    house.act(&gone.id, "revoke").expect(200);
+    let instance = TestServer::start();
+    let gone = instance.create(&json!({"name": "left in a taxi"}));
+    instance.act(&gone.id, "revoke").expect(200);
     for name in ["diagram exporter", "nightly backup", "backup of diagrams"] {
-        house.create(&json!({"name": name, "kind": "service"}));
+        instance.create(&json!({"name": name, "kind": "service"}));
     }
-    let page = Page::open(&house, "en");
+    let page = Page::open(&instance, "en");
     page.go("/#/keys");
     page.sign_in(EMAIL, PASSWORD);
     page.find("link", "diagram exporter");
@@ -222,11 +222,11 @@ fn filters_are_part_of_the_address() {
 
 #[test]
 fn plan_without_api_access_shows_who_can_change_it() {
-    let house = House::start_with(&["--support-url", "https://support.example.com/keys"]);
-    let mate = house.join("mate", "user");
-    house.put_on_plan(&house.organization(), "free");
+    let instance = TestServer::start_with(&["--support-url", "https://support.example.com/keys"]);
+    let mate = instance.join("mate", "user");
+    instance.put_on_plan(&instance.organization(), "free");
     for language in LANGUAGES {
-        let page = Page::open(&house, language);
+        let page = Page::open(&instance, language);
         page.go("/");
         page.sign_in(&mate.email, THEIRS);
         let plan = [("plan", &*page.t("plans.name_free"))];
@@ -246,8 +246,8 @@ fn plan_without_api_access_shows_who_can_change_it() {
 #[test]
 fn support_is_two_clicks_away() {
     let support = "https://support.example.com/keys";
-    let house = House::start_with(&["--support-url", support]);
-    let page = Page::open(&house, "en");
+    let instance = TestServer::start_with(&["--support-url", support]);
+    let page = Page::open(&instance, "en");
     page.go("/");
     page.sign_in(EMAIL, PASSWORD);
     page.click("button", &page.t_with("shell.account", &[("name", "ada")]));

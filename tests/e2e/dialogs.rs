@@ -2,21 +2,21 @@
 //!
 //! The same table gives screens to axe-core and to the pictures.
 
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::Page;
 use crate::screens::{self, furnished};
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 /// A dialog. `place` goes to the view that has the button; `opener` names the button.
 pub(crate) struct Dialog {
     /// Its name among the pictures.
     pub(crate) name: &'static str,
-    place: fn(&Page, &House),
+    place: fn(&Page, &TestServer),
     opener: fn(&Page) -> String,
 }
 
 const fn dialog(
     name: &'static str,
-    place: fn(&Page, &House),
+    place: fn(&Page, &TestServer),
     opener: fn(&Page) -> String,
 ) -> Dialog {
     Dialog { name, place, opener }
@@ -38,7 +38,7 @@ pub(crate) const DIALOGS: &[Dialog] = &[
     dialog("disable-person", screens::person, |page| page.t("person.disable_button")),
     dialog("change-address", screens::person, |page| page.t("person.email_button")),
     dialog("end-sessions", screens::person, |page| page.t("sessions.end_all")),
-    dialog("lift-lock-out", screens::people_locked_out, |page| {
+    dialog("lift-lockout", screens::people_locked_out, |page| {
         page.t_with("lockouts.lift_one", &[("name", "grace@example.com")])
     }),
     dialog("reset-link", screens::person, |page| page.t("person.reset_create")),
@@ -80,8 +80,8 @@ fn of_route(page: &Page, action: &str) -> String {
 
 impl Dialog {
     /// Opens the dialog by keyboard.
-    pub(crate) fn open(&self, page: &Page, house: &House) {
-        (self.place)(page, house);
+    pub(crate) fn open(&self, page: &Page, instance: &TestServer) {
+        (self.place)(page, instance);
         page.focus("button", &(self.opener)(page));
         page.press(&["Enter"]);
         page.dialog();
@@ -90,13 +90,13 @@ impl Dialog {
 
 #[test]
 fn dialogs_work_by_keyboard_and_restore_the_focus() {
-    let house = furnished();
-    let page = Page::open(&house, "en");
+    let instance = furnished();
+    let page = Page::open(&instance, "en");
     page.go("/#/teams");
     page.sign_in(EMAIL, PASSWORD);
     for dialog in DIALOGS {
         page.follow("about:blank");
-        dialog.open(&page, &house);
+        dialog.open(&page, &instance);
         let name = dialog.name;
         assert_eq!(where_focus_is(&page), "inside", "{name}: not in the dialog that opened");
         // Far enough to come round, forward and backward. A browser's own bar lies between the last

@@ -16,16 +16,14 @@ mod ask;
 mod axe;
 #[path = "../suite/bounds.rs"]
 mod bounds;
-#[path = "../suite/cast.rs"]
-mod cast;
 mod dialogs;
 mod driver;
+#[path = "../suite/environment.rs"]
+mod environment;
 mod first_load;
 mod gates;
 mod guides;
 mod hostile;
-#[path = "../suite/house.rs"]
-mod house;
 mod keys;
 mod links;
 mod page;
@@ -42,6 +40,8 @@ mod seeds;
 mod server;
 mod session_ends;
 mod sign_in;
+#[path = "../suite/test_server.rs"]
+mod test_server;
 mod texts;
 mod tree;
 mod trouble;

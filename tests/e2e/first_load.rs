@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::driver::wait;
-use crate::house::House;
 use crate::page::Page;
 use crate::record::Request;
+use crate::test_server::TestServer;
 
 /// How the name of each key begins.
 const NAME: &str = "exporter of region";
@@ -21,10 +21,10 @@ const LATENCY_MS: u32 = 600;
 
 #[test]
 fn first_load_with_ten_thousand_keys_is_small() {
-    let house = House::start();
-    import(&house);
-    let page = Page::open(&house, "en");
-    let (name, value) = house.cookie().split_once('=').unwrap();
+    let instance = TestServer::start();
+    import(&instance);
+    let page = Page::open(&instance, "en");
+    let (name, value) = instance.cookie().split_once('=').unwrap();
     page.bring_cookie(name, value);
     page.go("/#/keys");
     let listed = listed(&page, 0);
@@ -61,10 +61,10 @@ fn first_load_with_ten_thousand_keys_is_small() {
 
 #[test]
 fn first_load_needs_few_round_trips() {
-    let house = House::start();
-    house.create(&json!({"name": NAME}));
-    let page = Page::open(&house, "en");
-    let (name, value) = house.cookie().split_once('=').unwrap();
+    let instance = TestServer::start();
+    instance.create(&json!({"name": NAME}));
+    let page = Page::open(&instance, "en");
+    let (name, value) = instance.cookie().split_once('=').unwrap();
     page.bring_cookie(name, value);
     page.network(Some(LATENCY_MS));
     page.go("/#/keys");
@@ -89,14 +89,14 @@ fn is_kept_and_compressed(requests: &[Request]) {
     }
 }
 
-fn import(house: &House) {
+fn import(instance: &TestServer) {
     for from in (0..KEYS).step_by(KEYS_A_REQUEST) {
         let key = |number: usize| -> Value {
             json!({"name": format!("{NAME} {number}"), "algorithm": "sha256", "digest": format!("{number:064x}"),
                 "permissions": ["diagrams:read", "diagrams:write"]})
         };
         let keys: Vec<Value> = (from..from + KEYS_A_REQUEST).map(key).collect();
-        house.ask(&Ask::post("/v1/keys/import", &json!({"keys": keys}))).expect(201);
+        instance.ask(&Ask::post("/v1/keys/import", &json!({"keys": keys}))).expect(201);
     }
 }
 

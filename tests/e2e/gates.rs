@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::Page;
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 /// Longer than any value used in practice.
 const MARKUP: &str = "<img src=x onerror=alert(1)>";
@@ -12,9 +12,9 @@ const READ: (&str, &str) = ("GET", "/orders/{id}");
 
 #[test]
 fn gate_is_created_tested_and_removed() {
-    let house = House::start();
-    let key = house.create(&json!({"name": "exporter", "permissions": ["orders:list"]}));
-    let mut page = open(&house);
+    let instance = TestServer::start();
+    let key = instance.create(&json!({"name": "exporter", "permissions": ["orders:list"]}));
+    let mut page = open(&instance);
     page.click("button", &page.t("gates.create_first"));
     page.dialog();
     page.fill(&page.t("gates.name"), "Not One");
@@ -35,7 +35,7 @@ fn gate_is_created_tested_and_removed() {
         {"host": null, "path": "/health", "methods": null, "access": "public",
             "permissions": null, "cost": null, "allow": []},
     ]);
-    assert_eq!(stored(&house)["routes"], routes);
+    assert_eq!(stored(&instance)["routes"], routes);
 
     // A route equal to another one is rejected at its path, and the fault names the other route.
     page.click("button", &page.t("gate.add_route"));
@@ -52,7 +52,7 @@ fn gate_is_created_tested_and_removed() {
     page.fill(&page.t("gate.methods"), "post");
     page.click("button", &page.t("gate.create_route"));
     page.no_dialog();
-    assert_eq!(stored(&house)["routes"][2]["methods"], json!(["POST"]));
+    assert_eq!(stored(&instance)["routes"][2]["methods"], json!(["POST"]));
     // Also if the changed route comes first.
     page.click("button", &of_route(&page, "actions.edit", READ));
     page.fill(&page.t("gate.methods"), "POST");
@@ -88,14 +88,14 @@ fn gate_is_created_tested_and_removed() {
     page.click("button", &page.t("gate.remove_route"));
     page.no_dialog();
     page.find_no("button", &of_route(&page, "actions.remove", ("POST", "/orders/*")));
-    assert_eq!(stored(&house)["routes"], routes);
+    assert_eq!(stored(&instance)["routes"], routes);
 
     page.click("button", &page.t("gate.remove"));
     assert_eq!(page.dialog(), page.t_with("gate.remove_title", &[("name", "orders")]));
     page.see(&page.t_with("gate.remove_body", &[("name", "orders")]));
     page.click("button", &page.t("gate.remove"));
     page.see(&page.t("gates.none"));
-    house.ask(&Ask::get("/v1/gates/orders")).problem(404, "not_found");
+    instance.ask(&Ask::get("/v1/gates/orders")).problem(404, "not_found");
     let events = ["gate_create", "gate_update", "gate_remove"];
     page.go("/#/audit?what=gate");
     for event in events {
@@ -108,12 +108,13 @@ fn gate_is_created_tested_and_removed() {
 /// A change in another tab is shown before it is overwritten, and the input stays.
 #[test]
 fn conflicting_change_of_a_gate_is_shown_before_it_is_overwritten() {
-    let house = House::start();
+    let instance = TestServer::start();
     let route = json!({"path": READ.1, "methods": [READ.0]});
     let gate = json!({"name": "orders", "description": "before", "routes": [route]});
-    house.ask(&Ask::post("/v1/gates", &gate)).expect(201);
-    let elsewhere = |change: Value| house.ask(&Ask::patch("/v1/gates/orders", &change)).expect(200);
-    let mut page = open(&house);
+    instance.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+    let elsewhere =
+        |change: Value| instance.ask(&Ask::patch("/v1/gates/orders", &change)).expect(200);
+    let mut page = open(&instance);
     page.click("link", "orders");
 
     page.click("button", &page.t("gate.edit"));
@@ -126,7 +127,7 @@ fn conflicting_change_of_a_gate_is_shown_before_it_is_overwritten() {
     page.click("button", &page.t("actions.save"));
     page.no_dialog();
     assert_eq!(
-        (&stored(&house)["description"], &stored(&house)["cost"]),
+        (&stored(&instance)["description"], &stored(&instance)["cost"]),
         (&json!("mine"), &json!(3))
     );
 
@@ -137,7 +138,7 @@ fn conflicting_change_of_a_gate_is_shown_before_it_is_overwritten() {
     page.see(&page.t("problems.version_conflict"));
     page.click("button", &page.t("actions.save"));
     page.no_dialog();
-    let routes = stored(&house)["routes"].clone();
+    let routes = stored(&instance)["routes"].clone();
     assert_eq!(
         (&routes[0]["path"], &routes[1]["permissions"]),
         (&json!("/new"), &json!("orders:read"))
@@ -151,17 +152,17 @@ fn conflicting_change_of_a_gate_is_shown_before_it_is_overwritten() {
         page.click("button", &page.t("actions.save"));
         page.see(&page.t(reported));
     }
-    assert_eq!(stored(&house)["routes"], json!([]));
+    assert_eq!(stored(&instance)["routes"], json!([]));
     page.expect("412 (Precondition Failed)");
     page.finish();
 }
 
 #[test]
 fn gate_without_organizations_never_accepts_all_of_them() {
-    let house = House::start();
-    let (neighbour, _) = house.neighbour("neighbours");
-    house.ask(&Ask::post("/v1/gates", &json!({"name": "orders"}))).expect(201);
-    let mut page = open(&house);
+    let instance = TestServer::start();
+    let (neighbour, _) = instance.neighbour("neighbours");
+    instance.ask(&Ask::post("/v1/gates", &json!({"name": "orders"}))).expect(201);
+    let mut page = open(&instance);
     page.click("link", "orders");
     page.click("button", &page.t("gate.edit"));
     page.find_no("checkbox", "neighbours");
@@ -180,7 +181,7 @@ fn gate_without_organizations_never_accepts_all_of_them() {
     page.fill(&page.t("gates.environments"), "live test");
     page.click("button", &page.t("actions.save"));
     page.no_dialog();
-    let gate = stored(&house);
+    let gate = stored(&instance);
     assert_eq!(gate["organizations"], json!([neighbour]));
     assert_eq!(gate["environments"], json!(["live", "test"]));
     page.within("main", "").see("neighbours");
@@ -199,9 +200,9 @@ fn gate_without_organizations_never_accepts_all_of_them() {
 
 #[test]
 fn route_allows_special_paths_and_gate_forwards_preflights() {
-    let house = House::start();
-    house.ask(&Ask::post("/v1/gates", &json!({"name": "orders"}))).expect(201);
-    let page = open(&house);
+    let instance = TestServer::start();
+    instance.ask(&Ask::post("/v1/gates", &json!({"name": "orders"}))).expect(201);
+    let page = open(&instance);
     page.click("link", "orders");
     let allowed = ["gate.allow_encoded_slash", "gate.allow_semicolon"].map(|kind| page.t(kind));
     add_route(&page, ("GET", "/packages/{name}"), |page| {
@@ -210,7 +211,7 @@ fn route_allows_special_paths_and_gate_forwards_preflights() {
             page.click("checkbox", kind);
         }
     });
-    assert_eq!(stored(&house)["routes"][0]["allow"], json!(["encoded_slash", "semicolon"]));
+    assert_eq!(stored(&instance)["routes"][0]["allow"], json!(["encoded_slash", "semicolon"]));
     for kind in &allowed {
         page.within("main", "").see(kind);
     }
@@ -225,7 +226,7 @@ fn route_allows_special_paths_and_gate_forwards_preflights() {
     page.click("checkbox", &allowed[0]);
     page.click("button", &page.t("actions.save"));
     page.no_dialog();
-    assert_eq!(stored(&house)["routes"][0]["allow"], json!(["semicolon"]));
+    assert_eq!(stored(&instance)["routes"][0]["allow"], json!(["semicolon"]));
     ask(&page, "/packages/@scope%2Fname", "gate.why_unclear");
 
     // A preflight is checked like any request, until the gate forwards those whose announced request a route accepts.
@@ -239,16 +240,16 @@ fn route_allows_special_paths_and_gate_forwards_preflights() {
     page.click("radio", &page.t("gate.preflight_allow"));
     page.click("button", &page.t("actions.save"));
     page.no_dialog();
-    assert_eq!(stored(&house)["preflight"], "allow");
+    assert_eq!(stored(&instance)["preflight"], "allow");
     announce(&page, "gate.why_public");
     page.finish();
 }
 
 #[test]
 fn gates_are_hidden_from_users_who_are_not_operators() {
-    let house = House::start();
-    let adam = house.join("adam", "administrator");
-    let mut page = Page::open(&house, "en");
+    let instance = TestServer::start();
+    let adam = instance.join("adam", "administrator");
+    let mut page = Page::open(&instance, "en");
     page.go("/#/teams");
     page.sign_in(&adam.email, crate::people::PASSWORD);
     page.find("link", &page.t("teams.title"));
@@ -265,8 +266,8 @@ fn gates_are_hidden_from_users_who_are_not_operators() {
 }
 
 /// The gates, for their operator.
-fn open(house: &House) -> Page {
-    let page = Page::open(house, "en");
+fn open(instance: &TestServer) -> Page {
+    let page = Page::open(instance, "en");
     page.go("/#/gates");
     page.sign_in(EMAIL, PASSWORD);
     page
@@ -293,6 +294,6 @@ fn optional(page: &Page, key: &str) -> String {
     format!("{} {}", page.t(key), page.t("forms.optional"))
 }
 
-fn stored(house: &House) -> Value {
-    house.ask(&Ask::get("/v1/gates/orders")).expect(200)
+fn stored(instance: &TestServer) -> Value {
+    instance.ask(&Ask::get("/v1/gates/orders")).expect(200)
 }

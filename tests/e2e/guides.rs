@@ -5,9 +5,9 @@
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::Page;
 use crate::seeds::copied_secret;
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 /// The labels of one guide that creates a key: menu, entry, button, fields, button.
 struct Creation {
@@ -72,9 +72,9 @@ fn cloudcraft_guide_creates_a_key_in_spanish() {
 
 #[test]
 fn cloudmc_guide_generates_renames_and_revokes_a_key_in_french() {
-    let house = House::start();
-    let key = house.create(&json!({"name": "ancienne"}));
-    let page = signed_in(&house, "fr");
+    let instance = TestServer::start();
+    let key = instance.create(&json!({"name": "ancienne"}));
+    let page = signed_in(&instance, "fr");
     open_menu(&page, "Utilisateur");
     page.within("navigation", "Utilisateur").click("link", "Mon profil");
     page.find("heading", "Mon profil");
@@ -92,7 +92,7 @@ fn cloudmc_guide_generates_renames_and_revokes_a_key_in_french() {
     page.find("dialog", "Votre nouvelle clé");
     page.click("button", "Afficher le secret");
     let secret = copied_secret(&page);
-    assert_eq!(house.bare(&Ask::forward_auth(&secret)).status, 200);
+    assert_eq!(instance.bare(&Ask::forward_auth(&secret)).status, 200);
 
     page.go("/#/keys");
     let row = page.within("row", "ancienne");
@@ -108,14 +108,14 @@ fn cloudmc_guide_generates_renames_and_revokes_a_key_in_french() {
     page.within("row", "renommée").see("Révoquée");
     page.find_no("button", "Révoquer la clé d’API : renommée");
     page.see_focus("link", "renommée");
-    house.bare(&Ask::forward_auth(&key.secret)).problem(401, "REVOKED");
+    instance.bare(&Ask::forward_auth(&key.secret)).problem(401, "REVOKED");
     page.finish();
 }
 
 fn create_by(guide: &Creation) {
-    let house = House::start();
-    house.team("makers", "visible", &[&house.owner()]);
-    let page = signed_in(&house, guide.language);
+    let instance = TestServer::start();
+    instance.team("makers", "visible", &[&instance.owner()]);
+    let page = signed_in(&instance, guide.language);
     open_menu(&page, guide.menu);
     page.within("navigation", guide.menu).click("link", guide.entry);
     page.find("heading", guide.entry);
@@ -126,13 +126,13 @@ fn create_by(guide: &Creation) {
     page.within("group", guide.teams).find("combobox", "makers");
     page.click("button", guide.save);
     let secret = copied_secret(&page);
-    assert_eq!(house.all_keys()[0]["name"], "Automation Key");
-    assert_eq!(house.bare(&Ask::forward_auth(&secret)).status, 200);
+    assert_eq!(instance.all_keys()[0]["name"], "Automation Key");
+    assert_eq!(instance.bare(&Ask::forward_auth(&secret)).status, 200);
     page.finish();
 }
 
-fn signed_in(house: &House, language: &'static str) -> Page {
-    let page = Page::open(house, language);
+fn signed_in(instance: &TestServer, language: &'static str) -> Page {
+    let page = Page::open(instance, language);
     page.go("/");
     page.sign_in(EMAIL, PASSWORD);
     page

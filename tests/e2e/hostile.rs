@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::{Look, Page};
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 const MARKUP: &str = "<img src=x onerror=alert(1)>";
 
@@ -19,23 +19,23 @@ fn name_of_two_hundred_emoji_works() {
 }
 
 fn shown_everywhere(name: &str) {
-    let house = House::start();
-    house.put_on_plan(&house.organization(), "enterprise");
-    let mate = house.join("mate", "user");
-    let team = house.team(name, "visible", &[&house.owner(), &mate]);
-    house.role(name, &["diagrams:read"]);
+    let instance = TestServer::start();
+    instance.put_on_plan(&instance.organization(), "enterprise");
+    let mate = instance.join("mate", "user");
+    let team = instance.team(name, "visible", &[&instance.owner(), &mate]);
+    instance.role(name, &["diagrams:read"]);
     let shares = json!([{"id": team, "access": "write"}]);
     let draft =
         json!({"name": name, "description": name, "teams": shares, "metadata": {"note": name}});
-    let key = mate.make(&house, &draft);
-    let revoked = house.create(&json!({"name": name}));
+    let key = mate.make(&instance, &draft);
+    let revoked = instance.create(&json!({"name": name}));
     let reason = json!({"reason": name});
-    house.ask(&Ask::post(&format!("/v1/keys/{}/revoke", revoked.id), &reason)).expect(200);
-    house.bare(&Ask::forward_auth(&key.secret));
+    instance.ask(&Ask::post(&format!("/v1/keys/{}/revoke", revoked.id), &reason)).expect(200);
+    instance.bare(&Ask::forward_auth(&key.secret));
     let gate = json!({"name": "orders", "description": name});
-    house.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+    instance.ask(&Ask::post("/v1/gates", &gate)).expect(201);
 
-    let page = Page::open(&house, "en");
+    let page = Page::open(&instance, "en");
     page.go("/#/keys");
     page.sign_in(EMAIL, PASSWORD);
     let shown = |place: &str| is_text(&page, name, place);

@@ -4,16 +4,16 @@ use serde_json::json;
 
 use crate::ask::{Ask, Expect};
 use crate::driver::wait;
-use crate::house::{EMAIL, House, Made, PASSWORD, made};
 use crate::page::Page;
+use crate::test_server::{EMAIL, Made, PASSWORD, TestServer, made};
 
 /// Before, each filter replaced the history entry of the previous one, and Back left the list.
 #[test]
 fn back_button_undoes_the_last_filter() {
-    let house = House::start();
-    house.create(&json!({"name": "courier"}));
-    house.create(&json!({"name": "robot"}));
-    let page = open(&house, "/#/keys");
+    let instance = TestServer::start();
+    instance.create(&json!({"name": "courier"}));
+    instance.create(&json!({"name": "robot"}));
+    let page = open(&instance, "/#/keys");
     page.fill(&page.t("keys.search"), "cour");
     page.find_no("link", "robot");
     page.choose(&page.t("keys.status"), &page.t("keys.status_disabled"));
@@ -33,8 +33,8 @@ fn back_button_undoes_the_last_filter() {
 /// after it.
 #[test]
 fn pending_search_does_not_change_another_view() {
-    let house = House::start();
-    let page = open(&house, "/#/keys");
+    let instance = TestServer::start();
+    let page = open(&instance, "/#/keys");
     page.find("searchbox", &page.t("keys.search"));
     // The next view loads slower than the search waits, so the search field is still on the page.
     page.network(Some(600));
@@ -52,17 +52,17 @@ fn pending_search_does_not_change_another_view() {
 /// Two users rename a key at once: the second one sees the conflict, and the input stays.
 #[test]
 fn conflicting_rename_is_shown_before_it_is_overwritten() {
-    let house = House::start();
-    let key = house.create(&json!({"name": "courier"}));
-    let mut page = open(&house, "/#/keys");
+    let instance = TestServer::start();
+    let key = instance.create(&json!({"name": "courier"}));
+    let mut page = open(&instance, "/#/keys");
     let rename = |name: &str| page.t_with("keys.rename", &[("name", name)]);
     page.click("button", &rename("courier"));
     let path = format!("/v1/keys/{}", key.id);
-    house.ask(&Ask::patch(&path, &json!({"name": "their name"}))).expect(200);
+    instance.ask(&Ask::patch(&path, &json!({"name": "their name"}))).expect(200);
     page.fill(&page.t("keys.name"), "my name");
     page.press(&["Enter"]);
     page.see(&page.t_with("faults.renamed_meanwhile", &[("name", "their name")]));
-    assert_eq!(house.key(&key.id)["name"], "their name");
+    assert_eq!(instance.key(&key.id)["name"], "their name");
     assert_eq!(page.value(&page.t("keys.name")), "my name");
     page.press(&["Enter"]);
     page.find("link", "my name");
@@ -70,26 +70,26 @@ fn conflicting_rename_is_shown_before_it_is_overwritten() {
 
     // If only other fields were changed, the name is saved without a question.
     page.press(&["Enter"]);
-    house.ask(&Ask::patch(&path, &json!({"description": "meanwhile"}))).expect(200);
+    instance.ask(&Ask::patch(&path, &json!({"description": "meanwhile"}))).expect(200);
     page.fill(&page.t("keys.name"), "last name");
     page.press(&["Enter"]);
     page.find("link", "last name");
-    assert_eq!(house.key(&key.id)["description"], "meanwhile");
+    assert_eq!(instance.key(&key.id)["description"], "meanwhile");
     page.expect("412 (Precondition Failed)");
     page.finish();
 }
 
 #[test]
 fn read_access_to_a_shared_key_offers_no_rename() {
-    let house = House::start();
-    let mate = house.join("mate", "user");
+    let instance = TestServer::start();
+    let mate = instance.join("mate", "user");
     let (looks, writes) = ("looked at", "written by all");
-    let team = house.team("makers", "visible", &[&house.owner(), &mate]);
+    let team = instance.team("makers", "visible", &[&instance.owner(), &mate]);
     for (name, access) in [(looks, "read"), (writes, "write")] {
         let shares = json!([{"id": team, "access": access}]);
-        house.create(&json!({"name": name, "teams": shares}));
+        instance.create(&json!({"name": name, "teams": shares}));
     }
-    let page = Page::open(&house, "en");
+    let page = Page::open(&instance, "en");
     page.go("/#/keys");
     page.sign_in(&mate.email, crate::people::PASSWORD);
     page.find("link", looks);
@@ -101,15 +101,15 @@ fn read_access_to_a_shared_key_offers_no_rename() {
 /// Before, keys created by a leaked key kept working and had to be revoked one by one.
 #[test]
 fn key_is_revoked_with_the_keys_that_it_created() {
-    let house = House::start();
-    let robot = house.create(&json!({"name": "robot", "permissions": ["keyhouse:keys:create"]}));
+    let instance = TestServer::start();
+    let robot = instance.create(&json!({"name": "robot", "permissions": ["keyhouse:keys:create"]}));
     let create = |by: &Made, name: &str| {
         let fields = json!({"name": name, "permissions": ["keyhouse:keys:create"]});
-        made(&house.bare(&Ask::post("/v1/keys", &fields).bearer(&by.secret)).expect(201))
+        made(&instance.bare(&Ask::post("/v1/keys", &fields).bearer(&by.secret)).expect(201))
     };
     let child = create(&robot, "child");
     let grandchild = create(&child, "grandchild");
-    let page = open(&house, &format!("/#/keys/{}", grandchild.id));
+    let page = open(&instance, &format!("/#/keys/{}", grandchild.id));
     page.click("button", &page.t("key.revoke"));
     let dialog = page.within("dialog", &page.t("key.revoke_title"));
     dialog.find("button", &page.t("key.revoke_confirm"));
@@ -125,7 +125,7 @@ fn key_is_revoked_with_the_keys_that_it_created() {
     page.no_dialog();
     page.see(&page.t("status.revoked"));
     for key in [&robot, &child, &grandchild] {
-        house.bare(&Ask::forward_auth(&key.secret)).problem(401, "REVOKED");
+        instance.bare(&Ask::forward_auth(&key.secret)).problem(401, "REVOKED");
     }
     page.finish();
 }
@@ -133,18 +133,18 @@ fn key_is_revoked_with_the_keys_that_it_created() {
 /// Before, the page reported all keys as revoked, even if some were not.
 #[test]
 fn keys_that_remain_after_a_revocation_are_counted() {
-    let house = House::start();
-    let mate = house.join("mate", "user");
-    let team = house.team("makers", "visible", &[&house.owner(), &mate]);
+    let instance = TestServer::start();
+    let mate = instance.join("mate", "user");
+    let team = instance.team("makers", "visible", &[&instance.owner(), &mate]);
     let permissions = json!(["keyhouse:keys:manage"]);
     let shared = json!({"kind": "service", "permissions": permissions,
         "teams": [{"id": team, "access": "write"}]});
-    let robot = house.create(&shared);
+    let robot = instance.create(&shared);
     let child = json!({"kind": "service", "permissions": permissions});
     let children = [(); 2].map(|()| {
-        made(&house.bare(&Ask::post("/v1/keys", &child).bearer(&robot.secret)).expect(201))
+        made(&instance.bare(&Ask::post("/v1/keys", &child).bearer(&robot.secret)).expect(201))
     });
-    let page = Page::open(&house, "en");
+    let page = Page::open(&instance, "en");
     page.go(&format!("/#/keys/{}", robot.id));
     page.sign_in(&mate.email, crate::people::PASSWORD);
     page.click("button", &page.t("key.revoke"));
@@ -155,9 +155,9 @@ fn keys_that_remain_after_a_revocation_are_counted() {
     reported.click("button", &page.t("actions.close"));
     page.no_dialog();
     page.see(&page.t("status.revoked"));
-    house.bare(&Ask::forward_auth(&robot.secret)).problem(401, "REVOKED");
+    instance.bare(&Ask::forward_auth(&robot.secret)).problem(401, "REVOKED");
     for key in &children {
-        assert_eq!(house.bare(&Ask::forward_auth(&key.secret)).status, 200);
+        assert_eq!(instance.bare(&Ask::forward_auth(&key.secret)).status, 200);
     }
     page.finish();
 }
@@ -165,10 +165,10 @@ fn keys_that_remain_after_a_revocation_are_counted() {
 /// Before, invalid values of a link were ignored silently: a wrong day became 30 days, a wrong team none.
 #[test]
 fn values_of_a_link_are_filled_in_or_listed_as_ignored() {
-    let house = House::start();
-    house.team("makers", "visible", &[&house.owner()]);
+    let instance = TestServer::start();
+    instance.team("makers", "visible", &[&instance.owner()]);
     let page = open(
-        &house,
+        &instance,
         "/#/keys/new?name=by%20link&expires=12d&team=Makers:write,nobody&kind=both&ip=10.0.0.0/99&colour=red",
     );
     page.see(&page.t("new_key.from_link"));
@@ -183,18 +183,18 @@ fn values_of_a_link_are_filled_in_or_listed_as_ignored() {
     // A mistyped IP restriction is rejected, not dropped.
     page.click("button", &page.t("new_key.save"));
     page.see(&page.t("faults.invalid_network"));
-    assert!(house.all_keys().is_empty());
+    assert!(instance.all_keys().is_empty());
     page.fill(&page.t("networks.allow"), "10.0.0.0/8");
     page.click("button", &page.t("new_key.save"));
     page.dialog();
-    assert_eq!(house.all_keys()[0]["ip_rules"]["allow"], json!(["10.0.0.0/8"]));
+    assert_eq!(instance.all_keys()[0]["ip_rules"]["allow"], json!(["10.0.0.0/8"]));
     end_with_400(page);
 }
 
 #[test]
 fn fault_in_a_closed_section_opens_it_and_gets_the_focus() {
-    let house = House::start();
-    let page = open(&house, "/#/keys/new");
+    let instance = TestServer::start();
+    let page = open(&instance, "/#/keys/new");
     page.click("DisclosureTriangle", &page.t("new_key.more"));
     page.fill(&page.t("new_key.environment"), "Not One");
     page.click("DisclosureTriangle", &page.t("new_key.more"));
@@ -208,11 +208,11 @@ fn fault_in_a_closed_section_opens_it_and_gets_the_focus() {
 /// Before, Enter in the permission search created the key.
 #[test]
 fn enter_in_the_permission_search_creates_no_key() {
-    let house = House::start();
+    let instance = TestServer::start();
     for name in ["diagrams:read", "diagrams:write", "reports:read"] {
-        house.ask(&Ask::post("/v1/permissions", &json!({"name": name}))).expect(201);
+        instance.ask(&Ask::post("/v1/permissions", &json!({"name": name}))).expect(201);
     }
-    let page = open(&house, "/#/keys/new");
+    let page = open(&instance, "/#/keys/new");
     page.click("radio", &page.t("new_key.custom"));
     page.fill(&page.t("matrix.find"), "diag");
     page.press(&["Enter"]);
@@ -220,12 +220,12 @@ fn enter_in_the_permission_search_creates_no_key() {
     page.click("checkbox", &page.t_with("matrix.all_of", &[("resource", "diagrams")]));
     let everything = page.t_with("permission_words.all_of", &[("resource", "diagrams")]);
     page.see(&page.t_with("permission_words.key", &[("what", &everything)]));
-    assert!(house.all_keys().is_empty());
+    assert!(instance.all_keys().is_empty());
     page.finish();
 }
 
-fn open(house: &House, path: &str) -> Page {
-    let page = Page::open(house, "en");
+fn open(instance: &TestServer, path: &str) -> Page {
+    let page = Page::open(instance, "en");
     page.go(path);
     page.sign_in(EMAIL, PASSWORD);
     page

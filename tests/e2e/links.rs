@@ -3,20 +3,20 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::Page;
 use crate::people::{PASSWORD as THEIRS, invitation};
 use crate::seeds::copied_secret;
 use crate::session_ends::sign_out;
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 use crate::texts::LANGUAGES;
 
 const NEW_PASSWORD: &str = "seven slow snails on the wall";
 
 #[test]
 fn setup_link_creates_the_owner_and_shows_an_empty_list() {
-    let mut house = House::start_empty();
-    let link = house.setup_link();
-    let mut page = Page::open(&house, "en");
+    let mut instance = TestServer::start_empty();
+    let link = instance.setup_link();
+    let mut page = Page::open(&instance, "en");
     page.follow(&link);
     page.find("heading", &page.t("setup.title"));
     // Wrong input uses up neither the link nor the input.
@@ -33,8 +33,8 @@ fn setup_link_creates_the_owner_and_shows_an_empty_list() {
     page.find("link", &page.t("keys.create_first"));
     page.find("button", &page.t_with("shell.account", &[("name", "Ada")]));
     page.assert_keeps_no(token_in(&link));
-    house.sign_in();
-    let me = house.ask(&Ask::get("/v1/session")).expect(200);
+    instance.sign_in();
+    let me = instance.ask(&Ask::get("/v1/session")).expect(200);
     assert_eq!((&me["user"]["email"], &me["user"]["operator"]), (&json!(EMAIL), &json!(true)));
     page.expect("status of 400");
     page.finish();
@@ -43,13 +43,13 @@ fn setup_link_creates_the_owner_and_shows_an_empty_list() {
 /// Before, opening another link in the tab of an invalid one changed only the address.
 #[test]
 fn invitation_works_once() {
-    let house = House::start();
+    let instance = TestServer::start();
     let invited = |email: &str| {
-        let reported = house.ask(&invitation(email, "user")).expect(201);
+        let reported = instance.ask(&invitation(email, "user")).expect(201);
         reported["url"].as_str().unwrap().to_owned()
     };
     let (first, second) = (invited("grace@example.com"), invited("lin@example.com"));
-    let mut page = Page::open(&house, "en");
+    let mut page = Page::open(&instance, "en");
     page.follow(&first);
     assert_names_account(&page, "grace@example.com");
     page.fill(&page.t("invitation.name"), "Grace");
@@ -78,12 +78,12 @@ fn invitation_works_once() {
 
 #[test]
 fn reset_link_works_once() {
-    let house = House::start();
-    let mate = house.join("mate", "user");
+    let instance = TestServer::start();
+    let mate = instance.join("mate", "user");
     let reset = Ask::post(&format!("/v1/users/{}/reset", mate.id), &json!({}));
-    let reported = house.ask(&reset).expect(201);
+    let reported = instance.ask(&reset).expect(201);
     let link = reported["url"].as_str().unwrap();
-    let mut page = Page::open(&house, "en");
+    let mut page = Page::open(&instance, "en");
     page.follow(link);
     assert_names_account(&page, &mate.email);
     page.fill(&page.t("reset.password"), NEW_PASSWORD);
@@ -106,9 +106,9 @@ fn reset_link_works_once() {
 
 #[test]
 fn truncated_link_says_what_is_missing() {
-    let house = House::start();
+    let instance = TestServer::start();
     for language in LANGUAGES {
-        let page = Page::open(&house, language);
+        let page = Page::open(&instance, language);
         for path in ["/invitation", "/reset"] {
             page.go(path);
             page.see(&page.t("link.incomplete"));
@@ -120,8 +120,8 @@ fn truncated_link_says_what_is_missing() {
 
 #[test]
 fn link_fills_in_a_new_key_and_creates_nothing() {
-    let house = House::start();
-    let page = Page::open(&house, "en");
+    let instance = TestServer::start();
+    let page = Page::open(&instance, "en");
     page.go("/#/keys/new?name=diagram%20exporter&permissions=diagrams:read,diagrams:write\
          &kind=service&expires=7d&ip=192.0.2.0/24&description=nightly&color=red&size=3");
     page.sign_in(EMAIL, PASSWORD);
@@ -131,10 +131,10 @@ fn link_fills_in_a_new_key_and_creates_nothing() {
     assert_eq!(page.value(&page.t("new_key.name")), "diagram exporter");
     page.reload();
     page.see(&page.t("new_key.from_link"));
-    assert_eq!(house.all_keys(), Vec::<Value>::new());
+    assert_eq!(instance.all_keys(), Vec::<Value>::new());
     page.click("button", &page.t("new_key.save"));
     copied_secret(&page);
-    let keys = house.all_keys();
+    let keys = instance.all_keys();
     let [key] = keys.as_slice() else { panic!("{keys:?}") };
     assert_eq!(key["name"], "diagram exporter");
     assert_eq!(key["permissions"], json!(["diagrams:read", "diagrams:write"]));

@@ -11,9 +11,9 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use crate::driver::{Driver, wait};
-use crate::house::House;
 use crate::part::{Part, key};
 use crate::record::{Record, Request, WATCH};
+use crate::test_server::TestServer;
 use crate::texts::Texts;
 use crate::tree::Node;
 
@@ -60,8 +60,8 @@ pub(crate) struct Page {
 
 impl Page {
     /// A browser with this language (`en`, `fr`, `es`) and an empty tab.
-    pub(crate) fn open(house: &House, language: &'static str) -> Self {
-        Self::open_at(house.server().url(), language)
+    pub(crate) fn open(instance: &TestServer, language: &'static str) -> Self {
+        Self::open_at(instance.server().url(), language)
     }
 
     /// The same for a server that is reached at another origin, such as a proxy's.
@@ -106,8 +106,8 @@ impl Page {
     }
 
     /// Uses the server's new port from now on.
-    pub(crate) fn moved(&mut self, house: &House) {
-        self.origins.push(house.server().url());
+    pub(crate) fn moved(&mut self, instance: &TestServer) {
+        self.origins.push(instance.server().url());
     }
 
     /// Signs in with the form.

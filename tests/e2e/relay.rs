@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crate::house::House;
+use crate::test_server::TestServer;
 
 /// Longest wait for the rest of a request or an answer.
 const SILENCE_MAX: Duration = Duration::from_mins(1);
@@ -31,14 +31,14 @@ pub(crate) struct Relay {
 #[derive(Debug, Default)]
 struct Manner {
     /// The server that receives the requests; without one, connections are closed.
-    house: Option<SocketAddr>,
+    instance: Option<SocketAddr>,
     /// A part of a path, and the status and page that answer it.
     answers: Vec<(String, (&'static str, &'static str))>,
 }
 
 impl Relay {
     /// A relay, and a server behind it whose public URL is the relay's.
-    pub(crate) fn before_house() -> (Self, House) {
+    pub(crate) fn before_instance() -> (Self, TestServer) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let relay = Self { address: listener.local_addr().unwrap(), manner: Arc::default() };
         let manner = Arc::clone(&relay.manner);
@@ -51,9 +51,9 @@ impl Relay {
                 });
             }
         });
-        let house = House::start_with(&["--public-url", &relay.url()]);
-        relay.leads_to(&house);
-        (relay, house)
+        let instance = TestServer::start_with(&["--public-url", &relay.url()]);
+        relay.leads_to(&instance);
+        (relay, instance)
     }
 
     /// The address for browsers.
@@ -62,8 +62,8 @@ impl Relay {
     }
 
     /// Forwards requests to this server.
-    pub(crate) fn leads_to(&self, house: &House) {
-        self.manner.lock().unwrap().house = Some(house.address());
+    pub(crate) fn leads_to(&self, instance: &TestServer) {
+        self.manner.lock().unwrap().instance = Some(instance.address());
     }
 
     /// From now on this answers each path with that part.
@@ -107,10 +107,10 @@ fn pass(mut client: &TcpStream, manner: &Mutex<Manner>) -> io::Result<()> {
     let mut body = vec![0; body_bytes];
     reader.read_exact(&mut body)?;
     let path = first.split(' ').nth(1).unwrap_or_default();
-    let (house, own) = {
+    let (instance, own) = {
         let manner = manner.lock().unwrap();
         let own = manner.answers.iter().find(|(part, _)| path.contains(part.as_str()));
-        (manner.house, own.map(|(_, with)| *with))
+        (manner.instance, own.map(|(_, with)| *with))
     };
     if let Some((status, page)) = own {
         let length = page.len();
@@ -120,10 +120,10 @@ fn pass(mut client: &TcpStream, manner: &Mutex<Manner>) -> io::Result<()> {
              Connection: close\r\n\r\n{page}"
         );
     }
-    let Some(house) = house else { return Ok(()) };
-    let mut house = TcpStream::connect(house)?;
-    house.set_read_timeout(Some(SILENCE_MAX))?;
-    house.write_all(head.as_bytes())?;
-    house.write_all(&body)?;
-    io::copy(&mut house, &mut client).map(|_| ())
+    let Some(instance) = instance else { return Ok(()) };
+    let mut instance = TcpStream::connect(instance)?;
+    instance.set_read_timeout(Some(SILENCE_MAX))?;
+    instance.write_all(head.as_bytes())?;
+    instance.write_all(&body)?;
+    io::copy(&mut instance, &mut client).map(|_| ())
 }

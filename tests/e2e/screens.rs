@@ -9,17 +9,17 @@ use serde_json::json;
 use crate::account::code_of;
 use crate::ask::{Ask, Expect};
 use crate::dialogs::DIALOGS;
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::{Look, Page};
 use crate::people::{PASSWORD as THEIRS, Person};
 use crate::session_ends::sign_out;
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 /// A screen. `reach` begins in a fresh document and ends when all of the screen is shown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Screen {
     /// Its name among the pictures.
     pub(crate) name: &'static str,
-    reach: fn(&Page, &House),
+    reach: fn(&Page, &TestServer),
 }
 
 /// Screens without a session.
@@ -124,17 +124,17 @@ pub(crate) const WALKS: [Walk; 4] = [walk_screens, walk_dialogs, walk_as_onlooke
 
 /// Shows each screen of an instance with data, before and after its owner signs in.
 fn walk_screens(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
-    let house = furnished();
-    let mut page = Page::open(&house, language);
+    let instance = furnished();
+    let mut page = Page::open(&instance, language);
     for screen in OUTSIDE {
-        reach(screen, &page, &house);
+        reach(screen, &page, &instance);
         show(&page, screen.name);
     }
     page.looks(Look::DESK);
     page.go("/#/teams");
     page.sign_in(EMAIL, PASSWORD);
     for screen in INSIDE {
-        reach(screen, &page, &house);
+        reach(screen, &page, &instance);
         show(&page, screen.name);
     }
     page.expect("404 (Not Found)");
@@ -145,14 +145,14 @@ fn walk_screens(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
 
 /// Shows each dialog of an instance with data to its owner.
 fn walk_dialogs(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
-    let house = furnished();
-    let page = Page::open(&house, language);
+    let instance = furnished();
+    let page = Page::open(&instance, language);
     page.go("/#/teams");
     page.sign_in(EMAIL, PASSWORD);
     for dialog in DIALOGS {
         page.looks(Look::DESK);
         page.follow("about:blank");
-        dialog.open(&page, &house);
+        dialog.open(&page, &instance);
         show(&page, dialog.name);
     }
     page.finish();
@@ -160,10 +160,10 @@ fn walk_dialogs(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
 
 /// Shows each screen of a user with read access, in an organization without API access.
 fn walk_as_onlooker(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
-    let house = furnished();
-    let user = house.join("onlooker", "user");
-    house.put_on_plan(&house.organization(), "free");
-    let page = Page::open(&house, language);
+    let instance = furnished();
+    let user = instance.join("onlooker", "user");
+    instance.put_on_plan(&instance.organization(), "free");
+    let page = Page::open(&instance, language);
     page.go("/");
     page.sign_in(&user.email, THEIRS);
     for (name, path) in [
@@ -181,13 +181,14 @@ fn walk_as_onlooker(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
 
 /// Shows the setup of a required second factor, and the notices about changes to an account by others.
 fn walk_as_warned(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
-    let house = furnished();
-    let (hopper, lacking) = (house.join("hopper", "administrator"), house.join("lacking", "user"));
-    let codes = second_factor(&house, &hopper);
-    house.ask(&Ask::new("DELETE", &format!("/v1/users/{}/sessions", hopper.id))).expect(204);
+    let instance = furnished();
+    let (hopper, lacking) =
+        (instance.join("hopper", "administrator"), instance.join("lacking", "user"));
+    let codes = second_factor(&instance, &hopper);
+    instance.ask(&Ask::new("DELETE", &format!("/v1/users/{}/sessions", hopper.id))).expect(204);
     let required = json!({"second_factor_required_of": ["user"]});
-    house.ask(&Ask::patch("/v1/organization", &required)).expect(200);
-    let mut page = Page::open(&house, language);
+    instance.ask(&Ask::patch("/v1/organization", &required)).expect(200);
+    let mut page = Page::open(&instance, language);
     page.go("/#/profile");
     page.sign_in(&lacking.email, THEIRS);
     page.find("heading", &page.t("totp.required_title"));
@@ -217,8 +218,8 @@ fn walk_as_warned(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
 }
 
 /// Turns on a person's second factor; their backup codes.
-fn second_factor(house: &House, person: &Person) -> Vec<String> {
-    let ask = |body| house.ask_as(person, &Ask::post("/v1/me/totp", &body));
+fn second_factor(instance: &TestServer, person: &Person) -> Vec<String> {
+    let ask = |body| instance.ask_as(person, &Ask::post("/v1/me/totp", &body));
     let begun = ask(json!({"current_password": THEIRS})).expect(201);
     let code = code_of(begun["secret"].as_str().unwrap(), 0);
     let codes = ask(json!({"code": code})).expect(200)["backup_codes"].clone();
@@ -226,14 +227,14 @@ fn second_factor(house: &House, person: &Person) -> Vec<String> {
 }
 
 /// An instance with data for every screen.
-pub(crate) fn furnished() -> House {
-    let house = House::start();
-    house.put_on_plan(&house.organization(), "enterprise");
-    let grace = house.join("grace", "administrator");
-    let mate = house.join("mate", "user");
-    house.role("exporter", &["diagrams:read", "diagrams:export"]);
-    let makers = house.team("diagram makers", "visible", &[&grace, &mate]);
-    house.team("night watch", "secret", &[&grace]);
+pub(crate) fn furnished() -> TestServer {
+    let instance = TestServer::start();
+    instance.put_on_plan(&instance.organization(), "enterprise");
+    let grace = instance.join("grace", "administrator");
+    let mate = instance.join("mate", "user");
+    instance.role("exporter", &["diagrams:read", "diagrams:export"]);
+    let makers = instance.team("diagram makers", "visible", &[&grace, &mate]);
+    instance.team("night watch", "secret", &[&grace]);
     let shared = json!([{"id": makers, "access": "read"}]);
     for key in [
         json!({"name": "diagram exporter", "kind": "service", "permissions": ["diagrams:read"],
@@ -242,43 +243,43 @@ pub(crate) fn furnished() -> House {
             "expires_in": "30d"}),
         json!({"name": "laptop"}),
     ] {
-        let made = house.create(&key);
-        assert_eq!(house.bare(&Ask::forward_auth(&made.secret)).status, 200);
+        let made = instance.create(&key);
+        assert_eq!(instance.bare(&Ask::forward_auth(&made.secret)).status, 200);
     }
-    let doubled = house.create(&json!({"name": "in rotation"}));
-    house.bare(&Ask::forward_auth(&doubled.secret));
+    let doubled = instance.create(&json!({"name": "in rotation"}));
+    instance.bare(&Ask::forward_auth(&doubled.secret));
     let overlap = json!({"overlap": "24h"});
-    house.ask(&Ask::post(&format!("/v1/keys/{}/rotate", doubled.id), &overlap)).expect(200);
+    instance.ask(&Ask::post(&format!("/v1/keys/{}/rotate", doubled.id), &overlap)).expect(200);
     for (name, group) in
         [("diagrams:read", "Drawing"), ("diagrams:write", "Drawing"), ("backups:read", "")]
     {
         let entry = json!({"name": name, "group": group, "description": {
             "en": "What it lets one do.", "fr": "Ce que cela permet.", "es": "Lo que permite."}});
-        house.ask(&Ask::post("/v1/permissions", &entry)).expect(201);
+        instance.ask(&Ask::post("/v1/permissions", &entry)).expect(201);
     }
-    let off = house.create(&json!({"name": "switched off"}));
-    house.act(&off.id, "disable").expect(200);
-    let gone = house.create(&json!({"name": "left in a taxi"}));
-    house.act(&gone.id, "revoke").expect(200);
+    let off = instance.create(&json!({"name": "switched off"}));
+    instance.act(&off.id, "disable").expect(200);
+    let gone = instance.create(&json!({"name": "left in a taxi"}));
+    instance.act(&gone.id, "revoke").expect(200);
     let creates = json!({"name": "deploy robot", "permissions": ["keyhouse:keys:create"]});
-    let robot = house.create(&creates);
+    let robot = instance.create(&creates);
     for name in ["first of the robot", "second of the robot"] {
         let fields = json!({"name": name, "permissions": []});
-        house.bare(&Ask::post("/v1/keys", &fields).bearer(&robot.secret)).expect(201);
+        instance.bare(&Ask::post("/v1/keys", &fields).bearer(&robot.secret)).expect(201);
     }
     // The same email and password exist in another organization too.
-    let (acme, owner) = house.neighbour("acme");
+    let (acme, owner) = instance.neighbour("acme");
     let domains = json!({"domains": ["acme.example", "acme.example.com"]});
-    house.ask(&Ask::patch(&format!("/v1/organizations/{acme}"), &domains)).expect(200);
-    house.join_by(&owner, "mate", "user");
-    house
+    instance.ask(&Ask::patch(&format!("/v1/organizations/{acme}"), &domains)).expect(200);
+    instance.join_by(&owner, "mate", "user");
+    instance
 }
 
 /// Opens a screen in a new document, so that nothing of the previous one stays open.
-fn reach(screen: &Screen, page: &Page, house: &House) {
+fn reach(screen: &Screen, page: &Page, instance: &TestServer) {
     page.looks(Look::DESK);
     page.follow("about:blank");
-    (screen.reach)(page, house);
+    (screen.reach)(page, instance);
 }
 
 fn pass_axe(language: &'static str, looks: &[Look], walks: &[Walk]) {
@@ -304,146 +305,146 @@ fn pass_axe(language: &'static str, looks: &[Look], walks: &[Walk]) {
     assert!(faults.is_empty(), "{}", reported.collect::<Vec<_>>().join("\n"));
 }
 
-fn sign_in(page: &Page, _house: &House) {
+fn sign_in(page: &Page, _house: &TestServer) {
     page.go("/");
     page.find("button", &page.t("sign_in.button"));
 }
 
-fn sign_in_organization(page: &Page, _house: &House) {
+fn sign_in_organization(page: &Page, _house: &TestServer) {
     page.go("/");
     page.try_sign_in("mate@example.com", THEIRS);
     page.find("combobox", &page.t("sign_in.organization"));
 }
 
-fn account_menu(page: &Page, house: &House) {
-    teams(page, house);
+fn account_menu(page: &Page, instance: &TestServer) {
+    teams(page, instance);
     page.click("button", &page.t_with("shell.account", &[("name", "ada")]));
     page.find("button", &page.t("shell.sign_out"));
 }
 
-fn about(page: &Page, house: &House) {
-    account_menu(page, house);
+fn about(page: &Page, instance: &TestServer) {
+    account_menu(page, instance);
     page.click("button", &page.t("about.title"));
     page.see(&page.t("about.what"));
 }
 
-pub(crate) fn people(page: &Page, _house: &House) {
+pub(crate) fn people(page: &Page, _house: &TestServer) {
     page.go("/#/people");
     page.see("grace@example.com");
 }
 
 /// Guesses an account until it has to wait, once: a later walk finds it waiting.
-pub(crate) fn people_locked_out(page: &Page, house: &House) {
+pub(crate) fn people_locked_out(page: &Page, instance: &TestServer) {
     let body = json!({"email": "grace@example.com", "password": "wrong"});
     let wrong = Ask::post("/v1/session", &body).header("X-Forwarded-For", "203.0.113.9");
-    while house.bare(&wrong).status != 429 {}
-    people(page, house);
+    while instance.bare(&wrong).status != 429 {}
+    people(page, instance);
     page.find("heading", &page.t("lockouts.title"));
 }
 
-pub(crate) fn roles(page: &Page, _house: &House) {
+pub(crate) fn roles(page: &Page, _house: &TestServer) {
     page.go("/#/roles");
     page.see("exporter");
 }
 
-pub(crate) fn teams(page: &Page, _house: &House) {
+pub(crate) fn teams(page: &Page, _house: &TestServer) {
     page.go("/#/teams");
     page.see("night watch");
 }
 
-pub(crate) fn team(page: &Page, house: &House) {
-    teams(page, house);
+pub(crate) fn team(page: &Page, instance: &TestServer) {
+    teams(page, instance);
     page.click("link", "diagram makers");
     page.find("heading", "diagram makers");
 }
 
-pub(crate) fn person(page: &Page, house: &House) {
-    people(page, house);
+pub(crate) fn person(page: &Page, instance: &TestServer) {
+    people(page, instance);
     // Lockouts have their own table.
     let list = page.within("table", &page.t("people.title"));
     list.within("row", "grace@example.com").click("link", "Somebody");
     page.find("heading", "Somebody");
 }
 
-pub(crate) fn role(page: &Page, house: &House) {
-    roles(page, house);
+pub(crate) fn role(page: &Page, instance: &TestServer) {
+    roles(page, instance);
     page.click("link", "exporter");
     page.find("heading", "exporter");
 }
 
-pub(crate) fn permissions(page: &Page, _house: &House) {
+pub(crate) fn permissions(page: &Page, _house: &TestServer) {
     page.go("/#/permissions");
     page.see("keyhouse:keys:create");
 }
 
-pub(crate) fn audit(page: &Page, _house: &House) {
+pub(crate) fn audit(page: &Page, _house: &TestServer) {
     page.go("/#/audit");
     page.see("grace");
 }
 
-pub(crate) fn organizations(page: &Page, _house: &House) {
+pub(crate) fn organizations(page: &Page, _house: &TestServer) {
     page.go("/#/organizations");
     page.within("main", "").see("example.com");
 }
 
-pub(crate) fn one_organization(page: &Page, house: &House) {
-    organizations(page, house);
+pub(crate) fn one_organization(page: &Page, instance: &TestServer) {
+    organizations(page, instance);
     page.within("main", "").click("link", "example.com");
     page.find("heading", "example.com");
 }
 
-pub(crate) fn acme(page: &Page, house: &House) {
-    organizations(page, house);
+pub(crate) fn acme(page: &Page, instance: &TestServer) {
+    organizations(page, instance);
     page.within("main", "").click("link", "acme");
     page.see("acme.example.com");
 }
 
-pub(crate) fn plans(page: &Page, _house: &House) {
+pub(crate) fn plans(page: &Page, _house: &TestServer) {
     page.go("/#/plans");
     page.find("columnheader", &page.t("plans.name_enterprise"));
 }
 
-fn gates_none(page: &Page, _house: &House) {
+fn gates_none(page: &Page, _house: &TestServer) {
     page.go("/#/gates");
     page.find("button", &page.t("gates.create_first"));
 }
 
-pub(crate) fn gates(page: &Page, house: &House) {
-    make_gate(house);
+pub(crate) fn gates(page: &Page, instance: &TestServer) {
+    make_gate(instance);
     page.go("/#/gates");
     page.see("The shop's orders.");
 }
 
-pub(crate) fn gate(page: &Page, house: &House) {
-    gates(page, house);
+pub(crate) fn gate(page: &Page, instance: &TestServer) {
+    gates(page, instance);
     page.click("link", "orders");
     page.find("heading", "orders");
     page.find("heading", &page.t("gate.test"));
 }
 
-fn gate_tried(page: &Page, house: &House) {
-    gate(page, house);
+fn gate_tried(page: &Page, instance: &TestServer) {
+    gate(page, instance);
     page.fill(&page.t("gate.url"), "https://api.example.com/orders/7");
     page.fill(
         &page.t("gate.key"),
-        &house.create(&json!({"name": "tried", "permissions": []})).secret,
+        &instance.create(&json!({"name": "tried", "permissions": []})).secret,
     );
     page.click("button", &page.t("gate.send_test"));
     page.click("DisclosureTriangle", &page.t("explain.all_rules"));
     page.see(&page.t("explain.rule_QUOTA_EXCEEDED"));
 }
 
-fn gate_default(page: &Page, _house: &House) {
+fn gate_default(page: &Page, _house: &TestServer) {
     page.go("/#/gates/default");
     page.see(&page.t("gates.default_what"));
 }
 
 /// A gate with all kinds of routes, once: the empty list is a screen too.
-fn make_gate(house: &House) {
+fn make_gate(instance: &TestServer) {
     let gate = json!({
         "name": "orders", "description": "The shop's orders.", "environments": ["live", "test"],
         "credentials": ["authorization:bearer", "x-shop-key", "cookie:shop"], "preflight": "allow",
-         "organizations": [house.organization()],
+         "organizations": [instance.organization()],
         "routes": [
             {"path": "/orders/{id}", "methods": ["GET"], "permissions": "orders:read"},
             {"host": "*.example.com", "path": "/orders/**", "methods": ["PUT", "DELETE"],
@@ -453,31 +454,31 @@ fn make_gate(house: &House) {
             {"path": "/admin/**", "access": "denied"},
         ],
     });
-    let made = house.ask(&Ask::post("/v1/gates", &gate));
+    let made = instance.ask(&Ask::post("/v1/gates", &gate));
     assert!([201, 409].contains(&made.status), "{made:?}");
 }
 
-fn invitation(page: &Page, _house: &House) {
+fn invitation(page: &Page, _house: &TestServer) {
     page.go("/invitation#token=0");
     page.find("button", &page.t("invitation.button"));
 }
 
-fn reset(page: &Page, _house: &House) {
+fn reset(page: &Page, _house: &TestServer) {
     page.go("/reset#token=0");
     page.find("button", &page.t("reset.button"));
 }
 
-fn dead_link(page: &Page, _house: &House) {
+fn dead_link(page: &Page, _house: &TestServer) {
     page.go("/invitation");
     page.see(&page.t("link.incomplete"));
 }
 
-fn keys(page: &Page, _house: &House) {
+fn keys(page: &Page, _house: &TestServer) {
     page.go("/#/keys");
     page.see("diagram exporter");
 }
 
-fn keys_none_found(page: &Page, _house: &House) {
+fn keys_none_found(page: &Page, _house: &TestServer) {
     page.go("/#/keys?search=nothing%20like%20it&status=all");
     page.see(&page.t("keys.nothing_found"));
 }
@@ -491,70 +492,70 @@ fn open_key(page: &Page, name: &str) {
     page.within("main", "").see(&page.t_with("events.key_create", &[("actor", "ada")]));
 }
 
-pub(crate) fn key(page: &Page, _house: &House) {
+pub(crate) fn key(page: &Page, _house: &TestServer) {
     open_key(page, "diagram exporter");
 }
 
-pub(crate) fn key_that_created(page: &Page, _house: &House) {
+pub(crate) fn key_that_created(page: &Page, _house: &TestServer) {
     open_key(page, "deploy robot");
 }
 
-fn key_in_rotation(page: &Page, _house: &House) {
+fn key_in_rotation(page: &Page, _house: &TestServer) {
     open_key(page, "in rotation");
 }
 
-fn key_revoked(page: &Page, _house: &House) {
+fn key_revoked(page: &Page, _house: &TestServer) {
     open_key(page, "left in a taxi");
 }
 
-fn key_explained(page: &Page, house: &House) {
-    key(page, house);
+fn key_explained(page: &Page, instance: &TestServer) {
+    key(page, instance);
     page.fill(&page.t("explain.permission"), "diagrams:write");
     page.click("button", &page.t("explain.test"));
     page.see(&page.t("explain.why_INSUFFICIENT_PERMISSIONS"));
 }
 
 /// A new key with all of its parts unfolded.
-fn new_key(page: &Page, _house: &House) {
+fn new_key(page: &Page, _house: &TestServer) {
     page.go("/#/keys/new");
     page.click("radio", &page.t("new_key.custom"));
     page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true");
     page.see(&page.t("networks.deny"));
 }
 
-fn new_key_by_link(page: &Page, _house: &House) {
+fn new_key_by_link(page: &Page, _house: &TestServer) {
     page.go(
         "/#/keys/new?name=from%20a%20link&permissions=diagrams:read&expires=never&ip=10.0.0.0/8",
     );
     page.see(&page.t("new_key.from_link"));
 }
 
-fn new_key_refused(page: &Page, _house: &House) {
+fn new_key_refused(page: &Page, _house: &TestServer) {
     page.go("/#/keys/new");
     page.fill(&page.t("new_key.name"), " ");
     page.click("button", &page.t("new_key.save"));
     page.see(&page.t("faults.invalid_name"));
 }
 
-fn secret(page: &Page, _house: &House) {
+fn secret(page: &Page, _house: &TestServer) {
     page.go("/#/keys/new");
     page.fill(&page.t("new_key.name"), "shown once");
     page.click("button", &page.t("new_key.save"));
     page.dialog();
 }
 
-fn organization(page: &Page, _house: &House) {
+fn organization(page: &Page, _house: &TestServer) {
     page.go("/#/organization");
     page.find("heading", &page.t("subscription.title"));
 }
 
-pub(crate) fn profile(page: &Page, _house: &House) {
+pub(crate) fn profile(page: &Page, _house: &TestServer) {
     page.go("/#/profile");
     page.find("button", &page.t("totp.turn_on"));
 }
 
-fn totp(page: &Page, house: &House) {
-    profile(page, house);
+fn totp(page: &Page, instance: &TestServer) {
+    profile(page, instance);
     page.click("button", &page.t("totp.turn_on"));
     page.dialog();
     page.fill(&page.t("totp.password"), PASSWORD);
@@ -562,18 +563,18 @@ fn totp(page: &Page, house: &House) {
     page.find("button", &page.t("totp.copy_secret"));
 }
 
-fn invitation_made(page: &Page, house: &House) {
-    people(page, house);
+fn invitation_made(page: &Page, instance: &TestServer) {
+    people(page, instance);
     page.click("button", &page.t("people.invite"));
     page.dialog();
-    let there = house.ask(&Ask::get("/v1/invitations")).expect(200);
+    let there = instance.ask(&Ask::get("/v1/invitations")).expect(200);
     let address = format!("new-{}@example.com", there["items"].as_array().unwrap().len());
     page.fill(&page.t("people.email"), &address);
     page.click("button", &page.t("people.invite_create"));
     page.find("button", &page.t("one_time_link.copy"));
 }
 
-fn nothing_here(page: &Page, _house: &House) {
+fn nothing_here(page: &Page, _house: &TestServer) {
     page.go("/#/keys/key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f");
     page.see(&page.t("problems.not_found"));
 }

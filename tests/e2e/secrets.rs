@@ -6,14 +6,14 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::Page;
 use crate::seeds::copied_secret;
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 #[test]
 fn new_secret_is_shown_once_and_stored_nowhere() {
-    let house = House::start();
-    let page = Page::open(&house, "en");
+    let instance = TestServer::start();
+    let page = Page::open(&instance, "en");
     page.go("/#/keys/new");
     page.sign_in(EMAIL, PASSWORD);
     page.fill(&page.t("new_key.name"), "courier");
@@ -44,22 +44,22 @@ fn new_secret_is_shown_once_and_stored_nowhere() {
     page.click("button", &page.t("secret.close"));
     page.no_dialog();
     page.find("heading", "courier");
-    left_nowhere(&house, &page, &secret);
+    left_nowhere(&instance, &page, &secret);
 
     // It can't be shown again.
     page.reload();
     page.find("heading", "courier");
-    left_nowhere(&house, &page, &secret);
+    left_nowhere(&instance, &page, &secret);
     page.back();
     page.find("heading", &page.t("new_key.title"));
-    left_nowhere(&house, &page, &secret);
+    left_nowhere(&instance, &page, &secret);
     page.finish();
 }
 
 #[test]
 fn reload_before_saving_does_not_show_the_secret_again() {
-    let house = House::start();
-    let page = Page::open(&house, "en");
+    let instance = TestServer::start();
+    let page = Page::open(&instance, "en");
     page.go("/#/keys/new");
     page.sign_in(EMAIL, PASSWORD);
     page.click("button", &page.t("new_key.save"));
@@ -68,15 +68,15 @@ fn reload_before_saving_does_not_show_the_secret_again() {
     let secret = page.clipboard();
     page.reload();
     page.find("heading", &page.t("new_key.title"));
-    left_nowhere(&house, &page, &secret);
+    left_nowhere(&instance, &page, &secret);
     page.finish();
 }
 
 #[test]
 fn rotated_secret_is_shown_once() {
-    let house = House::start();
-    let key = house.create(&json!({"name": "courier"}));
-    let page = Page::open(&house, "en");
+    let instance = TestServer::start();
+    let key = instance.create(&json!({"name": "courier"}));
+    let page = Page::open(&instance, "en");
     page.go(&format!("/#/keys/{}", key.id));
     page.sign_in(EMAIL, PASSWORD);
     page.click("button", &page.t("rotate.button"));
@@ -85,14 +85,14 @@ fn rotated_secret_is_shown_once() {
     page.within("dialog", &page.t("rotate.title")).click("button", &page.t("rotate.button"));
     let secret = copied_secret(&page);
     assert_ne!(secret, key.secret);
-    house.bare(&Ask::forward_auth(&key.secret)).problem(401, "EXPIRED");
-    assert_eq!(house.bare(&Ask::forward_auth(&secret)).status, 200);
-    left_nowhere(&house, &page, &secret);
+    instance.bare(&Ask::forward_auth(&key.secret)).problem(401, "EXPIRED");
+    assert_eq!(instance.bare(&Ask::forward_auth(&secret)).status, 200);
+    left_nowhere(&instance, &page, &secret);
     page.finish();
 }
 
 /// Neither page nor browser nor log nor store nor any later answer holds the secret.
-fn left_nowhere(house: &House, page: &Page, secret: &str) {
+fn left_nowhere(instance: &TestServer, page: &Page, secret: &str) {
     let markup = page.evaluate("document.documentElement.outerHTML");
     assert!(!markup.as_str().unwrap().contains(secret), "the page still holds the secret");
     let values =
@@ -100,11 +100,11 @@ fn left_nowhere(house: &House, page: &Page, secret: &str) {
     assert!(!values.as_str().unwrap().contains(secret), "a field still holds the secret");
     page.assert_keeps_no(secret);
     for path in ["/v1/keys", "/v1/audit", "/v1/usage"] {
-        let answer = house.ask(&Ask::get(path)).expect(200).to_string();
+        let answer = instance.ask(&Ask::get(path)).expect(200).to_string();
         assert!(!answer.contains(secret), "{path} tells the secret");
     }
-    assert!(!house.server().log().tail().contains(secret), "the log tells the secret");
-    assert!(!holds(house.home().folder(), secret.as_bytes()), "a file holds the secret");
+    assert!(!instance.server().log().tail().contains(secret), "the log tells the secret");
+    assert!(!holds(instance.home().folder(), secret.as_bytes()), "a file holds the secret");
 }
 
 fn holds(folder: &Path, secret: &[u8]) -> bool {

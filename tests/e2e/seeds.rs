@@ -4,9 +4,9 @@
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::Page;
 use crate::people::{PASSWORD as THEIRS, Person};
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 use crate::texts::LANGUAGES;
 
 #[test]
@@ -41,14 +41,16 @@ fn user_creates_keys_and_revokes_one_in_spanish() {
 
 /// Owners and administrators decide; users see that keys exist.
 fn an_owner_decides(language: &'static str) {
-    let house = House::start();
-    house.ask(&Ask::patch("/v1/organization", &json!({"members_create_keys": false}))).expect(200);
-    house.ask(&Ask::post("/v1/permissions", &json!({"name": "diagrams:read"}))).expect(201);
-    let (mate, outsider) = (house.join("mate", "user"), house.join("outsider", "user"));
-    house.team("diagram makers", "visible", &[&house.owner(), &mate]);
+    let instance = TestServer::start();
+    instance
+        .ask(&Ask::patch("/v1/organization", &json!({"members_create_keys": false})))
+        .expect(200);
+    instance.ask(&Ask::post("/v1/permissions", &json!({"name": "diagrams:read"}))).expect(201);
+    let (mate, outsider) = (instance.join("mate", "user"), instance.join("outsider", "user"));
+    instance.team("diagram makers", "visible", &[&instance.owner(), &mate]);
 
     // The owner signs in and opens User > API keys.
-    let page = Page::open(&house, language);
+    let page = Page::open(&instance, language);
     page.go("/");
     page.sign_in(EMAIL, PASSWORD);
     open_keys_by_menu(&page, "ada");
@@ -65,15 +67,15 @@ fn an_owner_decides(language: &'static str) {
     page.find("heading", "diagram exporter");
 
     // It works, and no more than it was given.
-    assert_eq!(forward(&house, &secret), 200);
+    assert_eq!(forward(&instance, &secret), 200);
     let may = |permission: &str| {
         let body = json!({"key": secret, "permissions": permission});
-        house.ask(&Ask::post("/v1/verify", &body)).expect(200)["code"].clone()
+        instance.ask(&Ask::post("/v1/verify", &body)).expect(200)["code"].clone()
     };
     assert_eq!(may("diagrams:write"), "INSUFFICIENT_PERMISSIONS");
 
     // A user sees that the key exists without details, and why they can't create one.
-    let theirs = signed_in(&house, language, &outsider);
+    let theirs = signed_in(&instance, language, &outsider);
     theirs.find("heading", &theirs.t("keys.title"));
     theirs.see(&theirs.t("keys.hidden_service"));
     theirs.see(&theirs.t("keys.members_cannot_create"));
@@ -85,7 +87,7 @@ fn an_owner_decides(language: &'static str) {
     theirs.finish();
 
     // A team member sees all of it.
-    let theirs = signed_in(&house, language, &mate);
+    let theirs = signed_in(&instance, language, &mate);
     theirs.click("link", "diagram exporter");
     theirs.find("heading", "diagram exporter");
     theirs.finish();
@@ -94,15 +96,15 @@ fn an_owner_decides(language: &'static str) {
     page.go("/#/keys");
     page.see("192.0.2.7");
     revoke(&page, "diagram exporter");
-    house.bare(&Ask::forward_auth(&secret)).problem(401, "REVOKED");
+    instance.bare(&Ask::forward_auth(&secret)).problem(401, "REVOKED");
     page.finish();
 }
 
 /// Users create any number of their own keys.
 fn a_user_helps_themselves(language: &'static str) {
-    let house = House::start();
-    let user = house.join("maker", "user");
-    let page = signed_in(&house, language, &user);
+    let instance = TestServer::start();
+    let user = instance.join("maker", "user");
+    let page = signed_in(&instance, language, &user);
     open_keys_by_menu(&page, "Somebody");
 
     // A key for each application; a readable name is proposed.
@@ -120,7 +122,7 @@ fn a_user_helps_themselves(language: &'static str) {
     page.click("button", &page.t("new_key.save"));
     let second = copied_secret(&page);
     assert_ne!(first, second);
-    assert_eq!((forward(&house, &first), forward(&house, &second)), (200, 200));
+    assert_eq!((forward(&instance, &first), forward(&instance, &second)), (200, 200));
 
     // The list shows name, last use and last address, and renames a key in place.
     page.go("/#/keys");
@@ -132,8 +134,8 @@ fn a_user_helps_themselves(language: &'static str) {
 
     // A revoked key is refused at once; the other keeps working.
     revoke(&page, "old exporter");
-    house.bare(&Ask::forward_auth(&second)).problem(401, "REVOKED");
-    assert_eq!(forward(&house, &first), 200);
+    instance.bare(&Ask::forward_auth(&second)).problem(401, "REVOKED");
+    assert_eq!(forward(&instance, &first), 200);
     page.finish();
 }
 
@@ -170,14 +172,14 @@ fn revoke(page: &Page, name: &str) {
     page.see(&page.t("status.revoked"));
 }
 
-fn signed_in(house: &House, language: &'static str, person: &Person) -> Page {
-    let page = Page::open(house, language);
+fn signed_in(instance: &TestServer, language: &'static str, person: &Person) -> Page {
+    let page = Page::open(instance, language);
     page.go("/");
     page.sign_in(&person.email, THEIRS);
     page
 }
 
 /// The status that a proxy in front of a protected API receives.
-fn forward(house: &House, secret: &str) -> u16 {
-    house.bare(&Ask::forward_auth(secret)).status
+fn forward(instance: &TestServer, secret: &str) -> u16 {
+    instance.bare(&Ask::forward_auth(secret)).status
 }

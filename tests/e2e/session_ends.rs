@@ -3,20 +3,20 @@
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::Page;
 use crate::people::PASSWORD as THEIRS;
 use crate::seeds::copied_secret;
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 const NEW_PASSWORD: &str = "seven slow snails on the wall";
 
 #[test]
 fn user_continues_after_signing_in_again() {
-    let house = House::start();
-    let mut page = at_new_key(&house);
+    let instance = TestServer::start();
+    let mut page = at_new_key(&instance);
     page.fill(&page.t("new_key.name"), "diagram exporter");
     page.click("radio", &page.t("new_key.read_write"));
-    end_other_sessions(&house);
+    end_other_sessions(&instance);
 
     // They turn the question away first: nothing typed is lost.
     page.click("button", &page.t("new_key.save"));
@@ -30,7 +30,7 @@ fn user_continues_after_signing_in_again() {
     sign_in_again(&page, PASSWORD);
     copied_secret(&page);
     page.find("heading", "diagram exporter");
-    let keys = house.all_keys();
+    let keys = instance.all_keys();
     assert_eq!(keys.len(), 1, "{keys:?}");
     assert_eq!(keys[0]["name"], "diagram exporter");
     page.expect("status of 401");
@@ -39,11 +39,11 @@ fn user_continues_after_signing_in_again() {
 
 #[test]
 fn password_changed_elsewhere_requires_the_new_one() {
-    let house = House::start();
-    let mut page = at_new_key(&house);
+    let instance = TestServer::start();
+    let mut page = at_new_key(&instance);
     page.fill(&page.t("new_key.name"), "diagram exporter");
     let changed = json!({"current_password": PASSWORD, "password": NEW_PASSWORD});
-    house.ask(&Ask::patch("/v1/me", &changed)).expect(200);
+    instance.ask(&Ask::patch("/v1/me", &changed)).expect(200);
     page.click("button", &page.t("new_key.save"));
     let dialog = page.within("dialog", &page.t("sign_in.again"));
     dialog.fill(&page.t("sign_in.password"), PASSWORD);
@@ -59,11 +59,11 @@ fn password_changed_elsewhere_requires_the_new_one() {
 /// Before, the previous user's form was sent in the name of the new user, and their view stayed.
 #[test]
 fn another_user_who_signs_in_sees_no_data_of_the_previous_user() {
-    let house = House::start();
-    house.join("mate", "user");
-    let mut page = at_new_key(&house);
+    let instance = TestServer::start();
+    instance.join("mate", "user");
+    let mut page = at_new_key(&instance);
     page.fill(&page.t("new_key.name"), "secret project");
-    end_other_sessions(&house);
+    end_other_sessions(&instance);
     page.click("button", &page.t("new_key.save"));
     let dialog = page.within("dialog", &page.t("sign_in.again"));
     dialog.fill(&page.t("sign_in.email"), "mate@example.com");
@@ -73,7 +73,7 @@ fn another_user_who_signs_in_sees_no_data_of_the_previous_user() {
     page.find("button", &page.t_with("shell.account", &[("name", "Somebody")]));
     page.no_dialog();
     assert_ne!(page.value(&page.t("new_key.name")), "secret project");
-    assert_eq!(house.all_keys().len(), 0, "the former's form was sent");
+    assert_eq!(instance.all_keys().len(), 0, "the former's form was sent");
     page.assert_keeps_no("secret project");
     page.expect("status of 401");
     page.finish();
@@ -81,9 +81,9 @@ fn another_user_who_signs_in_sees_no_data_of_the_previous_user() {
 
 #[test]
 fn other_tabs_follow_sign_out_and_sign_in() {
-    let house = House::start();
-    house.join("mate", "user");
-    let page = Page::open(&house, "en");
+    let instance = TestServer::start();
+    instance.join("mate", "user");
+    let page = Page::open(&instance, "en");
     page.go("/#/teams");
     page.sign_in(EMAIL, PASSWORD);
     page.find("heading", &page.t("teams.title"));
@@ -104,9 +104,9 @@ fn other_tabs_follow_sign_out_and_sign_in() {
 
 #[test]
 fn name_changed_in_another_tab_is_not_overwritten() {
-    let house = House::start();
-    let key = house.create(&json!({"name": "exporter"}));
-    let mut page = Page::open(&house, "en");
+    let instance = TestServer::start();
+    let key = instance.create(&json!({"name": "exporter"}));
+    let mut page = Page::open(&instance, "en");
     page.go("/");
     page.sign_in(EMAIL, PASSWORD);
     let own = format!("/#/keys/{}", key.id);
@@ -121,7 +121,7 @@ fn name_changed_in_another_tab_is_not_overwritten() {
             page.t("problems.version_conflict"),
         ),
     ] {
-        house.ask(&Ask::patch(&format!("/v1/keys/{}", key.id), &json!({"name": "exporter"})));
+        instance.ask(&Ask::patch(&format!("/v1/keys/{}", key.id), &json!({"name": "exporter"})));
         page.go(path);
         page.reload();
         page.find("button", &button);
@@ -137,7 +137,7 @@ fn name_changed_in_another_tab_is_not_overwritten() {
         page.press(&["Enter"]);
         page.see(&reported);
         assert_eq!(page.value(&field), "second name");
-        assert_eq!(house.key(&key.id)["name"], "first name");
+        assert_eq!(instance.key(&key.id)["name"], "first name");
         page.reload();
         page.see("first name");
     }
@@ -147,9 +147,9 @@ fn name_changed_in_another_tab_is_not_overwritten() {
 
 #[test]
 fn key_revoked_in_another_tab_is_shown_as_revoked() {
-    let house = House::start();
-    let key = house.create(&json!({"name": "exporter"}));
-    let mut page = Page::open(&house, "en");
+    let instance = TestServer::start();
+    let key = instance.create(&json!({"name": "exporter"}));
+    let mut page = Page::open(&instance, "en");
     let path = format!("/#/keys/{}", key.id);
     page.go(&path);
     page.sign_in(EMAIL, PASSWORD);
@@ -171,8 +171,8 @@ fn key_revoked_in_another_tab_is_shown_as_revoked() {
     page.finish();
 }
 
-fn at_new_key(house: &House) -> Page {
-    let page = Page::open(house, "en");
+fn at_new_key(instance: &TestServer) -> Page {
+    let page = Page::open(instance, "en");
     page.go("/#/keys/new");
     page.sign_in(EMAIL, PASSWORD);
     page.find("heading", &page.t("new_key.title"));
@@ -195,12 +195,12 @@ pub(crate) fn sign_out(page: &Page, name: &str) {
 }
 
 /// Ends all sessions of the owner but the test's own.
-fn end_other_sessions(house: &House) {
-    let reported = house.ask(&Ask::get("/v1/sessions")).expect(200);
+fn end_other_sessions(instance: &TestServer) {
+    let reported = instance.ask(&Ask::get("/v1/sessions")).expect(200);
     for session in reported["items"].as_array().unwrap() {
         if session["current"] == false {
             let path = format!("/v1/sessions/{}", session["id"].as_str().unwrap());
-            house.ask(&Ask::new("DELETE", &path)).expect(204);
+            instance.ask(&Ask::new("DELETE", &path)).expect(204);
         }
     }
 }

@@ -3,16 +3,16 @@
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::Page;
 use crate::people::{PASSWORD as THEIRS, invitation, token_in};
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 use crate::texts::LANGUAGES;
 
 #[test]
 fn users_sign_in_in_their_language() {
-    let house = House::start();
+    let instance = TestServer::start();
     for language in LANGUAGES {
-        let page = Page::open(&house, language);
+        let page = Page::open(&instance, language);
         page.go("/#/teams");
         page.find("heading", &page.t("sign_in.title"));
         assert_eq!(page.evaluate("document.documentElement.lang"), language);
@@ -24,13 +24,13 @@ fn users_sign_in_in_their_language() {
 
 #[test]
 fn user_of_two_organizations_chooses_one_after_the_password() {
-    let house = House::start();
-    let (_, owner) = house.neighbour("acme");
-    let invited = owner.ask(&house, invitation(EMAIL, "user")).expect(201);
+    let instance = TestServer::start();
+    let (_, owner) = instance.neighbour("acme");
+    let invited = owner.ask(&instance, invitation(EMAIL, "user")).expect(201);
     let accept = json!({"token": token_in(&invited), "name": "Ada", "password": PASSWORD});
-    house.bare(&Ask::post("/v1/invitations/accept", &accept)).expect(201);
+    instance.bare(&Ask::post("/v1/invitations/accept", &accept)).expect(201);
     for language in LANGUAGES {
-        let mut page = Page::open(&house, language);
+        let mut page = Page::open(&instance, language);
         page.go("/");
         page.try_sign_in(EMAIL, "wrong password altogether");
         page.see(&page.t("problems.sign_in_failed"));
@@ -49,16 +49,16 @@ fn user_of_two_organizations_chooses_one_after_the_password() {
 
 #[test]
 fn missing_required_factor_shows_only_its_setup() {
-    let house = House::start();
-    let user = house.join("mate", "user");
-    let page = Page::open(&house, "en");
+    let instance = TestServer::start();
+    let user = instance.join("mate", "user");
+    let page = Page::open(&instance, "en");
     page.go("/#/organization");
     page.sign_in(EMAIL, PASSWORD);
     page.click("checkbox", &page.t("roles_builtin.user"));
     page.click("button", &page.t("organization.second_factor_save"));
     page.see(&page.t("organization.saved"));
     page.finish();
-    let page = Page::open(&house, "en");
+    let page = Page::open(&instance, "en");
     page.go("/#/keys");
     page.sign_in(&user.email, THEIRS);
     page.find("heading", &page.t("totp.required_title"));
@@ -73,9 +73,9 @@ fn missing_required_factor_shows_only_its_setup() {
 
 #[test]
 fn changed_email_needs_the_password_and_is_confirmed_by_a_user_manager() {
-    let house = House::start();
-    let user = house.join("mate", "user");
-    let page = Page::open(&house, "en");
+    let instance = TestServer::start();
+    let user = instance.join("mate", "user");
+    let page = Page::open(&instance, "en");
     page.go("/#/profile");
     page.sign_in(&user.email, THEIRS);
     page.click("button", &page.t("profile.change_email"));
@@ -86,7 +86,7 @@ fn changed_email_needs_the_password_and_is_confirmed_by_a_user_manager() {
     page.see("mate@new.example");
     page.see(&page.t("profile.unverified"));
     page.finish();
-    let page = Page::open(&house, "en");
+    let page = Page::open(&instance, "en");
     page.go(&format!("/#/people/{}", user.id));
     page.sign_in(EMAIL, PASSWORD);
     page.see(&page.t("profile.unverified"));

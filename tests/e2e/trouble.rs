@@ -3,33 +3,33 @@
 
 use serde_json::json;
 
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::Page;
 use crate::relay::{BAD_GATEWAY, GONE, PORTAL, Relay};
 use crate::seeds::copied_secret;
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 /// Slow enough for the progress bar, and for a second click before the response.
 const SLOW_MS: u32 = 2_000;
 
 #[test]
 fn restart_of_the_server_keeps_the_input_of_a_form() {
-    let (relay, mut house) = Relay::before_house();
+    let (relay, mut instance) = Relay::before_instance();
     let mut page = filled_form(&relay);
-    house.stop();
+    instance.stop();
     page.click("button", &page.t("new_key.save"));
     page.see(&page.t("problems.unreachable"));
     assert_eq!(page.value(&page.t("new_key.name")), "diagram exporter");
-    house.restart();
-    relay.leads_to(&house);
+    instance.restart();
+    relay.leads_to(&instance);
     page.click("button", &page.t("new_key.save"));
-    made_one_key(&page, &house);
+    made_one_key(&page, &instance);
     page.expect("net::ERR_EMPTY_RESPONSE");
     page.finish();
 }
 
 #[test]
 fn network_failure_keeps_the_input_of_a_form() {
-    let (relay, house) = Relay::before_house();
+    let (relay, instance) = Relay::before_instance();
     let mut page = filled_form(&relay);
     page.network(None);
     page.click("button", &page.t("new_key.save"));
@@ -37,7 +37,7 @@ fn network_failure_keeps_the_input_of_a_form() {
     assert_eq!(page.value(&page.t("new_key.name")), "diagram exporter");
     page.network(Some(0));
     page.click("button", &page.t("new_key.save"));
-    made_one_key(&page, &house);
+    made_one_key(&page, &instance);
 
     // A view whose module was not loaded before.
     page.network(None);
@@ -52,7 +52,7 @@ fn network_failure_keeps_the_input_of_a_form() {
 
 #[test]
 fn slow_request_shows_progress_and_is_sent_once() {
-    let (relay, house) = Relay::before_house();
+    let (relay, instance) = Relay::before_instance();
     let page = filled_form(&relay);
     page.find_no("progressbar", &page.t("shell.busy"));
     page.network(Some(SLOW_MS));
@@ -64,7 +64,7 @@ fn slow_request_shows_progress_and_is_sent_once() {
     page.focus("textbox", &page.t("new_key.name"));
     page.press(&["Enter"]);
     page.find("progressbar", &page.t("shell.busy"));
-    made_one_key(&page, &house);
+    made_one_key(&page, &instance);
     page.network(Some(0));
     page.find_no("progressbar", &page.t("shell.busy"));
     let posts = page.requests().into_iter();
@@ -75,7 +75,7 @@ fn slow_request_shows_progress_and_is_sent_once() {
 
 #[test]
 fn view_that_fails_to_load_can_be_retried() {
-    let (relay, _house) = Relay::before_house();
+    let (relay, _house) = Relay::before_instance();
     let mut page = owner_at(&relay, "/#/keys");
     page.find("heading", &page.t("keys.title"));
     for (with, reported) in [(BAD_GATEWAY, "unreachable"), (PORTAL, "unreadable")] {
@@ -98,8 +98,8 @@ fn view_that_fails_to_load_can_be_retried() {
 /// Such a button did nothing at all, and left an error on the console.
 #[test]
 fn dialog_that_fails_to_load_says_why() {
-    let (relay, house) = Relay::before_house();
-    let key = house.create(&json!({"name": "exporter"}));
+    let (relay, instance) = Relay::before_instance();
+    let key = instance.create(&json!({"name": "exporter"}));
     let mut page = owner_at(&relay, &format!("/#/keys/{}", key.id));
     for (path, button, title) in [
         ("/descendants", "key.revoke", "key.revoke_title"),
@@ -123,7 +123,7 @@ fn dialog_that_fails_to_load_says_why() {
 
 #[test]
 fn form_says_that_a_proxy_answered_for_keyhouse() {
-    let (relay, house) = Relay::before_house();
+    let (relay, instance) = Relay::before_instance();
     let mut page = filled_form(&relay);
     for (with, reported) in [(BAD_GATEWAY, "unreachable"), (PORTAL, "unreadable")] {
         relay.answer("/v1/keys", with);
@@ -133,7 +133,7 @@ fn form_says_that_a_proxy_answered_for_keyhouse() {
         relay.pass_all();
     }
     page.click("button", &page.t("new_key.save"));
-    made_one_key(&page, &house);
+    made_one_key(&page, &instance);
     page.expect("status of 502");
     page.finish();
 }
@@ -141,7 +141,7 @@ fn form_says_that_a_proxy_answered_for_keyhouse() {
 /// The notice came before the texts, and was made of their keys.
 #[test]
 fn page_that_fails_to_start_says_why() {
-    let (relay, _house) = Relay::before_house();
+    let (relay, _house) = Relay::before_instance();
     for (with, reported) in [(BAD_GATEWAY, "unreachable"), (PORTAL, "unreadable")] {
         relay.answer("/v1/instance", with);
         let mut page = Page::open_at(relay.url(), "en");
@@ -158,7 +158,7 @@ fn page_that_fails_to_start_says_why() {
 /// After an update of the server the files of the older page are gone.
 #[test]
 fn outdated_page_says_what_to_do() {
-    let (relay, _house) = Relay::before_house();
+    let (relay, _house) = Relay::before_instance();
     let mut page = owner_at(&relay, "/#/keys");
     page.find("heading", &page.t("keys.title"));
     relay.answer("/assets/", GONE);
@@ -204,9 +204,9 @@ fn filled_form(relay: &Relay) -> Page {
 }
 
 /// The only key was created by the previous session.
-fn made_one_key(page: &Page, house: &House) {
+fn made_one_key(page: &Page, instance: &TestServer) {
     copied_secret(page);
     page.find("heading", "diagram exporter");
-    let names: Vec<_> = house.all_keys().iter().map(|key| key["name"].clone()).collect();
+    let names: Vec<_> = instance.all_keys().iter().map(|key| key["name"].clone()).collect();
     assert_eq!(names, ["diagram exporter"]);
 }

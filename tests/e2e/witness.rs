@@ -8,16 +8,16 @@ use rustix::process::{Pid, test_kill_process_group};
 use serde_json::json;
 
 use crate::driver::{Driver, wait};
-use crate::house::House;
 use crate::page::{Look, Page};
+use crate::test_server::TestServer;
 
 /// An empty instance, and its page with a form.
-fn at_the_door(language: &'static str) -> (House, Page) {
-    let house = House::start();
-    let page = Page::open(&house, language);
+fn at_the_door(language: &'static str) -> (TestServer, Page) {
+    let instance = TestServer::start();
+    let page = Page::open(&instance, language);
     page.go("/");
     page.find("button", &page.t("sign_in.button"));
-    (house, page)
+    (instance, page)
 }
 
 /// Waits until a fault of the run holds this text.
@@ -74,8 +74,8 @@ fn fault_of_the_run_fails_finish() {
 
 #[test]
 fn request_to_another_host_is_reported() {
-    let (house, other) = (House::start(), House::start());
-    let mut page = Page::open(&house, "en");
+    let (instance, other) = (TestServer::start(), TestServer::start());
+    let mut page = Page::open(&instance, "en");
     page.follow(&other.server().url());
     reported(&page, &other.server().url());
     page.moved(&other);

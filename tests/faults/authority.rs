@@ -18,7 +18,7 @@ use keyhouse_storage::{At, Batch, FaultyStore, MemoryStore, Range, Row, Store};
 use serde_json::{Value, json};
 
 use crate::people::{Person, join, overtaken};
-use crate::{House, LONG, Made};
+use crate::{LONG, Made, TestInstance};
 
 const PASSWORD: &str = "nine wild geese over the lake";
 /// These store nothing on behalf of an actor: checks, dry runs, and requests of the holder of a
@@ -74,32 +74,32 @@ struct Asker {
     header: (&'static str, String),
 }
 
-struct Cast {
+struct Fixture {
     store: Arc<FaultyStore<MemoryStore>>,
-    house: House,
+    instance: TestInstance,
     dora: Person,
     role: String,
     organization: String,
 }
 
-impl Cast {
+impl Fixture {
     fn set() -> Self {
         let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-        let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+        let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
         let role = json!({"name": "Deputy", "permissions": ["*", "keyhouse:*"]});
-        let role = text(&made(&house, "/v1/roles", &role), "/id");
-        let dora = join(&house, "dora", &role);
+        let role = text(&made(&instance, "/v1/roles", &role), "/id");
+        let dora = join(&instance, "dora", &role);
         let path = format!("/v1/users/{}", dora.id);
-        assert_eq!(house.manage("PATCH", &path, &json!({"operator": true})).0, 200);
-        let organization = text(&house.manage("GET", "/v1/organization", &Value::Null).1, "/id");
+        assert_eq!(instance.manage("PATCH", &path, &json!({"operator": true})).0, 200);
+        let organization = text(&instance.manage("GET", "/v1/organization", &Value::Null).1, "/id");
         let subscription = format!("/v1/organizations/{organization}/subscription");
         let plan = json!({"plan": "enterprise"});
-        assert_eq!(house.manage("PATCH", &subscription, &plan).0, 200);
+        assert_eq!(instance.manage("PATCH", &subscription, &plan).0, 200);
         let body = json!({"email": "dora@example.com", "password": PASSWORD});
-        let (status, cookie, _) = house.ask("POST", "/v1/session", &[], &body);
+        let (status, cookie, _) = instance.ask("POST", "/v1/session", &[], &body);
         assert_eq!(status, 201);
         let dora = Person { cookie, ..dora };
-        Self { store, house, dora, role, organization }
+        Self { store, instance, dora, role, organization }
     }
 
     fn session(&self) -> Asker {
@@ -129,7 +129,7 @@ impl Cast {
     fn store_it(&self, batch: Batch) {
         if !batch.writes().is_empty() {
             let revision = self.store.commit(batch).unwrap();
-            assert!(self.house.index.wait_for(revision, LONG));
+            assert!(self.instance.index.wait_for(revision, LONG));
         }
     }
 
@@ -144,7 +144,7 @@ impl Cast {
     fn send(&self, asker: &Asker, change: &Change) -> (u16, Value) {
         let headers = [(asker.header.0, &*asker.header.1)];
         let (status, _, reported) =
-            self.house.ask(&change.method, &change.path, &headers, &change.body);
+            self.instance.ask(&change.method, &change.path, &headers, &change.body);
         (status, reported)
     }
 
@@ -166,7 +166,7 @@ impl Cast {
             || self.send(asker, change),
             || {
                 let (status, reported) =
-                    self.house.manage(ending.method, &ending.path, &ending.body);
+                    self.instance.manage(ending.method, &ending.path, &ending.body);
                 assert_eq!(
                     status,
                     if ending.method == "DELETE" { 204 } else { 200 },
@@ -216,8 +216,9 @@ fn ending(name: &'static str, method: &'static str, path: String, body: Value) -
 /// were decided by the actor's rights at that time.
 #[test]
 fn no_change_by_a_user_commits_after_their_rights_ended() {
-    let cast = Cast::set();
-    let (user, role) = (format!("/v1/users/{}", cast.dora.id), format!("/v1/roles/{}", cast.role));
+    let fixture = Fixture::set();
+    let (user, role) =
+        (format!("/v1/users/{}", fixture.dora.id), format!("/v1/roles/{}", fixture.role));
     let guest = json!({"role": "guest", "operator": false});
     let endings = [
         ending("demoted", "PATCH", user.clone(), guest),
@@ -225,52 +226,52 @@ fn no_change_by_a_user_commits_after_their_rights_ended() {
         ending("removed", "DELETE", user, Value::Null),
     ];
     let emptied = ending("role emptied", "PATCH", role, json!({"permissions": ["a:b"]}));
-    let asker = cast.session();
-    for change in changes(&cast) {
-        cast.check_that_it_works(&asker, &change);
+    let asker = fixture.session();
+    for change in changes(&fixture) {
+        fixture.check_that_it_works(&asker, &change);
         for ending in &endings {
-            cast.try_in_flight(&asker, &change, ending, (401, "session_ended"));
+            fixture.try_in_flight(&asker, &change, ending, (401, "session_ended"));
         }
         if change.needs == Needs::Role {
-            cast.try_in_flight(&asker, &change, &emptied, (403, "permission_required"));
+            fixture.try_in_flight(&asker, &change, &emptied, (403, "permission_required"));
         }
     }
 }
 
 #[test]
 fn no_change_by_a_session_commits_after_the_session_ended() {
-    let cast = Cast::set();
-    let asker = cast.session();
-    for change in changes(&cast) {
-        cast.check_that_it_works(&asker, &change);
-        let before = cast.rows();
-        cast.store_it(change.first.clone());
+    let fixture = Fixture::set();
+    let asker = fixture.session();
+    for change in changes(&fixture) {
+        fixture.check_that_it_works(&asker, &change);
+        let before = fixture.rows();
+        fixture.store_it(change.first.clone());
         let (status, reported) = overtaken(
-            &cast.store,
-            || cast.send(&asker, &change),
+            &fixture.store,
+            || fixture.send(&asker, &change),
             || {
-                let headers = [("Cookie", &*cast.dora.cookie)];
-                let out = cast.house.ask("DELETE", "/v1/session", &headers, &Value::Null);
+                let headers = [("Cookie", &*fixture.dora.cookie)];
+                let out = fixture.instance.ask("DELETE", "/v1/session", &headers, &Value::Null);
                 assert_eq!(out.0, 204, "{:?}", out.2);
             },
         );
         let code = reported["code"].as_str().unwrap_or_default();
         assert_eq!((status, code), (401, "session_ended"), "{}: {reported}", change.operation);
-        cast.put_back(&before);
+        fixture.put_back(&before);
     }
 }
 
 #[test]
 fn no_change_by_a_key_commits_after_its_rights_ended() {
-    let cast = Cast::set();
+    let fixture = Fixture::set();
     let robot = json!({
         "name": "robot",
         "kind": "service",
         "permissions": ["*", "keyhouse:*", "keyhouse:instance:*"],
     });
-    let robot = key(&made(&cast.house, "/v1/keys", &robot));
+    let robot = key(&made(&fixture.instance, "/v1/keys", &robot));
     let path = |action: &str| format!("/v1/keys/{}{action}", robot.id);
-    let organization = format!("/v1/organizations/{}", cast.organization);
+    let organization = format!("/v1/organizations/{}", fixture.organization);
     let elsewhere = json!({"ip_rules": {"allow": ["192.0.2.0/24"]}});
     let endings = [
         (ending("revoked", "POST", path("/revoke"), json!({})), (401, "REVOKED")),
@@ -296,33 +297,33 @@ fn no_change_by_a_key_commits_after_its_rights_ended() {
         ),
     ];
     let asker = asker_by(&robot);
-    for change in changes(&cast).into_iter().filter(|change| change.needs != Needs::Session) {
-        cast.check_that_it_works(&asker, &change);
+    for change in changes(&fixture).into_iter().filter(|change| change.needs != Needs::Session) {
+        fixture.check_that_it_works(&asker, &change);
         for (ending, expected) in &endings {
-            cast.try_in_flight(&asker, &change, ending, *expected);
+            fixture.try_in_flight(&asker, &change, ending, *expected);
         }
     }
 }
 
 #[test]
 fn no_change_by_a_personal_key_commits_after_its_owners_rights_ended() {
-    let cast = Cast::set();
+    let fixture = Fixture::set();
     let list = json!({"permissions": ["*", "keyhouse:*", "keyhouse:instance:*"]});
-    let headers = [("Cookie", &*cast.dora.cookie)];
-    let (status, _, reported) = cast.house.ask("POST", "/v1/keys", &headers, &list);
+    let headers = [("Cookie", &*fixture.dora.cookie)];
+    let (status, _, reported) = fixture.instance.ask("POST", "/v1/keys", &headers, &list);
     assert_eq!(status, 201, "{reported}");
     let own = key(&reported);
-    let user = format!("/v1/users/{}", cast.dora.id);
+    let user = format!("/v1/users/{}", fixture.dora.id);
     let guest = json!({"role": "guest", "operator": false});
     let endings = [
         (ending("demoted", "PATCH", user.clone(), guest), (403, "permission_required")),
         (ending("disabled", "PATCH", user, json!({"disabled": true})), (401, "OWNER_DISABLED")),
     ];
     let asker = asker_by(&own);
-    for change in changes(&cast).into_iter().filter(|change| change.needs != Needs::Session) {
-        cast.check_that_it_works(&asker, &change);
+    for change in changes(&fixture).into_iter().filter(|change| change.needs != Needs::Session) {
+        fixture.check_that_it_works(&asker, &change);
         for (ending, expected) in &endings {
-            cast.try_in_flight(&asker, &change, ending, *expected);
+            fixture.try_in_flight(&asker, &change, ending, *expected);
         }
     }
 }
@@ -341,15 +342,15 @@ fn text(reported: &Value, pointer: &str) -> String {
 }
 
 /// Creates something as the operator on the host.
-fn made(house: &House, path: &str, body: &Value) -> Value {
-    let (status, reported) = house.manage("POST", path, body);
+fn made(instance: &TestInstance, path: &str, body: &Value) -> Value {
+    let (status, reported) = instance.manage("POST", path, body);
     assert_eq!(status, 201, "{path}: {reported}");
     reported
 }
 
 /// Every change in the API description, each with an existing target.
-fn changes(cast: &Cast) -> Vec<Change> {
-    let (status, document) = cast.house.manage("GET", "/openapi.json", &Value::Null);
+fn changes(fixture: &Fixture) -> Vec<Change> {
+    let (status, document) = fixture.instance.manage("GET", "/openapi.json", &Value::Null);
     assert_eq!(status, 200);
     let mut changes = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -358,7 +359,7 @@ fn changes(cast: &Cast) -> Vec<Change> {
             if method == "get" || method == "head" || NO_ACTOR.contains(&id) {
                 continue;
             }
-            let scene = Scene { cast, id };
+            let scene = Scene { fixture, id };
             let ((fill, body), first) = match id {
                 "turnOffTotp" | "renewBackupCodes" => scene.turn_off_totp(),
                 "acknowledgeNotices" => ((Vec::new(), Value::Null), scene.notice()),
@@ -397,7 +398,7 @@ fn filled(path: &str, fill: &[String]) -> String {
 
 /// The target of one operation.
 struct Scene<'a> {
-    cast: &'a Cast,
+    fixture: &'a Fixture,
     id: &'a str,
 }
 
@@ -436,7 +437,7 @@ impl Scene<'_> {
             "endSessionOfUser" => {
                 let user = self.user();
                 let listed = format!("/v1/users/{user}/sessions");
-                let listed = self.cast.house.manage("GET", &listed, &Value::Null).1;
+                let listed = self.fixture.instance.manage("GET", &listed, &Value::Null).1;
                 (vec![user, text(&listed, "/items/0/id")], Value::Null)
             },
             "createRole" => (none(), self.with_list("Another")),
@@ -467,11 +468,11 @@ impl Scene<'_> {
     }
 
     fn made(&self, path: &str, body: &Value, at: &str) -> String {
-        text(&made(&self.cast.house, path, body), at)
+        text(&made(&self.fixture.instance, path, body), at)
     }
 
     fn put(&self, path: &str, body: &Value, made: u16) {
-        let (status, reported) = self.cast.house.manage("PUT", path, body);
+        let (status, reported) = self.fixture.instance.manage("PUT", path, body);
         assert_eq!(status, made, "{path}: {reported}");
     }
 
@@ -484,7 +485,7 @@ impl Scene<'_> {
         let id = self.made("/v1/keys", &body, "/key/id");
         if disabled {
             let path = format!("/v1/keys/{id}/disable");
-            assert_eq!(self.cast.house.manage("POST", &path, &json!({})).0, 200);
+            assert_eq!(self.fixture.instance.manage("POST", &path, &json!({})).0, 200);
         }
         id
     }
@@ -514,7 +515,7 @@ impl Scene<'_> {
     }
 
     fn user(&self) -> String {
-        join(&self.cast.house, &format!("tess-{}", self.id.to_lowercase()), "user").id
+        join(&self.fixture.instance, &format!("tess-{}", self.id.to_lowercase()), "user").id
     }
 
     /// A user whose account is locked out after failed sign-ins.
@@ -522,16 +523,16 @@ impl Scene<'_> {
         let user = self.user();
         let email = format!("tess-{}@example.com", self.id.to_lowercase());
         let body = json!({"email": email, "password": "not the password at all"});
-        let guess = || self.cast.house.manage("POST", "/v1/session", &body).0;
+        let guess = || self.fixture.instance.manage("POST", "/v1/session", &body).0;
         assert!((0..20).any(|_| guess() == 429));
         user
     }
 
     fn other_session(&self) -> String {
         let body = json!({"email": "dora@example.com", "password": PASSWORD});
-        assert_eq!(self.cast.house.ask("POST", "/v1/session", &[], &body).0, 201);
-        let headers = [("Cookie", &*self.cast.dora.cookie)];
-        let listed = self.cast.house.ask("GET", "/v1/sessions", &headers, &Value::Null).2;
+        assert_eq!(self.fixture.instance.ask("POST", "/v1/session", &[], &body).0, 201);
+        let headers = [("Cookie", &*self.fixture.dora.cookie)];
+        let listed = self.fixture.instance.ask("GET", "/v1/sessions", &headers, &Value::Null).2;
         let items = listed["items"].as_array().unwrap();
         let other = items.iter().find(|item| item["current"] == false).unwrap();
         text(other, "/id")
@@ -539,8 +540,8 @@ impl Scene<'_> {
 
     /// With a notice that the user has not seen.
     fn notice(&self) -> Batch {
-        let place = StoreKey::User(self.cast.dora.id.parse().unwrap());
-        let row = self.cast.store.get(&place.to_bytes(), At::Latest).unwrap().unwrap();
+        let place = StoreKey::User(self.fixture.dora.id.parse().unwrap());
+        let row = self.fixture.store.get(&place.to_bytes(), At::Latest).unwrap().unwrap();
         let mut user = read_row::<UserRecord>(&row).unwrap().record;
         user.notices.add(NoticeKind::PasswordReset, Author::Local, Moment::BEGINNING);
         Batch::new().put(place.to_bytes(), encode(&place, &user).unwrap())
@@ -556,7 +557,7 @@ impl Scene<'_> {
             backup: vec![backup_digest(code.reveal()).unwrap()],
             created_at: Moment::BEGINNING,
         };
-        let place = StoreKey::Totp(self.cast.dora.id.parse().unwrap());
+        let place = StoreKey::Totp(self.fixture.dora.id.parse().unwrap());
         let first = Batch::new().put(place.to_bytes(), encode(&place, &record).unwrap());
         let body = json!({"current_password": PASSWORD, "code": code.reveal()});
         ((Vec::new(), body), first)

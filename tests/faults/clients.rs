@@ -6,15 +6,15 @@ use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
 use keyhouse_storage::MemoryStore;
 use serde_json::json;
 
-use crate::House;
+use crate::TestInstance;
 
 /// A trusted peer on another host counts as the client on the check listener alone, and only where
 /// its request shows no sign of a proxy.
 #[test]
 fn the_address_of_a_remote_proxy_is_never_used_as_the_client() {
-    let house = House::over(Arc::new(MemoryStore::new()));
+    let instance = TestInstance::over(Arc::new(MemoryStore::new()));
     let body = json!({"ip_rules": {"allow": ["10.0.0.0/8"]}});
-    let (status, made) = house.manage("POST", "/v1/keys", &body);
+    let (status, made) = instance.manage("POST", "/v1/keys", &body);
     assert_eq!(status, 201, "{made}");
     let secret = made["secret"].as_str().unwrap();
     let code = |surface: ListenerKind, host: &str, line: Option<(&str, &str)>| {
@@ -23,7 +23,7 @@ fn the_address_of_a_remote_proxy_is_never_used_as_the_client() {
             line.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let (parts, ()) = request.header("x-api-key", secret).body(()).unwrap().into_parts();
         let peer = Peer::Tcp(([10, 0, 0, 7], 1).into());
-        let response = house.app.check(&Arrival { surface, peer, parts: &parts }, b"");
+        let response = instance.app.check(&Arrival { surface, peer, parts: &parts }, b"");
         response.status_code
     };
     for (claim, surface, host, line, expected) in [

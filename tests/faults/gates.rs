@@ -9,9 +9,9 @@ use keyhouse::index::State;
 use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, Store, TestGate};
 use serde_json::json;
 
-use crate::{House, LONG};
+use crate::{LONG, TestInstance};
 
-impl House {
+impl TestInstance {
     /// Status and code of the answer to a check.
     fn answered(&self, surface: ListenerKind, request: Builder, body: &[u8]) -> (u16, String) {
         let (parts, ()) = request.body(()).unwrap().into_parts();
@@ -52,34 +52,34 @@ fn code(status: u16, code: &str) -> (u16, String) {
 #[test]
 fn a_gate_denies_all_while_the_index_lacks_an_answered_change() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
-    house.open_gate();
+    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    instance.open_gate();
     let permissions = json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]});
-    let (status, made) = house.manage("POST", "/v1/keys", &permissions);
+    let (status, made) = instance.manage("POST", "/v1/keys", &permissions);
     assert_eq!(status, 201, "{made}");
     let secret = made["secret"].as_str().unwrap();
     let introspect = || {
         let asked = Request::post("/v1/introspect")
             .header("x-api-key", secret)
             .header("content-type", "application/x-www-form-urlencoded");
-        house.answered(ListenerKind::Checks, asked, format!("token={secret}").as_bytes())
+        instance.answered(ListenerKind::Checks, asked, format!("token={secret}").as_bytes())
     };
     assert_eq!(introspect().0, 200);
 
     let gate = TestGate::new();
     store.inject_always(Operation::Next, Fault::Wait(gate.clone()));
-    assert!(gate.wait_for_arrivals(1, LONG) || house.index.state() == State::Following);
+    assert!(gate.wait_for_arrivals(1, LONG) || instance.index.state() == State::Following);
     let closed = json!({"routes": [{"path": "/open", "access": "denied"}]});
-    assert_eq!(house.manage("PATCH", "/v1/gates/shop", &closed).0, 200);
+    assert_eq!(instance.manage("PATCH", "/v1/gates/shop", &closed).0, 200);
     for path in ["/open", "/keyed", "/none"] {
-        assert_eq!(house.through(path), code(503, "index_behind"), "{path}");
+        assert_eq!(instance.through(path), code(503, "index_behind"), "{path}");
     }
     assert_eq!(introspect(), code(503, "index_behind"));
     store.heal();
     gate.open();
-    house.assert_index_equals_store();
+    instance.assert_index_equals_store();
     for path in ["/open", "/keyed"] {
-        assert_eq!(house.through(path), code(403, "ROUTE_NOT_ALLOWED"), "{path}");
+        assert_eq!(instance.through(path), code(403, "ROUTE_NOT_ALLOWED"), "{path}");
     }
     assert_eq!(introspect().0, 200);
 }
@@ -87,13 +87,13 @@ fn a_gate_denies_all_while_the_index_lacks_an_answered_change() {
 #[test]
 fn gates_decide_from_memory_while_the_store_is_unavailable() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
-    house.open_gate();
+    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    instance.open_gate();
     store.inject_always(Operation::Submit, Fault::Unavailable);
     let closed = json!({"routes": []});
-    assert_eq!(house.manage("PATCH", "/v1/gates/shop", &closed).0, 503);
-    assert_eq!(house.manage("DELETE", "/v1/gates/shop", &json!({})).0, 503);
-    assert_eq!(house.through("/open").0, 200);
-    assert_eq!(house.through("/keyed"), code(401, "NO_CREDENTIAL"));
-    assert_eq!(house.through("/none"), code(403, "ROUTE_NOT_ALLOWED"));
+    assert_eq!(instance.manage("PATCH", "/v1/gates/shop", &closed).0, 503);
+    assert_eq!(instance.manage("DELETE", "/v1/gates/shop", &json!({})).0, 503);
+    assert_eq!(instance.through("/open").0, 200);
+    assert_eq!(instance.through("/keyed"), code(401, "NO_CREDENTIAL"));
+    assert_eq!(instance.through("/none"), code(403, "ROUTE_NOT_ALLOWED"));
 }

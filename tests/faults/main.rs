@@ -23,7 +23,7 @@ use std::thread::scope;
 use std::time::Duration;
 
 use keyhouse::actions::Actions;
-use keyhouse::actions::access::FirstOwner;
+use keyhouse::actions::setup::FirstOwner;
 use keyhouse::clock::{Clock, SystemClock};
 use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
 use keyhouse::http::{App, HttpSettings};
@@ -46,7 +46,7 @@ use serde_json::{Value, json};
 const LONG: Duration = Duration::from_secs(20);
 
 /// An instance without sockets.
-struct House {
+struct TestInstance {
     app: App,
     actions: Arc<Actions>,
     index: Arc<Index>,
@@ -54,7 +54,7 @@ struct House {
     follower: Option<Follower>,
 }
 
-impl Drop for House {
+impl Drop for TestInstance {
     fn drop(&mut self) {
         self.follower.take().into_iter().for_each(Follower::stop);
     }
@@ -65,7 +65,7 @@ struct Made {
     secret: String,
 }
 
-impl House {
+impl TestInstance {
     /// A new one, with an owner.
     fn over(store: Arc<dyn Store>) -> Self {
         Self::over_with(store, Arc::new(SystemClock::start()))
@@ -81,7 +81,7 @@ impl House {
         prepare::prepare(&*store).unwrap();
         let index = Arc::new(Index::new());
         let follower = follow::start(Arc::clone(&index), Arc::clone(&store)).unwrap();
-        // A different seed each time: a second house on the same store must not generate the same
+        // A different seed each time: a second instance on the same store must not generate the same
         // ids.
         let random = StdRng::from_rng(&mut rand::rng());
         let prefix = Prefix::default();
@@ -197,41 +197,41 @@ fn a_failed_redb_commit_is_outcome_unknown_and_the_index_follows_the_store() {
         let disk = FaultyDisk::new();
         let place = keyhouse_storage_redb::Settings::new(folder.path().join("data"));
         let store = RedbStore::open_on(&place, Arc::new(disk.clone())).unwrap();
-        let house = House::over(Arc::new(store));
-        let before = house.create("before");
-        let other = house.create("other");
+        let instance = TestInstance::over(Arc::new(store));
+        let before = instance.create("before");
+        let other = instance.create("other");
 
         disk.inject(DiskOperation::Sync, sync, ErrorKind::Other);
-        let (status, problem) = house.manage("POST", "/v1/keys", &json!({ "name": "lost" }));
+        let (status, problem) = instance.manage("POST", "/v1/keys", &json!({ "name": "lost" }));
         assert_eq!((status, &problem["code"]), (503, &json!("outcome_unknown")), "{problem}");
         assert!(!problem.to_string().contains("kh_live_"), "no secret is shown: {problem}");
-        assert_eq!(house.check(&before.secret).0, 200, "checks go on from memory");
+        assert_eq!(instance.check(&before.secret).0, 200, "checks go on from memory");
 
-        house.assert_index_equals_store();
-        let (status, listed) = house.manage("GET", "/v1/keys?search=lost", &Value::Null);
+        instance.assert_index_equals_store();
+        let (status, listed) = instance.manage("GET", "/v1/keys?search=lost", &Value::Null);
         assert_eq!(status, 200);
         assert_eq!(listed["items"].as_array().unwrap().len(), usize::from(is_in), "sync {sync}");
-        assert_eq!(house.revoke(&other), 200, "changes work again");
-        assert_eq!(house.check(&other.secret), (401, "REVOKED".to_owned()));
-        house.assert_index_equals_store();
-        house.store.close().unwrap();
+        assert_eq!(instance.revoke(&other), 200, "changes work again");
+        assert_eq!(instance.check(&other.secret), (401, "REVOKED".to_owned()));
+        instance.assert_index_equals_store();
+        instance.store.close().unwrap();
     }
 }
 
 #[test]
 fn an_unavailable_store_blocks_changes_but_not_checks() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
-    let key = house.create("any");
+    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let key = instance.create("any");
     store.inject_always(Operation::Submit, Fault::Unavailable);
-    let (status, problem) = house.manage("POST", "/v1/keys", &json!({}));
+    let (status, problem) = instance.manage("POST", "/v1/keys", &json!({}));
     assert_eq!((status, &problem["code"]), (503, &json!("storage_unavailable")));
     store.heal();
     store.inject(Operation::Submit, 1, Fault::Full);
-    let (status, problem) = house.manage("POST", "/v1/keys", &json!({}));
+    let (status, problem) = instance.manage("POST", "/v1/keys", &json!({}));
     assert_eq!((status, &problem["code"]), (503, &json!("storage_full")));
-    assert_eq!(house.check(&key.secret).0, 200);
-    assert_eq!(house.manage("POST", "/v1/keys", &json!({})).0, 201);
+    assert_eq!(instance.check(&key.secret).0, 200);
+    assert_eq!(instance.manage("POST", "/v1/keys", &json!({})).0, 201);
 }
 
 /// An adversarial review found it: revoking a key while another caller revoked it returned 200 from
@@ -239,12 +239,12 @@ fn an_unavailable_store_blocks_changes_but_not_checks() {
 #[test]
 fn no_answer_is_sent_before_the_index_has_the_change() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
-    let key = house.create("any");
+    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let key = instance.create("any");
     let gate = TestGate::new();
     store.inject_always(Operation::Next, Fault::Wait(gate.clone()));
-    assert!(gate.wait_for_arrivals(1, LONG) || house.index.state() == State::Following);
-    let revoke_and_check = || (house.revoke(&key), house.check(&key.secret));
+    assert!(gate.wait_for_arrivals(1, LONG) || instance.index.state() == State::Following);
+    let revoke_and_check = || (instance.revoke(&key), instance.check(&key.secret));
     let seen: Vec<_> = scope(|threads| {
         let tries: Vec<_> = (0..3).map(|_| threads.spawn(revoke_and_check)).collect();
         tries.into_iter().map(|tried| tried.join().unwrap()).collect()
@@ -256,46 +256,46 @@ fn no_answer_is_sent_before_the_index_has_the_change() {
         let fits = matches!((status, code.as_str()), (401, "REVOKED") | (503, "index_behind"));
         assert!(fits, "{status} {code}");
     }
-    house.assert_index_equals_store();
-    assert_eq!(house.check(&key.secret), (401, "REVOKED".to_owned()));
+    instance.assert_index_equals_store();
+    assert_eq!(instance.check(&key.secret), (401, "REVOKED".to_owned()));
 }
 
 #[test]
 fn an_index_that_missed_commits_is_rebuilt_during_other_writes() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
-    let keys: Vec<_> = (0..50).map(|number| house.create(&format!("key {number}"))).collect();
+    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let keys: Vec<_> = (0..50).map(|number| instance.create(&format!("key {number}"))).collect();
     scope(|threads| {
         for half in keys.chunks(25) {
-            let house = &house;
+            let instance = &instance;
             threads.spawn(move || {
                 for key in half {
-                    house.create("another");
-                    assert_eq!(house.revoke(key), 200);
-                    let (status, code) = house.check(&key.secret);
+                    instance.create("another");
+                    assert_eq!(instance.revoke(key), 200);
+                    let (status, code) = instance.check(&key.secret);
                     assert!(status == 401 || code == "index_behind", "{status} {code}");
                 }
             });
         }
         for _ in 0..10 {
             store.reopen();
-            house.create("between");
+            instance.create("between");
         }
     });
-    house.assert_index_equals_store();
-    assert_eq!(house.index.state(), State::Following);
+    instance.assert_index_equals_store();
+    assert_eq!(instance.index.state(), State::Following);
 }
 
 #[test]
 fn every_change_writes_its_event_and_no_event_holds_a_secret() {
-    let house = House::over(Arc::new(MemoryStore::new()));
-    let key = house.create("any");
-    house.manage("PATCH", &format!("/v1/keys/{}", key.id), &json!({ "name": "other" }));
-    house.manage("POST", &format!("/v1/keys/{}/disable", key.id), &json!({}));
-    house.manage("POST", &format!("/v1/keys/{}/enable", key.id), &json!({}));
-    assert_eq!(house.revoke(&key), 200);
-    assert_eq!(house.revoke(&key), 200, "again, which changes nothing and is no event");
-    let page = house.store.scan(&Range::prefix(b"event/"), At::Latest).unwrap();
+    let instance = TestInstance::over(Arc::new(MemoryStore::new()));
+    let key = instance.create("any");
+    instance.manage("PATCH", &format!("/v1/keys/{}", key.id), &json!({ "name": "other" }));
+    instance.manage("POST", &format!("/v1/keys/{}/disable", key.id), &json!({}));
+    instance.manage("POST", &format!("/v1/keys/{}/enable", key.id), &json!({}));
+    assert_eq!(instance.revoke(&key), 200);
+    assert_eq!(instance.revoke(&key), 200, "again, which changes nothing and is no event");
+    let page = instance.store.scan(&Range::prefix(b"event/"), At::Latest).unwrap();
     let digest = Secret::new(key.secret.clone()).digest().to_string();
     let mut actions = Vec::new();
     for row in &page.rows {

@@ -9,12 +9,12 @@ use keyhouse::index::halt::Halt;
 use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, Store, TestGate};
 use serde_json::json;
 
-use crate::{House, LONG};
+use crate::{LONG, TestInstance};
 
 /// The metrics as the operator on the host reads them.
-fn scrape(house: &House) -> String {
+fn scrape(instance: &TestInstance) -> String {
     let request = rouille::Request::fake_http("GET", "/metrics", Vec::new(), Vec::new());
-    let response = house.app.answer_locally(&request);
+    let response = instance.app.answer_locally(&request);
     assert_eq!(response.status_code, 200);
     let mut text = String::new();
     response.data.into_reader_and_size().0.read_to_string(&mut text).unwrap();
@@ -22,9 +22,9 @@ fn scrape(house: &House) -> String {
 }
 
 /// Waits until a line appears; nextest limits the wait.
-fn wait_for(house: &House, line: &str) {
+fn wait_for(instance: &TestInstance, line: &str) {
     let pause = Halt::default();
-    while !scrape(house).lines().any(|it| it == line) {
+    while !scrape(instance).lines().any(|it| it == line) {
         pause.pause(Duration::from_millis(5));
     }
 }
@@ -38,35 +38,35 @@ fn says(text: &str, lines: &[&str]) {
 #[test]
 fn metrics_show_when_the_store_is_lost_and_recovered() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
-    wait_for(&house, "keyhouse_store_state{state=\"following\"} 1");
-    says(&scrape(&house), &["keyhouse_ready 1", "keyhouse_index_entries{kind=\"user\"} 1"]);
+    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    wait_for(&instance, "keyhouse_store_state{state=\"following\"} 1");
+    says(&scrape(&instance), &["keyhouse_ready 1", "keyhouse_index_entries{kind=\"user\"} 1"]);
     store.inject_always(Operation::Next, Fault::Unavailable);
-    wait_for(&house, "keyhouse_store_state{state=\"unavailable\"} 1");
+    wait_for(&instance, "keyhouse_store_state{state=\"unavailable\"} 1");
     let away = ["keyhouse_ready 0", "keyhouse_store_state{state=\"following\"} 0"];
-    says(&scrape(&house), &away);
+    says(&scrape(&instance), &away);
     store.heal();
-    wait_for(&house, "keyhouse_store_state{state=\"following\"} 1");
-    says(&scrape(&house), &["keyhouse_ready 1"]);
+    wait_for(&instance, "keyhouse_store_state{state=\"following\"} 1");
+    says(&scrape(&instance), &["keyhouse_ready 1"]);
 }
 
 #[test]
 fn metrics_show_when_the_index_lacks_an_answered_change() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
-    let key = house.create("any");
-    says(&scrape(&house), &["keyhouse_index_behind 0"]);
+    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let key = instance.create("any");
+    says(&scrape(&instance), &["keyhouse_index_behind 0"]);
     let gate = TestGate::new();
     store.inject_always(Operation::Next, Fault::Wait(gate.clone()));
-    assert!(gate.wait_for_arrivals(1, LONG) || house.index.state() == State::Following);
-    assert_eq!(house.revoke(&key), 200);
-    says(&scrape(&house), &["keyhouse_index_behind 1", "keyhouse_ready 0"]);
-    let (status, asked) = house.manage("POST", "/v1/verify", &json!({"key": key.secret}));
+    assert!(gate.wait_for_arrivals(1, LONG) || instance.index.state() == State::Following);
+    assert_eq!(instance.revoke(&key), 200);
+    says(&scrape(&instance), &["keyhouse_index_behind 1", "keyhouse_ready 0"]);
+    let (status, asked) = instance.manage("POST", "/v1/verify", &json!({"key": key.secret}));
     assert_eq!((status, &asked["code"]), (503, &json!("index_behind")));
     let undecided = "keyhouse_checks_total{endpoint=\"verify\",code=\"index_behind\"} 1";
-    says(&scrape(&house), &[undecided]);
+    says(&scrape(&instance), &[undecided]);
     store.heal();
     gate.open();
-    wait_for(&house, "keyhouse_index_behind 0");
-    says(&scrape(&house), &["keyhouse_ready 1"]);
+    wait_for(&instance, "keyhouse_index_behind 0");
+    says(&scrape(&instance), &["keyhouse_ready 1"]);
 }

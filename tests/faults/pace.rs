@@ -11,14 +11,14 @@ use keyhouse::model::pace::Pace;
 use keyhouse_storage::MemoryStore;
 use serde_json::{Value, json};
 
-use crate::House;
+use crate::TestInstance;
 use crate::people::{Person, join};
 
 /// The `number`th rename of a user by themselves.
-fn rename(house: &House, person: &Person, number: usize) -> (u16, Value) {
+fn rename(instance: &TestInstance, person: &Person, number: usize) -> (u16, Value) {
     let headers = [("Cookie", &*person.cookie)];
     let (status, _, reported) =
-        house.ask("PATCH", "/v1/me", &headers, &json!({"name": format!("name {number}")}));
+        instance.ask("PATCH", "/v1/me", &headers, &json!({"name": format!("name {number}")}));
     (status, reported)
 }
 
@@ -27,31 +27,31 @@ fn rename(house: &House, person: &Person, number: usize) -> (u16, Value) {
 fn changes_are_limited_for_each_actor_and_reads_are_not() {
     let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
     let paces = (Pace::of_sessions(), Pace::new(10, 30));
-    let house =
-        House::paced(Arc::new(MemoryStore::new()), Arc::<ManualClock>::clone(&clock), paces);
-    let (bo, gus) = (join(&house, "bo", "user"), join(&house, "gus", "guest"));
+    let instance =
+        TestInstance::paced(Arc::new(MemoryStore::new()), Arc::<ManualClock>::clone(&clock), paces);
+    let (bo, gus) = (join(&instance, "bo", "user"), join(&instance, "gus", "guest"));
     let body = json!({"email": "bo@example.com", "password": "nine wild geese over the lake"});
-    let (status, cookie, _) = house.ask("POST", "/v1/session", &[], &body);
+    let (status, cookie, _) = instance.ask("POST", "/v1/session", &[], &body);
     assert_eq!(status, 201);
     let elsewhere = Person { id: bo.id.clone(), cookie };
     for (person, burst, back) in [(&gus, 20, 1_000), (&bo, 100, 100)] {
         for number in 0..burst {
-            assert_eq!(rename(&house, person, number).0, 200, "{number} of {burst}");
+            assert_eq!(rename(&instance, person, number).0, 200, "{number} of {burst}");
         }
-        let (status, reported) = rename(&house, person, burst);
+        let (status, reported) = rename(&instance, person, burst);
         assert_eq!((status, &reported["code"]), (429, &json!("too_many_changes")));
         clock.advance(Duration::from_millis(back));
-        assert_eq!(rename(&house, person, burst + 1).0, 200, "one more after {back} ms");
+        assert_eq!(rename(&instance, person, burst + 1).0, 200, "one more after {back} ms");
     }
-    assert_eq!(rename(&house, &elsewhere, 1).0, 429, "one allowance over all sessions");
+    assert_eq!(rename(&instance, &elsewhere, 1).0, 429, "one allowance over all sessions");
     let headers = [("Cookie", &*gus.cookie)];
-    let (status, _, reported) = house.ask("POST", "/v1/keys", &headers, &json!({}));
+    let (status, _, reported) = instance.ask("POST", "/v1/keys", &headers, &json!({}));
     assert_eq!((status, &reported["code"]), (429, &json!("too_many_changes")), "refused before");
     for _ in 0..50 {
-        assert_eq!(house.ask("GET", "/v1/me", &headers, &Value::Null).0, 200);
+        assert_eq!(instance.ask("GET", "/v1/me", &headers, &Value::Null).0, 200);
     }
     for number in 0..150 {
-        assert_eq!(house.manage("POST", "/v1/keys", &json!({})).0, 201, "the host's {number}");
+        assert_eq!(instance.manage("POST", "/v1/keys", &json!({})).0, 201, "the host's {number}");
     }
 }
 
@@ -59,18 +59,18 @@ fn changes_are_limited_for_each_actor_and_reads_are_not() {
 fn refused_changes_count_and_personal_keys_share_one_allowance() {
     let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
     let paces = (Pace::of_sessions(), Pace::new(10, 30));
-    let house = House::paced(Arc::new(MemoryStore::new()), clock, paces);
-    let bo = join(&house, "bo", "user");
+    let instance = TestInstance::paced(Arc::new(MemoryStore::new()), clock, paces);
+    let bo = join(&instance, "bo", "user");
     let list = json!({"permissions": ["keyhouse:keys:create"]});
     let headers = [("Cookie", &*bo.cookie)];
     let bearer = |reported: Value| format!("Bearer {}", reported["secret"].as_str().unwrap());
     let own: Vec<String> =
-        (0..2).map(|_| bearer(house.ask("POST", "/v1/keys", &headers, &list).2)).collect();
+        (0..2).map(|_| bearer(instance.ask("POST", "/v1/keys", &headers, &list).2)).collect();
     let service = json!({"kind": "service", "permissions": ["keyhouse:keys:read"]});
-    let service = bearer(house.manage("POST", "/v1/keys", &service).1);
+    let service = bearer(instance.manage("POST", "/v1/keys", &service).1);
     let refused = |key: &String| {
         let headers = [("Authorization", &**key)];
-        house.ask("POST", "/v1/roles", &headers, &json!({"name": "a", "permissions": []})).0
+        instance.ask("POST", "/v1/roles", &headers, &json!({"name": "a", "permissions": []})).0
     };
     for number in 0..30 {
         assert_eq!(refused(&own[number % 2]), 403, "{number}");
@@ -85,16 +85,16 @@ fn refused_changes_count_and_personal_keys_share_one_allowance() {
 fn service_keys_share_an_allowance_of_their_organization() {
     let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
     let paces = (Pace::of_sessions(), Pace::new(10, 30));
-    let house =
-        House::paced(Arc::new(MemoryStore::new()), Arc::<ManualClock>::clone(&clock), paces);
+    let instance =
+        TestInstance::paced(Arc::new(MemoryStore::new()), Arc::<ManualClock>::clone(&clock), paces);
     let body = json!({"kind": "service", "permissions": ["keyhouse:keys:read"]});
     let keys: Vec<String> = (0..6)
-        .map(|_| house.manage("POST", "/v1/keys", &body).1)
+        .map(|_| instance.manage("POST", "/v1/keys", &body).1)
         .map(|reported| format!("Bearer {}", reported["secret"].as_str().unwrap()))
         .collect();
     let change = |key: usize| {
         let headers = [("Authorization", &*keys[key])];
-        house.ask("POST", "/v1/roles", &headers, &json!({"name": "a", "permissions": []})).0
+        instance.ask("POST", "/v1/roles", &headers, &json!({"name": "a", "permissions": []})).0
     };
     // Four times the allowance of one key: permissions are checked only for changes within the
     // rate.
@@ -119,16 +119,16 @@ fn service_keys_share_an_allowance_of_their_organization() {
 fn a_refusal_for_the_rate_of_changes_returns_a_retry_time() {
     let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
     let paces = (Pace::new(1, 5), Pace::OFF);
-    let house = House::paced(Arc::new(MemoryStore::new()), clock, paces);
-    let bo = join(&house, "bo", "user");
+    let instance = TestInstance::paced(Arc::new(MemoryStore::new()), clock, paces);
+    let bo = join(&instance, "bo", "user");
     for number in 0..5 {
-        assert_eq!(rename(&house, &bo, number).0, 200);
+        assert_eq!(rename(&instance, &bo, number).0, 200);
     }
     let headers = [("Cookie", &*bo.cookie), ("Host", "localhost")];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let request = rouille::Request::fake_http("DELETE", "/v1/sessions/any", headers, Vec::new());
     let origin = RequestOrigin { surface: ListenerKind::Main, peer: Peer::Unix };
-    let answer = house.app.handle(origin, &request);
+    let answer = instance.app.handle(origin, &request);
     let header = |name: &str| {
         let found = answer.headers.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.to_string())

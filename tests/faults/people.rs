@@ -7,7 +7,7 @@ use std::thread::scope;
 use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, Store, TestGate};
 use serde_json::{Value, json};
 
-use crate::{House, LONG};
+use crate::{LONG, TestInstance};
 
 /// A user with a session.
 pub(crate) struct Person {
@@ -16,31 +16,36 @@ pub(crate) struct Person {
 }
 
 /// The token of an invitation by the operator on the host, or by the user with this cookie.
-pub(crate) fn invite(house: &House, cookie: Option<&str>, name: &str, role: &str) -> String {
+pub(crate) fn invite(
+    instance: &TestInstance,
+    cookie: Option<&str>,
+    name: &str,
+    role: &str,
+) -> String {
     let body = json!({"email": format!("{name}@example.com"), "role": role});
     let headers: Vec<_> = cookie.iter().map(|cookie| ("Cookie", *cookie)).collect();
-    let (status, _, invited) = house.ask("POST", "/v1/invitations", &headers, &body);
+    let (status, _, invited) = instance.ask("POST", "/v1/invitations", &headers, &body);
     assert_eq!(status, 201, "{invited}");
     invited["url"].as_str().unwrap().rsplit_once("#token=").unwrap().1.to_owned()
 }
 
 /// Accepts an invitation: status, cookie, body.
-fn accept(house: &House, token: &str) -> (u16, String, Value) {
+fn accept(instance: &TestInstance, token: &str) -> (u16, String, Value) {
     let password = "nine wild geese over the lake";
     let body = json!({"token": token, "name": "Somebody", "password": password});
-    house.ask("POST", "/v1/invitations/accept", &[], &body)
+    instance.ask("POST", "/v1/invitations/accept", &[], &body)
 }
 
 /// Adds a user.
-pub(crate) fn join(house: &House, name: &str, role: &str) -> Person {
-    let (status, cookie, reported) = accept(house, &invite(house, None, name, role));
+pub(crate) fn join(instance: &TestInstance, name: &str, role: &str) -> Person {
+    let (status, cookie, reported) = accept(instance, &invite(instance, None, name, role));
     assert_eq!(status, 201, "{reported}");
     Person { id: reported["user"]["id"].as_str().unwrap().to_owned(), cookie }
 }
 
-fn patch(house: &House, by: Option<&Person>, target: &Person, change: &Value) -> u16 {
+fn patch(instance: &TestInstance, by: Option<&Person>, target: &Person, change: &Value) -> u16 {
     let headers: Vec<_> = by.iter().map(|by| ("Cookie", &*by.cookie)).collect();
-    house.ask("PATCH", &format!("/v1/users/{}", target.id), &headers, change).0
+    instance.ask("PATCH", &format!("/v1/users/{}", target.id), &headers, change).0
 }
 
 /// Runs `late`, whose change is held up before the store, and meanwhile `early`, which is applied.
@@ -64,16 +69,16 @@ pub(crate) fn overtaken<T: Send>(
 fn an_invitation_fails_if_its_maker_loses_rights_concurrently() {
     for change in [json!({"disabled": true}), json!({"role": "user"})] {
         let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-        let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
-        let admin = join(&house, "admin", "administrator");
-        let token = invite(&house, Some(&admin.cookie), "bo", "administrator");
+        let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+        let admin = join(&instance, "admin", "administrator");
+        let token = invite(&instance, Some(&admin.cookie), "bo", "administrator");
         let (status, _, problem) = overtaken(
             &store,
-            || accept(&house, &token),
-            || assert_eq!(patch(&house, None, &admin, &change), 200),
+            || accept(&instance, &token),
+            || assert_eq!(patch(&instance, None, &admin, &change), 200),
         );
         assert_eq!((status, &problem["code"]), (403, &json!("link_invalid")), "{change}");
-        let (_, users) = house.manage("GET", "/v1/users?email=bo@example.com", &Value::Null);
+        let (_, users) = instance.manage("GET", "/v1/users?email=bo@example.com", &Value::Null);
         assert_eq!(users["items"], json!([]), "{change}");
     }
 }
@@ -81,20 +86,20 @@ fn an_invitation_fails_if_its_maker_loses_rights_concurrently() {
 #[test]
 fn a_link_fails_if_its_creating_key_is_revoked_concurrently() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
     let list = json!({"kind": "service", "permissions": ["*", "keyhouse:*"]});
-    let (_, made) = house.manage("POST", "/v1/keys", &list);
+    let (_, made) = instance.manage("POST", "/v1/keys", &list);
     let bearer = format!("Bearer {}", made["secret"].as_str().unwrap());
     let body = json!({"email": "bo@example.com", "role": "user"});
     let by_key = [("Authorization", &*bearer)];
-    let (status, _, invited) = house.ask("POST", "/v1/invitations", &by_key, &body);
+    let (status, _, invited) = instance.ask("POST", "/v1/invitations", &by_key, &body);
     assert_eq!(status, 201, "{invited}");
     let token = invited["url"].as_str().unwrap().rsplit_once("#token=").unwrap().1;
     let revoke = format!("/v1/keys/{}/revoke", made["key"]["id"].as_str().unwrap());
     let (status, _, problem) = overtaken(
         &store,
-        || accept(&house, token),
-        || assert_eq!(house.manage("POST", &revoke, &json!({})).0, 200),
+        || accept(&instance, token),
+        || assert_eq!(instance.manage("POST", &revoke, &json!({})).0, 200),
     );
     assert_eq!((status, &problem["code"]), (403, &json!("link_invalid")), "{problem}");
 }
@@ -103,16 +108,17 @@ fn a_link_fails_if_its_creating_key_is_revoked_concurrently() {
 #[test]
 fn a_key_created_during_a_revocation_of_its_ancestors_is_revoked() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
     let list = json!({"kind": "service", "permissions": ["keyhouse:keys:manage"]});
     let make = |secret: &str| {
         let bearer = format!("Bearer {secret}");
-        let (status, _, made) = house.ask("POST", "/v1/keys", &[("Authorization", &bearer)], &list);
+        let (status, _, made) =
+            instance.ask("POST", "/v1/keys", &[("Authorization", &bearer)], &list);
         assert_eq!(status, 201, "{made}");
         made
     };
     let secret = |made: &Value| made["secret"].as_str().unwrap().to_owned();
-    let (_, root) = house.manage("POST", "/v1/keys", &list);
+    let (_, root) = instance.manage("POST", "/v1/keys", &list);
     let child = make(&secret(&root));
     let revoke = format!("/v1/keys/{}/revoke", root["key"]["id"].as_str().unwrap());
     let gate = TestGate::new();
@@ -120,7 +126,7 @@ fn a_key_created_during_a_revocation_of_its_ancestors_is_revoked() {
     store.inject(Operation::Submit, 2, Fault::Wait(gate.clone()));
     let all = json!({"descendants": true});
     let (status, reported) = scope(|threads| {
-        let revoked = threads.spawn(|| house.manage("POST", &revoke, &all));
+        let revoked = threads.spawn(|| instance.manage("POST", &revoke, &all));
         assert!(gate.wait_for_arrivals(1, LONG));
         make(&secret(&child));
         gate.open();
@@ -133,32 +139,32 @@ fn a_key_created_during_a_revocation_of_its_ancestors_is_revoked() {
 #[test]
 fn a_demotion_fails_if_its_author_is_demoted_concurrently() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
-    let (one, other) = (join(&house, "one", "owner"), join(&house, "other", "owner"));
+    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let (one, other) = (join(&instance, "one", "owner"), join(&instance, "other", "owner"));
     let demotion = json!({"role": "user"});
     let late = overtaken(
         &store,
-        || patch(&house, Some(&one), &other, &demotion),
-        || assert_eq!(patch(&house, Some(&other), &one, &demotion), 200),
+        || patch(&instance, Some(&one), &other, &demotion),
+        || assert_eq!(patch(&instance, Some(&other), &one, &demotion), 200),
     );
     assert_eq!(late, 401, "the demotion ended the session of who was overtaken");
     let path = format!("/v1/users/{}", other.id);
-    assert_eq!(house.manage("GET", &path, &Value::Null).1["role"], "owner");
+    assert_eq!(instance.manage("GET", &path, &Value::Null).1["role"], "owner");
 }
 
 #[test]
 fn concurrent_demotions_keep_the_last_owner() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
-    let one = join(&house, "one", "owner");
-    let (_, users) = house.manage("GET", "/v1/users?email=ada@example.com", &Value::Null);
+    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let one = join(&instance, "one", "owner");
+    let (_, users) = instance.manage("GET", "/v1/users?email=ada@example.com", &Value::Null);
     let ada = users["items"][0]["id"].as_str().unwrap().to_owned();
     let ada = Person { id: ada, cookie: String::new() };
     let demotion = json!({"role": "user"});
     let late = overtaken(
         &store,
-        || patch(&house, None, &ada, &demotion),
-        || assert_eq!(patch(&house, None, &one, &demotion), 200),
+        || patch(&instance, None, &ada, &demotion),
+        || assert_eq!(patch(&instance, None, &one, &demotion), 200),
     );
     assert_eq!(late, 409, "even for the operator on the host");
 }
@@ -166,17 +172,17 @@ fn concurrent_demotions_keep_the_last_owner() {
 #[test]
 fn creating_a_key_fails_if_its_owner_is_removed_concurrently() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
-    let bo = join(&house, "bo", "user");
+    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let bo = join(&instance, "bo", "user");
     let (status, _, problem) = overtaken(
         &store,
-        || house.ask("POST", "/v1/keys", &[("Cookie", &bo.cookie)], &json!({})),
+        || instance.ask("POST", "/v1/keys", &[("Cookie", &bo.cookie)], &json!({})),
         || {
-            let removed = house.manage("DELETE", &format!("/v1/users/{}", bo.id), &Value::Null);
+            let removed = instance.manage("DELETE", &format!("/v1/users/{}", bo.id), &Value::Null);
             assert_eq!(removed.0, 204);
         },
     );
     assert_eq!((status, &problem["code"]), (401, &json!("session_ended")));
-    let (_, keys) = house.manage("GET", "/v1/keys?status=all", &Value::Null);
+    let (_, keys) = instance.manage("GET", "/v1/keys?status=all", &Value::Null);
     assert_eq!(keys["items"], json!([]));
 }

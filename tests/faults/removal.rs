@@ -8,19 +8,19 @@ use keyhouse::records::read_row;
 use keyhouse_storage::{At, Fault, FaultyStore, MemoryStore, Operation, Range, Store};
 use serde_json::{Value, json};
 
-use crate::{House, Made, people};
+use crate::{Made, TestInstance, people};
 
 const KEYS: usize = 3;
 /// A tombstone, a step per key, and the end.
 const STEPS: usize = KEYS + 2;
 
 /// Adds a user and creates keys for them; returns the user's id and the keys.
-fn join(house: &House, name: &str) -> (String, Vec<Made>) {
-    let person = people::join(house, name, "user");
+fn join(instance: &TestInstance, name: &str) -> (String, Vec<Made>) {
+    let person = people::join(instance, name, "user");
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let make = |_number| {
         let (cookie, body) = ([("Cookie", &*person.cookie)], json!({"permissions": ["a:read"]}));
-        let (status, _, made) = house.ask("POST", "/v1/keys", &cookie, &body);
+        let (status, _, made) = instance.ask("POST", "/v1/keys", &cookie, &body);
         assert_eq!(status, 201, "{made}");
         Made { id: text(&made["key"]["id"]), secret: text(&made["secret"]) }
     };
@@ -28,15 +28,15 @@ fn join(house: &House, name: &str) -> (String, Vec<Made>) {
 }
 
 /// How often a removal changed a key, according to the events.
-fn changes(house: &House, key: &Made) -> usize {
-    let page = house.store.scan(&Range::prefix(b"event/"), At::Latest).unwrap();
+fn changes(instance: &TestInstance, key: &Made) -> usize {
+    let page = instance.store.scan(&Range::prefix(b"event/"), At::Latest).unwrap();
     let events = page.rows.iter().map(|row| read_row::<EventRecord>(row).unwrap().record);
     let ours = events.filter(|event| event.target == key.id);
     ours.filter(|event| matches!(&*event.action, "key.revoke" | "key.transfer")).count()
 }
 
-fn is_over(house: &House) -> bool {
-    house.store.scan(&Range::prefix(b"leaving/"), At::Latest).unwrap().rows.is_empty()
+fn is_over(instance: &TestInstance) -> bool {
+    instance.store.scan(&Range::prefix(b"leaving/"), At::Latest).unwrap().rows.is_empty()
 }
 
 #[test]
@@ -45,37 +45,41 @@ fn a_removal_interrupted_at_any_step_is_finished_once() {
         for (step, by_start) in (1..=STEPS).flat_map(|step| [(step, true), (step, false)]) {
             let claim = format!("{query} broken off at step {step}, by start: {by_start}");
             let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-            let mut house = House::over(Arc::clone(&store) as Arc<dyn Store>);
-            let (user, keys) = join(&house, "bo");
+            let mut instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+            let (user, keys) = join(&instance, "bo");
             let path = format!("/v1/users/{user}{query}");
             store.inject(Operation::Submit, step, Fault::Unavailable);
-            let (status, problem) = house.manage("DELETE", &path, &Value::Null);
+            let (status, problem) = instance.manage("DELETE", &path, &Value::Null);
             assert_eq!(status, 503, "{claim}: {problem}");
             if step == 1 {
-                assert_eq!(house.check(&keys[0].secret).0, 200, "{claim}: nothing was done");
+                assert_eq!(instance.check(&keys[0].secret).0, 200, "{claim}: nothing was done");
                 continue;
             }
             // Keys that were not reached yet are rejected all the same.
-            let found: Vec<_> = keys.iter().map(|key| house.check(&key.secret).1).collect();
+            let found: Vec<_> = keys.iter().map(|key| instance.check(&key.secret).1).collect();
             let reached = found.iter().filter(|found| **found == code).count();
             let refused = found.iter().filter(|found| *found == "OWNER_DISABLED").count();
             assert_eq!((reached, refused), (step - 2, KEYS + 2 - step), "{claim}: {found:?}");
             if by_start {
-                drop(house);
-                house = House::over(Arc::clone(&store) as Arc<dyn Store>);
-                house.actions.resume_removals().unwrap();
+                drop(instance);
+                instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+                instance.actions.resume_removals().unwrap();
             } else {
-                let (status, problem) = house.manage("DELETE", &path, &Value::Null);
+                let (status, problem) = instance.manage("DELETE", &path, &Value::Null);
                 assert_eq!(status, 204, "{claim}: {problem}");
             }
-            assert!(is_over(&house), "{claim}");
+            assert!(is_over(&instance), "{claim}");
             for key in &keys {
-                assert_eq!(house.check(&key.secret).1, code, "{claim}");
-                assert_eq!(changes(&house, key), 1, "{claim}");
+                assert_eq!(instance.check(&key.secret).1, code, "{claim}");
+                assert_eq!(changes(&instance, key), 1, "{claim}");
             }
-            house.actions.resume_removals().unwrap();
-            assert_eq!(house.manage("DELETE", &path, &Value::Null).0, 404, "{claim}: it is over");
-            house.assert_index_equals_store();
+            instance.actions.resume_removals().unwrap();
+            assert_eq!(
+                instance.manage("DELETE", &path, &Value::Null).0,
+                404,
+                "{claim}: it is over"
+            );
+            instance.assert_index_equals_store();
         }
     }
 }
@@ -83,27 +87,27 @@ fn a_removal_interrupted_at_any_step_is_finished_once() {
 #[test]
 fn a_removal_in_progress_keeps_its_disposition() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
-    let (bo, keys) = join(&house, "bo");
+    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let (bo, keys) = join(&instance, "bo");
     store.inject(Operation::Submit, 2, Fault::Unavailable);
-    assert_eq!(house.manage("DELETE", &format!("/v1/users/{bo}"), &Value::Null).0, 503);
+    assert_eq!(instance.manage("DELETE", &format!("/v1/users/{bo}"), &Value::Null).0, 503);
     let other = format!("/v1/users/{bo}?keys=transfer&to=organization");
-    let (status, problem) = house.manage("DELETE", &other, &Value::Null);
+    let (status, problem) = instance.manage("DELETE", &other, &Value::Null);
     assert_eq!((status, &problem["code"]), (409, &json!("removal_under_way")));
-    assert_eq!(house.check(&keys[0].secret).1, "OWNER_DISABLED");
+    assert_eq!(instance.check(&keys[0].secret).1, "OWNER_DISABLED");
 }
 
 #[test]
 fn keys_are_revoked_if_their_recipient_is_removed_too() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
-    let ((bo, keys), (cy, _)) = (join(&house, "bo"), join(&house, "cy"));
+    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let ((bo, keys), (cy, _)) = (join(&instance, "bo"), join(&instance, "cy"));
     let transfer = format!("/v1/users/{bo}?keys=transfer&to={cy}");
     store.inject(Operation::Submit, 2, Fault::Unavailable);
-    assert_eq!(house.manage("DELETE", &transfer, &Value::Null).0, 503);
-    assert_eq!(house.manage("DELETE", &format!("/v1/users/{cy}"), &Value::Null).0, 204);
-    assert_eq!(house.manage("DELETE", &transfer, &Value::Null).0, 204);
+    assert_eq!(instance.manage("DELETE", &transfer, &Value::Null).0, 503);
+    assert_eq!(instance.manage("DELETE", &format!("/v1/users/{cy}"), &Value::Null).0, 204);
+    assert_eq!(instance.manage("DELETE", &transfer, &Value::Null).0, 204);
     for key in &keys {
-        assert_eq!(house.check(&key.secret), (401, "REVOKED".to_owned()));
+        assert_eq!(instance.check(&key.secret), (401, "REVOKED".to_owned()));
     }
 }

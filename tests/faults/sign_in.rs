@@ -26,7 +26,7 @@ use rouille::Request;
 use serde_json::{Value, json};
 
 use crate::people::{join, overtaken};
-use crate::{House, LONG};
+use crate::{LONG, TestInstance};
 
 pub(crate) const EMAIL: &str = "ada@example.com";
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -47,14 +47,14 @@ impl Answer {
     }
 }
 
-/// How a request reaches the house.
-pub(crate) struct Door {
+/// How a request reaches the instance.
+pub(crate) struct Client {
     forwarded_for: Option<String>,
     email: String,
     code: Option<String>,
 }
 
-impl Door {
+impl Client {
     /// Through a proxy, from some network.
     pub(crate) fn afar() -> Self {
         Self::from(7)
@@ -77,27 +77,27 @@ impl Door {
         Self { code: Some(code.to_owned()), ..self }
     }
 
-    pub(crate) fn sign_in(&self, house: &House, password: &str) -> Answer {
+    pub(crate) fn sign_in(&self, instance: &TestInstance, password: &str) -> Answer {
         let mut body = json!({ "email": self.email, "password": password });
         if let Some(code) = &self.code {
             body["code"] = code.as_str().into();
         }
-        self.send(house, ("POST", "/v1/session"), "", &body)
+        self.send(instance, ("POST", "/v1/session"), "", &body)
     }
 
     pub(crate) fn ask(
         &self,
-        house: &House,
+        instance: &TestInstance,
         method: &'static str,
         path: &str,
         cookie: &str,
     ) -> Answer {
-        self.send(house, (method, path), cookie, &Value::Null)
+        self.send(instance, (method, path), cookie, &Value::Null)
     }
 
     fn send(
         &self,
-        house: &House,
+        instance: &TestInstance,
         (method, path): (&'static str, &str),
         cookie: &str,
         body: &Value,
@@ -115,7 +115,7 @@ impl Door {
         let request = Request::fake_http(method, path, headers, text);
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
         let response =
-            house.app.handle(RequestOrigin { surface: ListenerKind::Main, peer }, &request);
+            instance.app.handle(RequestOrigin { surface: ListenerKind::Main, peer }, &request);
         let header = |name: &str| {
             let found = response.headers.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.to_string())
@@ -134,20 +134,20 @@ fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)))
 }
 
-fn user_of(house: &House) -> UserRecord {
-    let page = house.store.scan(&Range::prefix(b"user/"), At::Latest).unwrap();
+fn user_of(instance: &TestInstance) -> UserRecord {
+    let page = instance.store.scan(&Range::prefix(b"user/"), At::Latest).unwrap();
     read_row(&page.rows[0]).unwrap().record
 }
 
-fn put_user(house: &House, user: &UserRecord) {
+fn put_user(instance: &TestInstance, user: &UserRecord) {
     let place = StoreKey::User(user.id);
     let batch = Batch::new().put(place.to_bytes(), encode(&place, user).unwrap());
-    let revision = house.store.commit(batch).unwrap();
-    assert!(house.index.wait_for(revision, LONG));
+    let revision = instance.store.commit(batch).unwrap();
+    assert!(instance.index.wait_for(revision, LONG));
 }
 
-fn failed_sign_ins(house: &House) -> Vec<EventRecord> {
-    let page = house.store.scan(&Range::prefix(StoreKey::EVENTS), At::Latest).unwrap();
+fn failed_sign_ins(instance: &TestInstance) -> Vec<EventRecord> {
+    let page = instance.store.scan(&Range::prefix(StoreKey::EVENTS), At::Latest).unwrap();
     let events = page.rows.iter().map(|row| read_row::<EventRecord>(row).unwrap().record);
     events.filter(|event| &*event.action == "session.refuse").collect()
 }
@@ -155,12 +155,13 @@ fn failed_sign_ins(house: &House) -> Vec<EventRecord> {
 #[test]
 fn a_hundred_failures_lock_an_account_for_a_day_except_on_the_host() {
     let clock = clock();
-    let house = House::over_with(Arc::new(MemoryStore::new()), Arc::clone(&clock) as Arc<_>);
+    let instance =
+        TestInstance::over_with(Arc::new(MemoryStore::new()), Arc::clone(&clock) as Arc<_>);
     let mut looked_at = 0;
     let mut network = 0;
     let closed = loop {
         network += 1;
-        let answer = Door::from(network).sign_in(&house, WRONG);
+        let answer = Client::from(network).sign_in(&instance, WRONG);
         match (answer.status, answer.retry_after) {
             (401, _) => looked_at += 1,
             (_, Some(wait)) if wait <= 10 => clock.advance(Duration::from_secs(wait)),
@@ -168,36 +169,41 @@ fn a_hundred_failures_lock_an_account_for_a_day_except_on_the_host() {
         }
     };
     assert_eq!((looked_at, closed), (100, (429, Some(86_400))));
-    assert_eq!(Door::afar().sign_in(&house, PASSWORD).code(), "too_many_attempts");
+    assert_eq!(Client::afar().sign_in(&instance, PASSWORD).code(), "too_many_attempts");
     clock.advance(Duration::from_hours(1));
-    assert_eq!(Door::afar().sign_in(&house, PASSWORD).status, 429);
-    assert_eq!(Door::afar().with_email("bob@example.com").sign_in(&house, WRONG).status, 401);
-    assert_eq!(Door::on_host().sign_in(&house, PASSWORD).status, 201);
-    assert_eq!(Door::afar().sign_in(&house, PASSWORD).status, 201, "opened again from the host");
+    assert_eq!(Client::afar().sign_in(&instance, PASSWORD).status, 429);
+    assert_eq!(Client::afar().with_email("bob@example.com").sign_in(&instance, WRONG).status, 401);
+    assert_eq!(Client::on_host().sign_in(&instance, PASSWORD).status, 201);
+    assert_eq!(
+        Client::afar().sign_in(&instance, PASSWORD).status,
+        201,
+        "opened again from the host"
+    );
 }
 
 #[test]
 fn failures_of_a_minute_are_one_event_per_account_and_network() {
     let clock = clock();
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over_with(Arc::clone(&store) as Arc<_>, Arc::clone(&clock) as Arc<_>);
+    let instance =
+        TestInstance::over_with(Arc::clone(&store) as Arc<_>, Arc::clone(&clock) as Arc<_>);
     for _ in 0..7 {
-        Door::from(1).sign_in(&house, WRONG);
+        Client::from(1).sign_in(&instance, WRONG);
     }
-    Door::from(2).sign_in(&house, WRONG);
+    Client::from(2).sign_in(&instance, WRONG);
     clock.advance(Duration::from_secs(10));
-    Door::from(2).sign_in(&house, WRONG);
+    Client::from(2).sign_in(&instance, WRONG);
     for email in ["nobody@example.com", "noone@example.com", "my password by mistake"] {
-        Door::from(1).with_email(email).sign_in(&house, WRONG);
+        Client::from(1).with_email(email).sign_in(&instance, WRONG);
     }
-    assert!(failed_sign_ins(&house).is_empty());
+    assert!(failed_sign_ins(&instance).is_empty());
     store.inject(Operation::Submit, 1, Fault::Unavailable);
-    house.actions.flush_failed_sign_ins();
-    assert!(failed_sign_ins(&house).is_empty(), "not written, and not lost");
-    house.actions.flush_failed_sign_ins();
-    house.actions.flush_failed_sign_ins();
-    let ada = user_of(&house);
-    let mut reported: Vec<_> = failed_sign_ins(&house)
+    instance.actions.flush_failed_sign_ins();
+    assert!(failed_sign_ins(&instance).is_empty(), "not written, and not lost");
+    instance.actions.flush_failed_sign_ins();
+    instance.actions.flush_failed_sign_ins();
+    let ada = user_of(&instance);
+    let mut reported: Vec<_> = failed_sign_ins(&instance)
         .into_iter()
         .map(|event| (event.target, event.after["network"].clone(), event.after["count"].clone()))
         .collect();
@@ -212,7 +218,7 @@ fn failures_of_a_minute_are_one_event_per_account_and_network() {
         reported,
         expected.map(|(it, network, n)| (it.to_owned(), json!(network), json!(n)))
     );
-    for event in failed_sign_ins(&house) {
+    for event in failed_sign_ins(&instance) {
         assert_eq!(event.actor, None);
         assert_eq!(event.organization.is_some(), event.target != "unknown");
     }
@@ -227,20 +233,20 @@ fn failures_of_a_minute_are_one_event_per_account_and_network() {
 
 #[test]
 fn a_hash_with_older_parameters_is_replaced_at_sign_in() {
-    let house = House::over_with(Arc::new(MemoryStore::new()), clock());
-    let user = user_of(&house);
+    let instance = TestInstance::over_with(Arc::new(MemoryStore::new()), clock());
+    let user = user_of(&instance);
     let weak = Params::new(8 * 1024, 1, 1, None).unwrap();
     let weak = Argon2::new(Algorithm::Argon2id, Version::default(), weak);
     let hash: PasswordHash =
         weak.hash_password_with_salt(PASSWORD.as_bytes(), b"sixteen bytes ok").unwrap();
-    put_user(&house, &UserRecord { password: hash.to_string(), ..user.clone() });
-    assert_eq!(Door::afar().sign_in(&house, WRONG).status, 401);
-    assert!(user_of(&house).password.contains("m=8192"), "only the right one is made anew");
-    assert_eq!(Door::afar().sign_in(&house, PASSWORD).status, 201);
-    let now = user_of(&house);
+    put_user(&instance, &UserRecord { password: hash.to_string(), ..user.clone() });
+    assert_eq!(Client::afar().sign_in(&instance, WRONG).status, 401);
+    assert!(user_of(&instance).password.contains("m=8192"), "only the right one is made anew");
+    assert_eq!(Client::afar().sign_in(&instance, PASSWORD).status, 201);
+    let now = user_of(&instance);
     assert!(now.password.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", now.password);
     assert_eq!(UserRecord { password: user.password.clone(), ..now }, user, "nothing else changed");
-    assert_eq!(Door::afar().sign_in(&house, PASSWORD).status, 201);
+    assert_eq!(Client::afar().sign_in(&instance, PASSWORD).status, 201);
 }
 
 /// A hash of the Unicode form in which the password was typed, as earlier versions stored it.
@@ -248,14 +254,14 @@ fn a_hash_with_older_parameters_is_replaced_at_sign_in() {
 fn a_hash_of_another_unicode_form_is_replaced_at_sign_in() {
     const COMPOSED: &str = "zw\u{f6}lf wilde G\u{e4}nse am See";
     const TYPED: &str = "zwo\u{308}lf wilde Ga\u{308}nse am See";
-    let house = House::over_with(Arc::new(MemoryStore::new()), clock());
+    let instance = TestInstance::over_with(Arc::new(MemoryStore::new()), clock());
     let salt = b"sixteen bytes ok";
     let hash: PasswordHash =
         Argon2::default().hash_password_with_salt(TYPED.as_bytes(), salt).unwrap();
-    put_user(&house, &UserRecord { password: hash.to_string(), ..user_of(&house) });
-    assert_eq!(Door::afar().sign_in(&house, COMPOSED).status, 401);
+    put_user(&instance, &UserRecord { password: hash.to_string(), ..user_of(&instance) });
+    assert_eq!(Client::afar().sign_in(&instance, COMPOSED).status, 401);
     for typed in [TYPED, COMPOSED, TYPED] {
-        assert_eq!(Door::afar().sign_in(&house, typed).status, 201, "{typed:?}");
+        assert_eq!(Client::afar().sign_in(&instance, typed).status, 201, "{typed:?}");
     }
 }
 
@@ -270,32 +276,34 @@ fn a_sign_in_fails_if_the_password_or_status_changes_meanwhile() {
     ];
     for change in changes {
         let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-        let house = House::over_with(Arc::clone(&store) as Arc<_>, clock());
-        let user = user_of(&house);
+        let instance = TestInstance::over_with(Arc::clone(&store) as Arc<_>, clock());
+        let user = user_of(&instance);
         // The very first sign-in stores the key of device cookies before it reads anything.
-        house.actions.device_cookie(None, user.id).unwrap();
+        instance.actions.device_cookie(None, user.id).unwrap();
         let gate = TestGate::new();
         store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
         let status = scope(|threads| {
-            let signing_in = threads.spawn(|| Door::afar().sign_in(&house, PASSWORD).status);
+            let signing_in = threads.spawn(|| Client::afar().sign_in(&instance, PASSWORD).status);
             assert!(gate.wait_for_arrivals(1, LONG));
-            put_user(&house, &change(user));
+            put_user(&instance, &change(user));
             gate.open();
             signing_in.join().unwrap()
         });
         assert_eq!(status, 401);
-        assert!(house.store.scan(&Range::prefix(b"session/"), At::Latest).unwrap().rows.is_empty());
+        assert!(
+            instance.store.scan(&Range::prefix(b"session/"), At::Latest).unwrap().rows.is_empty()
+        );
     }
 }
 
 /// Another user, with the owner's password.
-fn add_bob(house: &House) -> UserRecord {
-    let ada = user_of(house);
+fn add_bob(instance: &TestInstance) -> UserRecord {
+    let ada = user_of(instance);
     let bob = UserRecord { id: Id::from_bytes([7; 16]), email: BOB.to_owned(), ..ada };
     let place = StoreKey::Email(BOB.to_owned(), bob.organization);
     let owner = encode(&place, &EmailRecord { user: bob.id }).unwrap();
-    house.store.commit(Batch::new().put(place.to_bytes(), owner)).unwrap();
-    put_user(house, &bob);
+    instance.store.commit(Batch::new().put(place.to_bytes(), owner)).unwrap();
+    put_user(instance, &bob);
     bob
 }
 
@@ -304,19 +312,20 @@ fn add_bob(house: &House) -> UserRecord {
 #[test]
 fn a_session_opened_while_all_are_ended_is_ended_too() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over_with(Arc::clone(&store) as Arc<_>, clock());
-    let path = format!("/v1/users/{}", add_bob(&house).id);
+    let instance = TestInstance::over_with(Arc::clone(&store) as Arc<_>, clock());
+    let path = format!("/v1/users/{}", add_bob(&instance).id);
     let gate = TestGate::new();
     store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
     let (changed, cookie) = scope(|threads| {
-        let changing = threads.spawn(|| house.manage("PATCH", &path, &json!({ "role": "guest" })));
+        let changing =
+            threads.spawn(|| instance.manage("PATCH", &path, &json!({ "role": "guest" })));
         assert!(gate.wait_for_arrivals(1, LONG));
-        let cookie = Door::afar().with_email(BOB).sign_in(&house, PASSWORD).cookie;
+        let cookie = Client::afar().with_email(BOB).sign_in(&instance, PASSWORD).cookie;
         gate.open();
         (changing.join().unwrap(), cookie)
     });
     assert_eq!(changed.0, 200, "{}", changed.1);
-    let session = Door::afar().ask(&house, "GET", "/v1/session", &cookie);
+    let session = Client::afar().ask(&instance, "GET", "/v1/session", &cookie);
     assert_eq!((session.status, session.code()), (401, "session_ended"));
 }
 
@@ -324,35 +333,36 @@ fn a_session_opened_while_all_are_ended_is_ended_too() {
 #[test]
 fn sessions_opened_at_once_are_all_ended() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over_with(Arc::clone(&store) as Arc<_>, clock());
-    let bob = add_bob(&house);
-    house.actions.device_cookie(None, bob.id).unwrap();
-    let sign_in = || Door::afar().with_email(BOB).sign_in(&house, PASSWORD).cookie;
+    let instance = TestInstance::over_with(Arc::clone(&store) as Arc<_>, clock());
+    let bob = add_bob(&instance);
+    instance.actions.device_cookie(None, bob.id).unwrap();
+    let sign_in = || Client::afar().with_email(BOB).sign_in(&instance, PASSWORD).cookie;
     let mut other = String::new();
     let one = overtaken(&store, sign_in, || other = sign_in());
-    let shown =
-        |cookie: &str| Door::afar().ask(&house, "GET", "/v1/session", cookie).code().to_owned();
+    let shown = |cookie: &str| {
+        Client::afar().ask(&instance, "GET", "/v1/session", cookie).code().to_owned()
+    };
     assert_eq!([shown(&one), shown(&other)], ["", ""]);
     let path = format!("/v1/users/{}/sessions", bob.id);
-    assert_eq!(house.manage("DELETE", &path, &Value::Null).0, 204);
+    assert_eq!(instance.manage("DELETE", &path, &Value::Null).0, 204);
     assert_eq!([shown(&one), shown(&other)], ["session_ended", "session_ended"]);
 }
 
 #[test]
 fn ending_a_session_of_another_user_is_rejected() {
-    let house = House::over_with(Arc::new(MemoryStore::new()), clock());
-    let first = Door::afar().sign_in(&house, PASSWORD).cookie;
-    let listed = Door::afar().ask(&house, "GET", "/v1/sessions", &first).body;
+    let instance = TestInstance::over_with(Arc::new(MemoryStore::new()), clock());
+    let first = Client::afar().sign_in(&instance, PASSWORD).cookie;
+    let listed = Client::afar().ask(&instance, "GET", "/v1/sessions", &first).body;
     let id = listed["items"][0]["id"].as_str().unwrap().to_owned();
 
-    add_bob(&house);
-    let bobs = Door::afar().with_email(BOB).sign_in(&house, PASSWORD).cookie;
+    add_bob(&instance);
+    let bobs = Client::afar().with_email(BOB).sign_in(&instance, PASSWORD).cookie;
     let path = format!("/v1/sessions/{id}");
-    assert_eq!(Door::afar().ask(&house, "DELETE", &path, &bobs).status, 404);
-    let listed = Door::afar().ask(&house, "GET", "/v1/sessions", &bobs).body;
+    assert_eq!(Client::afar().ask(&instance, "DELETE", &path, &bobs).status, 404);
+    let listed = Client::afar().ask(&instance, "GET", "/v1/sessions", &bobs).body;
     assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
-    assert_eq!(Door::afar().ask(&house, "GET", "/v1/session", &first).status, 200);
-    assert_eq!(Door::afar().ask(&house, "DELETE", &path, &first).status, 204);
+    assert_eq!(Client::afar().ask(&instance, "GET", "/v1/session", &first).status, 200);
+    assert_eq!(Client::afar().ask(&instance, "DELETE", &path, &first).status, 204);
 }
 
 /// A confirmed second factor, and the clock of its codes.
@@ -362,10 +372,10 @@ struct Factor {
 }
 
 impl Factor {
-    fn set_up(house: &House, clock: &Arc<ManualClock>) -> Self {
-        let door = Door::afar();
-        let cookie = door.sign_in(house, PASSWORD).cookie;
-        let send = |body: &Value| door.send(house, ("POST", "/v1/me/totp"), &cookie, body);
+    fn set_up(instance: &TestInstance, clock: &Arc<ManualClock>) -> Self {
+        let client = Client::afar();
+        let cookie = client.sign_in(instance, PASSWORD).cookie;
+        let send = |body: &Value| client.send(instance, ("POST", "/v1/me/totp"), &cookie, body);
         let begun = send(&json!({ "current_password": PASSWORD }));
         assert_eq!(begun.status, 201, "{}", begun.body);
         let seed = begun.body["secret"].as_str().unwrap().to_owned();
@@ -383,36 +393,39 @@ impl Factor {
 fn a_code_works_once_even_after_a_restart_with_an_older_clock() {
     let clock = clock();
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let house = House::over_with(Arc::clone(&store), Arc::clone(&clock) as Arc<_>);
-    let factor = Factor::set_up(&house, &clock);
+    let instance = TestInstance::over_with(Arc::clone(&store), Arc::clone(&clock) as Arc<_>);
+    let factor = Factor::set_up(&instance, &clock);
     let first = factor.code();
-    let sign_in = |house: &House, code: &str| Door::afar().with_code(code).sign_in(house, PASSWORD);
-    assert_eq!(sign_in(&house, &first).status, 401, "the one that confirmed");
+    let sign_in = |instance: &TestInstance, code: &str| {
+        Client::afar().with_code(code).sign_in(instance, PASSWORD)
+    };
+    assert_eq!(sign_in(&instance, &first).status, 401, "the one that confirmed");
     clock.advance(Duration::from_secs(30));
     let used = factor.code();
-    assert_eq!(sign_in(&house, &used).status, 201);
-    assert_eq!(sign_in(&house, &used).status, 401);
-    drop(house);
-    let house = House::over_with(Arc::clone(&store), self::clock());
+    assert_eq!(sign_in(&instance, &used).status, 201);
+    assert_eq!(sign_in(&instance, &used).status, 401);
+    drop(instance);
+    let instance = TestInstance::over_with(Arc::clone(&store), self::clock());
     for code in [used, first] {
-        let answer = sign_in(&house, &code);
+        let answer = sign_in(&instance, &code);
         assert_eq!((answer.status, answer.code()), (401, "sign_in_failed"));
     }
-    assert_eq!(Door::afar().sign_in(&house, PASSWORD).code(), "code_required");
+    assert_eq!(Client::afar().sign_in(&instance, PASSWORD).code(), "code_required");
 }
 
 /// Two sign-ins with one code, both checked before either is written.
 #[test]
 fn a_code_used_during_another_sign_in_is_rejected() {
     let (clock, store) = (clock(), Arc::new(FaultyStore::new(MemoryStore::new())));
-    let house = House::over_with(Arc::clone(&store) as Arc<_>, Arc::clone(&clock) as Arc<_>);
-    let factor = Factor::set_up(&house, &clock);
+    let instance =
+        TestInstance::over_with(Arc::clone(&store) as Arc<_>, Arc::clone(&clock) as Arc<_>);
+    let factor = Factor::set_up(&instance, &clock);
     clock.advance(Duration::from_secs(30));
     let gate = TestGate::new();
     store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
     let status = scope(|threads| {
-        let door = Door::afar().with_code(&factor.code());
-        let signing_in = threads.spawn(move || door.sign_in(&house, PASSWORD).status);
+        let client = Client::afar().with_code(&factor.code());
+        let signing_in = threads.spawn(move || client.sign_in(&instance, PASSWORD).status);
         assert!(gate.wait_for_arrivals(1, LONG));
         let row = store.scan(&Range::prefix(b"totp/"), At::Latest).unwrap().rows.remove(0);
         let record: TotpRecord = read_row(&row).unwrap().record;
@@ -426,25 +439,25 @@ fn a_code_used_during_another_sign_in_is_rejected() {
 }
 
 /// The share of slots and memory in which a request waits, decided by its head alone.
-fn caller(house: &House, target: &str, header: (&str, &str)) -> Caller {
+fn caller(instance: &TestInstance, target: &str, header: (&str, &str)) -> Caller {
     let request = http::Request::builder().method("POST").uri(target);
     let request = request.header("host", "localhost").header(header.0, header.1);
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let peer = Peer::Tcp(([192, 0, 2, 7], 1).into());
-    house.app.admit(&Arrival { surface: ListenerKind::Main, peer, parts: &parts }).unwrap()
+    instance.app.admit(&Arrival { surface: ListenerKind::Main, peer, parts: &parts }).unwrap()
 }
 
 /// Strangers who filled the queue blocked users in browsers in which they had signed in before.
 #[test]
 fn a_request_is_classified_by_credential_and_a_sign_in_by_device_cookie() {
-    let house = House::over(Arc::new(MemoryStore::new()));
-    let bo = join(&house, "bo", "administrator");
+    let instance = TestInstance::over(Arc::new(MemoryStore::new()));
+    let bo = join(&instance, "bo", "administrator");
     let user: UserId = bo.id.parse().unwrap();
-    let device = house.actions.device_cookie(None, user).unwrap();
+    let device = instance.actions.device_cookie(None, user).unwrap();
     let device = format!("keyhouse-device={}", device.reveal());
     let forged = format!("{device}A");
     let make = |body: &Value| {
-        let (status, _, made) = house.ask("POST", "/v1/keys", &[("Cookie", &bo.cookie)], body);
+        let (status, _, made) = instance.ask("POST", "/v1/keys", &[("Cookie", &bo.cookie)], body);
         assert_eq!(status, 201, "{made}");
         let text = |pointer: &str| made.pointer(pointer).unwrap().as_str().unwrap().to_owned();
         (text("/key/id"), format!("Bearer {}", text("/secret")))
@@ -462,7 +475,7 @@ fn a_request_is_classified_by_credential_and_a_sign_in_by_device_cookie() {
         // The holder of a leaked key revokes it in the share of their address.
         ("/v1/whoami/revoke", ("authorization", &own), None, false),
     ] {
-        let known = caller(&house, target, header);
+        let known = caller(&instance, target, header);
         assert_eq!((known.actor, known.by_key), (actor, by_key), "{target} {header:?}");
         assert_eq!(known.organization.is_some(), actor.is_some(), "{target} {header:?}");
     }

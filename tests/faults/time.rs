@@ -8,8 +8,8 @@ use keyhouse::clock::{SystemClock, TimeOfDay};
 use keyhouse_storage::MemoryStore;
 use serde_json::json;
 
-use crate::House;
-use crate::sign_in::{Door, PASSWORD};
+use crate::TestInstance;
+use crate::sign_in::{Client, PASSWORD};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -37,26 +37,26 @@ impl TimeOfDay for Wall {
     }
 }
 
-fn house(wall: &Wall) -> House {
+fn instance(wall: &Wall) -> TestInstance {
     let clock = Arc::new(SystemClock::over(wall.clone()));
-    House::over_with(Arc::new(MemoryStore::new()), clock)
+    TestInstance::over_with(Arc::new(MemoryStore::new()), clock)
 }
 
 #[test]
 fn an_expired_key_stays_expired_when_the_clock_is_set_back() {
     let wall = Wall::new();
-    let house = house(&wall);
-    let (status, made) = house.manage("POST", "/v1/keys", &json!({ "expires_in": "2h" }));
+    let instance = instance(&wall);
+    let (status, made) = instance.manage("POST", "/v1/keys", &json!({ "expires_in": "2h" }));
     assert_eq!(status, 201, "{made}");
     let secret = made["secret"].as_str().unwrap();
-    let cookie = Door::afar().sign_in(&house, PASSWORD).cookie;
+    let cookie = Client::afar().sign_in(&instance, PASSWORD).cookie;
     wall.forward(HOUR * 3 / 2);
-    assert_eq!(house.check(secret).0, 200);
+    assert_eq!(instance.check(secret).0, 200);
     wall.forward(HOUR);
     for hours in [0, 1, 24, 24 * 365] {
         wall.back(HOUR * hours);
-        assert_eq!(house.check(secret), (401, "EXPIRED".to_owned()), "{hours} h back");
-        let session = Door::afar().ask(&house, "GET", "/v1/session", &cookie);
+        assert_eq!(instance.check(secret), (401, "EXPIRED".to_owned()), "{hours} h back");
+        let session = Client::afar().ask(&instance, "GET", "/v1/session", &cookie);
         assert_eq!((session.status, session.code()), (401, "session_ended"), "{hours} h back");
     }
 }
@@ -64,28 +64,28 @@ fn an_expired_key_stays_expired_when_the_clock_is_set_back() {
 #[test]
 fn a_key_that_has_started_stays_started_when_the_clock_is_set_back() {
     let wall = Wall::new();
-    let house = house(&wall);
+    let instance = instance(&wall);
     let (status, made) =
-        house.manage("POST", "/v1/keys", &json!({ "not_before": "2027-01-15T09:00:00Z" }));
+        instance.manage("POST", "/v1/keys", &json!({ "not_before": "2027-01-15T09:00:00Z" }));
     assert_eq!(status, 201, "{made}");
     let secret = made["secret"].as_str().unwrap();
-    assert_eq!(house.check(secret), (401, "NOT_YET_VALID".to_owned()));
+    assert_eq!(instance.check(secret), (401, "NOT_YET_VALID".to_owned()));
     wall.forward(HOUR * 2);
-    assert_eq!(house.check(secret).0, 200);
+    assert_eq!(instance.check(secret).0, 200);
     wall.back(HOUR * 2);
-    assert_eq!(house.check(secret).0, 200);
+    assert_eq!(instance.check(secret).0, 200);
 }
 
 #[test]
 fn a_rate_limit_is_independent_of_the_wall_clock() {
     let wall = Wall::new();
-    let house = house(&wall);
+    let instance = instance(&wall);
     let limits = json!([{ "name": "slow", "limit": 3, "window_seconds": 86_400 }]);
-    let (status, made) = house.manage("POST", "/v1/keys", &json!({ "rate_limits": limits }));
+    let (status, made) = instance.manage("POST", "/v1/keys", &json!({ "rate_limits": limits }));
     assert_eq!(status, 201, "{made}");
     let secret = made["secret"].as_str().unwrap();
     for _ in 0..3 {
-        assert_eq!(house.check(secret).0, 200);
+        assert_eq!(instance.check(secret).0, 200);
     }
     let set: [fn(&Wall); 4] = [
         |_| {},
@@ -95,6 +95,6 @@ fn a_rate_limit_is_independent_of_the_wall_clock() {
     ];
     for set in set {
         set(&wall);
-        assert_eq!(house.check(secret), (429, "RATE_LIMITED".to_owned()));
+        assert_eq!(instance.check(secret), (429, "RATE_LIMITED".to_owned()));
     }
 }

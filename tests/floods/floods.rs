@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::fixture::{COSTLY, Fixture, PASSWORD, ask_again, has_ended, send_all, stranger};
 use crate::server::MadeKey;
 use crate::server::wire::{Answer, Connection};
-use crate::stage::{COSTLY, PASSWORD, Stage, ask_again, has_ended, send_all, stranger};
 
 use Role::{Guest, Key, Neighbour, Nobody, User};
 
@@ -163,13 +163,13 @@ pub(crate) enum Role {
 
 impl Role {
     /// The header line with the caller's credentials.
-    fn header(self, stage: &Stage, thread: usize) -> (&'static str, String) {
+    fn header(self, fixture: &Fixture, thread: usize) -> (&'static str, String) {
         match self {
             Nobody => ("Cookie", format!("keyhouse={}", "A".repeat(43))),
-            Guest => ("Cookie", stage.guest.cookie.clone()),
-            User => ("Cookie", stage.user.cookie.clone()),
-            Neighbour => ("Cookie", stage.neighbour.cookie.clone()),
-            Key => ("Authorization", bearer(&stage.keys[thread % stage.keys.len()])),
+            Guest => ("Cookie", fixture.guest.cookie.clone()),
+            User => ("Cookie", fixture.user.cookie.clone()),
+            Neighbour => ("Cookie", fixture.neighbour.cookie.clone()),
+            Key => ("Authorization", bearer(&fixture.keys[thread % fixture.keys.len()])),
         }
     }
 }
@@ -209,7 +209,7 @@ const fn crowding(role: Role, others: &'static [End]) -> By {
 
 /// One of the attackers that try to exhaust a bound.
 pub(crate) struct Flooder<'a> {
-    stage: &'a Stage,
+    fixture: &'a Fixture,
     signal: &'a Signal,
     role: Role,
     thread: usize,
@@ -232,8 +232,8 @@ pub(crate) struct Flood {
 }
 
 impl Flood {
-    pub(crate) fn run(&self, stage: &Stage, signal: &Signal, role: Role, thread: usize) {
-        (self.run)(&Flooder { stage, signal, role, thread });
+    pub(crate) fn run(&self, fixture: &Fixture, signal: &Signal, role: Role, thread: usize) {
+        (self.run)(&Flooder { fixture, signal, role, thread });
     }
 }
 
@@ -321,7 +321,7 @@ pub(crate) const FLOODS: &[Flood] = &[
             crowding(User, &[FORBIDDEN]),
         ],
         |it| {
-            let body = json!({"key": it.stage.passing.secret, "cost": 0}).to_string();
+            let body = json!({"key": it.fixture.passing.secret, "cost": 0}).to_string();
             crowd(it, CROWD, |line, _| it.ask(line, "POST", "/v1/verify", &body));
         },
     ),
@@ -358,36 +358,36 @@ pub(crate) const FLOODS: &[Flood] = &[
         1,
         &[crowding(Key, &[DONE]), crowding(User, &[FORBIDDEN]), crowding(Neighbour, &[DONE])],
         |it| {
-            let one = json!({"key": it.stage.passing.secret, "cost": 0});
+            let one = json!({"key": it.fixture.passing.secret, "cost": 0});
             let body = json!({ "requests": vec![one; 500] }).to_string();
             crowd(it, CROWD, |line, _| it.ask(line, "POST", "/v1/verify/batch", &body));
         },
     ),
     // One key: its quarter of the requests that may wait.
     flood("checks that wait for a quota", 1, &[by(Key, NOT_RESERVED, 1, &[DONE])], |it| {
-        let bearer = bearer(&it.stage.counted);
+        let bearer = bearer(&it.fixture.counted);
         crowd(it, CROWD, |line, _| {
             let headers = gate_headers(&bearer);
-            let to = it.stage.checks;
+            let to = it.fixture.checks;
             it.note(ask_again(line, to, ("GET", COSTLY, &headers, b"")).as_ref())
         });
     }),
     flood("connections", 1, &[always(Nobody, Closed)], |it| {
-        keep_open(it.signal, || stranger(it.stage.main()).ok(), 64);
+        keep_open(it.signal, || stranger(it.fixture.main()).ok(), 64);
     }),
     flood("connections of the metrics listener", 1, &[always(Nobody, Closed)], |it| {
-        keep_open(it.signal, || stranger(it.stage.metrics).ok(), 16);
+        keep_open(it.signal, || stranger(it.fixture.metrics).ok(), 16);
     }),
     Flood {
         // More than may wait, more than the pipe holds, and more than was read before.
         begun: 3 * LINES_WAITING_MAX,
         ..flood(UNREAD, 1, &[always(Nobody, NOT_FOUND)], |it| {
             // The server's output is not read.
-            let _unread = (it.thread == 0).then(|| it.stage.server.log().unread());
+            let _unread = (it.thread == 0).then(|| it.fixture.server.log().unread());
             hammer(it, |line, number| {
                 let id = format!("{UNREAD_ID}{number}");
                 let headers = [("X-Request-Id", &*id)];
-                let to = it.stage.main();
+                let to = it.fixture.main();
                 it.note(ask_again(line, to, ("GET", "/nothing", &headers, b"")).as_ref())
             });
         })
@@ -448,21 +448,22 @@ impl Flooder<'_> {
     }
 
     fn get(&self, line: &mut Option<Connection>, path: &str) -> End {
-        let (name, value) = self.role.header(self.stage, self.thread);
-        let answer = ask_again(line, self.stage.main(), ("GET", path, &[(name, &value)], b""));
+        let (name, value) = self.role.header(self.fixture, self.thread);
+        let answer = ask_again(line, self.fixture.main(), ("GET", path, &[(name, &value)], b""));
         self.note(answer.as_ref())
     }
 
     fn ask(&self, line: &mut Option<Connection>, method: &str, path: &str, body: &str) -> End {
-        let (name, value) = self.role.header(self.stage, self.thread);
+        let (name, value) = self.role.header(self.fixture, self.thread);
         let headers = [(name, &*value), ("Content-Type", "application/json")];
-        let answer = ask_again(line, self.stage.main(), (method, path, &headers, body.as_bytes()));
+        let answer =
+            ask_again(line, self.fixture.main(), (method, path, &headers, body.as_bytes()));
         self.note(answer.as_ref())
     }
 
     /// Renames one of the transferred keys.
     fn rename_one(&self, line: &mut Option<Connection>, number: usize) -> End {
-        let transferred = &self.stage.transferred;
+        let transferred = &self.fixture.transferred;
         let path = format!("/v1/keys/{}", transferred[number % transferred.len()]);
         self.ask(line, "PATCH", &path, &format!("{{\"name\": \"n{number}\"}}"))
     }
@@ -475,7 +476,7 @@ impl Flooder<'_> {
         let address = format!("2001:db8:{:x}:{:x}::1", site, number % 0x1_0000);
         let headers = [("X-Forwarded-For", &*address), ("Content-Type", "application/json")];
         let asked = ("POST", "/v1/session", &headers[..], body.as_bytes());
-        let answer = ask_again(line, self.stage.main(), asked);
+        let answer = ask_again(line, self.fixture.main(), asked);
         self.note(answer.as_ref())
     }
 }
@@ -517,16 +518,16 @@ fn hold(
     count: usize,
     from: fn(usize) -> String,
 ) {
-    let (stage, signal) = (flooder.stage, flooder.signal);
-    let (name, value) = flooder.role.header(stage, flooder.thread);
+    let (fixture, signal) = (flooder.fixture, flooder.signal);
+    let (name, value) = flooder.role.header(fixture, flooder.thread);
     let mut held: Vec<Connection> = Vec::new();
     while !signal.is_over() {
         for _ in held.len()..count {
-            let Ok(mut line) = Connection::try_open(stage.main()) else { continue };
+            let Ok(mut line) = Connection::try_open(fixture.main()) else { continue };
             let head = format!(
                 "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
                  {name}: {value}\r\nX-Forwarded-For: {}\r\nContent-Length: {bytes}\r\n\r\n",
-                stage.main(),
+                fixture.main(),
                 from(signal.count()),
             );
             let sent = line.send(head.as_bytes()).and_then(|()| line.send(&vec![b' '; bytes - 1]));

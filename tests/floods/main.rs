@@ -15,10 +15,10 @@
     reason = "a test stops at the first thing that is not as it must be"
 )]
 
+mod fixture;
 mod floods;
 #[path = "../server/mod.rs"]
 mod server;
-mod stage;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -27,10 +27,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use fixture::{Fixture, PASSWORD};
 use floods::{By, FLOODS, Flood, HARMLESS, Signal, THREADS, UNREAD, UNREAD_ID, gate_headers};
 use server::ask_json;
 use server::wire::{Answer, Connection};
-use stage::{PASSWORD, Stage};
 
 /// How often each flood is measured: revocations, and the requests beside each.
 const ROUNDS: usize = 8;
@@ -93,23 +93,23 @@ fn p99(times: &[Duration]) -> Option<f64> {
 fn no_caller_can_exhaust_a_bound_that_others_need() {
     let rounds = if long() { ROUNDS_LONG } else { ROUNDS };
     let rows: Vec<(&Flood, &By)> = FLOODS.iter().flat_map(rows_of).collect();
-    let stage = Stage::start(rounds * rows.len() + QUIET_ROUNDS * (1 + HARMLESS.len()));
-    let quiet = measure(&stage, QUIET_ROUNDS, ("nothing", true));
+    let fixture = Fixture::start(rounds * rows.len() + QUIET_ROUNDS * (1 + HARMLESS.len()));
+    let quiet = measure(&fixture, QUIET_ROUNDS, ("nothing", true));
     println!("nothing:{}", quiet.shown(&[]));
     let mut others = vec![quiet];
     for harmless in &HARMLESS {
-        let (times, ..) = under(&stage, (harmless, &harmless.by[0]), QUIET_ROUNDS);
+        let (times, ..) = under(&fixture, (harmless, &harmless.by[0]), QUIET_ROUNDS);
         println!("{}:{}", harmless.bound, times.shown(&others[..1]));
         others.push(times);
     }
     let mut unread = 0;
     for (flood, by) in rows {
-        let (flooded, sent, came_to) = under(&stage, (flood, by), rounds);
+        let (flooded, sent, came_to) = under(&fixture, (flood, by), rounds);
         println!("{}, by {:?}:{came_to}{}", flood.bound, by.role, flooded.shown(&others));
         unread += if flood.bound == UNREAD { sent } else { 0 };
     }
-    let log = Arc::clone(stage.server.log());
-    let ended = stage.server.stop();
+    let log = Arc::clone(fixture.server.log());
+    let ended = fixture.server.stop();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let read = log.whole().lines().filter(|line| line.contains(UNREAD_ID)).count();
     assert!((1..unread).contains(&read), "{read} of {unread} lines: the log was never full");
@@ -122,18 +122,18 @@ fn rows_of(flood: &'static Flood) -> impl Iterator<Item = (&'static Flood, &'sta
 }
 
 /// Measures while a flood runs in threads of its own.
-fn under(stage: &Stage, (flood, by): (&Flood, &By), rounds: usize) -> (Times, usize, String) {
+fn under(fixture: &Fixture, (flood, by): (&Flood, &By), rounds: usize) -> (Times, usize, String) {
     let signal = Signal::default();
     let name = format!("{}, by {:?}", flood.bound, by.role);
     let times = thread::scope(|threads| {
         let end = EndOnDrop(&signal);
         for number in 0..THREADS {
             let signal = &signal;
-            threads.spawn(move || flood.run(stage, signal, by.role, number));
+            threads.spawn(move || flood.run(fixture, signal, by.role, number));
         }
         let reached = signal.wait_for(by.reached, flood.begun);
         assert!(reached, "{name}: never {:?}: {:?}", by.reached, signal.ends());
-        let times = measure(stage, rounds, (&name, flood.strangers_enter));
+        let times = measure(fixture, rounds, (&name, flood.strangers_enter));
         drop(end);
         times
     });
@@ -176,14 +176,14 @@ impl Drop for EndOnDrop<'_> {
 
 /// Sends all requests that must succeed during a flood, in which a sign-in from a new browser may
 /// or may not succeed.
-fn measure(stage: &Stage, rounds: usize, (flood, strangers_enter): (&str, bool)) -> Times {
+fn measure(fixture: &Fixture, rounds: usize, (flood, strangers_enter): (&str, bool)) -> Times {
     let mut times = Times::default();
-    let bearer = format!("Bearer {}", stage.passing.secret);
-    let mut gate = Connection::open(stage.checks);
+    let bearer = format!("Bearer {}", fixture.passing.secret);
+    let mut gate = Connection::open(fixture.checks);
     for round in 0..rounds {
-        let id = stage.next_doomed();
+        let id = fixture.next_doomed();
         let path = format!("/v1/keys/{id}/revoke");
-        let revoked = timed(&mut times.revoke, || stage.owner.ask("POST", &path, &Value::Null));
+        let revoked = timed(&mut times.revoke, || fixture.owner.ask("POST", &path, &Value::Null));
         assert_eq!(revoked.status, 200, "{flood}: revoke: {revoked:?}");
         for _ in 0..CHECKS_A_ROUND {
             let headers = gate_headers(&bearer);
@@ -192,22 +192,22 @@ fn measure(stage: &Stage, rounds: usize, (flood, strangers_enter): (&str, bool))
             });
             assert_eq!(passed.status, 200, "{flood}: check: {passed:?}");
         }
-        let verified = timed(&mut times.verify, || verify(stage, &bearer));
+        let verified = timed(&mut times.verify, || verify(fixture, &bearer));
         assert_eq!(verified.status, 200, "{flood}: verify: {verified:?}");
         if round % ROUNDS_A_COMMAND == 0 {
-            let entered = timed(&mut times.sign_in, || sign_in(stage, &stage.device));
+            let entered = timed(&mut times.sign_in, || sign_in(fixture, &fixture.device));
             assert_eq!(entered.status, 201, "{flood}: sign-in: {entered:?}");
             if strangers_enter {
-                let entered = timed(&mut times.first_sign_in, || sign_in(stage, "no=device"));
+                let entered = timed(&mut times.first_sign_in, || sign_in(fixture, "no=device"));
                 assert_eq!(entered.status, 201, "{flood}: first sign-in: {entered:?}");
             }
             let shown =
-                timed(&mut times.command, || stage.server.run_cli(&["key", "show", &id], ""));
+                timed(&mut times.command, || fixture.server.run_cli(&["key", "show", &id], ""));
             assert_eq!(shown.code, Some(0), "{flood}: command: {shown:?}");
             assert!(shown.stdout.contains("revoked"), "{flood}: command: {shown:?}");
         }
         let scraped = timed(&mut times.metrics, || {
-            Connection::open(stage.metrics).ask("GET", "/metrics", &[], b"")
+            Connection::open(fixture.metrics).ask("GET", "/metrics", &[], b"")
         });
         assert_eq!(scraped.status, 200, "{flood}: metrics: {scraped:?}");
         let on_pool =
@@ -218,17 +218,17 @@ fn measure(stage: &Stage, rounds: usize, (flood, strangers_enter): (&str, bool))
 }
 
 /// A service sends a check with a body: memory for it must be free.
-fn verify(stage: &Stage, bearer: &str) -> Answer {
-    let body = json!({"key": stage.passing.secret, "cost": 0});
-    ask_json(stage.checks, "POST", "/v1/verify", &[("Authorization", bearer)], &body)
+fn verify(fixture: &Fixture, bearer: &str) -> Answer {
+    let body = json!({"key": fixture.passing.secret, "cost": 0});
+    ask_json(fixture.checks, "POST", "/v1/verify", &[("Authorization", bearer)], &body)
 }
 
 /// A user signs in, from a network of their own, in a browser with this cookie.
-fn sign_in(stage: &Stage, device: &str) -> Answer {
-    let email = format!("{}@example.com", stage.visitor);
+fn sign_in(fixture: &Fixture, device: &str) -> Answer {
+    let email = format!("{}@example.com", fixture.visitor);
     let body = json!({"email": email, "password": PASSWORD});
     let headers = [("X-Forwarded-For", "203.0.113.9"), ("Cookie", device)];
-    ask_json(stage.main(), "POST", "/v1/session", &headers, &body)
+    ask_json(fixture.main(), "POST", "/v1/session", &headers, &body)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the times are what is printed")]

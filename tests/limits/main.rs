@@ -6,9 +6,9 @@
     reason = "a test stops at the first surprise"
 )]
 
-mod house;
 mod oracle;
 mod periods;
 mod plans;
 mod quotas;
 mod rates;
+mod test_instance;

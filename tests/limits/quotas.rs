@@ -6,7 +6,7 @@ use std::time::Duration;
 use keyhouse_storage::{Fault, Operation, TestGate};
 use serde_json::{Value, json};
 
-use crate::house::House;
+use crate::test_instance::TestInstance;
 
 const LONG: Duration = Duration::from_secs(20);
 const THREADS: usize = 32;
@@ -18,12 +18,12 @@ fn quota(limit: u64, period: &str, zone: &str) -> Value {
 #[test]
 fn thirty_two_threads_get_exactly_the_quota() {
     for limit in [1, 99, 500, 1_500] {
-        let house = House::at("2026-11-21T10:00:00Z");
-        let (_, secret) = house.create(&quota(limit, "day", "UTC"));
-        let passed = house.pass_together(THREADS, &secret, "QUOTA_EXCEEDED");
+        let instance = TestInstance::at("2026-11-21T10:00:00Z");
+        let (_, secret) = instance.create(&quota(limit, "day", "UTC"));
+        let passed = instance.pass_together(THREADS, &secret, "QUOTA_EXCEEDED");
         assert_eq!(passed as u64, limit);
-        house.clock.advance(Duration::from_hours(14));
-        let passed = house.pass_together(THREADS, &secret, "QUOTA_EXCEEDED");
+        instance.clock.advance(Duration::from_hours(14));
+        let passed = instance.pass_together(THREADS, &secret, "QUOTA_EXCEEDED");
         assert_eq!(passed as u64, limit, "the next day");
     }
 }
@@ -40,22 +40,25 @@ fn a_month_ends_by_its_time_zone_across_restarts_and_crashes() {
         ("Asia/Kolkata", "2026-11-30T18:29:58Z", 2),
     ] {
         for crashes in [false, true] {
-            let mut house = House::at(late);
-            let again = |house: House| if crashes { house.crash() } else { house.restart() };
-            let (_, secret) = house.create(&quota(300, "month", zone));
-            let pass = |house: &House, checks| house.pass(&secret, checks, "QUOTA_EXCEEDED");
-            assert_eq!(pass(&house, 100), 100, "{zone} {late}");
-            house = again(house);
-            house.clock.advance(Duration::from_millis(wait * 1_000 - 1));
-            let rest = pass(&house, 400);
+            let mut instance = TestInstance::at(late);
+            let again = |instance: TestInstance| {
+                if crashes { instance.crash() } else { instance.restart() }
+            };
+            let (_, secret) = instance.create(&quota(300, "month", zone));
+            let pass =
+                |instance: &TestInstance, checks| instance.pass(&secret, checks, "QUOTA_EXCEEDED");
+            assert_eq!(pass(&instance, 100), 100, "{zone} {late}");
+            instance = again(instance);
+            instance.clock.advance(Duration::from_millis(wait * 1_000 - 1));
+            let rest = pass(&instance, 400);
             let lost = 200 - rest;
             assert!(if crashes { lost <= 3 } else { lost == 0 }, "{zone} {late}: {rest}");
-            house = again(house);
-            assert_eq!(pass(&house, 10), 0, "{zone} {late}: the month has a millisecond left");
-            house.clock.advance(Duration::from_millis(1));
-            assert_eq!(pass(&house, 150), 150, "{zone} {late}: the next month");
-            house = again(house);
-            let rest = pass(&house, 400);
+            instance = again(instance);
+            assert_eq!(pass(&instance, 10), 0, "{zone} {late}: the month has a millisecond left");
+            instance.clock.advance(Duration::from_millis(1));
+            assert_eq!(pass(&instance, 150), 150, "{zone} {late}: the next month");
+            instance = again(instance);
+            let rest = pass(&instance, 400);
             let lost = 150 - rest;
             assert!(if crashes { lost <= 3 } else { lost == 0 }, "{zone} {late}: {rest}");
         }
@@ -65,52 +68,52 @@ fn a_month_ends_by_its_time_zone_across_restarts_and_crashes() {
 #[test]
 fn usage_of_a_changed_quota_survives_a_crash() {
     for crashes in [false, true] {
-        let mut house = House::at("2026-11-21T10:00:00Z");
-        let (id, secret) = house.create(&quota(100, "day", "UTC"));
-        assert_eq!(house.pass(&secret, 200, "QUOTA_EXCEEDED"), 100);
+        let mut instance = TestInstance::at("2026-11-21T10:00:00Z");
+        let (id, secret) = instance.create(&quota(100, "day", "UTC"));
+        assert_eq!(instance.pass(&secret, 200, "QUOTA_EXCEEDED"), 100);
         let path = format!("/v1/keys/{id}");
-        assert_eq!(house.manage("PATCH", &path, &quota(100, "month", "Europe/Paris")).0, 200);
-        house = if crashes { house.crash() } else { house.restart() };
-        assert_eq!(house.pass(&secret, 5, "QUOTA_EXCEEDED"), 0);
-        house.clock.advance(Duration::from_hours(24));
-        assert_eq!(house.pass(&secret, 5, "QUOTA_EXCEEDED"), 0, "it is the month's now");
-        house.clock.advance(Duration::from_hours(9 * 24));
-        assert_eq!(house.pass(&secret, 200, "QUOTA_EXCEEDED"), 100);
+        assert_eq!(instance.manage("PATCH", &path, &quota(100, "month", "Europe/Paris")).0, 200);
+        instance = if crashes { instance.crash() } else { instance.restart() };
+        assert_eq!(instance.pass(&secret, 5, "QUOTA_EXCEEDED"), 0);
+        instance.clock.advance(Duration::from_hours(24));
+        assert_eq!(instance.pass(&secret, 5, "QUOTA_EXCEEDED"), 0, "it is the month's now");
+        instance.clock.advance(Duration::from_hours(9 * 24));
+        assert_eq!(instance.pass(&secret, 200, "QUOTA_EXCEEDED"), 100);
     }
 }
 
 #[test]
 fn calls_are_refused_when_the_store_rejects_a_reservation() {
-    let house = House::at("2026-11-21T10:00:00Z");
-    let (_, counted) = house.create(&quota(1_000, "month", "UTC"));
-    let (_, free) = house.create(&json!({}));
-    assert_eq!(house.pass(&counted, 1, ""), 1);
-    house.store.inject_always(Operation::Submit, Fault::Unavailable);
-    let said: Vec<_> = (0..40).map(|_| house.check(&counted)).collect();
+    let instance = TestInstance::at("2026-11-21T10:00:00Z");
+    let (_, counted) = instance.create(&quota(1_000, "month", "UTC"));
+    let (_, free) = instance.create(&json!({}));
+    assert_eq!(instance.pass(&counted, 1, ""), 1);
+    instance.store.inject_always(Operation::Submit, Fault::Unavailable);
+    let said: Vec<_> = (0..40).map(|_| instance.check(&counted)).collect();
     let passed = said.iter().take_while(|said| said.status == 200).count();
     // Another reservation may have been written before the store refused.
     assert!((9..=19).contains(&passed), "{passed} of what was reserved");
     for said in &said[passed..] {
         assert_eq!((said.status, said.code.as_str()), (503, "storage_unavailable"));
     }
-    assert_eq!(house.check(&free).status, 200, "who has no quota needs no store");
-    house.store.heal();
+    assert_eq!(instance.check(&free).status, 200, "who has no quota needs no store");
+    instance.store.heal();
     // The thread retries by itself; until then checks are refused.
-    let passes = (0..1_000_000).any(|_| house.check(&counted).status == 200);
+    let passes = (0..1_000_000).any(|_| instance.check(&counted).status == 200);
     assert!(passes);
-    let rest = house.pass(&counted, 2_000, "QUOTA_EXCEEDED");
+    let rest = instance.pass(&counted, 2_000, "QUOTA_EXCEEDED");
     assert_eq!(1 + passed + 1 + rest, 1_000, "nobody was refused for good");
 }
 
 #[test]
 fn a_check_waits_for_a_slow_store_and_is_answered() {
-    let house = House::at("2026-11-21T10:00:00Z");
-    let (_, secret) = house.create(&quota(1_000, "month", "UTC"));
+    let instance = TestInstance::at("2026-11-21T10:00:00Z");
+    let (_, secret) = instance.create(&quota(1_000, "month", "UTC"));
     let gate = TestGate::new();
-    house.store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+    instance.store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
     scope(|threads| {
         let checks: Vec<_> =
-            (0..4).map(|_| threads.spawn(|| house.check(&secret).status)).collect();
+            (0..4).map(|_| threads.spawn(|| instance.check(&secret).status)).collect();
         assert!(gate.wait_for_arrivals(1, LONG), "the reservation is being written");
         gate.open();
         for check in checks {
@@ -121,15 +124,15 @@ fn a_check_waits_for_a_slow_store_and_is_answered() {
 
 #[test]
 fn only_the_first_check_waits_for_an_unresponsive_store() {
-    let house = House::at("2026-11-21T10:00:00Z");
-    let (_, secret) = house.create(&quota(1_000, "month", "UTC"));
+    let instance = TestInstance::at("2026-11-21T10:00:00Z");
+    let (_, secret) = instance.create(&quota(1_000, "month", "UTC"));
     let gate = TestGate::new();
-    house.store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+    instance.store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
     // The first waits two seconds in vain; thousands more would take hours if each did.
     for _ in 0..5_000 {
-        let said = house.check(&secret);
+        let said = instance.check(&secret);
         assert_eq!((said.status, said.code.as_str()), (503, "storage_unavailable"));
     }
     gate.open();
-    assert!((0..1_000_000).any(|_| house.check(&secret).status == 200));
+    assert!((0..1_000_000).any(|_| instance.check(&secret).status == 200));
 }

@@ -4,34 +4,35 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::house::House;
+use crate::test_instance::TestInstance;
 
 const THREADS: usize = 32;
 
 #[test]
 fn thirty_two_threads_get_exactly_the_limit_and_k_more_after_k_intervals() {
     for (limit, window_seconds) in [(1, 10), (20, 10), (100, 10), (1_000, 86_400)] {
-        let house = House::at("2026-11-21T10:00:00Z");
+        let instance = TestInstance::at("2026-11-21T10:00:00Z");
         let limits = json!([{"name": "a", "limit": limit, "window_seconds": window_seconds}]);
-        let (_, secret) = house.create(&json!({"rate_limits": limits}));
-        let all = |house: &House| house.pass_together(THREADS, &secret, "RATE_LIMITED");
-        assert_eq!(all(&house), limit, "{limit} in {window_seconds} s");
-        assert_eq!(all(&house), 0, "the clock stands still");
+        let (_, secret) = instance.create(&json!({"rate_limits": limits}));
+        let all =
+            |instance: &TestInstance| instance.pass_together(THREADS, &secret, "RATE_LIMITED");
+        assert_eq!(all(&instance), limit, "{limit} in {window_seconds} s");
+        assert_eq!(all(&instance), 0, "the clock stands still");
         let interval = Duration::from_secs(window_seconds) / u32::try_from(limit).unwrap();
         for more in [1_u32, 3] {
-            house.clock.advance(interval * more);
+            instance.clock.advance(interval * more);
             let expected = usize::try_from(more).unwrap().min(limit);
-            assert_eq!(all(&house), expected, "{limit} in {window_seconds} s, {more} more");
+            assert_eq!(all(&instance), expected, "{limit} in {window_seconds} s, {more} more");
         }
-        house.clock.advance(Duration::from_secs(10 * window_seconds));
-        assert_eq!(all(&house), limit, "a long rest gives the burst back and no more");
+        instance.clock.advance(Duration::from_secs(10 * window_seconds));
+        assert_eq!(all(&instance), limit, "a long rest gives the burst back and no more");
     }
 }
 
 #[test]
 fn each_of_several_limits_holds_and_a_refused_call_counts_for_none() {
-    let house = House::at("2026-11-21T10:00:00Z");
-    let (_, secret) = house.create(&json!({
+    let instance = TestInstance::at("2026-11-21T10:00:00Z");
+    let (_, secret) = instance.create(&json!({
         "rate_limits": [
             {"name": "narrow", "limit": 40, "window_seconds": 10},
             {"name": "wide", "limit": 100, "window_seconds": 1000},
@@ -39,30 +40,30 @@ fn each_of_several_limits_holds_and_a_refused_call_counts_for_none() {
         "quota": {"limit": 150, "period": "month", "timezone": "UTC"},
     }));
     let left = || {
-        let reported = house.verify(&secret);
+        let reported = instance.verify(&secret);
         let remaining = |at: usize| reported["rate_limits"][at]["remaining"].as_u64().unwrap();
         (remaining(0), remaining(1), reported["quota"]["remaining"].as_u64().unwrap())
     };
-    let all = || house.pass_together(THREADS, &secret, "RATE_LIMITED");
+    let all = || instance.pass_together(THREADS, &secret, "RATE_LIMITED");
     assert_eq!((all(), left()), (40, (0, 60, 110)));
-    house.clock.advance(Duration::from_secs(10));
+    instance.clock.advance(Duration::from_secs(10));
     assert_eq!((all(), left()), (40, (0, 21, 70)));
-    house.clock.advance(Duration::from_secs(10));
+    instance.clock.advance(Duration::from_secs(10));
     assert_eq!((all(), left()), (22, (18, 0, 48)));
-    house.clock.advance(Duration::from_secs(1_000));
+    instance.clock.advance(Duration::from_secs(1_000));
     assert_eq!((all(), left()), (40, (0, 60, 8)));
-    house.clock.advance(Duration::from_secs(10));
-    assert_eq!(house.pass_together(THREADS, &secret, "QUOTA_EXCEEDED"), 8);
+    instance.clock.advance(Duration::from_secs(10));
+    assert_eq!(instance.pass_together(THREADS, &secret, "QUOTA_EXCEEDED"), 8);
     assert_eq!(left(), (32, 53, 0));
 }
 
 #[test]
 fn renaming_a_key_or_changing_its_limits_does_not_reset_usage() {
-    let house = House::at("2026-11-21T10:00:00Z");
+    let instance = TestInstance::at("2026-11-21T10:00:00Z");
     let limits = |limit: u32| json!([{"name": "a", "limit": limit, "window_seconds": 60}]);
-    let (id, secret) = house.create(&json!({"rate_limits": limits(20)}));
+    let (id, secret) = instance.create(&json!({"rate_limits": limits(20)}));
     let path = format!("/v1/keys/{id}");
-    assert_eq!(house.pass(&secret, 30, "RATE_LIMITED"), 20);
+    assert_eq!(instance.pass(&secret, 30, "RATE_LIMITED"), 20);
     for change in [
         json!({"name": "other"}),
         json!({"metadata": {"a": 1}}),
@@ -71,9 +72,9 @@ fn renaming_a_key_or_changing_its_limits_does_not_reset_usage() {
         json!({"rate_limits": []}),
         json!({"rate_limits": limits(20)}),
     ] {
-        assert_eq!(house.manage("PATCH", &path, &change).0, 200);
+        assert_eq!(instance.manage("PATCH", &path, &change).0, 200);
         if change["rate_limits"] != json!([]) {
-            assert_eq!(house.pass(&secret, 30, "RATE_LIMITED"), 0, "{change}");
+            assert_eq!(instance.pass(&secret, 30, "RATE_LIMITED"), 0, "{change}");
         }
     }
 }

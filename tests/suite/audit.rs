@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::chain::{insert, opened};
-use crate::house::House;
+use crate::test_server::TestServer;
 
-fn items(house: &House, query: &str) -> Vec<Value> {
-    let page = house.ask(&Ask::get(&format!("/v1/audit{query}"))).expect(200);
+fn items(instance: &TestServer, query: &str) -> Vec<Value> {
+    let page = instance.ask(&Ask::get(&format!("/v1/audit{query}"))).expect(200);
     page["items"].as_array().unwrap().clone()
 }
 
@@ -19,13 +19,13 @@ fn actions(events: &[Value]) -> Vec<&str> {
 
 #[test]
 fn events_are_listed_newest_first_with_actor_and_address() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "bot", "kind": "service"}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "bot", "kind": "service"}));
     let path = format!("/v1/keys/{}", made.id);
-    house.ask(&Ask::patch(&path, &json!({"name": "robot"}))).expect(200);
-    let events = items(&house, "");
+    instance.ask(&Ask::patch(&path, &json!({"name": "robot"}))).expect(200);
+    let events = items(&instance, "");
     assert_eq!(actions(&events), ["key.update", "key.create", "session.begin", "instance.setup"]);
-    let (renamed, user) = (&events[0], house.ask(&Ask::get("/v1/session")).expect(200));
+    let (renamed, user) = (&events[0], instance.ask(&Ask::get("/v1/session")).expect(200));
     let fields: Vec<_> = renamed.as_object().unwrap().keys().map(String::as_str).collect();
     let expected =
         ["action", "actor", "address", "after", "at", "before", "id", "organization", "target"];
@@ -42,13 +42,14 @@ fn events_are_listed_newest_first_with_actor_and_address() {
 
 #[test]
 fn keys_and_the_host_are_named_as_actors() {
-    let house = House::start();
-    let manager = house.manager();
+    let instance = TestServer::start();
+    let manager = instance.manager();
     let ask = Ask::post("/v1/keys", &json!({"kind": "service"})).bearer(&manager.secret);
-    let made = house.bare(&ask).expect(201);
-    let local = house.server().run_cli(&["key", "revoke", made["key"]["id"].as_str().unwrap()], "");
+    let made = instance.bare(&ask).expect(201);
+    let local =
+        instance.server().run_cli(&["key", "revoke", made["key"]["id"].as_str().unwrap()], "");
     assert_eq!(local.code, Some(0), "{local:?}");
-    let events = items(&house, &format!("?target={}", made["key"]["id"].as_str().unwrap()));
+    let events = items(&instance, &format!("?target={}", made["key"]["id"].as_str().unwrap()));
     assert_eq!(actions(&events), ["key.revoke", "key.create"]);
     assert_eq!(events[0]["actor"], json!({"kind": "local", "id": null, "name": null}));
     assert_eq!(events[0]["address"], Value::Null);
@@ -60,12 +61,12 @@ fn keys_and_the_host_are_named_as_actors() {
 
 #[test]
 fn events_are_filtered_by_actor_action_target_and_time() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "a"}));
-    house.act(&made.id, "disable").expect(200);
-    house.act(&made.id, "enable").expect(200);
-    house.create(&json!({"name": "b"}));
-    let all = items(&house, "");
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "a"}));
+    instance.act(&made.id, "disable").expect(200);
+    instance.act(&made.id, "enable").expect(200);
+    instance.create(&json!({"name": "b"}));
+    let all = items(&instance, "");
     let text = |at: usize, field: &str| all[at][field].as_str().unwrap().to_owned();
     let user = all[0]["actor"]["id"].as_str().unwrap();
     for (query, found) in [
@@ -84,7 +85,7 @@ fn events_are_filtered_by_actor_action_target_and_time() {
         (format!("?target={}&action=key.disable&actor={user}", made.id), 2..3),
     ] {
         let query = query.replace('+', "%2B");
-        assert_eq!(items(&house, &query), all[found], "{query}");
+        assert_eq!(items(&instance, &query), all[found], "{query}");
     }
     for (query, code) in [
         ("?actor=ada", "invalid_actor"),
@@ -97,21 +98,21 @@ fn events_are_filtered_by_actor_action_target_and_time() {
         ("?who=me", "unknown_parameter"),
     ] {
         let problem =
-            house.ask(&Ask::get(&format!("/v1/audit{query}"))).problem(400, "invalid_input");
+            instance.ask(&Ask::get(&format!("/v1/audit{query}"))).problem(400, "invalid_input");
         assert_eq!(problem["errors"][0]["code"], code, "{query}: {problem}");
     }
 }
 
 #[test]
 fn pages_have_no_gap_and_no_repetition() {
-    let house = House::start();
+    let instance = TestServer::start();
     for number in 0..5 {
-        house.create(&json!({"name": format!("key {number}")}));
+        instance.create(&json!({"name": format!("key {number}")}));
     }
-    let all = items(&house, "");
+    let all = items(&instance, "");
     let (mut paged, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = house.ask(&Ask::get(&format!("/v1/audit?limit=3{cursor}"))).expect(200);
+        let page = instance.ask(&Ask::get(&format!("/v1/audit?limit=3{cursor}"))).expect(200);
         let events = page["items"].as_array().unwrap();
         assert!(events.len() <= 3);
         paged.extend(events.clone());
@@ -123,9 +124,9 @@ fn pages_have_no_gap_and_no_repetition() {
 
 #[test]
 fn the_log_requires_its_permission_and_its_proof_an_operator() {
-    let house = House::start();
+    let instance = TestServer::start();
     let service = |permissions: Value| {
-        house.create(&json!({"kind": "service", "permissions": permissions})).secret
+        instance.create(&json!({"kind": "service", "permissions": permissions})).secret
     };
     let reader = service(json!(["keyhouse:audit:read"]));
     let other = service(json!(["*", "keyhouse:keys:*"]));
@@ -133,42 +134,43 @@ fn the_log_requires_its_permission_and_its_proof_an_operator() {
     let (list, head) = (Ask::get("/v1/audit"), Ask::get("/v1/audit/head"));
     let check = Ask::post("/v1/audit/check", &json!({}));
     for ask in [&list, &head, &check] {
-        house.bare(ask).problem(401, "NO_CREDENTIAL");
-        let refused = house.bare(&ask.clone().bearer(&other)).problem(403, "permission_required");
+        instance.bare(ask).problem(401, "NO_CREDENTIAL");
+        let refused =
+            instance.bare(&ask.clone().bearer(&other)).problem(403, "permission_required");
         assert!(refused["permission"].as_str().unwrap().starts_with("keyhouse:"), "{refused}");
-        house.bare(&ask.clone().bearer(&operator)).expect(200);
-        house.ask(ask).expect(200);
+        instance.bare(&ask.clone().bearer(&operator)).expect(200);
+        instance.ask(ask).expect(200);
     }
-    house.bare(&list.bearer(&reader)).expect(200);
-    house.bare(&head.bearer(&reader)).expect(200);
-    house.bare(&check.bearer(&reader)).problem(403, "permission_required");
-    let wrong = house.ask(&Ask::post("/v1/audit/check", &json!({"head": "abc"})));
+    instance.bare(&list.bearer(&reader)).expect(200);
+    instance.bare(&head.bearer(&reader)).expect(200);
+    instance.bare(&check.bearer(&reader)).problem(403, "permission_required");
+    let wrong = instance.ask(&Ask::post("/v1/audit/check", &json!({"head": "abc"})));
     assert_eq!(wrong.problem(400, "invalid_input")["errors"][0]["code"], "invalid_hash");
 }
 
 #[test]
 fn other_organizations_are_not_listed_and_the_instance_only_for_operators() {
-    let mut house = House::start();
+    let mut instance = TestServer::start();
     let keys: Vec<_> = [json!(["keyhouse:audit:read"]), json!(["keyhouse:audit:*"])]
         .into_iter()
-        .map(|permissions| house.create(&json!({"kind": "service", "permissions": permissions})))
+        .map(|permissions| instance.create(&json!({"kind": "service", "permissions": permissions})))
         .collect();
-    house.stop();
+    instance.stop();
     let stranger = OrganizationId::new(Moment::from_milliseconds(1_000), &mut rand::rng());
-    let store = opened(house.home());
+    let store = opened(instance.home());
     let now = EventId::new(newest(&store), &mut rand::rng());
     insert(&store, now, "plan.update", None);
     insert(&store, EventId::new(now.moment(), &mut rand::rng()), "key.create", Some(stranger));
     drop(store);
-    house.restart();
+    instance.restart();
     let listed = |answer: Value| {
         let events = answer["items"].as_array().unwrap().clone();
         assert!(events.iter().all(|event| event["organization"] != stranger.to_string()));
         events.iter().filter(|event| event["organization"].is_null()).count()
     };
-    assert_eq!(listed(house.ask(&Ask::get("/v1/audit")).expect(200)), 1, "the owner operates");
+    assert_eq!(listed(instance.ask(&Ask::get("/v1/audit")).expect(200)), 1, "the owner operates");
     for key in keys {
-        let answer = house.bare(&Ask::get("/v1/audit").bearer(&key.secret));
+        let answer = instance.bare(&Ask::get("/v1/audit").bearer(&key.secret));
         assert_eq!(listed(answer.expect(200)), 0);
     }
 }

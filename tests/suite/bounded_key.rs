@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{House, Made};
 use crate::people::Person;
+use crate::test_server::{Made, TestServer};
 
 /// Operations whose effects do not outlive the key, each with the reason.
 const ALLOWED: [(&str, &str); 33] = [
@@ -47,7 +47,7 @@ const ALLOWED: [(&str, &str); 33] = [
 ];
 
 struct Scene {
-    house: House,
+    instance: TestServer,
     tess: Person,
     neighbour: String,
     other: Made,
@@ -58,17 +58,17 @@ struct Scene {
 
 impl Scene {
     fn set() -> Self {
-        let house = House::start();
-        let (tess, (neighbour, _)) = (house.join("tess", "user"), house.neighbour("b"));
+        let instance = TestServer::start();
+        let (tess, (neighbour, _)) = (instance.join("tess", "user"), instance.neighbour("b"));
         let service = json!({"kind": "service", "permissions": ["a:b"]});
-        let (other, disabled) = (house.create(&service), house.create(&service));
-        house.act(&disabled.id, "disable").expect(200);
-        let subscription = format!("/v1/organizations/{}/subscription", house.organization());
-        house.ask(&Ask::patch(&subscription, &json!({"plan": "enterprise"}))).expect(200);
-        let role = house.role("Reader", &["a:b"]);
-        let team = house.team("Build", "secret", &[]);
-        house.gate("there", &json!({}));
-        Self { house, tess, neighbour, other, disabled, role, team }
+        let (other, disabled) = (instance.create(&service), instance.create(&service));
+        instance.act(&disabled.id, "disable").expect(200);
+        let subscription = format!("/v1/organizations/{}/subscription", instance.organization());
+        instance.ask(&Ask::patch(&subscription, &json!({"plan": "enterprise"}))).expect(200);
+        let role = instance.role("Reader", &["a:b"]);
+        let team = instance.team("Build", "secret", &[]);
+        instance.gate("there", &json!({}));
+        Self { instance, tess, neighbour, other, disabled, role, team }
     }
 
     /// Requests whose effects outlive the key, each with its operation.
@@ -138,23 +138,23 @@ fn a_bounded_key_cannot_make_a_change_that_outlives_it() {
     let service = json!({"kind": "service", "permissions": list});
     let mut bounded = service.clone();
     bounded["expires_in"] = "1h".into();
-    let (bounded, unbounded) = (scene.house.create(&bounded), scene.house.create(&service));
+    let (bounded, unbounded) = (scene.instance.create(&bounded), scene.instance.create(&service));
     let refused = scene.refused();
     let mut faults = Vec::new();
     for (operation, ask) in &refused {
-        let answer = scene.house.bare(&ask.clone().bearer(&bounded.secret));
+        let answer = scene.instance.bare(&ask.clone().bearer(&bounded.secret));
         if answer.status != 403 || !answer.body.contains("\"beyond_key\"") {
             faults.push(format!("{operation}: {} {}", answer.status, answer.body));
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    // Tess is locked out, so that there is a lock-out to lift.
+    // Tess is locked out, so that there is a lockout to lift.
     let wrong = json!({"email": scene.tess.email, "password": "not the password at all"});
     let wrong = Ask::post("/v1/session", &wrong).header("X-Forwarded-For", "203.0.113.9");
-    while scene.house.bare(&wrong).status != 429 {}
+    while scene.instance.bare(&wrong).status != 429 {}
     // Only the key's bounds prevent each of these changes.
     for (operation, ask) in &refused {
-        let answer = scene.house.bare(&ask.clone().bearer(&unbounded.secret));
+        let answer = scene.instance.bare(&ask.clone().bearer(&unbounded.secret));
         assert!(
             (200..300).contains(&answer.status),
             "{operation}: {} {}",
@@ -167,7 +167,7 @@ fn a_bounded_key_cannot_make_a_change_that_outlives_it() {
 #[test]
 fn every_changing_operation_has_a_row() {
     let scene = Scene::set();
-    let document = scene.house.bare(&Ask::get("/openapi.json")).expect(200);
+    let document = scene.instance.bare(&Ask::get("/openapi.json")).expect(200);
     let mut changing = BTreeSet::new();
     for item in document["paths"].as_object().unwrap().values() {
         for (method, operation) in item.as_object().unwrap() {

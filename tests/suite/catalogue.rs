@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
+use crate::test_server::TestServer;
 
 fn path(name: &str) -> String {
     format!("/v1/permissions/{name}")
@@ -16,7 +16,7 @@ fn entry(name: &str) -> Value {
     })
 }
 
-impl House {
+impl TestServer {
     fn catalogue(&self, names: &[&str]) {
         for name in names {
             self.ask(&Ask::post("/v1/permissions", &entry(name))).expect(201);
@@ -26,8 +26,8 @@ impl House {
 
 #[test]
 fn an_entry_can_be_created_read_changed_and_removed() {
-    let house = House::start();
-    let answer = house.ask(&Ask::post("/v1/permissions", &entry("diagrams:read")));
+    let instance = TestServer::start();
+    let answer = instance.ask(&Ask::post("/v1/permissions", &entry("diagrams:read")));
     let made = answer.expect(201);
     assert_eq!(answer.header("location"), Some(path("diagrams:read").as_str()));
     for (field, value) in entry("diagrams:read").as_object().unwrap() {
@@ -35,18 +35,18 @@ fn an_entry_can_be_created_read_changed_and_removed() {
     }
     assert_eq!((&made["own"], &made["version"]), (&json!(false), &json!(1)));
     for encoded in ["diagrams:read", "diagrams%3Aread", "diagrams%3aread"] {
-        assert_eq!(house.ask(&Ask::get(&path(encoded))).expect(200), made);
+        assert_eq!(instance.ask(&Ask::get(&path(encoded))).expect(200), made);
     }
-    house.ask(&Ask::post("/v1/permissions", &entry("diagrams:read"))).problem(409, "name_taken");
+    instance.ask(&Ask::post("/v1/permissions", &entry("diagrams:read"))).problem(409, "name_taken");
 
     let change = json!({"description": {"fr": "Regarder"}});
     let stale = Ask::patch(&path("diagrams:read"), &change).header("If-Match", "\"3\"");
-    house.ask(&stale).problem(412, "version_conflict");
-    let after = house.ask(&Ask::patch(&path("diagrams:read"), &change)).expect(200);
+    instance.ask(&stale).problem(412, "version_conflict");
+    let after = instance.ask(&Ask::patch(&path("diagrams:read"), &change)).expect(200);
     assert_eq!(after["description"], json!({"en": "See it", "fr": "Regarder", "es": "Verlo"}));
     assert_eq!((&after["group"], &after["version"]), (&made["group"], &json!(2)));
 
-    assert_eq!(house.ask(&Ask::new("DELETE", &path("diagrams:read"))).status, 204);
+    assert_eq!(instance.ask(&Ask::new("DELETE", &path("diagrams:read"))).status, 204);
     for ask in [
         Ask::get(&path("diagrams:read")),
         Ask::patch(&path("diagrams:read"), &change),
@@ -54,7 +54,7 @@ fn an_entry_can_be_created_read_changed_and_removed() {
         Ask::get(&path("nothing")),
         Ask::get(&path("diagrams%2Fread")),
     ] {
-        house.ask(&ask).problem(404, "not_found");
+        instance.ask(&ask).problem(404, "not_found");
     }
     for (body, pointer) in [
         (json!({"name": "diagrams"}), "/name"),
@@ -64,18 +64,19 @@ fn an_entry_can_be_created_read_changed_and_removed() {
         (json!({"name": "a:b", "description": {"de": "Sehen"}}), "/description/de"),
         (json!({"name": "a:b", "description": "See"}), "/description"),
     ] {
-        let problem = house.ask(&Ask::post("/v1/permissions", &body)).problem(400, "invalid_input");
+        let problem =
+            instance.ask(&Ask::post("/v1/permissions", &body)).problem(400, "invalid_input");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
 }
 
 #[test]
 fn all_users_read_the_catalogue_and_only_operators_change_it() {
-    let house = House::start();
-    house.catalogue(&["zebras:read", "diagrams:read", "diagrams:write"]);
-    let (admin, guest) = (house.join("admin", "administrator"), house.join("guest", "guest"));
-    let key = house.create(&json!({"permissions": ["a:b"]}));
-    let all = house.ask(&Ask::get("/v1/permissions?limit=100")).expect(200);
+    let instance = TestServer::start();
+    instance.catalogue(&["zebras:read", "diagrams:read", "diagrams:write"]);
+    let (admin, guest) = (instance.join("admin", "administrator"), instance.join("guest", "guest"));
+    let key = instance.create(&json!({"permissions": ["a:b"]}));
+    let all = instance.ask(&Ask::get("/v1/permissions?limit=100")).expect(200);
     let items = all["items"].as_array().unwrap();
     let names: Vec<_> = items.iter().map(|item| item["name"].as_str().unwrap()).collect();
     assert!(names.is_sorted() && names.len() == 24, "{names:?}");
@@ -88,13 +89,13 @@ fn all_users_read_the_catalogue_and_only_operators_change_it() {
         }
     }
     let get = Ask::get("/v1/permissions?limit=100");
-    assert_eq!(house.ask_as(&guest, &get).expect(200), all);
-    assert_eq!(house.bare(&get.bearer(&key.secret)).expect(200), all);
-    house.bare(&Ask::get("/v1/permissions")).problem(401, "NO_CREDENTIAL");
+    assert_eq!(instance.ask_as(&guest, &get).expect(200), all);
+    assert_eq!(instance.bare(&get.bearer(&key.secret)).expect(200), all);
+    instance.bare(&Ask::get("/v1/permissions")).problem(401, "NO_CREDENTIAL");
 
     let (mut seen, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = house.ask(&Ask::get(&format!("/v1/permissions?limit=7{cursor}"))).expect(200);
+        let page = instance.ask(&Ask::get(&format!("/v1/permissions?limit=7{cursor}"))).expect(200);
         seen.extend(page["items"].as_array().unwrap().iter().cloned());
         let Some(next) = page["next_cursor"].as_str() else { break };
         cursor = format!("&cursor={next}");
@@ -109,25 +110,25 @@ fn all_users_read_the_catalogue_and_only_operators_change_it() {
     ];
     for person in [&admin, &guest] {
         for ask in &changes {
-            house.ask_as(person, ask).problem(403, "permission_required");
+            instance.ask_as(person, ask).problem(403, "permission_required");
         }
     }
     for ask in [
         Ask::patch(&path("keyhouse:keys:read"), &json!({"group": "Mine"})),
         Ask::new("DELETE", &path("keyhouse:instance:manage")),
     ] {
-        house.ask(&ask).problem(409, "own_permission");
+        instance.ask(&ask).problem(409, "own_permission");
     }
 }
 
 #[test]
 fn presets_expand_to_read_or_write_permissions() {
-    let house = House::start();
+    let instance = TestServer::start();
     let names = ["diagrams:read", "diagrams:write", "diagrams:delete", "files:page:read"];
-    house.catalogue(&names);
-    let reader = house.create(&json!({"preset": "read"}));
+    instance.catalogue(&names);
+    let reader = instance.create(&json!({"preset": "read"}));
     assert_eq!(reader.key["permissions"], json!(["*:read", "diagrams:read", "files:page:read"]));
-    let writer = house.create(&json!({"preset": "read-write", "kind": "service"}));
+    let writer = instance.create(&json!({"preset": "read-write", "kind": "service"}));
     for (key, granted) in [
         (&reader, [true, false, false, true, true, false, false]),
         (&writer, [true, true, false, true, true, true, false]),
@@ -143,20 +144,20 @@ fn presets_expand_to_read_or_write_permissions() {
         ];
         for (permission, granted) in asked.into_iter().zip(granted) {
             let code = if granted { "VALID" } else { "INSUFFICIENT_PERMISSIONS" };
-            assert_eq!(house.code(&key.secret, permission), code, "{permission}");
+            assert_eq!(instance.code(&key.secret, permission), code, "{permission}");
         }
     }
     let key = format!("/v1/keys/{}", writer.id);
-    let changed = house.ask(&Ask::patch(&key, &json!({"preset": "read"}))).expect(200);
+    let changed = instance.ask(&Ask::patch(&key, &json!({"preset": "read"}))).expect(200);
     assert_eq!(changed["permissions"], reader.key["permissions"]);
-    assert_eq!(house.code(&writer.secret, "diagrams:write"), "INSUFFICIENT_PERMISSIONS");
+    assert_eq!(instance.code(&writer.secret, "diagrams:write"), "INSUFFICIENT_PERMISSIONS");
     for (fields, code) in [
         (json!({"preset": "read", "permissions": ["a:b"]}), "contradiction"),
         (json!({"preset": "write"}), "invalid_preset"),
         (json!({"preset": 1}), "wrong_type"),
     ] {
         for ask in [Ask::post("/v1/keys", &fields), Ask::patch(&key, &fields)] {
-            let problem = house.ask(&ask).problem(400, "invalid_input");
+            let problem = instance.ask(&ask).problem(400, "invalid_input");
             assert_eq!(problem["errors"][0]["code"], code, "{problem}");
         }
     }
@@ -164,33 +165,33 @@ fn presets_expand_to_read_or_write_permissions() {
 
 #[test]
 fn a_preset_cannot_exceed_the_permissions_of_its_user() {
-    let house = House::start();
-    house.catalogue(&["diagrams:read", "diagrams:write", "files:read"]);
+    let instance = TestServer::start();
+    instance.catalogue(&["diagrams:read", "diagrams:write", "files:read"]);
     let permissions = ["diagrams:*", "keyhouse:keys:create"];
-    let drawer = house.join("drawer", &house.role("Drawer", &permissions));
-    let reader = house.create_as(&drawer, &json!({"preset": "read"}));
+    let drawer = instance.join("drawer", &instance.role("Drawer", &permissions));
+    let reader = instance.create_as(&drawer, &json!({"preset": "read"}));
     assert_eq!(reader.key["permissions"], json!(["diagrams:read"]));
-    let writer = house.create_as(&drawer, &json!({"preset": "read-write"}));
+    let writer = instance.create_as(&drawer, &json!({"preset": "read-write"}));
     assert_eq!(writer.key["permissions"], json!(["diagrams:read", "diagrams:write"]));
     let nothing = ["files:delete", "keyhouse:keys:create"];
-    let anonymous = house.join("nobody", &house.role("Nothing", &nothing));
+    let anonymous = instance.join("nobody", &instance.role("Nothing", &nothing));
     let ask = Ask::post("/v1/keys", &json!({"preset": "read"}));
-    house.ask_as(&anonymous, &ask).problem(403, "permission_required");
+    instance.ask_as(&anonymous, &ask).problem(403, "permission_required");
     // Grants stay when the catalogue changes: it describes, it does not grant.
-    assert_eq!(house.ask(&Ask::new("DELETE", &path("diagrams:read"))).status, 204);
-    assert_eq!(house.code(&reader.secret, "diagrams:read"), "VALID");
+    assert_eq!(instance.ask(&Ask::new("DELETE", &path("diagrams:read"))).status, 204);
+    assert_eq!(instance.code(&reader.secret, "diagrams:read"), "VALID");
 }
 
 #[test]
 fn a_preset_of_many_entries_fits_into_one_list() {
-    let house = House::start();
+    let instance = TestServer::start();
     let names: Vec<String> = (0..120).map(|number| format!("things-{number}:read")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    house.catalogue(&names);
-    let made = house.create(&json!({"preset": "read"}));
+    instance.catalogue(&names);
+    let made = instance.create(&json!({"preset": "read"}));
     assert_eq!(made.key["permissions"], json!(["*:read"]));
     let things = ["keyhouse:keys:create"];
-    let some = house.join("some", &house.role("Some", &things));
+    let some = instance.join("some", &instance.role("Some", &things));
     let create = Ask::post("/v1/keys", &json!({"preset": "read"}));
-    house.ask_as(&some, &create).problem(403, "permission_required");
+    instance.ask_as(&some, &create).problem(403, "permission_required");
 }

@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::bounds::run_within;
-use crate::house::{House, serve_empty, write_settings};
 use crate::server::{Home, Server};
+use crate::test_server::{TestServer, serve_empty, write_settings};
 
 /// A start that is refused exits at once.
 const REFUSED_WITHIN: Duration = Duration::from_secs(10);
@@ -101,9 +101,9 @@ fn head_of(home: &Home) -> String {
 
 /// A home without a server and with a log of at least six seals. Each command adds a seal.
 fn logged() -> Arc<Home> {
-    let mut house = House::start();
-    house.stop();
-    let home = Arc::clone(house.home());
+    let mut instance = TestServer::start();
+    instance.stop();
+    let home = Arc::clone(instance.home());
     for number in 0..5 {
         let name = format!("key {number}");
         let ended = home.run_cli(&["key", "create", "--name", &name], "");
@@ -380,36 +380,36 @@ fn a_broken_chain_blocks_neither_start_nor_changes() {
 
 #[test]
 fn the_chain_continues_after_stops_and_kills() {
-    let mut house = House::start();
+    let mut instance = TestServer::start();
     let mut heads = Vec::new();
     for round in 0..4 {
         for number in 0..20 {
-            house.create(&json!({"name": format!("key {round} {number}")}));
+            instance.create(&json!({"name": format!("key {round} {number}")}));
         }
         if round % 2 == 0 {
-            house.kill();
+            instance.kill();
         } else {
-            house.stop();
+            instance.stop();
         }
-        house.restart();
-        heads.push(sealed_head(&house));
+        instance.restart();
+        heads.push(sealed_head(&instance));
     }
-    house.sign_in();
-    house.stop();
+    instance.sign_in();
+    instance.stop();
     for head in heads {
-        let (code, reported) = check(house.home(), Some(&head));
+        let (code, reported) = check(instance.home(), Some(&head));
         assert_eq!((code, &reported["unsealed"]), (Some(0), &json!(0)), "{reported}");
         assert_eq!(reported["events"], 3 + 4 * 20, "{reported}");
     }
 }
 
 /// Returns the head once all events are sealed, which takes about a second.
-fn sealed_head(house: &House) -> String {
+fn sealed_head(instance: &TestServer) -> String {
     loop {
-        let reported = house.ask(&Ask::post("/v1/audit/check", &json!({}))).expect(200);
+        let reported = instance.ask(&Ask::post("/v1/audit/check", &json!({}))).expect(200);
         assert_eq!(reported["ok"], true, "{reported}");
         if reported["unsealed"] == 0 {
-            let head = house.ask(&Ask::get("/v1/audit/head")).expect(200);
+            let head = instance.ask(&Ask::get("/v1/audit/head")).expect(200);
             assert_eq!(head, reported["head"]);
             return head["hash"].as_str().unwrap().to_owned();
         }
@@ -418,8 +418,8 @@ fn sealed_head(house: &House) -> String {
 
 #[test]
 fn the_head_is_logged() {
-    let house = House::start();
-    let line = house.server().log().wait_for("audit head").unwrap();
+    let instance = TestServer::start();
+    let line = instance.server().log().wait_for("audit head").unwrap();
     assert!(line.contains("hash="), "{line}");
 }
 

@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
 use crate::server::wire::Answer;
+use crate::test_server::TestServer;
 
 const REALM: &str = "Bearer realm=\"keyhouse\"";
 const BASIC: &str = "Basic realm=\"keyhouse\", charset=\"UTF-8\"";
@@ -31,12 +31,12 @@ fn assert_never_kept(answer: &Answer, claim: &str) {
 
 #[test]
 fn a_refusal_carries_the_challenge_of_its_reason() {
-    let house = House::start();
-    let poor = house.create(&json!({"kind": "service", "permissions": ["a:b"]})).secret;
-    let gone = house.create(&json!({"kind": "service"}));
-    house.act(&gone.id, "revoke").expect(200);
+    let instance = TestServer::start();
+    let poor = instance.create(&json!({"kind": "service", "permissions": ["a:b"]})).secret;
+    let gone = instance.create(&json!({"kind": "service"}));
+    instance.act(&gone.id, "revoke").expect(200);
     for (name, ask, needs) in endpoints() {
-        let answer = house.bare(&ask);
+        let answer = instance.bare(&ask);
         answer.problem(401, "NO_CREDENTIAL");
         // One per line: wget 1.21 aborts where a line with two is followed by another.
         assert_eq!(answer.headers_named("www-authenticate"), [REALM, BASIC], "{name}");
@@ -47,7 +47,7 @@ fn a_refusal_carries_the_challenge_of_its_reason() {
             ("somebody-elses", "NOT_FOUND"),
             (gone.secret.as_str(), "REVOKED"),
         ] {
-            let answer = house.bare(&ask.clone().bearer(secret));
+            let answer = instance.bare(&ask.clone().bearer(secret));
             answer.problem(401, code);
             let challenge = answer.challenges();
             let expected = format!("{REALM}, error=\"invalid_token\", error_description=\"");
@@ -56,7 +56,7 @@ fn a_refusal_carries_the_challenge_of_its_reason() {
             assert_never_kept(&answer, name);
         }
         if needs {
-            let answer = house.bare(&ask.bearer(&poor));
+            let answer = instance.bare(&ask.bearer(&poor));
             answer.problem(403, "permission_required");
             let expected =
                 format!("{REALM}, error=\"insufficient_scope\", scope=\"keyhouse:keys:verify\"");
@@ -68,16 +68,16 @@ fn a_refusal_carries_the_challenge_of_its_reason() {
 
 #[test]
 fn a_missing_permission_is_named_in_the_challenge() {
-    let house = House::start();
+    let instance = TestServer::start();
     let routes = json!([{"path": "/diagrams/**", "permissions": "a:b AND (c:d OR e:f)"}]);
     let gate = json!({"name": "diagrams", "routes": routes});
-    house.ask(&Ask::post("/v1/gates", &gate)).expect(201);
-    let secret = house.create(&json!({"permissions": ["a:b"]})).secret;
+    instance.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+    let secret = instance.create(&json!({"permissions": ["a:b"]})).secret;
     let mut forwarded = Ask::forwarded();
     forwarded.target = "/v1/forward-auth/diagrams".to_owned();
     let envoys = Ask::get("/v1/ext-authz/diagrams/diagrams/7").header("X-Forwarded-For", "::1");
     for ask in [forwarded, envoys] {
-        let answer = house.bare(&ask.clone().bearer(&secret));
+        let answer = instance.bare(&ask.clone().bearer(&secret));
         answer.problem(403, "INSUFFICIENT_PERMISSIONS");
         let expected = format!("{REALM}, error=\"insufficient_scope\", scope=\"a:b c:d e:f\"");
         assert_eq!(answer.header("www-authenticate"), Some(expected.as_str()));
@@ -87,7 +87,7 @@ fn a_missing_permission_is_named_in_the_challenge() {
 
 #[test]
 fn a_key_at_its_limit_gets_the_limit_and_a_retry_time() {
-    let house = House::start();
+    let instance = TestServer::start();
     let limits = [
         (
             "RATE_LIMITED",
@@ -101,12 +101,12 @@ fn a_key_at_its_limit_gets_the_limit_and_a_retry_time() {
         let mut fields = limit;
         fields["kind"] = "service".into();
         fields["permissions"] = json!(["keyhouse:keys:verify"]);
-        let ask = ask.bearer(&house.create(&fields).secret);
-        let passed = house.bare(&ask);
+        let ask = ask.bearer(&instance.create(&fields).secret);
+        let passed = instance.bare(&ask);
         assert_eq!(passed.status, 200, "{name}: {}", passed.body);
         // Only a refusal carries limit headers: Keyhouse does not add to an upstream's own fields.
         assert!(passed.header("ratelimit").is_none(), "{name}");
-        let answer = house.bare(&ask);
+        let answer = instance.bare(&ask);
         answer.problem(429, code);
         let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=31 * 86_400).contains(&wait), "{name}: {wait}");
@@ -124,8 +124,8 @@ fn a_key_at_its_limit_gets_the_limit_and_a_retry_time() {
 /// for a challenge never sent their credential.
 #[test]
 fn a_gate_offers_the_schemes_it_accepts() {
-    let house = House::start();
-    let secret = house.create(&json!({})).secret;
+    let instance = TestServer::start();
+    let secret = instance.create(&json!({})).secret;
     let routes = json!([{"path": "/**"}]);
     let token = "Token realm=\"keyhouse\"";
     for (name, credentials, offered) in [
@@ -136,17 +136,17 @@ fn a_gate_offers_the_schemes_it_accepts() {
         ("header", json!(["x-shop-key"]), vec!["X-Shop-Key realm=\"keyhouse\"".to_owned()]),
     ] {
         let gate = json!({"name": name, "routes": routes, "credentials": credentials});
-        house.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+        instance.ask(&Ask::post("/v1/gates", &gate)).expect(201);
         let mut forwarded = Ask::forwarded();
         forwarded.target = format!("/v1/forward-auth/{name}");
         let line = format!("/v1/ext-authz/{name}/a");
         for ask in [forwarded, Ask::get(&line).header("X-Forwarded-For", "::1")] {
-            let answer = house.bare(&ask);
+            let answer = instance.bare(&ask);
             answer.problem(401, "NO_CREDENTIAL");
             assert_eq!(answer.headers_named("www-authenticate"), offered, "{}", ask.target);
             // A head that the transport refuses gets the challenge of the same gate.
             let doubled = ask.clone().header("Authorization", "a").header("Authorization", "b");
-            let answer = house.bare(&doubled);
+            let answer = instance.bare(&doubled);
             answer.problem(401, "MALFORMED");
             let named = answer.headers_named("www-authenticate").join(", ");
             for (scheme, wanted) in [("Bearer ", REALM), ("Basic ", BASIC), ("Token ", token)] {
@@ -154,7 +154,7 @@ fn a_gate_offers_the_schemes_it_accepts() {
                 assert_eq!(named.contains(scheme), expected, "{}: {named}", ask.target);
             }
             let basic = format!("Basic {}", STANDARD.encode(format!("user:{secret}")));
-            let accepted = house.bare(&ask.header("Authorization", &basic)).status == 200;
+            let accepted = instance.bare(&ask.header("Authorization", &basic)).status == 200;
             assert_eq!(accepted, offered.iter().any(|line| line.contains("Basic")), "{name}");
         }
     }
@@ -163,20 +163,20 @@ fn a_gate_offers_the_schemes_it_accepts() {
 /// The page uses these, and a browser opens a dialog over it where Basic is offered.
 #[test]
 fn management_offers_only_bearer() {
-    let house = House::start();
+    let instance = TestServer::start();
     for path in ["/v1/keys", "/v1/session", "/v1/gates"] {
-        let answer = house.bare(&Ask::get(path));
+        let answer = instance.bare(&Ask::get(path));
         answer.problem(401, "NO_CREDENTIAL");
         assert_eq!(answer.headers_named("www-authenticate"), [REALM], "{path}");
     }
-    let answer = house.bare(&Ask::new("POST", "/v1/whoami/revoke"));
+    let answer = instance.bare(&Ask::new("POST", "/v1/whoami/revoke"));
     answer.problem(401, "NO_CREDENTIAL");
     assert_eq!(answer.headers_named("www-authenticate").len(), 2);
 }
 
 #[test]
 fn the_api_description_names_both_challenge_headers() {
-    let document = House::start().bare(&Ask::get("/openapi.json")).expect(200);
+    let document = TestServer::start().bare(&Ask::get("/openapi.json")).expect(200);
     for path in ["/v1/forward-auth/{gate}", "/v1/ext-authz/{gate}/{path}", "/v1/whoami"] {
         let headers = &document["paths"][path]["get"]["responses"]["401"]["headers"];
         for name in ["WWW-Authenticate", "X-Keyhouse-Challenge"] {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
+use crate::test_server::TestServer;
 
 fn path(id: &str) -> String {
     format!("/v1/keys/{id}")
@@ -11,9 +11,9 @@ fn path(id: &str) -> String {
 
 #[test]
 fn a_change_affects_only_the_fields_it_names() {
-    let house = House::start();
+    let instance = TestServer::start();
     let made =
-        house.create(&json!({"name": "before", "description": "kept", "metadata": {"a": "b"}}));
+        instance.create(&json!({"name": "before", "description": "kept", "metadata": {"a": "b"}}));
     let cases: [(&str, Value); 9] = [
         ("name", json!("after")),
         ("description", json!("new")),
@@ -27,12 +27,12 @@ fn a_change_affects_only_the_fields_it_names() {
     ];
     let mut before = made.key;
     for (field, value) in cases {
-        let answer = house.ask(&Ask::patch(&path(&made.id), &json!({field: value})));
+        let answer = instance.ask(&Ask::patch(&path(&made.id), &json!({field: value})));
         let mut after = answer.expect(200);
         assert_eq!(after[field], value, "{field}");
         assert!(after["version"].as_u64() > before["version"].as_u64(), "{field}");
         assert_eq!(answer.header("etag").unwrap(), format!("\"{}\"", after["version"]));
-        assert_eq!(house.key(&made.id), after, "{field}");
+        assert_eq!(instance.key(&made.id), after, "{field}");
         let kept = after.clone();
         for moving in [field, "version", "updated_at", "status"] {
             before[moving] = Value::Null;
@@ -45,13 +45,13 @@ fn a_change_affects_only_the_fields_it_names() {
 
 #[test]
 fn a_change_applies_to_the_next_check() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "busy"}));
-    let mut line = house.line();
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "busy"}));
+    let mut line = instance.connect();
     let mut code_after = |change: Value| {
-        line.ask(&house.as_owner(Ask::patch(&path(&made.id), &change))).expect(200);
+        line.ask(&instance.as_owner(Ask::patch(&path(&made.id), &change))).expect(200);
         let ask = json!({"key": made.secret, "permissions": ["diagrams:read"], "ip": "192.0.2.7"});
-        line.ask(&house.as_owner(Ask::post("/v1/verify", &ask))).expect(200)["code"].clone()
+        line.ask(&instance.as_owner(Ask::post("/v1/verify", &ask))).expect(200)["code"].clone()
     };
     for (change, code) in [
         (json!({"permissions": ["files:read"]}), "INSUFFICIENT_PERMISSIONS"),
@@ -72,21 +72,21 @@ fn a_change_applies_to_the_next_check() {
 
 #[test]
 fn a_change_for_another_version_is_rejected() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "shared"}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "shared"}));
     let rename = |tag: &str, name: &str| {
-        house.ask(&Ask::patch(&path(&made.id), &json!({"name": name})).header("If-Match", tag))
+        instance.ask(&Ask::patch(&path(&made.id), &json!({"name": name})).header("If-Match", tag))
     };
     let current = rename("\"1\"", "first");
     assert_eq!(current.status, 200, "{}", current.body);
     let tag = current.header("etag").unwrap().to_owned();
     rename("\"1\"", "late").problem(412, "version_conflict");
     rename("\"99999999999999999999999\"", "wild").problem(412, "version_conflict");
-    assert_eq!(house.key(&made.id)["name"], "first");
+    assert_eq!(instance.key(&made.id)["name"], "first");
     rename("*", "any").expect(200);
     rename(&tag, "late again").problem(412, "version_conflict");
     // A weak tag never matches strongly (RFC 9110, 13.1.1); a bare number is not a tag.
-    let version = house.key(&made.id)["version"].clone();
+    let version = instance.key(&made.id)["version"].clone();
     for wrong in [format!("W/\"{version}\""), version.to_string(), "nonsense".to_owned()] {
         let answer = rename(&wrong, "weak");
         assert!(matches!(answer.status, 400 | 412), "{wrong}: {}", answer.body);
@@ -97,26 +97,26 @@ fn a_change_for_another_version_is_rejected() {
     for action in ["disable", "enable", "revoke"] {
         let ask = Ask::post(&format!("{}/{action}", path(&made.id)), &json!({}))
             .header("If-Match", "\"1\"");
-        house.ask(&ask).problem(412, "version_conflict");
+        instance.ask(&ask).problem(412, "version_conflict");
     }
     let ask = Ask::new("DELETE", &path(&made.id)).header("If-Match", "\"1\"");
-    house.ask(&ask).problem(412, "version_conflict");
-    assert_eq!(house.key(&made.id)["status"], "active");
+    instance.ask(&ask).problem(412, "version_conflict");
+    assert_eq!(instance.key(&made.id)["status"], "active");
 }
 
 #[test]
 fn of_concurrent_changes_to_one_version_exactly_one_succeeds() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "raced"}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "raced"}));
     for round in 0..20 {
-        let tag = format!("\"{}\"", house.key(&made.id)["version"]);
+        let tag = format!("\"{}\"", instance.key(&made.id)["version"]);
         let statuses: Vec<u16> = std::thread::scope(|scope| {
             let tries: Vec<_> = (0..4)
                 .map(|at| {
                     let body = json!({"name": format!("r{round}t{at}")});
                     let ask = Ask::patch(&path(&made.id), &body).header("If-Match", &tag);
-                    let house = &house;
-                    scope.spawn(move || house.ask(&ask).status)
+                    let instance = &instance;
+                    scope.spawn(move || instance.ask(&ask).status)
                 })
                 .collect();
             tries.into_iter().map(|it| it.join().unwrap()).collect()
@@ -128,25 +128,25 @@ fn of_concurrent_changes_to_one_version_exactly_one_succeeds() {
 
 #[test]
 fn concurrent_changes_without_a_version_all_succeed() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "busy"}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "busy"}));
     std::thread::scope(|scope| {
         for at in 0..8 {
-            let (house, id) = (&house, &made.id);
+            let (instance, id) = (&instance, &made.id);
             scope.spawn(move || {
                 for round in 0..10 {
                     let body = json!({"name": format!("t{at}r{round}")});
-                    insist(house, &Ask::patch(&path(id), &body));
+                    insist(instance, &Ask::patch(&path(id), &body));
                 }
             });
         }
     });
-    assert_eq!(house.key(&made.id)["version"], made.key["version"].as_u64().unwrap() + 80);
+    assert_eq!(instance.key(&made.id)["version"], made.key["version"].as_u64().unwrap() + 80);
 }
 
 /// Retries until it succeeds: too many concurrent changes of one key get a time to retry.
-fn insist(house: &House, ask: &Ask) {
-    let busy = (0..1_000).map(|_| house.ask(ask)).take_while(|answer| answer.status != 200);
+fn insist(instance: &TestServer, ask: &Ask) {
+    let busy = (0..1_000).map(|_| instance.ask(ask)).take_while(|answer| answer.status != 200);
     for answer in busy {
         answer.problem(503, "busy");
         assert!(answer.header("retry-after").is_some());
@@ -155,71 +155,72 @@ fn insist(house: &House, ask: &Ask) {
 
 #[test]
 fn a_disabled_key_is_rejected_until_it_is_enabled() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "switch"}));
-    assert_eq!(house.verify(&made.secret)["code"], "VALID");
-    assert_eq!(house.act(&made.id, "disable").expect(200)["status"], "disabled");
-    assert_eq!(house.verify(&made.secret)["code"], "DISABLED");
-    assert_eq!(house.act(&made.id, "disable").status, 200, "said twice is as good");
-    assert_eq!(house.act(&made.id, "enable").expect(200)["status"], "active");
-    assert_eq!(house.verify(&made.secret)["code"], "VALID");
-    assert_eq!(house.act(&made.id, "enable").status, 200);
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "switch"}));
+    assert_eq!(instance.verify(&made.secret)["code"], "VALID");
+    assert_eq!(instance.act(&made.id, "disable").expect(200)["status"], "disabled");
+    assert_eq!(instance.verify(&made.secret)["code"], "DISABLED");
+    assert_eq!(instance.act(&made.id, "disable").status, 200, "said twice is as good");
+    assert_eq!(instance.act(&made.id, "enable").expect(200)["status"], "active");
+    assert_eq!(instance.verify(&made.secret)["code"], "VALID");
+    assert_eq!(instance.act(&made.id, "enable").status, 200);
 }
 
 #[test]
 fn a_revoked_key_cannot_be_restored() {
-    let mut house = House::start();
-    let [by_post, by_delete] = ["post", "delete"].map(|name| house.create(&json!({"name": name})));
+    let mut instance = TestServer::start();
+    let [by_post, by_delete] =
+        ["post", "delete"].map(|name| instance.create(&json!({"name": name})));
     let reason = json!({"reason": "leaked in a log"});
     let ask = Ask::post(&format!("{}/revoke", path(&by_post.id)), &reason);
-    let revoked = house.ask(&ask).expect(200);
+    let revoked = instance.ask(&ask).expect(200);
     assert_eq!(revoked["status"], "revoked");
     assert_eq!(revoked["revoked_reason"], "leaked in a log");
     assert!(revoked["revoked_at"].is_string());
-    let deleted = house.ask(&Ask::new("DELETE", &path(&by_delete.id)));
+    let deleted = instance.ask(&Ask::new("DELETE", &path(&by_delete.id)));
     assert!(deleted.status == 204 && deleted.body.is_empty(), "{deleted:?}");
 
     for made in [&by_post, &by_delete] {
-        assert_eq!(house.verify(&made.secret)["code"], "REVOKED");
-        let before = house.key(&made.id);
+        assert_eq!(instance.verify(&made.secret)["code"], "REVOKED");
+        let before = instance.key(&made.id);
         for action in ["enable", "disable"] {
-            let refused = house.act(&made.id, action);
+            let refused = instance.act(&made.id, action);
             assert!((400..500).contains(&refused.status), "{action}: {}", refused.body);
         }
-        let patched = house.ask(&Ask::patch(&path(&made.id), &json!({"expires_at": null})));
+        let patched = instance.ask(&Ask::patch(&path(&made.id), &json!({"expires_at": null})));
         assert!((400..500).contains(&patched.status), "{}", patched.body);
-        let again = house.act(&made.id, "revoke");
+        let again = instance.act(&made.id, "revoke");
         assert!(matches!(again.status, 200 | 409), "{}", again.body);
-        let after = house.key(&made.id);
+        let after = instance.key(&made.id);
         assert_eq!(after["revoked_at"], before["revoked_at"], "the first moment stays");
         assert_eq!(after["revoked_reason"], before["revoked_reason"], "the first reason stays");
     }
-    house.restart();
+    instance.restart();
     for made in [&by_post, &by_delete] {
-        assert_eq!(house.verify(&made.secret)["code"], "REVOKED");
+        assert_eq!(instance.verify(&made.secret)["code"], "REVOKED");
     }
 }
 
 #[test]
 fn changing_a_missing_key_is_rejected() {
-    let house = House::start();
+    let instance = TestServer::start();
     let nobodys = "key_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
-    house.ask(&Ask::get(&path(nobodys))).problem(404, "not_found");
-    house.ask(&Ask::patch(&path(nobodys), &json!({"name": "x"}))).problem(404, "not_found");
-    house.ask(&Ask::new("DELETE", &path(nobodys))).problem(404, "not_found");
+    instance.ask(&Ask::get(&path(nobodys))).problem(404, "not_found");
+    instance.ask(&Ask::patch(&path(nobodys), &json!({"name": "x"}))).problem(404, "not_found");
+    instance.ask(&Ask::new("DELETE", &path(nobodys))).problem(404, "not_found");
     for action in ["revoke", "disable", "enable"] {
-        house.act(nobodys, action).problem(404, "not_found");
+        instance.act(nobodys, action).problem(404, "not_found");
     }
 }
 
 #[test]
 fn use_is_visible_at_once_and_does_not_change_the_version() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "used"}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "used"}));
     assert!(made.key["last_used"].is_null(), "{}", made.key);
     let ask = Ask::forward_auth(&made.secret).header("User-Agent", "curl/8.0");
-    assert_eq!(house.bare(&ask).status, 200);
-    let key = house.key(&made.id);
+    assert_eq!(instance.bare(&ask).status, 200);
+    let key = instance.key(&made.id);
     assert_eq!(key["last_used"]["ip"], "192.0.2.7", "{key}");
     assert_eq!(key["last_used"]["user_agent"], "curl/8.0", "{key}");
     assert!(key["last_used"]["at"].is_string(), "{key}");
@@ -229,16 +230,16 @@ fn use_is_visible_at_once_and_does_not_change_the_version() {
     // A refused call does not count as use, and a long or odd user agent does no harm.
     let long = "u".repeat(400);
     assert_eq!(
-        house.bare(&Ask::forward_auth(&made.secret).header("User-Agent", &long)).status,
+        instance.bare(&Ask::forward_auth(&made.secret).header("User-Agent", &long)).status,
         200
     );
     // Characters that are not ASCII may be left out, but do not fail the call.
     let odd = Ask::forward_auth(&made.secret).header("User-Agent", "caf\u{e9}");
-    let agent = house.key(&made.id)["last_used"]["user_agent"].as_str().unwrap().to_owned();
+    let agent = instance.key(&made.id)["last_used"]["user_agent"].as_str().unwrap().to_owned();
     assert!(agent.len() <= 120, "{}", agent.len());
-    assert_eq!(house.bare(&odd).status, 200);
-    house.act(&made.id, "disable").expect(200);
-    let before = house.key(&made.id)["last_used"].clone();
-    assert_eq!(house.bare(&Ask::forward_auth(&made.secret)).status, 401);
-    assert_eq!(house.key(&made.id)["last_used"], before);
+    assert_eq!(instance.bare(&odd).status, 200);
+    instance.act(&made.id, "disable").expect(200);
+    let before = instance.key(&made.id)["last_used"].clone();
+    assert_eq!(instance.bare(&Ask::forward_auth(&made.secret)).status, 401);
+    assert_eq!(instance.key(&made.id)["last_used"], before);
 }

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
-use crate::house::{House, Line};
 use crate::server::wire::Connection;
+use crate::test_server::{Line, TestServer};
 
 /// Everything that the check listener serves; a new route that it serves must be added here.
 const SERVED: [&str; 8] = [
@@ -30,20 +30,20 @@ const UNDESCRIBED: [&str; 8] = [
 ];
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"];
 
-fn checks(house: &House) -> Line {
-    let line = house.server().log().wait_for("checks on http://").unwrap();
+fn checks(instance: &TestServer) -> Line {
+    let line = instance.server().log().wait_for("checks on http://").unwrap();
     Line(Connection::open(line.split_once("http://").unwrap().1.trim().parse().unwrap()))
 }
 
 #[test]
 fn the_check_listener_serves_checks_and_rejects_other_routes() {
-    let house = House::start_with(&["--check-listen", "127.0.0.1:0"]);
-    let key = house.manager();
-    let document = house.bare(&Ask::get("/openapi.json")).json();
+    let instance = TestServer::start_with(&["--check-listen", "127.0.0.1:0"]);
+    let key = instance.manager();
+    let document = instance.bare(&Ask::get("/openapi.json")).json();
     let described = document["paths"].as_object().unwrap().keys().map(String::as_str);
     let paths: Vec<_> = described.chain(UNDESCRIBED).collect();
     assert!(paths.len() > 60, "{paths:?}");
-    let (mut main, mut checks) = (house.line(), checks(&house));
+    let (mut main, mut checks) = (instance.connect(), checks(&instance));
     for path in paths {
         let served = SERVED.contains(&path);
         let asked = path.replace("{gate}", "default").replace(['{', '}'], "");
@@ -55,7 +55,7 @@ fn the_check_listener_serves_checks_and_rejects_other_routes() {
         for method in METHODS {
             for ask in [
                 Ask::new(method, &asked),
-                house.as_owner(Ask::new(method, &asked)),
+                instance.as_owner(Ask::new(method, &asked)),
                 Ask::new(method, &asked).bearer(&key.secret),
             ] {
                 let status = checks.ask(&ask).status;
@@ -68,25 +68,26 @@ fn the_check_listener_serves_checks_and_rejects_other_routes() {
             }
         }
         // The last request may have closed its connection because of a refused body.
-        checks = self::checks(&house);
-        main = house.line();
+        checks = self::checks(&instance);
+        main = instance.connect();
     }
 }
 
 #[test]
 fn the_check_listener_ignores_sessions() {
-    let house = House::start_with(&["--check-listen", "127.0.0.1:0"]);
-    let made = house.create(&json!({}));
+    let instance = TestServer::start_with(&["--check-listen", "127.0.0.1:0"]);
+    let made = instance.create(&json!({}));
     let verifier =
-        house.create(&json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]}));
-    let mut checks = checks(&house);
+        instance.create(&json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]}));
+    let mut checks = checks(&instance);
     for (path, body) in [
         ("/v1/verify", json!({"key": made.secret})),
         ("/v1/verify/batch", json!({"requests": [{"key": made.secret}]})),
     ] {
-        let ask =
-            house.as_owner(Ask::post(path, &body)).header("Host", &house.address().to_string());
-        house.bare(&ask).expect(200);
+        let ask = instance
+            .as_owner(Ask::post(path, &body))
+            .header("Host", &instance.address().to_string());
+        instance.bare(&ask).expect(200);
         checks.ask(&ask).problem(401, "NO_CREDENTIAL");
         // Beside a key, the session is ignored.
         checks.ask(&ask.bearer(&verifier.secret)).expect(200);

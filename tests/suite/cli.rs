@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::ask::Expect;
-use crate::house::House;
 use crate::server::{BINARY, Ended, Home, run};
+use crate::test_server::TestServer;
 
 const UNKNOWN_KEY: &str = "key_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
 /// No server listens on port 1 of this host.
@@ -47,17 +47,17 @@ fn json_of(ended: &Ended) -> Value {
 
 /// A home of an instance that is set up and whose server is stopped.
 fn home_without_server() -> Arc<Home> {
-    let mut house = House::start();
-    let home = Arc::clone(house.home());
-    house.stop();
+    let mut instance = TestServer::start();
+    let home = Arc::clone(instance.home());
+    instance.stop();
     home
 }
 
 #[test]
 fn keys_are_created_shown_renamed_and_revoked_with_and_without_a_server() {
-    let house = House::start();
-    manage_keys(house.home());
-    let names: Vec<_> = house.all_keys().iter().map(|key| key["name"].clone()).collect();
+    let instance = TestServer::start();
+    manage_keys(instance.home());
+    let names: Vec<_> = instance.all_keys().iter().map(|key| key["name"].clone()).collect();
     assert_eq!(names, ["machine", "other"], "newest first");
     manage_keys(&home_without_server());
 }
@@ -125,29 +125,33 @@ fn manage_keys(home: &Home) {
 
 #[test]
 fn json_output_equals_the_response_of_the_api() {
-    let house = House::start();
-    let created = json_of(&house.server().run_cli(&["key", "create", "--name", "n", "--json"], ""));
+    let instance = TestServer::start();
+    let created =
+        json_of(&instance.server().run_cli(&["key", "create", "--name", "n", "--json"], ""));
     let id = created["key"]["id"].as_str().unwrap();
     assert_eq!(created.as_object().unwrap().len(), 2, "{created}");
-    assert_eq!(created["key"], house.key(id));
-    assert_eq!(house.verify(created["secret"].as_str().unwrap())["code"], "VALID");
-    assert_eq!(json_of(&house.server().run_cli(&["key", "show", id, "--json"], "")), house.key(id));
+    assert_eq!(created["key"], instance.key(id));
+    assert_eq!(instance.verify(created["secret"].as_str().unwrap())["code"], "VALID");
+    assert_eq!(
+        json_of(&instance.server().run_cli(&["key", "show", id, "--json"], "")),
+        instance.key(id)
+    );
 }
 
 #[test]
 fn a_management_key_manages_keys_of_a_remote_server() {
-    let house = House::start();
-    let manager = house.manager();
+    let instance = TestServer::start();
+    let manager = instance.manager();
     let remote = |args: &[&str], stdin: &str| {
-        let mut command = house.home().command(BINARY);
+        let mut command = instance.home().command(BINARY);
         command
             .args(args)
-            .env("KEYHOUSE_URL", house.server().url())
+            .env("KEYHOUSE_URL", instance.server().url())
             .env("KEYHOUSE_KEY", &manager.secret);
         run(command, stdin.as_bytes())
     };
     let secret = stdout_of(&remote(&["key", "create", "--name", "far", "--permission", "a:b"], ""));
-    assert_eq!(house.verify(only_line(&secret))["code"], "VALID");
+    assert_eq!(instance.verify(only_line(&secret))["code"], "VALID");
     let listed = json_of(&remote(&["key", "list", "--search", "far", "--json"], ""));
     let id = listed[0]["id"].as_str().unwrap();
     stdout_of(&remote(&["key", "rename", id, "farther"], ""));
@@ -161,7 +165,7 @@ fn a_management_key_manages_keys_of_a_remote_server() {
         4,
         &["keyhouse:users:manage"],
     );
-    house.act(&manager.id, "revoke").expect(200);
+    instance.act(&manager.id, "revoke").expect(200);
     let refused = remote(&["key", "list"], "");
     assert_failed(&refused, 4, &["revoked"]);
     assert!(!refused.stderr.contains(&manager.secret), "{}", refused.stderr);
@@ -226,7 +230,7 @@ fn invalid_arguments_are_reported_with_their_exit_code() {
 
 #[test]
 fn invalid_arguments_have_the_same_exit_code_with_a_server() {
-    let house = House::start();
+    let instance = TestServer::start();
     for (args, code) in [
         (&["key", "show", UNKNOWN_KEY][..], 3),
         (&["key", "revoke", UNKNOWN_KEY], 3),
@@ -235,12 +239,16 @@ fn invalid_arguments_have_the_same_exit_code_with_a_server() {
         (&["key", "create", "--permission", "Read"], 2),
         (&["key", "list", "--status", "gone"], 2),
     ] {
-        let ended = house.server().run_cli(args, "");
+        let ended = instance.server().run_cli(args, "");
         assert_failed(&ended, code, &[]);
     }
-    let made = house.create(&json!({"name": "gone"}));
-    house.act(&made.id, "revoke").expect(200);
-    assert_failed(&house.server().run_cli(&["key", "rename", &made.id, "x"], ""), 5, &["revoked"]);
+    let made = instance.create(&json!({"name": "gone"}));
+    instance.act(&made.id, "revoke").expect(200);
+    assert_failed(
+        &instance.server().run_cli(&["key", "rename", &made.id, "x"], ""),
+        5,
+        &["revoked"],
+    );
 }
 
 #[test]
@@ -261,10 +269,10 @@ fn commands_do_not_create_a_missing_data_directory() {
 
 #[test]
 fn an_instance_that_is_not_set_up_points_to_the_setup_link() {
-    let mut house = House::start_empty();
-    let home = Arc::clone(house.home());
+    let mut instance = TestServer::start_empty();
+    let home = Arc::clone(instance.home());
     assert_failed(&home.run_cli(&["key", "create", "--name", "x"], ""), 5, &["setup link"]);
-    house.stop();
+    instance.stop();
     assert_failed(&home.run_cli(&["key", "create", "--name", "x"], ""), 5, &["setup link"]);
 }
 
@@ -281,10 +289,11 @@ fn data_of_the_wrong_mode_is_rejected() {
 
 #[test]
 fn a_secret_is_read_from_stdin_and_never_printed() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "quiet"}));
-    let verify =
-        |args: &[&str], stdin: &str| house.server().run_cli(&[&["verify"], args].concat(), stdin);
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "quiet"}));
+    let verify = |args: &[&str], stdin: &str| {
+        instance.server().run_cli(&[&["verify"], args].concat(), stdin)
+    };
     for (args, stdin, code) in [
         (&[][..], format!("{}\n", made.secret), 0),
         (&[], made.secret.clone(), 0),
@@ -303,43 +312,43 @@ fn a_secret_is_read_from_stdin_and_never_printed() {
     assert!(matches!(verify(&[], &"x".repeat(1_000_000)).code, Some(2 | 4)));
     // Lists, a shown key and the server's log do not contain it.
     let seen = [
-        stdout_of(&house.server().run_cli(&["key", "show", &made.id, "--json"], "")),
-        stdout_of(&house.server().run_cli(&["key", "list", "--json"], "")),
-        house.server().log().tail(),
+        stdout_of(&instance.server().run_cli(&["key", "show", &made.id, "--json"], "")),
+        stdout_of(&instance.server().run_cli(&["key", "list", "--json"], "")),
+        instance.server().log().tail(),
     ];
     assert!(seen.iter().all(|text| !text.contains(made.secret.get(20..).unwrap())), "{seen:?}");
 }
 
 #[test]
 fn a_closed_pipe_is_not_a_panic() {
-    let house = House::start();
+    let instance = TestServer::start();
     for at in 0..300 {
-        house.create(&json!({"name": format!("key {at} {}", "n".repeat(200))}));
+        instance.create(&json!({"name": format!("key {at} {}", "n".repeat(200))}));
     }
-    let mut command = house.home().command("sh");
+    let mut command = instance.home().command("sh");
     command
         .args(["-c", "\"$0\" key list --data \"$1\" | head -n 1 >/dev/null", BINARY])
-        .arg(house.home().data());
+        .arg(instance.home().data());
     let ended = run(command, b"");
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
     // All keys are listed, not only the first page.
-    let listed = json_of(&house.server().run_cli(&["key", "list", "--json"], ""));
+    let listed = json_of(&instance.server().run_cli(&["key", "list", "--json"], ""));
     assert_eq!(listed.as_array().unwrap().len(), 300);
 }
 
 #[test]
 fn many_commands_at_once_succeed_with_a_server() {
-    let house = House::start();
+    let instance = TestServer::start();
     std::thread::scope(|scope| {
         for at in 0..12 {
-            let house = &house;
+            let instance = &instance;
             scope.spawn(move || {
                 let name = format!("n{at}");
-                stdout_of(&house.server().run_cli(&["key", "create", "--name", &name], ""));
+                stdout_of(&instance.server().run_cli(&["key", "create", "--name", &name], ""));
             });
         }
     });
-    assert_eq!(house.all_keys().len(), 12);
+    assert_eq!(instance.all_keys().len(), 12);
 }
 
 /// Compares help and usage with one file a command. `TRYCMD=overwrite` rewrites the files.
@@ -350,15 +359,15 @@ fn help_and_usage_equal_the_files() {
 
 #[test]
 fn a_secret_among_the_arguments_is_rejected_and_not_printed() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "quiet"}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "quiet"}));
     // Every user of the host can read the arguments of a process, and logs store its stderr.
     for words in [
         &["verify", "--key", &made.secret][..],
         &["verify", &made.secret],
         &["key", "show", &made.secret],
     ] {
-        let ended = house.server().run_cli(words, "");
+        let ended = instance.server().run_cli(words, "");
         assert!(matches!(ended.code, Some(2 | 3)), "{ended:?}");
         assert!(!ended.stderr.contains(made.secret.get(20..).unwrap()), "{}", ended.stderr);
     }

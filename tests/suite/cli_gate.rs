@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::house::House;
 use crate::server::{Ended, Home};
+use crate::test_server::TestServer;
 
 fn stdout_of(ended: &Ended) -> String {
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -128,9 +128,10 @@ fn gates(home: &Home, secret: &str) {
 
 #[test]
 fn gates_are_managed_and_tested_with_and_without_a_server() {
-    let mut house = House::start();
-    let (home, key) = (Arc::clone(house.home()), house.create(&json!({"permissions": ["a:b"]})));
+    let mut instance = TestServer::start();
+    let (home, key) =
+        (Arc::clone(instance.home()), instance.create(&json!({"permissions": ["a:b"]})));
     gates(&home, &key.secret);
-    house.stop();
+    instance.stop();
     gates(&home, &key.secret);
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::house::House;
 use crate::server::{Ended, Home};
+use crate::test_server::TestServer;
 
 fn stdout_of(ended: &Ended) -> String {
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -50,9 +50,9 @@ fn roles_and_teams(home: &Home, user: &str) {
 
 #[test]
 fn roles_and_teams_are_managed_with_and_without_a_server() {
-    let mut house = House::start();
-    let (home, user) = (Arc::clone(house.home()), house.owner().id);
+    let mut instance = TestServer::start();
+    let (home, user) = (Arc::clone(instance.home()), instance.owner().id);
     roles_and_teams(&home, &user);
-    house.stop();
+    instance.stop();
     roles_and_teams(&home, &user);
 }

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House, made};
 use crate::people::{acceptance, token_in};
 use crate::server::Ended;
+use crate::test_server::{EMAIL, TestServer, made};
 
 fn stdout_of(ended: Ended) -> String {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -18,15 +18,15 @@ fn url(stdout: &str) -> Value {
 
 #[test]
 fn users_are_invited_listed_disabled_and_removed() {
-    let house = House::start();
-    let cli = |args: &[&str]| house.server().run_cli(args, "");
+    let instance = TestServer::start();
+    let cli = |args: &[&str]| instance.server().run_cli(args, "");
     let link =
         url(&stdout_of(cli(&["user", "invite", "bo@example.com", "--role", "administrator"])));
-    let accepted = house.bare(&acceptance(&token_in(&link)));
+    let accepted = instance.bare(&acceptance(&token_in(&link)));
     let id = accepted.expect(201)["user"]["id"].as_str().unwrap().to_owned();
     let cookie = accepted.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     let key = Ask::post("/v1/keys", &json!({"name": "theirs"})).header("Cookie", &cookie);
-    let key = made(&house.bare(&key).expect(201));
+    let key = made(&instance.bare(&key).expect(201));
 
     let listed = stdout_of(cli(&["user", "list"]));
     assert!(listed.contains("bo@example.com") && listed.contains("owner, operator"), "{listed}");
@@ -35,14 +35,14 @@ fn users_are_invited_listed_disabled_and_removed() {
     let stopped: Value =
         serde_json::from_str(&stdout_of(cli(&["user", "disable", &id, "--json"]))).unwrap();
     assert_eq!(stopped["disabled"], true);
-    assert_eq!(house.verify(&key.secret)["code"], "OWNER_DISABLED");
+    assert_eq!(instance.verify(&key.secret)["code"], "OWNER_DISABLED");
     stdout_of(cli(&["user", "enable", "BO@example.com"]));
-    assert_eq!(house.verify(&key.secret)["code"], "VALID");
+    assert_eq!(instance.verify(&key.secret)["code"], "VALID");
 
     let transfer = ["user", "remove", "bo@example.com", "--keys", "transfer"];
     assert_eq!(cli(&transfer).code, Some(2), "a transfer needs --to");
     stdout_of(cli(&[&transfer[..], &["--to", EMAIL]].concat()));
-    assert_eq!(house.key(&key.id)["owner"], house.owner().id);
+    assert_eq!(instance.key(&key.id)["owner"], instance.owner().id);
     for (args, code) in [
         (["user", "show", "bo@example.com"], 3),
         (["user", "remove", &id], 3),
@@ -56,15 +56,15 @@ fn users_are_invited_listed_disabled_and_removed() {
 
 #[test]
 fn a_link_that_was_created_without_a_server_works_with_it() {
-    let mut house = House::start();
-    house.stop();
-    let stdout = stdout_of(house.home().run_cli(&["user", "reset", EMAIL], ""));
+    let mut instance = TestServer::start();
+    instance.stop();
+    let stdout = stdout_of(instance.home().run_cli(&["user", "reset", EMAIL], ""));
     assert!(stdout.starts_with("http://127.0.0.1:7117/reset#token="), "{stdout}");
-    house.restart();
+    instance.restart();
     let password = "a lighthouse made of salt";
     let body = json!({"token": token_in(&url(&stdout)), "password": password});
-    assert_eq!(house.bare(&Ask::post("/v1/reset", &body)).status, 204);
-    house
+    assert_eq!(instance.bare(&Ask::post("/v1/reset", &body)).status, 204);
+    instance
         .bare(&Ask::post("/v1/session", &json!({"email": EMAIL, "password": password})))
         .expect(201);
 }

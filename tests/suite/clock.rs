@@ -10,12 +10,12 @@ use keyhouse_storage::{Batch, Store};
 use keyhouse_storage_redb::{RedbStore, Settings};
 
 use crate::bounds::seconds_since_1970;
-use crate::house::House;
 use crate::server::{Launch, Server};
+use crate::test_server::TestServer;
 
 /// Adds an event that is later than the clock by this much.
-fn leave_event(house: &House, seconds_ahead: u64) {
-    let store = RedbStore::open(&Settings::new(house.home().data())).unwrap();
+fn leave_event(instance: &TestServer, seconds_ahead: u64) {
+    let store = RedbStore::open(&Settings::new(instance.home().data())).unwrap();
     let seconds = i64::try_from(seconds_since_1970() + seconds_ahead).unwrap();
     let at = Moment::from_milliseconds(seconds * 1_000);
     let id = Id::new(at, &mut rand::rng());
@@ -37,13 +37,13 @@ fn leave_event(house: &House, seconds_ahead: u64) {
 
 #[test]
 fn a_clock_an_hour_behind_the_newest_event_is_refused_unless_accepted() {
-    let mut house = House::start();
-    house.stop();
-    leave_event(&house, 30 * 60);
-    house.restart();
-    house.stop();
-    leave_event(&house, 2 * 60 * 60);
-    let launch = |args| Server::launch(&Launch { home: house.home(), wrapper: &[], args });
+    let mut instance = TestServer::start();
+    instance.stop();
+    leave_event(&instance, 30 * 60);
+    instance.restart();
+    instance.stop();
+    leave_event(&instance, 2 * 60 * 60);
+    let launch = |args| Server::launch(&Launch { home: instance.home(), wrapper: &[], args });
     let refused = launch(&[]).unwrap_err();
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.stderr.contains("--accept-clock"), "{refused:?}");

@@ -7,13 +7,13 @@ use std::net::TcpStream;
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
-use crate::house::{House, PASSWORD};
+use crate::test_server::{PASSWORD, TestServer};
 
 /// The head of an answer, in lower case, and its body as it was sent.
-fn raw(house: &House, ask: &Ask) -> (String, Vec<u8>) {
-    let mut stream = TcpStream::connect(house.address()).unwrap();
+fn raw(instance: &TestServer, ask: &Ask) -> (String, Vec<u8>) {
+    let mut stream = TcpStream::connect(instance.address()).unwrap();
     let mut head =
-        format!("{} {} HTTP/1.1\r\nHost: {}\r\n", ask.method, ask.target, house.address());
+        format!("{} {} HTTP/1.1\r\nHost: {}\r\n", ask.method, ask.target, instance.address());
     for (name, value) in ask.lines() {
         write!(head, "{name}: {value}\r\n").unwrap();
     }
@@ -39,15 +39,15 @@ fn decoded(encoding: &str, body: &[u8]) -> Vec<u8> {
 
 #[test]
 fn long_json_is_compressed_for_clients_that_accept_it() {
-    let house = House::start();
+    let instance = TestServer::start();
     for number in 0..20 {
-        house.create(&json!({"name": format!("key {number}")}));
+        instance.create(&json!({"name": format!("key {number}")}));
     }
     for path in ["/v1/keys?sort=name", "/openapi.json"] {
-        let ask = house.as_owner(Ask::get(path));
-        let (_, plain) = raw(&house, &ask);
+        let ask = instance.as_owner(Ask::get(path));
+        let (_, plain) = raw(&instance, &ask);
         for encoding in ["br", "gzip"] {
-            let (head, body) = raw(&house, &ask.clone().header("Accept-Encoding", encoding));
+            let (head, body) = raw(&instance, &ask.clone().header("Accept-Encoding", encoding));
             assert!(
                 head.contains(&format!("\r\ncontent-encoding: {encoding}\r\n")),
                 "{path}: {head}"
@@ -56,7 +56,7 @@ fn long_json_is_compressed_for_clients_that_accept_it() {
             assert!(body.len() * 2 < plain.len(), "{path}: {} of {}", body.len(), plain.len());
             assert_eq!(decoded(encoding, &body), plain, "{path}: {encoding}");
         }
-        let (head, body) = raw(&house, &ask.clone().header("Accept-Encoding", "identity"));
+        let (head, body) = raw(&instance, &ask.clone().header("Accept-Encoding", "identity"));
         assert!(!head.contains("content-encoding"), "{path}: {head}");
         assert_eq!(body, plain, "{path}");
     }
@@ -65,10 +65,10 @@ fn long_json_is_compressed_for_clients_that_accept_it() {
 /// The compressed length of a secret beside text that an attacker chose would reveal the secret.
 #[test]
 fn an_answer_with_a_secret_is_never_compressed() {
-    let house = House::start();
+    let instance = TestServer::start();
     let note = json!({ "note": "x".repeat(2_000) });
     let fields = json!({"kind": "service", "metadata": note, "permissions": ["a:b"]});
-    let (made, other) = (house.create(&fields), house.create(&fields));
+    let (made, other) = (instance.create(&fields), instance.create(&fields));
     let invitation = json!({"email": "long@example.com", "role": "user"});
     for (ask, status) in [
         (Ask::post("/v1/keys", &fields), 201),
@@ -80,14 +80,14 @@ fn an_answer_with_a_secret_is_never_compressed() {
         let path = ask.target.clone();
         let whoami = path == "/v1/whoami";
         let ask = ask.header("Accept-Encoding", "br, gzip");
-        let ask = if whoami { ask } else { house.as_owner(ask) };
-        let (head, _) = raw(&house, &ask);
+        let ask = if whoami { ask } else { instance.as_owner(ask) };
+        let (head, _) = raw(&instance, &ask);
         assert!(head.starts_with(&format!("http/1.1 {status} ")), "{path}: {head}");
         assert!(!head.contains("content-encoding"), "{path}: {head}");
     }
     // The same key without its secret is compressed.
     let shown = Ask::get(&format!("/v1/keys/{}", made.id)).header("Accept-Encoding", "br");
-    let (head, _) = raw(&house, &house.as_owner(shown));
+    let (head, _) = raw(&instance, &instance.as_owner(shown));
     assert!(head.contains("\r\ncontent-encoding: br\r\n"), "{head}");
-    house.ask(&Ask::get(&format!("/v1/keys/{}", made.id))).expect(200);
+    instance.ask(&Ask::get(&format!("/v1/keys/{}", made.id))).expect(200);
 }

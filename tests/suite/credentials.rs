@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::ask::{Ask, Expect, escaped};
-use crate::house::{House, Line};
 use crate::server::wire::{Answer, Connection};
+use crate::test_server::{Line, TestServer};
 
 const CODES: [&str; 2] = ["MALFORMED", "NOT_FOUND"];
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -182,14 +182,15 @@ fn assert_silent(answer: &Answer, traces: &[String]) {
 
 #[test]
 fn a_foreign_text_gets_its_code_and_is_never_repeated() {
-    let elsewhere = House::start();
+    let elsewhere = TestServer::start();
     let another = elsewhere.create(&json!({})).secret;
-    let mut house = House::start_with(&["--log", "debug"]);
-    let verifier =
-        house.create(&json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]})).secret;
+    let mut instance = TestServer::start_with(&["--log", "debug"]);
+    let verifier = instance
+        .create(&json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]}))
+        .secret;
     let rows = texts(&another);
     assert!(rows.len() >= 256, "{}", rows.len());
-    let mut line = house.line();
+    let mut line = instance.connect();
     for (text, code) in &rows {
         let traces = traces(text);
         for ask in carriers(text) {
@@ -209,13 +210,13 @@ fn a_foreign_text_gets_its_code_and_is_never_repeated() {
         }
     }
     let mut known: Vec<String> = rows.iter().flat_map(|(text, _)| traces(text)).collect();
-    known.extend(broken_carriers(&house));
+    known.extend(broken_carriers(&instance));
     // The text after its hint, which the audit log has.
     known.push(verifier.get(13..13 + WINDOW).unwrap().to_owned());
-    let audit = house.ask(&Ask::get("/v1/audit?limit=100")).expect(200);
+    let audit = instance.ask(&Ask::get("/v1/audit?limit=100")).expect(200);
     assert_eq!(audit["next_cursor"], serde_json::Value::Null, "one page is all that is looked at");
-    let log = std::sync::Arc::clone(house.server().log());
-    house.stop();
+    let log = std::sync::Arc::clone(instance.server().log());
+    instance.stop();
     let log = log.whole();
     assert!(log.contains("listening on"), "{log}");
     for (place, said) in [("log", log), ("audit log", audit.to_string())] {
@@ -256,7 +257,7 @@ fn inactive(line: &mut Line, text: &[u8], verifier: &str) -> Answer {
 }
 
 /// Carriers that are broken, doubled or contradict each other. Returns their texts.
-fn broken_carriers(house: &House) -> Vec<String> {
+fn broken_carriers(instance: &TestServer) -> Vec<String> {
     let mut random = Texts(7);
     let mut carried = Vec::new();
     let mut secret = || {
@@ -288,7 +289,7 @@ fn broken_carriers(house: &House) -> Vec<String> {
         ("nothing behind Basic", vec![("Authorization", "Basic ".to_owned())]),
     ] {
         let ask = lines.iter().fold(Ask::forwarded(), |ask, (name, value)| ask.header(name, value));
-        let answer = house.bare(&ask);
+        let answer = instance.bare(&ask);
         answer.problem(401, "MALFORMED");
         for (_, value) in &lines {
             let value = value.trim_start_matches("Basic ").trim_start_matches("Bearer ");
@@ -306,11 +307,11 @@ fn broken_carriers(house: &House) -> Vec<String> {
     ] {
         let text = secret();
         let mut request =
-            format!("GET /v1/whoami HTTP/1.1\r\nHost: {}\r\nX-API-Key: {text}", house.address())
+            format!("GET /v1/whoami HTTP/1.1\r\nHost: {}\r\nX-API-Key: {text}", instance.address())
                 .into_bytes();
         request.extend_from_slice(bytes);
         request.extend_from_slice(b"\r\n\r\n");
-        let mut connection = Connection::open(house.address());
+        let mut connection = Connection::open(instance.address());
         connection.send(&request).unwrap();
         let answer = connection.read().unwrap();
         assert!(statuses.contains(&answer.status), "{bytes:?}: {answer:?}");

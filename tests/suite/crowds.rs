@@ -6,7 +6,7 @@ use std::thread::scope;
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
+use crate::test_server::TestServer;
 
 /// The number of concurrent requests: more than the retries of a change, fewer than the admission
 /// limit.
@@ -17,13 +17,13 @@ const CROWD: usize = 48;
 #[test]
 fn concurrent_creations_fill_a_plan_and_the_rest_get_the_reason() {
     const PLACES: usize = 30;
-    let house = House::start();
-    house.ask(&Ask::patch("/v1/plans/pro", &json!({"limits": {"keys": PLACES}}))).expect(200);
+    let instance = TestServer::start();
+    instance.ask(&Ask::patch("/v1/plans/pro", &json!({"limits": {"keys": PLACES}}))).expect(200);
     let made = AtomicUsize::new(0);
     scope(|threads| {
         for _ in 0..CROWD {
             threads.spawn(|| {
-                let answer = house.ask(&Ask::post("/v1/keys", &json!({})));
+                let answer = instance.ask(&Ask::post("/v1/keys", &json!({})));
                 if answer.status == 201 {
                     made.fetch_add(1, Ordering::Relaxed);
                 } else {
@@ -33,13 +33,13 @@ fn concurrent_creations_fill_a_plan_and_the_rest_get_the_reason() {
         }
     });
     assert_eq!(made.into_inner(), PLACES);
-    assert_eq!(house.all_keys().len(), PLACES);
+    assert_eq!(instance.all_keys().len(), PLACES);
 }
 
 /// The same for the guard of all permissions, which is one row for the whole instance.
 #[test]
 fn concurrent_invitations_organizations_and_roles_all_succeed() {
-    let house = House::start();
+    let instance = TestServer::start();
     let asks: [(&str, fn(usize) -> Ask); 3] = [
         ("invitations", |number| {
             let email = format!("user{number}@example.com");
@@ -57,9 +57,9 @@ fn concurrent_invitations_organizations_and_roles_all_succeed() {
     for (what, ask) in asks {
         scope(|threads| {
             for number in 0..CROWD {
-                let house = &house;
+                let instance = &instance;
                 threads.spawn(move || {
-                    let answer = house.ask(&ask(number));
+                    let answer = instance.ask(&ask(number));
                     assert_eq!(answer.status, 201, "{what}: {}", answer.body);
                 });
             }

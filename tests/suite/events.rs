@@ -11,9 +11,9 @@ use totp_rs::{Builder, Secret};
 use crate::ask::{Ask, Expect};
 use crate::bounds::seconds_since_1970;
 use crate::chain::opened;
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::people::{self, Person};
 use crate::server::wire::Answer;
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 /// The source of the table of routes.
 const ROUTER: &str = include_str!("../../src/http/router.rs");
@@ -45,7 +45,7 @@ type Said<'a> = (&'a str, &'a str, &'a Value);
 
 /// Makes changes and checks the event of each.
 struct Record {
-    house: House,
+    instance: TestServer,
     seen: HashSet<String>,
     /// The user whose lists show all events.
     readers: Vec<Person>,
@@ -55,20 +55,20 @@ struct Record {
 
 impl Record {
     fn new() -> Self {
-        let house = House::start_empty();
+        let instance = TestServer::start_empty();
         let secrets = [PASSWORD, people::PASSWORD, NEW_PASSWORD].map(str::to_owned).to_vec();
         let (seen, readers, done) = (HashSet::new(), Vec::new(), BTreeSet::new());
-        Self { house, seen, readers, done, secrets }
+        Self { instance, seen, readers, done, secrets }
     }
 
     fn asked(&mut self, by: &By, ask: &Ask) -> Answer {
         let ask = match by {
             By::Nobody => ask.clone(),
-            By::Owner => self.house.as_owner(ask.clone()),
+            By::Owner => self.instance.as_owner(ask.clone()),
             By::Person(person) => person.asks(ask),
             By::Key { secret, .. } => ask.clone().bearer(secret),
         };
-        let answer = self.house.bare(&ask);
+        let answer = self.instance.bare(&ask);
         self.keep_secrets(&answer);
         answer
     }
@@ -98,7 +98,7 @@ impl Record {
         let (kind, id) = match by {
             // The user who signs in is known at that point.
             By::Nobody => ("user", target.to_owned()),
-            By::Owner => ("user", self.house.owner().id),
+            By::Owner => ("user", self.instance.owner().id),
             By::Person(person) => ("user", person.id.clone()),
             By::Key { id, .. } => ("key", id.clone()),
         };
@@ -117,7 +117,7 @@ impl Record {
     fn new_events(&mut self) -> Vec<Value> {
         let mut found = Vec::new();
         for reader in self.readers.clone() {
-            let page = self.house.ask_as(&reader, &Ask::get("/v1/audit?limit=100")).expect(200);
+            let page = self.instance.ask_as(&reader, &Ask::get("/v1/audit?limit=100")).expect(200);
             found.extend(page["items"].as_array().unwrap().clone());
         }
         found.reverse();
@@ -148,8 +148,8 @@ impl Record {
 
     /// No event in the store holds a secret or the digest of one.
     fn assert_no_secret(mut self) {
-        self.house.stop();
-        let store = opened(self.house.home());
+        self.instance.stop();
+        let store = opened(self.instance.home());
         let page = store.scan(&Range::prefix(StoreKey::EVENTS), At::Latest).unwrap();
         assert!(!page.more && page.rows.len() >= self.seen.len());
         self.secrets.push(FOREIGN.to_owned());
@@ -216,17 +216,17 @@ fn every_change_writes_one_event_and_no_event_holds_a_secret() {
 
 /// Setup, sign-in, sign-out. Returns the organization.
 fn come_in(record: &mut Record) -> Value {
-    let link = record.house.setup_link();
+    let link = record.instance.setup_link();
     let (_, token) = link.split_once("token=").unwrap();
     let body = json!({"token": token, "name": "Ada", "email": EMAIL, "password": PASSWORD});
     record.secrets.push(token.to_owned());
     record.asked(&By::Nobody, &Ask::post("/v1/setup", &body)).expect(201);
     record.done.insert("POST /v1/setup");
-    record.house.sign_in();
-    record.secrets.push(record.house.cookie().split_once('=').unwrap().1.to_owned());
-    let owner = record.house.owner();
+    record.instance.sign_in();
+    record.secrets.push(record.instance.cookie().split_once('=').unwrap().1.to_owned());
+    let owner = record.instance.owner();
     record.readers.push(owner.clone());
-    let session = record.house.ask(&Ask::get("/v1/session")).expect(200);
+    let session = record.instance.ask(&Ask::get("/v1/session")).expect(200);
     let home = session["organization"]["id"].clone();
     let begun = record.new_events();
     let actions: Vec<_> = begun.iter().map(|event| text(event, "/action")).collect();
@@ -243,7 +243,7 @@ fn come_in(record: &mut Record) -> Value {
     let begin = Ask::post("/v1/session", &body);
     record.does("POST /v1/session", &By::Nobody, &begin, ("session.begin", &owner.id, &home));
     let mut again = owner.clone();
-    let answer = record.house.bare(&begin);
+    let answer = record.instance.bare(&begin);
     record.keep_secrets(&answer);
     record.new_events();
     answer.header("set-cookie").unwrap().split(';').next().unwrap().clone_into(&mut again.cookie);
@@ -295,14 +295,14 @@ fn lead_a_key(record: &mut Record, home: &Value) {
 
 /// A change by a key names the key as actor.
 fn by_keys(record: &mut Record, home: &Value) {
-    let manager = record.house.manager();
-    let own = record.house.create(&json!({"name": "own"}));
+    let manager = record.instance.manager();
+    let own = record.instance.create(&json!({"name": "own"}));
     record.secrets.extend([manager.secret.clone(), own.secret.clone()]);
     record.new_events();
     let by = By::Key { id: manager.id, secret: manager.secret };
     let delete = Ask::new("DELETE", &format!("/v1/keys/{}", own.id));
     record.does("DELETE /v1/keys/{key}", &by, &delete, ("key.revoke", &own.id, home));
-    let found = record.house.create(&json!({"name": "found on a wall"}));
+    let found = record.instance.create(&json!({"name": "found on a wall"}));
     record.secrets.push(found.secret.clone());
     record.new_events();
     let by = By::Key { id: found.id.clone(), secret: found.secret };
@@ -319,8 +319,8 @@ fn share_a_key(record: &mut Record, home: &Value) {
     record.compare("POST /v1/teams", &by, &event, ("team.create", &team, home));
     record.done.insert("POST /v1/teams");
     let path = format!("/v1/teams/{team}");
-    let member = format!("{path}/members/{}", record.house.owner().id);
-    let key = record.house.create(&json!({"name": "shared"}));
+    let member = format!("{path}/members/{}", record.instance.owner().id);
+    let key = record.instance.create(&json!({"name": "shared"}));
     record.secrets.push(key.secret.clone());
     record.new_events();
     let share = format!("/v1/keys/{}/teams/{team}", key.id);
@@ -467,7 +467,7 @@ fn run_the_instance(record: &mut Record) {
     record.done.insert("POST /v1/organizations");
     let (organization, id) =
         (made["organization"]["id"].clone(), text(&made, "/organization/id").to_owned());
-    let accepted = record.house.bare(&people::acceptance(&people::token_in(&made)));
+    let accepted = record.instance.bare(&people::acceptance(&people::token_in(&made)));
     record.keep_secrets(&accepted);
     let cookie = accepted.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     let user = text(&accepted.expect(201), "/user/id").to_owned();
@@ -547,7 +547,7 @@ fn run_the_instance(record: &mut Record) {
 }
 
 fn look_after_oneself(record: &mut Record, home: &Value) {
-    let (by, owner) = (By::Owner, record.house.owner().id);
+    let (by, owner) = (By::Owner, record.instance.owner().id);
     let me = |body: Value| Ask::patch("/v1/me", &body);
     let said = |action| (action, owner.as_str(), home);
     record.does("PATCH /v1/me", &by, &me(json!({"name": "Ada L."})), said("user.update"));
@@ -555,7 +555,7 @@ fn look_after_oneself(record: &mut Record, home: &Value) {
 
     let begin = json!({"email": EMAIL, "password": PASSWORD});
     let other = record.asked(&By::Nobody, &Ask::post("/v1/session", &begin));
-    let sessions = record.house.ask(&Ask::get("/v1/sessions")).expect(200);
+    let sessions = record.instance.ask(&Ask::get("/v1/sessions")).expect(200);
     other.expect(201);
     record.new_events();
     let mut listed = sessions["items"].as_array().unwrap().iter();

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{House, write_settings};
 use crate::import::{blake3_of, faults, foreign, hex, import, imported, sha256};
+use crate::test_server::{TestServer, write_settings};
 
 fn by(algorithm: &str, digest: &[u8]) -> Value {
     json!({"algorithm": algorithm, "digest": hex(digest)})
@@ -27,49 +27,49 @@ fn id(key: &Value) -> &str {
 /// their own, which is the last step of a migration.
 #[test]
 fn changing_the_prefix_invalidates_no_key() {
-    let mut house = House::start();
-    let ours = house.create(&json!({"name": "ours"}));
+    let mut instance = TestServer::start();
+    let ours = instance.create(&json!({"name": "ours"}));
     let theirs = [
         "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
         "sk_test_26PHem9AhJZvU623DfE1x4sd",
         "sk_0123456789abcdefghijklmnop",
     ];
     let lines = json!([{"key": theirs[0]}, by_sha256(theirs[1]), by_blake3(theirs[2])]);
-    imported(&house, &lines);
-    write_settings(house.home(), "key_prefix = \"sk\"\n");
-    house.restart();
-    house.sign_in();
-    let new = house.create(&json!({"name": "new"}));
+    imported(&instance, &lines);
+    write_settings(instance.home(), "key_prefix = \"sk\"\n");
+    instance.restart();
+    instance.sign_in();
+    let new = instance.create(&json!({"name": "new"}));
     assert!(new.secret.starts_with("sk_live_"), "the prefix is another");
     for secret in theirs.iter().copied().chain([&*ours.secret, &*new.secret]) {
-        assert_eq!(house.bare(&Ask::forward_auth(secret)).status, 200, "{secret:.9}");
+        assert_eq!(instance.bare(&Ask::forward_auth(secret)).status, 200, "{secret:.9}");
     }
-    house.bare(&Ask::forward_auth("sk_live_of_nobody")).problem(401, "NOT_FOUND");
+    instance.bare(&Ask::forward_auth("sk_live_of_nobody")).problem(401, "NOT_FOUND");
     let mistyped = new.secret.replace("sk_live_", "sk_life_");
-    house.bare(&Ask::forward_auth(&mistyped)).problem(401, "MALFORMED");
+    instance.bare(&Ask::forward_auth(&mistyped)).problem(401, "MALFORMED");
     // A key in the current format can be imported like any other.
-    imported(&house, &json!([{"key": "sk_live_something_else_entirely"}]));
+    imported(&instance, &json!([{"key": "sk_live_something_else_entirely"}]));
     let taken = Ask::forward_auth("sk_live_something_else_entirely");
-    assert_eq!(house.bare(&taken).status, 200);
+    assert_eq!(instance.bare(&taken).status, 200);
 }
 
 /// A key in our format that was imported by its SHA-256 was accepted, and could never be found.
 #[test]
 fn a_key_in_the_native_format_is_also_found_by_its_sha_256() {
-    let (other, house) = (House::start(), House::start());
+    let (other, instance) = (TestServer::start(), TestServer::start());
     let secret = other.create(&json!({"name": "elsewhere"})).secret;
-    let key = &imported(&house, &json!([by_sha256(&secret)]))[0];
-    assert_eq!(house.verify(&secret)["key"]["id"], key["id"]);
-    house.act(id(key), "revoke").expect(200);
-    house.bare(&Ask::forward_auth(&secret)).problem(401, "REVOKED");
+    let key = &imported(&instance, &json!([by_sha256(&secret)]))[0];
+    assert_eq!(instance.verify(&secret)["key"]["id"], key["id"]);
+    instance.act(id(key), "revoke").expect(200);
+    instance.bare(&Ask::forward_auth(&secret)).problem(401, "REVOKED");
 }
 
 /// One text imported by two digests is two keys. Revoking one of them left the same text valid.
 #[test]
 fn a_text_revoked_by_one_digest_is_invalid_by_the_other() {
-    let mut house = House::start();
+    let mut instance = TestServer::start();
     let [one, other] = [1, 2].map(foreign);
-    let ours = house.create(&json!({"name": "ours"}));
+    let ours = instance.create(&json!({"name": "ours"}));
     let lines = json!([
         by_sha256(&one),
         by_blake3(&one),
@@ -77,80 +77,80 @@ fn a_text_revoked_by_one_digest_is_invalid_by_the_other() {
         by_blake3(&other),
         by_sha256(&ours.secret),
     ]);
-    let keys = imported(&house, &lines);
+    let keys = imported(&instance, &lines);
     for text in [&one, &other, &ours.secret] {
-        assert_eq!(house.bare(&Ask::forward_auth(text)).status, 200);
+        assert_eq!(instance.bare(&Ask::forward_auth(text)).status, 200);
     }
-    house.act(id(&keys[0]), "revoke").expect(200);
-    house.act(id(&keys[3]), "revoke").expect(200);
-    house.act(&ours.id, "revoke").expect(200);
+    instance.act(id(&keys[0]), "revoke").expect(200);
+    instance.act(id(&keys[3]), "revoke").expect(200);
+    instance.act(&ours.id, "revoke").expect(200);
     for _ in ["at once", "after a restart"] {
         for text in [&one, &other, &ours.secret] {
-            house.bare(&Ask::forward_auth(text)).problem(401, "REVOKED");
-            assert_eq!(house.verify(text)["code"], "REVOKED");
+            instance.bare(&Ask::forward_auth(text)).problem(401, "REVOKED");
+            assert_eq!(instance.verify(text)["code"], "REVOKED");
         }
-        house.restart();
-        house.sign_in();
+        instance.restart();
+        instance.sign_in();
     }
 }
 
 /// A secret that was rotated away twice could be imported again, and worked.
 #[test]
 fn a_rotated_secret_cannot_be_imported_again() {
-    let mut house = House::start();
-    let key = house.create(&json!({"name": "ours"}));
-    let rotate = |house: &House| {
+    let mut instance = TestServer::start();
+    let key = instance.create(&json!({"name": "ours"}));
+    let rotate = |instance: &TestServer| {
         let path = format!("/v1/keys/{}/rotate", key.id);
-        house.ask(&Ask::post(&path, &json!({}))).expect(200);
+        instance.ask(&Ask::post(&path, &json!({}))).expect(200);
     };
-    let refused = |house: &House, line: &Value| {
-        let reported = faults(&import(house, &json!({"keys": [line]})));
+    let refused = |instance: &TestServer, line: &Value| {
+        let reported = faults(&import(instance, &json!({"keys": [line]})));
         assert_eq!(reported, [("/keys/0/digest".to_owned(), "digest_taken".to_owned())]);
     };
     for _ in 0..2 {
-        rotate(&house);
-        refused(&house, &by_blake3(&key.secret));
+        rotate(&instance);
+        refused(&instance, &by_blake3(&key.secret));
     }
-    house.restart();
-    house.sign_in();
-    refused(&house, &by_blake3(&key.secret));
+    instance.restart();
+    instance.sign_in();
+    refused(&instance, &by_blake3(&key.secret));
     // Keyhouse generated the text, so it knows the text's other digest as well.
-    refused(&house, &by_sha256(&key.secret));
-    imported(&house, &json!([by_sha256(&foreign(1))]));
-    house.bare(&Ask::forward_auth(&key.secret)).problem(401, "NOT_FOUND");
+    refused(&instance, &by_sha256(&key.secret));
+    imported(&instance, &json!([by_sha256(&foreign(1))]));
+    instance.bare(&Ask::forward_auth(&key.secret)).problem(401, "NOT_FOUND");
 }
 
 /// The other digest was imported while the text was still a key's.
 #[test]
 fn rotating_a_secret_ends_both_of_its_digests() {
-    let mut house = House::start();
-    let key = house.create(&json!({"name": "ours"}));
-    imported(&house, &json!([by_sha256(&key.secret)]));
+    let mut instance = TestServer::start();
+    let key = instance.create(&json!({"name": "ours"}));
+    imported(&instance, &json!([by_sha256(&key.secret)]));
     let path = format!("/v1/keys/{}/rotate", key.id);
     for _ in 0..2 {
-        assert_eq!(house.ask(&Ask::post(&path, &json!({}))).status, 200);
+        assert_eq!(instance.ask(&Ask::post(&path, &json!({}))).status, 200);
     }
     for _ in ["at once", "after a restart"] {
-        house.bare(&Ask::forward_auth(&key.secret)).problem(401, "NOT_FOUND");
-        house.restart();
-        house.sign_in();
+        instance.bare(&Ask::forward_auth(&key.secret)).problem(401, "NOT_FOUND");
+        instance.restart();
+        instance.sign_in();
     }
 }
 
 /// The other digest of a key that was imported by one digest is unknown.
 #[test]
 fn a_rotated_imported_secret_cannot_be_imported_again() {
-    let mut house = House::start();
+    let mut instance = TestServer::start();
     let text = foreign(1);
-    let key = &imported(&house, &json!([by_blake3(&text)]))[0];
+    let key = &imported(&instance, &json!([by_blake3(&text)]))[0];
     let path = format!("/v1/keys/{}/rotate", id(key));
     for _ in 0..2 {
-        assert_eq!(house.ask(&Ask::post(&path, &json!({}))).status, 200);
+        assert_eq!(instance.ask(&Ask::post(&path, &json!({}))).status, 200);
     }
-    imported(&house, &json!([by_sha256(&text)]));
+    imported(&instance, &json!([by_sha256(&text)]));
     for _ in ["at once", "after a restart"] {
-        house.bare(&Ask::forward_auth(&text)).problem(401, "NOT_FOUND");
-        house.restart();
-        house.sign_in();
+        instance.bare(&Ask::forward_auth(&text)).problem(401, "NOT_FOUND");
+        instance.restart();
+        instance.sign_in();
     }
 }

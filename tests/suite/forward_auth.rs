@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
 use crate::server::wire::Answer;
+use crate::test_server::TestServer;
 
 const IDENTITY: [&str; 10] = [
     "X-Keyhouse-Key",
@@ -31,12 +31,12 @@ fn denied(answer: &Answer, claim: &str, status: u16, code: &str) {
 
 #[test]
 fn a_valid_key_is_allowed_with_every_identity_header() {
-    let house = House::start();
+    let instance = TestServer::start();
     let permissions = json!(["diagrams:read", "files:*"]);
     let personal =
-        house.create(&json!({"name": "Zoë's, 100% \u{1f511}", "permissions": permissions}));
-    let service = house.create(&json!({"name": "-", "kind": "service", "environment": "test"}));
-    let answer = house.bare(&Ask::forward_auth(&personal.secret));
+        instance.create(&json!({"name": "Zoë's, 100% \u{1f511}", "permissions": permissions}));
+    let service = instance.create(&json!({"name": "-", "kind": "service", "environment": "test"}));
+    let answer = instance.bare(&Ask::forward_auth(&personal.secret));
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let value = |name: &str| answer.header(name).unwrap_or_else(|| panic!("{name} is missing"));
@@ -55,7 +55,7 @@ fn a_valid_key_is_allowed_with_every_identity_header() {
     assert_eq!(value("X-Keyhouse-Plan"), "pro");
     assert_eq!(value("X-Keyhouse-Environment"), "live");
 
-    let answer = house.bare(&Ask::forward_auth(&service.secret));
+    let answer = instance.bare(&Ask::forward_auth(&service.secret));
     assert_eq!(answer.status, 200, "{}", answer.body);
     for name in ["X-Keyhouse-User", "X-Keyhouse-Email", "X-Keyhouse-Role", "X-Keyhouse-Permissions"]
     {
@@ -70,8 +70,8 @@ fn a_valid_key_is_allowed_with_every_identity_header() {
 /// of the forwarded request exceeded the limit of all requests.
 #[test]
 fn a_long_target_is_decided_and_a_too_long_one_gets_a_code() {
-    let house = House::start();
-    let key = house.create(&json!({"name": "long"})).secret;
+    let instance = TestServer::start();
+    let key = instance.create(&json!({"name": "long"})).secret;
     let target = |bytes: usize| format!("/a?q={}", "q".repeat(bytes));
     for (bytes, expected) in [
         (17 << 10, (200, None)),
@@ -82,7 +82,7 @@ fn a_long_target_is_decided_and_a_too_long_one_gets_a_code() {
         let uri = target(bytes);
         let forward =
             Ask::forward_auth(&key).without("X-Forwarded-Uri").header("X-Forwarded-Uri", &uri);
-        let answer = house.bare(&forward);
+        let answer = instance.bare(&forward);
         assert_eq!((answer.status, answer.header("x-keyhouse-code")), expected, "{bytes}");
         if let Some(code) = expected.1 {
             denied(&answer, "too long", 403, code);
@@ -91,25 +91,25 @@ fn a_long_target_is_decided_and_a_too_long_one_gets_a_code() {
     }
     // For all other callers the ordinary limit applies, with an answer that names it.
     for path in ["/v1/whoami", "/v1/session", "/nowhere", "/"] {
-        let long = house.bare(&Ask::get(path).header("X-Long", &"x".repeat(17 << 10)));
+        let long = instance.bare(&Ask::get(path).header("X-Long", &"x".repeat(17 << 10)));
         assert_eq!((long.status, long.code().as_str()), (431, "head_too_large"), "{path}");
     }
 }
 
 #[test]
 fn head_is_answered_like_get_and_a_body_closes_the_connection() {
-    let house = House::start();
-    let made = house.create(&json!({}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({}));
     let mut head = Ask::forward_auth(&made.secret);
     head.method = "HEAD".to_owned();
-    assert_eq!(house.bare(&head).status, 200);
+    assert_eq!(instance.bare(&head).status, 200);
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"] {
         let mut ask = Ask::forward_auth(&made.secret);
         ask.method = method.to_owned();
-        let status = house.bare(&ask).status;
+        let status = instance.bare(&ask).status;
         assert!(matches!(status, 401 | 403 | 405), "{method}: {status}");
     }
-    let mut line = house.line();
+    let mut line = instance.connect();
     let hidden =
         format!("GET /v1/whoami HTTP/1.1\r\nHost: a\r\nX-API-Key: {}\r\n\r\n", made.secret);
     let ask = Ask::forward_auth(&made.secret).bytes("text/plain", hidden.as_bytes());
@@ -120,12 +120,12 @@ fn head_is_answered_like_get_and_a_body_closes_the_connection() {
 
 #[test]
 fn each_denial_has_its_status_and_code() {
-    let house = House::start();
-    let good = house.create(&json!({"name": "good"}));
-    let made = |fields| house.create(&fields).secret;
-    let [disabled, revoked] = ["a", "b"].map(|name| house.create(&json!({"name": name})));
-    house.act(&disabled.id, "disable").expect(200);
-    house.act(&revoked.id, "revoke").expect(200);
+    let instance = TestServer::start();
+    let good = instance.create(&json!({"name": "good"}));
+    let made = |fields| instance.create(&fields).secret;
+    let [disabled, revoked] = ["a", "b"].map(|name| instance.create(&json!({"name": name})));
+    instance.act(&disabled.id, "disable").expect(200);
+    instance.act(&revoked.id, "revoke").expect(200);
     let later = made(json!({"not_before": "2999-01-01T00:00:00Z"}));
     let elsewhere = made(json!({"ip_rules": {"allow": ["10.0.0.0/8"]}}));
     for (secret, status, code) in [
@@ -137,12 +137,12 @@ fn each_denial_has_its_status_and_code() {
         (later, 401, "NOT_YET_VALID"),
         (elsewhere, 403, "IP_NOT_ALLOWED"),
     ] {
-        let answer = house.bare(&Ask::forward_auth(&secret));
+        let answer = instance.bare(&Ask::forward_auth(&secret));
         denied(&answer, code, status, code);
         let challenge = answer.challenges();
         assert_eq!(challenge.contains("invalid_token"), status == 401, "{code}: {challenge}");
     }
-    let answer = house.bare(&Ask::forwarded());
+    let answer = instance.bare(&Ask::forwarded());
     denied(&answer, "nothing shown", 401, "NO_CREDENTIAL");
     assert!(!answer.challenges().contains("error="));
     let mut unknown = Ask::forward_auth(&good.secret);
@@ -152,16 +152,16 @@ fn each_denial_has_its_status_and_code() {
         ("default%2f", "GATE_NOT_FOUND"),
     ] {
         unknown.target = format!("/v1/forward-auth/{gate}");
-        denied(&house.bare(&unknown), gate, 403, code);
+        denied(&instance.bare(&unknown), gate, 403, code);
     }
 }
 
 #[test]
 fn a_missing_doubled_or_invalid_header_is_rejected() {
-    let house = House::start();
-    let made = house.create(&json!({}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({}));
     let good = Ask::forward_auth(&made.secret);
-    assert_eq!(house.bare(&good).status, 200);
+    assert_eq!(instance.bare(&good).status, 200);
     for name in [
         "X-Forwarded-Method",
         "X-Forwarded-Proto",
@@ -169,9 +169,9 @@ fn a_missing_doubled_or_invalid_header_is_rejected() {
         "X-Forwarded-Uri",
         "X-Forwarded-For",
     ] {
-        denied(&house.bare(&good.clone().without(name)), name, 403, "REQUEST_REFUSED");
+        denied(&instance.bare(&good.clone().without(name)), name, 403, "REQUEST_REFUSED");
         denied(
-            &house.bare(&good.clone().without(name).header(name, "")),
+            &instance.bare(&good.clone().without(name).header(name, "")),
             name,
             403,
             "REQUEST_REFUSED",
@@ -179,17 +179,17 @@ fn a_missing_doubled_or_invalid_header_is_rejected() {
         // A header that the client made the proxy remove is missing (Traefik, CVE-2024-45410).
         let hidden =
             good.clone().without(name).header("Connection", &format!("keep-alive, {name}"));
-        denied(&house.bare(&hidden), name, 403, "REQUEST_REFUSED");
+        denied(&instance.bare(&hidden), name, 403, "REQUEST_REFUSED");
         // This endpoint ignores headers that it does not use.
         let original = name.replace("Forwarded", "Original");
         denied(
-            &house.bare(&good.clone().without(name).header(&original, "/")),
+            &instance.bare(&good.clone().without(name).header(&original, "/")),
             name,
             403,
             "REQUEST_REFUSED",
         );
         if name != "X-Forwarded-For" {
-            denied(&house.bare(&good.clone().header(name, "GET")), name, 403, "REQUEST_REFUSED");
+            denied(&instance.bare(&good.clone().header(name, "GET")), name, 403, "REQUEST_REFUSED");
         }
     }
     for (name, value) in [
@@ -208,14 +208,14 @@ fn a_missing_doubled_or_invalid_header_is_rejected() {
         ("X-Forwarded-For", "fe80::1%eth0"),
     ] {
         let ask = good.clone().without(name).header(name, value);
-        denied(&house.bare(&ask), &format!("{name}: {value}"), 403, "REQUEST_REFUSED");
+        denied(&instance.bare(&ask), &format!("{name}: {value}"), 403, "REQUEST_REFUSED");
     }
 }
 
 #[test]
 fn an_ambiguous_path_is_rejected() {
-    let house = House::start();
-    let made = house.create(&json!({}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({}));
     for (path, fine) in [
         ("/", true),
         ("/a/b?next=/../x", true),
@@ -250,7 +250,7 @@ fn an_ambiguous_path_is_rejected() {
         let ask = Ask::forward_auth(&made.secret)
             .without("X-Forwarded-Uri")
             .header("X-Forwarded-Uri", path);
-        let answer = house.bare(&ask);
+        let answer = instance.bare(&ask);
         if fine {
             assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         } else {
@@ -261,8 +261,8 @@ fn an_ambiguous_path_is_rejected() {
 
 #[test]
 fn the_client_address_is_the_last_one_outside_trusted_proxies() {
-    let house = House::start();
-    let made = house.create(&json!({"ip_rules": {"allow": ["192.0.2.7"]}}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"ip_rules": {"allow": ["192.0.2.7"]}}));
     for (claim, lines, admitted) in [
         ("the client alone", &["192.0.2.7"][..], true),
         ("a trusted proxy behind it", &["192.0.2.7, 127.0.0.1"], true),
@@ -276,7 +276,7 @@ fn the_client_address_is_the_last_one_outside_trusted_proxies() {
     ] {
         let ask = Ask::forward_auth(&made.secret).without("X-Forwarded-For");
         let ask = lines.iter().fold(ask, |ask, line| ask.header("X-Forwarded-For", line));
-        let answer = house.bare(&ask);
+        let answer = instance.bare(&ask);
         if admitted {
             assert_eq!(answer.status, 200, "{claim}: {}", answer.body);
         } else {
@@ -287,25 +287,25 @@ fn the_client_address_is_the_last_one_outside_trusted_proxies() {
 
 #[test]
 fn a_caller_that_is_no_trusted_proxy_gets_no_decision() {
-    let house = House::start_with(&["--trusted-proxy", "10.0.0.0/8"]);
-    let made = house.create(&json!({}));
-    denied(&house.bare(&Ask::forward_auth(&made.secret)), "good key", 403, "REQUEST_REFUSED");
-    denied(&house.bare(&Ask::forwarded()), "no key", 403, "REQUEST_REFUSED");
+    let instance = TestServer::start_with(&["--trusted-proxy", "10.0.0.0/8"]);
+    let made = instance.create(&json!({}));
+    denied(&instance.bare(&Ask::forward_auth(&made.secret)), "good key", 403, "REQUEST_REFUSED");
+    denied(&instance.bare(&Ask::forwarded()), "no key", 403, "REQUEST_REFUSED");
     // The API takes no address from the headers of such a peer either.
     let ask = Ask::get("/v1/whoami").bearer(&made.secret).header("X-Forwarded-For", "10.1.1.1");
-    house.bare(&ask).expect(200);
-    assert_eq!(house.key(&made.id)["last_used"]["ip"], "127.0.0.1");
+    instance.bare(&ask).expect(200);
+    assert_eq!(instance.key(&made.id)["last_used"]["ip"], "127.0.0.1");
 }
 
 #[test]
 fn identity_headers_of_the_client_are_rejected_or_ignored() {
-    let house = House::start();
-    let made = house.create(&json!({}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({}));
     let forged = Ask::forward_auth(&made.secret).header("X-Keyhouse-User", "usr_forged");
-    let answer = house.bare(&forged);
+    let answer = instance.bare(&forged);
     assert!(!answer.headers.iter().any(|(_, value)| value.contains("forged")), "{answer:?}");
     for name in ["X_Keyhouse_User", "X-Keyhouse_User", "x_forwarded_uri", "X_Forwarded_For"] {
-        let answer = house.bare(&Ask::forward_auth(&made.secret).header(name, "forged"));
+        let answer = instance.bare(&Ask::forward_auth(&made.secret).header(name, "forged"));
         denied(&answer, name, 403, "REQUEST_REFUSED");
     }
 }
@@ -313,12 +313,12 @@ fn identity_headers_of_the_client_are_rejected_or_ignored() {
 /// nginx turns a longer head into a 500: its `proxy_buffer_size` is 4 KiB.
 #[test]
 fn the_longest_identity_fits_into_the_buffer_of_a_proxy() {
-    let house = House::start();
+    let instance = TestServer::start();
     let permissions: Vec<_> = (0..15).map(|at| format!("{}:{at:02}", "r".repeat(120))).collect();
-    let made = house.create(&json!({
+    let made = instance.create(&json!({
         "name": "\u{1f511}".repeat(256), "permissions": permissions, "environment": "e".repeat(16),
     }));
-    let answer = house.bare(&Ask::forward_auth(&made.secret));
+    let answer = instance.bare(&Ask::forward_auth(&made.secret));
     assert_eq!(answer.status, 200, "{}", answer.body);
     let head: usize = answer.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
     assert!(head <= 4_000, "{head} bytes");
@@ -327,11 +327,11 @@ fn the_longest_identity_fits_into_the_buffer_of_a_proxy() {
 /// Some upstreams cut a `#` off, others treat it as a part of the query.
 #[test]
 fn a_fragment_is_rejected_at_every_position() {
-    let house = House::start();
-    let made = house.create(&json!({}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({}));
     for uri in ["/a#b", "/a?b#c", "/?#", "/#/../x"] {
         let ask = Ask::forward_auth(&made.secret).without("X-Forwarded-Uri");
-        let answer = house.bare(&ask.header("X-Forwarded-Uri", uri));
+        let answer = instance.bare(&ask.header("X-Forwarded-Uri", uri));
         denied(&answer, uri, 403, "REQUEST_REFUSED");
     }
 }

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::gates::{CodeOf, forwarded, repeated};
-use crate::house::House;
+use crate::test_server::TestServer;
 
 const WANTED: (&str, &str, &str) = ("GET", "a.org", "/a");
 
-impl House {
+impl TestServer {
     fn takes(&self, name: &str, credentials: &Value) {
         self.gate(name, &json!({"routes": [{"path": "/**"}], "credentials": credentials}));
     }
@@ -38,9 +38,9 @@ fn basic(pair: &str) -> String {
 
 #[test]
 fn a_gate_accepts_its_configured_schemes() {
-    let house = House::start();
-    let secret = house.create(&json!({})).secret;
-    house.takes("schemes", &json!(["authorization:Token", "authorization:ApiKey", "x-api-key"]));
+    let instance = TestServer::start();
+    let secret = instance.create(&json!({})).secret;
+    instance.takes("schemes", &json!(["authorization:Token", "authorization:ApiKey", "x-api-key"]));
     for (scheme, code) in [
         ("Token", "VALID"),
         ("tOKEN", "VALID"),
@@ -49,28 +49,29 @@ fn a_gate_accepts_its_configured_schemes() {
         ("Key", "NO_CREDENTIAL"),
     ] {
         let line = format!("{scheme} {secret}");
-        assert_eq!(house.reported("schemes", &[("Authorization", &line)]).0, code, "{scheme}");
+        assert_eq!(instance.reported("schemes", &[("Authorization", &line)]).0, code, "{scheme}");
     }
-    let (code, detail) = house.reported("schemes", &[("Authorization", &format!("Key {secret}"))]);
+    let (code, detail) =
+        instance.reported("schemes", &[("Authorization", &format!("Key {secret}"))]);
     assert_eq!(code, "NO_CREDENTIAL");
     assert_eq!(
         detail,
         "the scheme in Authorization is not accepted: send a key in one of Authorization \
          (Token, Apikey), X-Api-Key"
     );
-    let answer = house.bare(&forwarded("schemes", WANTED).header("Authorization", "Key x"));
+    let answer = instance.bare(&forwarded("schemes", WANTED).header("Authorization", "Key x"));
     let offered = answer.challenges();
     assert_eq!(offered, "Token realm=\"keyhouse\", Apikey realm=\"keyhouse\"");
-    let shown = house.ask(&Ask::get("/v1/gates/schemes")).expect(200);
+    let shown = instance.ask(&Ask::get("/v1/gates/schemes")).expect(200);
     let written = json!(["authorization:token", "authorization:apikey", "x-api-key"]);
     assert_eq!(shown["credentials"], written);
 }
 
 #[test]
 fn a_gate_accepts_its_configured_cookie_and_subprotocol() {
-    let mut house = House::start();
-    let [secret, other] = [(); 2].map(|()| house.create(&json!({})).secret);
-    house.takes("browsers", &json!(["cookie:Feed", "websocket-protocol:keyhouse."]));
+    let mut instance = TestServer::start();
+    let [secret, other] = [(); 2].map(|()| instance.create(&json!({})).secret);
+    instance.takes("browsers", &json!(["cookie:Feed", "websocket-protocol:keyhouse."]));
     let feed = format!("theme=dark; Feed={secret}; a=b");
     let doubled = format!("Feed={secret}; Feed={secret}");
     let socket = format!("chat, keyhouse.{secret}");
@@ -92,15 +93,15 @@ fn a_gate_accepts_its_configured_cookie_and_subprotocol() {
             (&[("Cookie", &feed), ("Sec-WebSocket-Protocol", &others)], "MALFORMED"),
             (&[("Sec_WebSocket_Protocol", "chat")], "REQUEST_REFUSED"),
         ] {
-            let (reported, _) = house.reported("browsers", lines);
+            let (reported, _) = instance.reported("browsers", lines);
             assert_eq!(reported, code, "{lines:?}, restarted: {restarted}");
         }
-        house.restart();
+        instance.restart();
     }
     // Other gates ignore both.
-    assert_eq!(house.reported("default", &[("Cookie", &feed)]).0, "NO_CREDENTIAL");
+    assert_eq!(instance.reported("default", &[("Cookie", &feed)]).0, "NO_CREDENTIAL");
     assert_eq!(
-        house.reported("default", &[("Sec-WebSocket-Protocol", &socket)]).0,
+        instance.reported("default", &[("Sec-WebSocket-Protocol", &socket)]).0,
         "NO_CREDENTIAL"
     );
 }
@@ -109,8 +110,8 @@ fn a_gate_accepts_its_configured_cookie_and_subprotocol() {
 /// exists.
 #[test]
 fn a_filler_next_to_the_key_in_basic_is_ignored() {
-    let house = House::start();
-    let [secret, other] = [(); 2].map(|()| house.create(&json!({})).secret);
+    let instance = TestServer::start();
+    let [secret, other] = [(); 2].map(|()| instance.create(&json!({})).secret);
     for (pair, code) in [
         (format!("{secret}:x"), "VALID"),
         (format!("{secret}:x-oauth-basic"), "VALID"),
@@ -122,8 +123,8 @@ fn a_filler_next_to_the_key_in_basic_is_ignored() {
         ("ada:x".to_owned(), "NOT_FOUND"),
     ] {
         let line = basic(&pair);
-        assert_eq!(house.reported("default", &[("Authorization", &line)]).0, code, "{pair}");
-        let whoami = house.bare(&Ask::get("/v1/whoami").header("Authorization", &line));
+        assert_eq!(instance.reported("default", &[("Authorization", &line)]).0, code, "{pair}");
+        let whoami = instance.bare(&Ask::get("/v1/whoami").header("Authorization", &line));
         assert_eq!(whoami.status == 200, code == "VALID", "{pair}");
     }
 }
@@ -131,9 +132,9 @@ fn a_filler_next_to_the_key_in_basic_is_ignored() {
 /// Two credentials got the same answer as a mistyped one, so users looked for a typing error.
 #[test]
 fn two_credentials_are_rejected_with_their_positions() {
-    let house = House::start();
-    let [one, two] = [(); 2].map(|()| house.create(&json!({})).secret);
-    house.takes("own", &json!(["authorization", "x-shop-key", "cookie:k"]));
+    let instance = TestServer::start();
+    let [one, two] = [(); 2].map(|()| instance.create(&json!({})).secret);
+    instance.takes("own", &json!(["authorization", "x-shop-key", "cookie:k"]));
     let bearer = format!("Bearer {one}");
     let twice = |place: &str| format!("{place} was sent more than once: send it once");
     let differ = |first: &str, second: &str| {
@@ -155,10 +156,10 @@ fn two_credentials_are_rejected_with_their_positions() {
             twice("Authorization"),
         ),
     ] {
-        let (code, reported) = house.reported(gate, &lines);
+        let (code, reported) = instance.reported(gate, &lines);
         assert_eq!((code.as_str(), reported), ("MALFORMED", detail), "{gate}");
     }
     let both = Ask::get("/v1/keys").bearer(&one).header("X-API-Key", &two);
-    let problem = house.bare(&both).problem(400, "doubled_credential");
+    let problem = instance.bare(&both).problem(400, "doubled_credential");
     assert_eq!(problem["detail"], differ("Authorization", "X-Api-Key"));
 }

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::gates::{CodeOf, forwarded, repeated};
-use crate::house::House;
 use crate::server::wire::Answer;
+use crate::test_server::TestServer;
 
 /// Code, reason in the body, reason in the header: the last two must be equal.
 fn refusal(answer: &Answer) -> (String, String) {
@@ -23,8 +23,8 @@ fn refusal(answer: &Answer) -> (String, String) {
 /// every gate, and the answer did not name the rule that refused the path.
 #[test]
 fn a_route_may_allow_a_path_that_other_routes_refuse() {
-    let mut house = House::start();
-    let secret = house.create(&json!({})).secret;
+    let mut instance = TestServer::start();
+    let secret = instance.create(&json!({})).secret;
     let routes = json!([
         {"path": "/npm/{package}", "allow": ["encoded_slash", "encoded_slash"]},
         {"path": "/npm/-/**", "access": "denied"},
@@ -32,7 +32,7 @@ fn a_route_may_allow_a_path_that_other_routes_refuse() {
         {"path": "/dav/locked/**", "access": "denied"},
         {"path": "/**"},
     ]);
-    let made = house.gate("odd", &json!({"routes": routes}));
+    let made = instance.gate("odd", &json!({"routes": routes}));
     assert_eq!(made["routes"][0]["allow"], json!(["encoded_slash"]));
     for restarted in [false, true] {
         for (path, code, reason) in [
@@ -56,28 +56,28 @@ fn a_route_may_allow_a_path_that_other_routes_refuse() {
             ("/caf\u{e9}", "REQUEST_REFUSED", "utf8"),
         ] {
             let wanted = ("GET", "a.org", path);
-            let by_headers = refusal(&house.bare(&forwarded("odd", wanted).bearer(&secret)));
+            let by_headers = refusal(&instance.bare(&forwarded("odd", wanted).bearer(&secret)));
             assert_eq!(by_headers, (code.to_owned(), reason.to_owned()), "{path} {restarted}");
-            let by_line = refusal(&house.bare(&repeated("odd", wanted).bearer(&secret)));
+            let by_line = refusal(&instance.bare(&repeated("odd", wanted).bearer(&secret)));
             assert_eq!(by_line, by_headers, "{path} {restarted}");
             let body = json!({"method": "GET", "url": path, "key": secret});
-            let reported = house.ask(&Ask::post("/v1/gates/odd/test", &body)).expect(200);
+            let reported = instance.ask(&Ask::post("/v1/gates/odd/test", &body)).expect(200);
             assert_eq!(reported["code"], code, "{reported}");
             assert_eq!(reported["reason"].as_str().unwrap_or_default(), reason, "{reported}");
         }
-        house.restart();
+        instance.restart();
     }
 }
 
 /// Browsers ask by OPTIONS, without a credential, whether a page may send its request.
 #[test]
 fn a_gate_can_let_cors_preflights_through() {
-    let house = House::start();
+    let instance = TestServer::start();
     let routes = json!([
         {"path": "/orders/**", "methods": ["GET", "PUT"], "permissions": "orders:read"},
         {"path": "/orders/**", "access": "denied"},
     ]);
-    house.gate("shop", &json!({"routes": routes}));
+    instance.gate("shop", &json!({"routes": routes}));
     let preflight = |method: &str, path: &str| {
         let wanted = ("OPTIONS", "a.org", path);
         [forwarded("shop", wanted), repeated("shop", wanted)].map(|ask| {
@@ -85,15 +85,15 @@ fn a_gate_can_let_cors_preflights_through() {
             ask.header("Access-Control-Request-Method", method)
         })
     };
-    let said = |ask: &Ask| house.bare(ask).code_of();
+    let said = |ask: &Ask| instance.bare(ask).code_of();
     for ask in preflight("PUT", "/orders/7") {
         assert_eq!(said(&ask), "ROUTE_NOT_ALLOWED", "off unless it is set");
     }
     let change = json!({"preflight": "allow"});
-    let changed = house.ask(&Ask::patch("/v1/gates/shop", &change)).expect(200);
+    let changed = instance.ask(&Ask::patch("/v1/gates/shop", &change)).expect(200);
     assert_eq!(changed["preflight"], "allow");
     for ask in preflight("PUT", "/orders/7") {
-        let answer = house.bare(&ask);
+        let answer = instance.bare(&ask);
         assert_eq!(answer.status, 200, "{}", answer.body);
         assert_eq!(answer.header("x-keyhouse-key"), Some("-"), "a preflight has no identity");
         for (name, value) in [
@@ -110,7 +110,7 @@ fn a_gate_can_let_cors_preflights_through() {
     }
     for (method, path) in [("DELETE", "/orders/7"), ("PUT", "/elsewhere"), ("PUT", "/orders//7")] {
         for ask in preflight(method, path) {
-            assert_eq!(house.bare(&ask).status, 403, "{method} {path}");
+            assert_eq!(instance.bare(&ask).status, 403, "{method} {path}");
         }
     }
     // Any method but OPTIONS is checked, whatever its headers.
@@ -128,7 +128,7 @@ fn a_gate_can_let_cors_preflights_through() {
         (Value::Null, "ROUTE_NOT_ALLOWED"),
     ] {
         let body = json!({"method": "OPTIONS", "url": "/orders/7", "preflight_for": announced});
-        let reported = house.ask(&Ask::post("/v1/gates/shop/test", &body)).expect(200);
+        let reported = instance.ask(&Ask::post("/v1/gates/shop/test", &body)).expect(200);
         assert_eq!(reported["code"], code, "{reported}");
     }
 }
@@ -136,17 +136,17 @@ fn a_gate_can_let_cors_preflights_through() {
 /// gRPC clients read no problem document: they reported "unknown" for every denial.
 #[test]
 fn a_refused_grpc_call_gets_a_grpc_status() {
-    let house = House::start();
-    let gone = house.create(&json!({}));
-    house.act(&gone.id, "revoke").expect(200);
+    let instance = TestServer::start();
+    let gone = instance.create(&json!({}));
+    instance.act(&gone.id, "revoke").expect(200);
     let limited = json!({"rate_limits": [{"name": "day", "limit": 1, "window_seconds": 86_400}]});
-    let limited = house.create(&limited).secret;
-    let good = house.create(&json!({})).secret;
+    let limited = instance.create(&limited).secret;
+    let good = instance.create(&json!({})).secret;
     let wanted = ("POST", "a.org", "/shop.Orders/List");
     for ask in [forwarded("default", wanted), repeated("default", wanted)] {
         let ask = ask.header("Content-Type", "application/grpc+proto");
         let refused = |ask: &Ask, status: u16, grpc: &str, message: &str| {
-            let answer = house.bare(ask);
+            let answer = instance.bare(ask);
             assert_eq!(answer.status, status, "{}", answer.body);
             assert_eq!(answer.header("grpc-status"), Some(grpc));
             assert!(answer.header("grpc-message").unwrap().starts_with(message), "{answer:?}");
@@ -163,13 +163,13 @@ fn a_refused_grpc_call_gets_a_grpc_status() {
         refused(&ask.clone().bearer(&gone.secret), 401, "16", "REVOKED");
         let traced = ask.clone().header("X_Keyhouse_User", "x").bearer(&good);
         refused(&traced, 403, "7", "REQUEST_REFUSED: a header has the name");
-        let passed = house.bare(&ask.clone().bearer(&good));
+        let passed = instance.bare(&ask.clone().bearer(&good));
         assert_eq!(passed.status, 200);
         assert_eq!(passed.header("grpc-status"), None);
-        house.bare(&ask.clone().bearer(&limited));
+        instance.bare(&ask.clone().bearer(&limited));
         refused(&ask.bearer(&limited), 429, "8", "RATE_LIMITED");
     }
     let plain =
-        house.bare(&forwarded("default", wanted).header("Content-Type", "application/json"));
+        instance.bare(&forwarded("default", wanted).header("Content-Type", "application/json"));
     plain.problem(401, "NO_CREDENTIAL");
 }

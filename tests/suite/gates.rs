@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
 use crate::server::wire::Answer;
+use crate::test_server::TestServer;
 
 /// The client's request to its proxy.
 pub(crate) type Wanted<'a> = (&'a str, &'a str, &'a str);
@@ -32,7 +32,7 @@ fn said(answer: &Answer) -> (u16, String) {
     (answer.status, code)
 }
 
-impl House {
+impl TestServer {
     pub(crate) fn gate(&self, name: &str, policy: &Value) -> Value {
         let mut body = policy.clone();
         body["name"] = name.into();
@@ -64,8 +64,8 @@ impl House {
 
 #[test]
 fn a_gate_can_be_created_read_changed_and_removed() {
-    let house = House::start();
-    let organization = house.organization();
+    let instance = TestServer::start();
+    let organization = instance.organization();
     let policy = json!({
         "description": "Orders",
         "credentials": ["X-Shop-Key", "authorization"],
@@ -77,7 +77,7 @@ fn a_gate_can_be_created_read_changed_and_removed() {
         "environments": ["live", "live"],
         "cost": 3,
     });
-    let made = house.gate("orders", &policy);
+    let made = instance.gate("orders", &policy);
     assert!(made["id"].as_str().unwrap().starts_with("gate_"), "{made}");
     let expected = json!({
         "name": "orders", "description": "Orders", "cost": 3, "version": 1, "preflight": "check",
@@ -93,19 +93,19 @@ fn a_gate_can_be_created_read_changed_and_removed() {
     for (field, value) in expected.as_object().unwrap() {
         assert_eq!(&made[field], value, "{field}: {made}");
     }
-    assert_eq!(house.ask(&Ask::get("/v1/gates/orders")).expect(200), made);
-    assert_eq!(house.ask(&Ask::get("/v1/gates")).expect(200)["items"], json!([made]));
+    assert_eq!(instance.ask(&Ask::get("/v1/gates/orders")).expect(200), made);
+    assert_eq!(instance.ask(&Ask::get("/v1/gates")).expect(200)["items"], json!([made]));
     let taken = json!({"name": "orders"});
-    house.ask(&Ask::post("/v1/gates", &taken)).problem(409, "name_taken");
-    house.ask(&Ask::post("/v1/gates", &json!({"name": "default"}))).problem(409, "name_taken");
+    instance.ask(&Ask::post("/v1/gates", &taken)).problem(409, "name_taken");
+    instance.ask(&Ask::post("/v1/gates", &json!({"name": "default"}))).problem(409, "name_taken");
 
     let change = json!({"organizations": null, "routes": []});
     let stale = Ask::patch("/v1/gates/orders", &change).header("If-Match", "\"7\"");
-    house.ask(&stale).problem(412, "version_conflict");
-    let after = house.ask(&Ask::patch("/v1/gates/orders", &change)).expect(200);
+    instance.ask(&stale).problem(412, "version_conflict");
+    let after = instance.ask(&Ask::patch("/v1/gates/orders", &change)).expect(200);
     assert_eq!((&after["organizations"], &after["routes"]), (&Value::Null, &json!([])));
     assert_eq!((&after["environments"], &after["version"]), (&json!(["live"]), &json!(2)));
-    assert_eq!(house.ask(&Ask::new("DELETE", "/v1/gates/orders")).status, 204);
+    assert_eq!(instance.ask(&Ask::new("DELETE", "/v1/gates/orders")).status, 204);
     for ask in [
         Ask::get("/v1/gates/orders"),
         Ask::get("/v1/gates/default"),
@@ -113,13 +113,13 @@ fn a_gate_can_be_created_read_changed_and_removed() {
         Ask::patch("/v1/gates/orders", &change),
         Ask::new("DELETE", "/v1/gates/orders"),
     ] {
-        house.ask(&ask).problem(404, "not_found");
+        instance.ask(&ask).problem(404, "not_found");
     }
 }
 
 #[test]
 fn an_invalid_gate_is_rejected_with_the_position_of_each_fault() {
-    let house = House::start();
+    let instance = TestServer::start();
     let routes = |routes: Value| json!({"name": "a", "routes": routes});
     let (doubled, missing) = (json!([{"path": "/a/{b}"}, {"path": "/a/*"}]), "0198c5a2-6f1e-7cc3");
     for (body, pointer, code) in [
@@ -183,7 +183,7 @@ fn an_invalid_gate_is_rejected_with_the_position_of_each_fault() {
         ),
         (routes(json!(vec![json!({"path": "/a"}); 257])), "/routes", "too_many"),
     ] {
-        let problem = house.ask(&Ask::post("/v1/gates", &body)).problem(400, "invalid_input");
+        let problem = instance.ask(&Ask::post("/v1/gates", &body)).problem(400, "invalid_input");
         let first = &problem["errors"][0];
         assert_eq!(
             (&first["pointer"], &first["code"]),
@@ -191,15 +191,15 @@ fn an_invalid_gate_is_rejected_with_the_position_of_each_fault() {
             "{problem}"
         );
     }
-    assert_eq!(house.ask(&Ask::get("/v1/gates")).expect(200)["items"], json!([]));
+    assert_eq!(instance.ask(&Ask::get("/v1/gates")).expect(200)["items"], json!([]));
 }
 
 #[test]
 fn a_gate_decides_by_host_path_and_method() {
-    let house = House::start();
-    let secret = house.create(&json!({"permissions": ["orders:read"]})).secret;
+    let instance = TestServer::start();
+    let secret = instance.create(&json!({"permissions": ["orders:read"]})).secret;
     let key = Some(secret.as_str());
-    house.gate(
+    instance.gate(
         "shop",
         &json!({"routes": [
             {"path": "/open/**", "access": "public"},
@@ -236,45 +236,45 @@ fn a_gate_decides_by_host_path_and_method() {
         (("GET", "shop.example.com", "/open/%2e%2e/orders/7"), key, refused),
         (("GET", "shop.example.com", "/open%2fa"), key, refused),
     ] {
-        let (status, code) = house.decides("shop", wanted, key);
+        let (status, code) = instance.decides("shop", wanted, key);
         assert_eq!((status, code.as_str()), expected, "{wanted:?}");
     }
-    let lacking = house.bare(&forwarded("shop", ("PUT", "a.org", "/orders/7")).bearer(&secret));
+    let lacking = instance.bare(&forwarded("shop", ("PUT", "a.org", "/orders/7")).bearer(&secret));
     let challenge = lacking.challenges();
     assert!(challenge.contains("scope=\"orders:write orders:read a:b\""), "{challenge}");
 }
 
 #[test]
 fn a_gate_without_rules_denies_all_and_a_change_applies_at_once() {
-    let house = House::start();
-    let secret = house.create(&json!({})).secret;
+    let instance = TestServer::start();
+    let secret = instance.create(&json!({})).secret;
     let wanted = ("GET", "a.org", "/a");
-    let code = |gate: &str| house.bare(&forwarded(gate, wanted).bearer(&secret)).code_of();
+    let code = |gate: &str| instance.bare(&forwarded(gate, wanted).bearer(&secret)).code_of();
     assert_eq!(code("empty"), "GATE_NOT_FOUND");
-    assert_eq!(house.bare(&repeated("empty", wanted)).code_of(), "GATE_NOT_FOUND");
-    house.gate("empty", &json!({}));
+    assert_eq!(instance.bare(&repeated("empty", wanted)).code_of(), "GATE_NOT_FOUND");
+    instance.gate("empty", &json!({}));
     assert_eq!(code("empty"), "ROUTE_NOT_ALLOWED");
     for _ in 0..20 {
         let open = json!({"routes": [{"path": "/**"}]});
-        house.ask(&Ask::patch("/v1/gates/empty", &open)).expect(200);
+        instance.ask(&Ask::patch("/v1/gates/empty", &open)).expect(200);
         assert_eq!(code("empty"), "VALID");
-        house.ask(&Ask::patch("/v1/gates/empty", &json!({"routes": []}))).expect(200);
+        instance.ask(&Ask::patch("/v1/gates/empty", &json!({"routes": []}))).expect(200);
         assert_eq!(code("empty"), "ROUTE_NOT_ALLOWED");
     }
-    house.ask(&Ask::new("DELETE", "/v1/gates/empty")).expect(204);
+    instance.ask(&Ask::new("DELETE", "/v1/gates/empty")).expect(204);
     assert_eq!(code("empty"), "GATE_NOT_FOUND");
 }
 
 #[test]
 fn a_gate_survives_a_restart() {
-    let mut house = House::start();
-    let secret = house.create(&json!({"permissions": ["a:b"]})).secret;
-    house.gate("kept", &json!({"routes": [{"path": "/a", "permissions": "a:b"}]}));
-    house.gate("gone", &json!({"routes": [{"path": "/**", "access": "public"}]}));
-    house.ask(&Ask::new("DELETE", "/v1/gates/gone")).expect(204);
-    house.restart();
+    let mut instance = TestServer::start();
+    let secret = instance.create(&json!({"permissions": ["a:b"]})).secret;
+    instance.gate("kept", &json!({"routes": [{"path": "/a", "permissions": "a:b"}]}));
+    instance.gate("gone", &json!({"routes": [{"path": "/**", "access": "public"}]}));
+    instance.ask(&Ask::new("DELETE", "/v1/gates/gone")).expect(204);
+    instance.restart();
     let asks = |gate: &str, path: &str| {
-        house.bare(&forwarded(gate, ("GET", "a.org", path)).bearer(&secret)).code_of()
+        instance.bare(&forwarded(gate, ("GET", "a.org", path)).bearer(&secret)).code_of()
     };
     assert_eq!(asks("kept", "/a"), "VALID");
     assert_eq!(asks("kept", "/b"), "ROUTE_NOT_ALLOWED");
@@ -283,15 +283,15 @@ fn a_gate_survives_a_restart() {
 
 #[test]
 fn a_gate_accepts_only_its_organizations_and_environments() {
-    let house = House::start();
-    let (other, owner) = house.neighbour("other");
-    let made = |environment: &str| house.create(&json!({"environment": environment})).secret;
+    let instance = TestServer::start();
+    let (other, owner) = instance.neighbour("other");
+    let made = |environment: &str| instance.create(&json!({"environment": environment})).secret;
     let (live, test) = (made("live"), made("test"));
-    let foreign = owner.make(&house, &json!({})).secret;
+    let foreign = owner.make(&instance, &json!({})).secret;
     let routes = json!([{"path": "/**"}]);
-    house.gate("ours", &json!({"routes": routes, "organizations": [house.organization()]}));
-    house.gate("theirs", &json!({"routes": routes, "organizations": [other]}));
-    house.gate("tests", &json!({"routes": routes, "environments": ["test"]}));
+    instance.gate("ours", &json!({"routes": routes, "organizations": [instance.organization()]}));
+    instance.gate("theirs", &json!({"routes": routes, "organizations": [other]}));
+    instance.gate("tests", &json!({"routes": routes, "environments": ["test"]}));
     let wanted = ("GET", "a.org", "/a");
     for (gate, secret, code) in [
         ("ours", &live, "VALID"),
@@ -301,24 +301,24 @@ fn a_gate_accepts_only_its_organizations_and_environments() {
         ("tests", &live, "NOT_ACCEPTED_HERE"),
         ("tests", &test, "VALID"),
     ] {
-        let (status, said) = house.decides(gate, wanted, Some(secret));
+        let (status, said) = instance.decides(gate, wanted, Some(secret));
         assert_eq!((status, &*said), (if code == "VALID" { 200 } else { 403 }, code), "{gate}");
     }
-    let key = house.all_keys().into_iter().find(|key| key["environment"] == "live").unwrap();
+    let key = instance.all_keys().into_iter().find(|key| key["environment"] == "live").unwrap();
     let path = format!("/v1/keys/{}/explain", key["id"].as_str().unwrap());
-    let explained = house.ask(&Ask::post(&path, &json!({"gate": "theirs"}))).expect(200);
+    let explained = instance.ask(&Ask::post(&path, &json!({"gate": "theirs"}))).expect(200);
     assert_eq!(
         (&explained["code"], &explained["source"]),
         (&json!("NOT_ACCEPTED_HERE"), &json!("gate"))
     );
-    house.ask(&Ask::post(&path, &json!({"gate": "none"}))).problem(404, "not_found");
+    instance.ask(&Ask::post(&path, &json!({"gate": "none"}))).problem(404, "not_found");
 }
 
 #[test]
 fn a_key_is_read_only_from_the_places_the_gate_names() {
-    let house = House::start();
-    let (one, two) = (house.create(&json!({})).secret, house.create(&json!({})).secret);
-    house.gate("own", &json!({"routes": [{"path": "/**"}], "credentials": ["x-shop-key"]}));
+    let instance = TestServer::start();
+    let (one, two) = (instance.create(&json!({})).secret, instance.create(&json!({})).secret);
+    instance.gate("own", &json!({"routes": [{"path": "/**"}], "credentials": ["x-shop-key"]}));
     let asks = || forwarded("own", ("GET", "a.org", "/a"));
     let bare = |name: &str| asks().header(name, &one);
     for (ask, code) in [
@@ -332,21 +332,21 @@ fn a_key_is_read_only_from_the_places_the_gate_names() {
         (bare("X-Shop-Key").header("X-Shop_Key", &two), "REQUEST_REFUSED"),
         (bare("X-Shop-Key").header("X_Keyhouse_User", "root"), "REQUEST_REFUSED"),
     ] {
-        assert_eq!(house.bare(&ask).code_of(), code, "{ask:?}");
+        assert_eq!(instance.bare(&ask).code_of(), code, "{ask:?}");
     }
 }
 
 #[test]
 fn a_public_route_reads_no_credential_and_forwards_no_identity() {
-    let house = House::start();
-    let made = house.create(&json!({}));
-    house.gate("open", &json!({"routes": [{"path": "/**", "access": "public"}]}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({}));
+    instance.gate("open", &json!({"routes": [{"path": "/**", "access": "public"}]}));
     let wanted = ("GET", "a.org", "/a");
     let asks = [forwarded("open", wanted), repeated("open", wanted)];
     for ask in asks.iter().flat_map(|ask| {
         [ask.clone(), ask.clone().bearer(&made.secret), ask.clone().header("X-Api-Key", "nonsense")]
     }) {
-        let answer = house.bare(&ask);
+        let answer = instance.bare(&ask);
         assert_eq!(answer.status, 200, "{}", answer.body);
         let named = answer
             .headers
@@ -355,15 +355,15 @@ fn a_public_route_reads_no_credential_and_forwards_no_identity() {
         let values: Vec<_> = named.map(|(_, value)| value.as_str()).collect();
         assert_eq!(values, ["-"; 10], "{ask:?}");
     }
-    assert_eq!(house.key(&made.id)["last_used"], Value::Null, "a public route counted a use");
+    assert_eq!(instance.key(&made.id)["last_used"], Value::Null, "a public route counted a use");
 }
 
 #[test]
 fn a_gate_counts_the_cost_of_its_route_and_a_test_counts_nothing() {
-    let house = House::start();
+    let instance = TestServer::start();
     let limit = json!([{"name": "calls", "limit": 10, "window_seconds": 3_600}]);
-    let made = house.create(&json!({"rate_limits": limit}));
-    house.gate(
+    let made = instance.create(&json!({"rate_limits": limit}));
+    instance.gate(
         "dear",
         &json!({"cost": 3, "routes": [
             {"path": "/gate"}, {"path": "/route", "cost": 7}, {"path": "/free", "cost": 0},
@@ -372,10 +372,10 @@ fn a_gate_counts_the_cost_of_its_route_and_a_test_counts_nothing() {
     let asks = |path| forwarded("dear", ("GET", "a.org", path)).bearer(&made.secret);
     let body = json!({"method": "GET", "url": "/route", "key": made.secret});
     for _ in 0..5 {
-        let tested = house.ask(&Ask::post("/v1/gates/dear/test", &body)).expect(200);
+        let tested = instance.ask(&Ask::post("/v1/gates/dear/test", &body)).expect(200);
         assert_eq!(tested["code"], "VALID", "{tested}");
     }
-    assert_eq!(house.key(&made.id)["last_used"], Value::Null, "a test counted");
+    assert_eq!(instance.key(&made.id)["last_used"], Value::Null, "a test counted");
     for (path, code) in [
         ("/route", "VALID"),
         ("/free", "VALID"),
@@ -384,9 +384,9 @@ fn a_gate_counts_the_cost_of_its_route_and_a_test_counts_nothing() {
         ("/gate", "RATE_LIMITED"),
         ("/free", "VALID"),
     ] {
-        assert_eq!(house.bare(&asks(path)).code_of(), code, "{path}");
+        assert_eq!(instance.bare(&asks(path)).code_of(), code, "{path}");
     }
-    let tested = house.ask(&Ask::post("/v1/gates/dear/test", &body)).expect(200);
+    let tested = instance.ask(&Ask::post("/v1/gates/dear/test", &body)).expect(200);
     assert_eq!(
         (&tested["status"], &tested["code"]),
         (&json!(429), &json!("RATE_LIMITED")),
@@ -394,15 +394,15 @@ fn a_gate_counts_the_cost_of_its_route_and_a_test_counts_nothing() {
     );
     assert_eq!(tested["route"]["path"], "/route", "{tested}");
     assert_eq!(tested["explain"]["key"], made.id, "{tested}");
-    let answer = house.bare(&asks("/route"));
+    let answer = instance.bare(&asks("/route"));
     assert!(answer.header("retry-after").is_some() && answer.header("ratelimit").is_some());
 }
 
 #[test]
 fn the_request_of_envoy_is_read_only_from_its_request_line() {
-    let house = House::start();
-    let secret = house.create(&json!({"ip_rules": {"allow": ["192.0.2.0/24"]}})).secret;
-    house.gate("line", &json!({"routes": [{"path": "/a", "methods": ["GET"]}]}));
+    let instance = TestServer::start();
+    let secret = instance.create(&json!({"ip_rules": {"allow": ["192.0.2.0/24"]}})).secret;
+    instance.gate("line", &json!({"routes": [{"path": "/a", "methods": ["GET"]}]}));
     let asks = || repeated("line", ("GET", "a.org", "/a")).bearer(&secret);
     let without = |name: &str| asks().without(name);
     for (ask, code) in [
@@ -424,7 +424,7 @@ fn the_request_of_envoy_is_read_only_from_its_request_line() {
         (repeated("line", ("GET", "a.org", "")).bearer(&secret), "GATE_NOT_FOUND"),
         (repeated("line", ("BREW", "a.org", "/a")).bearer(&secret), "ROUTE_NOT_ALLOWED"),
     ] {
-        assert_eq!(house.bare(&ask).code_of(), code, "{ask:?}");
+        assert_eq!(instance.bare(&ask).code_of(), code, "{ask:?}");
     }
 }
 

@@ -1,15 +1,15 @@
 //! `/healthz` and `/readyz` answer a supervisor and a load balancer without a credential.
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
+use crate::test_server::TestServer;
 
 #[test]
 fn a_running_server_is_healthy_and_ready_without_a_credential() {
-    let house = House::start();
+    let instance = TestServer::start();
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(house.bare(&Ask::get(path)).status, 200, "{path}");
-        assert_eq!(house.bare(&Ask::new("HEAD", path)).status, 200, "HEAD {path}");
-        let refused = house.bare(&Ask::new("POST", path));
+        assert_eq!(instance.bare(&Ask::get(path)).status, 200, "{path}");
+        assert_eq!(instance.bare(&Ask::new("HEAD", path)).status, 200, "HEAD {path}");
+        let refused = instance.bare(&Ask::new("POST", path));
         refused.problem(405, "method_not_allowed");
         assert!(refused.header("allow").unwrap().contains("GET"), "{path}");
     }
@@ -17,13 +17,13 @@ fn a_running_server_is_healthy_and_ready_without_a_credential() {
 
 #[test]
 fn the_user_agent_of_a_health_checker_gives_no_access() {
-    let house = House::start();
+    let instance = TestServer::start();
     for path in ["/healthz/v1/keys", "/healthz/../v1/keys", "//healthz", "/healthz%2f..%2fv1/keys"]
     {
-        let answer = house.bare(&Ask::get(path));
+        let answer = instance.bare(&Ask::get(path));
         assert!((400..500).contains(&answer.status), "{path}: {}", answer.status);
     }
     // A health checker's name gives no access (oauth2-proxy, CVE-2026-34457).
     let ask = Ask::forwarded().header("User-Agent", "GoogleHC/1.0");
-    house.bare(&ask).problem(401, "NO_CREDENTIAL");
+    instance.bare(&ask).problem(401, "NO_CREDENTIAL");
 }

@@ -11,18 +11,18 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House};
 use crate::server::BINARY;
 use crate::server::wire::Answer;
+use crate::test_server::{EMAIL, TestServer};
 
 pub(crate) const PATH: &str = "/v1/keys/import";
 
-pub(crate) fn import(house: &House, body: &Value) -> Answer {
-    house.ask(&Ask::post(PATH, body))
+pub(crate) fn import(instance: &TestServer, body: &Value) -> Answer {
+    instance.ask(&Ask::post(PATH, body))
 }
 
-pub(crate) fn imported(house: &House, keys: &Value) -> Vec<Value> {
-    let reported = import(house, &json!({"keys": keys})).expect(201);
+pub(crate) fn imported(instance: &TestServer, keys: &Value) -> Vec<Value> {
+    let reported = import(instance, &json!({"keys": keys})).expect(201);
     reported["keys"].as_array().unwrap().clone()
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn faults(answer: &Answer) -> Vec<(String, String)> {
 
 #[test]
 fn an_imported_key_passes_every_check_like_a_native_key() {
-    let mut house = House::start();
+    let mut instance = TestServer::start();
     let names = ["diagrams:read", "keyhouse:keys:read", "keyhouse:keys:verify"];
     let text: Vec<String> = (0..9).map(foreign).collect();
     let by = |algorithm: &str, digest: String| json!({"algorithm": algorithm, "digest": digest});
@@ -73,50 +73,51 @@ fn an_imported_key_passes_every_check_like_a_native_key() {
     for line in &mut lines {
         line["permissions"] = json!(names);
     }
-    let keys = imported(&house, &json!(lines));
+    let keys = imported(&instance, &json!(lines));
     for round in ["at once", "after a restart"] {
         for (key, secret) in keys.iter().zip(&text) {
             let id = key["id"].as_str().unwrap();
             let claim = format!("{round}: {}", key["hint"]);
-            let me = house.bare(&Ask::get("/v1/whoami").bearer(secret)).expect(200);
+            let me = instance.bare(&Ask::get("/v1/whoami").bearer(secret)).expect(200);
             assert_eq!(me["key"]["id"], id, "{claim}");
-            assert_eq!(house.verify(secret)["code"], "VALID", "{claim}");
+            assert_eq!(instance.verify(secret)["code"], "VALID", "{claim}");
             for (name, value) in [
                 ("Authorization", format!("Bearer {secret}")),
                 ("Authorization", format!("Basic {}", STANDARD.encode(format!("u:{secret}")))),
                 ("X-API-Key", secret.clone()),
                 ("MC-Api-Key", secret.clone()),
             ] {
-                let allowed = house.bare(&Ask::forwarded().header(name, &value));
+                let allowed = instance.bare(&Ask::forwarded().header(name, &value));
                 assert_eq!(allowed.status, 200, "{claim}: {name}: {}", allowed.body);
                 assert_eq!(allowed.header("x-keyhouse-key"), Some(id), "{claim}");
             }
-            let shown = house.bare(&Ask::get(&format!("/v1/keys/{id}")).bearer(secret)).expect(200);
+            let shown =
+                instance.bare(&Ask::get(&format!("/v1/keys/{id}")).bearer(secret)).expect(200);
             assert_eq!(
                 (&shown["origin"], &shown["status"]),
                 (&json!("imported"), &json!("active"))
             );
             assert!(shown["last_used"]["at"].is_string(), "{claim}: {shown}");
             let ask = json!({"key": secret, "permissions": "files:read"});
-            let reported = house.bare(&Ask::post("/v1/verify", &ask).bearer(secret)).expect(200);
+            let reported = instance.bare(&Ask::post("/v1/verify", &ask).bearer(secret)).expect(200);
             assert_eq!(reported["code"], "INSUFFICIENT_PERMISSIONS", "{claim}");
         }
-        house.restart();
-        house.sign_in();
+        instance.restart();
+        instance.sign_in();
     }
     for (key, secret) in keys.iter().zip(&text) {
-        house.act(key["id"].as_str().unwrap(), "revoke").expect(200);
-        house.bare(&Ask::forward_auth(secret)).problem(401, "REVOKED");
+        instance.act(key["id"].as_str().unwrap(), "revoke").expect(200);
+        instance.bare(&Ask::forward_auth(secret)).problem(401, "REVOKED");
     }
-    house.bare(&Ask::forward_auth(&foreign(99))).problem(401, "NOT_FOUND");
+    instance.bare(&Ask::forward_auth(&foreign(99))).problem(401, "NOT_FOUND");
     let revoke = Ask::new("POST", "/v1/whoami/revoke").bearer(&text[0]);
-    assert_eq!(house.bare(&revoke).status, 204);
+    assert_eq!(instance.bare(&revoke).status, 204);
 }
 
 #[test]
 fn every_given_field_is_stored_unchanged() {
-    let house = House::start();
-    let me = house.ask(&Ask::get("/v1/session")).expect(200)["user"]["id"].clone();
+    let instance = TestServer::start();
+    let me = instance.ask(&Ask::get("/v1/session")).expect(200)["user"]["id"].clone();
     let fields = json!({
         "name": "from the old system", "description": "What it is for.", "environment": "test",
         "permissions": ["diagrams:read", "files:*:list"], "hint": "sk_..Xy9z",
@@ -132,18 +133,22 @@ fn every_given_field_is_stored_unchanged() {
         line["owner"] = owner;
         lines.push(line);
     }
-    let keys = imported(&house, &json!(lines));
+    let keys = imported(&instance, &json!(lines));
     for (key, owner) in keys.iter().zip([Value::Null, me.clone(), me]) {
         for (field, value) in fields.as_object().unwrap() {
             assert_eq!(&key[field], value, "{field}");
         }
         assert_eq!(key["owner"], owner);
         assert_eq!(key["kind"], if owner.is_null() { "service" } else { "personal" });
-        assert_eq!(&house.key(key["id"].as_str().unwrap()), key, "what is read is what was told");
+        assert_eq!(
+            &instance.key(key["id"].as_str().unwrap()),
+            key,
+            "what is read is what was told"
+        );
     }
     // A field that is not given gets a default or stays empty.
     let bare = imported(
-        &house,
+        &instance,
         &json!([
             {"key": foreign(3)},
             {"algorithm": "sha256", "digest": hex(&sha256("whatever it was, it is long"))},
@@ -156,12 +161,12 @@ fn every_given_field_is_stored_unchanged() {
 
 #[test]
 fn an_import_is_atomic_and_every_fault_names_its_line() {
-    let house = House::start();
-    let own = house.create(&json!({"name": "ours"}));
+    let instance = TestServer::start();
+    let own = instance.create(&json!({"name": "ours"}));
     let good = json!({"key": foreign(1), "permissions": ["a:b"]});
     let secret = "not-a-key of ours, clé";
     let answer = import(
-        &house,
+        &instance,
         &json!({"keys": [
             good,
             {"key": "short"},
@@ -222,19 +227,19 @@ fn an_import_is_atomic_and_every_fault_names_its_line() {
     .into();
     expected.sort();
     assert_eq!(reported, expected);
-    assert_eq!(house.all_keys().len(), 1, "nothing was taken over");
-    house.bare(&Ask::forward_auth(&foreign(1))).problem(401, "NOT_FOUND");
-    assert_eq!(imported(&house, &json!([good])).len(), 1, "and nothing is in the way");
+    assert_eq!(instance.all_keys().len(), 1, "nothing was taken over");
+    instance.bare(&Ask::forward_auth(&foreign(1))).problem(401, "NOT_FOUND");
+    assert_eq!(imported(&instance, &json!([good])).len(), 1, "and nothing is in the way");
 }
 
 #[test]
 fn a_digest_is_unique_in_the_whole_instance() {
-    let house = House::start();
+    let instance = TestServer::start();
     let text = foreign(1);
     let sha = json!({"algorithm": "sha256", "digest": hex(&sha256(&text))});
     let blake = json!({"algorithm": "blake3", "digest": hex(&blake3_of(&foreign(2)))});
-    let id = imported(&house, &json!([sha, blake]))[0]["id"].as_str().unwrap().to_owned();
-    let taken = |line: &Value| faults(&import(&house, &json!({"keys": [line]})));
+    let id = imported(&instance, &json!([sha, blake]))[0]["id"].as_str().unwrap().to_owned();
+    let taken = |line: &Value| faults(&import(&instance, &json!({"keys": [line]})));
     let at = |field: &str| vec![(format!("/keys/0/{field}"), "digest_taken".to_owned())];
     assert_eq!(taken(&sha), at("digest"));
     assert_eq!(taken(&blake), at("digest"));
@@ -242,43 +247,43 @@ fn a_digest_is_unique_in_the_whole_instance() {
     assert_eq!(taken(&json!({"key": text})), at("key"), "known by its SHA-256, it is the same key");
     // The same 32 bytes by another algorithm are another key.
     let other = json!({"algorithm": "blake3", "digest": hex(&sha256(&text))});
-    imported(&house, &json!([other]));
+    imported(&instance, &json!([other]));
     // A rotated or revoked secret still belongs to its key: importing the same file again does not
     // restore it.
     for _ in 0..2 {
-        house.ask(&Ask::post(&format!("/v1/keys/{id}/rotate"), &json!({}))).expect(200);
+        instance.ask(&Ask::post(&format!("/v1/keys/{id}/rotate"), &json!({}))).expect(200);
         assert_eq!(taken(&sha), at("digest"));
     }
-    house.bare(&Ask::forward_auth(&text)).problem(401, "NOT_FOUND");
-    house.act(&id, "revoke").expect(200);
+    instance.bare(&Ask::forward_auth(&text)).problem(401, "NOT_FOUND");
+    instance.act(&id, "revoke").expect(200);
     assert_eq!(taken(&sha), at("digest"));
 }
 
 #[test]
 fn of_concurrent_imports_of_one_digest_exactly_one_succeeds() {
-    let house = House::start();
+    let instance = TestServer::start();
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let tries: Vec<_> = (0..6_u64)
             .map(|at| {
-                let house = &house;
+                let instance = &instance;
                 let keys = json!([{"key": foreign(100)}, {"key": foreign(at)}]);
-                scope.spawn(move || import(house, &json!({"keys": keys})).status)
+                scope.spawn(move || import(instance, &json!({"keys": keys})).status)
             })
             .collect();
         tries.into_iter().map(|it| it.join().unwrap()).collect()
     });
     assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 400).count(), 5, "{statuses:?}");
-    assert_eq!(house.all_keys().len(), 2);
+    assert_eq!(instance.all_keys().len(), 2);
 }
 
 #[test]
 fn a_dry_run_reports_the_result_and_changes_nothing() {
-    let house = House::start();
+    let instance = TestServer::start();
     let keys = json!([{"key": foreign(1), "name": "one"}, {"key": foreign(2), "name": "two"}]);
     let body = json!({"keys": keys, "dry_run": true});
     for _ in 0..2 {
-        let reported = import(&house, &body).expect(200);
+        let reported = import(&instance, &body).expect(200);
         assert_eq!(
             (&reported["dry_run"], &reported["imported"]),
             (&json!(true), &json!(0)),
@@ -286,71 +291,71 @@ fn a_dry_run_reports_the_result_and_changes_nothing() {
         );
         assert_eq!(reported["keys"][1]["name"], "two");
         assert!(reported["keys"][1]["id"].is_null(), "{reported}");
-        assert!(house.all_keys().is_empty());
-        house.bare(&Ask::forward_auth(&foreign(1))).problem(401, "NOT_FOUND");
+        assert!(instance.all_keys().is_empty());
+        instance.bare(&Ask::forward_auth(&foreign(1))).problem(401, "NOT_FOUND");
     }
-    let reported = import(&house, &json!({"keys": keys, "dry_run": false})).expect(201);
+    let reported = import(&instance, &json!({"keys": keys, "dry_run": false})).expect(201);
     assert_eq!(
         (&reported["dry_run"], &reported["imported"]),
         (&json!(false), &json!(2)),
         "{reported}"
     );
     let expected = vec![("/keys/0/key".to_owned(), "digest_taken".to_owned())];
-    assert_eq!(faults(&import(&house, &json!({"keys": [keys[0]], "dry_run": true}))), expected);
+    assert_eq!(faults(&import(&instance, &json!({"keys": [keys[0]], "dry_run": true}))), expected);
 }
 
 #[test]
 fn an_import_of_more_than_five_hundred_keys_is_rejected() {
-    let house = House::start();
+    let instance = TestServer::start();
     let lines = |range: std::ops::Range<u64>| -> Vec<Value> {
         range.map(|number| json!({"key": foreign(number), "owner": EMAIL})).collect()
     };
     for keys in [json!([]), json!(lines(0..501)), json!({}), Value::Null] {
-        let answer = import(&house, &json!({"keys": keys}));
+        let answer = import(&instance, &json!({"keys": keys}));
         assert!(faults(&answer).iter().all(|(pointer, _)| pointer == "/keys"), "{}", answer.body);
     }
-    assert_eq!(imported(&house, &json!(lines(0..500))).len(), 500);
-    assert_eq!(house.all_keys().len(), 500);
-    let again = faults(&import(&house, &json!({"keys": lines(0..500)})));
+    assert_eq!(imported(&instance, &json!(lines(0..500))).len(), 500);
+    assert_eq!(instance.all_keys().len(), 500);
+    let again = faults(&import(&instance, &json!({"keys": lines(0..500)})));
     assert_eq!(again.len(), 500, "every line is told of");
     let long = json!({"note": "x".repeat(4_000)});
     let large: Vec<_> =
         (500..760).map(|number| json!({"key": foreign(number), "metadata": long})).collect();
     assert!(json!({"keys": large}).to_string().len() > 1024 * 1024);
-    import(&house, &json!({"keys": large})).problem(413, "body_too_large");
+    import(&instance, &json!({"keys": large})).problem(413, "body_too_large");
     let fits = &large[..250];
     assert!(json!({"keys": fits}).to_string().len() < 1024 * 1024);
     let expected = vec![("/keys".to_owned(), "too_large".to_owned())];
     assert_eq!(
-        faults(&import(&house, &json!({"keys": fits}))),
+        faults(&import(&instance, &json!({"keys": fits}))),
         expected,
         "a step must fit a batch"
     );
-    assert_eq!(imported(&house, &json!(&large[..200])).len(), 200);
+    assert_eq!(imported(&instance, &json!(&large[..200])).len(), 200);
 }
 
 #[test]
 fn rotating_an_imported_key_gives_it_a_native_secret() {
-    let house = House::start();
+    let instance = TestServer::start();
     let line = json!({
         "algorithm": "sha256", "digest": hex(&sha256(&foreign(1))), "environment": "ci",
         "permissions": ["a:b"], "owner": EMAIL,
     });
-    let key = imported(&house, &json!([line]))[0].clone();
+    let key = imported(&instance, &json!([line]))[0].clone();
     let id = key["id"].as_str().unwrap();
     let ask = Ask::post(&format!("/v1/keys/{id}/rotate"), &json!({"overlap": "24h"}));
-    let reported = house.ask(&ask).expect(200);
+    let reported = instance.ask(&ask).expect(200);
     let new = reported["secret"].as_str().unwrap();
     assert!(new.starts_with("kh_ci_"), "{new}");
     assert_eq!(reported["key"]["origin"], "imported");
-    assert_eq!(house.verify(new)["key"]["id"], id);
-    assert_eq!(house.verify(&foreign(1))["key"]["id"], id);
-    house.ask(&Ask::post(&format!("/v1/keys/{id}/rotate"), &json!({}))).expect(200);
-    assert_eq!(house.verify(&foreign(1))["code"], "NOT_FOUND");
+    assert_eq!(instance.verify(new)["key"]["id"], id);
+    assert_eq!(instance.verify(&foreign(1))["key"]["id"], id);
+    instance.ask(&Ask::post(&format!("/v1/keys/{id}/rotate"), &json!({}))).expect(200);
+    assert_eq!(instance.verify(&foreign(1))["code"], "NOT_FOUND");
 }
 
-fn file_of(house: &House, name: &str, text: &str) -> String {
-    let path = house.home().folder().join(name);
+fn file_of(instance: &TestServer, name: &str, text: &str) -> String {
+    let path = instance.home().folder().join(name);
     fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
 }
@@ -362,37 +367,37 @@ fn lines_of(range: std::ops::Range<u64>) -> String {
 
 #[test]
 fn the_command_reads_files_lists_and_stdin_in_batches() {
-    let mut house = House::start();
-    let file = file_of(&house, "keys.jsonl", &format!("\n{}", lines_of(0..1_100)));
-    let run = |house: &House, args: &[&str], stdin: &str| {
-        let ended = house.home().run_cli(&[&["import"], args].concat(), stdin);
+    let mut instance = TestServer::start();
+    let file = file_of(&instance, "keys.jsonl", &format!("\n{}", lines_of(0..1_100)));
+    let run = |instance: &TestServer, args: &[&str], stdin: &str| {
+        let ended = instance.home().run_cli(&[&["import"], args].concat(), stdin);
         assert_eq!(ended.code, Some(0), "{ended:?}");
         ended.stdout
     };
-    let reported = run(&house, &[&file, "--dry-run"], "");
+    let reported = run(&instance, &[&file, "--dry-run"], "");
     assert_eq!(reported, "1100 would be imported, 0 already exist\n");
-    assert!(house.all_keys().is_empty());
-    let reported: Value = serde_json::from_str(&run(&house, &[&file, "--json"], "")).unwrap();
+    assert!(instance.all_keys().is_empty());
+    let reported: Value = serde_json::from_str(&run(&instance, &[&file, "--json"], "")).unwrap();
     let expected = json!({"dry_run": false, "imported": 1_100, "skipped": 0, "next": 1_102});
     assert_eq!(reported, expected);
-    assert_eq!(house.all_keys().len(), 1_100);
-    assert_eq!(run(&house, &[&file], ""), "0 imported, 1100 already exist\n");
-    assert_eq!(run(&house, &["-"], &lines_of(1_099..1_102)), "2 imported, 1 already exist\n");
+    assert_eq!(instance.all_keys().len(), 1_100);
+    assert_eq!(run(&instance, &[&file], ""), "0 imported, 1100 already exist\n");
+    assert_eq!(run(&instance, &["-"], &lines_of(1_099..1_102)), "2 imported, 1 already exist\n");
     let list = format!("[{}]", lines_of(1_102..1_105).trim_end().replace('\n', ","));
-    assert_eq!(run(&house, &["-", "--from", "2"], &list), "2 imported, 0 already exist\n");
-    house.stop();
+    assert_eq!(run(&instance, &["-", "--from", "2"], &list), "2 imported, 0 already exist\n");
+    instance.stop();
     // Directly on the store, without a running server.
-    let reported = run(&house, &["-"], &lines_of(1_102..1_104));
+    let reported = run(&instance, &["-"], &lines_of(1_102..1_104));
     assert_eq!(reported, "1 imported, 1 already exist\n");
-    house.restart();
-    house.sign_in();
-    assert_eq!(house.verify(&foreign(1_102))["code"], "VALID");
+    instance.restart();
+    instance.sign_in();
+    assert_eq!(instance.verify(&foreign(1_102))["code"], "VALID");
 }
 
 #[test]
 fn the_command_reports_errors_and_its_position_without_secrets() {
-    let house = House::start();
-    let run = |text: &str| house.home().run_cli(&["import", "-"], text);
+    let instance = TestServer::start();
+    let run = |text: &str| instance.home().run_cli(&["import", "-"], text);
     let secret = "s3cr3t-0123456789abcdef0123456789";
     for (claim, text, code, word) in [
         ("no JSON", format!("{}{secret}\n", lines_of(0..2)), 2, "line 3"),
@@ -403,7 +408,7 @@ fn the_command_reports_errors_and_its_position_without_secrets() {
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(code), ""), "{claim}: {ended:?}");
         assert!(ended.stderr.contains(word), "{claim}: {ended:?}");
         assert!(!ended.stderr.contains(secret), "{claim}: {ended:?}");
-        assert!(house.all_keys().is_empty(), "{claim}: nothing is sent of what does not read");
+        assert!(instance.all_keys().is_empty(), "{claim}: nothing is sent of what does not read");
     }
     let wrong = json!({"key": foreign(900), "owner": "nobody@example.com"});
     let ended = run(&format!("{}{wrong}\n{}", lines_of(0..600), lines_of(600..610)));
@@ -411,15 +416,15 @@ fn the_command_reports_errors_and_its_position_without_secrets() {
     for words in ["line 601: owner: user not found", "--from 501"] {
         assert!(ended.stderr.contains(words), "{words}: {ended:?}");
     }
-    assert_eq!(house.all_keys().len(), 500, "the step before is done, this one not at all");
+    assert_eq!(instance.all_keys().len(), 500, "the step before is done, this one not at all");
 
-    let missing = house.home().run_cli(&["import", "nowhere.jsonl"], "");
+    let missing = instance.home().run_cli(&["import", "nowhere.jsonl"], "");
     assert_eq!(missing.code, Some(1), "{missing:?}");
-    let key = house.create(&json!({"name": "weak", "kind": "service", "permissions": ["a:b"]}));
-    let file = file_of(&house, "keys.jsonl", &lines_of(0..1));
-    let mut far = house.home().command(BINARY);
+    let key = instance.create(&json!({"name": "weak", "kind": "service", "permissions": ["a:b"]}));
+    let file = file_of(&instance, "keys.jsonl", &lines_of(0..1));
+    let mut far = instance.home().command(BINARY);
     far.args(["import", &file]);
-    far.env("KEYHOUSE_URL", house.server().url()).env("KEYHOUSE_KEY", &key.secret);
+    far.env("KEYHOUSE_URL", instance.server().url()).env("KEYHOUSE_KEY", &key.secret);
     let denied = crate::server::run(far, b"");
     assert_eq!(denied.code, Some(4), "{denied:?}");
     assert!(denied.stderr.contains("keyhouse:instance:import"), "{denied:?}");
@@ -428,25 +433,25 @@ fn the_command_reports_errors_and_its_position_without_secrets() {
 #[test]
 fn a_killed_import_resumes_where_it_stopped() {
     const KEYS: usize = 3_000;
-    let house = House::start();
-    let file = file_of(&house, "keys.jsonl", &lines_of(0..KEYS as u64));
-    let mut command: Command = house.home().command(BINARY);
-    command.args(["import", &file, "--data"]).arg(house.home().data());
+    let instance = TestServer::start();
+    let file = file_of(&instance, "keys.jsonl", &lines_of(0..KEYS as u64));
+    let mut command: Command = instance.home().command(BINARY);
+    command.args(["import", &file, "--data"]).arg(instance.home().data());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let mut line = house.line();
+    let mut line = instance.connect();
     let has_begun = (0..100_000).any(|_| {
-        let page = line.ask(&house.as_owner(Ask::get("/v1/keys?limit=1"))).expect(200);
+        let page = line.ask(&instance.as_owner(Ask::get("/v1/keys?limit=1"))).expect(200);
         page["items"].as_array().is_some_and(|items| !items.is_empty())
     });
     assert!(has_begun);
     child.kill().unwrap();
     child.wait().unwrap();
-    let there = house.all_keys().len();
-    let ended = house.home().run_cli(&["import", &file, "--json"], "");
+    let there = instance.all_keys().len();
+    let ended = instance.home().run_cli(&["import", &file, "--json"], "");
     let reported: Value = serde_json::from_str(&ended.stdout).unwrap();
     let skipped = usize::try_from(reported["skipped"].as_u64().unwrap()).unwrap();
     // The batch in flight when the command was killed may have been applied since.
     assert!(skipped.is_multiple_of(500) && skipped > 0 && skipped >= there, "{there}: {ended:?}");
     assert_eq!(reported["imported"], KEYS - skipped, "{ended:?}");
-    assert_eq!(house.all_keys().len(), KEYS);
+    assert_eq!(instance.all_keys().len(), KEYS);
 }

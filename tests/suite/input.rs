@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
+use crate::test_server::TestServer;
 
 /// An input to one field, and the pointer of the fault that the answer must have.
 struct Wrong {
@@ -161,48 +161,48 @@ fn assert_points_at(answer: &Value, case: &Wrong) {
 
 #[test]
 fn an_invalid_field_is_named_and_no_key_is_created() {
-    let house = House::start();
-    let mut line = house.line();
+    let instance = TestServer::start();
+    let mut line = instance.connect();
     for case in wrong_fields().into_iter().chain(wrong_drafts()) {
-        let answer = line.ask(&house.as_owner(Ask::post("/v1/keys", &case.input)));
+        let answer = line.ask(&instance.as_owner(Ask::post("/v1/keys", &case.input)));
         assert_eq!(answer.status, 400, "{}: {}", case.claim, answer.body);
         assert_points_at(&answer.problem(400, "invalid_input"), &case);
     }
-    assert_eq!(house.all_keys(), Vec::<Value>::new());
+    assert_eq!(instance.all_keys(), Vec::<Value>::new());
 }
 
 #[test]
 fn an_invalid_change_is_named_and_not_applied() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "as it was"}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "as it was"}));
     let path = format!("/v1/keys/{}", made.id);
-    let mut line = house.line();
+    let mut line = instance.connect();
     let fixed =
         ["kind", "environment", "id", "hint", "owner"].map(|name| (name, format!("/{name}")));
     for case in wrong_fields() {
-        let answer = line.ask(&house.as_owner(Ask::patch(&path, &case.input)));
+        let answer = line.ask(&instance.as_owner(Ask::patch(&path, &case.input)));
         assert_eq!(answer.status, 400, "{}: {}", case.claim, answer.body);
         assert_points_at(&answer.problem(400, "invalid_input"), &case);
     }
     for (name, pointer) in fixed {
         let problem = line
-            .ask(&house.as_owner(Ask::patch(&path, &json!({name: "x"}))))
+            .ask(&instance.as_owner(Ask::patch(&path, &json!({name: "x"}))))
             .problem(400, "invalid_input");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
         assert_eq!(problem["errors"][0]["code"], "unknown_field", "{problem}");
     }
     // Null for a field that cannot be removed is either rejected or changes nothing.
-    let nulls = line.ask(&house.as_owner(Ask::patch(&path, &json!({"name": null}))));
+    let nulls = line.ask(&instance.as_owner(Ask::patch(&path, &json!({"name": null}))));
     assert!(matches!(nulls.status, 200 | 400), "{}", nulls.body);
-    assert_eq!(house.key(&made.id), made.key);
+    assert_eq!(instance.key(&made.id), made.key);
 }
 
 #[test]
 fn all_faults_are_reported_together() {
-    let house = House::start();
+    let instance = TestServer::start();
     let body =
         json!({"name": "", "kind": "robot", "permissions": ["x"], "expires_in": "soon", "typo": 1});
-    let problem = house.ask(&Ask::post("/v1/keys", &body)).problem(400, "invalid_input");
+    let problem = instance.ask(&Ask::post("/v1/keys", &body)).problem(400, "invalid_input");
     let pointers: Vec<_> = problem["errors"]
         .as_array()
         .unwrap()
@@ -216,7 +216,7 @@ fn all_faults_are_reported_together() {
 
 #[test]
 fn a_body_that_is_not_a_json_object_is_rejected() {
-    let house = House::start();
+    let instance = TestServer::start();
     let deep =
         |levels: usize| format!("{}1{}", "{\"metadata\":".repeat(levels), "}".repeat(levels));
     let lists =
@@ -248,23 +248,23 @@ fn a_body_that_is_not_a_json_object_is_rejected() {
             "invalid_",
         ),
     ];
-    let mut line = house.line();
+    let mut line = instance.connect();
     for (claim, body, code) in cases {
         let ask = Ask::new("POST", "/v1/keys").bytes("application/json", &body);
-        let answer = line.ask(&house.as_owner(ask));
+        let answer = line.ask(&instance.as_owner(ask));
         assert_eq!(answer.status, 400, "{claim}: {}", answer.body);
         assert!(answer.code().starts_with(code), "{claim}: {}", answer.body);
         answer.problem(400, &answer.code());
     }
-    assert_eq!(house.all_keys(), Vec::<Value>::new());
+    assert_eq!(instance.all_keys(), Vec::<Value>::new());
     // Brackets in a text do not count as depth.
     let ask = Ask::new("POST", "/v1/keys").bytes("application/json", bracket_text.as_bytes());
-    assert_eq!(house.ask(&ask).status, 201);
+    assert_eq!(instance.ask(&ask).status, 201);
 }
 
 #[test]
 fn a_body_of_another_content_type_is_rejected() {
-    let house = House::start();
+    let instance = TestServer::start();
     let body = br#"{"name": "x"}"#;
     for (content_type, taken) in [
         ("application/json", true),
@@ -279,7 +279,7 @@ fn a_body_of_another_content_type_is_rejected() {
         ("application/json, text/plain", false),
         ("", false),
     ] {
-        let answer = house.ask(&Ask::new("POST", "/v1/keys").bytes(content_type, body));
+        let answer = instance.ask(&Ask::new("POST", "/v1/keys").bytes(content_type, body));
         if taken {
             answer.expect(201);
         } else {
@@ -287,17 +287,17 @@ fn a_body_of_another_content_type_is_rejected() {
         }
     }
     let none = Ask::new("POST", "/v1/keys").bytes("", body).without("Content-Type");
-    house.ask(&none).problem(415, "unsupported_media_type");
+    instance.ask(&none).problem(415, "unsupported_media_type");
     let doubled = Ask::new("POST", "/v1/keys")
         .bytes("application/json", body)
         .header("Content-Type", "text/plain");
-    house.ask(&doubled).problem(400, "doubled_header");
+    instance.ask(&doubled).problem(400, "doubled_header");
 }
 
 #[test]
 fn an_unknown_path_or_method_is_rejected() {
-    let house = House::start();
-    let id = house.create(&json!({})).id;
+    let instance = TestServer::start();
+    let id = instance.create(&json!({})).id;
     for path in [
         "/nowhere",
         "/v1",
@@ -314,7 +314,7 @@ fn an_unknown_path_or_method_is_rejected() {
         "/index.php",
         "/.env",
     ] {
-        let answer = house.ask(&Ask::get(path));
+        let answer = instance.ask(&Ask::get(path));
         assert_eq!(answer.status, 404, "{path}: {}", answer.body);
         answer.problem(404, "not_found");
     }
@@ -330,7 +330,7 @@ fn an_unknown_path_or_method_is_rejected() {
         ("get", "/v1/keys".to_owned()),
         ("BREW", "/v1/keys".to_owned()),
     ] {
-        let answer = house.ask(&Ask::new(method, &path).json(&json!({})));
+        let answer = instance.ask(&Ask::new(method, &path).json(&json!({})));
         answer.problem(405, "method_not_allowed");
         let allow = answer.header("allow").unwrap();
         assert!(
@@ -338,13 +338,13 @@ fn an_unknown_path_or_method_is_rejected() {
             "{method}: {allow}"
         );
     }
-    assert_eq!(house.all_keys().len(), 1);
+    assert_eq!(instance.all_keys().len(), 1);
 }
 
 #[test]
 fn an_invalid_id_gets_key_not_found() {
-    let house = House::start();
-    let id = house.create(&json!({})).id;
+    let instance = TestServer::start();
+    let id = instance.create(&json!({})).id;
     let bare = id.strip_prefix("key_").unwrap();
     for wrong in [
         bare.to_owned(),
@@ -364,21 +364,21 @@ fn an_invalid_id_gets_key_not_found() {
             Ask::get(&format!("/v1/keys/{wrong}")),
             Ask::new("DELETE", &format!("/v1/keys/{wrong}")),
         ] {
-            let answer = house.ask(&ask);
+            let answer = instance.ask(&ask);
             assert!(matches!(answer.status, 400 | 404), "{wrong:.60}: {}", answer.body);
             answer.problem(answer.status, &answer.code());
         }
     }
-    assert_eq!(house.key(&id)["status"], "active");
+    assert_eq!(instance.key(&id)["status"], "active");
 }
 
 #[test]
 fn an_invalid_list_parameter_is_named() {
-    let house = House::start();
+    let instance = TestServer::start();
     for _ in 0..3 {
-        house.create(&json!({}));
+        instance.create(&json!({}));
     }
-    let page = house.ask(&Ask::get("/v1/keys?limit=1")).expect(200);
+    let page = instance.ask(&Ask::get("/v1/keys?limit=1")).expect(200);
     let cursor = page["next_cursor"].as_str().unwrap();
     for (query, pointer) in [
         ("limit=0".to_owned(), "?limit"),
@@ -406,7 +406,7 @@ fn an_invalid_list_parameter_is_named() {
         ("expires_within=-1mo".to_owned(), "?expires_within"),
         (format!("search={}", "s".repeat(2_000)), "?search"),
     ] {
-        let answer = house.ask(&Ask::get(&format!("/v1/keys?{query}")));
+        let answer = instance.ask(&Ask::get(&format!("/v1/keys?{query}")));
         assert_eq!(answer.status, 400, "{query:.60}: {}", answer.body);
         let problem = answer.problem(400, "invalid_input");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{query:.60}: {problem}");
@@ -415,8 +415,8 @@ fn an_invalid_list_parameter_is_named() {
 
 #[test]
 fn an_invalid_verify_request_is_named_without_the_secret() {
-    let house = House::start();
-    let made = house.create(&json!({}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({}));
     for (claim, input, pointer) in [
         ("no key", json!({}), "/key"),
         ("number as key", json!({"key": 7}), "/key"),
@@ -444,20 +444,20 @@ fn an_invalid_verify_request_is_named_without_the_secret() {
         ("half a call", json!({"key": made.secret, "cost": 0.5}), "/cost"),
         ("unknown field", json!({"key": made.secret, "permission": ["a:b"]}), "/permission"),
     ] {
-        let answer = house.ask(&Ask::post("/v1/verify", &input));
+        let answer = instance.ask(&Ask::post("/v1/verify", &input));
         assert_eq!(answer.status, 400, "{claim}: {}", answer.body);
         let problem = answer.problem(400, "invalid_input");
         let found = problem["errors"][0]["pointer"].as_str().unwrap();
         assert!(found.starts_with(pointer), "{claim}: {problem}");
         assert!(!answer.body.contains(&made.secret), "{claim}");
     }
-    assert!(house.key(&made.id)["last_used"].is_null());
+    assert!(instance.key(&made.id)["last_used"].is_null());
 }
 
 #[test]
 fn an_invalid_reason_is_named_and_the_key_is_not_revoked() {
-    let house = House::start();
-    let made = house.create(&json!({}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({}));
     for (input, pointer) in [
         (json!({"reason": 7}), "/reason"),
         (json!({"reason": "a\u{1b}[2J"}), "/reason"),
@@ -465,26 +465,26 @@ fn an_invalid_reason_is_named_and_the_key_is_not_revoked() {
         (json!({"resaon": "typo"}), "/resaon"),
     ] {
         let ask = Ask::post(&format!("/v1/keys/{}/revoke", made.id), &input);
-        let problem = house.ask(&ask).problem(400, "invalid_input");
+        let problem = instance.ask(&ask).problem(400, "invalid_input");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
-    assert_eq!(house.verify(&made.secret)["code"], "VALID");
+    assert_eq!(instance.verify(&made.secret)["code"], "VALID");
     // An empty body means no reason, which is valid.
-    house.ask(&Ask::new("POST", &format!("/v1/keys/{}/revoke", made.id))).expect(200);
+    instance.ask(&Ask::new("POST", &format!("/v1/keys/{}/revoke", made.id))).expect(200);
 }
 
 #[test]
 fn a_body_over_its_limit_is_rejected_before_it_is_read() {
-    let house = House::start();
+    let instance = TestServer::start();
     let just = json!({"name": "n", "description": "d".repeat(70 * 1024)});
-    house.ask(&Ask::post("/v1/keys", &just)).problem(413, "body_too_large");
-    assert_eq!(house.all_keys(), Vec::<Value>::new());
+    instance.ask(&Ask::post("/v1/keys", &just)).problem(413, "body_too_large");
+    assert_eq!(instance.all_keys(), Vec::<Value>::new());
 }
 
 #[test]
 fn a_zero_duration_is_rejected_under_its_own_field() {
-    let house = House::start();
-    let problem = house
+    let instance = TestServer::start();
+    let problem = instance
         .ask(&Ask::post("/v1/keys", &json!({"expires_in": "0s"})))
         .problem(400, "invalid_input");
     assert_eq!(problem["errors"][0]["pointer"], "/expires_in", "{problem}");
@@ -492,18 +492,18 @@ fn a_zero_duration_is_rejected_under_its_own_field() {
 
 #[test]
 fn the_last_day_of_the_calendar_is_accepted_and_a_later_one_rejected() {
-    let house = House::start();
-    let far = house.ask(&Ask::post("/v1/keys", &json!({"expires_at": "9999-12-31T23:59:59Z"})));
+    let instance = TestServer::start();
+    let far = instance.ask(&Ask::post("/v1/keys", &json!({"expires_at": "9999-12-31T23:59:59Z"})));
     assert_eq!(far.status, 201, "{}", far.body);
-    let beyond = house.ask(&Ask::post("/v1/keys", &json!({"expires_in": "7304400d"})));
+    let beyond = instance.ask(&Ask::post("/v1/keys", &json!({"expires_in": "7304400d"})));
     let problem = beyond.problem(400, "invalid_input");
     assert_eq!(problem["errors"][0]["pointer"], "/expires_in", "{problem}");
 }
 
 #[test]
 fn an_unknown_query_parameter_is_rejected_by_every_key_operation() {
-    let house = House::start();
-    let made = house.create(&json!({}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({}));
     let organization = "organization=org_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
     for (method, path) in [
         ("POST", "/v1/keys".to_owned()),
@@ -512,8 +512,8 @@ fn an_unknown_query_parameter_is_rejected_by_every_key_operation() {
         ("POST", format!("/v1/keys/{}/disable", made.id)),
     ] {
         let ask = Ask::new(method, &format!("{path}?{organization}")).json(&json!({}));
-        let problem = house.ask(&ask).problem(400, "invalid_input");
+        let problem = instance.ask(&ask).problem(400, "invalid_input");
         assert_eq!(problem["errors"][0]["pointer"], "?organization", "{method}: {problem}");
     }
-    assert_eq!(house.all_keys().len(), 1);
+    assert_eq!(instance.all_keys().len(), 1);
 }

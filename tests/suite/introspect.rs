@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect, escaped};
-use crate::house::House;
 use crate::people::Person;
 use crate::server::wire::Answer;
+use crate::test_server::TestServer;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -16,9 +16,9 @@ fn introspect(fields: &Value) -> Ask {
 }
 
 /// A service key with permission to introspect keys.
-fn verifier(house: &House) -> String {
+fn verifier(instance: &TestServer) -> String {
     let permissions = ["keyhouse:keys:verify"];
-    house.create(&json!({"kind": "service", "permissions": permissions})).secret
+    instance.create(&json!({"kind": "service", "permissions": permissions})).secret
 }
 
 /// An inactive token: exactly these bytes, whatever the reason.
@@ -32,65 +32,66 @@ fn assert_inactive(answer: &Answer, claim: &str) {
     assert_eq!(answer.header("content-type"), Some("application/json"), "{claim}");
 }
 
-fn make(house: &House, person: &Person, fields: &Value) -> String {
-    let made = house.ask_as(person, &Ask::post("/v1/keys", fields)).expect(201);
+fn make(instance: &TestServer, person: &Person, fields: &Value) -> String {
+    let made = instance.ask_as(person, &Ask::post("/v1/keys", fields)).expect(201);
     made["secret"].as_str().unwrap().to_owned()
 }
 
 #[test]
 fn an_active_key_is_described_by_the_fields_of_rfc_7662() {
-    let house = House::start();
-    let verifier = verifier(&house);
-    let owner = house.owner();
-    let personal = house.create(&json!({
+    let instance = TestServer::start();
+    let verifier = verifier(&instance);
+    let owner = instance.owner();
+    let personal = instance.create(&json!({
         "permissions": ["diagrams:read", "files:*"], "not_before": "2020-01-01T00:00:00.001Z",
         "expires_at": "2999-01-01T00:00:00.999Z",
     }));
-    let answer = house.bare(&introspect(&json!({"token": personal.secret})).bearer(&verifier));
+    let answer = instance.bare(&introspect(&json!({"token": personal.secret})).bearer(&verifier));
     let reported = answer.expect(200);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let iat = reported["iat"].as_i64().unwrap();
     let expected = json!({
         "active": true, "scope": "diagrams:read files:*", "token_type": "Bearer",
         "client_id": personal.id, "sub": owner.id, "username": owner.email,
-        "iss": format!("http://{}", house.address()), "iat": iat,
+        "iss": format!("http://{}", instance.address()), "iat": iat,
         // The times never promise more than remains: the start is rounded up, the expiry down.
         "nbf": 1_577_836_801, "exp": 32_472_144_000_i64,
-        "organization": house.organization(), "environment": "live",
+        "organization": instance.organization(), "environment": "live",
     });
     assert_eq!(reported, expected);
     let made: Value = personal.key["created_at"].clone();
     assert!(made.as_str().unwrap().starts_with("20"), "{made}");
     assert!((1_700_000_000..4_000_000_000).contains(&iat), "{iat}");
 
-    let service = house.create(&json!({"kind": "service", "environment": "test"}));
-    let reported = house.bare(&introspect(&json!({"token": service.secret})).bearer(&verifier));
+    let service = instance.create(&json!({"kind": "service", "environment": "test"}));
+    let reported = instance.bare(&introspect(&json!({"token": service.secret})).bearer(&verifier));
     let reported = reported.expect(200);
-    assert_eq!(reported["sub"], house.organization().as_str());
+    assert_eq!(reported["sub"], instance.organization().as_str());
     for absent in ["username", "scope", "exp", "nbf"] {
         assert!(reported.get(absent).is_none(), "{absent}: {reported}");
     }
     // The scope is what the owner's role grants today, and no more.
-    let guest = house.join("guest", "user");
-    let secret = make(&house, &guest, &json!({"permissions": ["a:b"]}));
-    house.change_user(&guest, &json!({"role": "guest"}));
-    let reported = house.bare(&introspect(&json!({"token": secret})).bearer(&verifier)).expect(200);
+    let guest = instance.join("guest", "user");
+    let secret = make(&instance, &guest, &json!({"permissions": ["a:b"]}));
+    instance.change_user(&guest, &json!({"role": "guest"}));
+    let reported =
+        instance.bare(&introspect(&json!({"token": secret})).bearer(&verifier)).expect(200);
     assert_eq!((reported.get("active"), reported.get("scope")), (Some(&json!(true)), None));
 }
 
 #[test]
 fn every_inactive_token_gets_the_same_bytes() {
-    let house = House::start();
-    let verifier = verifier(&house);
-    let (_, neighbour) = house.neighbour("other");
-    let [revoked, disabled] = ["a", "b"].map(|name| house.create(&json!({"name": name})));
-    house.act(&revoked.id, "revoke").expect(200);
-    house.act(&disabled.id, "disable").expect(200);
-    let made = |fields| house.create(&fields).secret;
-    let lazy = house.join("lazy", "user");
-    let of_disabled = make(&house, &lazy, &json!({}));
-    house.change_user(&lazy, &json!({"disabled": true}));
-    let foreign = make(&house, &neighbour, &json!({}));
+    let instance = TestServer::start();
+    let verifier = verifier(&instance);
+    let (_, neighbour) = instance.neighbour("other");
+    let [revoked, disabled] = ["a", "b"].map(|name| instance.create(&json!({"name": name})));
+    instance.act(&revoked.id, "revoke").expect(200);
+    instance.act(&disabled.id, "disable").expect(200);
+    let made = |fields| instance.create(&fields).secret;
+    let lazy = instance.join("lazy", "user");
+    let of_disabled = make(&instance, &lazy, &json!({}));
+    instance.change_user(&lazy, &json!({"disabled": true}));
+    let foreign = make(&instance, &neighbour, &json!({}));
     let good = made(json!({"permissions": ["a:b"]}));
     let near = made(json!({"ip_rules": {"allow": ["10.0.0.0/8"]}}));
     let cases = [
@@ -110,7 +111,7 @@ fn every_inactive_token_gets_the_same_bytes() {
     ];
     let mut headers = Vec::new();
     for (claim, fields) in &cases {
-        let answer = house.bare(&introspect(fields).bearer(&verifier));
+        let answer = instance.bare(&introspect(fields).bearer(&verifier));
         assert_inactive(&answer, claim);
         headers.push(answer.headers);
     }
@@ -128,48 +129,49 @@ fn every_inactive_token_gets_the_same_bytes() {
         ("from where it may", json!({"token": near, "ip": "10.1.1.1"})),
         ("a hint is ignored", json!({"token": good, "token_type_hint": "refresh_token"})),
     ] {
-        let reported = house.bare(&introspect(&fields).bearer(&verifier)).expect(200);
+        let reported = instance.bare(&introspect(&fields).bearer(&verifier)).expect(200);
         assert_eq!(reported["active"], true, "{claim}");
     }
     // Services of operators may introspect keys of all organizations.
     let permissions = ["keyhouse:instance:verify"];
-    let everywhere = house.create(&json!({"kind": "service", "permissions": permissions})).secret;
+    let everywhere =
+        instance.create(&json!({"kind": "service", "permissions": permissions})).secret;
     let reported =
-        house.bare(&introspect(&json!({"token": foreign})).bearer(&everywhere)).expect(200);
+        instance.bare(&introspect(&json!({"token": foreign})).bearer(&everywhere)).expect(200);
     assert_eq!(reported["active"], true);
 }
 
 #[test]
 fn introspection_counts_nothing_and_a_key_at_its_limit_is_active() {
-    let house = House::start();
-    let verifier = verifier(&house);
-    let limited = house.create(&json!({
+    let instance = TestServer::start();
+    let verifier = verifier(&instance);
+    let limited = instance.create(&json!({
         "rate_limits": [{"name": "day", "limit": 1, "window_seconds": 86_400}],
         "quota": {"limit": 1, "period": "month", "timezone": "UTC"},
     }));
     let ask = introspect(&json!({"token": limited.secret})).bearer(&verifier);
     for _ in 0..5 {
-        assert_eq!(house.bare(&ask).expect(200)["active"], true);
+        assert_eq!(instance.bare(&ask).expect(200)["active"], true);
     }
-    assert_eq!(house.key(&limited.id)["last_used"], Value::Null);
-    let state = house.ask(&Ask::post("/v1/verify", &json!({"key": limited.secret, "cost": 0})));
+    assert_eq!(instance.key(&limited.id)["last_used"], Value::Null);
+    let state = instance.ask(&Ask::post("/v1/verify", &json!({"key": limited.secret, "cost": 0})));
     let state = state.expect(200);
     assert_eq!(state["rate_limits"][0]["remaining"], 1, "{state}");
     assert_eq!(state["quota"]["used"], 0, "{state}");
-    assert_eq!(house.verify(&limited.secret)["code"], "VALID");
-    assert_eq!(house.verify(&limited.secret)["code"], "RATE_LIMITED");
-    assert_eq!(house.bare(&ask).expect(200)["active"], true);
+    assert_eq!(instance.verify(&limited.secret)["code"], "VALID");
+    assert_eq!(instance.verify(&limited.secret)["code"], "RATE_LIMITED");
+    assert_eq!(instance.bare(&ask).expect(200)["active"], true);
     let usage = format!("/v1/usage?key={}", limited.id);
-    let before = house.ask(&Ask::get(&usage)).expect(200)["totals"].clone();
-    house.bare(&ask).expect(200);
-    assert_eq!(house.ask(&Ask::get(&usage)).expect(200)["totals"], before);
+    let before = instance.ask(&Ask::get(&usage)).expect(200)["totals"].clone();
+    instance.bare(&ask).expect(200);
+    assert_eq!(instance.ask(&Ask::get(&usage)).expect(200)["totals"], before);
 }
 
 #[test]
 fn the_caller_authenticates_with_its_own_key_as_bearer_or_basic() {
-    let house = House::start();
-    let verifier = verifier(&house);
-    let good = house.create(&json!({}));
+    let instance = TestServer::start();
+    let verifier = verifier(&instance);
+    let good = instance.create(&json!({}));
     let ask = introspect(&json!({"token": good.secret}));
     let basic = |pair: String| format!("Basic {}", STANDARD.encode(pair));
     // OAuth clients first encode both halves as form values (RFC 6749, 2.3.1).
@@ -181,41 +183,41 @@ fn the_caller_authenticates_with_its_own_key_as_bearer_or_basic() {
         basic(format!("client:{escaped}")),
         basic(format!("{verifier}:")),
     ] {
-        let reported = house.bare(&ask.clone().header("Authorization", &value)).expect(200);
+        let reported = instance.bare(&ask.clone().header("Authorization", &value)).expect(200);
         assert_eq!(reported["active"], true);
     }
     // A bearer token is never encoded so.
-    house.bare(&ask.clone().bearer(&escaped)).problem(401, "NOT_FOUND");
+    instance.bare(&ask.clone().bearer(&escaped)).problem(401, "NOT_FOUND");
 
-    let bare = house.bare(&ask);
+    let bare = instance.bare(&ask);
     assert_eq!(bare.problem(401, "NO_CREDENTIAL")["error"], "invalid_client");
     let basic_offered = "Basic realm=\"keyhouse\", charset=\"UTF-8\"";
     assert!(bare.headers_named("www-authenticate").contains(&basic_offered));
-    let wrong = house.bare(&ask.clone().header("Authorization", &basic("a:b".to_owned())));
+    let wrong = instance.bare(&ask.clone().header("Authorization", &basic("a:b".to_owned())));
     assert_eq!(wrong.problem(401, "NOT_FOUND")["error"], "invalid_client");
     let challenges = wrong.headers_named("www-authenticate");
     assert!(challenges.contains(&basic_offered), "{challenges:?}");
     // A session is not accepted: any page can make a browser send a form.
-    house.ask(&ask).problem(401, "NO_CREDENTIAL");
-    let poor = house.create(&json!({"kind": "service", "permissions": ["keyhouse:keys:read"]}));
-    let answer = house.bare(&ask.clone().bearer(&poor.secret));
+    instance.ask(&ask).problem(401, "NO_CREDENTIAL");
+    let poor = instance.create(&json!({"kind": "service", "permissions": ["keyhouse:keys:read"]}));
+    let answer = instance.bare(&ask.clone().bearer(&poor.secret));
     answer.problem(403, "permission_required");
     // The introspected token does not authenticate the caller, and neither does a token in the URL.
     let own = introspect(&json!({"token": verifier}));
-    house.bare(&own).problem(401, "NO_CREDENTIAL");
+    instance.bare(&own).problem(401, "NO_CREDENTIAL");
     let mut addressed = ask;
     addressed.target = format!("/v1/introspect?access_token={verifier}");
-    house.bare(&addressed).problem(401, "NO_CREDENTIAL");
+    instance.bare(&addressed).problem(401, "NO_CREDENTIAL");
 }
 
 #[test]
 fn a_malformed_or_ambiguous_request_is_rejected() {
-    let house = House::start();
-    let verifier = verifier(&house);
-    let good = house.create(&json!({})).secret;
+    let instance = TestServer::start();
+    let verifier = verifier(&instance);
+    let good = instance.create(&json!({})).secret;
     let post = |kind: &str, body: String| {
         let ask = Ask::new("POST", "/v1/introspect").bytes(kind, body.as_bytes());
-        house.bare(&ask.bearer(&verifier))
+        instance.bare(&ask.bearer(&verifier))
     };
     for (claim, body, pointer, code) in [
         ("nothing", String::new(), "/token", "required"),
@@ -250,5 +252,5 @@ fn a_malformed_or_ambiguous_request_is_rejected() {
     let reported =
         post("Application/X-WWW-Form-Urlencoded; charset=UTF-8", format!("token={good}"));
     assert_eq!(reported.expect(200)["active"], true);
-    house.bare(&Ask::get("/v1/introspect").bearer(&verifier)).problem(405, "method_not_allowed");
+    instance.bare(&Ask::get("/v1/introspect").bearer(&verifier)).problem(405, "method_not_allowed");
 }

@@ -6,12 +6,12 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{House, made};
+use crate::test_server::{TestServer, made};
 
 #[test]
 fn the_secret_of_a_new_key_is_returned_only_once() {
-    let house = House::start();
-    let answer = house.ask(&Ask::post("/v1/keys", &json!({"name": "deploy"})));
+    let instance = TestServer::start();
+    let answer = instance.ask(&Ask::post("/v1/keys", &json!({"name": "deploy"})));
     let created = answer.expect(201);
     let (key, secret) = (&created["key"], created["secret"].as_str().unwrap());
     assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -43,12 +43,12 @@ fn the_secret_of_a_new_key_is_returned_only_once() {
         assert!(key.get(field).is_some(), "{field} is missing: {key}");
     }
 
-    let found = house.ask(&Ask::get(&format!("/v1/keys/{}", key["id"].as_str().unwrap())));
+    let found = instance.ask(&Ask::get(&format!("/v1/keys/{}", key["id"].as_str().unwrap())));
     let again = found.expect(200);
     assert_eq!(&again, key, "what is read is what was answered");
     assert_eq!(found.header("etag").unwrap(), format!("\"{}\"", key["version"]));
     assert!(!found.body.contains(body), "the secret is shown again");
-    assert!(!house.ask(&Ask::get("/v1/keys")).body.contains(body));
+    assert!(!instance.ask(&Ask::get("/v1/keys")).body.contains(body));
 }
 
 const FIELDS: [&str; 26] = [
@@ -82,7 +82,7 @@ const FIELDS: [&str; 26] = [
 
 #[test]
 fn every_given_field_is_stored_unchanged() {
-    let house = House::start();
+    let instance = TestServer::start();
     let fields = json!({
         "name": "  Café \u{1f511} „deploy“  ", "description": "What it is for.", "kind": "service",
         "environment": "test", "permissions": ["diagrams:read", "files:*:list"],
@@ -91,7 +91,7 @@ fn every_given_field_is_stored_unchanged() {
         "metadata": {"ticket": "OPS-7"},
         "not_before": "2020-01-01T00:00:00Z", "expires_at": "2999-12-31T23:59:59.999+02:00",
     });
-    let made = house.create(&fields);
+    let made = instance.create(&fields);
     for field in ["description", "kind", "environment", "permissions", "rate_limits", "metadata"] {
         assert_eq!(made.key[field], fields[field], "{field}");
     }
@@ -101,22 +101,22 @@ fn every_given_field_is_stored_unchanged() {
     assert_eq!(made.key["not_before"], "2020-01-01T00:00:00.000Z");
     assert_eq!(made.key["expires_at"], "2999-12-31T21:59:59.999Z");
     assert!(made.secret.starts_with("kh_test_"));
-    assert_eq!(house.key(&made.id), made.key);
+    assert_eq!(instance.key(&made.id), made.key);
 }
 
 #[test]
 fn a_key_without_a_name_gets_a_readable_one() {
-    let house = House::start();
-    let made = house.create(&json!({}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({}));
     let name = made.key["name"].as_str().unwrap();
     assert!(name.len() >= 5 && name.is_ascii(), "{name}");
-    assert_ne!(house.create(&json!({})).key["name"], name);
+    assert_ne!(instance.create(&json!({})).key["name"], name);
 }
 
 #[test]
 fn expires_in_counts_from_now() {
-    let house = House::start();
-    let key = house.create(&json!({"expires_in": "90d"})).key;
+    let instance = TestServer::start();
+    let key = instance.create(&json!({"expires_in": "90d"})).key;
     let (from, to) = (key["created_at"].as_str().unwrap(), key["expires_at"].as_str().unwrap());
     let seconds = |text: &str| {
         let date = Command::new("date").args(["-d", text, "+%s"]).output().unwrap().stdout;
@@ -127,12 +127,12 @@ fn expires_in_counts_from_now() {
 
 #[test]
 fn permissions_default_to_all_of_the_owner_or_none_for_a_service() {
-    let house = House::start();
-    let personal = house.create(&json!({"name": "mine"}));
-    let service = house.create(&json!({"name": "ours", "kind": "service"}));
+    let instance = TestServer::start();
+    let personal = instance.create(&json!({"name": "mine"}));
+    let service = instance.create(&json!({"name": "ours", "kind": "service"}));
     let may = |secret: &str, permission: &str| {
         let ask = json!({"key": secret, "permissions": [permission]});
-        house.ask(&Ask::post("/v1/verify", &ask)).expect(200)["code"].clone()
+        instance.ask(&Ask::post("/v1/verify", &ask)).expect(200)["code"].clone()
     };
     assert_eq!(may(&personal.secret, "diagrams:read"), "VALID");
     assert_eq!(may(&personal.secret, "keyhouse:keys:read"), "INSUFFICIENT_PERMISSIONS");
@@ -143,14 +143,15 @@ fn permissions_default_to_all_of_the_owner_or_none_for_a_service() {
 
 #[test]
 fn pages_list_every_key_once_newest_first() {
-    let house = House::start();
+    let instance = TestServer::start();
     let mut ids: Vec<String> =
-        (0..23).map(|at| house.create(&json!({"name": format!("n{at}")})).id).collect();
+        (0..23).map(|at| instance.create(&json!({"name": format!("n{at}")})).id).collect();
     ids.reverse();
     for limit in [1, 5, 23, 100] {
         let (mut seen, mut cursor) = (Vec::new(), String::new());
         loop {
-            let page = house.ask(&Ask::get(&format!("/v1/keys?limit={limit}{cursor}"))).expect(200);
+            let page =
+                instance.ask(&Ask::get(&format!("/v1/keys?limit={limit}{cursor}"))).expect(200);
             let items = page["items"].as_array().unwrap();
             assert!(items.len() <= limit, "{limit}: {}", items.len());
             seen.extend(items.iter().map(|key| key["id"].as_str().unwrap().to_owned()));
@@ -168,14 +169,14 @@ fn pages_list_every_key_once_newest_first() {
 
 #[test]
 fn pages_continue_correctly_while_keys_are_added_and_removed() {
-    let house = House::start();
-    let old: Vec<String> = (0..6).map(|_| house.create(&json!({})).id).collect();
-    let first = house.ask(&Ask::get("/v1/keys?limit=3")).expect(200);
-    house.create(&json!({"name": "newer than the page"}));
+    let instance = TestServer::start();
+    let old: Vec<String> = (0..6).map(|_| instance.create(&json!({})).id).collect();
+    let first = instance.ask(&Ask::get("/v1/keys?limit=3")).expect(200);
+    instance.create(&json!({"name": "newer than the page"}));
     // The last key of the page, to which the cursor may point, is removed.
-    assert_eq!(house.ask(&Ask::new("DELETE", &format!("/v1/keys/{}", old[3]))).status, 204);
+    assert_eq!(instance.ask(&Ask::new("DELETE", &format!("/v1/keys/{}", old[3]))).status, 204);
     let cursor = first["next_cursor"].as_str().unwrap();
-    let second = house.ask(&Ask::get(&format!("/v1/keys?limit=3&cursor={cursor}"))).expect(200);
+    let second = instance.ask(&Ask::get(&format!("/v1/keys?limit=3&cursor={cursor}"))).expect(200);
     let ids = |page: &Value| -> Vec<String> {
         let items = page["items"].as_array().unwrap().iter();
         items.map(|key| key["id"].as_str().unwrap().to_owned()).collect()
@@ -186,12 +187,13 @@ fn pages_continue_correctly_while_keys_are_added_and_removed() {
 
 #[test]
 fn search_matches_name_description_and_hint() {
-    let house = House::start();
-    let deploy = house.create(&json!({"name": "Deploy prod", "description": "the Big pipeline"}));
-    house.create(&json!({"name": "Reader of plots"}));
-    house.create(&json!({"name": "100% _odd_"}));
+    let instance = TestServer::start();
+    let deploy =
+        instance.create(&json!({"name": "Deploy prod", "description": "the Big pipeline"}));
+    instance.create(&json!({"name": "Reader of plots"}));
+    instance.create(&json!({"name": "100% _odd_"}));
     let found = |search: &str| -> BTreeSet<String> {
-        let page = house.ask(&Ask::get(&format!("/v1/keys?search={search}"))).expect(200);
+        let page = instance.ask(&Ask::get(&format!("/v1/keys?search={search}"))).expect(200);
         let items = page["items"].as_array().unwrap().iter();
         items.map(|key| key["name"].as_str().unwrap().to_owned()).collect()
     };
@@ -215,14 +217,14 @@ fn search_matches_name_description_and_hint() {
 
 #[test]
 fn lists_omit_revoked_keys_by_default() {
-    let house = House::start();
+    let instance = TestServer::start();
     let [active, disabled, revoked] =
-        ["active", "disabled", "revoked"].map(|name| house.create(&json!({"name": name})));
-    house.act(&disabled.id, "disable").expect(200);
-    house.act(&revoked.id, "revoke").expect(200);
-    let later = house.create(&json!({"name": "later", "not_before": "2999-01-01T00:00:00Z"}));
+        ["active", "disabled", "revoked"].map(|name| instance.create(&json!({"name": name})));
+    instance.act(&disabled.id, "disable").expect(200);
+    instance.act(&revoked.id, "revoke").expect(200);
+    let later = instance.create(&json!({"name": "later", "not_before": "2999-01-01T00:00:00Z"}));
     let listed = |query: &str| -> BTreeSet<String> {
-        let page = house.ask(&Ask::get(&format!("/v1/keys{query}"))).expect(200);
+        let page = instance.ask(&Ask::get(&format!("/v1/keys{query}"))).expect(200);
         page["items"]
             .as_array()
             .unwrap()
@@ -230,8 +232,9 @@ fn lists_omit_revoked_keys_by_default() {
             .map(|key| key["id"].as_str().unwrap().to_owned())
             .collect()
     };
-    let set =
-        |of: &[&crate::house::Made]| of.iter().map(|made| made.id.clone()).collect::<BTreeSet<_>>();
+    let set = |of: &[&crate::test_server::Made]| {
+        of.iter().map(|made| made.id.clone()).collect::<BTreeSet<_>>()
+    };
     assert_eq!(listed(""), set(&[&active, &disabled, &later]));
     assert_eq!(listed("?status=active"), set(&[&active]));
     assert_eq!(listed("?status=disabled"), set(&[&disabled]));
@@ -243,13 +246,14 @@ fn lists_omit_revoked_keys_by_default() {
 
 #[test]
 fn a_management_key_acts_within_its_permissions() {
-    let house = House::start();
-    let manager = house.manager();
-    let creator = house.create(&json!({
+    let instance = TestServer::start();
+    let manager = instance.manager();
+    let creator = instance.create(&json!({
         "name": "creator", "permissions": ["keyhouse:keys:create", "diagrams:read"],
     }));
-    let anonymous = house.create(&json!({"name": "nobody"}));
-    let ask = |secret: &str, body: Value| house.bare(&Ask::post("/v1/keys", &body).bearer(secret));
+    let anonymous = instance.create(&json!({"name": "nobody"}));
+    let ask =
+        |secret: &str, body: Value| instance.bare(&Ask::post("/v1/keys", &body).bearer(secret));
 
     let service = json!({"kind": "service", "permissions": ["diagrams:read"]});
     let created = made(&ask(&manager.secret, service.clone()).expect(201));
@@ -271,24 +275,24 @@ fn a_management_key_acts_within_its_permissions() {
     ask(&anonymous.secret, json!({})).problem(403, "permission_required");
 
     // A wildcard never includes management permissions.
-    let star = house.create(&json!({"permissions": ["*", "*:*:*"]}));
+    let star = instance.create(&json!({"permissions": ["*", "*:*:*"]}));
     ask(&star.secret, json!({})).problem(403, "permission_required");
-    let answer = house.bare(&Ask::get("/v1/keys").bearer("kh_live_nothing"));
+    let answer = instance.bare(&Ask::get("/v1/keys").bearer("kh_live_nothing"));
     answer.problem(401, "NOT_FOUND");
     assert!(answer.challenges().contains("error=\"invalid_token\""));
-    house.act(&manager.id, "revoke").expect(200);
-    house.bare(&Ask::get("/v1/keys").bearer(&manager.secret)).problem(401, "REVOKED");
+    instance.act(&manager.id, "revoke").expect(200);
+    instance.bare(&Ask::get("/v1/keys").bearer(&manager.secret)).problem(401, "REVOKED");
 }
 
 #[test]
 fn an_operator_can_grant_permissions_for_the_instance() {
-    let house = House::start();
+    let instance = TestServer::start();
     // The first owner is operator, so they do have the permissions for the instance.
     for (permission, allowed) in
         [("keyhouse:keys:read", true), ("keyhouse:*", true), ("keyhouse:instance:verify", true)]
     {
         let ask = Ask::post("/v1/keys", &json!({"permissions": [permission]}));
-        let status = house.ask(&ask).status;
+        let status = instance.ask(&ask).status;
         assert_eq!(status == 201, allowed, "{permission}: {status}");
     }
 }
@@ -296,12 +300,12 @@ fn an_operator_can_grant_permissions_for_the_instance() {
 /// A leaked key must not open what its owner has closed.
 #[test]
 fn a_key_cannot_change_a_stronger_key_of_its_owner() {
-    let house = House::start();
-    let weak = house.create(&json!({"permissions": ["keyhouse:keys:create", "a:b"]}));
+    let instance = TestServer::start();
+    let weak = instance.create(&json!({"permissions": ["keyhouse:keys:create", "a:b"]}));
     let rules = json!({"allow": ["10.0.0.0/8"], "deny": []});
     let limits = json!([{"name": "calls", "limit": 1, "window_seconds": 60}]);
     let strong =
-        house.create(&json!({"ip_rules": rules, "rate_limits": limits, "expires_in": "1h"}));
+        instance.create(&json!({"ip_rules": rules, "rate_limits": limits, "expires_in": "1h"}));
     let path = format!("/v1/keys/{}", strong.id);
     for change in [
         json!({"ip_rules": {"allow": [], "deny": []}}),
@@ -309,17 +313,17 @@ fn a_key_cannot_change_a_stronger_key_of_its_owner() {
         json!({"expires_at": null}),
         json!({"not_before": null, "expires_at": "2999-01-01T00:00:00Z"}),
     ] {
-        let answer = house.bare(&Ask::patch(&path, &change).bearer(&weak.secret));
+        let answer = instance.bare(&Ask::patch(&path, &change).bearer(&weak.secret));
         assert_eq!(
             (answer.status, answer.code().as_str()),
             (403, "permission_required"),
             "{change}"
         );
     }
-    house.act(&strong.id, "disable").expect(200);
+    instance.act(&strong.id, "disable").expect(200);
     let enable = Ask::post(&format!("{path}/enable"), &json!({})).bearer(&weak.secret);
-    house.bare(&enable).problem(403, "permission_required");
-    let now = house.key(&strong.id);
+    instance.bare(&enable).problem(403, "permission_required");
+    let now = instance.key(&strong.id);
     assert_eq!((&now["ip_rules"], &now["rate_limits"]), (&rules, &limits));
     assert_eq!(now["status"], "disabled");
 }
@@ -327,55 +331,55 @@ fn a_key_cannot_change_a_stronger_key_of_its_owner() {
 /// Management is always named in a key's permissions, and reading about keys is management.
 #[test]
 fn a_key_without_management_permissions_cannot_see_other_keys() {
-    let house = House::start();
-    let plain = house.create(&json!({"permissions": ["a:b"]}));
-    let other =
-        house.create(&json!({"name": "what the owner calls it", "metadata": {"host": "db-seven"}}));
+    let instance = TestServer::start();
+    let plain = instance.create(&json!({"permissions": ["a:b"]}));
+    let other = instance
+        .create(&json!({"name": "what the owner calls it", "metadata": {"host": "db-seven"}}));
     for path in ["/v1/keys".to_owned(), format!("/v1/keys/{}", other.id)] {
-        let answer = house.bare(&Ask::get(&path).bearer(&plain.secret));
+        let answer = instance.bare(&Ask::get(&path).bearer(&plain.secret));
         assert!(!answer.body.contains("db-seven"), "{path}: {} {}", answer.status, answer.body);
     }
 }
 
 #[test]
 fn a_key_cannot_remove_its_own_bounds() {
-    let house = House::start();
+    let instance = TestServer::start();
     let permissions = json!(["keyhouse:keys:create", "keyhouse:keys:manage", "a:b"]);
-    let key = house.create(&json!({"permissions": permissions, "expires_in": "1h"}));
+    let key = instance.create(&json!({"permissions": permissions, "expires_in": "1h"}));
     let path = format!("/v1/keys/{}", key.id);
     let bearer = format!("Bearer {}", key.secret);
     let free = Ask::new("PATCH", &path).json(&json!({"expires_at": null}));
-    house.bare(&free.header("Authorization", &bearer)).problem(409, "own_key");
+    instance.bare(&free.header("Authorization", &bearer)).problem(409, "own_key");
     let rename = Ask::new("PATCH", &path).json(&json!({"name": "still me"}));
-    house.bare(&rename.header("Authorization", &bearer)).expect(200);
-    house
+    instance.bare(&rename.header("Authorization", &bearer)).expect(200);
+    instance
         .bare(&Ask::get("/v1/session").header("Authorization", &bearer))
         .problem(403, "session_required");
 }
 
 #[test]
 fn a_service_key_creates_keys_of_the_organization() {
-    let house = House::start();
+    let instance = TestServer::start();
     let permissions = json!(["keyhouse:keys:manage", "keyhouse:keys:create", "a:*"]);
-    let manager = house.create(&json!({"kind": "service", "permissions": permissions}));
+    let manager = instance.create(&json!({"kind": "service", "permissions": permissions}));
     let bearer = format!("Bearer {}", manager.secret);
     let ask = |fields: Value| Ask::post("/v1/keys", &fields).header("Authorization", &bearer);
-    let made = house.bare(&ask(json!({"permissions": ["a:b"]}))).expect(201);
+    let made = instance.bare(&ask(json!({"permissions": ["a:b"]}))).expect(201);
     assert_eq!((&made["key"]["kind"], &made["key"]["owner"]), (&json!("service"), &json!(null)));
     assert_eq!(made["key"]["created_by"], manager.id);
-    house.bare(&ask(json!({"kind": "personal"}))).problem(400, "invalid_input");
-    house.bare(&ask(json!({"permissions": ["b:c"]}))).problem(403, "permission_required");
+    instance.bare(&ask(json!({"kind": "personal"}))).problem(400, "invalid_input");
+    instance.bare(&ask(json!({"permissions": ["b:c"]}))).problem(403, "permission_required");
 }
 
 #[test]
 fn start_and_expiry_accept_durations_on_create_and_update() {
-    let house = House::start();
-    let key = house.create(&json!({"not_before_in": "1h", "expires_in": "2h"}));
+    let instance = TestServer::start();
+    let key = instance.create(&json!({"not_before_in": "1h", "expires_in": "2h"}));
     assert_eq!(key.key["status"], "not_yet_valid");
-    assert_eq!(house.verify(&key.secret)["code"], "NOT_YET_VALID");
+    assert_eq!(instance.verify(&key.secret)["code"], "NOT_YET_VALID");
     let path = format!("/v1/keys/{}", key.id);
     let change = json!({"not_before": null, "expires_in": "90d"});
-    let changed = house.ask(&Ask::patch(&path, &change)).expect(200);
+    let changed = instance.ask(&Ask::patch(&path, &change)).expect(200);
     assert_eq!(changed["status"], "active");
     assert!(changed["expires_at"].as_str() > key.key["expires_at"].as_str(), "{changed}");
     for (fields, pointer, code) in [
@@ -383,7 +387,7 @@ fn start_and_expiry_accept_durations_on_create_and_update() {
         (json!({"not_before_in": "soon"}), "/not_before_in", "invalid_duration"),
         (json!({"not_before_in": "3d", "expires_in": "2d"}), "/expires_at", "out_of_range"),
     ] {
-        let problem = house.ask(&Ask::patch(&path, &fields)).problem(400, "invalid_input");
+        let problem = instance.ask(&Ask::patch(&path, &fields)).problem(400, "invalid_input");
         let fault = &problem["errors"][0];
         assert_eq!((&fault["pointer"], &fault["code"]), (&json!(pointer), &json!(code)));
     }
@@ -392,26 +396,26 @@ fn start_and_expiry_accept_durations_on_create_and_update() {
 /// `"description": null` was answered with 200 and changed nothing.
 #[test]
 fn null_clears_a_description() {
-    let house = House::start();
+    let instance = TestServer::start();
     for (path, draft) in [
         ("/v1/keys", json!({"name": "a", "description": "x"})),
         ("/v1/teams", json!({"name": "a", "description": "x"})),
         ("/v1/roles", json!({"name": "a", "description": "x", "permissions": []})),
         ("/v1/gates", json!({"name": "a", "description": "x"})),
     ] {
-        let made = house.ask(&Ask::post(path, &draft)).expect(201);
+        let made = instance.ask(&Ask::post(path, &draft)).expect(201);
         let made = made.get("key").unwrap_or(&made);
         let id = made["id"].as_str().unwrap();
         let target = format!("{path}/{}", if path == "/v1/gates" { "a" } else { id });
-        let changed = house.ask(&Ask::patch(&target, &json!({"description": null}))).expect(200);
+        let changed = instance.ask(&Ask::patch(&target, &json!({"description": null}))).expect(200);
         assert_eq!(changed["description"], "", "{path}");
     }
 }
 
 #[test]
 fn an_expiry_can_be_given_in_months_and_years() {
-    let house = House::start();
-    let made = house.ask(&Ask::post("/v1/keys", &json!({"expires_in": "1y6mo"}))).expect(201);
+    let instance = TestServer::start();
+    let made = instance.ask(&Ask::post("/v1/keys", &json!({"expires_in": "1y6mo"}))).expect(201);
     let moment = |field: &str| {
         let moment: jiff::Timestamp = made["key"][field].as_str().unwrap().parse().unwrap();
         moment.to_zoned(jiff::tz::TimeZone::UTC)
@@ -421,6 +425,6 @@ fn an_expiry_can_be_given_in_months_and_years() {
     let late =
         moment("created_at").checked_add(months).unwrap().duration_since(&moment("expires_at"));
     assert!((0..1_000).contains(&late.as_millis()), "{late:?}: {made}");
-    let listed = house.ask(&Ask::get("/v1/keys?expires_within=2y")).expect(200);
+    let listed = instance.ask(&Ask::get("/v1/keys?expires_within=2y")).expect(200);
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
 }

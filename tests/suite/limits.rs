@@ -9,9 +9,9 @@ use serde_json::json;
 
 use crate::ask::{Ask, Expect};
 use crate::bounds::within;
-use crate::house::House;
 use crate::server::wire::{Answer, Connection};
 use crate::server::{Home, Launch, Server};
+use crate::test_server::TestServer;
 
 /// As many as the issue requires.
 const CONNECTIONS: usize = 200;
@@ -22,10 +22,10 @@ const TIMEOUT: Duration = Duration::from_millis(700);
 /// An incomplete head must have ended its connection by then.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
-/// A house with shorter timeouts than the default.
-fn impatient() -> House {
+/// An instance with shorter timeouts than the default.
+fn impatient() -> TestServer {
     let milliseconds = TIMEOUT.as_millis();
-    House::start_with_settings(&format!(
+    TestServer::start_with_settings(&format!(
         "[limits]\nhead_timeout = \"{milliseconds}ms\"\nbody_timeout = \"{milliseconds}ms\"\n"
     ))
 }
@@ -55,9 +55,9 @@ fn reply(connection: &mut Connection) -> Option<Answer> {
 
 #[test]
 fn two_hundred_concurrent_connections_are_all_answered() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "busy"}));
-    let mut lines: Vec<_> = (0..CONNECTIONS).map(|_| house.line()).collect();
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "busy"}));
+    let mut lines: Vec<_> = (0..CONNECTIONS).map(|_| instance.connect()).collect();
     let check = |secret: &str| {
         format!(
             "GET /v1/forward-auth/default HTTP/1.1\r\nHost: a\r\nX-Forwarded-Method: GET\r\n\
@@ -65,9 +65,11 @@ fn two_hundred_concurrent_connections_are_all_answered() {
              X-Forwarded-For: 192.0.2.7\r\nAuthorization: Bearer {secret}\r\n\r\n"
         )
     };
-    let cookie = house.cookie();
-    let read =
-        format!("GET /v1/keys HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n\r\n", house.address());
+    let cookie = instance.cookie();
+    let read = format!(
+        "GET /v1/keys HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n\r\n",
+        instance.address()
+    );
     for round in 0..3 {
         // All send their request before the first answer is read; every one stays open for the next
         // round.
@@ -96,11 +98,11 @@ fn two_hundred_concurrent_connections_are_all_answered() {
 
 #[test]
 fn an_oversized_request_is_rejected_and_its_memory_is_freed() {
-    let house = impatient();
-    let id = house.server().id();
-    house.bare(&Ask::get("/readyz")).expect_ready();
+    let instance = impatient();
+    let id = instance.server().id();
+    instance.bare(&Ask::get("/readyz")).expect_ready();
     let before = resident_kib(id);
-    let head = format!("GET /v1/keys HTTP/1.1\r\nHost: {}\r\n", house.address());
+    let head = format!("GET /v1/keys HTTP/1.1\r\nHost: {}\r\n", instance.address());
     let megabyte = "a".repeat(1024 * 1024);
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("1 MiB header line", format!("{head}X-Long: {megabyte}\r\n\r\n").into_bytes()),
@@ -116,14 +118,14 @@ fn an_oversized_request_is_rejected_and_its_memory_is_freed() {
             format!("{head}{}\r\n", format!("X-A: {}\r\n", "b".repeat(1_000)).repeat(17))
                 .into_bytes(),
         ),
-        ("10 MiB body", body_of(&house, 10 * 1024 * 1024, true)),
-        ("a body that says it is 10 MiB", body_of(&house, 10 * 1024 * 1024, false)),
-        ("a body that says it is endless", body_of(&house, usize::MAX, false)),
-        ("10 MiB in chunks", chunked(&house, 10)),
+        ("10 MiB body", body_of(&instance, 10 * 1024 * 1024, true)),
+        ("a body that says it is 10 MiB", body_of(&instance, 10 * 1024 * 1024, false)),
+        ("a body that says it is endless", body_of(&instance, usize::MAX, false)),
+        ("10 MiB in chunks", chunked(&instance, 10)),
     ];
     for (claim, bytes) in cases {
         for _ in 0..4 {
-            let mut connection = Connection::open(house.address());
+            let mut connection = Connection::open(instance.address());
             // The server may close the connection before all is sent: its answer counts.
             let sent = connection.send(&bytes);
             let answer = reply(&mut connection);
@@ -132,8 +134,8 @@ fn an_oversized_request_is_rejected_and_its_memory_is_freed() {
                 None => assert!(!claim.contains("headers"), "{claim}: no answer ({sent:?})"),
             }
         }
-        assert_eq!(house.bare(&Ask::get("/readyz")).status, 200, "after {claim}");
-        house.ask(&Ask::get("/v1/session")).expect(200);
+        assert_eq!(instance.bare(&Ask::get("/readyz")).status, 200, "after {claim}");
+        instance.ask(&Ask::get("/v1/session")).expect(200);
     }
     let after = resident_kib(id);
     assert!(after < before + GROWTH_KIB_MAX, "{before} KiB before, {after} KiB after");
@@ -141,31 +143,31 @@ fn an_oversized_request_is_rejected_and_its_memory_is_freed() {
 
 #[test]
 fn many_large_senders_together_do_not_exhaust_memory() {
-    let house = impatient();
-    let before = resident_kib(house.server().id());
+    let instance = impatient();
+    let before = resident_kib(instance.server().id());
     // Each sends slightly less than the limits and then waits, with an incomplete request.
     let half = format!(
         "POST /v1/keys HTTP/1.1\r\nHost: {}\r\nX-A: {}",
-        house.address(),
+        instance.address(),
         "a".repeat(15_000)
     );
     let body = format!(
         "POST /v1/keys HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\nContent-Type: application/json\r\n\
          Content-Length: 65000\r\n\r\n{}",
-        house.address(),
-        house.cookie(),
+        instance.address(),
+        instance.cookie(),
         " ".repeat(60_000)
     );
     let mut held = Vec::new();
     // As many bodies as an address's share of the memory takes; admission.rs sends more.
     for at in 0..200 {
-        let mut connection = Connection::open(house.address());
+        let mut connection = Connection::open(instance.address());
         let is_body = at < 17;
         connection.send(if is_body { body.as_bytes() } else { half.as_bytes() }).unwrap();
         held.push((connection, is_body));
     }
-    house.bare(&Ask::get("/readyz")).expect_ready();
-    let during = resident_kib(house.server().id());
+    instance.bare(&Ask::get("/readyz")).expect_ready();
+    let during = resident_kib(instance.server().id());
     assert!(during < before + GROWTH_KIB_MAX, "{before} KiB before, {during} KiB during");
     for (mut connection, is_body) in held {
         match reply(&mut connection) {
@@ -173,13 +175,13 @@ fn many_large_senders_together_do_not_exhaust_memory() {
             answer => assert!(!is_body && answer.is_none(), "a head is cut off: {answer:?}"),
         }
     }
-    house.ask(&Ask::get("/v1/session")).expect(200);
+    instance.ask(&Ask::get("/v1/session")).expect(200);
 }
 
 #[test]
 fn a_partial_request_ends_within_the_timeout() {
-    let house = impatient();
-    let host = house.address();
+    let instance = impatient();
+    let host = instance.address();
     for (claim, bytes) in [
         ("one byte", "G".to_owned()),
         ("half a head", format!("GET /readyz HTTP/1.1\r\nHost: {host}\r\nX-A")),
@@ -208,13 +210,13 @@ fn a_partial_request_ends_within_the_timeout() {
             assert!(connection.is_closed(), "{claim}: still open");
         }
     }
-    house.bare(&Ask::get("/readyz")).expect_ready();
+    instance.bare(&Ask::get("/readyz")).expect_ready();
 }
 
 #[test]
 fn a_head_sent_byte_by_byte_ends_within_the_timeout() {
-    let house = impatient();
-    let mut connection = Connection::open(house.address());
+    let instance = impatient();
+    let mut connection = Connection::open(instance.address());
     connection.send(b"GET /readyz HTTP/1.1\r\n").unwrap();
     connection.socket().set_read_timeout(Some(TIMEOUT / 10)).unwrap();
     // A byte each time that no answer arrived: each byte is in time, but the whole head is not.
@@ -239,13 +241,13 @@ fn a_head_sent_byte_by_byte_ends_within_the_timeout() {
 /// Requests in which two parsers could find two different ends.
 #[test]
 fn a_body_with_an_ambiguous_end_closes_the_connection() {
-    let house = impatient();
-    let made = house.create(&json!({"name": "hidden"}));
+    let instance = impatient();
+    let made = instance.create(&json!({"name": "hidden"}));
     let hidden =
         format!("GET /v1/whoami HTTP/1.1\r\nHost: a\r\nX-API-Key: {}\r\n\r\n", made.secret);
     let post = format!(
         "POST /v1/session HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n",
-        house.address()
+        instance.address()
     );
     let length = hidden.len();
     let cases = [
@@ -282,22 +284,22 @@ fn a_body_with_an_ambiguous_end_closes_the_connection() {
         ),
     ];
     for (claim, bytes) in cases {
-        let mut connection = refuse(&house, claim, &format!("{bytes}{hidden}"));
+        let mut connection = refuse(&instance, claim, &format!("{bytes}{hidden}"));
         // The bytes after it were not read as a separate request.
         assert!(reply(&mut connection).is_none(), "{claim}");
     }
-    assert!(house.key(&made.id)["last_used"].is_null(), "the hidden request was answered");
+    assert!(instance.key(&made.id)["last_used"].is_null(), "the hidden request was answered");
 }
 
 #[test]
 fn an_invalid_head_is_rejected() {
-    let house = impatient();
-    let get = format!("GET /readyz HTTP/1.1\r\nHost: {}\r\n", house.address());
+    let instance = impatient();
+    let get = format!("GET /readyz HTTP/1.1\r\nHost: {}\r\n", instance.address());
     let cases = [
         ("no host", "GET /readyz HTTP/1.1\r\n\r\n".to_owned()),
         ("an empty host", "GET /readyz HTTP/1.1\r\nHost:\r\n\r\n".to_owned()),
         ("two hosts", format!("{get}Host: b\r\n\r\n")),
-        ("two equal hosts", format!("{get}Host: {}\r\n\r\n", house.address())),
+        ("two equal hosts", format!("{get}Host: {}\r\n\r\n", instance.address())),
         ("a host with a path", "GET /readyz HTTP/1.1\r\nHost: a/b\r\n\r\n".to_owned()),
         ("a host and a user", "GET /readyz HTTP/1.1\r\nHost: a@b\r\n\r\n".to_owned()),
         (
@@ -318,18 +320,18 @@ fn an_invalid_head_is_rejected() {
         ("a tunnel", "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n".to_owned()),
     ];
     for (claim, bytes) in cases {
-        drop(refuse(&house, claim, &bytes));
+        drop(refuse(&instance, claim, &bytes));
     }
 }
 
 /// Sends bytes that must get a 4xx or end the connection; then the next client is answered.
-fn refuse(house: &House, claim: &str, bytes: &str) -> Connection {
-    let mut connection = Connection::open(house.address());
+fn refuse(instance: &TestServer, claim: &str, bytes: &str) -> Connection {
+    let mut connection = Connection::open(instance.address());
     connection.send(bytes.as_bytes()).unwrap();
     let answer = reply(&mut connection);
     let refused = |it: &Answer| (400..500).contains(&it.status) || it.status == 505;
     assert!(answer.as_ref().is_none_or(refused), "{claim}: {answer:?}");
-    assert_eq!(house.bare(&Ask::get("/readyz")).status, 200, "after {claim}");
+    assert_eq!(instance.bare(&Ask::get("/readyz")).status, 200, "after {claim}");
     connection
 }
 
@@ -369,8 +371,8 @@ fn knock(address: SocketAddr) -> Option<TcpStream> {
 
 #[test]
 fn pipelined_requests_are_answered_in_order() {
-    let house = House::start();
-    let mut connection = Connection::open(house.address());
+    let instance = TestServer::start();
+    let mut connection = Connection::open(instance.address());
     let (ready, me) =
         ("GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n", "GET /v1/whoami HTTP/1.1\r\nHost: a\r\n\r\n");
     connection.send([ready, me].repeat(50).concat().as_bytes()).unwrap();
@@ -380,10 +382,10 @@ fn pipelined_requests_are_answered_in_order() {
     }
 }
 
-fn body_of(house: &House, bytes: usize, sent: bool) -> Vec<u8> {
+fn body_of(instance: &TestServer, bytes: usize, sent: bool) -> Vec<u8> {
     let mut request = format!(
         "POST /v1/keys HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\nContent-Type: application/json\r\nContent-Length: {bytes}\r\n\r\n",
-        house.address(), house.cookie()
+        instance.address(), instance.cookie()
     ).into_bytes();
     if sent {
         request.resize(request.len() + bytes, b' ');
@@ -391,11 +393,11 @@ fn body_of(house: &House, bytes: usize, sent: bool) -> Vec<u8> {
     request
 }
 
-fn chunked(house: &House, megabytes: usize) -> Vec<u8> {
+fn chunked(instance: &TestServer, megabytes: usize) -> Vec<u8> {
     let head = format!(
         "POST /v1/keys HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
-        house.address(),
-        house.cookie()
+        instance.address(),
+        instance.cookie()
     );
     let chunk = format!("100000\r\n{}\r\n", " ".repeat(1024 * 1024));
     format!("{head}{}0\r\n\r\n", chunk.repeat(megabytes)).into_bytes()

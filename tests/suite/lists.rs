@@ -5,8 +5,8 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{House, Made};
 use crate::people::Person;
+use crate::test_server::{Made, TestServer};
 
 const ORDERS: [&str; 8] = [
     "created_at",
@@ -25,11 +25,11 @@ fn names(listed: &Value) -> Vec<String> {
 }
 
 /// All pages of a list, joined.
-fn pages(house: &House, person: &Person, query: &str, limit: usize) -> Vec<Value> {
+fn pages(instance: &TestServer, person: &Person, query: &str, limit: usize) -> Vec<Value> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
     loop {
         let path = format!("/v1/keys?limit={limit}&{query}{cursor}");
-        let page = person.ask(house, Ask::get(&path)).expect(200);
+        let page = person.ask(instance, Ask::get(&path)).expect(200);
         all.extend(page["items"].as_array().unwrap().clone());
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
@@ -39,8 +39,8 @@ fn pages(house: &House, person: &Person, query: &str, limit: usize) -> Vec<Value
 }
 
 /// Five keys: some used, some expiring, names in both cases.
-fn furnished(house: &House) -> Vec<Made> {
-    let owner = house.owner();
+fn furnished(instance: &TestServer) -> Vec<Made> {
+    let owner = instance.owner();
     let drafts = [
         json!({"name": "beta", "expires_in": "5d"}),
         json!({"name": "Alpha"}),
@@ -48,10 +48,10 @@ fn furnished(house: &House) -> Vec<Made> {
         json!({"name": "Gamma", "kind": "service", "permissions": ["a:b"], "expires_in": "6d"}),
         json!({"name": "alpha 2"}),
     ];
-    let keys: Vec<Made> = drafts.iter().map(|draft| owner.make(house, draft)).collect();
-    let used = |at: usize| house.key(&keys[at].id)["last_used"]["at"].clone();
+    let keys: Vec<Made> = drafts.iter().map(|draft| owner.make(instance, draft)).collect();
+    let used = |at: usize| instance.key(&keys[at].id)["last_used"]["at"].clone();
     let call = |at: usize| {
-        assert_eq!(house.bare(&Ask::forward_auth(&keys[at].secret)).status, 200);
+        assert_eq!(instance.bare(&Ask::forward_auth(&keys[at].secret)).status, 200);
     };
     call(3);
     call(0);
@@ -64,8 +64,8 @@ fn furnished(house: &House) -> Vec<Made> {
 
 #[test]
 fn keys_are_listed_in_the_requested_order() {
-    let house = House::start();
-    furnished(&house);
+    let instance = TestServer::start();
+    furnished(&instance);
     for (order, expected) in [
         ("-created_at", ["alpha 2", "Gamma", "delta", "Alpha", "beta"]),
         ("created_at", ["beta", "Alpha", "delta", "Gamma", "alpha 2"]),
@@ -76,7 +76,7 @@ fn keys_are_listed_in_the_requested_order() {
         ("expires_at", ["beta", "Gamma", "delta", "alpha 2", "Alpha"]),
         ("-expires_at", ["delta", "Gamma", "beta", "alpha 2", "Alpha"]),
     ] {
-        let listed = house.ask(&Ask::get(&format!("/v1/keys?sort={order}"))).expect(200);
+        let listed = instance.ask(&Ask::get(&format!("/v1/keys?sort={order}"))).expect(200);
         assert_eq!(names(&listed), expected, "{order}");
     }
     for (query, expected) in [
@@ -87,47 +87,47 @@ fn keys_are_listed_in_the_requested_order() {
         ("owner=me&used=never&sort=name", &["Alpha", "alpha 2", "delta"]),
         ("search=ALPHA&sort=-name", &["alpha 2", "Alpha"]),
     ] {
-        let listed = house.ask(&Ask::get(&format!("/v1/keys?{query}"))).expect(200);
+        let listed = instance.ask(&Ask::get(&format!("/v1/keys?{query}"))).expect(200);
         assert_eq!(names(&listed), expected, "{query}");
     }
 }
 
 #[test]
 fn joined_pages_of_every_order_are_the_whole_list() {
-    let house = House::start();
-    furnished(&house);
-    let owner = house.owner();
+    let instance = TestServer::start();
+    furnished(&instance);
+    let owner = instance.owner();
     for number in 0..7 {
         // Equal names, and equal in having neither expiry nor use.
-        owner.make(&house, &json!({"name": format!("same {}", number % 2)}));
+        owner.make(&instance, &json!({"name": format!("same {}", number % 2)}));
     }
     // A user who sees some keys in full, and of others only that they exist.
-    let plain = house.join("plain", "user");
-    plain.make(&house, &json!({"name": "mine", "expires_in": "1d"}));
+    let plain = instance.join("plain", "user");
+    plain.make(&instance, &json!({"name": "mine", "expires_in": "1d"}));
     for person in [&owner, &plain] {
         for order in ORDERS {
-            let whole = pages(&house, person, &format!("sort={order}"), 100);
+            let whole = pages(&instance, person, &format!("sort={order}"), 100);
             assert_eq!(whole.len(), 13, "{order}");
             for limit in [1, 2, 5, 12, 13] {
-                let joined = pages(&house, person, &format!("sort={order}"), limit);
+                let joined = pages(&instance, person, &format!("sort={order}"), limit);
                 assert_eq!(joined, whole, "{order} by {limit}");
             }
         }
     }
     // Keys that the user only knows to exist are last in every order, by time of creation.
-    let by_name = pages(&house, &plain, "sort=name", 100);
+    let by_name = pages(&instance, &plain, "sort=name", 100);
     assert_eq!(by_name[0]["name"], "mine");
-    let backward = pages(&house, &plain, "sort=-name", 100);
+    let backward = pages(&instance, &plain, "sort=-name", 100);
     assert_eq!(by_name[1..], backward[1..]);
     assert!(by_name[1..].iter().all(|key| key.get("name").is_none()), "{by_name:?}");
-    assert_eq!(pages(&house, &plain, "used=never", 100).len(), 1);
+    assert_eq!(pages(&instance, &plain, "used=never", 100).len(), 1);
 }
 
 #[test]
 fn a_cursor_works_only_in_its_own_order() {
-    let house = House::start();
-    furnished(&house);
-    let first = house.ask(&Ask::get("/v1/keys?limit=2&sort=name")).expect(200);
+    let instance = TestServer::start();
+    furnished(&instance);
+    let first = instance.ask(&Ask::get("/v1/keys?limit=2&sort=name")).expect(200);
     let cursor = first["next_cursor"].as_str().unwrap();
     for (query, pointer) in [
         (format!("sort=-name&cursor={cursor}"), "?cursor"),
@@ -137,7 +137,7 @@ fn a_cursor_works_only_in_its_own_order() {
         ("used=often".to_owned(), "?used"),
         ("expires_within=soon".to_owned(), "?expires_within"),
     ] {
-        let refused = house.ask(&Ask::get(&format!("/v1/keys?{query}")));
+        let refused = instance.ask(&Ask::get(&format!("/v1/keys?{query}")));
         assert_eq!(
             refused.problem(400, "invalid_input")["errors"][0]["pointer"],
             pointer,
@@ -148,24 +148,25 @@ fn a_cursor_works_only_in_its_own_order() {
 
 #[test]
 fn a_key_has_the_names_of_its_owner_and_creator() {
-    let house = House::start();
-    let owner = house.ask(&Ask::get("/v1/session")).expect(200)["user"]["name"].clone();
-    let (user, boss) = (house.join("ursula", "user"), house.join("bob", "administrator"));
-    let name = user.ask(&house, Ask::get("/v1/session")).expect(200)["user"]["name"].clone();
+    let instance = TestServer::start();
+    let owner = instance.ask(&Ask::get("/v1/session")).expect(200)["user"]["name"].clone();
+    let (user, boss) = (instance.join("ursula", "user"), instance.join("bob", "administrator"));
+    let name = user.ask(&instance, Ask::get("/v1/session")).expect(200)["user"]["name"].clone();
     let of = |key: &str| {
-        let key = house.key(key);
+        let key = instance.key(key);
         (key["owner_name"].clone(), key["created_by_name"].clone())
     };
     let service = json!({"kind": "service", "permissions": []});
-    let key = user.make(&house, &json!({"name": "hers"}));
+    let key = user.make(&instance, &json!({"name": "hers"}));
     assert_eq!(of(&key.id), (name.clone(), name.clone()));
-    let theirs = boss.make(&house, &service);
+    let theirs = boss.make(&instance, &service);
     assert_eq!(of(&theirs.id), (Value::Null, name));
     // Neither a key nor the host is a user.
-    let manager = house.manager();
+    let manager = instance.manager();
     assert_eq!(of(&manager.id), (Value::Null, owner));
-    let by_key = house.bare(&Ask::post("/v1/keys", &service).bearer(&manager.secret)).expect(201);
-    let by_host = house.server().run_cli(&["key", "create", "--name", "n", "--json"], "");
+    let by_key =
+        instance.bare(&Ask::post("/v1/keys", &service).bearer(&manager.secret)).expect(201);
+    let by_host = instance.server().run_cli(&["key", "create", "--name", "n", "--json"], "");
     let by_host: Value = serde_json::from_str(&by_host.stdout).unwrap();
     for made in [by_key, by_host] {
         assert_eq!(of(made["key"]["id"].as_str().unwrap()), (Value::Null, Value::Null));
@@ -173,7 +174,7 @@ fn a_key_has_the_names_of_its_owner_and_creator() {
     // A removed user has no name.
     for person in [&boss, &user] {
         let path = format!("/v1/users/{}", person.id);
-        assert_eq!(house.ask(&Ask::new("DELETE", &path)).status, 204);
+        assert_eq!(instance.ask(&Ask::new("DELETE", &path)).status, 204);
     }
     for key in [&theirs, &key] {
         assert_eq!(of(&key.id), (Value::Null, Value::Null));
@@ -184,16 +185,19 @@ fn a_key_has_the_names_of_its_owner_and_creator() {
 /// secret teams it was shared with.
 #[test]
 fn the_trail_of_a_key_is_visible_to_users_who_see_all_of_it() {
-    let house = House::start();
-    let (user, mate, outsider) =
-        (house.join("user", "user"), house.join("mate", "user"), house.join("outsider", "user"));
-    let team = house.team("makers", "visible", &[&user, &mate]);
+    let instance = TestServer::start();
+    let (user, mate, outsider) = (
+        instance.join("user", "user"),
+        instance.join("mate", "user"),
+        instance.join("outsider", "user"),
+    );
+    let team = instance.team("makers", "visible", &[&user, &mate]);
     let key =
-        user.make(&house, &json!({"name": "hers", "teams": [{"id": team, "access": "read"}]}));
-    house.ask(&Ask::post(&format!("/v1/keys/{}/disable", key.id), &json!({}))).expect(200);
+        user.make(&instance, &json!({"name": "hers", "teams": [{"id": team, "access": "read"}]}));
+    instance.ask(&Ask::post(&format!("/v1/keys/{}/disable", key.id), &json!({}))).expect(200);
     let trail = Ask::get(&format!("/v1/audit?target={}", key.id));
     for person in [&user, &mate] {
-        let listed = person.ask(&house, trail.clone()).expect(200);
+        let listed = person.ask(&instance, trail.clone()).expect(200);
         let events = listed["items"].as_array().unwrap();
         let actions: Vec<_> =
             events.iter().map(|event| event["action"].as_str().unwrap()).collect();
@@ -205,40 +209,40 @@ fn the_trail_of_a_key_is_visible_to_users_who_see_all_of_it() {
         }
     }
     // Everything for readers of the log; nothing for other users.
-    let whole = house.ask(&trail).expect(200);
+    let whole = instance.ask(&trail).expect(200);
     assert!(whole["items"][0]["address"].is_string(), "{whole}");
     assert!(whole["items"][1]["after"]["name"].is_string(), "{whole}");
-    outsider.ask(&house, trail).problem(403, "permission_required");
+    outsider.ask(&instance, trail).problem(403, "permission_required");
     for path in
         ["/v1/audit", "/v1/audit?action=key.create", &format!("/v1/audit?target={}", user.id)]
     {
-        user.ask(&house, Ask::get(path)).problem(403, "permission_required");
+        user.ask(&instance, Ask::get(path)).problem(403, "permission_required");
     }
     let nothing = "/v1/audit?target=key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f";
-    user.ask(&house, Ask::get(nothing)).problem(404, "not_found");
+    user.ask(&instance, Ask::get(nothing)).problem(404, "not_found");
 }
 
 /// A trail names no team that is hidden from its reader, not even in a past change.
 #[test]
 fn a_trail_does_not_reveal_secret_teams() {
-    let house = House::start();
-    house.put_on_plan(&house.organization(), "enterprise");
-    let [user, mate] = ["user", "mate"].map(|name| house.join(name, "user"));
-    let makers = house.team("makers", "visible", &[&user, &mate]);
-    let secret = house.team("secret", "secret", &[&user]);
-    let key = user.make(&house, &json!({"name": "hers"}));
-    house.share(&user, &key.id, &secret, "read");
-    house.share(&user, &key.id, &makers, "read");
-    house.share(&user, &key.id, &secret, "write");
+    let instance = TestServer::start();
+    instance.put_on_plan(&instance.organization(), "enterprise");
+    let [user, mate] = ["user", "mate"].map(|name| instance.join(name, "user"));
+    let makers = instance.team("makers", "visible", &[&user, &mate]);
+    let secret = instance.team("secret", "secret", &[&user]);
+    let key = user.make(&instance, &json!({"name": "hers"}));
+    instance.share(&user, &key.id, &secret, "read");
+    instance.share(&user, &key.id, &makers, "read");
+    instance.share(&user, &key.id, &secret, "write");
     let unshare = Ask::new("DELETE", &format!("/v1/keys/{}/teams/{secret}", key.id));
-    assert_eq!(user.ask(&house, unshare).status, 204);
+    assert_eq!(user.ask(&instance, unshare).status, 204);
     let trail = Ask::get(&format!("/v1/audit?target={}", key.id));
     for (person, expected) in [
         (&user, &["key.unshare", "key.share", "key.share", "key.share", "key.create"][..]),
         (&mate, &["key.share", "key.create"]),
-        (&house.owner(), &["key.unshare", "key.share", "key.share", "key.share", "key.create"]),
+        (&instance.owner(), &["key.unshare", "key.share", "key.share", "key.share", "key.create"]),
     ] {
-        let listed = person.ask(&house, trail.clone()).expect(200);
+        let listed = person.ask(&instance, trail.clone()).expect(200);
         let events = listed["items"].as_array().unwrap();
         let actions: Vec<_> =
             events.iter().map(|event| event["action"].as_str().unwrap()).collect();
@@ -248,10 +252,10 @@ fn a_trail_does_not_reveal_secret_teams() {
 
 /// Forty keys of all kinds, of the owner and another user, some shared with a team, with names that
 /// are similar or odd.
-fn crowd(house: &House, bo: &Person, team: &str, random: &mut StdRng) {
+fn crowd(instance: &TestServer, bo: &Person, team: &str, random: &mut StdRng) {
     let long = "\u{1f511}".repeat(250);
     let names = ["Bot", "bot", "api", "\u{130}|\u{c9}", &long];
-    let owner = house.owner();
+    let owner = instance.owner();
     for _ in 0..40 {
         let name = names[random.random_range(0..names.len())];
         let mut key = json!({"name": format!("{name} {}", random.random_range(0..6))});
@@ -265,14 +269,14 @@ fn crowd(house: &House, bo: &Person, team: &str, random: &mut StdRng) {
             key["teams"] = json!([{"id": team, "access": "read"}]);
         }
         let is_bos = random.random_bool(0.4) && key.get("kind").is_none();
-        let made = if is_bos { bo.make(house, &key) } else { owner.make(house, &key) };
+        let made = if is_bos { bo.make(instance, &key) } else { owner.make(instance, &key) };
         if random.random_bool(0.4) {
-            assert_eq!(house.bare(&Ask::forward_auth(&made.secret)).status, 200);
+            assert_eq!(instance.bare(&Ask::forward_auth(&made.secret)).status, 200);
         }
         if random.random_bool(0.2) {
-            house.act(&made.id, "disable").expect(200);
+            instance.act(&made.id, "disable").expect(200);
         } else if random.random_bool(0.1) {
-            house.act(&made.id, "revoke").expect(200);
+            instance.act(&made.id, "revoke").expect(200);
         }
     }
 }
@@ -281,13 +285,13 @@ fn crowd(house: &House, bo: &Person, team: &str, random: &mut StdRng) {
 /// each once, whatever the page size.
 #[test]
 fn filters_and_orders_can_be_combined() {
-    let house = House::start();
-    house.put_on_plan(&house.organization(), "enterprise");
-    let (bo, owner) = (house.join("bo", "user"), house.owner());
-    let team = house.team("makers", "visible", &[&bo]);
+    let instance = TestServer::start();
+    instance.put_on_plan(&instance.organization(), "enterprise");
+    let (bo, owner) = (instance.join("bo", "user"), instance.owner());
+    let team = instance.team("makers", "visible", &[&bo]);
     let mut random = StdRng::seed_from_u64(7);
-    crowd(&house, &bo, &team, &mut random);
-    let last = owner.make(&house, &json!({"name": "bot", "expires_in": "7d"}));
+    crowd(&instance, &bo, &team, &mut random);
+    let last = owner.make(&instance, &json!({"name": "bot", "expires_in": "7d"}));
     let week = last.key["expires_at"].as_str().unwrap();
     let by_bo = format!("owner={}", bo.id);
     let by_team = format!("team={team}");
@@ -302,7 +306,7 @@ fn filters_and_orders_can_be_combined() {
         ("search=BOT", &|key| key["name"].as_str().unwrap().to_lowercase().contains("bot")),
         ("status=active", &|key| key["status"] == "active"),
     ];
-    let all = pages(&house, &owner, "status=all", 100);
+    let all = pages(&instance, &owner, "status=all", 100);
     assert_eq!(all.len(), 41);
     for round in 0..60 {
         let mut chosen: Vec<_> = filters.iter().filter(|_| random.random_bool(0.25)).collect();
@@ -315,7 +319,7 @@ fn filters_and_orders_can_be_combined() {
         sort(&mut expected, order);
         let query = format!("{}&sort={order}", wanted.join("&"));
         let limit = random.random_range(1..8);
-        let listed = pages(&house, &owner, &query, limit);
+        let listed = pages(&instance, &owner, &query, limit);
         assert_eq!(listed.iter().collect::<Vec<_>>(), expected, "{query} by {limit}");
     }
 }

@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::ask::Ask;
-use crate::house::{EMAIL, House, PASSWORD, serve_empty};
 use crate::people::token_in;
 use crate::server::{Home, Server};
+use crate::test_server::{EMAIL, PASSWORD, TestServer, serve_empty};
 
 /// Sends the last request of a test, and returns all that was logged up to then.
 fn log_of(server: &Server) -> String {
@@ -105,26 +105,27 @@ fn carriers(secrets: &mut Secrets, text: &str) -> Vec<Ask> {
     asks
 }
 
-/// Sends every kind of request to a house; returns the texts that must not be logged.
-fn provoke(house: &House) -> Secrets {
+/// Sends every kind of request to an instance; returns the texts that must not be logged.
+fn provoke(instance: &TestServer) -> Secrets {
     let mut secrets = Secrets::default();
-    let good = house.create(&json!({})).secret;
-    let verifier =
-        house.create(&json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]})).secret;
+    let good = instance.create(&json!({})).secret;
+    let verifier = instance
+        .create(&json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]}))
+        .secret;
     let mistyped = good.replacen(good.chars().nth(20).unwrap(), "0", 2);
     let foreign = "sk-proj-4fzECMkVHDrOT3BlbkFJ9XQKs";
     for text in [&good, &verifier, &mistyped, foreign] {
         for ask in carriers(&mut secrets, text) {
-            house.bare(&ask);
+            instance.bare(&ask);
         }
     }
     let ask = Ask::post("/v1/verify", &json!({"key": good, "explain": true}));
-    house.bare(&ask.bearer(&verifier));
+    instance.bare(&ask.bearer(&verifier));
     let batch =
         json!({"requests": [{"key": good}, {"key": mistyped}, {"key": foreign, "more": good}]});
-    house.bare(&Ask::post("/v1/verify/batch", &batch).bearer(&verifier));
+    instance.bare(&Ask::post("/v1/verify/batch", &batch).bearer(&verifier));
 
-    secrets.note(house.cookie().split_once('=').unwrap().1);
+    secrets.note(instance.cookie().split_once('=').unwrap().1);
     let (wrong, new) =
         (secrets.note("a wrong password, mistyped"), secrets.note("a new password, to be"));
     secrets.note(PASSWORD);
@@ -135,25 +136,26 @@ fn provoke(house: &House) -> Secrets {
         json!({"email": EMAIL, "password": [PASSWORD]}),
         json!({"email": EMAIL, "pasword": PASSWORD}),
     ] {
-        house.bare(&Ask::post("/v1/session", &body));
+        instance.bare(&Ask::post("/v1/session", &body));
     }
-    house.ask(&Ask::patch("/v1/me", &json!({"current_password": wrong, "password": new})));
-    let begun = house.ask(&Ask::post("/v1/me/totp", &json!({"current_password": PASSWORD}))).json();
+    instance.ask(&Ask::patch("/v1/me", &json!({"current_password": wrong, "password": new})));
+    let begun =
+        instance.ask(&Ask::post("/v1/me/totp", &json!({"current_password": PASSWORD}))).json();
     secrets.note(begun["secret"].as_str().unwrap());
     let invited = json!({"email": "bob@example.com", "role": "user"});
-    let invited = house.ask(&Ask::post("/v1/invitations", &invited)).json();
+    let invited = instance.ask(&Ask::post("/v1/invitations", &invited)).json();
     let token = secrets.note(&token_in(&invited));
     for body in [
         json!({"token": token, "name": "Bob", "password": "short"}),
         json!({"token": token, "name": "Bob", "password": new}),
         json!({"token": token, "name": "Bob", "password": new}),
     ] {
-        house.bare(&Ask::post("/v1/invitations/accept", &body));
+        instance.bare(&Ask::post("/v1/invitations/accept", &body));
     }
     let imported = secrets.note("another-systems-key-0123456789");
-    house.ask(&Ask::post("/v1/keys/import", &json!({"keys": [{"key": imported}]})));
+    instance.ask(&Ask::post("/v1/keys/import", &json!({"keys": [{"key": imported}]})));
     // Not HTTP, as far as hyper can see.
-    let mut line = house.line();
+    let mut line = instance.connect();
     line.0.send(format!("GET /{good} HTTP/1.1\r\nX-API-Key {good}\r\n\r\n").as_bytes()).unwrap();
     assert_eq!(line.0.read().unwrap().status, 400);
     secrets
@@ -164,9 +166,9 @@ fn no_secret_is_logged_at_any_level() {
     for (filter, format) in
         [("debug", "text"), ("debug", "json"), ("keyhouse=trace", "text"), ("trace", "json")]
     {
-        let house = House::start_with(&["--log", filter, "--log-format", format]);
-        let secrets = provoke(&house);
-        let log = log_of(house.server());
+        let instance = TestServer::start_with(&["--log", filter, "--log-format", format]);
+        let secrets = provoke(&instance);
+        let log = log_of(instance.server());
         assert!(log.lines().count() > 400, "{filter} {format}: a line a request\n{log}");
         secrets.assert_unsaid(&log);
     }
@@ -193,13 +195,13 @@ fn the_link_for_the_first_owner_is_printed_once_and_never_logged() {
 
 #[test]
 fn a_request_is_one_line_at_debug_and_none_at_info() {
-    let house = House::start_with(&["--log", "debug", "--log-format", "json"]);
-    let key = house.create(&json!({}));
+    let instance = TestServer::start_with(&["--log", "debug", "--log-format", "json"]);
+    let key = instance.create(&json!({}));
     let path = format!("/v1/keys/{}?x=1", key.id);
-    house.bare(&Ask::get(&path).header("X-Request-Id", "the-first-one").bearer(&key.secret));
-    house.bare(&Ask::forwarded().header("X-Request-Id", "the-second-one"));
-    house.bare(&Ask::new("BREW", "/coffee").header("X-Request-Id", "the-third-one"));
-    let log = log_of(house.server());
+    instance.bare(&Ask::get(&path).header("X-Request-Id", "the-first-one").bearer(&key.secret));
+    instance.bare(&Ask::forwarded().header("X-Request-Id", "the-second-one"));
+    instance.bare(&Ask::new("BREW", "/coffee").header("X-Request-Id", "the-third-one"));
+    let log = log_of(instance.server());
     let line = |id: &str| {
         let lines: Vec<&str> = log.lines().filter(|line| line.contains(id)).collect();
         assert_eq!(lines.len(), 1, "{id}: {lines:?}");
@@ -227,7 +229,7 @@ fn a_request_is_one_line_at_debug_and_none_at_info() {
         assert_eq!(named, json!([method, route, status, code, "main"]), "{line}");
         assert!(!line.to_string().contains(&key.id), "{line}");
     }
-    let quiet = House::start();
+    let quiet = TestServer::start();
     quiet.bare(&Ask::forwarded());
     quiet.server().ask("GET", "/healthz", &[("X-Request-Id", "unsaid")], "");
     let log = quiet.server().log().whole();

@@ -3,20 +3,20 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
 use crate::people::PASSWORD;
-use crate::policy::{About, Actor, Cast, operations};
+use crate::policy::{About, Actor, Fixture, operations};
+use crate::test_server::TestServer;
 
 #[test]
 fn the_description_is_public_and_names_this_instance() {
-    let house = House::start();
-    let answer = house.bare(&Ask::get("/openapi.json"));
+    let instance = TestServer::start();
+    let answer = instance.bare(&Ask::get("/openapi.json"));
     let document = answer.expect(200);
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(document["openapi"], "3.1.0");
-    assert_eq!(document["servers"][0]["url"], house.server().url());
+    assert_eq!(document["servers"][0]["url"], instance.server().url());
     let scheme = &document["components"]["securitySchemes"]["session"];
-    let cookie = house.cookie().split('=').next().unwrap();
+    let cookie = instance.cookie().split('=').next().unwrap();
     assert_eq!(
         scheme,
         &json!({"type": "apiKey", "in": "cookie", "name": cookie, "description": scheme["description"]})
@@ -25,42 +25,42 @@ fn the_description_is_public_and_names_this_instance() {
 
 #[test]
 fn every_example_is_accepted() {
-    let cast = Cast::set();
+    let fixture = Fixture::set();
     let mut faults = Vec::new();
-    for operation in operations(&cast.house) {
+    for operation in operations(&fixture.instance) {
         let (actor, about) = match &*operation.id {
             // Two belong to the first start, and have a test of their own. There is no lockout
             // here; lockouts.rs lifts some.
             "setUp" | "showSetupPage" | "liftLockout" => continue,
             "forwardAuth" | "forwardAuthHead" | "extAuthz" | "extAuthzHead" | "introspect"
-            | "whoAmI" | "revokeMe" => (Actor::Key(cast.key_for(&operation)), About::Same),
-            "endSession" => (cast.actor('u', &operation, About::Own), About::Own),
+            | "whoAmI" | "revokeMe" => (Actor::Key(fixture.key_for(&operation)), About::Same),
+            "endSession" => (fixture.actor('u', &operation, About::Own), About::Own),
             "changeMe" | "turnOnTotp" | "signIn" | "signOut" => {
-                (cast.actor('u', &operation, About::Same), About::Same)
+                (fixture.actor('u', &operation, About::Same), About::Same)
             },
             "turnOffTotp" => {
-                let actor = cast.actor('u', &operation, About::Same);
+                let actor = fixture.actor('u', &operation, About::Same);
                 let body =
-                    json!({"current_password": PASSWORD, "code": backup_code(&cast, &actor)});
-                let (status, body) = cast.status(operation.ask(&operation.path, &body), &actor);
+                    json!({"current_password": PASSWORD, "code": backup_code(&fixture, &actor)});
+                let (status, body) = fixture.status(operation.ask(&operation.path, &body), &actor);
                 assert_eq!(status, 204, "turnOffTotp: {body}");
                 continue;
             },
             "renewBackupCodes" => {
-                let actor = cast.actor('g', &operation, About::Same);
+                let actor = fixture.actor('g', &operation, About::Same);
                 let body =
-                    json!({"current_password": PASSWORD, "code": backup_code(&cast, &actor)});
-                let (status, body) = cast.status(operation.ask(&operation.path, &body), &actor);
+                    json!({"current_password": PASSWORD, "code": backup_code(&fixture, &actor)});
+                let (status, body) = fixture.status(operation.ask(&operation.path, &body), &actor);
                 assert_eq!(status, 200, "renewBackupCodes: {body}");
                 continue;
             },
-            "rotateKey" => (cast.founder(), About::Own),
-            "changeAnyOrganization" | "changeSubscription" => (cast.founder(), About::Other),
-            _ => (cast.founder(), About::Same),
+            "rotateKey" => (fixture.founder(), About::Own),
+            "changeAnyOrganization" | "changeSubscription" => (fixture.founder(), About::Other),
+            _ => (fixture.founder(), About::Same),
         };
-        let path = cast.path(&operation, about, &actor);
-        let ask = operation.ask(&path, &cast.body(&operation));
-        let (status, body) = cast.status(ask, &actor);
+        let path = fixture.path(&operation, about, &actor);
+        let ask = operation.ask(&path, &fixture.body(&operation));
+        let (status, body) = fixture.status(ask, &actor);
         if !(200..300).contains(&status) || !operation.statuses.contains(&status) {
             faults.push(format!("{}: {status} {body}", operation.id));
         }
@@ -69,9 +69,9 @@ fn every_example_is_accepted() {
 }
 
 /// Turns on the second factor of a user and returns one of their backup codes.
-fn backup_code(cast: &Cast, actor: &Actor) -> Value {
+fn backup_code(fixture: &Fixture, actor: &Actor) -> Value {
     let ask = |body: &Value| {
-        let (status, answer) = cast.status(Ask::post("/v1/me/totp", body), actor);
+        let (status, answer) = fixture.status(Ask::post("/v1/me/totp", body), actor);
         assert!((200..300).contains(&status), "{status} {answer}");
         serde_json::from_str::<Value>(&answer).unwrap()
     };
@@ -82,13 +82,13 @@ fn backup_code(cast: &Cast, actor: &Actor) -> Value {
 
 #[test]
 fn the_examples_of_the_first_start_are_accepted() {
-    let house = House::start_empty();
-    let token = house.setup_link().rsplit_once("#token=").unwrap().1.to_owned();
-    let page = house.bare(&Ask::get("/setup"));
+    let instance = TestServer::start_empty();
+    let token = instance.setup_link().rsplit_once("#token=").unwrap().1.to_owned();
+    let page = instance.bare(&Ask::get("/setup"));
     assert_eq!(page.status, 200);
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
-    let set_up = operations(&house).into_iter().find(|it| it.id == "setUp").unwrap();
+    let set_up = operations(&instance).into_iter().find(|it| it.id == "setUp").unwrap();
     let mut body = set_up.example.clone();
     body["token"] = token.into();
-    house.bare(&set_up.ask(&set_up.path, &body)).expect(201);
+    instance.bare(&set_up.ask(&set_up.path, &body)).expect(201);
 }

@@ -5,8 +5,8 @@ use std::thread::scope;
 
 use serde_json::{Value, json};
 
-use crate::house::write_settings;
 use crate::server::{ADMIN_EMAIL, ADMIN_PASSWORD, Home, Launch, Server, Session, ask_json};
+use crate::test_server::write_settings;
 
 /// Without the variable that disables the limit for all other tests.
 const PACED: [&str; 3] = ["env", "-u", "KEYHOUSE_CHANGE_RATE"];

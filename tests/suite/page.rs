@@ -5,15 +5,15 @@ use std::fs;
 use std::path::Path;
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
+use crate::test_server::TestServer;
 
 const ENTRANCES: [&str; 3] = ["/", "/invitation", "/reset"];
 
 #[test]
 fn every_entry_path_serves_the_page_with_a_strict_policy() {
-    let house = House::start();
+    let instance = TestServer::start();
     for path in ENTRANCES {
-        let page = house.bare(&Ask::get(path));
+        let page = instance.bare(&Ask::get(path));
         assert_eq!(page.status, 200, "{path}");
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
         assert_eq!(page.header("cache-control"), Some("no-cache"));
@@ -41,13 +41,13 @@ fn every_entry_path_serves_the_page_with_a_strict_policy() {
 /// Browsers cache the hashed folder without expiry, and request its name each time.
 #[test]
 fn every_file_the_page_names_exists_and_is_cacheable() {
-    let house = House::start();
-    let page = house.bare(&Ask::get("/"));
+    let instance = TestServer::start();
+    let page = instance.bare(&Ask::get("/"));
     let names: BTreeSet<&str> =
         page.body.split('"').filter(|text| text.starts_with("/assets/")).collect();
     assert!(names.iter().any(|name| name.ends_with("/app.js")), "{names:?}");
     for name in &names {
-        let file = house.bare(&Ask::get(name));
+        let file = instance.bare(&Ask::get(name));
         assert_eq!(file.status, 200, "{name}");
         assert_eq!(file.header("cache-control"), Some("public, max-age=31536000, immutable"));
         assert!(file.header("content-security-policy").is_some(), "{name}");
@@ -56,11 +56,12 @@ fn every_file_the_page_names_exists_and_is_cacheable() {
     // Views are loaded only when they are first shown, so no address in the page names them.
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
     for name in files_below(&web).iter().filter(|name| *name != "index.html") {
-        let file = house.bare(&Ask::get(&format!("{folder}/{name}")));
+        let file = instance.bare(&Ask::get(&format!("{folder}/{name}")));
         assert_eq!(file.status, 200, "{name}");
     }
     for language in ["en", "fr", "es"] {
-        let texts = house.bare(&Ask::get(&format!("{folder}/locales/{language}.json"))).expect(200);
+        let texts =
+            instance.bare(&Ask::get(&format!("{folder}/locales/{language}.json"))).expect(200);
         assert!(texts["keys"]["title"].is_string(), "{language}");
     }
     for nothing in [
@@ -70,7 +71,7 @@ fn every_file_the_page_names_exists_and_is_cacheable() {
         &format!("{folder}/index.html"),
         &format!("{folder}/views/..%2fapp.js"),
     ] {
-        assert_eq!(house.bare(&Ask::get(nothing)).status, 404, "{nothing}");
+        assert_eq!(instance.bare(&Ask::get(nothing)).status, 404, "{nothing}");
     }
 }
 
@@ -92,9 +93,9 @@ fn files_below(folder: &Path) -> Vec<String> {
 
 #[test]
 fn a_cached_page_gets_not_modified() {
-    let house = House::start();
-    let tag = house.bare(&Ask::get("/")).header("etag").unwrap().to_owned();
-    let again = house.bare(&Ask::get("/").header("If-None-Match", &tag));
+    let instance = TestServer::start();
+    let tag = instance.bare(&Ask::get("/")).header("etag").unwrap().to_owned();
+    let again = instance.bare(&Ask::get("/").header("If-None-Match", &tag));
     assert_eq!((again.status, again.body.as_str()), (304, ""));
-    assert_eq!(house.bare(&Ask::get("/").header("If-None-Match", "\"old\"")).status, 200);
+    assert_eq!(instance.bare(&Ask::get("/").header("If-None-Match", "\"old\"")).status, 200);
 }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House};
 use crate::server::wire::Answer;
+use crate::test_server::{EMAIL, TestServer};
 
 /// The password of every user who joins here.
 pub(crate) const PASSWORD: &str = "nine wild geese over the lake";
@@ -24,8 +24,8 @@ impl Person {
     }
 }
 
-impl House {
-    /// The owner of the house.
+impl TestServer {
+    /// The owner of the instance.
     pub(crate) fn owner(&self) -> Person {
         let me = self.ask(&Ask::get("/v1/session")).expect(200);
         let id = me["user"]["id"].as_str().unwrap().to_owned();

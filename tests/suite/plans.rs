@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
 use crate::people::{acceptance, token_in};
 use crate::server::{Ended, Home};
+use crate::test_server::TestServer;
 
 fn path(plan: &str) -> String {
     format!("/v1/plans/{plan}")
@@ -15,12 +15,12 @@ fn path(plan: &str) -> String {
 
 #[test]
 fn pages_list_every_plan() {
-    let house = House::start();
+    let instance = TestServer::start();
     for limit in 1..=4 {
         let (mut names, mut cursor) = (Vec::new(), String::new());
         loop {
             let ask = Ask::get(&format!("/v1/plans?limit={limit}{cursor}"));
-            let page = house.ask(&ask).expect(200);
+            let page = instance.ask(&ask).expect(200);
             let items = page["items"].as_array().unwrap();
             assert!((1..=limit).contains(&items.len()), "{page}");
             names.extend(items.iter().map(|plan| plan["id"].clone()));
@@ -29,46 +29,46 @@ fn pages_list_every_plan() {
         }
         assert_eq!(names, ["enterprise", "free", "pro"], "{limit} at a time");
     }
-    house.ask(&Ask::get("/v1/plans?cursor=!")).problem(400, "invalid_input");
+    instance.ask(&Ask::get("/v1/plans?cursor=!")).problem(400, "invalid_input");
 }
 
 #[test]
 fn a_first_owner_link_ends_with_its_operator_and_the_host_makes_another() {
-    let house = House::start();
-    let operator = house.join("operator", "user");
-    house.change_user(&operator, &json!({"operator": true}));
+    let instance = TestServer::start();
+    let operator = instance.join("operator", "user");
+    instance.change_user(&operator, &json!({"operator": true}));
     let body = json!({"name": "acme", "plan": "pro", "owner_email": "owner@acme.example"});
-    let made = operator.ask(&house, Ask::post("/v1/organizations", &body)).expect(201);
+    let made = operator.ask(&instance, Ask::post("/v1/organizations", &body)).expect(201);
     let id = made["organization"]["id"].as_str().unwrap();
-    house.change_user(&operator, &json!({"operator": false}));
-    house.bare(&acceptance(&token_in(&made))).problem(403, "link_invalid");
+    instance.change_user(&operator, &json!({"operator": false}));
+    instance.bare(&acceptance(&token_in(&made))).problem(403, "link_invalid");
 
     let invite = ["user", "invite", "owner@acme.example", "--role", "owner", "--organization", id];
-    let ended = house.server().run_cli(&invite, "");
+    let ended = instance.server().run_cli(&invite, "");
     let url = ended.stdout.trim();
     let (_, token) = url.split_once("#token=").unwrap_or_else(|| panic!("{ended:?}"));
-    let session = house.bare(&acceptance(token)).expect(201);
+    let session = instance.bare(&acceptance(token)).expect(201);
     assert_eq!(session["organization"]["id"], id);
     assert_eq!(session["user"]["role"], "owner");
 }
 
 #[test]
 fn only_a_management_key_of_an_operator_manages_the_instance() {
-    let house = House::start();
+    let instance = TestServer::start();
     let permissions = json!(["keyhouse:instance:manage"]);
-    let operators = house.create(&json!({"permissions": permissions}));
-    let all = house.create(&json!({"permissions": ["*", "keyhouse:*"]}));
+    let operators = instance.create(&json!({"permissions": permissions}));
+    let all = instance.create(&json!({"permissions": ["*", "keyhouse:*"]}));
     let change = Ask::patch(&path("free"), &json!({"features": {"api_access": true}}));
-    house.bare(&change.clone().bearer(&all.secret)).problem(403, "permission_required");
-    let changed = house.bare(&change.bearer(&operators.secret)).expect(200);
+    instance.bare(&change.clone().bearer(&all.secret)).problem(403, "permission_required");
+    let changed = instance.bare(&change.bearer(&operators.secret)).expect(200);
     assert_eq!(changed["features"]["api_access"], true);
     let name = json!({"name": "a", "owner_email": "owner@a.example"});
     let ask = Ask::post("/v1/organizations", &name).bearer(&operators.secret);
-    let made = house.bare(&ask).expect(201);
+    let made = instance.bare(&ask).expect(201);
     assert_eq!(made["organization"]["plan"], "free", "unless said otherwise");
     // The key made the link, so revoking the key invalidates the link.
-    house.act(&operators.id, "revoke").expect(200);
-    house.bare(&acceptance(&token_in(&made))).problem(403, "link_invalid");
+    instance.act(&operators.id, "revoke").expect(200);
+    instance.bare(&acceptance(&token_in(&made))).problem(403, "link_invalid");
 }
 
 fn fine(home: &Home, args: &[&str]) -> String {
@@ -142,9 +142,9 @@ fn organizations_plans_and_subscriptions(home: &Home, name: &str) {
 
 #[test]
 fn the_host_manages_organizations_plans_and_subscriptions() {
-    let mut house = House::start();
-    let home = Arc::clone(house.home());
+    let mut instance = TestServer::start();
+    let home = Arc::clone(instance.home());
     organizations_plans_and_subscriptions(&home, "acme");
-    house.stop();
+    instance.stop();
     organizations_plans_and_subscriptions(&home, "umbrella");
 }

@@ -4,9 +4,9 @@
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, PASSWORD};
 use crate::server::Server;
 use crate::server::wire::{Answer, Connection};
+use crate::test_server::{EMAIL, PASSWORD};
 
 const NAME: &str = "keys.example.com";
 const URL: &str = "https://keys.example.com";

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{House, Made, made};
 use crate::people::{PASSWORD, Person};
+use crate::test_server::{Made, TestServer, made};
 
 fn path(person: &Person) -> String {
     format!("/v1/users/{}", person.id)
@@ -15,54 +15,54 @@ fn remove(person: &Person, query: &str) -> Ask {
     Ask::new("DELETE", &format!("{}{query}", path(person)))
 }
 
-fn make_key(house: &House, person: &Person, fields: &Value) -> Made {
-    made(&house.ask_as(person, &Ask::post("/v1/keys", fields)).expect(201))
+fn make_key(instance: &TestServer, person: &Person, fields: &Value) -> Made {
+    made(&instance.ask_as(person, &Ask::post("/v1/keys", fields)).expect(201))
 }
 
-fn code(house: &House, secret: &str) -> String {
-    house.verify(secret)["code"].as_str().unwrap().to_owned()
+fn code(instance: &TestServer, secret: &str) -> String {
+    instance.verify(secret)["code"].as_str().unwrap().to_owned()
 }
 
 /// Whether a key grants a permission, as a service checks it.
-fn grants(house: &House, secret: &str, permission: &str) -> bool {
+fn grants(instance: &TestServer, secret: &str, permission: &str) -> bool {
     let body = json!({"key": secret, "permissions": permission});
-    house.ask(&Ask::post("/v1/verify", &body)).expect(200)["valid"] == true
+    instance.ask(&Ask::post("/v1/verify", &body)).expect(200)["valid"] == true
 }
 
 #[test]
 fn a_removed_user_loses_access_and_their_keys_are_revoked() {
-    let house = House::start();
-    let bo = house.join("bo", "user");
-    let keys = ["one", "two"].map(|name| make_key(&house, &bo, &json!({"name": name})));
-    let gone = make_key(&house, &bo, &json!({"name": "gone before"}));
-    house.ask(&Ask::new("DELETE", &format!("/v1/keys/{}", gone.id))).expect(204);
+    let instance = TestServer::start();
+    let bo = instance.join("bo", "user");
+    let keys = ["one", "two"].map(|name| make_key(&instance, &bo, &json!({"name": name})));
+    let gone = make_key(&instance, &bo, &json!({"name": "gone before"}));
+    instance.ask(&Ask::new("DELETE", &format!("/v1/keys/{}", gone.id))).expect(204);
 
-    let listed = house.ask(&Ask::get(&format!("{}/keys", path(&bo)))).expect(200);
+    let listed = instance.ask(&Ask::get(&format!("{}/keys", path(&bo)))).expect(200);
     let names: Vec<_> =
         listed["items"].as_array().unwrap().iter().map(|key| &key["name"]).collect();
     assert_eq!(names, ["two", "one"], "those that the removal would touch");
 
-    assert_eq!(house.ask(&remove(&bo, "")).status, 204);
+    assert_eq!(instance.ask(&remove(&bo, "")).status, 204);
     for key in &keys {
-        assert_eq!(code(&house, &key.secret), "REVOKED");
-        assert_eq!(house.key(&key.id)["revoked_reason"], "the owner was removed");
+        assert_eq!(code(&instance, &key.secret), "REVOKED");
+        assert_eq!(instance.key(&key.id)["revoked_reason"], "the owner was removed");
     }
-    house.ask_as(&bo, &Ask::get("/v1/session")).problem(401, "session_ended");
+    instance.ask_as(&bo, &Ask::get("/v1/session")).problem(401, "session_ended");
     let sign_in = Ask::post("/v1/session", &json!({"email": bo.email, "password": PASSWORD}));
-    house.bare(&sign_in).problem(401, "sign_in_failed");
+    instance.bare(&sign_in).problem(401, "sign_in_failed");
     for ask in [Ask::get(&path(&bo)), remove(&bo, ""), Ask::get(&format!("{}/keys", path(&bo)))] {
-        house.ask(&ask).problem(404, "not_found");
+        instance.ask(&ask).problem(404, "not_found");
     }
     // The address is free again.
-    let again = house.join("bo", "user");
+    let again = instance.join("bo", "user");
     assert_ne!(again.id, bo.id);
 }
 
 #[test]
 fn a_transfer_names_its_recipient_and_requires_key_management() {
-    let house = House::start();
-    let (bo, cy) = (house.join("bo", "user"), house.join("cy", "user"));
-    house.ask(&Ask::patch(&path(&cy), &json!({"disabled": true}))).expect(200);
+    let instance = TestServer::start();
+    let (bo, cy) = (instance.join("bo", "user"), instance.join("cy", "user"));
+    instance.ask(&Ask::patch(&path(&cy), &json!({"disabled": true}))).expect(200);
     for (query, pointer, fault) in [
         ("?keys=transfer", "?to", "required"),
         ("?keys=transfer&to=me", "?to", "invalid_id"),
@@ -73,17 +73,17 @@ fn a_transfer_names_its_recipient_and_requires_key_management() {
         ("?keys=transfer&to=usr_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f", "?to", "unknown_user"),
         ("?keep=all", "?keep", "unknown_parameter"),
     ] {
-        let problem = house.ask(&remove(&bo, query)).problem(400, "invalid_input");
+        let problem = instance.ask(&remove(&bo, query)).problem(400, "invalid_input");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{query} {problem}");
         assert_eq!(problem["errors"][0]["code"], fault, "{query} {problem}");
     }
     // All permissions of a user's role, plus user management, but not key management.
     let held = ["keyhouse:users:manage", "keyhouse:users:read", "keyhouse:keys:create", "*"];
     let fields = json!({"name": "people desk", "kind": "service", "permissions": held});
-    let desk = house.create(&fields);
-    let ask = |ask: Ask| house.bare(&ask.bearer(&desk.secret));
+    let desk = instance.create(&fields);
+    let ask = |ask: Ask| instance.bare(&ask.bearer(&desk.secret));
     ask(remove(&bo, "?keys=transfer&to=organization")).problem(403, "permission_required");
-    make_key(&house, &bo, &json!({"name": "theirs"}));
+    make_key(&instance, &bo, &json!({"name": "theirs"}));
     let listed = ask(Ask::get(&format!("{}/keys", path(&bo)))).expect(200);
     assert!(
         listed["items"][0]["name"].is_null(),
@@ -94,108 +94,112 @@ fn a_transfer_names_its_recipient_and_requires_key_management() {
 
 #[test]
 fn a_transferred_service_key_keeps_the_permissions_it_granted() {
-    let house = House::start();
-    let bo = house.join("bo", "user");
+    let instance = TestServer::start();
+    let bo = instance.join("bo", "user");
     let listed =
-        make_key(&house, &bo, &json!({"name": "listed", "permissions": ["a:read", "b:*"]}));
-    let open = make_key(&house, &bo, &json!({"name": "open"}));
-    assert_eq!(house.ask(&remove(&bo, "?keys=transfer&to=organization")).status, 204);
+        make_key(&instance, &bo, &json!({"name": "listed", "permissions": ["a:read", "b:*"]}));
+    let open = make_key(&instance, &bo, &json!({"name": "open"}));
+    assert_eq!(instance.ask(&remove(&bo, "?keys=transfer&to=organization")).status, 204);
     for (key, permissions) in [(&listed, json!(["a:read", "b:*"])), (&open, json!(["*"]))] {
-        let shown = house.key(&key.id);
+        let shown = instance.key(&key.id);
         assert_eq!(shown["kind"], "service", "{shown}");
         assert_eq!(shown["owner"], Value::Null, "{shown}");
         assert_eq!(shown["permissions"], permissions, "{shown}");
         assert_eq!(shown["rotation_advised"], true, "{shown}");
         assert_eq!(shown["version"], 2, "{shown}");
-        assert_eq!(code(&house, &key.secret), "VALID");
+        assert_eq!(code(&instance, &key.secret), "VALID");
     }
-    assert!(grants(&house, &listed.secret, "b:write") && !grants(&house, &listed.secret, "c:read"));
+    assert!(
+        grants(&instance, &listed.secret, "b:write")
+            && !grants(&instance, &listed.secret, "c:read")
+    );
 }
 
 /// Attempts of a new owner whose role has more permissions than the removed user's.
 #[test]
 fn a_transferred_key_gains_no_permission_of_its_new_owner() {
-    let house = House::start();
-    let (bo, boss) = (house.join("bo", "user"), house.join("boss", "administrator"));
-    let key = make_key(&house, &bo, &json!({"name": "theirs", "permissions": ["a:*"]}));
-    let open = make_key(&house, &bo, &json!({"name": "open"}));
-    assert_eq!(house.ask(&remove(&bo, &format!("?keys=transfer&to={}", boss.id))).status, 204);
-    let shown = house.key(&key.id);
+    let instance = TestServer::start();
+    let (bo, boss) = (instance.join("bo", "user"), instance.join("boss", "administrator"));
+    let key = make_key(&instance, &bo, &json!({"name": "theirs", "permissions": ["a:*"]}));
+    let open = make_key(&instance, &bo, &json!({"name": "open"}));
+    assert_eq!(instance.ask(&remove(&bo, &format!("?keys=transfer&to={}", boss.id))).status, 204);
+    let shown = instance.key(&key.id);
     assert_eq!((&shown["owner"], &shown["kind"]), (&json!(boss.id), &json!("personal")), "{shown}");
 
     let patch = |person: &Person, key: &Made, permissions: Value| {
         let ask = Ask::patch(&format!("/v1/keys/{}", key.id), &json!({"permissions": permissions}));
-        house.ask_as(person, &ask)
+        instance.ask_as(person, &ask)
     };
     for permissions in
         [json!(["a:*", "b:read"]), json!(["*"]), json!(["keyhouse:keys:read"]), json!(null)]
     {
-        for person in [&boss, &house.owner()] {
+        for person in [&boss, &instance.owner()] {
             let problem = patch(person, &key, permissions.clone()).problem(400, "invalid_input");
             assert_eq!(problem["errors"][0]["code"], "beyond_ceiling", "{problem}");
         }
     }
     patch(&boss, &key, json!(["a:read"])).expect(200);
-    assert!(!grants(&house, &key.secret, "a:write"));
+    assert!(!grants(&instance, &key.secret, "a:write"));
     patch(&boss, &key, json!(["a:read", "a:write"])).expect(200);
-    assert!(grants(&house, &key.secret, "a:write") && !grants(&house, &key.secret, "b:read"));
+    assert!(grants(&instance, &key.secret, "a:write") && !grants(&instance, &key.secret, "b:read"));
     // The new owner's role can manage keys; the key could not, and still cannot.
-    assert!(grants(&house, &open.secret, "b:read"));
-    assert!(!grants(&house, &open.secret, "keyhouse:keys:read"));
+    assert!(grants(&instance, &open.secret, "b:read"));
+    assert!(!grants(&instance, &open.secret, "keyhouse:keys:read"));
     patch(&boss, &open, json!(["keyhouse:keys:read"])).problem(400, "invalid_input");
 
     // A second removal freezes the permissions within the first, and the owner's role still limits
     // them.
-    let cy = house.join("cy", "owner");
-    assert_eq!(house.ask(&remove(&boss, &format!("?keys=transfer&to={}", cy.id))).status, 204);
-    assert_eq!(house.key(&key.id)["permissions"], json!(["a:read", "a:write"]));
+    let cy = instance.join("cy", "owner");
+    assert_eq!(instance.ask(&remove(&boss, &format!("?keys=transfer&to={}", cy.id))).status, 204);
+    assert_eq!(instance.key(&key.id)["permissions"], json!(["a:read", "a:write"]));
     patch(&cy, &key, json!(["a:*"])).problem(400, "invalid_input");
-    house.ask(&Ask::patch(&path(&cy), &json!({"role": "guest"}))).expect(200);
-    assert!(!grants(&house, &key.secret, "a:read"), "a guest's key grants what guests hold");
-    house.ask(&Ask::patch(&path(&cy), &json!({"disabled": true}))).expect(200);
-    assert_eq!(code(&house, &key.secret), "OWNER_DISABLED");
+    instance.ask(&Ask::patch(&path(&cy), &json!({"role": "guest"}))).expect(200);
+    assert!(!grants(&instance, &key.secret, "a:read"), "a guest's key grants what guests hold");
+    instance.ask(&Ask::patch(&path(&cy), &json!({"disabled": true}))).expect(200);
+    assert_eq!(code(&instance, &key.secret), "OWNER_DISABLED");
 }
 
 #[test]
 fn permissions_lost_before_the_removal_are_not_transferred() {
-    let house = House::start();
-    let bo = house.join("bo", "administrator");
+    let instance = TestServer::start();
+    let bo = instance.join("bo", "administrator");
     let key = make_key(
-        &house,
+        &instance,
         &bo,
         &json!({"name": "k", "permissions": ["a:read", "keyhouse:keys:read"]}),
     );
-    house.ask(&Ask::patch(&path(&bo), &json!({"role": "user"}))).expect(200);
-    assert_eq!(house.ask(&remove(&bo, "?keys=transfer&to=organization")).status, 204);
-    assert_eq!(house.key(&key.id)["permissions"], json!(["a:read"]));
-    assert!(!grants(&house, &key.secret, "keyhouse:keys:read"));
+    instance.ask(&Ask::patch(&path(&bo), &json!({"role": "user"}))).expect(200);
+    assert_eq!(instance.ask(&remove(&bo, "?keys=transfer&to=organization")).status, 204);
+    assert_eq!(instance.key(&key.id)["permissions"], json!(["a:read"]));
+    assert!(!grants(&instance, &key.secret, "keyhouse:keys:read"));
 }
 
 #[test]
 fn a_removed_users_keys_stay_revoked_after_a_restart() {
-    let mut house = House::start();
-    let bo = house.join("bo", "user");
-    let key = make_key(&house, &bo, &json!({"name": "one"}));
-    assert_eq!(house.ask(&remove(&bo, "?keys=revoke")).status, 204);
-    house.restart();
-    house.sign_in();
-    assert_eq!(code(&house, &key.secret), "REVOKED");
+    let mut instance = TestServer::start();
+    let bo = instance.join("bo", "user");
+    let key = make_key(&instance, &bo, &json!({"name": "one"}));
+    assert_eq!(instance.ask(&remove(&bo, "?keys=revoke")).status, 204);
+    instance.restart();
+    instance.sign_in();
+    assert_eq!(code(&instance, &key.secret), "REVOKED");
 }
 
 /// A review found it: the removed user kept a secret that upstreams attributed to the new owner.
 #[test]
 fn a_transferred_key_names_its_new_owner_only_after_rotation() {
-    let house = House::start();
-    let (bo, cy) = (house.join("bo", "user"), house.join("cy", "administrator"));
-    let team = house.team("Build", "visible", &[&bo, &cy]);
-    let key = make_key(&house, &bo, &json!({"name": "theirs", "permissions": ["a:read"]}));
+    let instance = TestServer::start();
+    let (bo, cy) = (instance.join("bo", "user"), instance.join("cy", "administrator"));
+    let team = instance.team("Build", "visible", &[&bo, &cy]);
+    let key = make_key(&instance, &bo, &json!({"name": "theirs", "permissions": ["a:read"]}));
     let share = Ask::new("PUT", &format!("/v1/keys/{}/teams/{team}", key.id));
-    house.ask_as(&bo, &share.json(&json!({"access": "read"}))).expect(200);
-    let verifier =
-        house.create(&json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]})).secret;
+    instance.ask_as(&bo, &share.json(&json!({"access": "read"}))).expect(200);
+    let verifier = instance
+        .create(&json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]}))
+        .secret;
     let introspect = |secret: &str| {
         let ask = Ask::new("POST", "/v1/introspect").form(&json!({"token": secret}));
-        house.bare(&ask.bearer(&verifier)).expect(200)
+        instance.bare(&ask.bearer(&verifier)).expect(200)
     };
     let named = |secret: &str, owner: Option<&Person>, role: &str| {
         let or_nothing = |value: Option<&str>| value.unwrap_or("-").to_owned();
@@ -203,7 +207,7 @@ fn a_transferred_key_names_its_new_owner_only_after_rotation() {
         let email = owner.map(|owner| &*owner.email);
         let through = Ask::get("/v1/ext-authz/default/a").header("X-Forwarded-For", "192.0.2.7");
         for ask in [Ask::forward_auth(secret), through.bearer(secret)] {
-            let answer = house.bare(&ask);
+            let answer = instance.bare(&ask);
             assert_eq!(answer.status, 200, "{}", answer.body);
             for (name, value) in [
                 ("x-keyhouse-user", or_nothing(owner_id)),
@@ -215,21 +219,21 @@ fn a_transferred_key_names_its_new_owner_only_after_rotation() {
                 assert_eq!(answer.header(name), Some(&*value), "{name}");
             }
         }
-        let whoami = house.bare(&Ask::get("/v1/whoami").bearer(secret)).expect(200);
-        for reported in [whoami, house.verify(secret)] {
+        let whoami = instance.bare(&Ask::get("/v1/whoami").bearer(secret)).expect(200);
+        for reported in [whoami, instance.verify(secret)] {
             assert_eq!(reported["owner"]["id"], json!(owner_id), "{reported}");
             assert_eq!(reported["key"]["kind"], "personal", "{reported}");
         }
         let reported = introspect(secret);
-        let subject = owner_id.map_or_else(|| house.organization(), str::to_owned);
+        let subject = owner_id.map_or_else(|| instance.organization(), str::to_owned);
         assert_eq!(reported["sub"], json!(subject), "{reported}");
         assert_eq!(reported["username"], json!(email), "{reported}");
     };
     named(&key.secret, Some(&bo), "user");
-    assert_eq!(house.ask(&remove(&bo, &format!("?keys=transfer&to={}", cy.id))).status, 204);
+    assert_eq!(instance.ask(&remove(&bo, &format!("?keys=transfer&to={}", cy.id))).status, 204);
     named(&key.secret, None, "-");
     let path = format!("/v1/keys/{}/rotate", key.id);
-    let rotated = house.ask_as(&cy, &Ask::post(&path, &json!({"overlap": "1h"}))).expect(200);
+    let rotated = instance.ask_as(&cy, &Ask::post(&path, &json!({"overlap": "1h"}))).expect(200);
     named(rotated["secret"].as_str().unwrap(), Some(&cy), "administrator");
     // The secret that the removed user may still have, during the overlap.
     named(&key.secret, None, "-");
@@ -239,24 +243,24 @@ fn a_transferred_key_names_its_new_owner_only_after_rotation() {
 /// while the removed user still had its secret.
 #[test]
 fn a_key_transferred_to_the_organization_names_its_teams_only_after_rotation() {
-    let house = House::start();
-    let (bo, cy) = (house.join("bo", "user"), house.join("cy", "administrator"));
-    let team = house.team("Build", "secret", &[&bo, &cy]);
-    let key = make_key(&house, &bo, &json!({"name": "theirs", "permissions": ["a:read"]}));
+    let instance = TestServer::start();
+    let (bo, cy) = (instance.join("bo", "user"), instance.join("cy", "administrator"));
+    let team = instance.team("Build", "secret", &[&bo, &cy]);
+    let key = make_key(&instance, &bo, &json!({"name": "theirs", "permissions": ["a:read"]}));
     let share = Ask::new("PUT", &format!("/v1/keys/{}/teams/{team}", key.id));
-    house.ask_as(&bo, &share.json(&json!({"access": "read"}))).expect(200);
+    instance.ask_as(&bo, &share.json(&json!({"access": "read"}))).expect(200);
     let teams = |secret: &str| {
-        let answer = house.bare(&Ask::forward_auth(secret));
+        let answer = instance.bare(&Ask::forward_auth(secret));
         assert_eq!(answer.status, 200, "{}", answer.body);
-        let whoami = house.bare(&Ask::get("/v1/whoami").bearer(secret)).expect(200);
+        let whoami = instance.bare(&Ask::get("/v1/whoami").bearer(secret)).expect(200);
         let known = whoami["teams"].as_array().unwrap().len();
         (answer.header("x-keyhouse-teams").unwrap().to_owned(), known)
     };
     assert_eq!(teams(&key.secret), (team.clone(), 1));
-    assert_eq!(house.ask(&remove(&bo, "?keys=transfer&to=organization")).status, 204);
+    assert_eq!(instance.ask(&remove(&bo, "?keys=transfer&to=organization")).status, 204);
     assert_eq!(teams(&key.secret), ("-".to_owned(), 0));
     let path = format!("/v1/keys/{}/rotate", key.id);
-    let rotated = house.ask_as(&cy, &Ask::post(&path, &json!({"overlap": "1h"}))).expect(200);
+    let rotated = instance.ask_as(&cy, &Ask::post(&path, &json!({"overlap": "1h"}))).expect(200);
     assert_eq!(teams(rotated["secret"].as_str().unwrap()), (team, 1));
     assert_eq!(teams(&key.secret), ("-".to_owned(), 0), "during the overlap");
 }

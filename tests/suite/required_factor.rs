@@ -4,22 +4,22 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::people::{PASSWORD as THEIRS, Person, token_in};
 use crate::resets::protect;
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
-fn require(house: &House, of: &Value) -> Value {
+fn require(instance: &TestServer, of: &Value) -> Value {
     let change = json!({"second_factor_required_of": of});
-    house.ask(&Ask::patch("/v1/organization", &change)).expect(200)
+    instance.ask(&Ask::patch("/v1/organization", &change)).expect(200)
 }
 
 /// The same person in a new session.
-fn again(house: &House, person: &Person, code: Option<&str>) -> Person {
+fn again(instance: &TestServer, person: &Person, code: Option<&str>) -> Person {
     let mut body = json!({"email": person.email, "password": THEIRS});
     if let Some(code) = code {
         body["code"] = code.into();
     }
-    let answer = house.bare(&Ask::post("/v1/session", &body));
+    let answer = instance.bare(&Ask::post("/v1/session", &body));
     answer.expect(201);
     let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     Person { cookie, ..person.clone() }
@@ -27,13 +27,13 @@ fn again(house: &House, person: &Person, code: Option<&str>) -> Person {
 
 #[test]
 fn a_user_without_a_required_factor_can_only_enrol_one() {
-    let house = House::start();
-    let admin = house.join("admin", "administrator");
-    let user = house.join("user", "user");
-    let key = admin.make(&house, &json!({"permissions": ["keyhouse:users:read"]}));
-    let changed = require(&house, &json!(["administrator", "administrator"]));
+    let instance = TestServer::start();
+    let admin = instance.join("admin", "administrator");
+    let user = instance.join("user", "user");
+    let key = admin.make(&instance, &json!({"permissions": ["keyhouse:users:read"]}));
+    let changed = require(&instance, &json!(["administrator", "administrator"]));
     assert_eq!(changed["second_factor_required_of"], json!(["administrator"]));
-    for admin in [&admin, &again(&house, &admin, None)] {
+    for admin in [&admin, &again(&instance, &admin, None)] {
         for ask in [
             Ask::get("/v1/users"),
             Ask::get("/v1/keys"),
@@ -45,101 +45,101 @@ fn a_user_without_a_required_factor_can_only_enrol_one() {
                 .json(&json!({"current_password": THEIRS, "code": "000000"})),
         ] {
             let what = format!("{} {}", ask.method, ask.target);
-            let problem = admin.ask(&house, ask).problem(403, "second_factor_required");
+            let problem = admin.ask(&instance, ask).problem(403, "second_factor_required");
             assert_eq!(problem["code"], "second_factor_required", "{what}");
         }
-        let reported = admin.ask(&house, Ask::get("/v1/session")).expect(200);
+        let reported = admin.ask(&instance, Ask::get("/v1/session")).expect(200);
         assert_eq!(reported["user"]["second_factor_required"], true);
-        admin.ask(&house, Ask::get("/v1/me")).expect(200);
+        admin.ask(&instance, Ask::get("/v1/me")).expect(200);
     }
     // Other users, and keys, are not affected.
-    user.ask(&house, Ask::get("/v1/keys")).expect(200);
-    house.ask(&Ask::get("/v1/keys")).expect(200);
-    house.bare(&Ask::get("/v1/users").bearer(&key.secret)).expect(200);
+    user.ask(&instance, Ask::get("/v1/keys")).expect(200);
+    instance.ask(&Ask::get("/v1/keys")).expect(200);
+    instance.bare(&Ask::get("/v1/users").bearer(&key.secret)).expect(200);
     // A factor that was begun and not confirmed does not count.
     let begin = Ask::post("/v1/me/totp", &json!({"current_password": THEIRS}));
-    admin.ask(&house, begin).expect(201);
-    admin.ask(&house, Ask::get("/v1/users")).problem(403, "second_factor_required");
-    let codes = protect(&house, &admin, THEIRS);
-    admin.ask(&house, Ask::get("/v1/users")).expect(200);
-    let reported = admin.ask(&house, Ask::get("/v1/session")).expect(200);
+    admin.ask(&instance, begin).expect(201);
+    admin.ask(&instance, Ask::get("/v1/users")).problem(403, "second_factor_required");
+    let codes = protect(&instance, &admin, THEIRS);
+    admin.ask(&instance, Ask::get("/v1/users")).expect(200);
+    let reported = admin.ask(&instance, Ask::get("/v1/session")).expect(200);
     assert_eq!(reported["user"]["second_factor_required"], false);
-    again(&house, &admin, Some(&codes[0])).ask(&house, Ask::get("/v1/users")).expect(200);
+    again(&instance, &admin, Some(&codes[0])).ask(&instance, Ask::get("/v1/users")).expect(200);
     // The requirement applies at once to a user who gets such a role.
-    house.change_user(&user, &json!({"role": "administrator"}));
-    let user = again(&house, &user, None);
-    user.ask(&house, Ask::get("/v1/keys")).problem(403, "second_factor_required");
+    instance.change_user(&user, &json!({"role": "administrator"}));
+    let user = again(&instance, &user, None);
+    user.ask(&instance, Ask::get("/v1/keys")).problem(403, "second_factor_required");
 }
 
 #[test]
 fn only_owners_decide_which_roles_require_a_factor() {
-    let house = House::start();
-    let admin = house.join("admin", "administrator");
+    let instance = TestServer::start();
+    let admin = instance.join("admin", "administrator");
     let change = json!({"second_factor_required_of": ["owner"]});
     let ask = Ask::patch("/v1/organization", &change);
-    let problem = admin.ask(&house, ask.clone()).problem(403, "permission_required");
+    let problem = admin.ask(&instance, ask.clone()).problem(403, "permission_required");
     assert_eq!(problem["permission"], "owner");
     let key = json!({"kind": "service", "permissions": ["keyhouse:*"]});
-    let key = house.create(&key);
-    house.bare(&ask.bearer(&key.secret)).problem(403, "permission_required");
-    let own_role = house.role("Auditor", &["keyhouse:audit:read"]);
+    let key = instance.create(&key);
+    instance.bare(&ask.bearer(&key.secret)).problem(403, "permission_required");
+    let own_role = instance.role("Auditor", &["keyhouse:audit:read"]);
     let elsewhere = "role_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
     for (of, code) in [(json!(["boss"]), "invalid_role"), (json!([elsewhere]), "unknown_role")] {
         let change = json!({"second_factor_required_of": of});
-        let problem = house.ask(&Ask::patch("/v1/organization", &change));
+        let problem = instance.ask(&Ask::patch("/v1/organization", &change));
         let problem = problem.problem(400, "invalid_input");
         let fault = &problem["errors"][0];
         assert_eq!(fault["pointer"], "/second_factor_required_of/0", "{problem}");
         assert_eq!(fault["code"], code, "{problem}");
     }
-    let auditor = house.join("auditor", &own_role);
-    require(&house, &json!([own_role, "operator"]));
-    auditor.ask(&house, Ask::get("/v1/audit")).problem(403, "second_factor_required");
-    admin.ask(&house, Ask::get("/v1/users")).expect(200);
-    house.ask(&Ask::get("/v1/users")).problem(403, "second_factor_required");
+    let auditor = instance.join("auditor", &own_role);
+    require(&instance, &json!([own_role, "operator"]));
+    auditor.ask(&instance, Ask::get("/v1/audit")).problem(403, "second_factor_required");
+    admin.ask(&instance, Ask::get("/v1/users")).expect(200);
+    instance.ask(&Ask::get("/v1/users")).problem(403, "second_factor_required");
 }
 
 /// A stolen session without a second factor removed the requirement for the whole organization.
 #[test]
 fn exempting_from_a_factor_needs_a_session_with_one() {
-    let house = House::start();
-    require(&house, &json!(["guest", "user"]));
-    let organization = format!("/v1/organizations/{}", house.organization());
+    let instance = TestServer::start();
+    require(&instance, &json!(["guest", "user"]));
+    let organization = format!("/v1/organizations/{}", instance.organization());
     let less = json!({"second_factor_required_of": ["guest"]});
     for path in ["/v1/organization", &organization] {
-        house.ask(&Ask::patch(path, &less)).problem(403, "second_factor_required");
+        instance.ask(&Ask::patch(path, &less)).problem(403, "second_factor_required");
     }
     let other = json!({"second_factor_required_of": ["administrator"], "name": "Other"});
     let ask = Ask::patch("/v1/organization", &other);
-    house.ask(&ask).problem(403, "second_factor_required");
-    require(&house, &json!(["guest", "user", "administrator"]));
-    protect(&house, &house.owner(), PASSWORD);
-    house.ask(&Ask::patch(&organization, &less)).expect(200);
-    let left = require(&house, &json!([]));
+    instance.ask(&ask).problem(403, "second_factor_required");
+    require(&instance, &json!(["guest", "user", "administrator"]));
+    protect(&instance, &instance.owner(), PASSWORD);
+    instance.ask(&Ask::patch(&organization, &less)).expect(200);
+    let left = require(&instance, &json!([]));
     assert_eq!(left["second_factor_required_of"], json!([]));
 }
 
 /// The requirement does not lock out the last owner: they can enrol, and the host always works.
 #[test]
 fn the_last_owner_can_recover_access() {
-    let mut house = House::start();
-    require(&house, &json!(["owner", "operator"]));
-    let owner = house.owner();
-    house.ask(&Ask::get("/v1/keys")).problem(403, "second_factor_required");
-    protect(&house, &owner, PASSWORD);
-    house.ask(&Ask::get("/v1/keys")).expect(200);
-    let made = house.server().run_cli(&["user", "reset", EMAIL, "--totp"], "");
+    let mut instance = TestServer::start();
+    require(&instance, &json!(["owner", "operator"]));
+    let owner = instance.owner();
+    instance.ask(&Ask::get("/v1/keys")).problem(403, "second_factor_required");
+    protect(&instance, &owner, PASSWORD);
+    instance.ask(&Ask::get("/v1/keys")).expect(200);
+    let made = instance.server().run_cli(&["user", "reset", EMAIL, "--totp"], "");
     assert_eq!(made.code, Some(0), "{}", made.stderr);
     let new = json!({"token": token_in(&json!({"url": made.stdout.trim()})), "password": PASSWORD});
-    assert_eq!(house.bare(&Ask::post("/v1/reset", &new)).status, 204);
-    house.sign_in();
-    house.ask(&Ask::get("/v1/keys")).problem(403, "second_factor_required");
-    let organization = house.organization();
+    assert_eq!(instance.bare(&Ask::post("/v1/reset", &new)).status, 204);
+    instance.sign_in();
+    instance.ask(&Ask::get("/v1/keys")).problem(403, "second_factor_required");
+    let organization = instance.organization();
     let args = ["org", "change", &organization, "--require-second-factor", "", "--json"];
-    let said = house.server().run_cli(&args, "");
+    let said = instance.server().run_cli(&args, "");
     assert_eq!(said.code, Some(0), "{}", said.stderr);
-    house.ask(&Ask::get("/v1/keys")).expect(200);
-    let events = house.ask(&Ask::get("/v1/audit?action=organization.update")).expect(200);
+    instance.ask(&Ask::get("/v1/keys")).expect(200);
+    let events = instance.ask(&Ask::get("/v1/audit?action=organization.update")).expect(200);
     let newest = &events["items"][0];
     assert_eq!(newest["before"]["second_factor_required_of"], json!(["owner", "operator"]));
     assert_eq!(newest["after"]["second_factor_required_of"], json!([]), "{newest}");
@@ -149,59 +149,59 @@ fn the_last_owner_can_recover_access() {
 /// link, and signed in as them without a code; a key could do the same.
 #[test]
 fn only_an_owner_with_a_factor_or_the_host_removes_a_factor() {
-    let house = House::start();
-    let one = house.join("one", "administrator");
-    let peer = house.join("peer", "administrator");
-    let codes = protect(&house, &one, THEIRS);
-    let peers = protect(&house, &peer, THEIRS);
-    let peer = again(&house, &peer, Some(&peers[0]));
+    let instance = TestServer::start();
+    let one = instance.join("one", "administrator");
+    let peer = instance.join("peer", "administrator");
+    let codes = protect(&instance, &one, THEIRS);
+    let peers = protect(&instance, &peer, THEIRS);
+    let peer = again(&instance, &peer, Some(&peers[0]));
     let path = format!("/v1/users/{}/reset", one.id);
     let wholly = Ask::post(&path, &json!({"totp": true}));
-    let refused = peer.ask(&house, wholly.clone()).problem(403, "permission_required");
+    let refused = peer.ask(&instance, wholly.clone()).problem(403, "permission_required");
     assert_eq!(refused["permission"], "owner");
-    let key = house.create(&json!({"permissions": ["*", "keyhouse:*"]}));
-    house.bare(&wholly.clone().bearer(&key.secret)).problem(403, "permission_required");
-    house.ask(&wholly).problem(403, "second_factor_required");
+    let key = instance.create(&json!({"permissions": ["*", "keyhouse:*"]}));
+    instance.bare(&wholly.clone().bearer(&key.secret)).problem(403, "permission_required");
+    instance.ask(&wholly).problem(403, "second_factor_required");
     // A plain reset by a peer leaves the factor in place.
-    let made = peer.ask(&house, Ask::post(&path, &json!({}))).expect(201);
+    let made = peer.ask(&instance, Ask::post(&path, &json!({}))).expect(201);
     let new = "a lighthouse made of salt";
     let apply = |made: &Value, password: &str| {
         let body = json!({"token": token_in(made), "password": password});
-        house.bare(&Ask::post("/v1/reset", &body))
+        instance.bare(&Ask::post("/v1/reset", &body))
     };
     assert_eq!(apply(&made, new).status, 204);
     let body = json!({"email": one.email, "password": new});
-    house.bare(&Ask::post("/v1/session", &body)).problem(401, "code_required");
+    instance.bare(&Ask::post("/v1/session", &body)).problem(401, "code_required");
 
     // An owner who enrolled a factor in this very session counts as having shown it.
-    protect(&house, &house.owner(), PASSWORD);
-    let made = house.ask(&wholly).expect(201);
+    protect(&instance, &instance.owner(), PASSWORD);
+    let made = instance.ask(&wholly).expect(201);
     assert_eq!(apply(&made, "another lighthouse of salt").status, 204);
-    let events = house.ask(&Ask::get("/v1/audit?action=user.second_factor.remove")).expect(200);
+    let events = instance.ask(&Ask::get("/v1/audit?action=user.second_factor.remove")).expect(200);
     let event = &events["items"][0];
     assert_eq!(event["target"], json!(one.id), "{events}");
-    assert_eq!(event["actor"]["id"], json!(house.owner().id), "{events}");
+    assert_eq!(event["actor"]["id"], json!(instance.owner().id), "{events}");
     assert_eq!(events["items"].as_array().unwrap().len(), 1, "{events}");
     let body = json!({"email": one.email, "password": "another lighthouse of salt"});
-    let reported = house.bare(&Ask::post("/v1/session", &body)).expect(201);
+    let reported = instance.bare(&Ask::post("/v1/session", &body)).expect(201);
     let kinds: Vec<&Value> =
         reported["notices"].as_array().unwrap().iter().map(|notice| &notice["kind"]).collect();
     assert!(kinds.contains(&&json!("totp_removed")), "{reported}");
     let old = json!({"email": one.email, "password": new, "code": codes[0]});
-    house.bare(&Ask::post("/v1/session", &old)).problem(401, "sign_in_failed");
+    instance.bare(&Ask::post("/v1/session", &old)).problem(401, "sign_in_failed");
 }
 
 /// The link becomes invalid once its maker is no longer an owner.
 #[test]
 fn a_link_that_removes_a_factor_ends_with_its_makers_ownership() {
-    let house = House::start();
-    let bo = house.join("bo", "user");
-    protect(&house, &bo, THEIRS);
-    let owner = house.join("second", "owner");
-    protect(&house, &owner, THEIRS);
+    let instance = TestServer::start();
+    let bo = instance.join("bo", "user");
+    protect(&instance, &bo, THEIRS);
+    let owner = instance.join("second", "owner");
+    protect(&instance, &owner, THEIRS);
     let path = format!("/v1/users/{}/reset", bo.id);
-    let made = owner.ask(&house, Ask::post(&path, &json!({"totp": true}))).expect(201);
-    house.change_user(&owner, &json!({"role": "administrator"}));
+    let made = owner.ask(&instance, Ask::post(&path, &json!({"totp": true}))).expect(201);
+    instance.change_user(&owner, &json!({"role": "administrator"}));
     let body = json!({"token": token_in(&made), "password": "a lighthouse made of salt"});
-    house.bare(&Ask::post("/v1/reset", &body)).problem(403, "link_invalid");
+    instance.bare(&Ask::post("/v1/reset", &body)).problem(403, "link_invalid");
 }

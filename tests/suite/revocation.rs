@@ -7,7 +7,7 @@ use std::thread;
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
-use crate::house::{House, Line, Made, made};
+use crate::test_server::{Line, Made, TestServer, made};
 
 const PAIRS: usize = 4;
 const ROUNDS_A_PAIR: usize = 500;
@@ -28,7 +28,7 @@ struct Life {
     made: Made,
     steps: &'static [(&'static str, &'static str)],
     /// Twice the number of the current step; odd while a change is in flight.
-    stage: AtomicUsize,
+    fixture: AtomicUsize,
 }
 
 /// The carriers of a check.
@@ -43,19 +43,19 @@ const WAYS: [Way; 3] = [Way::ForwardAuth, Way::Verify, Way::Whoami];
 
 #[test]
 fn no_check_contradicts_an_answered_change() {
-    let house = House::start();
-    let manager = house.manager();
+    let instance = TestServer::start();
+    let manager = instance.manager();
     let checks = AtomicUsize::new(0);
     thread::scope(|scope| {
         for pair in 0..PAIRS {
             let current = Arc::new(Mutex::new(None));
-            let (house, manager, checks) = (&house, &manager, &checks);
+            let (instance, manager, checks) = (&instance, &manager, &checks);
             let led = Arc::clone(&current);
-            let leader = scope.spawn(move || lead(house, manager, pair, &led));
+            let leader = scope.spawn(move || lead(instance, manager, pair, &led));
             scope.spawn(move || {
-                let mut line = house.line();
+                let mut line = instance.connect();
                 while !leader.is_finished() {
-                    checks.fetch_add(watch_all(&mut line, house, &current), Ordering::Relaxed);
+                    checks.fetch_add(watch_all(&mut line, instance, &current), Ordering::Relaxed);
                 }
                 leader.join().unwrap();
             });
@@ -66,37 +66,37 @@ fn no_check_contradicts_an_answered_change() {
 }
 
 /// Checks the current key by every carrier; returns the number of checks.
-fn watch_all(line: &mut Line, house: &House, current: &Mutex<Option<Arc<Life>>>) -> usize {
+fn watch_all(line: &mut Line, instance: &TestServer, current: &Mutex<Option<Arc<Life>>>) -> usize {
     let life = current.lock().unwrap().clone();
     let Some(life) = life else {
         thread::yield_now();
         return 0;
     };
     for way in WAYS {
-        watch(line, house, &life, way);
+        watch(line, instance, &life, way);
     }
     WAYS.len()
 }
 
 /// Changes many keys, and checks each step itself at once.
-fn lead(house: &House, manager: &Made, pair: usize, current: &Mutex<Option<Arc<Life>>>) {
-    let (mut changes, mut checks) = (house.line(), house.line());
+fn lead(instance: &TestServer, manager: &Made, pair: usize, current: &Mutex<Option<Arc<Life>>>) {
+    let (mut changes, mut checks) = (instance.connect(), instance.connect());
     for round in 0..ROUNDS_A_PAIR {
         let steps = if round % 4 == 0 { LONG_LIFE } else { SHORT_LIFE };
         let body = json!({"name": format!("p{pair}r{round}"), "kind": "service"});
         let created = changes.ask(&Ask::post("/v1/keys", &body).bearer(&manager.secret));
         let made = made(&created.expect(201));
-        let life = Arc::new(Life { made, steps, stage: AtomicUsize::new(0) });
+        let life = Arc::new(Life { made, steps, fixture: AtomicUsize::new(0) });
         *current.lock().unwrap() = Some(Arc::clone(&life));
         for (step, (change, code)) in steps.iter().enumerate() {
             if step > 0 {
-                life.stage.store(step * 2 - 1, Ordering::SeqCst);
+                life.fixture.store(step * 2 - 1, Ordering::SeqCst);
                 make(&mut changes, manager, &life.made, change, step);
-                life.stage.store(step * 2, Ordering::SeqCst);
+                life.fixture.store(step * 2, Ordering::SeqCst);
             }
             for way in WAYS {
                 assert_eq!(
-                    ask(&mut checks, house, &life.made, way),
+                    ask(&mut checks, instance, &life.made, way),
                     *code,
                     "{way:?} after {change:?}"
                 );
@@ -118,23 +118,23 @@ fn make(line: &mut Line, manager: &Made, made: &Made, change: &str, step: usize)
 
 /// Checks a key that another thread is changing: the answer must be one that was right at some
 /// moment during the check.
-fn watch(line: &mut Line, house: &House, life: &Life, way: Way) {
-    let before = life.stage.load(Ordering::SeqCst);
-    let code = ask(line, house, &life.made, way);
-    let after = life.stage.load(Ordering::SeqCst);
+fn watch(line: &mut Line, instance: &TestServer, life: &Life, way: Way) {
+    let before = life.fixture.load(Ordering::SeqCst);
+    let code = ask(line, instance, &life.made, way);
+    let after = life.fixture.load(Ordering::SeqCst);
     let possible = &life.steps[before / 2..=after.div_ceil(2)];
     assert!(
         possible.iter().any(|(_, expected)| *expected == code),
-        "{way:?} said {code} between stage {before} and {after} of {:?}",
+        "{way:?} said {code} between fixture {before} and {after} of {:?}",
         life.steps
     );
 }
 
-fn ask(line: &mut Line, house: &House, made: &Made, way: Way) -> String {
+fn ask(line: &mut Line, instance: &TestServer, made: &Made, way: Way) -> String {
     match way {
         Way::Verify => {
             let ask = Ask::post("/v1/verify", &json!({"key": made.secret}));
-            line.ask(&house.as_owner(ask)).expect(200)["code"].as_str().unwrap().to_owned()
+            line.ask(&instance.as_owner(ask)).expect(200)["code"].as_str().unwrap().to_owned()
         },
         Way::ForwardAuth => code_of(line, &Ask::forward_auth(&made.secret)),
         Way::Whoami => code_of(line, &Ask::get("/v1/whoami").bearer(&made.secret)),
@@ -148,13 +148,13 @@ fn code_of(line: &mut Line, ask: &Ask) -> String {
 
 #[test]
 fn a_check_returns_the_name_of_the_last_answered_change() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "first"}));
-    let mut line = house.line();
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "first"}));
+    let mut line = instance.connect();
     for round in 0..200 {
         let name = format!("name{round}");
         let ask = Ask::patch(&format!("/v1/keys/{}", made.id), &json!({"name": name}));
-        line.ask(&house.as_owner(ask)).expect(200);
+        line.ask(&instance.as_owner(ask)).expect(200);
         let answer = line.ask(&Ask::forward_auth(&made.secret));
         assert_eq!(answer.header("x-keyhouse-key-name"), Some(name.as_str()));
     }

@@ -5,10 +5,10 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{House, Made};
 use crate::people::{Person, invitation};
+use crate::test_server::{Made, TestServer};
 
-impl House {
+impl TestServer {
     /// Creates a key of the given person.
     pub(crate) fn create_as(&self, person: &Person, fields: &Value) -> Made {
         person.make(self, fields)
@@ -27,11 +27,11 @@ fn path(id: &str) -> String {
 
 #[test]
 fn a_role_can_be_created_read_changed_and_removed() {
-    let house = House::start();
+    let instance = TestServer::start();
     let body = json!({
         "name": "Drawer", "description": "Draws.", "permissions": ["diagrams:*", "files:read"],
     });
-    let answer = house.ask(&Ask::post("/v1/roles", &body));
+    let answer = instance.ask(&Ask::post("/v1/roles", &body));
     let role = answer.expect(201);
     let id = role["id"].as_str().unwrap();
     assert!(id.starts_with("role_"), "{role}");
@@ -41,22 +41,22 @@ fn a_role_can_be_created_read_changed_and_removed() {
         assert_eq!(&role[field], value, "{role}");
     }
     assert_eq!((&role["builtin"], &role["version"]), (&json!(false), &json!(1)));
-    assert_eq!(house.ask(&Ask::get(&path(id))).expect(200), role);
+    assert_eq!(instance.ask(&Ask::get(&path(id))).expect(200), role);
 
     let change = json!({"permissions": ["diagrams:read"]});
     let stale = Ask::patch(&path(id), &change).header("If-Match", "\"7\"");
-    house.ask(&stale).problem(412, "version_conflict");
-    let changed = house.ask(&Ask::patch(&path(id), &change).header("If-Match", "\"1\""));
+    instance.ask(&stale).problem(412, "version_conflict");
+    let changed = instance.ask(&Ask::patch(&path(id), &change).header("If-Match", "\"1\""));
     let after = changed.expect(200);
     assert_eq!(after["permissions"], change["permissions"]);
     assert_eq!((&after["name"], &after["version"]), (&role["name"], &json!(2)));
     assert_eq!(changed.header("etag"), Some("\"2\""));
-    let same = house.ask(&Ask::patch(&path(id), &change)).expect(200);
+    let same = instance.ask(&Ask::patch(&path(id), &change)).expect(200);
     assert_eq!(same, after, "what changes nothing is no change");
 
     let stale = Ask::new("DELETE", &path(id)).header("If-Match", "\"1\"");
-    house.ask(&stale).problem(412, "version_conflict");
-    let gone = house.ask(&Ask::new("DELETE", &path(id)));
+    instance.ask(&stale).problem(412, "version_conflict");
+    let gone = instance.ask(&Ask::new("DELETE", &path(id)));
     assert!(gone.status == 204 && gone.body.is_empty(), "{gone:?}");
     for ask in [
         Ask::get(&path(id)),
@@ -64,16 +64,16 @@ fn a_role_can_be_created_read_changed_and_removed() {
         Ask::new("DELETE", &path(id)),
         Ask::get(&path("superuser")),
     ] {
-        house.ask(&ask).problem(404, "not_found");
+        instance.ask(&ask).problem(404, "not_found");
     }
 }
 
 #[test]
 fn built_in_roles_are_listed_first_and_cannot_be_changed() {
-    let house = House::start();
-    let drawer = house.role("Drawer", &["diagrams:*"]);
-    let reader = house.role("Reader", &["*:read"]);
-    let all = house.ask(&Ask::get("/v1/roles")).expect(200);
+    let instance = TestServer::start();
+    let drawer = instance.role("Drawer", &["diagrams:*"]);
+    let reader = instance.role("Reader", &["*:read"]);
+    let all = instance.ask(&Ask::get("/v1/roles")).expect(200);
     let ids: Vec<_> = all["items"].as_array().unwrap().iter().map(|role| &role["id"]).collect();
     assert_eq!(ids, ["owner", "administrator", "user", "guest", drawer.as_str(), reader.as_str()]);
     assert_eq!(all["next_cursor"], Value::Null);
@@ -82,7 +82,7 @@ fn built_in_roles_are_listed_first_and_cannot_be_changed() {
 
     let (mut seen, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = house.ask(&Ask::get(&format!("/v1/roles?limit=1{cursor}"))).expect(200);
+        let page = instance.ask(&Ask::get(&format!("/v1/roles?limit=1{cursor}"))).expect(200);
         let items = page["items"].as_array().unwrap();
         assert_eq!(items.len(), 1, "{page}");
         seen.extend(items.iter().cloned());
@@ -92,17 +92,17 @@ fn built_in_roles_are_listed_first_and_cannot_be_changed() {
     assert_eq!(all["items"], json!(seen), "page by page it is the same list");
 
     for name in ["owner", "administrator", "user", "guest"] {
-        assert_eq!(house.ask(&Ask::get(&path(name))).expect(200)["name"], name);
+        assert_eq!(instance.ask(&Ask::get(&path(name))).expect(200)["name"], name);
         let change = Ask::patch(&path(name), &json!({"permissions": ["a:b"]}));
-        house.ask(&change).problem(409, "builtin_role");
-        house.ask(&Ask::new("DELETE", &path(name))).problem(409, "builtin_role");
+        instance.ask(&change).problem(409, "builtin_role");
+        instance.ask(&Ask::new("DELETE", &path(name))).problem(409, "builtin_role");
     }
 }
 
 #[test]
 fn a_role_name_that_looks_like_a_built_in_one_is_rejected() {
-    let house = House::start();
-    let drawer = house.role("Drawer", &["diagrams:*"]);
+    let instance = TestServer::start();
+    let drawer = instance.role("Drawer", &["diagrams:*"]);
     for name in [
         "owner",
         "Owner",
@@ -118,42 +118,42 @@ fn a_role_name_that_looks_like_a_built_in_one_is_rejected() {
     ] {
         let body = json!({"name": name, "permissions": ["a:b"]});
         for ask in [Ask::post("/v1/roles", &body), Ask::patch(&path(&drawer), &body)] {
-            let problem = house.ask(&ask).problem(400, "invalid_input");
+            let problem = instance.ask(&ask).problem(400, "invalid_input");
             assert_eq!(problem["errors"][0]["code"], "reserved_name", "{name:?} {problem}");
         }
     }
     for name in ["drawer", "DRAWER", "Draw\u{fe0f}er "] {
         let body = json!({"name": name, "permissions": ["a:b"]});
-        house.ask(&Ask::post("/v1/roles", &body)).problem(409, "name_taken");
+        instance.ask(&Ask::post("/v1/roles", &body)).problem(409, "name_taken");
     }
-    house.ask(&Ask::patch(&path(&drawer), &json!({"name": "drawer"}))).expect(200);
-    let other = house.role("Writer", &[]);
+    instance.ask(&Ask::patch(&path(&drawer), &json!({"name": "drawer"}))).expect(200);
+    let other = instance.role("Writer", &[]);
     let change = Ask::patch(&path(&other), &json!({"name": "dRaWeR"}));
-    house.ask(&change).problem(409, "name_taken");
+    instance.ask(&change).problem(409, "name_taken");
 }
 
 #[test]
 fn of_concurrent_roles_with_one_name_exactly_one_is_created() {
-    let house = House::start();
+    let instance = TestServer::start();
     let body = json!({"name": "Drawer", "permissions": ["diagrams:*"]});
     let statuses: Vec<u16> = thread::scope(|scope| {
         let tries: Vec<_> = (0..6)
-            .map(|_| scope.spawn(|| house.ask(&Ask::post("/v1/roles", &body)).status))
+            .map(|_| scope.spawn(|| instance.ask(&Ask::post("/v1/roles", &body)).status))
             .collect();
         tries.into_iter().map(|it| it.join().unwrap()).collect()
     });
     assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
-    let listed = house.ask(&Ask::get("/v1/roles")).expect(200);
+    let listed = instance.ask(&Ask::get("/v1/roles")).expect(200);
     assert_eq!(listed["items"].as_array().unwrap().len(), 5, "{listed}");
 }
 
 #[test]
 fn a_role_cannot_exceed_the_permissions_of_its_creator() {
-    let house = House::start();
+    let instance = TestServer::start();
     let permissions = ["keyhouse:roles:*", "diagrams:*", "files:read"];
-    let keeper = house.role("Keeper", &permissions);
-    let keeper = house.join("keeper", &keeper);
-    let strong = house.role("Strong", &["diagrams:read", "billing:write"]);
+    let keeper = instance.role("Keeper", &permissions);
+    let keeper = instance.join("keeper", &keeper);
+    let strong = instance.role("Strong", &["diagrams:read", "billing:write"]);
     let body = |permissions: Value| json!({"name": "New", "permissions": permissions});
     for more in [
         json!(["*"]),
@@ -164,40 +164,39 @@ fn a_role_cannot_exceed_the_permissions_of_its_creator() {
         json!(["*:read"]),
     ] {
         let ask = Ask::post("/v1/roles", &body(more));
-        house.ask_as(&keeper, &ask).problem(403, "permission_required");
+        instance.ask_as(&keeper, &ask).problem(403, "permission_required");
     }
-    for instance in ["keyhouse:instance:manage", "keyhouse:instance:*", "keyhouse:instance:verify"]
-    {
-        let ask = Ask::post("/v1/roles", &body(json!(["diagrams:read", instance])));
+    for pattern in ["keyhouse:instance:manage", "keyhouse:instance:*", "keyhouse:instance:verify"] {
+        let ask = Ask::post("/v1/roles", &body(json!(["diagrams:read", pattern])));
         // The owner is operator and has it: it still cannot come from a role.
-        for answer in [house.ask_as(&keeper, &ask), house.ask(&ask)] {
+        for answer in [instance.ask_as(&keeper, &ask), instance.ask(&ask)] {
             let problem = answer.problem(400, "invalid_input");
             assert_eq!(problem["errors"][0]["code"], "operators_only", "{problem}");
         }
     }
-    let made = house.ask_as(&keeper, &Ask::post("/v1/roles", &body(json!(["diagrams:read"]))));
+    let made = instance.ask_as(&keeper, &Ask::post("/v1/roles", &body(json!(["diagrams:read"]))));
     let own = path(made.expect(201)["id"].as_str().unwrap());
     let widen = |to: Value| Ask::patch(&own, &json!({"permissions": to}));
-    house.ask_as(&keeper, &widen(json!(["diagrams:*", "files:read"]))).expect(200);
-    house.ask_as(&keeper, &widen(json!(["files:*"]))).problem(403, "permission_required");
+    instance.ask_as(&keeper, &widen(json!(["diagrams:*", "files:read"]))).expect(200);
+    instance.ask_as(&keeper, &widen(json!(["files:*"]))).problem(403, "permission_required");
     for ask in [
         Ask::patch(&path(&strong), &json!({"permissions": ["diagrams:read"]})),
         Ask::patch(&path(&strong), &json!({"permissions": []})),
         Ask::patch(&path(&strong), &json!({"name": "Weak"})),
         Ask::new("DELETE", &path(&strong)),
     ] {
-        house.ask_as(&keeper, &ask).problem(403, "permission_required");
+        instance.ask_as(&keeper, &ask).problem(403, "permission_required");
     }
-    assert_eq!(house.ask_as(&keeper, &Ask::new("DELETE", &own)).status, 204);
+    assert_eq!(instance.ask_as(&keeper, &Ask::new("DELETE", &own)).status, 204);
 }
 
 #[test]
 fn managing_roles_requires_its_permission() {
-    let house = House::start();
-    let drawer = house.role("Drawer", &["diagrams:*"]);
-    let seer = house.role("Seer", &["keyhouse:roles:read"]);
-    let [user, guest] = ["user", "guest"].map(|role| house.join(role, role));
-    let seer = house.join("seer", &seer);
+    let instance = TestServer::start();
+    let drawer = instance.role("Drawer", &["diagrams:*"]);
+    let seer = instance.role("Seer", &["keyhouse:roles:read"]);
+    let [user, guest] = ["user", "guest"].map(|role| instance.join(role, role));
+    let seer = instance.join("seer", &seer);
     let body = json!({"name": "Another", "permissions": []});
     let reads = [Ask::get("/v1/roles"), Ask::get(&path(&drawer)), Ask::get(&path("owner"))];
     let changes = [
@@ -208,45 +207,45 @@ fn managing_roles_requires_its_permission() {
     ];
     for person in [&user, &guest] {
         for ask in reads.iter().chain(&changes) {
-            house.ask_as(person, ask).problem(403, "permission_required");
+            instance.ask_as(person, ask).problem(403, "permission_required");
         }
     }
     for ask in &reads {
-        house.ask_as(&seer, ask).expect(200);
+        instance.ask_as(&seer, ask).expect(200);
     }
     for ask in &changes {
-        house.ask_as(&seer, ask).problem(403, "permission_required");
+        instance.ask_as(&seer, ask).problem(403, "permission_required");
     }
-    let key = house.create(&json!({"permissions": ["*"]}));
+    let key = instance.create(&json!({"permissions": ["*"]}));
     for ask in reads.iter().chain(&changes) {
-        house.bare(&ask.clone().bearer(&key.secret)).problem(403, "permission_required");
+        instance.bare(&ask.clone().bearer(&key.secret)).problem(403, "permission_required");
     }
 }
 
 #[test]
 fn removing_a_role_in_use_is_rejected() {
-    let house = House::start();
-    let [held, promised] = ["Held", "Promised"].map(|name| house.role(name, &["diagrams:read"]));
-    house.join("bo", &held);
-    let invited = house.ask(&invitation("cy@example.com", &promised)).expect(201);
+    let instance = TestServer::start();
+    let [held, promised] = ["Held", "Promised"].map(|name| instance.role(name, &["diagrams:read"]));
+    instance.join("bo", &held);
+    let invited = instance.ask(&invitation("cy@example.com", &promised)).expect(201);
     for role in [&held, &promised] {
-        house.ask(&Ask::new("DELETE", &path(role))).problem(409, "role_in_use");
+        instance.ask(&Ask::new("DELETE", &path(role))).problem(409, "role_in_use");
     }
     let invitation = invited["invitation"]["id"].as_str().unwrap();
     let withdraw = Ask::new("DELETE", &format!("/v1/invitations/{invitation}"));
-    assert_eq!(house.ask(&withdraw).status, 204);
-    assert_eq!(house.ask(&Ask::new("DELETE", &path(&promised))).status, 204);
+    assert_eq!(instance.ask(&withdraw).status, 204);
+    assert_eq!(instance.ask(&Ask::new("DELETE", &path(&promised))).status, 204);
 }
 
 #[test]
 fn a_wildcard_in_a_role_never_grants_management() {
-    let house = House::start();
-    let star = house.role("Star", &["*", "*:*", "*:*:*"]);
-    let star = house.join("star", &star);
-    let personal = house.create(&json!({"permissions": ["*", "*:*:*"]}));
-    let plain = house.create(&json!({}));
-    let service = house.create(&json!({"kind": "service", "permissions": ["*", "*:*:*"]}));
-    let target = house.create(&json!({"name": "target"}));
+    let instance = TestServer::start();
+    let star = instance.role("Star", &["*", "*:*", "*:*:*"]);
+    let star = instance.join("star", &star);
+    let personal = instance.create(&json!({"permissions": ["*", "*:*:*"]}));
+    let plain = instance.create(&json!({}));
+    let service = instance.create(&json!({"kind": "service", "permissions": ["*", "*:*:*"]}));
+    let target = instance.create(&json!({"name": "target"}));
     let role = json!({"name": "New", "permissions": []});
     let team = json!({"name": "New", "visibility": "visible"});
     let permission = json!({"name": "a:read"});
@@ -262,38 +261,38 @@ fn a_wildcard_in_a_role_never_grants_management() {
         Ask::post("/v1/verify", &json!({"key": target.secret})),
     ];
     for ask in &asks {
-        house.ask_as(&star, ask).problem(403, "permission_required");
+        instance.ask_as(&star, ask).problem(403, "permission_required");
         for key in [&personal, &plain, &service] {
-            let answer = house.bare(&ask.clone().bearer(&key.secret));
+            let answer = instance.bare(&ask.clone().bearer(&key.secret));
             assert_eq!(answer.status, 403, "{} {}: {}", ask.method, ask.target, answer.body);
             assert_eq!(answer.json()["code"], "permission_required", "{}", answer.body);
         }
     }
     for own in ["keyhouse:keys:read", "keyhouse:instance:manage"] {
         for key in [&personal, &plain, &service] {
-            assert_eq!(house.code(&key.secret, own), "INSUFFICIENT_PERMISSIONS");
+            assert_eq!(instance.code(&key.secret, own), "INSUFFICIENT_PERMISSIONS");
         }
     }
-    assert_eq!(house.code(&service.secret, "any:thing"), "VALID");
+    assert_eq!(instance.code(&service.secret, "any:thing"), "VALID");
 }
 
 #[test]
 fn a_reduced_role_limits_its_keys_from_the_next_check_on() {
-    let house = House::start();
+    let instance = TestServer::start();
     let permissions = ["diagrams:*", "files:read", "keyhouse:keys:create"];
-    let role = house.role("Drawer", &permissions);
-    let bo = house.join("bo", &role);
-    let whole = house.create_as(&bo, &json!({}));
-    let listed = house.create_as(&bo, &json!({"permissions": ["diagrams:write", "files:read"]}));
-    let named = house.create_as(&bo, &json!({"permissions": ["keyhouse:keys:create"]}));
+    let role = instance.role("Drawer", &permissions);
+    let bo = instance.join("bo", &role);
+    let whole = instance.create_as(&bo, &json!({}));
+    let listed = instance.create_as(&bo, &json!({"permissions": ["diagrams:write", "files:read"]}));
+    let named = instance.create_as(&bo, &json!({"permissions": ["keyhouse:keys:create"]}));
     let codes = |permissions: Value, expected: [&str; 4]| {
         let change = Ask::patch(&path(&role), &json!({"permissions": permissions}));
-        house.ask(&change).expect(200);
+        instance.ask(&change).expect(200);
         let codes = [
-            house.code(&whole.secret, "diagrams:write"),
-            house.code(&whole.secret, "files:read"),
-            house.code(&listed.secret, "diagrams:write"),
-            house.code(&listed.secret, "files:read"),
+            instance.code(&whole.secret, "diagrams:write"),
+            instance.code(&whole.secret, "files:read"),
+            instance.code(&listed.secret, "diagrams:write"),
+            instance.code(&listed.secret, "files:read"),
         ];
         assert_eq!(codes, expected, "{permissions}");
     };
@@ -301,22 +300,22 @@ fn a_reduced_role_limits_its_keys_from_the_next_check_on() {
     codes(json!(permissions), [yes, yes, yes, yes]);
     codes(json!(["diagrams:read", "files:read"]), [no, yes, no, yes]);
     // The session stays valid, with the role's current permissions; so does a management key.
-    house.ask_as(&bo, &Ask::get("/v1/session")).expect(200);
+    instance.ask_as(&bo, &Ask::get("/v1/session")).expect(200);
     let create = Ask::post("/v1/keys", &json!({}));
-    house.ask_as(&bo, &create).problem(403, "permission_required");
-    house.bare(&create.bearer(&named.secret)).problem(403, "permission_required");
+    instance.ask_as(&bo, &create).problem(403, "permission_required");
+    instance.bare(&create.bearer(&named.secret)).problem(403, "permission_required");
     codes(json!([]), [no, no, no, no]);
     codes(json!(permissions), [yes, yes, yes, yes]);
 }
 
 #[test]
 fn a_custom_role_cannot_create_stronger_keys() {
-    let house = House::start();
+    let instance = TestServer::start();
     let role = ["diagrams:*", "keyhouse:keys:create"];
-    let maker = house.join("maker", &house.role("Maker", &role));
-    let reader = house.join("reader", &house.role("Reader", &["diagrams:*"]));
+    let maker = instance.join("maker", &instance.role("Maker", &role));
+    let reader = instance.join("reader", &instance.role("Reader", &["diagrams:*"]));
     let ask = |fields: &Value| Ask::post("/v1/keys", fields);
-    house.ask_as(&reader, &ask(&json!({}))).problem(403, "permission_required");
+    instance.ask_as(&reader, &ask(&json!({}))).problem(403, "permission_required");
     for stronger in [
         json!({"permissions": ["*"]}),
         json!({"permissions": ["diagrams:read", "files:read"]}),
@@ -325,39 +324,39 @@ fn a_custom_role_cannot_create_stronger_keys() {
         json!({"kind": "service", "permissions": ["diagrams:read"]}),
         json!({"kind": "service"}),
     ] {
-        let answer = house.ask_as(&maker, &ask(&stronger));
+        let answer = instance.ask_as(&maker, &ask(&stronger));
         assert_eq!(answer.status, 403, "{stronger}: {}", answer.body);
     }
-    let listed = house.create_as(&maker, &json!({"permissions": ["diagrams:read"]}));
-    assert_eq!(house.code(&listed.secret, "diagrams:read"), "VALID");
-    assert_eq!(house.code(&listed.secret, "diagrams:write"), "INSUFFICIENT_PERMISSIONS");
+    let listed = instance.create_as(&maker, &json!({"permissions": ["diagrams:read"]}));
+    assert_eq!(instance.code(&listed.secret, "diagrams:read"), "VALID");
+    assert_eq!(instance.code(&listed.secret, "diagrams:write"), "INSUFFICIENT_PERMISSIONS");
     // A key without a list has its owner's permissions, whatever they are.
-    let whole = house.create_as(&maker, &json!({}));
-    assert_eq!(house.code(&whole.secret, "diagrams:write"), "VALID");
-    assert_eq!(house.code(&whole.secret, "files:read"), "INSUFFICIENT_PERMISSIONS");
+    let whole = instance.create_as(&maker, &json!({}));
+    assert_eq!(instance.code(&whole.secret, "diagrams:write"), "VALID");
+    assert_eq!(instance.code(&whole.secret, "files:read"), "INSUFFICIENT_PERMISSIONS");
     let wholly = Ask::patch(&format!("/v1/keys/{}", listed.id), &json!({"permissions": null}));
-    house.ask_as(&maker, &wholly).expect(200);
-    assert_eq!(house.code(&listed.secret, "diagrams:write"), "VALID");
-    assert_eq!(house.code(&listed.secret, "files:read"), "INSUFFICIENT_PERMISSIONS");
+    instance.ask_as(&maker, &wholly).expect(200);
+    assert_eq!(instance.code(&listed.secret, "diagrams:write"), "VALID");
+    assert_eq!(instance.code(&listed.secret, "files:read"), "INSUFFICIENT_PERMISSIONS");
     // A key is not its owner: a key that may create keys cannot create one with more permissions
     // than itself.
     let creator = json!({"permissions": ["keyhouse:keys:create", "diagrams:read"]});
-    let creator = house.create_as(&maker, &creator);
+    let creator = instance.create_as(&maker, &creator);
     let by_key = ask(&json!({})).bearer(&creator.secret);
-    house.bare(&by_key).problem(403, "permission_required");
+    instance.bare(&by_key).problem(403, "permission_required");
     let path = format!("/v1/keys/{}", listed.id);
     let widen = Ask::patch(&path, &json!({"permissions": ["files:read"]}));
-    house.ask_as(&maker, &widen).problem(403, "permission_required");
+    instance.ask_as(&maker, &widen).problem(403, "permission_required");
 }
 
 #[test]
 fn all_faults_of_a_role_are_reported_together() {
-    let house = House::start();
+    let instance = TestServer::start();
     let body = json!({"name": " ", "permissions": ["a"], "builtin": true});
-    let problem = house.ask(&Ask::post("/v1/roles", &body)).problem(400, "invalid_input");
+    let problem = instance.ask(&Ask::post("/v1/roles", &body)).problem(400, "invalid_input");
     let pointers: Vec<_> =
         problem["errors"].as_array().unwrap().iter().map(|it| &it["pointer"]).collect();
     assert_eq!(pointers, ["/name", "/permissions/0", "/builtin"], "{problem}");
-    let problem = house.ask(&Ask::post("/v1/roles", &json!({}))).problem(400, "invalid_input");
+    let problem = instance.ask(&Ask::post("/v1/roles", &json!({}))).problem(400, "invalid_input");
     assert_eq!(problem["errors"].as_array().unwrap().len(), 2, "{problem}");
 }

@@ -4,23 +4,23 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
+use crate::test_server::TestServer;
 
 /// Owners and administrators decide; users see that keys exist.
 #[test]
 fn an_owner_on_pro_shares_a_key_and_plain_users_see_that_it_exists() {
-    let house = House::start();
-    let organization = house.organization();
+    let instance = TestServer::start();
+    let organization = instance.organization();
     let closed = json!({"members_create_keys": false});
-    house.ask(&Ask::patch("/v1/organization", &closed)).expect(200);
-    let (mate, outsider) = (house.join("mate", "user"), house.join("outsider", "user"));
+    instance.ask(&Ask::patch("/v1/organization", &closed)).expect(200);
+    let (mate, outsider) = (instance.join("mate", "user"), instance.join("outsider", "user"));
 
     // The organization is on Pro: the owner creates a key, names it and gives it the fewest
     // permissions it needs.
-    let reported = house.ask(&Ask::get("/v1/subscription")).expect(200);
+    let reported = instance.ask(&Ask::get("/v1/subscription")).expect(200);
     assert_eq!((&reported["plan"], &reported["access"]), (&json!("pro"), &json!(true)));
-    let team = house.team("diagram makers", "visible", &[&mate]);
-    let key = house.create(&json!({
+    let team = instance.team("diagram makers", "visible", &[&mate]);
+    let key = instance.create(&json!({
         "name": "diagram exporter",
         "kind": "service",
         "permissions": ["diagrams:read"],
@@ -31,55 +31,55 @@ fn an_owner_on_pro_shares_a_key_and_plain_users_see_that_it_exists() {
     // The key has its permissions, and no more.
     let may = |permission: &str| {
         let body = json!({"key": key.secret, "permissions": permission});
-        house.ask(&Ask::post("/v1/verify", &body)).expect(200)["code"].clone()
+        instance.ask(&Ask::post("/v1/verify", &body)).expect(200)["code"].clone()
     };
     assert_eq!(may("diagrams:read"), "VALID");
     assert_eq!(may("diagrams:write"), "INSUFFICIENT_PERMISSIONS");
 
     // The team sees the key, and the secret is never shown again.
-    let seen = mate.ask(&house, Ask::get(&format!("/v1/keys/{}", key.id))).expect(200);
+    let seen = mate.ask(&instance, Ask::get(&format!("/v1/keys/{}", key.id))).expect(200);
     assert_eq!(seen["name"], "diagram exporter");
     assert_eq!(seen["teams"][0]["access"], "read");
     assert!(!seen.to_string().contains(&key.secret));
 
     // A plain user sees that keys exist, no more, and cannot create one.
-    let listed = outsider.ask(&house, Ask::get("/v1/keys")).expect(200);
+    let listed = outsider.ask(&instance, Ask::get("/v1/keys")).expect(200);
     let exists = json!({"id": key.id, "kind": "service", "status": "active",
         "owner_kind": "organization"});
     assert_eq!(listed["items"], json!([exists]));
     for person in [&mate, &outsider] {
-        let refused = person.ask(&house, Ask::post("/v1/keys", &json!({"name": "mine"})));
+        let refused = person.ask(&instance, Ask::post("/v1/keys", &json!({"name": "mine"})));
         let problem = refused.problem(403, "permission_required");
         assert_eq!(problem["permission"], "keyhouse:keys:create");
     }
 
     // On Free the same request gets a clear refusal, and existing objects stay unchanged.
-    house.put_on_plan(&organization, "free");
+    instance.put_on_plan(&organization, "free");
     let again = Ask::post("/v1/keys", &json!({"name": "another", "kind": "service"}));
-    let problem = house.ask(&again).problem(403, "subscription_required");
+    let problem = instance.ask(&again).problem(403, "subscription_required");
     assert_eq!((&problem["plan"], &problem["feature"]), (&json!("free"), &json!("api_access")));
     assert_eq!(may("diagrams:read"), "SUBSCRIPTION_REQUIRED");
-    house.put_on_plan(&organization, "pro");
+    instance.put_on_plan(&organization, "pro");
     assert_eq!(may("diagrams:read"), "VALID");
 }
 
 /// Every user creates any number of keys of their own.
 #[test]
 fn a_user_creates_a_key_per_application_and_revokes_one_at_once() {
-    let house = House::start();
-    let user = house.join("maker", "user");
+    let instance = TestServer::start();
+    let user = instance.join("maker", "user");
 
     // A key for each application, without limit.
     let applications = ["editor", "exporter", "robot"];
-    let keys = applications.map(|name| user.make(&house, &json!({"name": name})));
+    let keys = applications.map(|name| user.make(&instance, &json!({"name": name})));
     for number in 0..40 {
-        user.make(&house, &json!({"name": format!("application {number}")}));
+        user.make(&instance, &json!({"name": format!("application {number}")}));
     }
-    let forward = |secret: &str| house.bare(&Ask::forward_auth(secret));
+    let forward = |secret: &str| instance.bare(&Ask::forward_auth(secret));
     assert_eq!(forward(&keys[0].secret).status, 200);
 
     // They see name, last use and last address.
-    let shown = |id: &str| user.ask(&house, Ask::get(&format!("/v1/keys/{id}"))).expect(200);
+    let shown = |id: &str| user.ask(&instance, Ask::get(&format!("/v1/keys/{id}"))).expect(200);
     let used = shown(&keys[0].id);
     assert_eq!(used["name"], "editor");
     assert_eq!(used["last_used"]["ip"], "192.0.2.7");
@@ -88,11 +88,12 @@ fn a_user_creates_a_key_per_application_and_revokes_one_at_once() {
 
     // They rename one.
     let path = format!("/v1/keys/{}", keys[1].id);
-    let renamed = user.ask(&house, Ask::patch(&path, &json!({"name": "old exporter"})));
+    let renamed = user.ask(&instance, Ask::patch(&path, &json!({"name": "old exporter"})));
     assert_eq!(renamed.expect(200)["name"], "old exporter");
 
     // They revoke one, and it is rejected at once, with the reason.
-    user.ask(&house, Ask::post(&format!("/v1/keys/{}/revoke", keys[0].id), &json!({}))).expect(200);
+    user.ask(&instance, Ask::post(&format!("/v1/keys/{}/revoke", keys[0].id), &json!({})))
+        .expect(200);
     forward(&keys[0].secret).problem(401, "REVOKED");
     assert_eq!(forward(&keys[1].secret).status, 200);
 }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::server::wire::Answer;
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 fn sign_in(email: &str, password: &str) -> Ask {
     Ask::post("/v1/session", &json!({"email": email, "password": password}))
@@ -16,8 +16,8 @@ fn cookie_of(answer: &Answer) -> String {
 
 #[test]
 fn a_sign_in_returns_the_owner() {
-    let house = House::start();
-    let answer = house.bare(&sign_in(EMAIL, PASSWORD));
+    let instance = TestServer::start();
+    let answer = instance.bare(&sign_in(EMAIL, PASSWORD));
     let signed_in = answer.expect(201);
     let cookie = answer.header("set-cookie").unwrap();
     assert!(cookie.starts_with("keyhouse="), "{cookie}");
@@ -29,7 +29,8 @@ fn a_sign_in_returns_the_owner() {
     assert!(!answer.body.contains(cookie.split(['=', ';']).nth(1).unwrap()));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
 
-    let me = house.bare(&Ask::get("/v1/session").header("Cookie", &cookie_of(&answer))).expect(200);
+    let me =
+        instance.bare(&Ask::get("/v1/session").header("Cookie", &cookie_of(&answer))).expect(200);
     for field in ["user", "organization", "permissions"] {
         assert_eq!(me[field], signed_in[field], "{field}");
     }
@@ -43,18 +44,18 @@ fn a_sign_in_returns_the_owner() {
 /// the organization's settings.
 #[test]
 fn a_session_returns_the_settings_that_apply_to_a_plain_user() {
-    let house = House::start();
-    let organization = house.organization();
-    house.put_on_plan(&organization, "enterprise");
-    let bo = house.join("bo", "user");
-    let blue = house.team("Blue", "visible", &[&bo]);
-    let black = house.team("Black", "secret", &[&bo]);
-    let gone = house.team("Gone", "visible", &[&bo]);
-    house.team("Red", "visible", &[]);
-    assert_eq!(house.ask(&Ask::new("DELETE", &format!("/v1/teams/{gone}"))).status, 204);
+    let instance = TestServer::start();
+    let organization = instance.organization();
+    instance.put_on_plan(&organization, "enterprise");
+    let bo = instance.join("bo", "user");
+    let blue = instance.team("Blue", "visible", &[&bo]);
+    let black = instance.team("Black", "secret", &[&bo]);
+    let gone = instance.team("Gone", "visible", &[&bo]);
+    instance.team("Red", "visible", &[]);
+    assert_eq!(instance.ask(&Ask::new("DELETE", &format!("/v1/teams/{gone}"))).status, 204);
     let who = |forwarded: &str| {
         let ask = Ask::get("/v1/session").header("X-Forwarded-For", forwarded);
-        house.ask_as(&bo, &ask).expect(200)
+        instance.ask_as(&bo, &ask).expect(200)
     };
     let me = who("192.0.2.7");
     let teams = json!([
@@ -62,7 +63,7 @@ fn a_session_returns_the_settings_that_apply_to_a_plain_user() {
         {"id": black, "name": "Black", "visibility": "secret"},
     ]);
     assert_eq!(me["user"]["teams"], teams);
-    assert_eq!(house.ask_as(&bo, &Ask::get("/v1/me")).expect(200)["teams"], teams);
+    assert_eq!(instance.ask_as(&bo, &Ask::get("/v1/me")).expect(200)["teams"], teams);
     assert_eq!((&me["user"]["locale"], &me["user"]["totp"]), (&Value::Null, &json!(false)));
     // The client's address as Keyhouse sees it, for the networks of a key; null where it is
     // unknown.
@@ -75,14 +76,14 @@ fn a_session_returns_the_settings_that_apply_to_a_plain_user() {
         "members_create_keys": true, "key_lifetime_days_max": null,
     });
     assert_eq!(me["organization"], reported);
-    house.ask_as(&bo, &Ask::get("/v1/organization")).problem(403, "permission_required");
+    instance.ask_as(&bo, &Ask::get("/v1/organization")).problem(403, "permission_required");
 
-    house.ask_as(&bo, &Ask::patch("/v1/me", &json!({"locale": "fr"}))).expect(200);
+    instance.ask_as(&bo, &Ask::patch("/v1/me", &json!({"locale": "fr"}))).expect(200);
     let bounds = json!({"members_create_keys": false, "key_lifetime_days_max": 30});
-    house.ask(&Ask::patch("/v1/organization", &bounds)).expect(200);
+    instance.ask(&Ask::patch("/v1/organization", &bounds)).expect(200);
     let ended = json!({"status": "canceled"});
     let path = format!("/v1/organizations/{organization}/subscription");
-    house.ask(&Ask::patch(&path, &ended)).expect(200);
+    instance.ask(&Ask::patch(&path, &ended)).expect(200);
     let me = who("192.0.2.7");
     assert_eq!(me["user"]["locale"], "fr");
     for (field, value) in [
@@ -99,13 +100,13 @@ fn a_session_returns_the_settings_that_apply_to_a_plain_user() {
 
 #[test]
 fn sign_in_ignores_the_case_of_an_email_address() {
-    let house = House::start();
-    house.bare(&sign_in("  ADA@Example.COM", PASSWORD)).expect(201);
+    let instance = TestServer::start();
+    instance.bare(&sign_in("  ADA@Example.COM", PASSWORD)).expect(201);
 }
 
 #[test]
 fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
-    let house = House::start();
+    let instance = TestServer::start();
     let mut problems = Vec::new();
     for (email, password) in [
         (EMAIL, "correct horse battery stapl"),
@@ -113,7 +114,7 @@ fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
         (EMAIL, ""),
         ("nobody@example.com", PASSWORD),
     ] {
-        let answer = house.bare(&sign_in(email, password));
+        let answer = instance.bare(&sign_in(email, password));
         let mut problem = answer.problem(401, "sign_in_failed");
         assert!(answer.header("set-cookie").is_none());
         problem.as_object_mut().unwrap().remove("request_id");
@@ -125,22 +126,22 @@ fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
 
 #[test]
 fn a_signed_out_cookie_is_rejected() {
-    let house = House::start();
-    let cookie = cookie_of(&house.bare(&sign_in(EMAIL, PASSWORD)));
-    let with = |ask: Ask| house.bare(&ask.header("Cookie", &cookie));
+    let instance = TestServer::start();
+    let cookie = cookie_of(&instance.bare(&sign_in(EMAIL, PASSWORD)));
+    let with = |ask: Ask| instance.bare(&ask.header("Cookie", &cookie));
     with(Ask::get("/v1/keys")).expect(200);
     assert_eq!(with(Ask::new("DELETE", "/v1/session")).status, 204);
     with(Ask::get("/v1/keys")).problem(401, "session_ended");
     with(Ask::get("/v1/session")).problem(401, "session_ended");
     // The other session of the same person stays active.
-    house.ask(&Ask::get("/v1/session")).expect(200);
+    instance.ask(&Ask::get("/v1/session")).expect(200);
 }
 
 #[test]
 fn requests_without_a_session_are_rejected() {
-    let house = House::start();
+    let instance = TestServer::start();
     for path in ["/v1/session", "/v1/keys"] {
-        let answer = house.bare(&Ask::get(path));
+        let answer = instance.bare(&Ask::get(path));
         answer.problem(401, "NO_CREDENTIAL");
         let challenge = answer.header("www-authenticate").unwrap();
         assert!(challenge.starts_with("Bearer"), "{challenge}");
@@ -150,8 +151,8 @@ fn requests_without_a_session_are_rejected() {
 
 #[test]
 fn a_cookie_that_was_never_issued_is_rejected() {
-    let house = House::start();
-    let good = house.cookie().to_owned();
+    let instance = TestServer::start();
+    let good = instance.cookie().to_owned();
     let (name, value) = good.split_once('=').unwrap();
     let other_case: String = value
         .chars()
@@ -167,18 +168,18 @@ fn a_cookie_that_was_never_issued_is_rejected() {
         ("two of them, the good one last", format!("{name}=AAAA; {good}")),
         ("the other name", format!("__Host-keyhouse={value}")),
     ] {
-        let answer = house.bare(&Ask::get("/v1/session").header("Cookie", &cookie));
+        let answer = instance.bare(&Ask::get("/v1/session").header("Cookie", &cookie));
         assert!(matches!(answer.status, 400 | 401), "{claim}: {}", answer.status);
     }
     let doubled = Ask::get("/v1/session").header("Cookie", &good).header("Cookie", "a=b");
-    assert!(matches!(house.bare(&doubled).status, 200 | 400), "two Cookie lines");
+    assert!(matches!(instance.bare(&doubled).status, 200 | 400), "two Cookie lines");
 }
 
 /// The request's origin as a browser reports it, and whether the request may change anything.
 #[test]
 fn another_site_cannot_use_the_session_of_a_browser() {
-    let house = House::start();
-    let own = format!("http://{}", house.address());
+    let instance = TestServer::start();
+    let own = format!("http://{}", instance.address());
     let cases: [(&str, &[(&str, &str)], bool); 8] = [
         ("same origin", &[("Sec-Fetch-Site", "same-origin")], true),
         ("typed by the user", &[("Sec-Fetch-Site", "none")], true),
@@ -192,8 +193,8 @@ fn another_site_cannot_use_the_session_of_a_browser() {
     for (claim, headers, allowed) in cases {
         let add = |ask: Ask| headers.iter().fold(ask, |ask, (name, value)| ask.header(name, value));
         let body = json!({"name": claim});
-        let created = house.ask(&add(Ask::post("/v1/keys", &body)));
-        let signed_in = house.bare(&add(sign_in(EMAIL, PASSWORD)));
+        let created = instance.ask(&add(Ask::post("/v1/keys", &body)));
+        let signed_in = instance.bare(&add(sign_in(EMAIL, PASSWORD)));
         if allowed {
             created.expect(201);
             signed_in.expect(201);
@@ -202,16 +203,16 @@ fn another_site_cannot_use_the_session_of_a_browser() {
             signed_in.problem(403, "cross_site");
         }
         // Reading is no change.
-        house.ask(&add(Ask::get("/v1/session"))).expect(200);
+        instance.ask(&add(Ask::get("/v1/session"))).expect(200);
     }
-    let names = house.ask(&Ask::get("/v1/keys?limit=100")).expect(200);
+    let names = instance.ask(&Ask::get("/v1/keys?limit=100")).expect(200);
     assert_eq!(names["items"].as_array().unwrap().len(), 3, "{names}");
 }
 
 #[test]
 fn a_session_under_another_host_is_rejected() {
-    let house = House::start();
-    let port = house.address().port();
+    let instance = TestServer::start();
+    let port = instance.address().port();
     for (host, served) in [
         (format!("127.0.0.1:{port}"), true),
         (format!("localhost:{port}"), true),
@@ -222,13 +223,13 @@ fn a_session_under_another_host_is_rejected() {
         (format!("127.0.0.1.evil.example:{port}"), false),
         (format!("localhost.evil.example:{port}"), false),
     ] {
-        let answer = house.ask(&Ask::get("/v1/session").header("Host", &host));
+        let answer = instance.ask(&Ask::get("/v1/session").header("Host", &host));
         if served {
             answer.expect(200);
         } else {
             let problem = answer.problem(421, "misdirected_request");
             assert!(problem.to_string().contains("--public-url"), "{problem}");
-            house
+            instance
                 .bare(&sign_in(EMAIL, PASSWORD).header("Host", &host))
                 .problem(421, "misdirected_request");
         }
@@ -237,33 +238,33 @@ fn a_session_under_another_host_is_rejected() {
 
 #[test]
 fn a_session_together_with_a_key_is_rejected() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "both"}));
-    let answer = house.ask(&Ask::get("/v1/keys").bearer(&made.secret));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "both"}));
+    let answer = instance.ask(&Ask::get("/v1/keys").bearer(&made.secret));
     assert!(matches!(answer.status, 400 | 401), "{}", answer.body);
 }
 
 #[test]
 fn a_session_survives_a_restart_of_the_server() {
-    let mut house = House::start();
-    let before = house.ask(&Ask::get("/v1/session")).expect(200);
-    house.restart();
-    let after = house.ask(&Ask::get("/v1/session")).expect(200);
+    let mut instance = TestServer::start();
+    let before = instance.ask(&Ask::get("/v1/session")).expect(200);
+    instance.restart();
+    let after = instance.ask(&Ask::get("/v1/session")).expect(200);
     assert_eq!(before["user"], after["user"]);
 }
 
 #[test]
 fn the_twenty_first_session_of_a_user_ends_the_oldest() {
-    let house = House::start();
+    let instance = TestServer::start();
     let cookies: Vec<_> = (0..21)
         .map(|_| {
-            let answer = house.bare(&sign_in(EMAIL, PASSWORD));
+            let answer = instance.bare(&sign_in(EMAIL, PASSWORD));
             answer.expect(201);
             cookie_of(&answer)
         })
         .collect();
     let status =
-        |cookie: &str| house.bare(&Ask::get("/v1/session").header("Cookie", cookie)).status;
+        |cookie: &str| instance.bare(&Ask::get("/v1/session").header("Cookie", cookie)).status;
     assert_eq!(status(&cookies[0]), 401);
     assert_eq!(status(&cookies[1]), 200);
     assert_eq!(status(&cookies[20]), 200);

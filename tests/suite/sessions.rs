@@ -3,30 +3,30 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House, PASSWORD};
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
-fn sign_in(house: &House, address: &str) -> String {
+fn sign_in(instance: &TestServer, address: &str) -> String {
     let body = json!({"email": EMAIL, "password": PASSWORD});
     let ask = Ask::post("/v1/session", &body).header("X-Forwarded-For", address);
     let ask = ask.header("User-Agent", BROWSER);
-    let answer = house.bare(&ask);
+    let answer = instance.bare(&ask);
     answer.expect(201);
     answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
 }
 
-fn items(house: &House) -> Vec<Value> {
-    let listed = house.ask(&Ask::get("/v1/sessions")).expect(200);
+fn items(instance: &TestServer) -> Vec<Value> {
+    let listed = instance.ask(&Ask::get("/v1/sessions")).expect(200);
     assert_eq!(listed["next_cursor"], Value::Null);
     listed["items"].as_array().unwrap().clone()
 }
 
 #[test]
 fn a_user_can_list_and_end_their_own_sessions() {
-    let house = House::start();
-    let phone = sign_in(&house, "203.0.113.9");
-    let listed = items(&house);
+    let instance = TestServer::start();
+    let phone = sign_in(&instance, "203.0.113.9");
+    let listed = items(&instance);
     assert_eq!(listed.len(), 2, "{listed:?}");
     assert_eq!(listed[0]["address"], "203.0.113.9");
     assert_eq!(
@@ -43,53 +43,53 @@ fn a_user_can_list_and_end_their_own_sessions() {
     assert!(!text.contains(phone.split('=').nth(1).unwrap()), "{text}");
 
     let end = Ask::new("DELETE", &format!("/v1/sessions/{id}"));
-    assert_eq!(house.ask(&end).status, 204);
-    house.bare(&Ask::get("/v1/session").header("Cookie", &phone)).problem(401, "session_ended");
-    house.ask(&end).problem(404, "not_found");
-    assert_eq!(items(&house).len(), 1);
+    assert_eq!(instance.ask(&end).status, 204);
+    instance.bare(&Ask::get("/v1/session").header("Cookie", &phone)).problem(401, "session_ended");
+    instance.ask(&end).problem(404, "not_found");
+    assert_eq!(items(&instance).len(), 1);
     for id in ["ses_01890a5d-ac96-774b-bcce-b302099a8057", "nonsense"] {
-        house.ask(&Ask::new("DELETE", &format!("/v1/sessions/{id}"))).problem(404, "not_found");
+        instance.ask(&Ask::new("DELETE", &format!("/v1/sessions/{id}"))).problem(404, "not_found");
     }
-    let own = items(&house)[0]["id"].as_str().unwrap().to_owned();
-    let answer = house.ask(&Ask::new("DELETE", &format!("/v1/sessions/{own}")));
+    let own = items(&instance)[0]["id"].as_str().unwrap().to_owned();
+    let answer = instance.ask(&Ask::new("DELETE", &format!("/v1/sessions/{own}")));
     assert_eq!(answer.status, 204);
     assert!(answer.header("set-cookie").unwrap().contains("Max-Age=0"));
-    house.ask(&Ask::get("/v1/session")).problem(401, "session_ended");
+    instance.ask(&Ask::get("/v1/session")).problem(401, "session_ended");
 }
 
 #[test]
 fn a_long_user_agent_is_truncated() {
-    let house = House::start();
+    let instance = TestServer::start();
     let body = json!({"email": EMAIL, "password": PASSWORD});
     let long = "Mozilla/5.0 ".repeat(100);
-    house.bare(&Ask::post("/v1/session", &body).header("User-Agent", &long)).expect(201);
-    let listed = items(&house);
+    instance.bare(&Ask::post("/v1/session", &body).header("User-Agent", &long)).expect(201);
+    let listed = items(&instance);
     assert_eq!(listed[0]["user_agent"], long.chars().take(256).collect::<String>());
 }
 
 #[test]
 fn sessions_are_listed_in_pages() {
-    let house = House::start();
+    let instance = TestServer::start();
     for _ in 0..4 {
-        sign_in(&house, "203.0.113.9");
+        sign_in(&instance, "203.0.113.9");
     }
     let (mut seen, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = house.ask(&Ask::get(&format!("/v1/sessions?limit=2{cursor}"))).expect(200);
+        let page = instance.ask(&Ask::get(&format!("/v1/sessions?limit=2{cursor}"))).expect(200);
         seen.extend(page["items"].as_array().unwrap().iter().map(|it| it["id"].clone()));
         let Some(next) = page["next_cursor"].as_str() else { break };
         cursor = format!("&cursor={next}");
     }
-    let all: Vec<_> = items(&house).iter().map(|it| it["id"].clone()).collect();
+    let all: Vec<_> = items(&instance).iter().map(|it| it["id"].clone()).collect();
     assert_eq!(seen, all);
     assert_eq!(seen.len(), 5);
-    house.ask(&Ask::get("/v1/sessions?what=1")).problem(400, "invalid_input");
+    instance.ask(&Ask::get("/v1/sessions?what=1")).problem(400, "invalid_input");
 }
 
 #[test]
 fn a_key_cannot_use_sessions_or_an_account() {
-    let house = House::start();
-    let key = house.create(&json!({"name": "any", "permissions": ["keyhouse:*", "*"]}));
+    let instance = TestServer::start();
+    let key = instance.create(&json!({"name": "any", "permissions": ["keyhouse:*", "*"]}));
     let factor = json!({"current_password": PASSWORD});
     let removal = json!({"current_password": PASSWORD, "code": "123456"});
     for ask in [
@@ -100,7 +100,7 @@ fn a_key_cannot_use_sessions_or_an_account() {
         Ask::post("/v1/me/totp", &factor),
         Ask::new("DELETE", "/v1/me/totp").json(&removal),
     ] {
-        house.bare(&ask.clone().bearer(&key.secret)).problem(403, "session_required");
-        house.bare(&ask).problem(401, "NO_CREDENTIAL");
+        instance.bare(&ask.clone().bearer(&key.secret)).problem(403, "session_required");
+        instance.bare(&ask).problem(401, "NO_CREDENTIAL");
     }
 }

@@ -5,7 +5,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House, PASSWORD};
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 fn body(token: &str) -> Value {
     json!({"token": token, "name": "Ada", "email": EMAIL, "password": PASSWORD})
@@ -13,38 +13,38 @@ fn body(token: &str) -> Value {
 
 #[test]
 fn the_link_creates_one_owner_and_is_then_invalid() {
-    let mut house = House::start_empty();
-    let link = house.setup_link();
+    let mut instance = TestServer::start_empty();
+    let link = instance.setup_link();
     let token = token_of(&link);
     assert!(token.len() >= 20, "{link}");
-    let form = house.bare(&Ask::get(&path_of(&link)));
+    let form = instance.bare(&Ask::get(&path_of(&link)));
     assert_eq!(form.status, 200, "{link}");
     assert!(form.header("content-type").unwrap().starts_with("text/html"));
     assert!(form.header("content-security-policy").is_some());
 
-    let is_set_up = || house.bare(&Ask::get("/v1/instance")).expect(200)["set_up"].clone();
+    let is_set_up = || instance.bare(&Ask::get("/v1/instance")).expect(200)["set_up"].clone();
     assert_eq!(is_set_up(), false);
-    let made = house.bare(&Ask::post("/v1/setup", &body(&token)));
+    let made = instance.bare(&Ask::post("/v1/setup", &body(&token)));
     assert_eq!(is_set_up(), true);
     assert_eq!(made.status, 201, "{}", made.body);
     assert!(!made.body.contains(PASSWORD) && !made.body.contains(&token));
-    let again = house.bare(&Ask::post("/v1/setup", &body(&token)));
+    let again = instance.bare(&Ask::post("/v1/setup", &body(&token)));
     assert!(matches!(again.status, 401 | 403 | 404 | 409 | 410), "{}", again.body);
 
-    house.sign_in();
-    let me = house.ask(&Ask::get("/v1/session")).expect(200);
+    instance.sign_in();
+    let me = instance.ask(&Ask::get("/v1/session")).expect(200);
     assert_eq!(me["user"]["email"], EMAIL);
-    house.create(&json!({"name": "first"}));
-    house.restart();
-    let said = house.server().log().tail();
+    instance.create(&json!({"name": "first"}));
+    instance.restart();
+    let said = instance.server().log().tail();
     assert!(!said.contains("set up at"), "{said}");
 }
 
 /// The page showed the reason for a refused password in English, whatever its language.
 #[test]
 fn a_refused_password_returns_its_reasons_as_codes() {
-    let house = House::start_empty();
-    let token = token_of(&house.setup_link());
+    let instance = TestServer::start_empty();
+    let token = token_of(&instance.setup_link());
     for (password, reasons) in [
         ("short", json!(["too_short"])),
         (&*"x7".repeat(200), json!(["too_long"])),
@@ -53,7 +53,7 @@ fn a_refused_password_returns_its_reasons_as_codes() {
     ] {
         let mut input = body(&token);
         input["password"] = password.into();
-        let reported = house.bare(&Ask::post("/v1/setup", &input)).problem(400, "invalid_input");
+        let reported = instance.bare(&Ask::post("/v1/setup", &input)).problem(400, "invalid_input");
         assert_eq!(reported["errors"][0]["code"], "invalid_password", "{reported}");
         assert_eq!(reported["errors"][0]["reasons"], reasons, "{reported}");
     }
@@ -61,8 +61,8 @@ fn a_refused_password_returns_its_reasons_as_codes() {
 
 #[test]
 fn wrong_input_keeps_the_link_valid() {
-    let house = House::start_empty();
-    let token = token_of(&house.setup_link());
+    let instance = TestServer::start_empty();
+    let token = token_of(&instance.setup_link());
     let cases: [(&str, Value, &str); 7] = [
         ("short password", json!({"password": "short"}), "/password"),
         ("guessable password", json!({"password": "passwordpassword123456"}), "/password"),
@@ -77,29 +77,29 @@ fn wrong_input_keeps_the_link_valid() {
         for (name, value) in change.as_object().unwrap() {
             input[name] = value.clone();
         }
-        let problem = house.bare(&Ask::post("/v1/setup", &input)).problem(400, "invalid_input");
+        let problem = instance.bare(&Ask::post("/v1/setup", &input)).problem(400, "invalid_input");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{claim}: {problem}");
         assert!(!problem.to_string().contains("passwordpassword"), "{problem}");
     }
     let wrong = token.chars().rev().collect::<String>();
     for token in [wrong.as_str(), "", "x"] {
-        let refused = house.bare(&Ask::post("/v1/setup", &body(token)));
+        let refused = instance.bare(&Ask::post("/v1/setup", &body(token)));
         assert!((400..500).contains(&refused.status), "{}", refused.body);
     }
-    house.bare(&Ask::post("/v1/setup", &body(&token))).expect(201);
+    instance.bare(&Ask::post("/v1/setup", &body(&token))).expect(201);
 }
 
 #[test]
 fn of_concurrent_uses_of_the_link_exactly_one_succeeds() {
-    let house = House::start_empty();
-    let token = token_of(&house.setup_link());
+    let instance = TestServer::start_empty();
+    let token = token_of(&instance.setup_link());
     let statuses: Vec<u16> = thread::scope(|scope| {
         let tries: Vec<_> = (0..6)
             .map(|number| {
                 let mut input = body(&token);
                 input["email"] = format!("owner{number}@example.com").into();
-                let house = &house;
-                scope.spawn(move || house.bare(&Ask::post("/v1/setup", &input)).status)
+                let instance = &instance;
+                scope.spawn(move || instance.bare(&Ask::post("/v1/setup", &input)).status)
             })
             .collect();
         tries.into_iter().map(|it| it.join().unwrap()).collect()
@@ -109,20 +109,20 @@ fn of_concurrent_uses_of_the_link_exactly_one_succeeds() {
 
 #[test]
 fn each_start_without_users_replaces_the_link() {
-    let mut house = House::start_empty();
-    let old = token_of(&house.setup_link());
-    house.restart();
-    let new = token_of(&house.setup_link());
+    let mut instance = TestServer::start_empty();
+    let old = token_of(&instance.setup_link());
+    instance.restart();
+    let new = token_of(&instance.setup_link());
     assert_ne!(old, new);
-    let refused = house.bare(&Ask::post("/v1/setup", &body(&old)));
+    let refused = instance.bare(&Ask::post("/v1/setup", &body(&old)));
     assert!((400..500).contains(&refused.status), "{}", refused.body);
-    house.bare(&Ask::post("/v1/setup", &body(&new))).expect(201);
+    instance.bare(&Ask::post("/v1/setup", &body(&new))).expect(201);
 }
 
 #[test]
 fn setup_is_closed_once_there_is_an_owner() {
-    let house = House::start();
-    let refused = house.bare(&Ask::post("/v1/setup", &body("anything")));
+    let instance = TestServer::start();
+    let refused = instance.bare(&Ask::post("/v1/setup", &body("anything")));
     assert!(matches!(refused.status, 401 | 403 | 404 | 409 | 410), "{}", refused.body);
 }
 
@@ -139,7 +139,7 @@ fn path_of(link: &str) -> String {
 
 #[test]
 fn the_form_is_served_until_there_is_an_owner() {
-    let house = House::start();
-    house.bare(&Ask::get("/setup")).problem(404, "not_found");
-    assert_eq!(house.bare(&Ask::get("/")).status, 200);
+    let instance = TestServer::start();
+    instance.bare(&Ask::get("/setup")).problem(404, "not_found");
+    assert_eq!(instance.bare(&Ask::get("/")).status, 200);
 }

@@ -4,11 +4,11 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{House, Made};
 use crate::people::Person;
 use crate::teams::{NO_TEAM, ids};
+use crate::test_server::{Made, TestServer};
 
-impl House {
+impl TestServer {
     /// Shares a key with a team, as the given person.
     pub(crate) fn share(&self, person: &Person, key: &str, team: &str, access: &str) -> Value {
         self.ask_as(person, &sharing(key, team, access)).expect(200)
@@ -33,76 +33,76 @@ fn path(key: &str) -> String {
     format!("/v1/keys/{key}")
 }
 
-/// A house with a visible team, two of its members, and a key of the first.
-fn shared_house() -> (House, String, Person, Person, Made) {
-    let house = House::start();
-    let team = house.team("Blue", "visible", &[]);
-    let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "user"));
-    house.put_in(&team, &bo);
-    house.put_in(&team, &cy);
-    let key = house.create_as(&bo, &json!({"name": "deploy", "permissions": ["diagrams:read"]}));
-    (house, team, bo, cy, key)
+/// An instance with a visible team, two of its members, and a key of the first.
+fn shared_instance() -> (TestServer, String, Person, Person, Made) {
+    let instance = TestServer::start();
+    let team = instance.team("Blue", "visible", &[]);
+    let [bo, cy] = ["bo", "cy"].map(|name| instance.join(name, "user"));
+    instance.put_in(&team, &bo);
+    instance.put_in(&team, &cy);
+    let key = instance.create_as(&bo, &json!({"name": "deploy", "permissions": ["diagrams:read"]}));
+    (instance, team, bo, cy, key)
 }
 
 #[test]
 fn a_key_can_be_shared_listed_and_unshared() {
-    let (house, team, bo, cy, key) = shared_house();
+    let (instance, team, bo, cy, key) = shared_instance();
     let hidden = json!({
         "id": key.id, "kind": "personal", "status": "active", "owner_kind": "user",
     });
-    assert_eq!(house.listed(&cy, &key.id).unwrap(), hidden);
-    house.ask_as(&cy, &Ask::get(&path(&key.id))).problem(403, "permission_required");
+    assert_eq!(instance.listed(&cy, &key.id).unwrap(), hidden);
+    instance.ask_as(&cy, &Ask::get(&path(&key.id))).problem(403, "permission_required");
 
-    let answer = house.ask_as(&bo, &sharing(&key.id, &team, "read"));
+    let answer = instance.ask_as(&bo, &sharing(&key.id, &team, "read"));
     let shared = answer.expect(200);
     let expected = json!([{"id": team, "name": "Blue", "access": "read", "visibility": "visible"}]);
     assert_eq!(shared["teams"], expected);
     assert_eq!(answer.header("etag").unwrap(), format!("\"{}\"", shared["version"]));
-    let again = house.share(&bo, &key.id, &team, "read");
+    let again = instance.share(&bo, &key.id, &team, "read");
     assert_eq!(again["version"], shared["version"], "what changes nothing is no change");
-    assert_eq!(house.listed(&cy, &key.id).unwrap(), shared);
-    assert_eq!(house.ask_as(&cy, &Ask::get(&path(&key.id))).expect(200), shared);
-    let widened = house.share(&bo, &key.id, &team, "write");
+    assert_eq!(instance.listed(&cy, &key.id).unwrap(), shared);
+    assert_eq!(instance.ask_as(&cy, &Ask::get(&path(&key.id))).expect(200), shared);
+    let widened = instance.share(&bo, &key.id, &team, "write");
     assert_eq!(widened["teams"][0]["access"], "write");
 
-    assert_eq!(house.ask_as(&bo, &unsharing(&key.id, &team)).status, 204);
-    assert_eq!(house.ask_as(&bo, &unsharing(&key.id, &team)).status, 204);
-    assert_eq!(house.listed(&cy, &key.id).unwrap(), hidden);
+    assert_eq!(instance.ask_as(&bo, &unsharing(&key.id, &team)).status, 204);
+    assert_eq!(instance.ask_as(&bo, &unsharing(&key.id, &team)).status, 204);
+    assert_eq!(instance.listed(&cy, &key.id).unwrap(), hidden);
 
     let teams = json!([{"id": team, "access": "write"}]);
-    let made = house.create_as(&bo, &json!({"teams": teams}));
+    let made = instance.create_as(&bo, &json!({"teams": teams}));
     assert_eq!(made.key["teams"], widened["teams"]);
-    assert_eq!(house.listed(&cy, &made.id).unwrap(), made.key);
-    house.take_out(&team, &cy);
-    assert_eq!(house.listed(&cy, &made.id).unwrap()["name"], Value::Null);
+    assert_eq!(instance.listed(&cy, &made.id).unwrap(), made.key);
+    instance.take_out(&team, &cy);
+    assert_eq!(instance.listed(&cy, &made.id).unwrap()["name"], Value::Null);
 }
 
 #[test]
 fn a_team_member_with_write_access_can_rename_disable_and_revoke() {
-    let (house, team, bo, cy, key) = shared_house();
-    house.share(&bo, &key.id, &team, "write");
+    let (instance, team, bo, cy, key) = shared_instance();
+    instance.share(&bo, &key.id, &team, "write");
     let rename = Ask::patch(&path(&key.id), &json!({"name": "ours", "description": "All of us."}));
-    assert_eq!(house.ask_as(&cy, &rename).expect(200)["name"], "ours");
+    assert_eq!(instance.ask_as(&cy, &rename).expect(200)["name"], "ours");
     let disable = Ask::post(&format!("{}/disable", path(&key.id)), &json!({}));
-    assert_eq!(house.ask_as(&cy, &disable).expect(200)["status"], "disabled");
-    assert_eq!(house.verify(&key.secret)["code"], "DISABLED");
+    assert_eq!(instance.ask_as(&cy, &disable).expect(200)["status"], "disabled");
+    assert_eq!(instance.verify(&key.secret)["code"], "DISABLED");
     let enable = Ask::post(&format!("{}/enable", path(&key.id)), &json!({}));
-    house.ask_as(&cy, &enable).problem(403, "permission_required");
+    instance.ask_as(&cy, &enable).problem(403, "permission_required");
     // The owner can undo changes of a team member, but not those of an administrator.
-    assert_eq!(house.ask_as(&bo, &enable).expect(200)["status"], "active");
-    house.ask(&disable).expect(200);
-    house.ask_as(&cy, &disable).expect(200);
-    house.ask_as(&bo, &enable).problem(403, "permission_required");
+    assert_eq!(instance.ask_as(&bo, &enable).expect(200)["status"], "active");
+    instance.ask(&disable).expect(200);
+    instance.ask_as(&cy, &disable).expect(200);
+    instance.ask_as(&bo, &enable).problem(403, "permission_required");
     let reason = Ask::post(&format!("{}/revoke", path(&key.id)), &json!({"reason": "lost"}));
-    assert_eq!(house.ask_as(&cy, &reason).expect(200)["revoked_reason"], "lost");
-    assert_eq!(house.verify(&key.secret)["code"], "REVOKED");
+    assert_eq!(instance.ask_as(&cy, &reason).expect(200)["revoked_reason"], "lost");
+    assert_eq!(instance.verify(&key.secret)["code"], "REVOKED");
 }
 
 #[test]
 fn a_team_member_with_write_access_gets_no_secret_and_no_other_change() {
-    let (house, team, bo, cy, key) = shared_house();
-    house.share(&bo, &key.id, &team, "write");
-    let before = house.ask_as(&bo, &Ask::get(&path(&key.id))).expect(200);
+    let (instance, team, bo, cy, key) = shared_instance();
+    instance.share(&bo, &key.id, &team, "write");
+    let before = instance.ask_as(&bo, &Ask::get(&path(&key.id))).expect(200);
     let patches = [
         json!({"permissions": ["diagrams:*"]}),
         json!({"permissions": []}),
@@ -125,23 +125,23 @@ fn a_team_member_with_write_access_gets_no_secret_and_no_other_change() {
         unsharing(&key.id, &team),
     ];
     for ask in patches.chain(posts) {
-        let answer = house.ask_as(&cy, &ask);
+        let answer = instance.ask_as(&cy, &ask);
         answer.problem(403, "permission_required");
         assert!(!answer.body.contains("kh_live_"), "{}", answer.body);
     }
-    let rotate = house.ask_as(&cy, &Ask::post(&format!("{}/rotate", path(&key.id)), &json!({})));
+    let rotate = instance.ask_as(&cy, &Ask::post(&format!("{}/rotate", path(&key.id)), &json!({})));
     assert!(matches!(rotate.status, 403 | 404), "{}", rotate.body);
     assert!(!rotate.body.contains("secret"), "{}", rotate.body);
-    assert_eq!(house.ask_as(&bo, &Ask::get(&path(&key.id))).expect(200), before);
-    assert_eq!(house.verify(&key.secret)["code"], "VALID");
+    assert_eq!(instance.ask_as(&bo, &Ask::get(&path(&key.id))).expect(200), before);
+    assert_eq!(instance.verify(&key.secret)["code"], "VALID");
 }
 
 #[test]
 fn a_team_member_with_read_access_sees_key_and_usage_only() {
-    let (house, team, bo, cy, key) = shared_house();
-    house.share(&bo, &key.id, &team, "read");
-    assert_eq!(house.bare(&Ask::forward_auth(&key.secret)).status, 200);
-    let seen = house.ask_as(&cy, &Ask::get(&path(&key.id))).expect(200);
+    let (instance, team, bo, cy, key) = shared_instance();
+    instance.share(&bo, &key.id, &team, "read");
+    assert_eq!(instance.bare(&Ask::forward_auth(&key.secret)).status, 200);
+    let seen = instance.ask_as(&cy, &Ask::get(&path(&key.id))).expect(200);
     assert_eq!(seen["last_used"]["ip"], "192.0.2.7", "{seen}");
     for ask in [
         Ask::patch(&path(&key.id), &json!({"name": "ours"})),
@@ -152,68 +152,70 @@ fn a_team_member_with_read_access_sees_key_and_usage_only() {
         sharing(&key.id, &team, "write"),
         unsharing(&key.id, &team),
     ] {
-        house.ask_as(&cy, &ask).problem(403, "permission_required");
+        instance.ask_as(&cy, &ask).problem(403, "permission_required");
     }
     // A key of a team member gives access only to what its permissions allow, and to other keys
     // only if they say so.
-    let plain = house.create_as(&cy, &json!({}));
+    let plain = instance.create_as(&cy, &json!({}));
     let get = Ask::get(&path(&key.id));
-    house.bare(&get.clone().bearer(&plain.secret)).problem(403, "permission_required");
-    house.share(&bo, &key.id, &team, "write");
+    instance.bare(&get.clone().bearer(&plain.secret)).problem(403, "permission_required");
+    instance.share(&bo, &key.id, &team, "write");
     let rename = Ask::patch(&path(&key.id), &json!({"name": "ours"})).bearer(&plain.secret);
-    house.bare(&rename).problem(403, "permission_required");
-    let creator = house.create_as(&cy, &json!({"permissions": ["keyhouse:keys:create"]}));
-    house.bare(&get.bearer(&creator.secret)).expect(200);
+    instance.bare(&rename).problem(403, "permission_required");
+    let creator = instance.create_as(&cy, &json!({"permissions": ["keyhouse:keys:create"]}));
+    instance.bare(&get.bearer(&creator.secret)).expect(200);
 }
 
 #[test]
 fn sharing_with_a_foreign_team_is_rejected() {
-    let house = House::start();
-    let team = house.team("Blue", "visible", &[]);
-    let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "user"));
-    house.put_in(&team, &cy);
-    let key = house.create_as(&bo, &json!({}));
-    house.ask_as(&bo, &sharing(&key.id, &team, "read")).problem(403, "permission_required");
+    let instance = TestServer::start();
+    let team = instance.team("Blue", "visible", &[]);
+    let [bo, cy] = ["bo", "cy"].map(|name| instance.join(name, "user"));
+    instance.put_in(&team, &cy);
+    let key = instance.create_as(&bo, &json!({}));
+    instance.ask_as(&bo, &sharing(&key.id, &team, "read")).problem(403, "permission_required");
     let create =
         |team: &str| Ask::post("/v1/keys", &json!({"teams": [{"id": team, "access": "read"}]}));
-    house.ask_as(&bo, &create(&team)).problem(403, "permission_required");
+    instance.ask_as(&bo, &create(&team)).problem(403, "permission_required");
     for unknown in [NO_TEAM, "team_1", "blue"] {
-        house.ask_as(&bo, &sharing(&key.id, unknown, "read")).problem(404, "not_found");
-        let problem = house.ask_as(&bo, &create(unknown)).problem(400, "invalid_input");
+        instance.ask_as(&bo, &sharing(&key.id, unknown, "read")).problem(404, "not_found");
+        let problem = instance.ask_as(&bo, &create(unknown)).problem(400, "invalid_input");
         assert_eq!(problem["errors"][0]["code"], "unknown_team", "{problem}");
     }
     // The user must own the key: membership in the team is not enough.
-    house.ask_as(&cy, &sharing(&key.id, &team, "write")).problem(403, "permission_required");
+    instance.ask_as(&cy, &sharing(&key.id, &team, "write")).problem(403, "permission_required");
     // A team manager can share with any team and a key manager can share any key, if they hold
     // everything that the key grants.
-    house.share(&house.owner(), &key.id, &team, "read");
+    instance.share(&instance.owner(), &key.id, &team, "read");
     let manager = ["keyhouse:keys:manage", "keyhouse:teams:manage", "diagrams:*"];
-    let manager = house.join("manager", &house.role("Manager", &manager));
-    let narrow = house.create_as(&bo, &json!({"permissions": ["diagrams:read"]}));
-    house.share(&manager, &narrow.id, &team, "read");
-    house.ask_as(&manager, &sharing(&key.id, &team, "write")).problem(403, "permission_required");
-    assert_eq!(house.ask_as(&manager, &unsharing(&key.id, &team)).status, 204);
+    let manager = instance.join("manager", &instance.role("Manager", &manager));
+    let narrow = instance.create_as(&bo, &json!({"permissions": ["diagrams:read"]}));
+    instance.share(&manager, &narrow.id, &team, "read");
+    instance
+        .ask_as(&manager, &sharing(&key.id, &team, "write"))
+        .problem(403, "permission_required");
+    assert_eq!(instance.ask_as(&manager, &unsharing(&key.id, &team)).status, 204);
     for body in [json!({}), json!({"access": "admin"}), json!({"access": null})] {
         let ask = Ask::new("PUT", &format!("/v1/keys/{}/teams/{team}", key.id)).json(&body);
-        let problem = house.ask(&ask).problem(400, "invalid_input");
+        let problem = instance.ask(&ask).problem(400, "invalid_input");
         assert_eq!(problem["errors"][0]["pointer"], "/access", "{problem}");
     }
     let twice = json!({"teams": [{"id": team, "access": "read"}, {"id": team, "access": "write"}]});
-    let problem = house.ask(&Ask::post("/v1/keys", &twice)).problem(400, "invalid_input");
+    let problem = instance.ask(&Ask::post("/v1/keys", &twice)).problem(400, "invalid_input");
     assert_eq!(problem["errors"][0]["code"], "doubled", "{problem}");
 }
 
 #[test]
 fn a_key_shared_only_with_a_secret_team_is_hidden_from_others() {
-    let (house, team, bo, cy, key) = shared_house();
-    let outside = house.join("outside", "user");
-    let seer = house.join("seer", &house.role("Seer", &["keyhouse:teams:read"]));
-    let reader = house.join("reader", &house.role("Reader", &["keyhouse:keys:read"]));
-    house.share(&bo, &key.id, &team, "write");
-    assert!(house.listed(&outside, &key.id).is_some());
-    house.show_team(&team, "secret");
+    let (instance, team, bo, cy, key) = shared_instance();
+    let outside = instance.join("outside", "user");
+    let seer = instance.join("seer", &instance.role("Seer", &["keyhouse:teams:read"]));
+    let reader = instance.join("reader", &instance.role("Reader", &["keyhouse:keys:read"]));
+    instance.share(&bo, &key.id, &team, "write");
+    assert!(instance.listed(&outside, &key.id).is_some());
+    instance.show_team(&team, "secret");
     for person in [&outside, &seer] {
-        assert_eq!(house.listed(person, &key.id), None);
+        assert_eq!(instance.listed(person, &key.id), None);
         for ask in [
             Ask::get(&path(&key.id)),
             Ask::patch(&path(&key.id), &json!({"name": "mine"})),
@@ -224,48 +226,48 @@ fn a_key_shared_only_with_a_secret_team_is_hidden_from_others() {
             sharing(&key.id, &team, "read"),
             unsharing(&key.id, &team),
         ] {
-            house.ask_as(person, &ask).problem(404, "not_found");
+            instance.ask_as(person, &ask).problem(404, "not_found");
         }
     }
-    for person in [&bo, &cy, &reader, &house.owner()] {
-        assert_eq!(house.listed(person, &key.id).unwrap()["name"], "deploy");
+    for person in [&bo, &cy, &reader, &instance.owner()] {
+        assert_eq!(instance.listed(person, &key.id).unwrap()["name"], "deploy");
     }
     // Permission to read every key does not reveal the team.
-    assert_eq!(house.listed(&reader, &key.id).unwrap()["teams"], json!([]));
-    assert_eq!(house.listed(&cy, &key.id).unwrap()["teams"][0]["visibility"], "secret");
+    assert_eq!(instance.listed(&reader, &key.id).unwrap()["teams"], json!([]));
+    assert_eq!(instance.listed(&cy, &key.id).unwrap()["teams"][0]["visibility"], "secret");
     // An owner who left the team sees the key without the team, and can still unshare it.
-    house.take_out(&team, &bo);
-    assert_eq!(house.listed(&bo, &key.id).unwrap()["teams"], json!([]));
-    assert_eq!(house.verify(&key.secret)["teams"], json!([]));
-    assert_eq!(house.ask_as(&bo, &unsharing(&key.id, &team)).status, 204);
-    house.ask_as(&bo, &unsharing(&key.id, &team)).problem(404, "not_found");
-    house.ask_as(&cy, &Ask::get(&path(&key.id))).problem(403, "permission_required");
+    instance.take_out(&team, &bo);
+    assert_eq!(instance.listed(&bo, &key.id).unwrap()["teams"], json!([]));
+    assert_eq!(instance.verify(&key.secret)["teams"], json!([]));
+    assert_eq!(instance.ask_as(&bo, &unsharing(&key.id, &team)).status, 204);
+    instance.ask_as(&bo, &unsharing(&key.id, &team)).problem(404, "not_found");
+    instance.ask_as(&cy, &Ask::get(&path(&key.id))).problem(403, "permission_required");
 }
 
 #[test]
 fn a_removed_team_gives_no_access() {
-    let (house, team, bo, cy, key) = shared_house();
-    house.share(&bo, &key.id, &team, "write");
-    assert_eq!(house.ask(&Ask::new("DELETE", &format!("/v1/teams/{team}"))).status, 204);
-    assert_eq!(house.listed(&bo, &key.id).unwrap()["teams"], json!([]));
-    house.ask_as(&cy, &Ask::get(&path(&key.id))).problem(403, "permission_required");
+    let (instance, team, bo, cy, key) = shared_instance();
+    instance.share(&bo, &key.id, &team, "write");
+    assert_eq!(instance.ask(&Ask::new("DELETE", &format!("/v1/teams/{team}"))).status, 204);
+    assert_eq!(instance.listed(&bo, &key.id).unwrap()["teams"], json!([]));
+    instance.ask_as(&cy, &Ask::get(&path(&key.id))).problem(403, "permission_required");
     let rename = Ask::patch(&path(&key.id), &json!({"name": "ours"}));
-    house.ask_as(&cy, &rename).problem(403, "permission_required");
-    assert_eq!(house.verify(&key.secret)["teams"], json!([]));
+    instance.ask_as(&cy, &rename).problem(403, "permission_required");
+    assert_eq!(instance.verify(&key.secret)["teams"], json!([]));
     // The next change removes the leftover share, which does not count.
-    let green = house.team("Green", "visible", &[]);
-    house.put_in(&green, &bo);
-    assert_eq!(house.share(&bo, &key.id, &green, "read")["teams"][0]["name"], "Green");
+    let green = instance.team("Green", "visible", &[]);
+    instance.put_in(&green, &bo);
+    assert_eq!(instance.share(&bo, &key.id, &green, "read")["teams"][0]["name"], "Green");
 }
 
 #[test]
 fn searches_and_filters_match_only_fully_visible_keys() {
-    let (house, team, bo, cy, key) = shared_house();
-    let other = house.create_as(&cy, &json!({"name": "deploy too"}));
+    let (instance, team, bo, cy, key) = shared_instance();
+    let other = instance.create_as(&cy, &json!({"name": "deploy too"}));
     let service =
-        house.create(&json!({"kind": "service", "name": "deploy all", "permissions": []}));
+        instance.create(&json!({"kind": "service", "name": "deploy all", "permissions": []}));
     let find = |person: &Person, query: &str| -> Vec<String> {
-        let page = house.ask_as(person, &Ask::get(&format!("/v1/keys?{query}"))).expect(200);
+        let page = instance.ask_as(person, &Ask::get(&format!("/v1/keys?{query}"))).expect(200);
         let mut found: Vec<_> = ids(&page).into_iter().map(str::to_owned).collect();
         found.sort();
         found
@@ -277,10 +279,10 @@ fn searches_and_filters_match_only_fully_visible_keys() {
     };
     let (by_bo, by_cy) = (format!("owner={}", bo.id), format!("owner={}", cy.id));
     let by_team = format!("team={team}");
-    let owner = house.owner();
+    let owner = instance.owner();
     assert_eq!(find(&cy, "search=deploy"), sorted(&[&other]));
     assert_eq!(find(&cy, &by_bo), sorted(&[]));
-    house.share(&bo, &key.id, &team, "read");
+    instance.share(&bo, &key.id, &team, "read");
     for (person, query, found) in [
         (&cy, "search=deploy", sorted(&[&key, &other])),
         (&cy, "owner=me", sorted(&[&other])),
@@ -297,76 +299,76 @@ fn searches_and_filters_match_only_fully_visible_keys() {
         assert_eq!(find(person, query), found, "{} {query}", person.email);
     }
     // For a user outside a secret team, the team has no keys, not even the user's own.
-    house.show_team(&team, "secret");
+    instance.show_team(&team, "secret");
     assert_eq!(find(&bo, &by_team), sorted(&[&key]));
-    house.take_out(&team, &bo);
+    instance.take_out(&team, &bo);
     assert_eq!(find(&bo, &by_team), sorted(&[]));
     assert_eq!(find(&bo, &format!("team={NO_TEAM}")), sorted(&[]));
     for wrong in ["owner=bo", "team=blue", "owner="] {
         let ask = Ask::get(&format!("/v1/keys?{wrong}"));
-        house.ask_as(&bo, &ask).problem(400, "invalid_input");
+        instance.ask_as(&bo, &ask).problem(400, "invalid_input");
     }
 }
 
 #[test]
 fn services_and_upstreams_get_the_teams_of_a_key() {
-    let (house, team, bo, _cy, key) = shared_house();
+    let (instance, team, bo, _cy, key) = shared_instance();
     let header = |key: &Made| {
-        let answer = house.bare(&Ask::forward_auth(&key.secret));
+        let answer = instance.bare(&Ask::forward_auth(&key.secret));
         answer.header("x-keyhouse-teams").unwrap().to_owned()
     };
     assert_eq!(header(&key), "-");
-    house.share(&bo, &key.id, &team, "read");
+    instance.share(&bo, &key.id, &team, "read");
     assert_eq!(header(&key), team);
     let reported = json!([{"id": team, "name": "Blue"}]);
-    assert_eq!(house.verify(&key.secret)["teams"], reported);
-    let whoami = house.bare(&Ask::get("/v1/whoami").bearer(&key.secret)).expect(200);
+    assert_eq!(instance.verify(&key.secret)["teams"], reported);
+    let whoami = instance.bare(&Ask::get("/v1/whoami").bearer(&key.secret)).expect(200);
     assert_eq!(whoami["teams"], reported);
     let service = json!({
         "kind": "service", "permissions": ["a:b"], "teams": [{"id": team, "access": "read"}],
     });
-    let service = house.create(&service);
+    let service = instance.create(&service);
     assert_eq!(header(&service), team);
     // An owner who is no longer in the team does not count as its member.
-    house.take_out(&team, &bo);
+    instance.take_out(&team, &bo);
     assert_eq!(header(&key), "-");
     assert_eq!(header(&service), team);
-    assert_eq!(house.verify(&key.secret)["teams"], reported);
-    house.show_team(&team, "secret");
-    assert_eq!(house.verify(&key.secret)["teams"], json!([]));
-    let whoami = house.bare(&Ask::get("/v1/whoami").bearer(&key.secret)).expect(200);
+    assert_eq!(instance.verify(&key.secret)["teams"], reported);
+    instance.show_team(&team, "secret");
+    assert_eq!(instance.verify(&key.secret)["teams"], json!([]));
+    let whoami = instance.bare(&Ask::get("/v1/whoami").bearer(&key.secret)).expect(200);
     assert_eq!(whoami["teams"], json!([]));
 }
 
 #[test]
 fn the_most_visible_team_decides_the_visibility_of_a_shared_key() {
-    let house = House::start();
-    house.put_on_plan(&house.organization(), "enterprise");
-    let [bo, cy, di] = ["bo", "cy", "di"].map(|name| house.join(name, "user"));
-    let black = house.team("Black", "secret", &[&bo]);
-    let grey = house.team("Grey", "secret", &[&bo, &cy]);
-    let blue = house.team("Blue", "visible", &[&bo]);
-    let key = house.create_as(&bo, &json!({"name": "deploy"}));
-    house.share(&bo, &key.id, &black, "read");
+    let instance = TestServer::start();
+    instance.put_on_plan(&instance.organization(), "enterprise");
+    let [bo, cy, di] = ["bo", "cy", "di"].map(|name| instance.join(name, "user"));
+    let black = instance.team("Black", "secret", &[&bo]);
+    let grey = instance.team("Grey", "secret", &[&bo, &cy]);
+    let blue = instance.team("Blue", "visible", &[&bo]);
+    let key = instance.create_as(&bo, &json!({"name": "deploy"}));
+    instance.share(&bo, &key.id, &black, "read");
     for person in [&cy, &di] {
-        assert_eq!(house.listed(person, &key.id), None);
+        assert_eq!(instance.listed(person, &key.id), None);
     }
-    house.share(&bo, &key.id, &grey, "write");
-    let seen = house.listed(&cy, &key.id).unwrap();
+    instance.share(&bo, &key.id, &grey, "write");
+    let seen = instance.listed(&cy, &key.id).unwrap();
     assert_eq!(ids(&json!({"items": seen["teams"]})), [grey.as_str()], "{seen}");
-    assert_eq!(house.listed(&di, &key.id), None);
-    house.share(&bo, &key.id, &blue, "read");
-    let hidden = house.listed(&di, &key.id).unwrap();
+    assert_eq!(instance.listed(&di, &key.id), None);
+    instance.share(&bo, &key.id, &blue, "read");
+    let hidden = instance.listed(&di, &key.id).unwrap();
     assert_eq!(hidden.as_object().unwrap().len(), 4, "{hidden}");
-    house.ask_as(&di, &Ask::get(&path(&key.id))).problem(403, "permission_required");
+    instance.ask_as(&di, &Ask::get(&path(&key.id))).problem(403, "permission_required");
     // Of several shares the strongest counts.
-    house.put_in(&blue, &cy);
+    instance.put_in(&blue, &cy);
     let rename = Ask::patch(&path(&key.id), &json!({"name": "ours"}));
-    house.ask_as(&cy, &rename).expect(200);
-    house.take_out(&grey, &cy);
-    house.ask_as(&cy, &rename).problem(403, "permission_required");
-    house.ask_as(&cy, &Ask::get(&path(&key.id))).expect(200);
-    let answer = house.bare(&Ask::forward_auth(&key.secret));
+    instance.ask_as(&cy, &rename).expect(200);
+    instance.take_out(&grey, &cy);
+    instance.ask_as(&cy, &rename).problem(403, "permission_required");
+    instance.ask_as(&cy, &Ask::get(&path(&key.id))).expect(200);
+    let answer = instance.bare(&Ask::forward_auth(&key.secret));
     let reported = answer.header("x-keyhouse-teams").unwrap();
     assert_eq!(reported.split(',').collect::<Vec<_>>(), [&black, &grey, &blue]);
 }
@@ -374,22 +376,23 @@ fn the_most_visible_team_decides_the_visibility_of_a_shared_key() {
 #[test]
 fn sharing_with_more_than_the_maximum_of_teams_is_rejected() {
     const TEAMS_A_KEY_MAX: usize = 16;
-    let house = House::start();
-    house.put_on_plan(&house.organization(), "enterprise");
-    let teams: Vec<_> =
-        (0..=TEAMS_A_KEY_MAX).map(|at| house.team(&format!("Team {at}"), "visible", &[])).collect();
-    let key = house.create(&json!({}));
-    let owner = house.owner();
+    let instance = TestServer::start();
+    instance.put_on_plan(&instance.organization(), "enterprise");
+    let teams: Vec<_> = (0..=TEAMS_A_KEY_MAX)
+        .map(|at| instance.team(&format!("Team {at}"), "visible", &[]))
+        .collect();
+    let key = instance.create(&json!({}));
+    let owner = instance.owner();
     let (last, others) = teams.split_last().unwrap();
     for team in others {
-        house.share(&owner, &key.id, team, "read");
+        instance.share(&owner, &key.id, team, "read");
     }
-    house.ask(&sharing(&key.id, last, "read")).problem(409, "too_many_teams");
-    house.share(&owner, &key.id, &others[0], "write");
+    instance.ask(&sharing(&key.id, last, "read")).problem(409, "too_many_teams");
+    instance.share(&owner, &key.id, &others[0], "write");
     let all: Vec<_> = teams.iter().map(|id| json!({"id": id, "access": "read"})).collect();
     let body = json!({"teams": all});
-    let problem = house.ask(&Ask::post("/v1/keys", &body)).problem(400, "invalid_input");
+    let problem = instance.ask(&Ask::post("/v1/keys", &body)).problem(400, "invalid_input");
     assert_eq!(problem["errors"][0]["code"], "too_many", "{problem}");
-    assert_eq!(house.ask(&Ask::new("DELETE", &format!("/v1/teams/{}", others[0]))).status, 204);
-    house.share(&owner, &key.id, last, "read");
+    assert_eq!(instance.ask(&Ask::new("DELETE", &format!("/v1/teams/{}", others[0]))).status, 204);
+    instance.share(&owner, &key.id, last, "read");
 }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::bounds::within;
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::server::wire::Answer;
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 /// Far fewer refusals than a hash each would allow in this time.
 const REFUSALS: usize = 300;
@@ -24,9 +24,9 @@ fn from(address: &str, ask: Ask) -> Ask {
 }
 
 /// Guesses until throttled. Returns the number of guesses before that, and the refusal.
-fn guess(house: &House, ask: impl Fn() -> Ask) -> (usize, Answer) {
+fn guess(instance: &TestServer, ask: impl Fn() -> Ask) -> (usize, Answer) {
     for guesses in 0..20 {
-        let answer = house.bare(&ask());
+        let answer = instance.bare(&ask());
         if answer.status == 429 {
             return (guesses, answer);
         }
@@ -37,10 +37,10 @@ fn guess(house: &House, ask: impl Fn() -> Ask) -> (usize, Answer) {
 
 /// Asserts that `ask` has to wait after the failures of `wrong`. The shortest wait is a second,
 /// which a loaded machine may spend between two requests; then `wrong` fails again.
-fn must_wait(house: &House, wrong: impl Fn() -> Ask, ask: &Ask) {
+fn must_wait(instance: &TestServer, wrong: impl Fn() -> Ask, ask: &Ask) {
     for _ in 0..10 {
-        guess(house, &wrong);
-        let answer = house.bare(ask);
+        guess(instance, &wrong);
+        let answer = instance.bare(ask);
         if answer.status == 429 {
             answer.problem(429, "too_many_attempts");
             return;
@@ -58,32 +58,32 @@ fn without_id(answer: &Answer) -> Value {
 
 #[test]
 fn the_throttle_also_applies_to_right_passwords_and_unknown_accounts() {
-    let house = House::start();
-    let (known, refused) = guess(&house, || sign_in(EMAIL, "not the password at all"));
+    let instance = TestServer::start();
+    let (known, refused) = guess(&instance, || sign_in(EMAIL, "not the password at all"));
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=10).contains(&wait), "{wait}");
-    let (unknown, other) = guess(&house, || sign_in("nobody@example.com", PASSWORD));
+    let (unknown, other) = guess(&instance, || sign_in("nobody@example.com", PASSWORD));
     assert_eq!(without_id(&refused), without_id(&other));
-    let garbage = guess(&house, || sign_in("no address", PASSWORD)).0;
+    let garbage = guess(&instance, || sign_in("no address", PASSWORD)).0;
     // Five are free; a slow machine may spend the first waits of a second between two requests.
     for guesses in [known, unknown, garbage] {
         assert!((5..=8).contains(&guesses), "{guesses}");
     }
     // Every spelling counts as the same account, and the right password is not checked.
     let wrong = || sign_in(" ADA@example.com", "not the password at all");
-    must_wait(&house, wrong, &sign_in(EMAIL, PASSWORD));
+    must_wait(&instance, wrong, &sign_in(EMAIL, PASSWORD));
     // Existing sessions are not affected.
-    house.ask(&Ask::get("/v1/session")).expect(200);
+    instance.ask(&Ask::get("/v1/session")).expect(200);
 }
 
 #[test]
 fn a_refusal_costs_no_hash() {
-    let house = House::start();
+    let instance = TestServer::start();
     let ask = || from("192.0.2.7", sign_in(EMAIL, "not the password at all"));
     for _ in 0..35 {
-        house.bare(&ask());
+        instance.bare(&ask());
     }
-    let mut line = house.line();
+    let mut line = instance.connect();
     let refused = within(REFUSED_WITHIN, "refusing", || {
         (0..REFUSALS).filter(|_| line.ask(&ask()).status == 429).count()
     });
@@ -93,18 +93,18 @@ fn a_refusal_costs_no_hash() {
 
 #[test]
 fn remote_failures_do_not_block_sign_in_on_the_host() {
-    let house = House::start();
-    let (_, refused) = guess(&house, || from("203.0.113.9", sign_in(EMAIL, "not the password")));
+    let instance = TestServer::start();
+    let (_, refused) = guess(&instance, || from("203.0.113.9", sign_in(EMAIL, "not the password")));
     assert!(refused.header("retry-after").is_some());
-    house.bare(&sign_in(EMAIL, PASSWORD)).expect(201);
+    instance.bare(&sign_in(EMAIL, PASSWORD)).expect(201);
     // The successful sign-in opens the account to all networks again.
-    house.bare(&from("203.0.113.9", sign_in(EMAIL, PASSWORD))).expect(201);
+    instance.bare(&from("203.0.113.9", sign_in(EMAIL, PASSWORD))).expect(201);
 }
 
 #[test]
 fn a_client_cannot_try_one_password_on_many_accounts() {
-    let house = House::start();
-    let mut line = house.line();
+    let instance = TestServer::start();
+    let mut line = instance.connect();
     let mut refused = None;
     for number in 0..200 {
         let email = format!("user{number}@example.com");
@@ -122,7 +122,7 @@ fn a_client_cannot_try_one_password_on_many_accounts() {
     assert!((1..=10).contains(&wait), "{wait}");
     // A neighbour in the same /24 is not throttled: they used to be refused for as long as the
     // guessing continued.
-    house.bare(&from("203.0.113.5", sign_in(EMAIL, PASSWORD))).expect(201);
+    instance.bare(&from("203.0.113.5", sign_in(EMAIL, PASSWORD))).expect(201);
 }
 
 /// The device cookie that an answer sets, as a browser sends it back.
@@ -138,20 +138,20 @@ fn device(answer: &Answer) -> String {
 /// A stranger's continued guessing blocked the sign-in of the account's owner in 16 of 16 attempts.
 #[test]
 fn a_stranger_cannot_block_sign_in_from_a_known_browser() {
-    let house = House::start();
+    let instance = TestServer::start();
     let home = |ask: Ask| from("198.51.100.7", ask);
-    let device = device(&house.bare(&home(sign_in(EMAIL, PASSWORD))));
+    let device = device(&instance.bare(&home(sign_in(EMAIL, PASSWORD))));
     for attempt in 0..16 {
         let address = format!("203.0.{attempt}.9");
         let wrong = || from(&address, sign_in(EMAIL, "not the password at all"));
-        must_wait(&house, wrong, &home(sign_in(EMAIL, PASSWORD)));
+        must_wait(&instance, wrong, &home(sign_in(EMAIL, PASSWORD)));
         let known = home(sign_in(EMAIL, PASSWORD)).header("Cookie", &device);
-        house.bare(&known).expect(201);
+        instance.bare(&known).expect(201);
     }
     // The cookie signs no user in and is valid for one account only. A malformed cookie is ignored.
     let wrong = home(sign_in(EMAIL, "not the password at all")).header("Cookie", &device);
-    house.bare(&wrong).problem(401, "sign_in_failed");
-    house.bare(&Ask::get("/v1/session").header("Cookie", &device)).problem(401, "NO_CREDENTIAL");
+    instance.bare(&wrong).problem(401, "sign_in_failed");
+    instance.bare(&Ask::get("/v1/session").header("Cookie", &device)).problem(401, "NO_CREDENTIAL");
     // The first letter of its value is another one.
     let (name, value) = device.split_once('=').unwrap();
     let other = if value.starts_with('A') { 'B' } else { 'A' };
@@ -160,57 +160,59 @@ fn a_stranger_cannot_block_sign_in_from_a_known_browser() {
     for cookie in [forged.as_str(), two.as_str(), "keyhouse-device=", "keyhouse-device=.."] {
         let ask = home(sign_in(EMAIL, PASSWORD)).header("Cookie", cookie);
         let wrong = || from("203.0.113.9", sign_in(EMAIL, "not the password at all"));
-        must_wait(&house, wrong, &ask);
+        must_wait(&instance, wrong, &ask);
     }
 }
 
 #[test]
 fn a_device_cookie_allows_few_guesses_and_expires_with_the_password() {
-    let house = House::start();
+    let instance = TestServer::start();
     let home = |ask: Ask| from("198.51.100.7", ask);
-    let [stolen, unused] = [(); 2].map(|()| device(&house.bare(&home(sign_in(EMAIL, PASSWORD)))));
-    let (guesses, _) =
-        guess(&house, || home(sign_in(EMAIL, "not the password at all")).header("Cookie", &stolen));
+    let [stolen, unused] =
+        [(); 2].map(|()| device(&instance.bare(&home(sign_in(EMAIL, PASSWORD)))));
+    let (guesses, _) = guess(&instance, || {
+        home(sign_in(EMAIL, "not the password at all")).header("Cookie", &stolen)
+    });
     assert!((5..=8).contains(&guesses), "{guesses}");
     // Those guesses do not count against other browsers.
-    house.bare(&home(sign_in(EMAIL, PASSWORD))).expect(201);
+    instance.bare(&home(sign_in(EMAIL, PASSWORD))).expect(201);
 
     let change = json!({"password": "a longer walk in the snow", "current_password": PASSWORD});
-    let changed = house.ask(&Ask::patch("/v1/me", &change));
+    let changed = instance.ask(&Ask::patch("/v1/me", &change));
     changed.expect(200);
     let renewed = device(&changed);
     let wrong = || from("203.0.113.9", sign_in(EMAIL, "not the password at all"));
     let with =
         |cookie: &str| home(sign_in(EMAIL, "a longer walk in the snow")).header("Cookie", cookie);
     for cookie in [stolen, unused] {
-        must_wait(&house, wrong, &with(&cookie));
+        must_wait(&instance, wrong, &with(&cookie));
     }
-    house.bare(&with(&renewed)).expect(201);
+    instance.bare(&with(&renewed)).expect(201);
 }
 
 /// Failed attempts by strangers also kept signed-in users from changing their password.
 #[test]
 fn a_stranger_cannot_block_password_confirmation_in_a_session() {
-    let house = House::start();
-    guess(&house, || sign_in(EMAIL, "not the password at all"));
+    let instance = TestServer::start();
+    guess(&instance, || sign_in(EMAIL, "not the password at all"));
     let change = json!({"password": "a longer walk in the snow", "current_password": PASSWORD});
-    house.ask(&Ask::patch("/v1/me", &change)).expect(200);
+    instance.ask(&Ask::patch("/v1/me", &change)).expect(200);
 }
 
 #[test]
 fn successes_are_never_counted() {
-    let house = House::start();
+    let instance = TestServer::start();
     for _ in 0..12 {
-        house.bare(&from("203.0.113.9", sign_in(EMAIL, PASSWORD))).expect(201);
+        instance.bare(&from("203.0.113.9", sign_in(EMAIL, PASSWORD))).expect(201);
     }
 }
 
 #[test]
 fn concurrent_correct_sign_ins_all_succeed() {
-    let house = House::start();
+    let instance = TestServer::start();
     let statuses: Vec<u16> = std::thread::scope(|threads| {
         let tries: Vec<_> = (0..16)
-            .map(|_| threads.spawn(|| house.bare(&sign_in(EMAIL, PASSWORD)).status))
+            .map(|_| threads.spawn(|| instance.bare(&sign_in(EMAIL, PASSWORD)).status))
             .collect();
         tries.into_iter().map(|it| it.join().unwrap()).collect()
     });
@@ -219,10 +221,10 @@ fn concurrent_correct_sign_ins_all_succeed() {
 
 #[test]
 fn concurrent_guesses_get_no_more_attempts_than_sequential_ones() {
-    let house = House::start();
+    let instance = TestServer::start();
     let statuses: Vec<u16> = std::thread::scope(|threads| {
         let tries: Vec<_> = (0..32)
-            .map(|_| threads.spawn(|| house.bare(&sign_in(EMAIL, "not the password")).status))
+            .map(|_| threads.spawn(|| instance.bare(&sign_in(EMAIL, "not the password")).status))
             .collect();
         tries.into_iter().map(|it| it.join().unwrap()).collect()
     });
@@ -234,31 +236,31 @@ fn concurrent_guesses_get_no_more_attempts_than_sequential_ones() {
 
 #[test]
 fn a_sign_in_issues_a_new_cookie_and_ends_the_replaced_session() {
-    let house = House::start();
-    let planted = house.cookie().split('=').next().unwrap().to_owned() + "=AAAA";
-    for old in [planted.as_str(), house.cookie()] {
-        let answer = house.bare(&sign_in(EMAIL, PASSWORD).header("Cookie", old));
+    let instance = TestServer::start();
+    let planted = instance.cookie().split('=').next().unwrap().to_owned() + "=AAAA";
+    for old in [planted.as_str(), instance.cookie()] {
+        let answer = instance.bare(&sign_in(EMAIL, PASSWORD).header("Cookie", old));
         answer.expect(201);
         let new = answer.header("set-cookie").unwrap().split(';').next().unwrap();
         assert_ne!(new, old);
-        house.bare(&Ask::get("/v1/session").header("Cookie", new)).expect(200);
-        house.bare(&Ask::get("/v1/session").header("Cookie", old)).problem(401, "session_ended");
+        instance.bare(&Ask::get("/v1/session").header("Cookie", new)).expect(200);
+        instance.bare(&Ask::get("/v1/session").header("Cookie", old)).problem(401, "session_ended");
     }
 }
 
 /// Failures are written a minute later, and when the server stops.
 #[test]
 fn failed_sign_ins_are_audited_in_sum_without_the_typed_text() {
-    let mut house = House::start();
+    let mut instance = TestServer::start();
     let typed = "my real password by mistake";
     for _ in 0..3 {
-        house.bare(&sign_in(EMAIL, typed)).problem(401, "sign_in_failed");
+        instance.bare(&sign_in(EMAIL, typed)).problem(401, "sign_in_failed");
     }
-    house.bare(&sign_in(typed, typed)).problem(401, "sign_in_failed");
-    house.bare(&from("203.0.113.9", sign_in(EMAIL, typed))).problem(401, "sign_in_failed");
-    house.restart();
-    let listed = house.ask(&Ask::get("/v1/audit?action=session.refuse")).expect(200);
-    let me = house.ask(&Ask::get("/v1/me")).expect(200)["id"].clone();
+    instance.bare(&sign_in(typed, typed)).problem(401, "sign_in_failed");
+    instance.bare(&from("203.0.113.9", sign_in(EMAIL, typed))).problem(401, "sign_in_failed");
+    instance.restart();
+    let listed = instance.ask(&Ask::get("/v1/audit?action=session.refuse")).expect(200);
+    let me = instance.ask(&Ask::get("/v1/me")).expect(200)["id"].clone();
     let reported = |event: &Value| {
         let after = &event["after"];
         (event["target"].clone(), after["network"].clone(), after["count"].clone())
@@ -274,6 +276,6 @@ fn failed_sign_ins_are_audited_in_sum_without_the_typed_text() {
         assert!(reported.contains(&(target.clone(), json!(network), json!(count))), "{reported:?}");
     }
     assert_eq!(reported.len(), expected.len(), "{reported:?}");
-    let all = house.ask(&Ask::get("/v1/audit?limit=100")).expect(200).to_string();
+    let all = instance.ask(&Ask::get("/v1/audit?limit=100")).expect(200).to_string();
     assert!(all.contains("session.begin") && !all.contains("mistake"), "{all}");
 }

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::ask::{Ask, Expect};
 use crate::bounds::run_within;
-use crate::house::{House, serve_empty, write_settings};
 use crate::server::{BINARY, Ended, Home, Launch, Server, bytes_of};
+use crate::test_server::{TestServer, serve_empty, write_settings};
 
 /// Longest time for a start to fail.
 const REFUSED_WITHIN: Duration = Duration::from_secs(1);
@@ -32,35 +32,35 @@ fn assert_refused(ended: &Ended, words: &[&str]) {
 
 #[test]
 fn a_second_server_on_the_same_data_fails_and_names_the_first() {
-    let house = House::start();
-    let ended = run_within(REFUSED_WITHIN, &mut serve_empty(house.home()));
+    let instance = TestServer::start();
+    let ended = run_within(REFUSED_WITHIN, &mut serve_empty(instance.home()));
     assert_refused(
         &ended,
-        &[&house.server().id().to_string(), house.home().data().to_str().unwrap()],
+        &[&instance.server().id().to_string(), instance.home().data().to_str().unwrap()],
     );
     assert_eq!(ended.code, Some(5), "{ended:?}");
-    house.ask(&Ask::get("/v1/session")).expect(200);
+    instance.ask(&Ask::get("/v1/session")).expect(200);
     // A link to the directory is the same directory.
-    let link = house.home().folder().join("link");
-    std::os::unix::fs::symlink(house.home().data(), &link).unwrap();
-    let mut command = house.home().command(BINARY);
+    let link = instance.home().folder().join("link");
+    std::os::unix::fs::symlink(instance.home().data(), &link).unwrap();
+    let mut command = instance.home().command(BINARY);
     command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&link);
     let ended = run_within(REFUSED_WITHIN, &mut command);
     assert!(!matches!(ended.code, Some(0) | None), "{ended:?}");
-    house.create(&json!({"name": "still here"}));
+    instance.create(&json!({"name": "still here"}));
 }
 
 #[test]
 fn a_file_with_a_flipped_byte_is_rejected_and_not_changed() {
-    let mut house = House::start();
+    let mut instance = TestServer::start();
     for _ in 0..50 {
-        house.create(&json!({"description": "d".repeat(500)}));
+        instance.create(&json!({"description": "d".repeat(500)}));
     }
     // The last key is only in pages that are in use. Earlier keys left stale copies in free pages.
     let name = "a-name-to-be-found-again-in-the-file";
-    house.create(&json!({"name": name}));
-    house.stop();
-    let file = store_file(house.home());
+    instance.create(&json!({"name": name}));
+    instance.stop();
+    let file = store_file(instance.home());
     let good = bytes_of(&file);
     let places = places_of(&good, name);
     assert!(!places.is_empty(), "the name is not in {}", file.display());
@@ -69,23 +69,23 @@ fn a_file_with_a_flipped_byte_is_rejected_and_not_changed() {
             let mut bad = good.clone();
             bad[at + offset] ^= 0x04;
             fs::write(&file, &bad).unwrap();
-            let ended = run_within(CHECKED_WITHIN, &mut serve_empty(house.home()));
+            let ended = run_within(CHECKED_WITHIN, &mut serve_empty(instance.home()));
             assert_refused(&ended, &["keyhouse restore", file.to_str().unwrap()]);
             assert!(bytes_of(&file) == bad, "the file was changed");
             assert_eq!(mode_of(&file), 0o600);
         }
     }
     fs::write(&file, &good).unwrap();
-    house.restart();
-    assert_eq!(house.all_keys().len(), 51);
+    instance.restart();
+    assert_eq!(instance.all_keys().len(), 51);
 }
 
 #[test]
 fn a_file_that_is_not_a_store_is_rejected_and_not_changed() {
-    let mut house = House::start();
-    house.create(&json!({"name": "lost"}));
-    house.stop();
-    let file = store_file(house.home());
+    let mut instance = TestServer::start();
+    instance.create(&json!({"name": "lost"}));
+    instance.stop();
+    let file = store_file(instance.home());
     let good = bytes_of(&file);
     for (claim, bytes) in [
         ("empty", Vec::new()),
@@ -96,7 +96,7 @@ fn a_file_that_is_not_a_store_is_rejected_and_not_changed() {
         ("without its beginning", [vec![0; 4096], good[4096..].to_vec()].concat()),
     ] {
         fs::write(&file, &bytes).unwrap();
-        let ended = run_within(CHECKED_WITHIN, &mut serve_empty(house.home()));
+        let ended = run_within(CHECKED_WITHIN, &mut serve_empty(instance.home()));
         assert!(!ended.stderr.contains("listening on"), "{claim}: {}", ended.stderr);
         assert_refused(&ended, &[file.to_str().unwrap()]);
         assert!(bytes_of(&file) == bytes, "{claim}: the file was changed");
@@ -105,21 +105,21 @@ fn a_file_that_is_not_a_store_is_rejected_and_not_changed() {
 
 #[test]
 fn data_that_others_can_access_is_rejected() {
-    let mut house = House::start();
-    house.stop();
-    let (data, file) = (house.home().data(), store_file(house.home()));
+    let mut instance = TestServer::start();
+    instance.stop();
+    let (data, file) = (instance.home().data(), store_file(instance.home()));
     for (path, mode, proper) in
         [(&data, 0o750, 0o700), (&data, 0o701, 0o700), (&file, 0o640, 0o600), (&file, 0o602, 0o600)]
     {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-        let ended = run_within(REFUSED_WITHIN, &mut serve_empty(house.home()));
+        let ended = run_within(REFUSED_WITHIN, &mut serve_empty(instance.home()));
         assert_refused(&ended, &[path.to_str().unwrap(), &format!("{proper:o}")]);
-        let offline = house.home().run_cli(&["key", "list"], "");
+        let offline = instance.home().run_cli(&["key", "list"], "");
         assert_refused(&offline, &[path.to_str().unwrap()]);
         assert_eq!(mode_of(path), mode, "the server does not change the mode");
         fs::set_permissions(path, Permissions::from_mode(proper)).unwrap();
     }
-    house.restart();
+    instance.restart();
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn data_is_private_to_its_user_whatever_the_umask() {
     server.stop();
     let bytes = bytes_of(&store_file(&home));
     assert!(places_of(&bytes, secret.get(13..).unwrap()).is_empty());
-    assert!(places_of(&bytes, crate::house::PASSWORD).is_empty());
+    assert!(places_of(&bytes, crate::test_server::PASSWORD).is_empty());
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn an_owner_without_a_password_file_or_terminal_is_rejected() {
     for (path, email, word) in [
         (&missing, "ada@example.com", "missing"),
         (&short, "ada@example.com", "15"),
-        (&home.password_file(), "ada", "e-mail"),
+        (&home.password_file(), "ada", "email"),
     ] {
         let mut command = serve_empty(&home);
         command.args(["--admin-email", email, "--admin-password-file"]).arg(path);
@@ -245,16 +245,20 @@ fn an_owner_without_a_password_file_or_terminal_is_rejected() {
 
 #[test]
 fn an_owner_of_an_instance_that_is_set_up_is_ignored_with_a_message() {
-    let mut house = House::start();
-    house.restart();
-    assert!(house.server().log().tail().contains("admin-email"), "{}", house.server().log().tail());
-    house.sign_in();
+    let mut instance = TestServer::start();
+    instance.restart();
+    assert!(
+        instance.server().log().tail().contains("admin-email"),
+        "{}",
+        instance.server().log().tail()
+    );
+    instance.sign_in();
 }
 
 #[test]
 fn a_port_in_use_is_reported_with_its_address() {
-    let (house, home) = (House::start(), Home::new());
-    let address = house.address().to_string();
+    let (instance, home) = (TestServer::start(), Home::new());
+    let address = instance.address().to_string();
     let mut command = home.command(BINARY);
     command.arg("serve").arg("--data").arg(home.data()).args(["--listen", &address]);
     assert_refused(&run_within(REFUSED_WITHIN, &mut command), &[&address, "in use"]);
@@ -262,24 +266,24 @@ fn a_port_in_use_is_reported_with_its_address() {
 
 #[test]
 fn a_stopping_server_finishes_requests_and_stores_the_last_use() {
-    let mut house = House::start();
-    let made = house.create(&json!({"name": "used"}));
+    let mut instance = TestServer::start();
+    let made = instance.create(&json!({"name": "used"}));
     let ask = Ask::forward_auth(&made.secret).header("User-Agent", "curl/8.0");
-    assert_eq!(house.bare(&ask).status, 200);
-    let used = house.key(&made.id)["last_used"].clone();
+    assert_eq!(instance.bare(&ask).status, 200);
+    let used = instance.key(&made.id)["last_used"].clone();
     assert_eq!(used["ip"], "192.0.2.7", "{used}");
     // An idle connection does not delay the stop. A request in progress is finished.
-    let idle = house.line();
-    let mut half = house.line();
+    let idle = instance.connect();
+    let mut half = instance.connect();
     let body = json!({"name": "made while stopping"}).to_string();
     let head = format!(
         "POST /v1/keys HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        house.address(),
-        house.cookie(),
+        instance.address(),
+        instance.cookie(),
         body.len()
     );
     half.0.send(format!("{head}{}", body.get(..5).unwrap()).as_bytes()).unwrap();
-    assert_eq!(house.bare(&Ask::get("/readyz")).status, 200);
+    assert_eq!(instance.bare(&Ask::get("/readyz")).status, 200);
     let finisher = std::thread::Builder::new().name("finisher".to_owned());
     let rest = body.get(5..).unwrap().to_owned();
     let finisher = finisher
@@ -288,30 +292,30 @@ fn a_stopping_server_finishes_requests_and_stores_the_last_use() {
             half.0.read()
         })
         .unwrap();
-    house.stop();
+    instance.stop();
     let response = finisher.join().unwrap();
     drop(idle);
-    house.restart();
-    assert_eq!(house.key(&made.id)["last_used"], used);
+    instance.restart();
+    assert_eq!(instance.key(&made.id)["last_used"], used);
     // The key exists exactly if the server returned 201.
-    let names: Vec<_> = house.all_keys().iter().map(|key| key["name"].clone()).collect();
+    let names: Vec<_> = instance.all_keys().iter().map(|key| key["name"].clone()).collect();
     let made_while_stopping = names.iter().any(|name| name == "made while stopping");
     assert_eq!(response.is_ok_and(|answer| answer.status == 201), made_while_stopping, "{names:?}");
 }
 
 #[test]
 fn keys_survive_a_restart_and_a_crash_unchanged() {
-    let mut house = House::start();
-    let made = house.create(
+    let mut instance = TestServer::start();
+    let made = instance.create(
         &json!({"name": "kept", "permissions": ["a:b"], "ip_rules": {"allow": ["192.0.2.0/24"]}}),
     );
-    let before = house.key(&made.id);
-    house.restart();
-    assert_eq!(house.key(&made.id), before);
-    assert_eq!(house.bare(&Ask::forward_auth(&made.secret)).status, 200);
-    house.kill();
-    house.restart();
-    assert_eq!(house.bare(&Ask::forward_auth(&made.secret)).status, 200);
+    let before = instance.key(&made.id);
+    instance.restart();
+    assert_eq!(instance.key(&made.id), before);
+    assert_eq!(instance.bare(&Ask::forward_auth(&made.secret)).status, 200);
+    instance.kill();
+    instance.restart();
+    assert_eq!(instance.bare(&Ask::forward_auth(&made.secret)).status, 200);
 }
 
 fn mode_of(path: &Path) -> u32 {
@@ -366,8 +370,8 @@ fn all_faults_of_the_settings_file_are_reported_at_once() {
 
 #[test]
 fn every_file_of_the_data_has_mode_600() {
-    let house = House::start();
-    for entry in fs::read_dir(house.home().data()).unwrap() {
+    let instance = TestServer::start();
+    for entry in fs::read_dir(instance.home().data()).unwrap() {
         let path = entry.unwrap().path();
         assert_eq!(mode_of(&path), 0o600, "{}", path.display());
     }

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::bounds::run_within;
-use crate::house::{House, serve_empty, write_settings};
 use crate::server::{BINARY, Ended, Home, Server, Session, run};
+use crate::test_server::{TestServer, serve_empty, write_settings};
 
 /// A start that is refused exits at once.
 const REFUSED_WITHIN: Duration = Duration::from_secs(10);
@@ -111,8 +111,8 @@ fn output_of_a_remote_server_cannot_control_the_terminal() {
 /// stored.
 #[test]
 fn a_user_agent_is_plain_ascii_on_every_path() {
-    let house = House::start();
-    let reader = house.create(&json!({
+    let instance = TestServer::start();
+    let reader = instance.create(&json!({
         "name": "reader", "kind": "service", "permissions": ["keyhouse:keys:read"],
     }));
     let id = reader.key["id"].as_str().unwrap();
@@ -120,13 +120,13 @@ fn a_user_agent_is_plain_ascii_on_every_path() {
     // The pool serves the first, the event loop the second.
     for target in ["/v1/keys", "/v1/whoami"] {
         let ask = Ask::get(target).bearer(&reader.secret);
-        let _listed = house.bare(&ask.clone().header("User-Agent", "curl/8.5.0")).expect(200);
-        let agent = |house: &House| {
-            house.ask(&Ask::get(&path)).expect(200)["last_used"]["user_agent"].clone()
+        let _listed = instance.bare(&ask.clone().header("User-Agent", "curl/8.5.0")).expect(200);
+        let agent = |instance: &TestServer| {
+            instance.ask(&Ask::get(&path)).expect(200)["last_used"]["user_agent"].clone()
         };
-        assert_eq!(agent(&house), "curl/8.5.0", "{target}");
-        let _listed = house.bare(&ask.header("User-Agent", "curl\u{9b}31m")).expect(200);
-        assert_eq!(agent(&house), Value::Null, "{target}");
+        assert_eq!(agent(&instance), "curl/8.5.0", "{target}");
+        let _listed = instance.bare(&ask.header("User-Agent", "curl\u{9b}31m")).expect(200);
+        assert_eq!(agent(&instance), Value::Null, "{target}");
     }
 }
 
@@ -162,11 +162,11 @@ fn files_and_stdin_may_begin_with_a_byte_order_mark_but_not_utf_16() {
     let session = Session::sign_in(server.address(), "ada@example.com", PASSWORD);
     assert!(session.make_key(&json!({ "name": "bot" })).secret.starts_with("acme_live_"));
 
-    let house = House::start();
-    let key = house.create(&json!({ "name": "bot" }));
+    let instance = TestServer::start();
+    let key = instance.create(&json!({ "name": "bot" }));
     let verify = |input: &[u8]| {
-        let mut command = house.home().command(BINARY);
-        command.arg("verify").arg("--data").arg(house.home().data());
+        let mut command = instance.home().command(BINARY);
+        command.arg("verify").arg("--data").arg(instance.home().data());
         run(command, input)
     };
     let ended = verify(&with_mark(&format!("{}\r\n", key.secret)));
@@ -175,16 +175,16 @@ fn files_and_stdin_may_begin_with_a_byte_order_mark_but_not_utf_16() {
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.stderr.contains("stdin is UTF-16: save it as UTF-8"), "{ended:?}");
 
-    let import = house.home().folder().join("keys.jsonl");
+    let import = instance.home().folder().join("keys.jsonl");
     fs::write(
         &import,
         with_mark("{\"key\":\"legacy-0123456789abcdef0123456789\",\"name\":\"old\"}\n"),
     )
     .unwrap();
-    let ended = house.home().run_cli(&["import", import.to_str().unwrap(), "--dry-run"], "");
+    let ended = instance.home().run_cli(&["import", import.to_str().unwrap(), "--dry-run"], "");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     fs::write(&import, utf_16("{}")).unwrap();
-    let ended = house.home().run_cli(&["import", import.to_str().unwrap()], "");
+    let ended = instance.home().run_cli(&["import", import.to_str().unwrap()], "");
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.stderr.contains("keys.jsonl is UTF-16"), "{ended:?}");
 }
@@ -192,18 +192,18 @@ fn files_and_stdin_may_begin_with_a_byte_order_mark_but_not_utf_16() {
 /// Names in two Unicode forms counted as two names; one could hide, or reverse the text around it.
 #[test]
 fn names_are_normalized_visible_and_found_in_every_form() {
-    let house = House::start();
-    let made = house.create(&json!({ "name": "Cafe\u{301} Zoë", "kind": "service" }));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({ "name": "Cafe\u{301} Zoë", "kind": "service" }));
     assert_eq!(made.key["name"], "Café Zoë");
     for sought in ["cafe", "CAFE%CC%81", "caf%C3%A9", "zoe", "ZO%C3%8B"] {
-        let listed = house.ask(&Ask::get(&format!("/v1/keys?search={sought}"))).expect(200);
+        let listed = instance.ask(&Ask::get(&format!("/v1/keys?search={sought}"))).expect(200);
         assert_eq!(listed["items"][0]["id"], made.key["id"], "{sought}");
     }
     for name in ["a\u{202e}b", "a\u{2028}b", "\u{200b}", "a\u{e0041}", "a\u{200d}b", "\u{301}"] {
         let fault = ("/name", "invalid_name");
         let body = json!({ "name": name });
         for path in ["/v1/keys", "/v1/teams", "/v1/roles"] {
-            let answer = house.ask(&Ask::post(path, &body));
+            let answer = instance.ask(&Ask::post(path, &body));
             let reported = answer.problem(400, "invalid_input");
             let faults = reported["errors"].as_array().unwrap();
             let is_told = faults.iter().any(|it| {
@@ -213,7 +213,7 @@ fn names_are_normalized_visible_and_found_in_every_form() {
         }
     }
     let role = |name: &str| {
-        house.ask(&Ask::post("/v1/roles", &json!({ "name": name, "permissions": ["a:b"] })))
+        instance.ask(&Ask::post("/v1/roles", &json!({ "name": name, "permissions": ["a:b"] })))
     };
     let _made = role("Café \u{1f469}\u{200d}\u{1f4bb}").expect(201);
     let _taken = role("CAFE\u{301} \u{1f469}\u{200d}\u{1f4bb}").problem(409, "name_taken");

@@ -7,9 +7,9 @@ use totp_rs::{Builder, Secret};
 
 use crate::ask::{Ask, Expect};
 use crate::bounds::seconds_since_1970;
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::server::Session;
 use crate::server::wire::Answer;
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 /// A second factor as its owner has it: the app, and the sheet with backup codes.
 struct Factor {
@@ -32,39 +32,39 @@ pub(crate) fn code_of(seed: &str, steps_ahead: u64) -> String {
     totp.generate(seconds_since_1970() + 30 * steps_ahead).to_string()
 }
 
-fn begin(house: &House) -> Value {
-    house.ask(&Ask::post("/v1/me/totp", &json!({"current_password": PASSWORD}))).expect(201)
+fn begin(instance: &TestServer) -> Value {
+    instance.ask(&Ask::post("/v1/me/totp", &json!({"current_password": PASSWORD}))).expect(201)
 }
 
-fn confirm(house: &House, code: &str) -> Answer {
-    house.ask(&Ask::post("/v1/me/totp", &json!({"code": code})))
+fn confirm(instance: &TestServer, code: &str) -> Answer {
+    instance.ask(&Ask::post("/v1/me/totp", &json!({"code": code})))
 }
 
-fn set_up(house: &House) -> Factor {
-    let begun = begin(house);
+fn set_up(instance: &TestServer) -> Factor {
+    let begun = begin(instance);
     let mut factor =
         Factor { seed: begun["secret"].as_str().unwrap().to_owned(), backup: Vec::new() };
-    let confirmed = confirm(house, &factor.code(0)).expect(200);
+    let confirmed = confirm(instance, &factor.code(0)).expect(200);
     let codes = confirmed["backup_codes"].as_array().unwrap();
     factor.backup = codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect();
     factor
 }
 
-fn sign_in(house: &House, code: &str) -> Answer {
+fn sign_in(instance: &TestServer, code: &str) -> Answer {
     let body = json!({"email": EMAIL, "password": PASSWORD, "code": code});
-    house.bare(&Ask::post("/v1/session", &body))
+    instance.bare(&Ask::post("/v1/session", &body))
 }
 
-fn remove(house: &House, password: &str, code: &str) -> Answer {
+fn remove(instance: &TestServer, password: &str, code: &str) -> Answer {
     let body = json!({"current_password": password, "code": code});
-    house.ask(&Ask::new("DELETE", "/v1/me/totp").json(&body))
+    instance.ask(&Ask::new("DELETE", "/v1/me/totp").json(&body))
 }
 
 #[test]
 fn a_factor_can_be_begun_confirmed_used_and_removed() {
-    let house = House::start();
-    let other = Session::sign_in(house.address(), EMAIL, PASSWORD);
-    let begun = begin(&house);
+    let instance = TestServer::start();
+    let other = Session::sign_in(instance.address(), EMAIL, PASSWORD);
+    let begun = begin(&instance);
     let url = begun["url"].as_str().unwrap();
     assert!(url.starts_with("otpauth://totp/Keyhouse:ada%40example.com?secret="), "{url}");
     let rows = begun["modules"].as_array().unwrap();
@@ -76,71 +76,71 @@ fn a_factor_can_be_begun_confirmed_used_and_removed() {
     assert!(rows[0].as_str().unwrap().starts_with("11111110"), "a finder pattern");
 
     // An unconfirmed factor protects nothing and is not requested.
-    Session::sign_in(house.address(), EMAIL, PASSWORD);
-    let me = |field: &str| house.ask(&Ask::get("/v1/me")).expect(200)[field].clone();
+    Session::sign_in(instance.address(), EMAIL, PASSWORD);
+    let me = |field: &str| instance.ask(&Ask::get("/v1/me")).expect(200)[field].clone();
     assert_eq!(me("totp"), json!(false));
-    let wrong = confirm(&house, "000000").problem(400, "invalid_input");
+    let wrong = confirm(&instance, "000000").problem(400, "invalid_input");
     assert_eq!(wrong["errors"][0]["pointer"], "/code");
 
-    let factor = set_up(&house);
+    let factor = set_up(&instance);
     assert_ne!(Some(factor.seed.as_str()), begun["secret"].as_str(), "begun anew");
     assert_eq!(factor.backup.len(), 8);
     assert_eq!(me("totp"), json!(true));
     assert_eq!(other.ask("GET", "/v1/me", &Value::Null).status, 401, "other sessions end");
     for again in [json!({"current_password": PASSWORD}), json!({"code": factor.code(1)})] {
-        house.ask(&Ask::post("/v1/me/totp", &again)).problem(409, "totp_already_on");
+        instance.ask(&Ask::post("/v1/me/totp", &again)).problem(409, "totp_already_on");
     }
 
     let body = json!({"email": EMAIL, "password": PASSWORD});
-    house.bare(&Ask::post("/v1/session", &body)).problem(401, "code_required");
+    instance.bare(&Ask::post("/v1/session", &body)).problem(401, "code_required");
     let body = json!({"email": EMAIL, "password": "not the password at all"});
-    house.bare(&Ask::post("/v1/session", &body)).problem(401, "sign_in_failed");
-    sign_in(&house, &factor.code(1)).expect(201);
+    instance.bare(&Ask::post("/v1/session", &body)).problem(401, "sign_in_failed");
+    sign_in(&instance, &factor.code(1)).expect(201);
 
-    remove(&house, "not my password", &factor.backup[0]).problem(400, "invalid_input");
-    let wrong = remove(&house, PASSWORD, "123").problem(400, "invalid_input");
+    remove(&instance, "not my password", &factor.backup[0]).problem(400, "invalid_input");
+    let wrong = remove(&instance, PASSWORD, "123").problem(400, "invalid_input");
     assert_eq!(wrong["errors"][0]["pointer"], "/code");
-    assert_eq!(remove(&house, PASSWORD, &factor.backup[0]).status, 204);
-    remove(&house, PASSWORD, &factor.backup[1]).problem(404, "not_found");
-    Session::sign_in(house.address(), EMAIL, PASSWORD);
+    assert_eq!(remove(&instance, PASSWORD, &factor.backup[0]).status, 204);
+    remove(&instance, PASSWORD, &factor.backup[1]).problem(404, "not_found");
+    Session::sign_in(instance.address(), EMAIL, PASSWORD);
 }
 
 #[test]
 fn a_code_and_a_backup_code_work_once_even_after_a_restart() {
-    let mut house = House::start();
-    let factor = set_up(&house);
+    let mut instance = TestServer::start();
+    let factor = set_up(&instance);
     // The code that confirmed the factor is used up as well.
-    sign_in(&house, &factor.code(0)).problem(401, "sign_in_failed");
+    sign_in(&instance, &factor.code(0)).problem(401, "sign_in_failed");
     let code = factor.code(1);
-    sign_in(&house, &code).expect(201);
-    sign_in(&house, &code).problem(401, "sign_in_failed");
-    sign_in(&house, &factor.backup[0]).expect(201);
-    sign_in(&house, &factor.backup[0]).problem(401, "sign_in_failed");
-    for stop in [House::stop as fn(&mut House), House::kill] {
-        stop(&mut house);
-        house.restart();
-        sign_in(&house, &code).problem(401, "sign_in_failed");
-        sign_in(&house, &factor.code(0)).problem(401, "sign_in_failed");
-        sign_in(&house, &factor.backup[0]).problem(401, "sign_in_failed");
+    sign_in(&instance, &code).expect(201);
+    sign_in(&instance, &code).problem(401, "sign_in_failed");
+    sign_in(&instance, &factor.backup[0]).expect(201);
+    sign_in(&instance, &factor.backup[0]).problem(401, "sign_in_failed");
+    for stop in [TestServer::stop as fn(&mut TestServer), TestServer::kill] {
+        stop(&mut instance);
+        instance.restart();
+        sign_in(&instance, &code).problem(401, "sign_in_failed");
+        sign_in(&instance, &factor.code(0)).problem(401, "sign_in_failed");
+        sign_in(&instance, &factor.backup[0]).problem(401, "sign_in_failed");
     }
-    sign_in(&house, &factor.backup[1].to_uppercase().replace('-', "")).expect(201);
+    sign_in(&instance, &factor.backup[1].to_uppercase().replace('-', "")).expect(201);
 }
 
 #[test]
 fn of_concurrent_uses_of_one_code_exactly_one_succeeds() {
     for code in [|factor: &Factor| factor.code(1), |factor: &Factor| factor.backup[3].clone()] {
-        let house = House::start();
-        let factor = set_up(&house);
+        let instance = TestServer::start();
+        let factor = set_up(&instance);
         let code = code(&factor);
         let answers: Vec<u16> = thread::scope(|scope| {
             let tries: Vec<_> =
-                (0..32).map(|_| scope.spawn(|| sign_in(&house, &code).status)).collect();
+                (0..32).map(|_| scope.spawn(|| sign_in(&instance, &code).status)).collect();
             tries.into_iter().map(|it| it.join().unwrap()).collect()
         });
         let let_in = answers.iter().filter(|status| **status == 201).count();
         assert_eq!(let_in, 1, "{answers:?}");
         assert!(answers.iter().all(|status| matches!(status, 201 | 401 | 429)), "{answers:?}");
-        let sessions = house.ask(&Ask::get("/v1/sessions")).expect(200);
+        let sessions = instance.ask(&Ask::get("/v1/sessions")).expect(200);
         assert_eq!(sessions["items"].as_array().unwrap().len(), 2, "{sessions}");
     }
 }
@@ -149,13 +149,13 @@ fn of_concurrent_uses_of_one_code_exactly_one_succeeds() {
 /// alone.
 #[test]
 fn guesses_of_codes_are_throttled_like_passwords() {
-    let house = House::start();
-    set_up(&house);
+    let instance = TestServer::start();
+    set_up(&instance);
     let password_alone = json!({"email": EMAIL, "password": PASSWORD});
     let mut statuses = Vec::new();
     for _ in 0..8 {
-        statuses.push(sign_in(&house, "000000").status);
-        house.bare(&Ask::post("/v1/session", &password_alone));
+        statuses.push(sign_in(&instance, "000000").status);
+        instance.bare(&Ask::post("/v1/session", &password_alone));
     }
     assert!(statuses.starts_with(&[401; 5]), "{statuses:?}");
     assert!(statuses.contains(&429), "{statuses:?}");
@@ -172,11 +172,11 @@ fn guesses_of_codes_are_throttled_in_a_session() {
         Ask::post("/v1/me/totp/backup-codes", &proof),
         Ask::new("DELETE", "/v1/me/totp").json(&proof),
     ] {
-        let house = House::start();
-        set_up(&house);
+        let instance = TestServer::start();
+        set_up(&instance);
         let mut guesses = 0;
         let refused = loop {
-            let answer = house.ask(&ask);
+            let answer = instance.ask(&ask);
             if answer.status == 429 || guesses >= 20 {
                 break answer;
             }
@@ -191,15 +191,15 @@ fn guesses_of_codes_are_throttled_in_a_session() {
 
 #[test]
 fn a_factor_allows_a_short_password_and_then_cannot_be_removed() {
-    let house = House::start();
+    let instance = TestServer::start();
     let short = "kx7 pa2q";
     let change = json!({"password": short, "current_password": PASSWORD});
-    house.ask(&Ask::patch("/v1/me", &change)).problem(400, "invalid_input");
-    let factor = set_up(&house);
-    let answer = house.ask(&Ask::patch("/v1/me", &change));
+    instance.ask(&Ask::patch("/v1/me", &change)).problem(400, "invalid_input");
+    let factor = set_up(&instance);
+    let answer = instance.ask(&Ask::patch("/v1/me", &change));
     answer.expect(200);
     let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap();
-    let with = |ask: Ask| house.bare(&ask.header("Cookie", cookie));
+    let with = |ask: Ask| instance.bare(&ask.header("Cookie", cookie));
     let removal = json!({"current_password": short, "code": factor.backup[0]});
     let remove = || with(Ask::new("DELETE", "/v1/me/totp").json(&removal));
     let problem = remove().problem(409, "password_too_short");
@@ -211,23 +211,23 @@ fn a_factor_allows_a_short_password_and_then_cannot_be_removed() {
     let removal =
         json!({"current_password": "a longer walk in the snow", "code": factor.backup[0]});
     let ask = Ask::new("DELETE", "/v1/me/totp").json(&removal).header("Cookie", cookie);
-    assert_eq!(house.bare(&ask).status, 204);
+    assert_eq!(instance.bare(&ask).status, 204);
 }
 
 /// Used codes could be replaced only by removing the second factor.
 #[test]
 fn backup_codes_can_be_renewed_and_their_number_is_returned() {
-    let house = House::start();
-    let left = || house.ask(&Ask::get("/v1/me")).expect(200)["backup_codes_left"].clone();
+    let instance = TestServer::start();
+    let left = || instance.ask(&Ask::get("/v1/me")).expect(200)["backup_codes_left"].clone();
     let renew = |password: &str, code: &str| {
         let body = json!({"current_password": password, "code": code});
-        house.ask(&Ask::post("/v1/me/totp/backup-codes", &body))
+        instance.ask(&Ask::post("/v1/me/totp/backup-codes", &body))
     };
     assert_eq!(left(), Value::Null);
     renew(PASSWORD, "123456").problem(404, "not_found");
-    let factor = set_up(&house);
+    let factor = set_up(&instance);
     assert_eq!(left(), 8);
-    sign_in(&house, &factor.backup[0]).expect(201);
+    sign_in(&instance, &factor.backup[0]).expect(201);
     assert_eq!(left(), 7);
     for (password, code, pointer) in [
         ("not my password", &*factor.backup[1], "/current_password"),
@@ -240,20 +240,20 @@ fn backup_codes_can_be_renewed_and_their_number_is_returned() {
     let renewed = renew(PASSWORD, &factor.backup[1]).expect(200);
     let renewed = renewed["backup_codes"].as_array().unwrap();
     assert_eq!((renewed.len(), left()), (8, json!(8)));
-    sign_in(&house, &factor.backup[2]).problem(401, "sign_in_failed");
-    sign_in(&house, renewed[0].as_str().unwrap()).expect(201);
+    sign_in(&instance, &factor.backup[2]).problem(401, "sign_in_failed");
+    sign_in(&instance, renewed[0].as_str().unwrap()).expect(201);
 }
 
 #[test]
 fn no_event_and_no_log_holds_a_seed_a_code_or_a_password() {
-    let mut house = House::start();
-    let factor = set_up(&house);
-    sign_in(&house, &factor.backup[0]).expect(201);
+    let mut instance = TestServer::start();
+    let factor = set_up(&instance);
+    sign_in(&instance, &factor.backup[0]).expect(201);
     let change = json!({"password": "a longer walk in the snow", "current_password": PASSWORD});
-    let answer = house.ask(&Ask::patch("/v1/me", &change));
+    let answer = instance.ask(&Ask::patch("/v1/me", &change));
     answer.expect(200);
     let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-    let with = |ask: Ask| house.bare(&ask.header("Cookie", &cookie));
+    let with = |ask: Ask| instance.bare(&ask.header("Cookie", &cookie));
     let removal =
         json!({"current_password": "a longer walk in the snow", "code": factor.backup[1]});
     assert_eq!(with(Ask::new("DELETE", "/v1/me/totp").json(&removal)).status, 204);
@@ -261,18 +261,18 @@ fn no_event_and_no_log_holds_a_seed_a_code_or_a_password() {
     for action in ["totp.begin", "totp.enable", "totp.disable", "user.update", "session.begin"] {
         assert!(events.contains(action), "{action}: {events}");
     }
-    let said = house.server().log().tail();
+    let said = instance.server().log().tail();
     let codes = factor.backup.iter().map(String::as_str);
     let token = cookie.split('=').nth(1).unwrap();
     for secret in codes.chain([factor.seed.as_str(), "in the snow", PASSWORD, token]) {
         assert!(!events.contains(secret) && !said.contains(secret), "{events} {said}");
     }
-    house.stop();
+    instance.stop();
 }
 
 #[test]
 fn input_that_is_neither_password_nor_code_is_rejected() {
-    let house = House::start();
+    let instance = TestServer::start();
     for (fields, pointer) in [
         (json!({}), "/current_password"),
         (json!({"code": "123456", "current_password": PASSWORD}), "/code"),
@@ -280,9 +280,10 @@ fn input_that_is_neither_password_nor_code_is_rejected() {
         (json!({"current_password": PASSWORD, "secret": "x"}), "/secret"),
         (json!({"current_password": "not my password"}), "/current_password"),
     ] {
-        let problem = house.ask(&Ask::post("/v1/me/totp", &fields)).problem(400, "invalid_input");
+        let problem =
+            instance.ask(&Ask::post("/v1/me/totp", &fields)).problem(400, "invalid_input");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
-    confirm(&house, "123456").problem(409, "totp_not_begun");
-    remove(&house, PASSWORD, "123456").problem(404, "not_found");
+    confirm(&instance, "123456").problem(409, "totp_not_begun");
+    remove(&instance, PASSWORD, "123456").problem(404, "not_found");
 }

@@ -14,8 +14,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::bounds::run_within;
-use crate::house::House;
 use crate::server::{BINARY, Ended, Home, Log};
+use crate::test_server::TestServer;
 
 const REFUSED_WITHIN: Duration = Duration::from_secs(5);
 const URL: &str = "https://keys.example.com";
@@ -31,7 +31,7 @@ impl Hidden {
     fn start(home: &Arc<Home>) -> Self {
         let mut command = home.command(BINARY);
         command.arg("serve").arg("--data").arg(home.data()).args(["--public-url", URL]);
-        command.arg("--admin-email").arg(crate::house::EMAIL);
+        command.arg("--admin-email").arg(crate::test_server::EMAIL);
         command.arg("--admin-password-file").arg(home.password_file());
         // The first through the environment, the second through a flag.
         command.env("KEYHOUSE_LISTEN", at(&main_of(home)));
@@ -282,10 +282,10 @@ fn an_invalid_socket_or_path_is_rejected() {
 fn the_settings_file_accepts_sockets_and_a_remote_check_listener_needs_no_name() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("checks.sock");
-    let house = House::start_with_settings(&format!("check_listen = {:?}\n", at(&socket)));
+    let instance = TestServer::start_with_settings(&format!("check_listen = {:?}\n", at(&socket)));
     assert_eq!(ask(&socket, "GET", "/readyz", &[], "").0, 200);
-    assert_eq!(ask(&socket, "GET", "/v1/session", &[("Cookie", house.cookie())], "").0, 404);
+    assert_eq!(ask(&socket, "GET", "/v1/session", &[("Cookie", instance.cookie())], "").0, 404);
     let args = ["--check-listen", "0.0.0.0:0", "--trusted-proxy", "127.0.0.0/8"];
-    let beyond = House::start_with(&args);
+    let beyond = TestServer::start_with(&args);
     assert!(beyond.server().log().wait_for("checks on http://0.0.0.0:").is_some());
 }

@@ -4,9 +4,9 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
 use crate::import::{foreign, import};
 use crate::server::wire::Answer;
+use crate::test_server::TestServer;
 
 fn fault(answer: &Answer) -> (String, String) {
     let problem = answer.problem(400, "invalid_input");
@@ -52,16 +52,20 @@ fn hopeless() -> Vec<(&'static str, Value, (&'static str, &'static str))> {
 
 #[test]
 fn a_key_that_no_call_could_pass_is_rejected_on_every_write() {
-    let house = House::start();
-    let key = house.create(&json!({"name": "k"}));
+    let instance = TestServer::start();
+    let key = instance.create(&json!({"name": "k"}));
     let path = format!("/v1/keys/{}", key.id);
     for (claim, fields, (pointer, code)) in hopeless() {
         let expected = (pointer.to_owned(), code.to_owned());
-        assert_eq!(fault(&house.ask(&Ask::post("/v1/keys", &fields))), expected, "{claim}: made");
-        assert_eq!(fault(&house.ask(&Ask::patch(&path, &fields))), expected, "{claim}: changed");
+        assert_eq!(
+            fault(&instance.ask(&Ask::post("/v1/keys", &fields))),
+            expected,
+            "{claim}: made"
+        );
+        assert_eq!(fault(&instance.ask(&Ask::patch(&path, &fields))), expected, "{claim}: changed");
         let mut line = fields;
         line["key"] = foreign(1).into();
-        let reported = fault(&import(&house, &json!({"keys": [line]})));
+        let reported = fault(&import(&instance, &json!({"keys": [line]})));
         assert_eq!(reported, (format!("/keys/0{pointer}"), code.to_owned()), "{claim}: imported");
     }
     for (allow, deny) in [
@@ -71,13 +75,13 @@ fn a_key_that_no_call_could_pass_is_rejected_on_every_write() {
         (json!(["64:ff9b::/96"]), json!(["10.0.0.0/8"])),
     ] {
         let fields = json!({"ip_rules": {"allow": allow, "deny": deny}});
-        house.ask(&Ask::patch(&path, &fields)).expect(200);
+        instance.ask(&Ask::patch(&path, &fields)).expect(200);
     }
 }
 
 #[test]
 fn a_route_that_no_request_could_match_is_rejected() {
-    let house = House::start();
+    let instance = TestServer::start();
     for (route, code) in [
         (json!({"path": "/a", "methods": ["TRACE"]}), "invalid_route"),
         (json!({"path": "/a/../b"}), "invalid_path"),
@@ -91,7 +95,7 @@ fn a_route_that_no_request_could_match_is_rejected() {
         (json!({"path": "/.%20", "allow": ["trailing_dot"]}), "invalid_path"),
     ] {
         let gate = json!({"name": "shop", "routes": [route]});
-        let (pointer, reported) = fault(&house.ask(&Ask::post("/v1/gates", &gate)));
+        let (pointer, reported) = fault(&instance.ask(&Ask::post("/v1/gates", &gate)));
         assert!(pointer.starts_with("/routes/0/"), "{pointer}");
         assert_eq!(reported, code, "{route}");
     }
@@ -100,30 +104,30 @@ fn a_route_that_no_request_could_match_is_rejected() {
         {"path": "/a./b", "allow": ["trailing_dot"]},
         {"path": "/a%ef%bc%8fb", "allow": ["compatibility_form"]},
     ]);
-    house.ask(&Ask::post("/v1/gates", &json!({"name": "shop", "routes": routes}))).expect(201);
+    instance.ask(&Ask::post("/v1/gates", &json!({"name": "shop", "routes": routes}))).expect(201);
 }
 
 /// `deny 10.0.0.0/8` did not match `64:ff9b::a00:1`.
 #[test]
 fn an_address_that_embeds_ipv4_is_treated_as_ipv4() {
-    let house = House::start();
-    let key = house.create(&json!({"ip_rules": {"deny": ["10.0.0.0/8"]}}));
+    let instance = TestServer::start();
+    let key = instance.create(&json!({"ip_rules": {"deny": ["10.0.0.0/8"]}}));
     let from = |address: &str| {
         let ask = Ask::forward_auth(&key.secret).without("X-Forwarded-For");
-        house.bare(&ask.header("X-Forwarded-For", address))
+        instance.bare(&ask.header("X-Forwarded-For", address))
     };
     for address in
         ["10.0.0.1", "::ffff:10.0.0.1", "::10.0.0.1", "64:ff9b::a00:1", "64:ff9b:1::10.0.0.1"]
     {
         from(address).problem(403, "IP_NOT_ALLOWED");
         let body = json!({"key": key.secret, "ip": address});
-        let reported = house.ask(&Ask::post("/v1/verify", &body)).expect(200);
+        let reported = instance.ask(&Ask::post("/v1/verify", &body)).expect(200);
         assert_eq!(reported["code"], "IP_NOT_ALLOWED", "{address}");
     }
     assert_eq!(from("64:ff9b::cb00:7109").status, 200);
-    assert_eq!(house.key(&key.id)["last_used"]["ip"], "203.0.113.9");
+    assert_eq!(instance.key(&key.id)["last_used"]["ip"], "203.0.113.9");
     assert_eq!(from("2002:a00:1::1").status, 200, "6to4 is IPv6");
     // An address that embeds the one of a proxy or of this host is not trusted.
     from("10.0.0.1, 64:ff9b::7f00:1").expect(200);
-    assert_eq!(house.key(&key.id)["last_used"]["ip"], "127.0.0.1");
+    assert_eq!(instance.key(&key.id)["last_used"]["ip"], "127.0.0.1");
 }

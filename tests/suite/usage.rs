@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{House, Made};
 use crate::people::Person;
+use crate::test_server::{Made, TestServer};
 
-impl House {
+impl TestServer {
     /// The usage of a key as its owner sees it.
     fn usage(&self, key: &Made) -> Value {
         self.ask(&of(&key.id)).expect(200)
@@ -39,45 +39,45 @@ fn verify(secret: &str, more: &Value) -> Ask {
 
 #[test]
 fn every_way_to_present_a_key_is_counted_once_by_its_result() {
-    let house = House::start();
+    let instance = TestServer::start();
     let permissions = ["a:b", "keyhouse:keys:read", "keyhouse:keys:verify"];
-    let key = house.create(&json!({"kind": "service", "permissions": permissions}));
-    let caller = house.manager();
-    assert_eq!(house.counted(&key), json!({}));
-    house.bare(&Ask::forward_auth(&key.secret)).expect(200);
-    assert_eq!(house.counted(&key), json!({"VALID": 1}));
-    house.bare(&Ask::get("/v1/whoami").bearer(&key.secret)).expect(200);
-    assert_eq!(house.counted(&key), json!({"VALID": 2}));
-    house.bare(&Ask::get("/v1/keys").bearer(&key.secret)).expect(200);
-    assert_eq!(house.counted(&key), json!({"VALID": 3}), "as one who manages");
-    house.ask(&verify(&key.secret, &json!({"cost": 0}))).expect(200);
-    assert_eq!(house.counted(&key), json!({"VALID": 4}), "by a session");
-    house.bare(&verify(&key.secret, &json!({"permissions": "a:c"})).bearer(&caller.secret));
+    let key = instance.create(&json!({"kind": "service", "permissions": permissions}));
+    let caller = instance.manager();
+    assert_eq!(instance.counted(&key), json!({}));
+    instance.bare(&Ask::forward_auth(&key.secret)).expect(200);
+    assert_eq!(instance.counted(&key), json!({"VALID": 1}));
+    instance.bare(&Ask::get("/v1/whoami").bearer(&key.secret)).expect(200);
+    assert_eq!(instance.counted(&key), json!({"VALID": 2}));
+    instance.bare(&Ask::get("/v1/keys").bearer(&key.secret)).expect(200);
+    assert_eq!(instance.counted(&key), json!({"VALID": 3}), "as one who manages");
+    instance.ask(&verify(&key.secret, &json!({"cost": 0}))).expect(200);
+    assert_eq!(instance.counted(&key), json!({"VALID": 4}), "by a session");
+    instance.bare(&verify(&key.secret, &json!({"permissions": "a:c"})).bearer(&caller.secret));
     let expected = json!({"VALID": 4, "INSUFFICIENT_PERMISSIONS": 1});
-    assert_eq!(house.counted(&key), expected, "by a key");
-    assert_eq!(house.counted(&caller), json!({"VALID": 1}), "which is a call of that one");
+    assert_eq!(instance.counted(&key), expected, "by a key");
+    assert_eq!(instance.counted(&caller), json!({"VALID": 1}), "which is a call of that one");
     let twice =
         json!({"requests": [{"key": key.secret}, {"key": key.secret, "permissions": "b:b"}]});
-    house.ask(&Ask::post("/v1/verify/batch", &twice)).expect(200);
+    instance.ask(&Ask::post("/v1/verify/batch", &twice)).expect(200);
     let expected = json!({"VALID": 5, "INSUFFICIENT_PERMISSIONS": 2});
-    assert_eq!(house.counted(&key), expected, "each of a batch");
-    house.bare(&verify(&key.secret, &json!({})).bearer(&key.secret)).expect(200);
+    assert_eq!(instance.counted(&key), expected, "each of a batch");
+    instance.bare(&verify(&key.secret, &json!({})).bearer(&key.secret)).expect(200);
     let expected = json!({"VALID": 7, "INSUFFICIENT_PERMISSIONS": 2});
-    assert_eq!(house.counted(&key), expected, "about itself");
+    assert_eq!(instance.counted(&key), expected, "about itself");
 
     // A request about a key that does not present it is not a call, and neither is one about an
     // unknown key.
-    house.ask(&verify(&key.secret, &json!({"explain": true}))).expect(200);
-    house.ask(&Ask::post(&format!("/v1/keys/{}/explain", key.id), &json!({}))).expect(200);
-    let (_, neighbour) = house.neighbour("other");
+    instance.ask(&verify(&key.secret, &json!({"explain": true}))).expect(200);
+    instance.ask(&Ask::post(&format!("/v1/keys/{}/explain", key.id), &json!({}))).expect(200);
+    let (_, neighbour) = instance.neighbour("other");
     let reported =
-        house.ask_as(&neighbour, &verify(&key.secret, &json!({"ip": "192.0.2.99"}))).expect(200);
+        instance.ask_as(&neighbour, &verify(&key.secret, &json!({"ip": "192.0.2.99"}))).expect(200);
     assert_eq!(reported["code"], "NOT_FOUND");
-    house.ask(&verify(&format!("{}x", key.secret), &json!({}))).expect(200);
-    assert_eq!(house.counted(&key), expected);
-    let addresses = house.usage(&key)["addresses"].to_string();
+    instance.ask(&verify(&format!("{}x", key.secret), &json!({}))).expect(200);
+    assert_eq!(instance.counted(&key), expected);
+    let addresses = instance.usage(&key)["addresses"].to_string();
     assert!(addresses.contains("192.0.2.7") && !addresses.contains("192.0.2.99"), "{addresses}");
-    let sum = house.ask(&Ask::get("/v1/usage")).expect(200);
+    let sum = instance.ask(&Ask::get("/v1/usage")).expect(200);
     assert_eq!(sum["totals"]["calls"], 9 + 1, "{sum}");
     let busiest = json!([
         {"key": key.id, "name": key.key["name"], "calls": 9, "refused": 2},
@@ -88,131 +88,136 @@ fn every_way_to_present_a_key_is_counted_once_by_its_result() {
 
 #[test]
 fn rejected_calls_are_counted_by_their_code() {
-    let house = House::start();
+    let instance = TestServer::start();
     let rate = json!([{"name": "slow", "limit": 1, "window_seconds": 86_400}]);
-    let limited = house.create(&json!({"rate_limits": rate}));
-    house.bare(&Ask::forward_auth(&limited.secret)).expect(200);
+    let limited = instance.create(&json!({"rate_limits": rate}));
+    instance.bare(&Ask::forward_auth(&limited.secret)).expect(200);
     for _ in 0..2 {
-        house.bare(&Ask::forward_auth(&limited.secret)).problem(429, "RATE_LIMITED");
+        instance.bare(&Ask::forward_auth(&limited.secret)).problem(429, "RATE_LIMITED");
     }
-    assert_eq!(house.counted(&limited), json!({"VALID": 1, "RATE_LIMITED": 2}));
+    assert_eq!(instance.counted(&limited), json!({"VALID": 1, "RATE_LIMITED": 2}));
     let quota = json!({"limit": 1, "period": "month", "timezone": "UTC"});
-    let used_up = house.create(&json!({"quota": quota}));
-    house.bare(&Ask::forward_auth(&used_up.secret)).expect(200);
-    house.bare(&Ask::forward_auth(&used_up.secret)).problem(429, "QUOTA_EXCEEDED");
-    assert_eq!(house.counted(&used_up), json!({"VALID": 1, "QUOTA_EXCEEDED": 1}));
-    let inside = house.create(&json!({"ip_rules": {"allow": ["10.0.0.0/8"], "deny": []}}));
-    house.bare(&Ask::forward_auth(&inside.secret)).problem(403, "IP_NOT_ALLOWED");
-    assert_eq!(house.counted(&inside), json!({"IP_NOT_ALLOWED": 1}));
-    assert_eq!(house.usage(&inside)["addresses"], json!([]), "it was not used from there");
-    let later = house.create(&json!({"not_before": "9000-01-01T00:00:00Z"}));
-    house.bare(&Ask::forward_auth(&later.secret)).problem(401, "NOT_YET_VALID");
-    assert_eq!(house.counted(&later), json!({"NOT_YET_VALID": 1}));
-    house.act(&inside.id, "disable").expect(200);
-    house.bare(&Ask::get("/v1/whoami").bearer(&inside.secret)).problem(401, "DISABLED");
-    house.act(&inside.id, "revoke").expect(200);
-    house.bare(&Ask::get("/v1/keys").bearer(&inside.secret)).problem(401, "REVOKED");
+    let used_up = instance.create(&json!({"quota": quota}));
+    instance.bare(&Ask::forward_auth(&used_up.secret)).expect(200);
+    instance.bare(&Ask::forward_auth(&used_up.secret)).problem(429, "QUOTA_EXCEEDED");
+    assert_eq!(instance.counted(&used_up), json!({"VALID": 1, "QUOTA_EXCEEDED": 1}));
+    let inside = instance.create(&json!({"ip_rules": {"allow": ["10.0.0.0/8"], "deny": []}}));
+    instance.bare(&Ask::forward_auth(&inside.secret)).problem(403, "IP_NOT_ALLOWED");
+    assert_eq!(instance.counted(&inside), json!({"IP_NOT_ALLOWED": 1}));
+    assert_eq!(instance.usage(&inside)["addresses"], json!([]), "it was not used from there");
+    let later = instance.create(&json!({"not_before": "9000-01-01T00:00:00Z"}));
+    instance.bare(&Ask::forward_auth(&later.secret)).problem(401, "NOT_YET_VALID");
+    assert_eq!(instance.counted(&later), json!({"NOT_YET_VALID": 1}));
+    instance.act(&inside.id, "disable").expect(200);
+    instance.bare(&Ask::get("/v1/whoami").bearer(&inside.secret)).problem(401, "DISABLED");
+    instance.act(&inside.id, "revoke").expect(200);
+    instance.bare(&Ask::get("/v1/keys").bearer(&inside.secret)).problem(401, "REVOKED");
     let expected = json!({"IP_NOT_ALLOWED": 1, "DISABLED": 1, "REVOKED": 1});
-    assert_eq!(house.counted(&inside), expected);
-    let away = house.join("away", "user");
-    let theirs = away.make(&house, &json!({}));
-    house.change_user(&away, &json!({"disabled": true}));
-    house.bare(&Ask::forward_auth(&theirs.secret)).problem(401, "OWNER_DISABLED");
-    assert_eq!(house.counted(&theirs), json!({"OWNER_DISABLED": 1}));
-    house.put_on_plan(&house.organization(), "free");
-    house.bare(&Ask::forward_auth(&limited.secret)).problem(403, "SUBSCRIPTION_REQUIRED");
+    assert_eq!(instance.counted(&inside), expected);
+    let away = instance.join("away", "user");
+    let theirs = away.make(&instance, &json!({}));
+    instance.change_user(&away, &json!({"disabled": true}));
+    instance.bare(&Ask::forward_auth(&theirs.secret)).problem(401, "OWNER_DISABLED");
+    assert_eq!(instance.counted(&theirs), json!({"OWNER_DISABLED": 1}));
+    instance.put_on_plan(&instance.organization(), "free");
+    instance.bare(&Ask::forward_auth(&limited.secret)).problem(403, "SUBSCRIPTION_REQUIRED");
     let expected = json!({"VALID": 1, "RATE_LIMITED": 2, "SUBSCRIPTION_REQUIRED": 1});
-    assert_eq!(house.counted(&limited), expected);
+    assert_eq!(instance.counted(&limited), expected);
 }
 
 #[test]
 fn a_clean_stop_loses_no_call_and_a_kill_adds_none() {
-    let mut house = House::start();
-    let key = house.create(&json!({"kind": "service"}));
-    let call = |house: &House, times: u64| {
-        let mut line = house.line();
+    let mut instance = TestServer::start();
+    let key = instance.create(&json!({"kind": "service"}));
+    let call = |instance: &TestServer, times: u64| {
+        let mut line = instance.connect();
         for _ in 0..times {
             line.ask(&Ask::forward_auth(&key.secret)).expect(200);
         }
     };
-    let valid = |house: &House| house.counted(&key)["VALID"].as_u64().unwrap_or_default();
-    call(&house, 17);
-    let before = house.usage(&key);
-    house.restart();
-    assert_eq!(house.usage(&key), before);
-    call(&house, 20);
-    assert_eq!(valid(&house), 37);
-    house.kill();
-    house.restart();
-    let left = valid(&house);
+    let valid =
+        |instance: &TestServer| instance.counted(&key)["VALID"].as_u64().unwrap_or_default();
+    call(&instance, 17);
+    let before = instance.usage(&key);
+    instance.restart();
+    assert_eq!(instance.usage(&key), before);
+    call(&instance, 20);
+    assert_eq!(valid(&instance), 37);
+    instance.kill();
+    instance.restart();
+    let left = valid(&instance);
     assert!((17..=37).contains(&left), "{left}");
-    call(&house, 5);
-    house.restart();
-    assert_eq!(valid(&house), left + 5);
-    let sum = house.ask(&Ask::get("/v1/usage?interval=day")).expect(200);
+    call(&instance, 5);
+    instance.restart();
+    assert_eq!(valid(&instance), left + 5);
+    let sum = instance.ask(&Ask::get("/v1/usage?interval=day")).expect(200);
     assert_eq!(sum["totals"]["calls"], left + 5, "{sum}");
 }
 
-/// A house on a plan with teams, where a member of a secret team has shared a key with that team
+/// An instance on a plan with teams, where a member of a secret team has shared a key with that team
 /// alone.
-fn house_with_a_secret() -> (House, Person, Made, Made) {
-    let house = House::start();
-    house.put_on_plan(&house.organization(), "enterprise");
-    let bo = house.join("bo", "user");
-    let secret = house.team("Hidden", "secret", &[&bo]);
+fn instance_with_a_secret() -> (TestServer, Person, Made, Made) {
+    let instance = TestServer::start();
+    instance.put_on_plan(&instance.organization(), "enterprise");
+    let bo = instance.join("bo", "user");
+    let secret = instance.team("Hidden", "secret", &[&bo]);
     let shares = json!([{"id": secret, "access": "read"}]);
-    let hidden = bo.make(&house, &json!({"name": "hidden", "teams": shares}));
-    let open = bo.make(&house, &json!({"name": "open"}));
+    let hidden = bo.make(&instance, &json!({"name": "hidden", "teams": shares}));
+    let open = bo.make(&instance, &json!({"name": "open"}));
     for (key, times) in [(&hidden, 3), (&open, 2)] {
         for _ in 0..times {
-            house.bare(&Ask::forward_auth(&key.secret)).expect(200);
+            instance.bare(&Ask::forward_auth(&key.secret)).expect(200);
         }
     }
-    (house, bo, hidden, open)
+    (instance, bo, hidden, open)
 }
 
 #[test]
 fn usage_of_a_key_is_visible_to_those_who_see_the_key() {
-    let (house, bo, hidden, open) = house_with_a_secret();
-    let cy = house.join("cy", "user");
-    let mate = house.join("mate", "user");
-    let team = house.team("Blue", "visible", &[&bo, &mate]);
+    let (instance, bo, hidden, open) = instance_with_a_secret();
+    let cy = instance.join("cy", "user");
+    let mate = instance.join("mate", "user");
+    let team = instance.team("Blue", "visible", &[&bo, &mate]);
     let share = format!("/v1/keys/{}/teams/{team}", open.id);
-    bo.ask(&house, Ask::new("PUT", &share).json(&json!({"access": "read"}))).expect(200);
+    bo.ask(&instance, Ask::new("PUT", &share).json(&json!({"access": "read"}))).expect(200);
     for (person, key, calls) in [(&bo, &open, 2), (&bo, &hidden, 3), (&mate, &open, 2)] {
-        let usage = house.ask_as(person, &of(&key.id)).expect(200);
+        let usage = instance.ask_as(person, &of(&key.id)).expect(200);
         assert_eq!(usage["totals"]["calls"], calls, "{usage}");
         assert_eq!(usage["addresses"][0]["ip"], "192.0.2.7", "{usage}");
     }
-    house.ask_as(&cy, &of(&open.id)).problem(403, "permission_required");
-    house.ask_as(&cy, &of(&hidden.id)).problem(404, "not_found");
-    house.ask_as(&cy, &of(&format!("key_{}", "0".repeat(8)))).problem(400, "invalid_input");
-    house.ask_as(&cy, &Ask::get("/v1/usage")).problem(403, "permission_required");
-    let (_, neighbour) = house.neighbour("other");
-    house.ask_as(&neighbour, &of(&open.id)).problem(404, "not_found");
-    let theirs = house.ask_as(&neighbour, &Ask::get("/v1/usage")).expect(200);
+    instance.ask_as(&cy, &of(&open.id)).problem(403, "permission_required");
+    instance.ask_as(&cy, &of(&hidden.id)).problem(404, "not_found");
+    instance.ask_as(&cy, &of(&format!("key_{}", "0".repeat(8)))).problem(400, "invalid_input");
+    instance.ask_as(&cy, &Ask::get("/v1/usage")).problem(403, "permission_required");
+    let (_, neighbour) = instance.neighbour("other");
+    instance.ask_as(&neighbour, &of(&open.id)).problem(404, "not_found");
+    let theirs = instance.ask_as(&neighbour, &Ask::get("/v1/usage")).expect(200);
     assert_eq!((&theirs["totals"]["calls"], &theirs["keys"]), (&json!(0), &json!([])));
     // A key for a protected API gives no access to usage either.
-    house.bare(&of(&open.id).bearer(&open.secret)).problem(403, "permission_required");
+    instance.bare(&of(&open.id).bearer(&open.secret)).problem(403, "permission_required");
 }
 
 #[test]
 fn permission_for_usage_alone_shows_counts_and_no_concealed_keys() {
-    let (house, _bo, hidden, open) = house_with_a_secret();
-    let role = house.role("Counter", &["keyhouse:usage:read"]);
-    let person = house.join("cy", &role);
+    let (instance, _bo, hidden, open) = instance_with_a_secret();
+    let role = instance.role("Counter", &["keyhouse:usage:read"]);
+    let person = instance.join("cy", &role);
     let fields = json!({"kind": "service", "permissions": ["keyhouse:usage:read"]});
-    let key = house.create(&fields);
+    let key = instance.create(&fields);
     for by_key in [false, true] {
         let ask = |ask: Ask| {
-            if by_key { house.bare(&ask.bearer(&key.secret)) } else { house.ask_as(&person, &ask) }
+            if by_key {
+                instance.bare(&ask.bearer(&key.secret))
+            } else {
+                instance.ask_as(&person, &ask)
+            }
         };
         let usage = ask(of(&open.id)).expect(200);
         assert_eq!((&usage["totals"]["calls"], usage.get("addresses")), (&json!(2), None));
         ask(of(&hidden.id)).problem(404, "not_found");
         for interval in ["hour", "day"] {
             let sum = ask(Ask::get(&format!("/v1/usage?interval={interval}"))).expect(200);
-            let own = house.usage(&key)["totals"]["calls"].as_u64().unwrap();
+            let own = instance.usage(&key)["totals"]["calls"].as_u64().unwrap();
             assert_eq!(sum["totals"]["calls"], 2 + own, "{sum}");
             let listed = json!({"key": open.id, "name": null, "calls": 2, "refused": 0});
             let keys = sum["keys"].as_array().unwrap();
@@ -220,15 +225,15 @@ fn permission_for_usage_alone_shows_counts_and_no_concealed_keys() {
             assert!(!sum.to_string().contains(&hidden.id), "{sum}");
         }
     }
-    let sum = house.ask(&Ask::get("/v1/usage")).expect(200);
-    let own = house.usage(&key)["totals"]["calls"].as_u64().unwrap();
+    let sum = instance.ask(&Ask::get("/v1/usage")).expect(200);
+    let own = instance.usage(&key)["totals"]["calls"].as_u64().unwrap();
     assert_eq!(sum["totals"]["calls"], 5 + own, "the owner sees all");
     assert_eq!(sum["keys"].as_array().unwrap().len(), 3, "{sum}");
 }
 
 #[test]
 fn invalid_parameters_are_named() {
-    let house = House::start();
+    let instance = TestServer::start();
     for (query, pointer, code) in [
         ("key=nobody", "?key", "invalid_id"),
         ("interval=week", "?interval", "invalid_interval"),
@@ -239,12 +244,12 @@ fn invalid_parameters_are_named() {
         ("interval=day&interval=day", "?interval", "doubled"),
     ] {
         let problem =
-            house.ask(&Ask::get(&format!("/v1/usage?{query}"))).problem(400, "invalid_input");
+            instance.ask(&Ask::get(&format!("/v1/usage?{query}"))).problem(400, "invalid_input");
         let error = &problem["errors"][0];
         assert_eq!((&error["pointer"], &error["code"]), (&json!(pointer), &json!(code)), "{query}");
     }
-    let key = house.create(&json!({}));
-    let usage = house.usage(&key);
+    let key = instance.create(&json!({}));
+    let usage = instance.usage(&key);
     assert_eq!((&usage["interval"], &usage["items"]), (&json!("hour"), &json!([])), "{usage}");
     assert_eq!(usage["totals"], json!({"calls": 0, "codes": {}}));
     assert_eq!((&usage["addresses"], usage.get("keys")), (&json!([]), None));
@@ -252,23 +257,23 @@ fn invalid_parameters_are_named() {
 
 #[test]
 fn the_command_line_shows_usage_with_and_without_a_server() {
-    let mut house = House::start();
-    let key = house.create(&json!({"name": "busy"}));
+    let mut instance = TestServer::start();
+    let key = instance.create(&json!({"name": "busy"}));
     for _ in 0..3 {
-        house.bare(&Ask::forward_auth(&key.secret)).expect(200);
+        instance.bare(&Ask::forward_auth(&key.secret)).expect(200);
     }
-    house.act(&key.id, "disable").expect(200);
-    house.bare(&Ask::forward_auth(&key.secret)).problem(401, "DISABLED");
+    instance.act(&key.id, "disable").expect(200);
+    instance.bare(&Ask::forward_auth(&key.secret)).problem(401, "DISABLED");
     for is_running in [true, false] {
         if !is_running {
-            house.stop();
+            instance.stop();
         }
-        let ended = house.home().run_cli(&["usage", &key.id, "--interval", "day"], "");
+        let ended = instance.home().run_cli(&["usage", &key.id, "--interval", "day"], "");
         assert_eq!(ended.code, Some(0), "{ended:?}");
         assert!(ended.stdout.contains("START"), "{ended:?}");
         assert!(ended.stdout.contains("T00:00:00.000Z"), "{ended:?}");
         assert!(ended.stdout.contains("DISABLED=1 VALID=3"), "{ended:?}");
-        let ended = house.home().run_cli(&["usage", "--json"], "");
+        let ended = instance.home().run_cli(&["usage", "--json"], "");
         let reported: Value = serde_json::from_str(&ended.stdout).unwrap();
         assert_eq!(
             (&reported["totals"]["calls"], &reported["keys"][0]["refused"]),

@@ -4,15 +4,15 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
 use crate::people::{PASSWORD, Person, token_in};
+use crate::test_server::TestServer;
 
 const NEW: &str = "a lighthouse made of salt";
 
 /// The same person in another session.
-fn signed_in(house: &House, person: &Person) -> Person {
+fn signed_in(instance: &TestServer, person: &Person) -> Person {
     let body = json!({"email": person.email, "password": PASSWORD});
-    let answer = house.bare(&Ask::post("/v1/session", &body));
+    let answer = instance.bare(&Ask::post("/v1/session", &body));
     answer.expect(201);
     let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     Person { cookie, ..person.clone() }
@@ -25,109 +25,109 @@ fn notices(reported: &Value) -> Vec<(&str, &str)> {
 
 #[test]
 fn a_manager_can_end_one_or_all_sessions_of_a_user() {
-    let house = House::start();
-    let bo = house.join("bo", "user");
-    let (second, third) = (signed_in(&house, &bo), signed_in(&house, &bo));
+    let instance = TestServer::start();
+    let bo = instance.join("bo", "user");
+    let (second, third) = (signed_in(&instance, &bo), signed_in(&instance, &bo));
     let path = format!("/v1/users/{}/sessions", bo.id);
-    let listed = house.ask(&Ask::get(&path)).expect(200);
+    let listed = instance.ask(&Ask::get(&path)).expect(200);
     let items = listed["items"].as_array().unwrap();
     assert_eq!(items.len(), 3, "{items:?}");
-    let own = third.ask(&house, Ask::get("/v1/sessions")).expect(200);
+    let own = third.ask(&instance, Ask::get("/v1/sessions")).expect(200);
     assert_eq!(items[0]["id"], own["items"][0]["id"], "the newest first");
     assert!(items[0].get("current").is_none(), "{items:?}");
 
     let one = format!("{path}/{}", items[0]["id"].as_str().unwrap());
-    house.ask(&Ask::new("DELETE", &one)).expect(204);
-    third.ask(&house, Ask::get("/v1/session")).problem(401, "session_ended");
-    second.ask(&house, Ask::get("/v1/session")).expect(200);
-    house.ask(&Ask::new("DELETE", &one)).problem(404, "not_found");
-    house.ask(&Ask::new("DELETE", &format!("{path}/none"))).problem(404, "not_found");
+    instance.ask(&Ask::new("DELETE", &one)).expect(204);
+    third.ask(&instance, Ask::get("/v1/session")).problem(401, "session_ended");
+    second.ask(&instance, Ask::get("/v1/session")).expect(200);
+    instance.ask(&Ask::new("DELETE", &one)).problem(404, "not_found");
+    instance.ask(&Ask::new("DELETE", &format!("{path}/none"))).problem(404, "not_found");
 
-    house.ask(&Ask::new("DELETE", &path)).expect(204);
+    instance.ask(&Ask::new("DELETE", &path)).expect(204);
     for ended in [&bo, &second] {
-        ended.ask(&house, Ask::get("/v1/session")).problem(401, "session_ended");
+        ended.ask(&instance, Ask::get("/v1/session")).problem(401, "session_ended");
     }
-    let none = house.ask(&Ask::get(&path)).expect(200);
+    let none = instance.ask(&Ask::get(&path)).expect(200);
     assert_eq!(none["items"], json!([]));
 }
 
 #[test]
 fn ending_sessions_of_a_higher_ranked_user_is_rejected() {
-    let house = House::start();
-    let admin = house.join("admin", "administrator");
-    let owner = format!("/v1/users/{}/sessions", house.owner().id);
+    let instance = TestServer::start();
+    let admin = instance.join("admin", "administrator");
+    let owner = format!("/v1/users/{}/sessions", instance.owner().id);
     for ask in [Ask::get(&owner), Ask::new("DELETE", &owner)] {
-        admin.ask(&house, ask).problem(403, "permission_required");
+        admin.ask(&instance, ask).problem(403, "permission_required");
     }
-    house.ask(&Ask::get("/v1/session")).expect(200);
+    instance.ask(&Ask::get("/v1/session")).expect(200);
 }
 
 /// Another user's sessions need `keyhouse:users:manage`, even if both users have the same role.
 #[test]
 fn a_user_can_end_only_their_own_sessions() {
-    let house = House::start();
-    let (bo, peer) = (house.join("bo", "user"), house.join("peer", "user"));
+    let instance = TestServer::start();
+    let (bo, peer) = (instance.join("bo", "user"), instance.join("peer", "user"));
     let sessions = |person: &Person| format!("/v1/users/{}/sessions", person.id);
     for method in ["GET", "DELETE"] {
         let others = Ask::new(method, &sessions(&peer));
-        let refused = bo.ask(&house, others).problem(403, "permission_required");
+        let refused = bo.ask(&instance, others).problem(403, "permission_required");
         assert_eq!(refused["permission"], "keyhouse:users:manage", "{method}");
-        let own = Ask::new(method, &sessions(&house.owner()));
-        house.ask(&own).problem(409, "own_account");
+        let own = Ask::new(method, &sessions(&instance.owner()));
+        instance.ask(&own).problem(409, "own_account");
     }
-    peer.ask(&house, Ask::get("/v1/session")).expect(200);
-    house.ask(&Ask::get("/v1/session")).expect(200);
+    peer.ask(&instance, Ask::get("/v1/session")).expect(200);
+    instance.ask(&Ask::get("/v1/session")).expect(200);
 }
 
 /// A user whose account was reset or whose sessions were ended used to get no notice of it.
 #[test]
 fn a_user_gets_notices_at_sign_in_until_they_are_acknowledged() {
-    let house = House::start();
-    let bo = house.join("bo", "user");
-    house.ask(&Ask::new("DELETE", &format!("/v1/users/{}/sessions", bo.id))).expect(204);
+    let instance = TestServer::start();
+    let bo = instance.join("bo", "user");
+    instance.ask(&Ask::new("DELETE", &format!("/v1/users/{}/sessions", bo.id))).expect(204);
     let body = json!({"email": bo.email, "password": PASSWORD});
-    let answer = house.bare(&Ask::post("/v1/session", &body));
+    let answer = instance.bare(&Ask::post("/v1/session", &body));
     let reported = answer.expect(201);
     assert_eq!(notices(&reported), [("sessions_ended", "user")]);
-    assert_eq!(reported["notices"][0]["by"]["id"], house.owner().id.as_str());
+    assert_eq!(reported["notices"][0]["by"]["id"], instance.owner().id.as_str());
     assert_eq!(reported["notices"][0]["by"]["name"], "ada");
     let seen = reported["notices"][0]["at"].as_str().unwrap().to_owned();
 
     let reset = Ask::post(&format!("/v1/users/{}/reset", bo.id), &json!({}));
-    let made = house.ask(&reset).expect(201);
+    let made = instance.ask(&reset).expect(201);
     let apply = json!({"token": token_in(&made), "password": NEW});
-    house.bare(&Ask::post("/v1/reset", &apply)).expect(204);
+    instance.bare(&Ask::post("/v1/reset", &apply)).expect(204);
     let answer =
-        house.bare(&Ask::post("/v1/session", &json!({"email": bo.email, "password": NEW})));
+        instance.bare(&Ask::post("/v1/session", &json!({"email": bo.email, "password": NEW})));
     let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     let bo = Person { cookie, ..bo };
     let all = [("sessions_ended", "user"), ("password_reset", "user")];
     assert_eq!(notices(&answer.expect(201)), all);
 
     // Notices that came after the seen ones stay.
-    bo.ask(&house, Ask::new("DELETE", &format!("/v1/me/notices?until={seen}"))).expect(204);
-    let left = bo.ask(&house, Ask::get("/v1/session")).expect(200);
+    bo.ask(&instance, Ask::new("DELETE", &format!("/v1/me/notices?until={seen}"))).expect(204);
+    let left = bo.ask(&instance, Ask::get("/v1/session")).expect(200);
     assert_eq!(notices(&left), all[1..]);
     // The manager who reset the password could have signed in as Bo, so the notice of it stays for
     // a week.
-    bo.ask(&house, Ask::new("DELETE", "/v1/me/notices")).expect(204);
-    let left = bo.ask(&house, Ask::get("/v1/session")).expect(200);
+    bo.ask(&instance, Ask::new("DELETE", "/v1/me/notices")).expect(204);
+    let left = bo.ask(&instance, Ask::get("/v1/session")).expect(200);
     assert_eq!(notices(&left), all[1..]);
 }
 
 #[test]
 fn the_host_lists_and_ends_sessions_by_address() {
-    let house = House::start();
-    let bo = house.join("bo", "user");
-    let listed = house.server().run_cli(&["user", "sessions", &bo.email, "--json"], "");
+    let instance = TestServer::start();
+    let bo = instance.join("bo", "user");
+    let listed = instance.server().run_cli(&["user", "sessions", &bo.email, "--json"], "");
     assert_eq!(listed.code, Some(0), "{}", listed.stderr);
     let sessions: Value = serde_json::from_str(&listed.stdout).unwrap();
     let id = sessions[0]["id"].as_str().unwrap().to_owned();
     let one = ["user", "end-sessions", &bo.email, "--session", &id];
-    assert_eq!(house.server().run_cli(&one, "").code, Some(0));
-    assert_eq!(house.server().run_cli(&one, "").code, Some(3));
-    bo.ask(&house, Ask::get("/v1/session")).problem(401, "session_ended");
-    let bo = signed_in(&house, &bo);
-    assert_eq!(house.server().run_cli(&["user", "end-sessions", &bo.id], "").code, Some(0));
-    bo.ask(&house, Ask::get("/v1/session")).problem(401, "session_ended");
+    assert_eq!(instance.server().run_cli(&one, "").code, Some(0));
+    assert_eq!(instance.server().run_cli(&one, "").code, Some(3));
+    bo.ask(&instance, Ask::get("/v1/session")).problem(401, "session_ended");
+    let bo = signed_in(&instance, &bo);
+    assert_eq!(instance.server().run_cli(&["user", "end-sessions", &bo.id], "").code, Some(0));
+    bo.ask(&instance, Ask::get("/v1/session")).problem(401, "session_ended");
 }

@@ -5,9 +5,9 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::people::{PASSWORD as THEIRS, Person, acceptance, invitation, token_in};
 use crate::server::wire::Answer;
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 fn path(person: &Person) -> String {
     format!("/v1/users/{}", person.id)
@@ -17,16 +17,16 @@ fn patch(person: &Person, change: &Value) -> Ask {
     Ask::patch(&path(person), change)
 }
 
-fn is_in(house: &House, person: &Person) -> bool {
-    house.ask_as(person, &Ask::get("/v1/session")).status == 200
+fn is_in(instance: &TestServer, person: &Person) -> bool {
+    instance.ask_as(person, &Ask::get("/v1/session")).status == 200
 }
 
 #[test]
 fn users_are_listed_newest_first_in_pages_and_by_address() {
-    let house = House::start();
-    let ada = house.owner();
-    let (bo, cy) = (house.join("bo", "user"), house.join("cy", "guest"));
-    let page = |query: &str| house.ask(&Ask::get(&format!("/v1/users{query}"))).expect(200);
+    let instance = TestServer::start();
+    let ada = instance.owner();
+    let (bo, cy) = (instance.join("bo", "user"), instance.join("cy", "guest"));
+    let page = |query: &str| instance.ask(&Ask::get(&format!("/v1/users{query}"))).expect(200);
     let ids = |page: &Value| -> Vec<String> {
         let items = page["items"].as_array().unwrap().iter();
         items.map(|user| user["id"].as_str().unwrap().to_owned()).collect()
@@ -42,13 +42,13 @@ fn users_are_listed_newest_first_in_pages_and_by_address() {
     assert_eq!(ids(&page(&format!("?email={}", bo.email.to_uppercase()))), [&*bo.id]);
     assert!(ids(&page("?email=nobody@example.com")).is_empty());
 
-    let answer = house.ask(&Ask::get(&path(&bo)));
+    let answer = instance.ask(&Ask::get(&path(&bo)));
     let shown = answer.expect(200);
     assert_eq!(answer.header("etag"), Some("\"1\""));
     let expected = json!({
         "id": bo.id, "name": "Somebody", "email": bo.email, "role": "user", "operator": false,
         "disabled": false, "teams": [], "locale": null, "totp": false,
-        "email_verified": true, "organization": house.organization(),
+        "email_verified": true, "organization": instance.organization(),
         "created_at": shown["created_at"], "version": 1,
     });
     assert_eq!(shown, expected);
@@ -57,28 +57,30 @@ fn users_are_listed_newest_first_in_pages_and_by_address() {
 
 #[test]
 fn plain_users_see_only_themselves() {
-    let house = House::start();
-    let bo = house.join("bo", "user");
-    assert_eq!(house.ask_as(&bo, &Ask::get(&path(&bo))).expect(200)["email"], *bo.email);
+    let instance = TestServer::start();
+    let bo = instance.join("bo", "user");
+    assert_eq!(instance.ask_as(&bo, &Ask::get(&path(&bo))).expect(200)["email"], *bo.email);
     let missing = "/v1/users/usr_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
-    for target in ["/v1/users", &path(&house.owner()), missing] {
-        house.ask_as(&bo, &Ask::get(target)).problem(403, "permission_required");
+    for target in ["/v1/users", &path(&instance.owner()), missing] {
+        instance.ask_as(&bo, &Ask::get(target)).problem(403, "permission_required");
     }
-    house.ask_as(&bo, &patch(&bo, &json!({"role": "owner"}))).problem(403, "permission_required");
-    house.ask(&Ask::get(missing)).problem(404, "not_found");
+    instance
+        .ask_as(&bo, &patch(&bo, &json!({"role": "owner"})))
+        .problem(403, "permission_required");
+    instance.ask(&Ask::get(missing)).problem(404, "not_found");
     // A key does not act as its owner.
-    let key = house.create(&json!({"name": "reader", "permissions": ["diagrams:read"]}));
-    let ask = Ask::get(&path(&house.owner())).bearer(&key.secret);
-    house.bare(&ask).problem(403, "permission_required");
+    let key = instance.create(&json!({"name": "reader", "permissions": ["diagrams:read"]}));
+    let ask = Ask::get(&path(&instance.owner())).bearer(&key.secret);
+    instance.bare(&ask).problem(403, "permission_required");
 }
 
 #[test]
 fn an_administrator_cannot_change_a_higher_ranked_user() {
-    let house = House::start();
-    let admin = house.join("admin", "administrator");
-    let (owner, operator) = (house.join("owner", "owner"), house.join("operator", "user"));
-    house.ask(&patch(&operator, &json!({"operator": true}))).expect(200);
-    let before = |person: &Person| house.ask(&Ask::get(&path(person))).expect(200);
+    let instance = TestServer::start();
+    let admin = instance.join("admin", "administrator");
+    let (owner, operator) = (instance.join("owner", "owner"), instance.join("operator", "user"));
+    instance.ask(&patch(&operator, &json!({"operator": true}))).expect(200);
+    let before = |person: &Person| instance.ask(&Ask::get(&path(person))).expect(200);
     for above in [&owner, &operator] {
         let was = before(above);
         for (claim, ask) in [
@@ -90,7 +92,7 @@ fn an_administrator_cannot_change_a_higher_ranked_user() {
             ("resets wholly", Ask::post(&format!("{}/reset", path(above)), &json!({"totp": true}))),
             ("removes", Ask::new("DELETE", &path(above))),
         ] {
-            let answer = house.ask_as(&admin, &ask);
+            let answer = instance.ask_as(&admin, &ask);
             assert_eq!(
                 answer.status, 403,
                 "an administrator {claim} {}: {}",
@@ -99,9 +101,9 @@ fn an_administrator_cannot_change_a_higher_ranked_user() {
             answer.problem(403, "permission_required");
         }
         assert_eq!(before(above), was);
-        assert!(is_in(&house, above));
+        assert!(is_in(&instance, above));
     }
-    let user = house.join("user", "user");
+    let user = instance.join("user", "user");
     for (change, status) in [
         (json!({"role": "owner"}), 403),
         (json!({"operator": true}), 403),
@@ -110,44 +112,44 @@ fn an_administrator_cannot_change_a_higher_ranked_user() {
         (json!({"disabled": true}), 200),
         (json!({"disabled": false}), 200),
     ] {
-        let answer = house.ask_as(&admin, &patch(&user, &change));
+        let answer = instance.ask_as(&admin, &patch(&user, &change));
         assert_eq!(answer.status, status, "{change}: {}", answer.body);
     }
     // Nor can an owner who is not an operator change operators.
     for change in [json!({"operator": false}), json!({"disabled": true}), json!({"role": "guest"})]
     {
-        house.ask_as(&owner, &patch(&operator, &change)).problem(403, "permission_required");
+        instance.ask_as(&owner, &patch(&operator, &change)).problem(403, "permission_required");
     }
-    house
+    instance
         .ask_as(&owner, &patch(&user, &json!({"operator": true})))
         .problem(403, "permission_required");
 }
 
 #[test]
 fn disabling_a_user_ends_their_sessions_and_blocks_their_keys() {
-    let house = House::start();
-    let bo = house.join("bo", "user");
-    let key = crate::house::made(
-        &house.ask_as(&bo, &Ask::post("/v1/keys", &json!({"name": "theirs"}))).expect(201),
+    let instance = TestServer::start();
+    let bo = instance.join("bo", "user");
+    let key = crate::test_server::made(
+        &instance.ask_as(&bo, &Ask::post("/v1/keys", &json!({"name": "theirs"}))).expect(201),
     );
-    assert_eq!(house.bare(&Ask::forward_auth(&key.secret)).status, 200);
-    house.ask(&patch(&bo, &json!({"disabled": true}))).expect(200);
-    let refused = house.bare(&Ask::forward_auth(&key.secret));
+    assert_eq!(instance.bare(&Ask::forward_auth(&key.secret)).status, 200);
+    instance.ask(&patch(&bo, &json!({"disabled": true}))).expect(200);
+    let refused = instance.bare(&Ask::forward_auth(&key.secret));
     assert_eq!(refused.status, 401);
     assert_eq!(refused.header("x-keyhouse-code"), Some("OWNER_DISABLED"));
-    assert!(!is_in(&house, &bo));
+    assert!(!is_in(&instance, &bo));
     let sign_in = Ask::post("/v1/session", &json!({"email": bo.email, "password": THEIRS}));
-    house.bare(&sign_in).problem(401, "sign_in_failed");
+    instance.bare(&sign_in).problem(401, "sign_in_failed");
 
-    house.ask(&patch(&bo, &json!({"disabled": false}))).expect(200);
-    assert!(!is_in(&house, &bo), "a session that was ended stays so");
-    house.bare(&sign_in).expect(201);
-    assert_eq!(house.bare(&Ask::forward_auth(&key.secret)).status, 200);
+    instance.ask(&patch(&bo, &json!({"disabled": false}))).expect(200);
+    assert!(!is_in(&instance, &bo), "a session that was ended stays so");
+    instance.bare(&sign_in).expect(201);
+    assert_eq!(instance.bare(&Ask::forward_auth(&key.secret)).status, 200);
 }
 
 #[test]
 fn a_new_role_ends_sessions_and_a_new_name_does_not() {
-    let house = House::start();
+    let instance = TestServer::start();
     for (change, ends) in [
         (json!({"name": "Bo", "locale": "fr"}), false),
         (json!({"role": "user"}), false),
@@ -155,29 +157,29 @@ fn a_new_role_ends_sessions_and_a_new_name_does_not() {
         (json!({"role": "administrator"}), true),
         (json!({"operator": true}), false),
     ] {
-        let bo = house.join(&format!("bo{}", change.to_string().len()), "user");
-        let changed = house.ask(&patch(&bo, &change)).expect(200);
+        let bo = instance.join(&format!("bo{}", change.to_string().len()), "user");
+        let changed = instance.ask(&patch(&bo, &change)).expect(200);
         for (field, value) in change.as_object().unwrap() {
             assert_eq!(changed[field], *value, "{changed}");
         }
-        assert_eq!(is_in(&house, &bo), !ends, "{change}");
+        assert_eq!(is_in(&instance, &bo), !ends, "{change}");
     }
-    let boss = house.join("boss", "administrator");
-    house.ask(&patch(&boss, &json!({"operator": true}))).expect(200);
-    house.ask(&patch(&boss, &json!({"operator": false}))).expect(200);
-    assert!(!is_in(&house, &boss));
+    let boss = instance.join("boss", "administrator");
+    instance.ask(&patch(&boss, &json!({"operator": true}))).expect(200);
+    instance.ask(&patch(&boss, &json!({"operator": false}))).expect(200);
+    assert!(!is_in(&instance, &boss));
 }
 
 #[test]
 fn a_change_for_an_older_version_is_rejected() {
-    let house = House::start();
-    let bo = house.join("bo", "user");
+    let instance = TestServer::start();
+    let bo = instance.join("bo", "user");
     let ask = |tag: &str| patch(&bo, &json!({"name": "Bo"})).header("If-Match", tag);
-    assert_eq!(house.ask(&ask("\"7\"")).problem(412, "version_conflict")["current_version"], 1);
-    let answer = house.ask(&ask("\"1\""));
+    assert_eq!(instance.ask(&ask("\"7\"")).problem(412, "version_conflict")["current_version"], 1);
+    let answer = instance.ask(&ask("\"1\""));
     assert_eq!(answer.expect(200)["version"], 2);
     assert_eq!(answer.header("etag"), Some("\"2\""));
-    assert_eq!(house.ask(&ask("*")).expect(200)["version"], 2, "nothing changed");
+    assert_eq!(instance.ask(&ask("*")).expect(200)["version"], 2, "nothing changed");
     for (change, pointer) in [
         (json!({"role": "king"}), "/role"),
         (json!({"locale": "de"}), "/locale"),
@@ -186,66 +188,66 @@ fn a_change_for_an_older_version_is_rejected() {
         (json!({"email": "x@example\u{e9}.com"}), "/email"),
         (json!({"password": "a new one of somebody else"}), "/password"),
     ] {
-        let problem = house.ask(&patch(&bo, &change)).problem(400, "invalid_input");
+        let problem = instance.ask(&patch(&bo, &change)).problem(400, "invalid_input");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
 }
 
 #[test]
 fn the_last_owner_and_the_last_operator_cannot_be_removed() {
-    let house = House::start();
-    let ada = house.owner();
+    let instance = TestServer::start();
+    let ada = instance.owner();
     for change in [json!({"role": "administrator"}), json!({"disabled": true})] {
-        house.ask(&patch(&ada, &change)).problem(409, "last_owner");
+        instance.ask(&patch(&ada, &change)).problem(409, "last_owner");
     }
-    house.ask(&Ask::new("DELETE", &path(&ada))).problem(409, "last_owner");
-    house.ask(&patch(&ada, &json!({"operator": false}))).problem(409, "last_operator");
+    instance.ask(&Ask::new("DELETE", &path(&ada))).problem(409, "last_owner");
+    instance.ask(&patch(&ada, &json!({"operator": false}))).problem(409, "last_operator");
 
     // A handover: another user becomes owner, then the first one steps down alone.
-    let bo = house.join("bo", "user");
-    house.ask(&patch(&bo, &json!({"role": "owner"}))).expect(200);
-    house.ask(&patch(&ada, &json!({"disabled": true}))).problem(409, "last_operator");
-    house.ask(&patch(&ada, &json!({"role": "administrator"}))).expect(200);
+    let bo = instance.join("bo", "user");
+    instance.ask(&patch(&bo, &json!({"role": "owner"}))).expect(200);
+    instance.ask(&patch(&ada, &json!({"disabled": true}))).problem(409, "last_operator");
+    instance.ask(&patch(&ada, &json!({"role": "administrator"}))).expect(200);
     let signed_in = Ask::post("/v1/session", &json!({"email": bo.email, "password": THEIRS}));
-    let cookie = house.bare(&signed_in).header("set-cookie").unwrap().to_owned();
+    let cookie = instance.bare(&signed_in).header("set-cookie").unwrap().to_owned();
     let bo = Person { cookie: cookie.split(';').next().unwrap().to_owned(), ..bo };
-    house.ask_as(&bo, &patch(&bo, &json!({"role": "user"}))).problem(409, "last_owner");
+    instance.ask_as(&bo, &patch(&bo, &json!({"role": "user"}))).problem(409, "last_owner");
     // A disabled owner does not count.
-    let cy = house.join_by(&bo, "cy", "owner");
-    house.ask_as(&bo, &patch(&cy, &json!({"disabled": true}))).expect(200);
-    house.ask_as(&bo, &patch(&bo, &json!({"role": "user"}))).problem(409, "last_owner");
+    let cy = instance.join_by(&bo, "cy", "owner");
+    instance.ask_as(&bo, &patch(&cy, &json!({"disabled": true}))).expect(200);
+    instance.ask_as(&bo, &patch(&bo, &json!({"role": "user"}))).problem(409, "last_owner");
 }
 
 #[test]
 fn concurrent_mutual_demotions_leave_an_owner() {
-    let mut house = House::start();
+    let mut instance = TestServer::start();
     for round in 0..8 {
-        house.sign_in();
-        let ada = house.owner();
-        let bo = house.join(&format!("bo{round}"), "owner");
+        instance.sign_in();
+        let ada = instance.owner();
+        let bo = instance.join(&format!("bo{round}"), "owner");
         // Both are operators, so each may change the other.
-        house.ask(&patch(&bo, &json!({"operator": true}))).expect(200);
+        instance.ask(&patch(&bo, &json!({"operator": true}))).expect(200);
         let demote = |by: &Person, whom: &Person| -> Answer {
-            house.ask_as(by, &patch(whom, &json!({"role": "user"})))
+            instance.ask_as(by, &patch(whom, &json!({"role": "user"})))
         };
         let (one, other) = thread::scope(|scope| {
             let one = scope.spawn(|| demote(&ada, &bo));
             let other = scope.spawn(|| demote(&bo, &ada));
             (one.join().unwrap().status, other.join().unwrap().status)
         });
-        let left = owners(&house);
+        let left = owners(&instance);
         assert_eq!(left.len(), 1, "round {round}: {one} {other} {left:?}");
         assert!(one == 200 || other == 200, "round {round}: {one} {other}");
         if left == [bo.email.clone()] {
-            house.ask_as(&bo, &patch(&ada, &json!({"role": "owner"}))).expect(200);
-            house.sign_in();
-            house.ask(&patch(&bo, &json!({"role": "user"}))).expect(200);
+            instance.ask_as(&bo, &patch(&ada, &json!({"role": "owner"}))).expect(200);
+            instance.sign_in();
+            instance.ask(&patch(&bo, &json!({"role": "user"}))).expect(200);
         }
     }
 }
 
-fn owners(house: &House) -> Vec<String> {
-    let said = house.server().run_cli(&["user", "list", "--json"], "");
+fn owners(instance: &TestServer) -> Vec<String> {
+    let said = instance.server().run_cli(&["user", "list", "--json"], "");
     assert_eq!(said.code, Some(0), "{}", said.stderr);
     let users: Value = serde_json::from_str(&said.stdout).unwrap();
     let owners = users.as_array().unwrap().iter().filter(|user| user["role"] == "owner");
@@ -254,7 +256,7 @@ fn owners(house: &House) -> Vec<String> {
 
 #[test]
 fn links_of_a_former_administrator_are_invalid() {
-    let house = House::start();
+    let instance = TestServer::start();
     for (change, alive) in [
         (Some(json!({"disabled": true})), false),
         (Some(json!({"role": "user"})), false),
@@ -263,22 +265,23 @@ fn links_of_a_former_administrator_are_invalid() {
     ] {
         let name = format!("admin{}", change.as_ref().map_or(0, |it| it.to_string().len()));
         let (admin, bo) =
-            (house.join(&name, "administrator"), house.join(&format!("bo-{name}"), "user"));
+            (instance.join(&name, "administrator"), instance.join(&format!("bo-{name}"), "user"));
         let new = format!("new-{name}@example.com");
-        let invited = house.ask_as(&admin, &invitation(&new, "user")).expect(201);
-        let reset = house.ask_as(&admin, &Ask::post(&format!("{}/reset", path(&bo)), &json!({})));
+        let invited = instance.ask_as(&admin, &invitation(&new, "user")).expect(201);
+        let reset =
+            instance.ask_as(&admin, &Ask::post(&format!("{}/reset", path(&bo)), &json!({})));
         let reset = token_in(&reset.expect(201));
         match &change {
-            Some(change) => drop(house.ask(&patch(&admin, change)).expect(200)),
-            None => assert_eq!(house.ask(&Ask::new("DELETE", &path(&admin))).status, 204),
+            Some(change) => drop(instance.ask(&patch(&admin, change)).expect(200)),
+            None => assert_eq!(instance.ask(&Ask::new("DELETE", &path(&admin))).status, 204),
         }
-        let listed = house.ask(&Ask::get("/v1/invitations")).expect(200);
+        let listed = instance.ask(&Ask::get("/v1/invitations")).expect(200);
         let status = if alive { "pending" } else { "void" };
         assert_eq!(listed["items"][0]["status"], status, "{change:?} {listed}");
-        let accepted = house.bare(&acceptance(&token_in(&invited)));
+        let accepted = instance.bare(&acceptance(&token_in(&invited)));
         let used =
             Ask::post("/v1/reset", &json!({"token": reset, "password": "an other old sentence"}));
-        let used = house.bare(&used);
+        let used = instance.bare(&used);
         if alive {
             accepted.expect(201);
             assert_eq!(used.status, 204, "{}", used.body);
@@ -286,12 +289,12 @@ fn links_of_a_former_administrator_are_invalid() {
             accepted.problem(403, "link_invalid");
             used.problem(403, "link_invalid");
             let sign_in = Ask::post("/v1/session", &json!({"email": bo.email, "password": THEIRS}));
-            house.bare(&sign_in).expect(201);
+            instance.bare(&sign_in).expect(201);
         }
         let id = listed["items"][0]["id"].as_str().unwrap().to_owned();
-        house.ask(&Ask::new("DELETE", &format!("/v1/invitations/{id}")));
+        instance.ask(&Ask::new("DELETE", &format!("/v1/invitations/{id}")));
     }
-    house
+    instance
         .bare(&Ask::post("/v1/session", &json!({"email": EMAIL, "password": PASSWORD})))
         .expect(201);
 }

@@ -3,17 +3,18 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{House, Made};
+use crate::test_server::{Made, TestServer};
 
-fn verify(house: &House, body: &Value) -> Value {
-    house.ask(&Ask::post("/v1/verify", body)).expect(200)
+fn verify(instance: &TestServer, body: &Value) -> Value {
+    instance.ask(&Ask::post("/v1/verify", body)).expect(200)
 }
 
 #[test]
 fn a_valid_key_is_described_and_an_invalid_one_only_if_known() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "good", "permissions": ["diagrams:read", "files:*"]}));
-    let verdict = verify(&house, &json!({"key": made.secret}));
+    let instance = TestServer::start();
+    let made =
+        instance.create(&json!({"name": "good", "permissions": ["diagrams:read", "files:*"]}));
+    let verdict = verify(&instance, &json!({"key": made.secret}));
     assert_eq!((&verdict["valid"], &verdict["code"]), (&json!(true), &json!("VALID")), "{verdict}");
     assert_eq!(verdict["key"]["id"], made.id.as_str());
     assert_eq!(verdict["key"]["name"], "good");
@@ -35,39 +36,39 @@ fn a_valid_key_is_described_and_an_invalid_one_only_if_known() {
         ("another system's", "ghp_16C7e42F292c6912E7710c838347Ae178B4a".to_owned(), "NOT_FOUND"),
         ("upper case", made.secret.to_uppercase(), "NOT_FOUND"),
     ] {
-        let verdict = verify(&house, &json!({"key": key}));
+        let verdict = verify(&instance, &json!({"key": key}));
         assert_eq!((&verdict["valid"], &verdict["code"]), (&json!(false), &json!(code)), "{claim}");
         for field in ["key", "owner", "organization", "permissions", "rate_limits", "quota"] {
             assert!(verdict.get(field).is_none_or(Value::is_null), "{claim}: {verdict}");
         }
     }
-    house.act(&made.id, "disable").expect(200);
-    let disabled = verify(&house, &json!({"key": made.secret}));
+    instance.act(&made.id, "disable").expect(200);
+    let disabled = verify(&instance, &json!({"key": made.secret}));
     assert_eq!(disabled["code"], "DISABLED");
     assert_eq!(disabled["key"]["id"], made.id.as_str());
     assert!(disabled.get("permissions").is_none_or(Value::is_null), "{disabled}");
-    house.act(&made.id, "revoke").expect(200);
-    assert_eq!(verify(&house, &json!({"key": made.secret}))["code"], "REVOKED");
+    instance.act(&made.id, "revoke").expect(200);
+    assert_eq!(verify(&instance, &json!({"key": made.secret}))["code"], "REVOKED");
 }
 
 #[test]
 fn an_expired_key_is_rejected() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "brief", "expires_in": "1s"}));
-    let mut line = house.line();
-    let ask = house.as_owner(Ask::post("/v1/verify", &json!({"key": made.secret})));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "brief", "expires_in": "1s"}));
+    let mut line = instance.connect();
+    let ask = instance.as_owner(Ask::post("/v1/verify", &json!({"key": made.secret})));
     let mut codes = (0..200_000).map(|_| line.ask(&ask).expect(200)["code"].clone());
     let ended = codes.find(|code| code != "VALID").unwrap();
     assert_eq!(ended, "EXPIRED");
-    assert_eq!(house.key(&made.id)["status"], "expired");
-    let answer = house.bare(&Ask::forward_auth(&made.secret));
+    assert_eq!(instance.key(&made.id)["status"], "expired");
+    let answer = instance.bare(&Ask::forward_auth(&made.secret));
     answer.problem(401, "EXPIRED");
 }
 
 #[test]
 fn requested_permissions_are_checked_as_written() {
-    let house = House::start();
-    let made = house.create(&json!({"permissions": ["a:b", "c:d", "files:*"]}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"permissions": ["a:b", "c:d", "files:*"]}));
     for (asked, granted) in [
         (json!(["a:b"]), true),
         (json!(["a:b", "c:d"]), true),
@@ -84,15 +85,15 @@ fn requested_permissions_are_checked_as_written() {
     ] {
         let ask = json!({"key": made.secret, "permissions": asked});
         let code = if granted { "VALID" } else { "INSUFFICIENT_PERMISSIONS" };
-        assert_eq!(verify(&house, &ask)["code"], code, "{asked}");
+        assert_eq!(verify(&instance, &ask)["code"], code, "{asked}");
     }
 }
 
 #[test]
 fn the_address_is_checked_if_the_key_has_network_rules() {
-    let house = House::start();
+    let instance = TestServer::start();
     let rules = json!({"allow": ["10.0.0.0/8", "2001:db8::/32"], "deny": ["10.9.0.0/16"]});
-    let made = house.create(&json!({"ip_rules": rules}));
+    let made = instance.create(&json!({"ip_rules": rules}));
     for (ip, code) in [
         (json!("10.1.2.3"), "VALID"),
         (json!("::ffff:10.1.2.3"), "VALID"),
@@ -106,19 +107,19 @@ fn the_address_is_checked_if_the_key_has_network_rules() {
         (Value::Null, "IP_NOT_ALLOWED"),
     ] {
         let ask = json!({"key": made.secret, "ip": ip});
-        assert_eq!(verify(&house, &ask)["code"], code, "{ip}");
+        assert_eq!(verify(&instance, &ask)["code"], code, "{ip}");
     }
-    assert_eq!(verify(&house, &json!({"key": made.secret}))["code"], "IP_NOT_ALLOWED");
+    assert_eq!(verify(&instance, &json!({"key": made.secret}))["code"], "IP_NOT_ALLOWED");
 }
 
 #[test]
 fn limits_count_only_calls_that_pass() {
-    let house = House::start();
+    let instance = TestServer::start();
     let limit = json!([{"name": "calls", "limit": 10, "window_seconds": 86400}]);
-    let made = house.create(&json!({"rate_limits": limit, "permissions": ["a:b"]}));
+    let made = instance.create(&json!({"rate_limits": limit, "permissions": ["a:b"]}));
     let ask = |cost: u64, permission: &str| {
         let body = json!({"key": made.secret, "cost": cost, "permissions": [permission]});
-        verify(&house, &body)["code"].clone()
+        verify(&instance, &body)["code"].clone()
     };
     assert_eq!(ask(4, "a:b"), "VALID");
     assert_eq!(ask(6, "x:y"), "INSUFFICIENT_PERMISSIONS");
@@ -128,7 +129,7 @@ fn limits_count_only_calls_that_pass() {
     assert_eq!(ask(1, "a:b"), "RATE_LIMITED");
     assert_eq!(ask(0, "a:b"), "VALID");
 
-    let answer = house.bare(&Ask::forward_auth(&made.secret));
+    let answer = instance.bare(&Ask::forward_auth(&made.secret));
     answer.problem(429, "RATE_LIMITED");
     for name in ["retry-after", "ratelimit", "ratelimit-policy"] {
         assert!(answer.header(name).is_some(), "{name}: {answer:?}");
@@ -139,15 +140,15 @@ fn limits_count_only_calls_that_pass() {
 
 #[test]
 fn concurrent_callers_never_exceed_the_limit() {
-    let house = House::start();
+    let instance = TestServer::start();
     let limit = json!([{"name": "calls", "limit": 100, "window_seconds": 86400}]);
-    let made = house.create(&json!({"rate_limits": limit}));
+    let made = instance.create(&json!({"rate_limits": limit}));
     let passed: usize = std::thread::scope(|scope| {
         let callers: Vec<_> = (0..8)
             .map(|_| {
-                let (house, ask) = (&house, Ask::forward_auth(&made.secret));
+                let (instance, ask) = (&instance, Ask::forward_auth(&made.secret));
                 scope.spawn(move || {
-                    let mut line = house.line();
+                    let mut line = instance.connect();
                     (0..50).filter(|_| line.ask(&ask).status == 200).count()
                 })
             })
@@ -159,21 +160,21 @@ fn concurrent_callers_never_exceed_the_limit() {
 
 #[test]
 fn verify_requires_its_permission() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "asked about"}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "asked about"}));
     let verifier =
-        house.create(&json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]}));
+        instance.create(&json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]}));
     let body = json!({"key": made.secret});
-    let by = |caller: &Made| house.bare(&Ask::post("/v1/verify", &body).bearer(&caller.secret));
+    let by = |caller: &Made| instance.bare(&Ask::post("/v1/verify", &body).bearer(&caller.secret));
     assert_eq!(by(&verifier).expect(200)["code"], "VALID");
     by(&made).problem(403, "permission_required");
-    house.bare(&Ask::post("/v1/verify", &body)).problem(401, "NO_CREDENTIAL");
+    instance.bare(&Ask::post("/v1/verify", &body)).problem(401, "NO_CREDENTIAL");
     // An explanation shows where rights come from, which needs a permission of its own.
     let explain = json!({"key": made.secret, "explain": true});
-    let answer = house.bare(&Ask::post("/v1/verify", &explain).bearer(&verifier.secret));
+    let answer = instance.bare(&Ask::post("/v1/verify", &explain).bearer(&verifier.secret));
     assert!(matches!(answer.status, 400 | 403), "{}", answer.body);
-    house.act(&verifier.id, "disable").expect(200);
+    instance.act(&verifier.id, "disable").expect(200);
     by(&verifier).problem(401, "DISABLED");
     // The verified key itself is still valid.
-    assert_eq!(house.verify(&made.secret)["code"], "VALID");
+    assert_eq!(instance.verify(&made.secret)["code"], "VALID");
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
+use crate::test_server::TestServer;
 
 fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
@@ -13,8 +13,8 @@ fn basic(user: &str, password: &str) -> String {
 
 #[test]
 fn a_key_is_accepted_through_every_carrier() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "me", "permissions": ["a:b"]}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "me", "permissions": ["a:b"]}));
     let secret = made.secret.as_str();
     for (name, value) in [
         ("Authorization", format!("Bearer {secret}")),
@@ -26,20 +26,20 @@ fn a_key_is_accepted_through_every_carrier() {
         ("x-api-key", secret.to_owned()),
         ("MC-Api-Key", secret.to_owned()),
     ] {
-        let answer = house.bare(&Ask::get("/v1/whoami").header(name, &value));
+        let answer = instance.bare(&Ask::get("/v1/whoami").header(name, &value));
         assert_eq!(answer.status, 200, "{name}: {value:.9}: {}", answer.body);
         let me = answer.json();
         assert!(me.to_string().contains(&made.id), "{me}");
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         assert!(!answer.body.contains(secret.get(13..).unwrap()), "{me}");
-        assert_eq!(house.bare(&Ask::forwarded().header(name, &value)).status, 200, "{name}");
+        assert_eq!(instance.bare(&Ask::forwarded().header(name, &value)).status, 200, "{name}");
     }
 }
 
 #[test]
 fn an_invalid_credential_is_rejected() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "me"}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "me"}));
     let secret = made.secret.as_str();
     for (claim, name, value, code) in [
         ("a scheme alone", "Authorization", "Bearer".to_owned(), "MALFORMED"),
@@ -67,7 +67,7 @@ fn an_invalid_credential_is_rejected() {
     ] {
         for ask in [Ask::get("/v1/whoami"), Ask::forwarded()] {
             let target = ask.target.clone();
-            let answer = house.bare(&ask.header(name, &value));
+            let answer = instance.bare(&ask.header(name, &value));
             assert_eq!(answer.status, 401, "{claim} at {target}: {}", answer.body);
             assert_eq!(answer.code(), code, "{claim} at {target}");
             let challenge = answer.challenges();
@@ -82,29 +82,29 @@ fn an_invalid_credential_is_rejected() {
 
 #[test]
 fn a_key_in_the_url_is_rejected() {
-    let house = House::start();
-    let made = house.create(&json!({"name": "me"}));
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "me"}));
     for name in ["key", "api_key", "apikey", "access_token", "token", "x-api-key"] {
         for path in ["/v1/whoami", "/v1/forward-auth/default"] {
             let mut ask = Ask::forwarded();
             ask.target = format!("{path}?{name}={}", made.secret);
-            let answer = house.bare(&ask);
+            let answer = instance.bare(&ask);
             assert_eq!(answer.status, 401, "{}", answer.body);
         }
     }
     let cookie = format!("keyhouse={}", made.secret);
-    assert_eq!(house.bare(&Ask::get("/v1/whoami").header("Cookie", &cookie)).status, 401);
+    assert_eq!(instance.bare(&Ask::get("/v1/whoami").header("Cookie", &cookie)).status, 401);
 }
 
 #[test]
 fn two_different_credentials_are_rejected() {
-    let house = House::start();
-    let [one, two] = ["one", "two"].map(|name| house.create(&json!({"name": name})).secret);
+    let instance = TestServer::start();
+    let [one, two] = ["one", "two"].map(|name| instance.create(&json!({"name": name})).secret);
     let doubled = |first: (&str, &str), second: (&str, &str)| {
         let add = |ask: Ask| ask.header(first.0, first.1).header(second.0, second.1);
-        let api = house.bare(&add(Ask::get("/v1/keys")));
-        let me = house.bare(&add(Ask::get("/v1/whoami")));
-        let check = house.bare(&add(Ask::forwarded()));
+        let api = instance.bare(&add(Ask::get("/v1/keys")));
+        let me = instance.bare(&add(Ask::get("/v1/whoami")));
+        let check = instance.bare(&add(Ask::forwarded()));
         (api, me, check)
     };
     let (bearer, other) = (format!("Bearer {one}"), format!("Bearer {two}"));
@@ -133,8 +133,8 @@ fn two_different_credentials_are_rejected() {
 
 #[test]
 fn an_unsupported_scheme_counts_as_no_credential() {
-    let house = House::start();
-    let secret = house.create(&json!({"name": "me"})).secret;
+    let instance = TestServer::start();
+    let secret = instance.create(&json!({"name": "me"})).secret;
     let others = [
         format!("Digest {secret}"),
         format!("Bearer\t{secret}"),
@@ -144,7 +144,7 @@ fn an_unsupported_scheme_counts_as_no_credential() {
     ];
     let asks = others.iter().map(|value| Ask::get("/v1/whoami").header("Authorization", value));
     for ask in asks.chain([Ask::get("/v1/whoami")]) {
-        let answer = house.bare(&ask);
+        let answer = instance.bare(&ask);
         answer.problem(401, "NO_CREDENTIAL");
         assert!(!answer.challenges().contains("error="), "{ask:?}");
     }

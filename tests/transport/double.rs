@@ -110,7 +110,7 @@ impl Application for Double {
     }
 }
 
-pub(crate) struct House {
+pub(crate) struct TestInstance {
     pub(crate) address: SocketAddr,
     pub(crate) server: Option<Server>,
     pub(crate) counters: Arc<TransportCounters>,
@@ -118,7 +118,7 @@ pub(crate) struct House {
     pub(crate) go_on: Sender<()>,
 }
 
-impl House {
+impl TestInstance {
     pub(crate) fn start() -> Self {
         Self::start_with(TransportLimits::default())
     }
@@ -151,7 +151,7 @@ impl House {
     }
 }
 
-impl Drop for House {
+impl Drop for TestInstance {
     fn drop(&mut self) {
         if let Some(server) = self.server.take() {
             server.stop();

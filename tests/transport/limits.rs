@@ -6,17 +6,19 @@ use std::time::Duration;
 
 use keyhouse::http::transport::TransportLimits;
 
-use crate::double::{House, wait_for};
+use crate::double::{TestInstance, wait_for};
 
 const CHECK: &str = "GET /check HTTP/1.1\r\nHost: a\r\n\r\n";
 const SHORT: Duration = Duration::from_millis(200);
 
 #[test]
 fn head_sent_slowly_is_cut_off_although_bytes_keep_arriving() {
-    let house =
-        House::start_with(TransportLimits { head_timeout: SHORT, ..TransportLimits::default() });
+    let instance = TestInstance::start_with(TransportLimits {
+        head_timeout: SHORT,
+        ..TransportLimits::default()
+    });
     for before in ["", CHECK] {
-        let mut client = house.connect();
+        let mut client = instance.connect();
         if !before.is_empty() {
             assert_eq!(client.ask(before).status, 200);
         }
@@ -33,9 +35,11 @@ fn head_sent_slowly_is_cut_off_although_bytes_keep_arriving() {
 
 #[test]
 fn pipelined_head_is_timed_too() {
-    let house =
-        House::start_with(TransportLimits { head_timeout: SHORT, ..TransportLimits::default() });
-    let mut client = house.connect();
+    let instance = TestInstance::start_with(TransportLimits {
+        head_timeout: SHORT,
+        ..TransportLimits::default()
+    });
+    let mut client = instance.connect();
     assert_eq!(client.ask(format!("{CHECK}GET /che")).status, 200);
     assert!(client.is_closed());
 }
@@ -43,8 +47,8 @@ fn pipelined_head_is_timed_too() {
 #[test]
 fn each_slow_head_has_its_own_timeout() {
     let limits = TransportLimits { head_timeout: SHORT * 5, ..TransportLimits::default() };
-    let house = House::start_with(limits);
-    let mut client = house.connect();
+    let instance = TestInstance::start_with(limits);
+    let mut client = instance.connect();
     client.stream.set_read_timeout(Some(SHORT * 3)).unwrap();
     for _ in 0..3 {
         client.send("GET /check HTTP/1.1\r\n");
@@ -60,23 +64,25 @@ fn idle_connection_ends_by_the_idle_timeout_not_the_head_timeout() {
         idle_timeout: SHORT * 5,
         ..TransportLimits::default()
     };
-    let house = House::start_with(limits);
-    let mut client = house.connect();
+    let instance = TestInstance::start_with(limits);
+    let mut client = instance.connect();
     assert_eq!(client.ask(CHECK).status, 200);
     client.stream.set_read_timeout(Some(SHORT * 3)).unwrap();
     client.stream.read_exact(&mut [0]).unwrap_err();
     assert_eq!(client.ask(CHECK).status, 200);
     client.stream.set_read_timeout(Some(SHORT * 20)).unwrap();
     assert!(client.is_closed());
-    assert!(house.connect().is_closed(), "a connection that never says a word ends too");
+    assert!(instance.connect().is_closed(), "a connection that never says a word ends too");
 }
 
 #[test]
 fn partial_body_is_refused_in_time() {
-    let house =
-        House::start_with(TransportLimits { body_timeout: SHORT, ..TransportLimits::default() });
+    let instance = TestInstance::start_with(TransportLimits {
+        body_timeout: SHORT,
+        ..TransportLimits::default()
+    });
     for body in ["Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n5\r\nha"] {
-        let mut client = house.connect();
+        let mut client = instance.connect();
         let reply = client.ask(format!("POST /echo HTTP/1.1\r\nHost: a\r\n{body}"));
         assert_eq!((reply.status, reply.header("connection")), (408, Some("close")), "{body:?}");
         assert!(client.is_closed());
@@ -85,8 +91,8 @@ fn partial_body_is_refused_in_time() {
 
 #[test]
 fn truncated_body_is_refused() {
-    let house = House::start();
-    let mut client = house.connect();
+    let instance = TestInstance::start();
+    let mut client = instance.connect();
     client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
     client.stream.shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(client.reply().body, "BodyBroken");
@@ -94,17 +100,19 @@ fn truncated_body_is_refused() {
 
 #[test]
 fn client_that_never_reads_is_cut_off() {
-    let house =
-        House::start_with(TransportLimits { write_timeout: SHORT, ..TransportLimits::default() });
-    let mut client = house.connect();
+    let instance = TestInstance::start_with(TransportLimits {
+        write_timeout: SHORT,
+        ..TransportLimits::default()
+    });
+    let mut client = instance.connect();
     client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
-    wait_for(&house.counters.connections_accepted, 1);
-    wait_for(&house.counters.connections_open, 0);
+    wait_for(&instance.counters.connections_accepted, 1);
+    wait_for(&instance.counters.connections_open, 0);
 }
 
 #[test]
 fn too_large_heads_are_refused() {
-    let house = House::start();
+    let instance = TestInstance::start();
     let line = format!("GET /check HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
     let headers = |count: usize| {
         let lines: Vec<_> = (0..count).map(|it| format!("X-{it}: y\r\n")).collect();
@@ -123,7 +131,7 @@ fn too_large_heads_are_refused() {
         ("a head of 16 KiB and a line", over, 431),
     ];
     for (name, request, status) in cases {
-        let mut client = house.connect();
+        let mut client = instance.connect();
         client.send_until_refused(request.as_bytes());
         let reply = client.reply();
         assert_eq!(reply.status, status, "{name}");
@@ -138,7 +146,7 @@ fn too_large_heads_are_refused() {
 #[test]
 fn trusted_proxy_may_send_larger_heads_than_other_clients() {
     let proxies = vec!["127.0.0.0/8".parse().unwrap()];
-    let house = House::start_with(TransportLimits {
+    let instance = TestInstance::start_with(TransportLimits {
         per_address_exempt: proxies.into(),
         ..TransportLimits::default()
     });
@@ -164,7 +172,7 @@ fn trusted_proxy_may_send_larger_heads_than_other_clients() {
         ("repeated, 257 lines", lines(repeats, 257), repeated),
     ];
     for (name, request, refused) in cases {
-        let mut client = house.connect();
+        let mut client = instance.connect();
         client.send_until_refused(request.as_bytes());
         let reply = client.reply();
         if refused.is_empty() {
@@ -179,12 +187,12 @@ fn trusted_proxy_may_send_larger_heads_than_other_clients() {
 
 #[test]
 fn too_large_bodies_are_refused_and_the_answer_arrives() {
-    let house = House::start();
+    let instance = TestInstance::start();
     let body = vec![b'x'; 10 << 20];
     for framing in
         ["Content-Length: 10485760\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nA00000\r\n"]
     {
-        let mut client = house.connect();
+        let mut client = instance.connect();
         client.send(format!("POST /echo HTTP/1.1\r\nHost: a\r\n{framing}"));
         client.send_until_refused(&body);
         assert_eq!(client.reply().body, "BodyTooLarge { bytes_max: 65536 }", "{framing:?}");
@@ -194,8 +202,8 @@ fn too_large_bodies_are_refused_and_the_answer_arrives() {
 
 #[test]
 fn refused_client_that_is_still_sending_gets_no_reset() {
-    let house = House::start();
-    let mut client = house.connect();
+    let instance = TestInstance::start();
+    let mut client = instance.connect();
     client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10485760\r\n\r\n");
     client.send(vec![b'x'; 1 << 20]);
     assert_eq!(client.reply().status, 413);
@@ -205,34 +213,34 @@ fn refused_client_that_is_still_sending_gets_no_reset() {
 
 #[test]
 fn one_address_has_an_eighth_of_the_memory_for_bodies() {
-    let house = House::start_with(TransportLimits {
+    let instance = TestInstance::start_with(TransportLimits {
         body_bytes: Some(8_000),
         ..TransportLimits::default()
     });
-    let mut first = house.connect();
+    let mut first = instance.connect();
     let length = "Host: a\r\nContent-Length: 600\r\n\r\n";
     let body = "x".repeat(600);
     first.send(format!("POST /wait HTTP/1.1\r\n{length}{body}"));
-    house.waiting.recv().unwrap();
+    instance.waiting.recv().unwrap();
     let echo = format!("POST /echo HTTP/1.1\r\n{length}{body}");
-    assert_eq!(house.ask(&echo).status, 503);
-    house.go_on.send(()).unwrap();
+    assert_eq!(instance.ask(&echo).status, 503);
+    instance.go_on.send(()).unwrap();
     assert_eq!(first.reply().status, 200);
-    assert_eq!(house.ask(&echo).status, 200);
+    assert_eq!(instance.ask(&echo).status, 200);
 }
 
 /// nextest runs each test in a process of its own, so this measures only its own bodies.
 #[test]
 fn hostile_connections_cost_little_memory() {
-    let house = House::start();
-    let mut clients: Vec<_> = (0..100).map(|_| house.connect()).collect();
+    let instance = TestInstance::start();
+    let mut clients: Vec<_> = (0..100).map(|_| instance.connect()).collect();
     for (number, client) in clients.iter_mut().enumerate() {
         match number % 2 {
             0 => client.send_until_refused(&vec![b'x'; 1 << 20]),
             _ => client.send(format!("GET /check HTTP/1.1\r\nX: {}", "x".repeat(15_000))),
         };
     }
-    assert_eq!(house.ask(CHECK).status, 200);
+    assert_eq!(instance.ask(CHECK).status, 200);
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let resident = status.lines().find_map(|it| it.strip_prefix("VmRSS:")).unwrap();
     let kilobytes: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use keyhouse::http::transport::{Listener, ListenerKind, Socket, TransportLimits};
 
-use crate::double::{Client, House, PATIENCE, unix_listener, wait_for};
+use crate::double::{Client, PATIENCE, TestInstance, unix_listener, wait_for};
 
 const CHECK: &str = "GET /check HTTP/1.1\r\nHost: a\r\n\r\n";
 
 #[test]
 fn two_hundred_keep_alive_connections_are_all_answered() {
-    let house = House::start();
-    let mut clients: Vec<_> = (0..200).map(|_| house.connect()).collect();
+    let instance = TestInstance::start();
+    let mut clients: Vec<_> = (0..200).map(|_| instance.connect()).collect();
     for _ in 0..3 {
         for client in &mut clients {
             client.send(CHECK);
@@ -24,32 +24,32 @@ fn two_hundred_keep_alive_connections_are_all_answered() {
             assert_eq!(client.reply().status, 200);
         }
     }
-    assert_eq!(house.counters.connections_open.load(Ordering::Relaxed), 200);
+    assert_eq!(instance.counters.connections_open.load(Ordering::Relaxed), 200);
 }
 
 #[test]
 fn one_address_has_a_limit() {
-    let house = House::start_with(TransportLimits {
+    let instance = TestInstance::start_with(TransportLimits {
         connections_per_address_max: 2,
         ..TransportLimits::default()
     });
-    let (mut first, mut second) = (house.connect(), house.connect());
+    let (mut first, mut second) = (instance.connect(), instance.connect());
     assert_eq!((first.ask(CHECK).status, second.ask(CHECK).status), (200, 200));
-    assert!(house.connect().is_closed());
-    assert_eq!(house.counters.connections_refused.load(Ordering::Relaxed), 1);
+    assert!(instance.connect().is_closed());
+    assert_eq!(instance.counters.connections_refused.load(Ordering::Relaxed), 1);
     drop(first);
-    wait_for(&house.counters.connections_open, 1);
-    assert_eq!(house.ask(CHECK).status, 200);
+    wait_for(&instance.counters.connections_open, 1);
+    assert_eq!(instance.ask(CHECK).status, 200);
 }
 
 #[test]
 fn trusted_proxy_has_no_limit_per_address() {
-    let house = House::start_with(TransportLimits {
+    let instance = TestInstance::start_with(TransportLimits {
         connections_per_address_max: 1,
         per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()].into(),
         ..TransportLimits::default()
     });
-    let mut clients: Vec<_> = (0..10).map(|_| house.connect()).collect();
+    let mut clients: Vec<_> = (0..10).map(|_| instance.connect()).collect();
     assert!(clients.iter_mut().all(|client| client.ask(CHECK).status == 200));
 }
 
@@ -65,15 +65,15 @@ fn proxy_beyond_the_total_limit_waits_for_a_slot() {
         per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()].into(),
         ..TransportLimits::default()
     };
-    let house = House::start_on(limits, vec![listener, watched]);
-    let (mut first, mut second) = (house.connect(), house.connect());
+    let instance = TestInstance::start_on(limits, vec![listener, watched]);
+    let (mut first, mut second) = (instance.connect(), instance.connect());
     assert_eq!((first.ask(CHECK).status, second.ask(CHECK).status), (200, 200));
 
-    let mut waiting: Vec<_> = (0..20).map(|_| house.connect()).collect();
+    let mut waiting: Vec<_> = (0..20).map(|_| instance.connect()).collect();
     for client in &mut waiting {
         client.send(CHECK);
     }
-    wait_for(&house.counters.connections_waited, 1);
+    wait_for(&instance.counters.connections_waited, 1);
     let mut control = Client::over(UnixStream::connect(path).unwrap());
     assert_eq!(control.ask(CHECK).status, 200, "the control socket has places of its own");
     let stream = TcpStream::connect(metrics).unwrap();
@@ -89,33 +89,34 @@ fn proxy_beyond_the_total_limit_waits_for_a_slot() {
 
 #[test]
 fn stop_lets_a_request_finish_and_closes_idle_connections() {
-    let mut house = House::start();
-    let (mut busy, mut idle, mut fresh) = (house.connect(), house.connect(), house.connect());
+    let mut instance = TestInstance::start();
+    let (mut busy, mut idle, mut fresh) =
+        (instance.connect(), instance.connect(), instance.connect());
     assert_eq!(idle.ask(CHECK).status, 200);
     busy.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
-    house.waiting.recv().unwrap();
-    wait_for(&house.counters.connections_open, 3);
+    instance.waiting.recv().unwrap();
+    wait_for(&instance.counters.connections_open, 3);
 
-    let server = house.server.take().unwrap();
+    let server = instance.server.take().unwrap();
     let stopping = thread::Builder::new().spawn(move || server.stop()).unwrap();
     assert!(idle.is_closed());
     assert!(fresh.is_closed());
-    house.go_on.send(()).unwrap();
+    instance.go_on.send(()).unwrap();
     let reply = busy.reply();
     assert_eq!((&*reply.body, reply.header("connection")), ("waited", Some("close")));
     assert!(busy.is_closed());
     stopping.join().unwrap();
-    assert!(TcpStream::connect(house.address).is_err());
+    assert!(TcpStream::connect(instance.address).is_err());
 }
 
 #[test]
 fn stop_cuts_off_requests_that_do_not_end_in_time() {
     let limits =
         TransportLimits { drain_timeout: Duration::from_millis(100), ..TransportLimits::default() };
-    let mut house = House::start_with(limits);
-    let mut half = house.connect();
+    let mut instance = TestInstance::start_with(limits);
+    let mut half = instance.connect();
     half.send("GET /check HTTP/1.1\r\n");
-    wait_for(&house.counters.connections_open, 1);
-    house.server.take().unwrap().stop();
+    wait_for(&instance.counters.connections_open, 1);
+    instance.server.take().unwrap().stop();
     assert!(half.is_closed());
 }

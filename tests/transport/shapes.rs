@@ -1,7 +1,7 @@
 //! Heads that two programs could read differently: each is refused and its connection ends, so
 //! nothing behind it can pass as a request of its own.
 
-use crate::double::House;
+use crate::double::TestInstance;
 
 /// The second request that every smuggling attempt tries to get answered.
 const SECOND: &str = "GET /check/smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -49,10 +49,10 @@ fn ambiguous_framing_is_refused_and_ends_the_connection() {
         ("empty header name", ": x\r\n\r\n"),
         ("space in a header name", "X Y: z\r\n\r\n"),
     ];
-    let house = House::start();
+    let instance = TestInstance::start();
     for path in ["/check", "/echo"] {
         for (name, rest) in cases {
-            let mut client = house.connect();
+            let mut client = instance.connect();
             let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\n{rest}{SECOND}");
             assert_eq!(client.ask(head).status, 400, "{name} on {path}");
             assert!(client.is_closed(), "{name} on {path}");
@@ -72,9 +72,9 @@ fn broken_chunks_are_refused_and_end_the_connection() {
         ("bare line feed after the data", "3\r\nabc\n0\r\n\r\n"),
         ("more data than the size", "3\r\nabcd\r\n0\r\n\r\n"),
     ];
-    let house = House::start();
+    let instance = TestInstance::start();
     for (name, chunks) in cases {
-        let mut client = house.connect();
+        let mut client = instance.connect();
         let head = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
         let reply = client.ask(format!("{head}{chunks}{SECOND}"));
         assert_eq!((reply.status, &*reply.body), (400, "BodyBroken"), "{name}");
@@ -100,11 +100,11 @@ fn framing_of_pipelined_requests_is_checked_too() {
                 .to_owned(),
         ),
     ];
-    let house = House::start();
+    let instance = TestInstance::start();
     for (name, before) in befores {
         let bytes = format!("{before}{bad}{SECOND}");
         for size in [1, 7, 64, bytes.len()] {
-            let mut client = house.connect();
+            let mut client = instance.connect();
             for piece in bytes.as_bytes().chunks(size) {
                 client.send_until_refused(piece);
             }
@@ -156,10 +156,10 @@ fn invalid_heads_are_refused() {
     ] {
         cases.push((twice(name), doubled(name), pool));
     }
-    let house = House::start();
+    let instance = TestInstance::start();
     for (request, refusal, paths) in cases {
         for path in paths {
-            let reply = house.ask(request.replace("{}", path));
+            let reply = instance.ask(request.replace("{}", path));
             assert_eq!((reply.status, &reply.body), (400, &refusal), "{request:?} {path}");
         }
     }
@@ -167,18 +167,18 @@ fn invalid_heads_are_refused() {
 
 #[test]
 fn header_value_that_is_not_text_is_refused_where_text_is_needed() {
-    let house = House::start();
+    let instance = TestInstance::start();
     let request = |path: &[u8]| {
         [b"GET ".as_slice(), path, b" HTTP/1.1\r\nHost: a\r\nX: \xff\r\n\r\n"].concat()
     };
-    assert_eq!(house.ask(request(b"/x")).body, "HeaderNotText { name: \"x\" }");
-    assert_eq!(house.ask(request(b"/check")).status, 200);
+    assert_eq!(instance.ask(request(b"/x")).body, "HeaderNotText { name: \"x\" }");
+    assert_eq!(instance.ask(request(b"/check")).status, 200);
 }
 
 #[test]
 fn doubled_credential_keeps_the_connection_of_the_proxy() {
-    let house = House::start();
-    let mut client = house.connect();
+    let instance = TestInstance::start();
+    let mut client = instance.connect();
     let head = "GET /check HTTP/1.1\r\nHost: a\r\n";
     let reply = client.ask(format!("{head}Authorization: a\r\nAuthorization: b\r\n\r\n"));
     assert_eq!((reply.status, reply.header("connection")), (400, None));
@@ -187,15 +187,15 @@ fn doubled_credential_keeps_the_connection_of_the_proxy() {
 
 #[test]
 fn http_1_0_may_leave_out_the_host() {
-    let house = House::start();
-    let mut client = house.connect();
+    let instance = TestInstance::start();
+    let mut client = instance.connect();
     assert_eq!(client.ask("GET /check HTTP/1.0\r\n\r\n").status, 200);
     assert!(client.is_closed());
 }
 
 #[test]
 fn other_protocols_than_http_1_are_not_answered_as_http_1() {
-    let house = House::start();
+    let instance = TestInstance::start();
     for bytes in [
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "GET /check\r\n\r\n",
@@ -204,7 +204,7 @@ fn other_protocols_than_http_1_are_not_answered_as_http_1() {
         "GET  /check HTTP/1.1\r\n\r\n",
         "GET /che ck HTTP/1.1\r\n\r\n",
     ] {
-        let mut client = house.connect();
+        let mut client = instance.connect();
         client.send(bytes);
         if !client.is_closed() {
             assert_eq!(client.reply().status, 400, "{bytes:?}");

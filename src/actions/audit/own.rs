@@ -59,16 +59,16 @@ impl CutEvent {
     /// Returns the event of a cut that removed this number of events.
     pub(super) fn event(&self, id: EventId, now: Moment, events: Option<usize>) -> EventRecord {
         let mut after = Map::new();
-        let mut say = |name: &str, value: Value| after.insert(name.to_owned(), value);
-        say("number", self.number.into());
-        say("hash", self.hash.to_string().into());
-        say("floor", self.floor.to_string().into());
-        say("at", self.at.to_string().into());
+        let mut set = |name: &str, value: Value| after.insert(name.to_owned(), value);
+        set("number", self.number.into());
+        set("hash", self.hash.to_string().into());
+        set("floor", self.floor.to_string().into());
+        set("at", self.at.to_string().into());
         if let Some(events) = events {
-            say("events", events.into());
+            set("events", events.into());
         }
         if let Some(retention) = self.retention {
-            say("retention", retention.to_string().into());
+            set("retention", retention.to_string().into());
         }
         own(id, now, CUT, Map::new(), after)
     }

@@ -77,7 +77,7 @@ pub struct ForeignSecret {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OwnerName {
     Id(UserId),
-    /// An e-mail address in normalized form.
+    /// An email address in normalized form.
     Email(String),
 }
 

@@ -233,7 +233,7 @@ mod tests {
     use crate::actions::keys::{
         ForeignKey, ForeignSecret, Import, KeyChange, KeyDraft, KeyKind, KeyTarget,
     };
-    use crate::actions::trial::Trial;
+    use crate::actions::test_instance::TestInstance;
     use crate::index::CallOrigin;
     use crate::model::code::Code;
     use crate::model::edit::Edit;
@@ -242,8 +242,8 @@ mod tests {
 
     const DAY: Duration = Duration::from_hours(24);
 
-    fn purge(trial: &Trial) -> usize {
-        trial.actions.purge_keys(&Halt::default()).unwrap()
+    fn purge(instance: &TestInstance) -> usize {
+        instance.actions.purge_keys(&Halt::default()).unwrap()
     }
 
     fn target(id: KeyId) -> KeyTarget {
@@ -263,63 +263,64 @@ mod tests {
         Import { keys: vec![key], faults: Vec::new(), dry_run: false }
     }
 
-    fn draft(days: u32, trial: &Trial) -> KeyDraft {
+    fn draft(days: u32, instance: &TestInstance) -> KeyDraft {
         KeyDraft {
-            expires_at: Some(trial.clock_now().wall.after(DAY * days)),
+            expires_at: Some(instance.clock_now().wall.after(DAY * days)),
             ..Default::default()
         }
     }
 
     #[test]
     fn keys_that_ended_ninety_days_ago_are_forgotten_and_no_others() {
-        let trial = Trial::new();
-        let (actions, owner) = (&trial.actions, trial.owner());
+        let instance = TestInstance::new();
+        let (actions, owner) = (&instance.actions, instance.owner());
         let make = |draft| actions.create_key(&owner, draft).unwrap();
         let (lasting, _) = make(KeyDraft::default());
         let (revoked, secret) = make(KeyDraft::default());
-        let (expiring, _) = make(draft(1, &trial));
-        let (extended, _) = make(draft(1, &trial));
-        let (both, _) = make(draft(1, &trial));
+        let (expiring, _) = make(draft(1, &instance));
+        let (extended, _) = make(draft(1, &instance));
+        let (both, _) = make(draft(1, &instance));
         let grant = actions.index().grant(&secret.digest()).unwrap();
         actions.index().note_call(
             &grant,
             Code::Valid,
-            trial.clock_now().wall,
+            instance.clock_now().wall,
             CallOrigin::default(),
         );
         actions.revoke_key(&owner, &target(revoked.id), Some("gone")).unwrap();
         actions.rotate_key(&owner, &target(expiring.id), DAY).unwrap();
-        trial.clock.advance(DAY * 10);
+        instance.clock.advance(DAY * 10);
         actions.revoke_key(&owner, &target(both.id), None).unwrap();
-        assert_eq!(purge(&trial), 0);
+        assert_eq!(purge(&instance), 0);
         let moment = Duration::from_millis(1);
-        trial.clock.advance((DAY * 80).saturating_sub(moment));
-        assert_eq!(purge(&trial), 0, "a moment too early");
-        trial.clock.advance(moment);
-        assert_eq!(purge(&trial), 1);
+        instance.clock.advance((DAY * 80).saturating_sub(moment));
+        assert_eq!(purge(&instance), 0, "a moment too early");
+        instance.clock.advance(moment);
+        assert_eq!(purge(&instance), 1);
         assert!(actions.key(&owner, revoked.id).is_err());
         assert!(!actions.index().knows(&secret.digest()), "NOT_FOUND");
         let change = KeyChange { expires_at: Edit::Clear, ..KeyChange::default() };
         actions.change_key(&owner, &target(extended.id), &change).unwrap();
-        trial.clock.advance(DAY);
-        assert_eq!(purge(&trial), 1, "the one that expired");
+        instance.clock.advance(DAY);
+        assert_eq!(purge(&instance), 1, "the one that expired");
         assert!(actions.key(&owner, expiring.id).is_err());
         assert!(actions.key(&owner, both.id).is_ok(), "it was revoked 81 days ago");
-        trial.clock.advance(DAY * 1_000);
-        assert_eq!((purge(&trial), purge(&trial)), (1, 0));
+        instance.clock.advance(DAY * 1_000);
+        assert_eq!((purge(&instance), purge(&instance)), (1, 0));
         assert!(actions.key(&owner, lasting.id).is_ok());
         assert!(actions.key(&owner, extended.id).is_ok());
-        assert_eq!((trial.count(StoreKey::KEYS), actions.index().len()), (2, 2));
+        assert_eq!((instance.count(StoreKey::KEYS), actions.index().len()), (2, 2));
     }
 
     #[test]
     fn the_audit_keeps_what_was_forgotten() {
-        let trial = Trial::new();
-        let (revoked, _) = trial.actions.create_key(&trial.owner(), KeyDraft::default()).unwrap();
-        trial.actions.revoke_key(&trial.owner(), &target(revoked.id), None).unwrap();
-        trial.clock.advance(ENDED_KEPT);
-        assert_eq!(purge(&trial), 1);
-        let events = trial.events("keys.purge");
+        let instance = TestInstance::new();
+        let (revoked, _) =
+            instance.actions.create_key(&instance.owner(), KeyDraft::default()).unwrap();
+        instance.actions.revoke_key(&instance.owner(), &target(revoked.id), None).unwrap();
+        instance.clock.advance(ENDED_KEPT);
+        assert_eq!(purge(&instance), 1);
+        let events = instance.events("keys.purge");
         assert_eq!((events.len(), events[0].actor), (1, None));
         assert_eq!(events[0].after["count"], 1);
         assert_eq!(events[0].after["keys"], json!([revoked.id.to_string()]));
@@ -327,70 +328,73 @@ mod tests {
 
     #[test]
     fn all_that_is_a_keys_goes_with_it_but_that_its_digests_were_taken() {
-        let mut trial = Trial::new();
+        let mut instance = TestInstance::new();
         let import = foreign(b"a key of another system");
-        let [key] = &trial.actions.import_keys(&trial.local(), &import).unwrap()[..] else {
+        let [key] = &instance.actions.import_keys(&instance.local(), &import).unwrap()[..] else {
             panic!("one key")
         };
-        let grant = trial.actions.index().grant(&key.secrets[0].digest).unwrap();
-        trial.actions.index().note_call(
+        let grant = instance.actions.index().grant(&key.secrets[0].digest).unwrap();
+        instance.actions.index().note_call(
             &grant,
             Code::Valid,
-            trial.clock_now().wall,
+            instance.clock_now().wall,
             CallOrigin::default(),
         );
         for _ in 0..2 {
-            trial.actions.rotate_key(&trial.local(), &target(key.id), DAY).unwrap();
+            instance.actions.rotate_key(&instance.local(), &target(key.id), DAY).unwrap();
         }
-        assert!(!trial.actions.index().knows_sha256());
-        trial.actions.revoke_key(&trial.local(), &target(key.id), None).unwrap();
-        trial.restart();
-        assert_eq!((trial.count(b"use/"), trial.count(b"imported/")), (1, 1));
-        assert!(trial.actions.import_keys(&trial.local(), &import).is_err());
-        trial.clock.advance(ENDED_KEPT);
-        assert_eq!(purge(&trial), 1);
-        let rows = (trial.count(b"use/"), trial.count(b"imported/"));
+        assert!(!instance.actions.index().knows_sha256());
+        instance.actions.revoke_key(&instance.local(), &target(key.id), None).unwrap();
+        instance.restart();
+        assert_eq!((instance.count(b"use/"), instance.count(b"imported/")), (1, 1));
+        assert!(instance.actions.import_keys(&instance.local(), &import).is_err());
+        instance.clock.advance(ENDED_KEPT);
+        assert_eq!(purge(&instance), 1);
+        let rows = (instance.count(b"use/"), instance.count(b"imported/"));
         assert_eq!(rows, (0, 5), "one of the import, two of each secret that was made here");
-        assert!(trial.actions.import_keys(&trial.local(), &import).is_err(), "never again");
-        trial.restart();
-        assert!(trial.actions.import_keys(&trial.local(), &import).is_err(), "nor after a restart");
+        assert!(instance.actions.import_keys(&instance.local(), &import).is_err(), "never again");
+        instance.restart();
+        assert!(
+            instance.actions.import_keys(&instance.local(), &import).is_err(),
+            "nor after a restart"
+        );
     }
 
     #[test]
     fn many_go_in_batches_that_are_each_whole() {
-        let trial = Trial::new();
+        let instance = TestInstance::new();
         for _ in 0..=2 * KEYS_A_BATCH_MAX {
-            trial.actions.create_key(&trial.owner(), draft(1, &trial)).unwrap();
+            instance.actions.create_key(&instance.owner(), draft(1, &instance)).unwrap();
         }
-        trial.clock.advance(DAY + ENDED_KEPT);
+        instance.clock.advance(DAY + ENDED_KEPT);
         let halt = Halt::default();
         halt.halt();
-        assert!(trial.actions.purge_keys(&halt).unwrap() > 0, "the page at hand is done");
-        assert_eq!(purge(&trial), 0);
+        assert!(instance.actions.purge_keys(&halt).unwrap() > 0, "the page at hand is done");
+        assert_eq!(purge(&instance), 0);
         let count = |event: &crate::records::event::EventRecord| event.after["count"].as_u64();
-        let mut counts: Vec<_> = trial.events("keys.purge").iter().filter_map(count).collect();
+        let mut counts: Vec<_> = instance.events("keys.purge").iter().filter_map(count).collect();
         counts.sort_unstable();
         assert_eq!(counts, [1, 120, 120]);
-        assert_eq!(trial.count(StoreKey::KEYS), 0);
+        assert_eq!(instance.count(StoreKey::KEYS), 0);
     }
 
     /// Revoking a key with its descendants did not reach the descendants of a purged key.
     #[test]
     fn a_purged_key_leaves_its_descendants_to_the_key_that_created_it() {
-        let trial = Trial::new();
+        let instance = TestInstance::new();
         let lists = ["keyhouse:keys:manage", "keyhouse:keys:read"].join(" ");
         let child_of = |parent: Option<KeyId>, ends: bool| {
-            let expires_at = ends.then(|| trial.clock_now().wall.after(DAY));
+            let expires_at = ends.then(|| instance.clock_now().wall.after(DAY));
             let draft = KeyDraft {
                 kind: Some(KeyKind::Service),
                 permissions: Some(lists.parse().unwrap()),
                 expires_at,
                 ..KeyDraft::default()
             };
-            let (mut key, _secret) = trial.actions.create_key(&trial.local(), draft).unwrap();
+            let (mut key, _secret) = instance.actions.create_key(&instance.local(), draft).unwrap();
             if let Some(parent) = parent {
                 key.created_by = Author::Key(parent);
-                trial.put(&key.place(), &key);
+                instance.put(&key.place(), &key);
             }
             key.id
         };
@@ -399,17 +403,19 @@ mod tests {
         let (first, of_user) = (child_of(Some(root), true), child_of(None, true));
         let second = child_of(Some(first), true);
         let (last, orphan) = (child_of(Some(second), false), child_of(Some(of_user), false));
-        let count = || trial.actions.count_descendants(&trial.local(), root).unwrap();
+        let count = || instance.actions.count_descendants(&instance.local(), root).unwrap();
         assert_eq!(count(), 3);
-        trial.clock.advance(DAY + ENDED_KEPT);
-        assert_eq!(purge(&trial), 3);
+        instance.clock.advance(DAY + ENDED_KEPT);
+        assert_eq!(purge(&instance), 3);
         assert_eq!(count(), 1, "the last key of the row");
-        let (_root, done) =
-            trial.actions.revoke_with_descendants(&trial.local(), &target(root), None).unwrap();
+        let (_root, done) = instance
+            .actions
+            .revoke_with_descendants(&instance.local(), &target(root), None)
+            .unwrap();
         assert_eq!(done.revoked, 1);
-        let key = |id| trial.actions.key(&trial.local(), id).unwrap();
+        let key = |id| instance.actions.key(&instance.local(), id).unwrap();
         assert!(key(last).revoked_at.is_some() && key(orphan).revoked_at.is_none());
         assert_eq!(key(last).created_by, Author::Key(second), "the creator is still listed");
-        assert_eq!(purge(&trial), 0);
+        assert_eq!(purge(&instance), 0);
     }
 }

@@ -5,7 +5,7 @@ use crate::actions::actor::Actor;
 use crate::actions::keys::{
     ForeignKey, ForeignSecret, Import, KeyDraft, KeyKind, KeyTarget, OwnerName,
 };
-use crate::actions::trial::Trial;
+use crate::actions::test_instance::TestInstance;
 use crate::model::code::Code;
 use crate::model::foreign::Algorithm;
 use crate::model::role::BuiltinRole;
@@ -19,59 +19,59 @@ fn a_user_who_loses_rights_while_waiting_creates_no_key() {
     let demote: fn(&mut UserRecord) = |user| user.role = BuiltinRole::Guest.into();
     let stop: fn(&mut UserRecord) = |user| user.disabled = true;
     for (claim, change) in [("demoted", demote), ("stopped", stop)] {
-        let trial = Trial::new();
+        let instance = TestInstance::new();
         let kinds = [KeyKind::Service, KeyKind::Personal];
         let draft = |kind| KeyDraft { kind: Some(kind), ..KeyDraft::default() };
         let service = KeyDraft {
             permissions: Some("keyhouse:keys:manage keyhouse:keys:create".parse().unwrap()),
             ..draft(KeyKind::Service)
         };
-        let (_, secret) = trial.actions.create_key(&trial.owner(), service).unwrap();
+        let (_, secret) = instance.actions.create_key(&instance.owner(), service).unwrap();
         let personal = KeyDraft {
             permissions: Some("keyhouse:keys:manage keyhouse:keys:create".parse().unwrap()),
             ..draft(KeyKind::Personal)
         };
-        let (_, own) = trial.actions.create_key(&trial.owner(), personal).unwrap();
+        let (_, own) = instance.actions.create_key(&instance.owner(), personal).unwrap();
         let by = |secret: &Secret| {
-            let grant = trial.actions.index().grant(&secret.digest()).unwrap();
+            let grant = instance.actions.index().grant(&secret.digest()).unwrap();
             Actor::key(secret.digest(), &grant, None)
         };
-        let (person, key, other) = (trial.owner(), by(&own), by(&secret));
-        let place = StoreKey::User(trial.owner);
-        let mut user = trial.actions.read::<UserRecord>(&place).unwrap().unwrap().record;
+        let (person, key, other) = (instance.owner(), by(&own), by(&secret));
+        let place = StoreKey::User(instance.owner);
+        let mut user = instance.actions.read::<UserRecord>(&place).unwrap().unwrap().record;
         change(&mut user);
-        trial.put(&place, &user);
+        instance.put(&place, &user);
         for kind in kinds {
             for actor in [&person, &key] {
-                let made = trial.actions.create_key(actor, draft(kind));
+                let made = instance.actions.create_key(actor, draft(kind));
                 assert!(made.is_err(), "{claim}: {kind:?} by {:?}", actor.author());
             }
         }
-        trial.actions.create_key(&other, draft(KeyKind::Service)).unwrap();
-        assert_eq!(trial.events("key.create").len(), 3, "{claim}");
+        instance.actions.create_key(&other, draft(KeyKind::Service)).unwrap();
+        assert_eq!(instance.events("key.create").len(), 3, "{claim}");
     }
 }
 
 #[test]
 fn a_key_that_was_revoked_while_it_waited_makes_none() {
-    let trial = Trial::new();
+    let instance = TestInstance::new();
     let service = KeyDraft {
         kind: Some(KeyKind::Service),
         permissions: Some("keyhouse:keys:manage".parse().unwrap()),
         ..KeyDraft::default()
     };
-    let (record, secret) = trial.actions.create_key(&trial.owner(), service).unwrap();
-    let grant = trial.actions.index().grant(&secret.digest()).unwrap();
+    let (record, secret) = instance.actions.create_key(&instance.owner(), service).unwrap();
+    let grant = instance.actions.index().grant(&secret.digest()).unwrap();
     let key = Actor::key(secret.digest(), &grant, None);
     let target = KeyTarget { id: record.id, versions: None };
-    trial.actions.revoke_key(&trial.owner(), &target, None).unwrap();
-    let error = trial.actions.create_key(&key, KeyDraft::default()).unwrap_err();
+    instance.actions.revoke_key(&instance.owner(), &target, None).unwrap();
+    let error = instance.actions.create_key(&key, KeyDraft::default()).unwrap_err();
     assert!(matches!(error, ActionError::KeyRefused(Code::Revoked)), "{error:?}");
 }
 
 #[test]
 fn an_operator_who_is_disabled_while_waiting_imports_nothing() {
-    let trial = Trial::new();
+    let instance = TestInstance::new();
     let import = |digit| Import {
         keys: vec![ForeignKey {
             pointer: "/keys/0".to_owned(),
@@ -82,18 +82,18 @@ fn an_operator_who_is_disabled_while_waiting_imports_nothing() {
                 other_digest: None,
                 hint: "old".to_owned(),
             },
-            owner: Some(OwnerName::Id(trial.owner)),
+            owner: Some(OwnerName::Id(instance.owner)),
             organization: None,
             draft: KeyDraft::default(),
         }],
         faults: Vec::new(),
         dry_run: false,
     };
-    let person = trial.owner();
-    trial.actions.import_keys(&person, &import(1)).unwrap();
-    let place = StoreKey::User(trial.owner);
-    let user = trial.actions.read::<UserRecord>(&place).unwrap().unwrap().record;
-    trial.put(&place, &UserRecord { operator: false, ..user });
-    let error = trial.actions.import_keys(&person, &import(2)).unwrap_err();
+    let person = instance.owner();
+    instance.actions.import_keys(&person, &import(1)).unwrap();
+    let place = StoreKey::User(instance.owner);
+    let user = instance.actions.read::<UserRecord>(&place).unwrap().unwrap().record;
+    instance.put(&place, &UserRecord { operator: false, ..user });
+    let error = instance.actions.import_keys(&person, &import(2)).unwrap_err();
     assert!(matches!(error, ActionError::PermissionRequired(_)), "{error:?}");
 }

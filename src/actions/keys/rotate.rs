@@ -156,7 +156,7 @@ fn refuse_ended(record: &KeyRecord, now: Moment) -> Result<(), ActionError> {
 mod tests {
     use super::*;
     use crate::actions::keys::{HolderRevoked, KeyDraft, KeyKind, PresentedKey};
-    use crate::actions::trial::Trial;
+    use crate::actions::test_instance::TestInstance;
     use crate::index::CallOrigin;
     use crate::model::code::Code;
     use crate::model::plan::API_ACCESS;
@@ -172,29 +172,30 @@ mod tests {
         KeyTarget { id, versions: None }
     }
 
-    fn code(trial: &Trial, secret: &Secret) -> Code {
-        let (now, text) = (trial.clock_now(), secret.reveal().as_bytes());
+    fn code(instance: &TestInstance, secret: &Secret) -> Code {
+        let (now, text) = (instance.clock_now(), secret.reveal().as_bytes());
         let judge = |grant: &_| decide(grant, &Request::default(), now);
-        let index = trial.actions.index();
+        let index = instance.actions.index();
         check(index, text, judge, |verdict, _grant| verdict.code).unwrap()
     }
 
-    fn use_it(trial: &Trial, secret: &Secret, agent: &str) {
-        let grant = trial.actions.index().grant(&secret.digest()).unwrap();
+    fn use_it(instance: &TestInstance, secret: &Secret, agent: &str) {
+        let grant = instance.actions.index().grant(&secret.digest()).unwrap();
         let origin = CallOrigin { ip: None, user_agent: Some(agent) };
-        trial.actions.index().note_call(&grant, Code::Valid, trial.clock_now().wall, origin);
+        instance.actions.index().note_call(&grant, Code::Valid, instance.clock_now().wall, origin);
     }
 
-    fn agent(trial: &Trial, secret: &Secret) -> Option<String> {
-        let last = trial.actions.index().grant(&secret.digest()).unwrap().last_use()?;
+    fn agent(instance: &TestInstance, secret: &Secret) -> Option<String> {
+        let last = instance.actions.index().grant(&secret.digest()).unwrap().last_use()?;
         last.agent_name().map(ToOwned::to_owned)
     }
 
     #[test]
     fn the_old_secret_ends_by_time_and_the_new_one_does_not() {
-        let trial = Trial::new();
-        let (key, old) = trial.actions.create_key(&trial.owner(), KeyDraft::default()).unwrap();
-        let rotated = trial.actions.rotate_key(&trial.owner(), &target(key.id), 24 * HOUR);
+        let instance = TestInstance::new();
+        let (key, old) =
+            instance.actions.create_key(&instance.owner(), KeyDraft::default()).unwrap();
+        let rotated = instance.actions.rotate_key(&instance.owner(), &target(key.id), 24 * HOUR);
         let (key, new) = rotated.unwrap();
         for (wait, expected) in [
             (Duration::ZERO, Code::Valid),
@@ -202,83 +203,86 @@ mod tests {
             (MOMENT, Code::Expired),
             (2_000 * HOUR, Code::Expired),
         ] {
-            trial.clock.advance(wait);
-            assert_eq!(code(&trial, &old), expected, "{wait:?}");
-            assert_eq!(code(&trial, &new), Code::Valid, "{wait:?}");
+            instance.clock.advance(wait);
+            assert_eq!(code(&instance, &old), expected, "{wait:?}");
+            assert_eq!(code(&instance, &new), Code::Valid, "{wait:?}");
         }
         // The expiry of the key applies to both secrets.
-        let soon = trial.clock_now().wall.after(HOUR);
+        let soon = instance.clock_now().wall.after(HOUR);
         let change = crate::actions::keys::KeyChange {
             expires_at: crate::model::edit::Edit::Set(soon),
             ..Default::default()
         };
-        trial.actions.change_key(&trial.owner(), &target(key.id), &change).unwrap();
-        trial.actions.rotate_key(&trial.owner(), &target(key.id), 24 * HOUR).unwrap();
-        assert_eq!(code(&trial, &new), Code::Valid);
-        trial.clock.advance(HOUR);
-        assert_eq!(code(&trial, &new), Code::Expired);
+        instance.actions.change_key(&instance.owner(), &target(key.id), &change).unwrap();
+        instance.actions.rotate_key(&instance.owner(), &target(key.id), 24 * HOUR).unwrap();
+        assert_eq!(code(&instance, &new), Code::Valid);
+        instance.clock.advance(HOUR);
+        assert_eq!(code(&instance, &new), Code::Expired);
     }
 
     #[test]
     fn uses_of_each_secret_survive_a_restart_and_a_rotation() {
-        let mut trial = Trial::new();
-        let (key, old) = trial.actions.create_key(&trial.owner(), KeyDraft::default()).unwrap();
-        use_it(&trial, &old, "early");
-        trial.restart();
-        assert!(trial.actions.index().grant(&old.digest()).unwrap().rules.is_none());
-        trial.clock.advance(HOUR);
+        let mut instance = TestInstance::new();
+        let (key, old) =
+            instance.actions.create_key(&instance.owner(), KeyDraft::default()).unwrap();
+        use_it(&instance, &old, "early");
+        instance.restart();
+        assert!(instance.actions.index().grant(&old.digest()).unwrap().rules.is_none());
+        instance.clock.advance(HOUR);
         let (_, new) =
-            trial.actions.rotate_key(&trial.owner(), &target(key.id), 24 * HOUR).unwrap();
-        assert_eq!((agent(&trial, &old), agent(&trial, &new)), (Some("early".into()), None));
-        trial.restart();
-        assert_eq!((agent(&trial, &old), agent(&trial, &new)), (Some("early".into()), None));
+            instance.actions.rotate_key(&instance.owner(), &target(key.id), 24 * HOUR).unwrap();
+        assert_eq!((agent(&instance, &old), agent(&instance, &new)), (Some("early".into()), None));
+        instance.restart();
+        assert_eq!((agent(&instance, &old), agent(&instance, &new)), (Some("early".into()), None));
         // The same moment and the same address, but two secrets: both uses are written.
-        use_it(&trial, &old, "same");
-        trial.restart();
-        use_it(&trial, &new, "same");
-        assert_eq!(agent(&trial, &new), Some("same".into()));
-        trial.restart();
-        assert_eq!(agent(&trial, &old), Some("same".into()));
-        assert_eq!(agent(&trial, &new), Some("same".into()));
+        use_it(&instance, &old, "same");
+        instance.restart();
+        use_it(&instance, &new, "same");
+        assert_eq!(agent(&instance, &new), Some("same".into()));
+        instance.restart();
+        assert_eq!(agent(&instance, &old), Some("same".into()));
+        assert_eq!(agent(&instance, &new), Some("same".into()));
     }
 
     #[test]
     fn without_api_access_there_is_no_new_secret_and_a_holder_may_still_end_the_key() {
-        let trial = Trial::new();
-        let (key, secret) = trial.actions.create_key(&trial.owner(), KeyDraft::default()).unwrap();
+        let instance = TestInstance::new();
+        let (key, secret) =
+            instance.actions.create_key(&instance.owner(), KeyDraft::default()).unwrap();
         let plan = PlanRecord::unlimited("pro", &[]);
-        trial.put(&StoreKey::Plan("pro".into()), &plan);
-        let error = trial.actions.rotate_key(&trial.owner(), &target(key.id), HOUR).unwrap_err();
+        instance.put(&StoreKey::Plan("pro".into()), &plan);
+        let error =
+            instance.actions.rotate_key(&instance.owner(), &target(key.id), HOUR).unwrap_err();
         assert!(
             matches!(&error, ActionError::SubscriptionRequired { plan, feature }
                 if plan == "pro" && *feature == API_ACCESS),
             "{error:?}"
         );
-        assert_eq!(code(&trial, &secret), Code::SubscriptionRequired);
+        assert_eq!(code(&instance, &secret), Code::SubscriptionRequired);
         let place = StoreKey::Organization(key.organization);
-        let held: Revised<OrganizationRecord> = trial.actions.read(&place).unwrap().unwrap();
-        trial.put(&place, &OrganizationRecord { suspended: true, ..held.record });
+        let held: Revised<OrganizationRecord> = instance.actions.read(&place).unwrap().unwrap();
+        instance.put(&place, &OrganizationRecord { suspended: true, ..held.record });
         let shown =
             PresentedKey { organization: key.organization, key: key.id, digest: secret.digest() };
-        let done = trial.actions.revoke_by_holder(shown, None).unwrap();
-        assert_eq!((done, code(&trial, &secret)), (HolderRevoked::Done, Code::Revoked));
-        let [event] = &trial.events("key.revoke")[..] else { panic!("one event") };
+        let done = instance.actions.revoke_by_holder(shown, None).unwrap();
+        assert_eq!((done, code(&instance, &secret)), (HolderRevoked::Done, Code::Revoked));
+        let [event] = &instance.events("key.revoke")[..] else { panic!("one event") };
         assert_eq!(event.actor, Some(crate::records::key::Author::Key(key.id)));
     }
 
     #[test]
     fn an_advised_rotation_is_done_by_rotating_and_its_event_shows_hints_alone() {
-        let trial = Trial::new();
+        let instance = TestInstance::new();
         let draft = KeyDraft { kind: Some(KeyKind::Service), ..KeyDraft::default() };
-        let (mut key, old) = trial.actions.create_key(&trial.local(), draft).unwrap();
+        let (mut key, old) = instance.actions.create_key(&instance.local(), draft).unwrap();
         key.rotation_advised = true;
         key.maxima = vec!["diagrams:read".parse().unwrap()];
-        trial.put(&key.place(), &key);
+        instance.put(&key.place(), &key);
         let (rotated, new) =
-            trial.actions.rotate_key(&trial.local(), &target(key.id), HOUR).unwrap();
+            instance.actions.rotate_key(&instance.local(), &target(key.id), HOUR).unwrap();
         assert!(!rotated.rotation_advised);
         assert_eq!(rotated.maxima, key.maxima, "what was frozen stays frozen");
-        let [event] = &trial.events("key.rotate")[..] else { panic!("one event") };
+        let [event] = &instance.events("key.rotate")[..] else { panic!("one event") };
         let text = format!("{:?} {:?}", event.before, event.after);
         for hint in rotated.secrets.iter().map(|secret| &secret.hint) {
             assert!(text.contains(hint), "{hint}: {text}");
@@ -292,13 +296,14 @@ mod tests {
     /// The index never removed the digests of secrets that were rotated out, 64 bytes each.
     #[test]
     fn rotations_leave_nothing_in_the_index() {
-        let mut trial = Trial::new();
-        let (key, first) = trial.actions.create_key(&trial.owner(), KeyDraft::default()).unwrap();
+        let mut instance = TestInstance::new();
+        let (key, first) =
+            instance.actions.create_key(&instance.owner(), KeyDraft::default()).unwrap();
         for _ in 0..2 {
-            trial.actions.rotate_key(&trial.owner(), &target(key.id), HOUR).unwrap();
+            instance.actions.rotate_key(&instance.owner(), &target(key.id), HOUR).unwrap();
         }
-        trial.restart();
-        let index = trial.actions.index();
+        instance.restart();
+        let index = instance.actions.index();
         assert!(!index.knows(&first.digest()));
         let unknown = Digest::of(b"unknown");
         // If neither text is a valid secret, the first decides, unless the index marks one as

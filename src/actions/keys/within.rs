@@ -44,7 +44,7 @@ impl Authorized {
     }
 
     /// Rejects a key with limits where it would grant a right that outlives the limits: an
-    /// invitation, a reset, a role, a team membership, an e-mail address or a gate.
+    /// invitation, a reset, a role, a team membership, an email address or a gate.
     ///
     /// # Errors
     /// [`ActionError::BeyondKey`].

@@ -1,6 +1,6 @@
 //! Throttles failed sign-ins per account and per network, in memory, before any password is hashed.
 //!
-//! An account is a user, or a normalized e-mail address without a user. A browser that was signed
+//! An account is a user, or a normalized email address without a user. A browser that was signed
 //! in before and clients on this host are counted apart, so that a stranger cannot lock them out.
 //! An attempt holds its place until it has a result, so concurrent guesses cannot bypass the limit.
 //! The throttle reads neither passwords nor user records. Its state ends with the process.

@@ -8,7 +8,7 @@ use keyhouse_storage::{At, Range};
 use crate::actions::actor::Actor;
 use crate::actions::usage::{Interval, ROWS_A_SCAN, Span, waiting_of};
 use crate::actions::{ActionError, Actions};
-use crate::index::tally::PendingUsage;
+use crate::index::pending_usage::PendingUsage;
 use crate::model::calendar::Day;
 use crate::model::code::Code;
 use crate::model::id::{KeyId, OrganizationId};

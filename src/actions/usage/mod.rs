@@ -1,7 +1,7 @@
 //! Key usage: calls by outcome, by hour for 7 days and by day for 90 days.
 //!
 //! Usage that is not written yet is included, and each call is counted once: see
-//! [`crate::index::tally`].
+//! [`crate::index::pending_usage`].
 
 mod busiest;
 pub(super) mod rows;
@@ -16,7 +16,7 @@ use crate::actions::actor::Actor;
 use crate::actions::keys::require_window;
 use crate::actions::{ActionError, Actions};
 use crate::index::live::KeyCounters;
-use crate::index::tally::PendingUsage;
+use crate::index::pending_usage::PendingUsage;
 use crate::model::calendar::{Day, Hour};
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::moment::Moment;
@@ -296,7 +296,7 @@ pub(super) mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::actions::trial::Trial;
+    use crate::actions::test_instance::TestInstance;
     use crate::index::CallOrigin;
     use crate::model::code::Code;
 
@@ -305,8 +305,8 @@ pub(super) mod tests {
         moment.to_string().get(5..until).unwrap().to_owned()
     }
 
-    fn asked(trial: &Trial, query: UsageQuery) -> Usage {
-        trial.actions.usage(&trial.owner(), &query).unwrap()
+    fn asked(instance: &TestInstance, query: UsageQuery) -> Usage {
+        instance.actions.usage(&instance.owner(), &query).unwrap()
     }
 
     fn of(key: &KeyRecord, interval: Interval) -> UsageQuery {
@@ -315,12 +315,12 @@ pub(super) mod tests {
 
     /// Returns, for a key or for all keys, the start, the calls and the valid calls of each bucket.
     pub(in crate::actions) fn reported(
-        trial: &Trial,
+        instance: &TestInstance,
         key: Option<&KeyRecord>,
         interval: Interval,
     ) -> Vec<(String, u64, u64)> {
         let key = key.map(|key| key.id);
-        let usage = asked(trial, UsageQuery { key, interval, ..UsageQuery::default() });
+        let usage = asked(instance, UsageQuery { key, interval, ..UsageQuery::default() });
         let shown = |(bucket, counts): (&Hour, &CallCounts)| {
             let mut refused = *counts;
             refused.take_away(&CallCounts::of(Code::Valid, u64::MAX));
@@ -336,55 +336,58 @@ pub(super) mod tests {
 
     #[test]
     fn every_call_is_reported_immediately_and_only_once() {
-        let mut trial = Trial::new();
-        let (key, other) = (trial.made_key(), trial.made_key());
-        let check = |trial: &Trial, calls, valid, all| {
+        let mut instance = TestInstance::new();
+        let (key, other) = (instance.made_key(), instance.made_key());
+        let check = |instance: &TestInstance, calls, valid, all| {
             assert_eq!(
-                reported(trial, Some(&key), Interval::Hour),
+                reported(instance, Some(&key), Interval::Hour),
                 [bucket("01-15T08", calls, valid)]
             );
             assert_eq!(
-                reported(trial, Some(&key), Interval::Day),
+                reported(instance, Some(&key), Interval::Day),
                 [bucket("01-15T00", calls, valid)]
             );
             let (sum, valid) = (calls + all, valid + all);
-            assert_eq!(reported(trial, None, Interval::Hour), [bucket("01-15T08", sum, valid)]);
+            assert_eq!(reported(instance, None, Interval::Hour), [bucket("01-15T08", sum, valid)]);
         };
-        trial.call(&key, Code::Valid, 3);
-        trial.call(&key, Code::RateLimited, 2);
-        check(&trial, 5, 3, 0);
-        trial.write_uses();
-        check(&trial, 5, 3, 0);
-        trial.call(&other, Code::Valid, 4);
-        trial.call(&key, Code::Expired, 1);
-        check(&trial, 6, 3, 4);
-        trial.restart();
-        check(&trial, 6, 3, 4);
-        trial.call(&key, Code::Valid, 1);
-        check(&trial, 7, 4, 4);
-        trial.write_uses();
-        trial.call(&key, Code::Valid, 9);
-        trial.crash();
-        check(&trial, 7, 4, 4);
-        let busiest = asked(&trial, UsageQuery::default()).busiest.unwrap();
+        instance.call(&key, Code::Valid, 3);
+        instance.call(&key, Code::RateLimited, 2);
+        check(&instance, 5, 3, 0);
+        instance.write_uses();
+        check(&instance, 5, 3, 0);
+        instance.call(&other, Code::Valid, 4);
+        instance.call(&key, Code::Expired, 1);
+        check(&instance, 6, 3, 4);
+        instance.restart();
+        check(&instance, 6, 3, 4);
+        instance.call(&key, Code::Valid, 1);
+        check(&instance, 7, 4, 4);
+        instance.write_uses();
+        instance.call(&key, Code::Valid, 9);
+        instance.crash();
+        check(&instance, 7, 4, 4);
+        let busiest = asked(&instance, UsageQuery::default()).busiest.unwrap();
         let busiest: Vec<_> = busiest.iter().map(|it| (it.key, it.calls, it.refused)).collect();
         assert_eq!(busiest, [(key.id, 7, 3), (other.id, 4, 0)]);
-        assert_eq!((trial.count(StoreKey::USAGE_HOURS), trial.count(StoreKey::USAGE_DAYS)), (3, 0));
+        assert_eq!(
+            (instance.count(StoreKey::USAGE_HOURS), instance.count(StoreKey::USAGE_DAYS)),
+            (3, 0)
+        );
     }
 
     #[test]
     fn hours_and_days_begin_in_utc() {
-        let trial = Trial::new();
-        let key = trial.made_key();
+        let instance = TestInstance::new();
+        let key = instance.made_key();
         for step in 0..3 {
-            trial.call(&key, Code::Valid, 1 + step);
+            instance.call(&key, Code::Valid, 1 + step);
             if step == 1 {
-                trial.write_uses();
+                instance.write_uses();
             }
-            trial.clock.advance(Duration::from_millis(8 * 3_600_000 - 1));
+            instance.clock.advance(Duration::from_millis(8 * 3_600_000 - 1));
         }
         let by_hour = |query: UsageQuery| {
-            let usage = asked(&trial, query);
+            let usage = asked(&instance, query);
             let texts = usage.buckets.keys().map(|hour| text(hour.begins(), 13));
             (texts.collect::<Vec<_>>(), text(usage.from, 16), text(usage.to, 16))
         };
@@ -393,7 +396,7 @@ pub(super) mod tests {
         let span = |from: &str, to: &str| (from.to_owned(), to.to_owned());
         let (found, from, to) = by_hour(whole);
         assert_eq!((found, (from, to)), (expected.clone(), span("01-15T08:00", "01-16T08:00")));
-        assert_eq!(reported(&trial, Some(&key), Interval::Day), [bucket("01-15T00", 6, 6)]);
+        assert_eq!(reported(&instance, Some(&key), Interval::Day), [bucket("01-15T00", 6, 6)]);
         let at = |text: &str| Some(text.parse().unwrap());
         let part = UsageQuery {
             from: at("2027-01-15T15:59:00Z"),
@@ -413,29 +416,29 @@ pub(super) mod tests {
 
     #[test]
     fn the_ten_latest_addresses_survive_restarts() {
-        let mut trial = Trial::new();
-        let key = trial.made_key();
-        let call = |trial: &Trial, last: u8, code| {
-            trial.clock.advance(Duration::from_secs(2));
-            let grant = trial.actions.index().grant(&key.secrets[0].digest).unwrap();
+        let mut instance = TestInstance::new();
+        let key = instance.made_key();
+        let call = |instance: &TestInstance, last: u8, code| {
+            instance.clock.advance(Duration::from_secs(2));
+            let grant = instance.actions.index().grant(&key.secrets[0].digest).unwrap();
             let origin = CallOrigin { ip: Some([192, 0, 2, last].into()), user_agent: None };
-            trial.actions.index().note_call(&grant, code, trial.clock_now().wall, origin);
+            instance.actions.index().note_call(&grant, code, instance.clock_now().wall, origin);
         };
-        let reported = |trial: &Trial| {
-            let addresses = asked(trial, of(&key, Interval::Hour)).addresses.unwrap();
+        let reported = |instance: &TestInstance| {
+            let addresses = asked(instance, of(&key, Interval::Hour)).addresses.unwrap();
             assert!(addresses.is_sorted_by_key(|it| std::cmp::Reverse(it.at)));
             addresses.iter().map(|it| it.ip.to_string()).collect::<Vec<_>>()
         };
-        (1..=8).for_each(|last| call(&trial, last, Code::Valid));
-        call(&trial, 99, Code::IpNotAllowed);
-        call(&trial, 3, Code::Valid);
-        assert_eq!(reported(&trial)[..3], ["192.0.2.3", "192.0.2.8", "192.0.2.7"]);
-        assert_eq!(reported(&trial).len(), 8, "only those of valid calls");
-        trial.restart();
-        (9..=12).for_each(|last| call(&trial, last, Code::Valid));
+        (1..=8).for_each(|last| call(&instance, last, Code::Valid));
+        call(&instance, 99, Code::IpNotAllowed);
+        call(&instance, 3, Code::Valid);
+        assert_eq!(reported(&instance)[..3], ["192.0.2.3", "192.0.2.8", "192.0.2.7"]);
+        assert_eq!(reported(&instance).len(), 8, "only those of valid calls");
+        instance.restart();
+        (9..=12).for_each(|last| call(&instance, last, Code::Valid));
         let expected = ["12", "11", "10", "9", "3", "8", "7", "6", "5", "4"];
-        assert_eq!(reported(&trial), expected.map(|last| format!("192.0.2.{last}")));
-        trial.restart();
-        assert_eq!(reported(&trial), expected.map(|last| format!("192.0.2.{last}")));
+        assert_eq!(reported(&instance), expected.map(|last| format!("192.0.2.{last}")));
+        instance.restart();
+        assert_eq!(reported(&instance), expected.map(|last| format!("192.0.2.{last}")));
     }
 }

@@ -127,86 +127,86 @@ mod tests {
 
     use super::*;
     use crate::actions::keys::KeyTarget;
-    use crate::actions::trial::Trial;
+    use crate::actions::test_instance::TestInstance;
     use crate::actions::usage::Interval;
     use crate::actions::usage::tests::reported;
     use crate::model::code::Code;
 
     const DAY: Duration = Duration::from_hours(24);
 
-    fn rows(trial: &Trial) -> (usize, usize) {
-        (trial.count(StoreKey::USAGE_HOURS), trial.count(StoreKey::USAGE_DAYS))
+    fn rows(instance: &TestInstance) -> (usize, usize) {
+        (instance.count(StoreKey::USAGE_HOURS), instance.count(StoreKey::USAGE_DAYS))
     }
 
-    fn thin(trial: &Trial) -> usize {
-        trial.actions.thin_usage(&Halt::default()).unwrap()
+    fn thin(instance: &TestInstance) -> usize {
+        instance.actions.thin_usage(&Halt::default()).unwrap()
     }
 
     #[test]
     fn hours_become_days_after_seven_and_days_are_gone_after_ninety() {
-        let mut trial = Trial::new();
-        let key = trial.made_key();
-        let used = |trial: &Trial, interval| {
-            let of_key = reported(trial, Some(&key), interval);
-            assert_eq!(of_key, reported(trial, None, interval), "it is the only key");
+        let mut instance = TestInstance::new();
+        let key = instance.made_key();
+        let used = |instance: &TestInstance, interval| {
+            let of_key = reported(instance, Some(&key), interval);
+            assert_eq!(of_key, reported(instance, None, interval), "it is the only key");
             of_key.iter().map(|(_, calls, _)| *calls).sum::<u64>()
         };
-        trial.call(&key, Code::Valid, 3);
-        trial.clock.advance(Duration::from_hours(2));
-        trial.call(&key, Code::RateLimited, 2);
-        trial.write_uses();
-        trial.clock.advance(DAY);
-        trial.call(&key, Code::Valid, 1);
-        trial.restart();
-        assert_eq!(rows(&trial), (4, 0));
-        trial.clock.advance(DAY * 6);
-        assert_eq!((thin(&trial), rows(&trial)), (0, (4, 0)), "seven days are kept");
-        trial.clock.advance(DAY);
-        assert_eq!(used(&trial, Interval::Day), 6);
-        assert_eq!((thin(&trial), rows(&trial)), (2, (2, 2)));
-        assert_eq!((thin(&trial), used(&trial, Interval::Day)), (0, 6));
-        trial.clock.advance(DAY);
-        assert_eq!((thin(&trial), rows(&trial)), (2, (0, 4)));
-        assert_eq!((used(&trial, Interval::Day), used(&trial, Interval::Hour)), (6, 0));
-        trial.clock.advance(DAY * 81);
-        assert_eq!((thin(&trial), rows(&trial)), (0, (0, 4)), "ninety days are kept");
-        trial.clock.advance(DAY);
-        assert_eq!((thin(&trial), rows(&trial)), (2, (0, 2)));
-        trial.clock.advance(DAY);
-        assert_eq!((thin(&trial), rows(&trial)), (2, (0, 0)));
+        instance.call(&key, Code::Valid, 3);
+        instance.clock.advance(Duration::from_hours(2));
+        instance.call(&key, Code::RateLimited, 2);
+        instance.write_uses();
+        instance.clock.advance(DAY);
+        instance.call(&key, Code::Valid, 1);
+        instance.restart();
+        assert_eq!(rows(&instance), (4, 0));
+        instance.clock.advance(DAY * 6);
+        assert_eq!((thin(&instance), rows(&instance)), (0, (4, 0)), "seven days are kept");
+        instance.clock.advance(DAY);
+        assert_eq!(used(&instance, Interval::Day), 6);
+        assert_eq!((thin(&instance), rows(&instance)), (2, (2, 2)));
+        assert_eq!((thin(&instance), used(&instance, Interval::Day)), (0, 6));
+        instance.clock.advance(DAY);
+        assert_eq!((thin(&instance), rows(&instance)), (2, (0, 4)));
+        assert_eq!((used(&instance, Interval::Day), used(&instance, Interval::Hour)), (6, 0));
+        instance.clock.advance(DAY * 81);
+        assert_eq!((thin(&instance), rows(&instance)), (0, (0, 4)), "ninety days are kept");
+        instance.clock.advance(DAY);
+        assert_eq!((thin(&instance), rows(&instance)), (2, (0, 2)));
+        instance.clock.advance(DAY);
+        assert_eq!((thin(&instance), rows(&instance)), (2, (0, 0)));
     }
 
     #[test]
     fn many_rows_are_deleted_in_batches_until_a_stop() {
-        let trial = Trial::new();
+        let instance = TestInstance::new();
         for _ in 0..ROWS_A_BATCH + 5 {
-            let key = trial.made_key();
-            trial.call(&key, Code::Valid, 1);
+            let key = instance.made_key();
+            instance.call(&key, Code::Valid, 1);
         }
-        trial.write_uses();
-        trial.clock.advance(DAY * 9);
+        instance.write_uses();
+        instance.clock.advance(DAY * 9);
         let halt = Halt::default();
         halt.halt();
-        assert_eq!(trial.actions.thin_usage(&halt).unwrap(), ROWS_A_BATCH, "the batch at hand");
-        assert_eq!((thin(&trial), rows(&trial)), (6, (0, ROWS_A_BATCH + 6)));
+        assert_eq!(instance.actions.thin_usage(&halt).unwrap(), ROWS_A_BATCH, "the batch at hand");
+        assert_eq!((thin(&instance), rows(&instance)), (6, (0, ROWS_A_BATCH + 6)));
     }
 
     #[test]
     fn the_use_of_a_forgotten_key_goes_with_it() {
-        let trial = Trial::new();
-        let key = trial.made_key();
+        let instance = TestInstance::new();
+        let key = instance.made_key();
         let target = KeyTarget { id: key.id, versions: None };
-        trial.actions.revoke_key(&trial.owner(), &target, None).unwrap();
-        trial.clock.advance(DAY * 80);
-        trial.call(&key, Code::Revoked, 1);
-        trial.write_uses();
-        trial.clock.advance(DAY * 8);
-        thin(&trial);
-        trial.call(&key, Code::Revoked, 1);
-        trial.write_uses();
-        assert_eq!(rows(&trial), (2, 2));
-        trial.clock.advance(DAY * 2);
-        assert_eq!(trial.actions.purge_keys(&Halt::default()).unwrap(), 1);
-        assert_eq!(rows(&trial), (1, 1), "what is left is the organization's");
+        instance.actions.revoke_key(&instance.owner(), &target, None).unwrap();
+        instance.clock.advance(DAY * 80);
+        instance.call(&key, Code::Revoked, 1);
+        instance.write_uses();
+        instance.clock.advance(DAY * 8);
+        thin(&instance);
+        instance.call(&key, Code::Revoked, 1);
+        instance.write_uses();
+        assert_eq!(rows(&instance), (2, 2));
+        instance.clock.advance(DAY * 2);
+        assert_eq!(instance.actions.purge_keys(&Halt::default()).unwrap(), 1);
+        assert_eq!(rows(&instance), (1, 1), "what is left is the organization's");
     }
 }

@@ -15,9 +15,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::Value;
 
-use crate::actions::access::FirstOwner;
+use crate::actions::setup::FirstOwner;
 use crate::cli::client::{Ask, ask_instance};
-use crate::cli::exit::{Exit, Failure, say};
+use crate::cli::exit::{Exit, Failure, print_message};
 use crate::cli::instance::Instance;
 use crate::config::{ProcessEnvironment, Settings, Written};
 use crate::model::secret::Secret;
@@ -44,7 +44,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         let path = flags.directory.join(page.file);
         std::fs::write(&path, format!("{MARK}\n\n{}", page.text))
             .map_err(|error| Failure::io(&format!("write {}", path.display()), &error))?;
-        say(&format!("wrote {}", path.display()));
+        print_message(&format!("wrote {}", path.display()));
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(in crate::http) fn list_events(app: &App, call: &Call<'_>) -> Result<Respons
     };
     parameters.finish()?;
     let listed = app.actions.list_events(call.actor()?, &query)?;
-    let items: Vec<Value> = listed.events.iter().map(shown).collect();
+    let items: Vec<Value> = listed.events.iter().map(event_view).collect();
     Ok(answer::json(&json!({ "items": items, "next_cursor": listed.next.map(cursor::write) })))
 }
 
@@ -76,7 +76,7 @@ fn parse_target(text: &str) -> Result<String, String> {
         .ok_or_else(|| format!("must be at most {FILTER_CHARACTERS_MAX} characters"))
 }
 
-fn shown(event: &ListedEvent) -> Value {
+fn event_view(event: &ListedEvent) -> Value {
     let record = &event.record;
     let (kind, id) = match record.actor {
         Some(Author::User(id)) => ("user", Some(id.to_string())),

@@ -22,7 +22,7 @@ pub(in crate::http) fn list_invitations(app: &App, call: &Call<'_>) -> Result<Re
     let (limit, after) = paging(&mut parameters);
     parameters.finish()?;
     let (seen, next) = app.actions.list_invitations(call.actor()?, limit, after)?;
-    let items: Vec<Value> = seen.iter().map(shown).collect();
+    let items: Vec<Value> = seen.iter().map(invitation_view).collect();
     Ok(answer::json(&json!({ "items": items, "next_cursor": next.map(cursor::write) })))
 }
 
@@ -41,12 +41,14 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let (made, token) = app.actions.invite(call.actor()?, &draft)?;
     let url = link(app, &token);
     let location = format!("/v1/invitations/{}", made.record.id);
-    let reported = json!({ "invitation": shown(&made), "url": url });
+    let reported = json!({ "invitation": invitation_view(&made), "url": url });
     Ok(answer::created(&reported).with_additional_header("Location", location))
 }
 
 pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    Ok(answer::json(&shown(&app.actions.invitation(call.actor()?, invitation_id(call)?)?)))
+    Ok(answer::json(&invitation_view(
+        &app.actions.invitation(call.actor()?, invitation_id(call)?)?,
+    )))
 }
 
 pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -75,7 +77,7 @@ pub(super) fn link(app: &App, token: &Secret) -> String {
 }
 
 /// An invitation, without its token.
-pub(super) fn shown(seen: &SeenInvitation) -> Value {
+pub(super) fn invitation_view(seen: &SeenInvitation) -> Value {
     let record = &seen.record;
     json!({
         "id": record.id.to_string(),

@@ -14,7 +14,7 @@ pub(in crate::http) fn list_lockouts(app: &App, call: &Call<'_>) -> Result<Respo
     let limit = page_limit(&mut parameters);
     parameters.finish()?;
     let lockouts = app.actions.lockouts(call.actor()?, limit)?;
-    let items: Vec<Value> = lockouts.iter().map(shown).collect();
+    let items: Vec<Value> = lockouts.iter().map(lockout_view).collect();
     // Lockouts change with each attempt, so a second page would not match the first.
     Ok(answer::json(&json!({ "items": items, "next_cursor": null })))
 }
@@ -22,12 +22,12 @@ pub(in crate::http) fn list_lockouts(app: &App, call: &Call<'_>) -> Result<Respo
 pub(in crate::http) fn lift(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     // A caller that may lift no lockout is rejected, whether or not the lockout exists.
     app.actions.lockouts(call.actor()?, 1)?;
-    let id = call.param(0).parse().map_err(|_no_id| ActionError::NotFound("lock-out"))?;
+    let id = call.param(0).parse().map_err(|_no_id| ActionError::NotFound("lockout"))?;
     app.actions.lift_lockout(call.actor()?, id)?;
     Ok(answer::empty())
 }
 
-fn shown(lockout: &Lockout) -> Value {
+fn lockout_view(lockout: &Lockout) -> Value {
     let user = lockout.user.as_ref().map(|user| {
         json!({
             "id": user.id.to_string(),

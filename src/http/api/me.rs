@@ -49,10 +49,10 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
 }
 
 fn answer_account(app: &App, account: &OwnAccount) -> Response {
-    with_etag(answer::json(&shown(app, account)), account.user.version)
+    with_etag(answer::json(&account_view(app, account)), account.user.version)
 }
 
-fn shown(app: &App, account: &OwnAccount) -> Value {
+fn account_view(app: &App, account: &OwnAccount) -> Value {
     let user = &account.user;
     json!({
         "id": user.id.to_string(),

@@ -23,7 +23,7 @@ pub(in crate::http) fn acknowledge(app: &App, call: &Call<'_>) -> Result<Respons
 }
 
 /// A notice. Names of users of other organizations are left out.
-pub(super) fn shown(app: &App, actor: &Actor, notice: &Notice) -> Value {
+pub(super) fn notice_view(app: &App, actor: &Actor, notice: &Notice) -> Value {
     let (kind, id, name) = match notice.by {
         Author::User(id) => {
             let user = app.index().user(id);

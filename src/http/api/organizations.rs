@@ -46,7 +46,7 @@ pub(in crate::http) fn list_all(app: &App, call: &Call<'_>) -> Result<Response, 
     parameters.finish()?;
     let listed = app.actions.list_organizations(call.actor()?, limit, after)?;
     let last = listed.items.last().filter(|_last| listed.more).map(|last| last.id);
-    let items: Vec<Value> = listed.items.iter().map(shown).collect();
+    let items: Vec<Value> = listed.items.iter().map(organization_view).collect();
     Ok(answer::json(&json!({ "items": items, "next_cursor": last.map(cursor::write) })))
 }
 
@@ -63,8 +63,8 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let made = app.actions.create_organization(call.actor()?, &draft)?;
     let location = format!("/v1/organizations/{}", made.record.id);
     let reported = json!({
-        "organization": shown(&made.record),
-        "invitation": invitations::shown(&made.invitation),
+        "organization": organization_view(&made.record),
+        "invitation": invitations::invitation_view(&made.invitation),
         "url": invitations::link(app, &made.token),
     });
     let answer = answer::created(&reported).with_additional_header("Location", location);
@@ -139,12 +139,12 @@ fn target(call: &Call<'_>) -> Result<OrganizationTarget, Problem> {
 }
 
 fn answer_record(record: &OrganizationRecord) -> Response {
-    with_etag(answer::json(&shown(record)), record.version)
+    with_etag(answer::json(&organization_view(record)), record.version)
 }
 
 fn answer_subscription(seen: &SeenSubscription) -> Response {
     let organization = &seen.organization;
-    let plan = plans::shown(&seen.plan);
+    let plan = plans::plan_view(&seen.plan);
     let reported = json!({
         "organization": organization.id.to_string(),
         "plan": organization.plan,
@@ -159,7 +159,7 @@ fn answer_subscription(seen: &SeenSubscription) -> Response {
     with_etag(answer::json(&reported), organization.version)
 }
 
-fn shown(record: &OrganizationRecord) -> Value {
+fn organization_view(record: &OrganizationRecord) -> Value {
     json!({
         "id": record.id.to_string(),
         "name": record.name,

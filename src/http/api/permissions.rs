@@ -22,7 +22,7 @@ pub(in crate::http) fn list_permissions(app: &App, call: &Call<'_>) -> Result<Re
     let listed = app.actions.list_permissions(limit, after)?;
     let last = listed.items.last().filter(|_last| listed.more);
     let next = last.map(|entry| cursor::write_name(&entry.name));
-    let items: Vec<Value> = listed.items.iter().map(shown).collect();
+    let items: Vec<Value> = listed.items.iter().map(permission_view).collect();
     Ok(answer::json(&json!({ "items": items, "next_cursor": next })))
 }
 
@@ -34,7 +34,8 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let name = name.ok_or_else(|| Problem::invalid(Vec::new()))?;
     let record = app.actions.create_permission(call.actor()?, &name, &entry)?;
     let location = format!("/v1/permissions/{name}");
-    let made = answer::created(&shown(&record)).with_additional_header("Location", location);
+    let made =
+        answer::created(&permission_view(&record)).with_additional_header("Location", location);
     Ok(with_etag(made, record.version))
 }
 
@@ -82,10 +83,10 @@ fn target(call: &Call<'_>) -> Result<EntryTarget, Problem> {
 }
 
 fn answer_record(record: &PermissionRecord) -> Response {
-    with_etag(answer::json(&shown(record)), record.version)
+    with_etag(answer::json(&permission_view(record)), record.version)
 }
 
-fn shown(record: &PermissionRecord) -> Value {
+fn permission_view(record: &PermissionRecord) -> Value {
     json!({
         "name": record.name,
         "group": record.group,

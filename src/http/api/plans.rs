@@ -20,7 +20,7 @@ pub(in crate::http) fn list_plans(app: &App, call: &Call<'_>) -> Result<Response
     let listed = app.actions.list_plans(call.actor()?, limit, after)?;
     let last = listed.items.last().filter(|_last| listed.more);
     let next = last.map(|plan| cursor::write_name(&plan.name));
-    let items: Vec<Value> = listed.items.iter().map(shown).collect();
+    let items: Vec<Value> = listed.items.iter().map(plan_view).collect();
     Ok(answer::json(&json!({ "items": items, "next_cursor": next })))
 }
 
@@ -61,10 +61,10 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
 }
 
 fn answer_record(record: &PlanRecord) -> Response {
-    with_etag(answer::json(&shown(record)), record.version)
+    with_etag(answer::json(&plan_view(record)), record.version)
 }
 
-pub(super) fn shown(record: &PlanRecord) -> Value {
+pub(super) fn plan_view(record: &PlanRecord) -> Value {
     json!({
         "id": record.name,
         "features": {

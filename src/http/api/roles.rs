@@ -22,7 +22,7 @@ pub(in crate::http) fn list_roles(app: &App, call: &Call<'_>) -> Result<Response
     parameters.finish()?;
     let listed = app.actions.list_roles(call.actor()?, limit, after)?;
     let last = listed.items.last().filter(|_last| listed.more).map(KnownRole::place_in_list);
-    let items: Vec<Value> = listed.items.iter().map(shown).collect();
+    let items: Vec<Value> = listed.items.iter().map(role_view).collect();
     Ok(answer::json(&json!({ "items": items, "next_cursor": last.map(cursor::write) })))
 }
 
@@ -45,7 +45,7 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
 pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     Ok(match app.actions.role(call.actor()?, named(call)?)? {
         KnownRole::Custom(record) => answer_record(&record),
-        builtin @ KnownRole::Builtin(..) => answer::json(&shown(&builtin)),
+        builtin @ KnownRole::Builtin(..) => answer::json(&role_view(&builtin)),
     })
 }
 
@@ -78,7 +78,7 @@ fn answer_record(record: &RoleRecord) -> Response {
     with_etag(answer::json(&shown_custom(record)), record.version)
 }
 
-fn shown(role: &KnownRole) -> Value {
+fn role_view(role: &KnownRole) -> Value {
     match role {
         KnownRole::Custom(record) => shown_custom(record),
         KnownRole::Builtin(role, permissions) => json!({

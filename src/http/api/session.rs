@@ -93,7 +93,8 @@ fn described(app: &App, actor: &Actor, address: Option<IpAddr>) -> Result<Value,
         None => (Value::Null, Vec::new()),
         Some(user) => {
             let account = app.actions.account(user.id)?;
-            let notices = account.user.notices.iter().map(|it| notices::shown(app, actor, it));
+            let notices =
+                account.user.notices.iter().map(|it| notices::notice_view(app, actor, it));
             let notices: Vec<Value> = notices.collect();
             let user = json!({
                 "id": user.id.to_string(),

@@ -22,9 +22,9 @@ pub(in crate::http) fn list_sessions(app: &App, call: &Call<'_>) -> Result<Respo
     let me = own.me();
     let current = me.token.digest();
     Ok(page(app.actions.sessions(me.user)?, asked, |digest, session| {
-        let mut shown = shown(app, session);
-        shown.insert("current".to_owned(), (*digest == current).into());
-        shown
+        let mut view = session_view(app, session);
+        view.insert("current".to_owned(), (*digest == current).into());
+        view
     }))
 }
 
@@ -32,7 +32,7 @@ pub(in crate::http) fn list_sessions(app: &App, call: &Call<'_>) -> Result<Respo
 pub(super) fn page(
     mut sessions: Vec<(Digest, SessionRecord)>,
     (limit, after): (usize, Option<SessionId>),
-    shown: impl Fn(&Digest, &SessionRecord) -> Map<String, Value>,
+    view: impl Fn(&Digest, &SessionRecord) -> Map<String, Value>,
 ) -> Response {
     sessions.sort_unstable_by_key(|(_, session)| Reverse(session.id));
     sessions.retain(|(_, session)| after.is_none_or(|after| session.id < after));
@@ -40,7 +40,7 @@ pub(super) fn page(
     sessions.truncate(limit);
     let last = sessions.last().map(|(_, session)| session.id).filter(|_id| more);
     let items: Vec<Value> =
-        sessions.iter().map(|(digest, session)| shown(digest, session).into()).collect();
+        sessions.iter().map(|(digest, session)| view(digest, session).into()).collect();
     answer::json(&json!({ "items": items, "next_cursor": last.map(cursor::write) }))
 }
 
@@ -59,17 +59,17 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
 }
 
 /// A session. Only its own user also sees which session is the current one.
-pub(super) fn shown(app: &App, session: &SessionRecord) -> Map<String, Value> {
-    let mut shown = Map::new();
-    shown.insert("id".to_owned(), session.id.to_string().into());
-    shown.insert("created_at".to_owned(), session.created_at.to_string().into());
-    shown.insert("seen_at".to_owned(), session.seen_at.to_string().into());
-    shown.insert(
+pub(super) fn session_view(app: &App, session: &SessionRecord) -> Map<String, Value> {
+    let mut view = Map::new();
+    view.insert("id".to_owned(), session.id.to_string().into());
+    view.insert("created_at".to_owned(), session.created_at.to_string().into());
+    view.insert("seen_at".to_owned(), session.seen_at.to_string().into());
+    view.insert(
         "ends_at".to_owned(),
         session.ends_at(app.actions.session_times()).to_string().into(),
     );
     let address = session.address.map(|address| address.to_string());
-    shown.insert("address".to_owned(), address.into());
-    shown.insert("user_agent".to_owned(), session.user_agent.as_deref().into());
-    shown
+    view.insert("address".to_owned(), address.into());
+    view.insert("user_agent".to_owned(), session.user_agent.as_deref().into());
+    view
 }

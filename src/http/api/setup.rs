@@ -2,7 +2,7 @@
 
 use rouille::Response;
 
-use crate::actions::access::FirstOwner;
+use crate::actions::setup::FirstOwner;
 use crate::http::api::session::opened;
 use crate::http::input::{Fields, text};
 use crate::http::problem::Problem;

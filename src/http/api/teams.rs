@@ -24,7 +24,7 @@ pub(in crate::http) fn list_teams(app: &App, call: &Call<'_>) -> Result<Response
     let actor = call.actor()?;
     let listed = app.actions.list_teams(actor, limit, after)?;
     let last = listed.items.last().filter(|_last| listed.more).map(|team| team.id);
-    let items: Vec<Value> = listed.items.iter().map(|team| shown(actor, team)).collect();
+    let items: Vec<Value> = listed.items.iter().map(|team| team_view(actor, team)).collect();
     Ok(answer::json(&json!({ "items": items, "next_cursor": last.map(cursor::write) })))
 }
 
@@ -53,7 +53,8 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let actor = call.actor()?;
     let record = app.actions.create_team(actor, &draft)?;
     let location = format!("/v1/teams/{}", record.id);
-    let made = answer::created(&shown(actor, &record)).with_additional_header("Location", location);
+    let made =
+        answer::created(&team_view(actor, &record)).with_additional_header("Location", location);
     Ok(with_etag(made, record.version))
 }
 
@@ -130,10 +131,10 @@ fn parse_visibility(text: &str) -> Result<bool, &'static str> {
 }
 
 fn answer_record(actor: &Actor, record: &TeamRecord) -> Response {
-    with_etag(answer::json(&shown(actor, record)), record.version)
+    with_etag(answer::json(&team_view(actor, record)), record.version)
 }
 
-fn shown(actor: &Actor, record: &TeamRecord) -> Value {
+fn team_view(actor: &Actor, record: &TeamRecord) -> Value {
     json!({
         "id": record.id.to_string(),
         "name": record.name,

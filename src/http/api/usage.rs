@@ -27,7 +27,7 @@ pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Prob
         parameters.fault("from", "out_of_range", "must be before to");
     }
     parameters.finish()?;
-    Ok(answer::json(&shown(&app.actions.usage(call.actor()?, &query)?)))
+    Ok(answer::json(&usage_view(&app.actions.usage(call.actor()?, &query)?)))
 }
 
 fn parse_interval(text: &str) -> Result<Interval, &'static str> {
@@ -38,7 +38,7 @@ fn parse_interval(text: &str) -> Result<Interval, &'static str> {
     }
 }
 
-fn shown(usage: &Usage) -> Value {
+fn usage_view(usage: &Usage) -> Value {
     let mut totals = CallCounts::default();
     let mut items = Vec::new();
     for (bucket, counts) in &usage.buckets {

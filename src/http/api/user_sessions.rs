@@ -3,7 +3,7 @@
 use rouille::Response;
 
 use crate::http::api::paging;
-use crate::http::api::sessions::{page, shown};
+use crate::http::api::sessions::{page, session_view};
 use crate::http::api::users::user_id;
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
@@ -14,7 +14,7 @@ pub(in crate::http) fn list_sessions(app: &App, call: &Call<'_>) -> Result<Respo
     let asked = paging(&mut parameters);
     parameters.finish()?;
     let sessions = app.actions.user_sessions(call.actor()?, user_id(call)?)?;
-    Ok(page(sessions, asked, |_digest, session| shown(app, session)))
+    Ok(page(sessions, asked, |_digest, session| session_view(app, session)))
 }
 
 pub(in crate::http) fn end_all(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -23,7 +23,7 @@ pub(in crate::http) fn list_users(app: &App, call: &Call<'_>) -> Result<Response
     let email = parameters.optional("email", "invalid_email", parse_email);
     parameters.finish()?;
     let (seen, next) = app.actions.list_users(call.actor()?, limit, after, email.as_deref())?;
-    let items: Vec<Value> = seen.iter().map(shown).collect();
+    let items: Vec<Value> = seen.iter().map(user_view).collect();
     Ok(answer::json(&json!({ "items": items, "next_cursor": next.map(cursor::write) })))
 }
 
@@ -92,10 +92,10 @@ fn disposition(parameters: &mut Parameters) -> KeyDisposition {
 }
 
 fn answer_user(seen: &SeenUser) -> Response {
-    with_etag(answer::json(&shown(seen)), seen.record.version)
+    with_etag(answer::json(&user_view(seen)), seen.record.version)
 }
 
-fn shown(seen: &SeenUser) -> Value {
+fn user_view(seen: &SeenUser) -> Value {
     let user = &seen.record;
     json!({
         "id": user.id.to_string(),

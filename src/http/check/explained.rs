@@ -16,7 +16,7 @@ pub(in crate::http) fn lists_of(record: &KeyRecord) -> Lists {
 }
 
 /// The verdict, the rule that decided and its source, then all rules in their order.
-pub(in crate::http) fn shown(explanation: &Explanation) -> Value {
+pub(in crate::http) fn explanation_view(explanation: &Explanation) -> Value {
     let decisive = explanation.steps.iter().find(|step| step.outcome == StepOutcome::Failed);
     json!({
         "code": explanation.code.as_str(),

@@ -31,7 +31,7 @@ use crate::clock::Now;
 use crate::http::client::Hops;
 use crate::http::credential::{self, Credential};
 use crate::http::problem::Problem;
-use crate::http::refusal::said;
+use crate::http::refusal;
 use crate::http::transport::{Arrival, Caller, TransportRefusal};
 use crate::http::{App, answer, path_of};
 use crate::index::CallOrigin;
@@ -113,7 +113,7 @@ impl App {
         let is_asked = is_below_gates(path_of(arrival.parts));
         // Not every proxy forwards a 431, and none explains it.
         let problem = if is_asked && matches!(refusal, TransportRefusal::HeadTooLarge { .. }) {
-            Problem::request_refused(said(refusal))
+            Problem::request_refused(refusal::detail(refusal))
         } else {
             Problem::check_refused(refusal)
         };

@@ -143,7 +143,7 @@ fn explain_asked(
     let grant = explained.grant.as_ref();
     let mut answer = verdict_fields(app.index(), explained.verdict, grant, explained.now);
     if let Value::Object(fields) = &mut answer {
-        fields.insert("explain".to_owned(), explained::shown(&explained.explanation));
+        fields.insert("explain".to_owned(), explained::explanation_view(&explained.explanation));
     }
     Ok(answer)
 }

@@ -6,7 +6,7 @@
 //! is reported to the application. No log line of this module contains a header value or a target.
 
 mod accept;
-mod aside;
+mod block_in_place;
 mod body;
 mod bridge;
 mod caller;
@@ -33,7 +33,7 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 
-pub use self::aside::Aside;
+pub use self::block_in_place::BlockInPlace;
 pub use self::caller::{Caller, CallerId, Network};
 pub use self::counters::TransportCounters;
 pub use self::limits::{PartLimits, TransportLimits};
@@ -44,7 +44,7 @@ pub use self::trusted_proxies::TrustedProxies;
 /// Sizes of queues, for the table in SECURITY.md.
 #[cfg(test)]
 pub(crate) mod bounds {
-    pub(crate) use super::aside::WAITING_MAX as WAITING_FOR_QUOTAS_MAX;
+    pub(crate) use super::block_in_place::WAITING_MAX as WAITING_FOR_QUOTAS_MAX;
     pub(crate) use super::pool::{OWN_MIN, WAITING_A_PLACE, WAITING_MIN};
 }
 

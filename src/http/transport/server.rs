@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::accept::{Acceptor, Floor};
-use super::aside::WAITING_MAX;
+use super::block_in_place::WAITING_MAX;
 use super::connections::Connections;
 use super::counters::TransportCounters;
 use super::exchange::Service;

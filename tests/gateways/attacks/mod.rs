@@ -47,7 +47,7 @@ const INNER: &str =
     "GET /admin/smuggled HTTP/1.1\r\nHost: api.example.com\r\nX-Attack: smuggled\r\n{key}\r\n";
 
 /// A Keyhouse with a gate and a key that may read orders, and nothing else.
-struct Stage {
+struct Fixture {
     server: Server,
     key: MadeKey,
     truth: Truth,
@@ -66,9 +66,9 @@ struct Outcome {
 
 #[test]
 fn no_attack_gets_past_any_proxy() {
-    let stage = Stage::set();
+    let fixture = Fixture::set();
     in_all(|kind| {
-        let Outcome { mut bypasses, harmless, honest } = stage.attack(kind, &[]);
+        let Outcome { mut bypasses, harmless, honest } = fixture.attack(kind, &[]);
         let mut attacks = ATTACKS.len();
         if let Some(left) = left_to_the_application(kind) {
             let known = bypasses.extract_if(.., |it| it.starts_with(left)).count();
@@ -85,7 +85,7 @@ fn no_attack_gets_past_any_proxy() {
 
 #[test]
 fn an_insecure_proxy_configuration_is_detected() {
-    let stage = Stage::set();
+    let fixture = Fixture::set();
     let careless = [
         ("underscores_in_headers off;", "underscores_in_headers on;"),
         ("ignore_invalid_headers on;", "ignore_invalid_headers off;"),
@@ -105,7 +105,7 @@ fn an_insecure_proxy_configuration_is_detected() {
         ),
         ("proxy_set_header X-Api-Key     \"\";\n", ""),
     ];
-    let found = stage.attack(Kind::Nginx, &careless).bypasses.join("\n");
+    let found = fixture.attack(Kind::Nginx, &careless).bypasses.join("\n");
     for name in [
         "identity, all underscores",
         "identity, dots",
@@ -122,18 +122,18 @@ fn an_insecure_proxy_configuration_is_detected() {
 
 #[test]
 fn the_oracle_detects_each_kind_of_bypass() {
-    let stage = Stage::set();
-    let good = stage.example();
-    assert_eq!(judge(good.as_bytes(), &stage.truth), Ok(()));
-    let public = stage.truth.identity.iter().fold(good.clone(), |text, (name, value)| {
+    let fixture = Fixture::set();
+    let good = fixture.example();
+    assert_eq!(judge(good.as_bytes(), &fixture.truth), Ok(()));
+    let public = fixture.truth.identity.iter().fold(good.clone(), |text, (name, value)| {
         text.replace(&format!("{name}: {value}\r\n"), &format!("{name}: -\r\n"))
     });
     let public = public.replace("/orders/7", "/open/x");
-    assert_eq!(judge(public.as_bytes(), &stage.truth), Ok(()));
+    assert_eq!(judge(public.as_bytes(), &fixture.truth), Ok(()));
 
     let line = |more: &str| good.replace("X-Attack", &format!("{more}\r\nX-Attack"));
     let target = |other: &str| public.replace("/open/x", other);
-    let secret = format!("Cookie: {}", stage.key.secret);
+    let secret = format!("Cookie: {}", fixture.key.secret);
     let rows = [
         ("identity, doubled", line("X-Keyhouse-User: -")),
         ("identity, another name", line("X_Keyhouse_Admin: 1")),
@@ -179,7 +179,7 @@ fn the_oracle_detects_each_kind_of_bypass() {
         ("marked by nobody", good.replace("X-Attack: honest", "X-Attack: smuggled")),
     ];
     for (name, record) in rows {
-        assert!(judge(record.as_bytes(), &stage.truth).is_err(), "{name}: {record}");
+        assert!(judge(record.as_bytes(), &fixture.truth).is_err(), "{name}: {record}");
     }
 }
 
@@ -192,7 +192,7 @@ fn left_to_the_application(kind: Kind) -> Option<&'static str> {
     }
 }
 
-impl Stage {
+impl Fixture {
     fn set() -> Self {
         let server = Server::start();
         let session = server.sign_in();

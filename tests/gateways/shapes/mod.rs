@@ -26,7 +26,7 @@ use table::{Shape, shapes};
 const OF_ONE_HOP: [&str; 3] = ["connection", "upgrade", "expect"];
 
 /// One proxy without and with a gate, the application behind both.
-struct Stage<'a> {
+struct Fixture<'a> {
     bare: Proxy,
     gate: Proxy,
     application: Application,
@@ -110,13 +110,13 @@ fn compare(of_bare: fn(Kind) -> Changes, of_example: fn(Kind) -> Changes) {
             gate: "default",
         };
         let gate = Proxy::start_between(kind, between, of_example(kind));
-        let stage = Stage { bare, gate, application, key: &key };
+        let fixture = Fixture { bare, gate, application, key: &key };
         let (mut faults, mut arrived) = (Vec::new(), 0);
         for (at, shape) in shapes.iter().enumerate() {
             if shape.is_over_limit && !takes_long_targets(kind) {
                 continue;
             }
-            match stage.compare(at, shape) {
+            match fixture.compare(at, shape) {
                 Ok(is_let_through) => arrived += usize::from(is_let_through),
                 Err(fault) => faults.push(format!("{}: {fault}", shape.name)),
             }
@@ -127,7 +127,7 @@ fn compare(of_bare: fn(Kind) -> Changes, of_example: fn(Kind) -> Changes) {
     });
 }
 
-impl Stage<'_> {
+impl Fixture<'_> {
     /// Whether the application gets it; what differs.
     fn compare(&self, at: usize, shape: &Shape) -> Result<bool, String> {
         let key = Some(self.key.secret.as_str());

@@ -10,10 +10,10 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{EMAIL, House, PASSWORD};
 use crate::policy::operations;
 use crate::server::SEARCH_PATH;
 use crate::server::wire::{Answer, Connection};
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 /// Every label name with all its values; no values where it is the bound of a bucket, a version or
 /// a gate.
@@ -48,8 +48,8 @@ const LABELS: &[(&str, &[&str])] = &[
 ];
 
 /// The address of the listener in a line of the log.
-fn listener(house: &House, said: &str) -> SocketAddr {
-    let line = house.server().log().wait_for(said).unwrap();
+fn listener(instance: &TestServer, said: &str) -> SocketAddr {
+    let line = instance.server().log().wait_for(said).unwrap();
     let rest = line.split_once("http://").unwrap().1.trim();
     rest.split('/').next().unwrap().parse().unwrap()
 }
@@ -58,11 +58,11 @@ fn ask_at(address: SocketAddr, ask: &Ask) -> Answer {
     Connection::open(address).ask(&ask.method, &ask.target, &ask.lines(), &ask.body)
 }
 
-/// A house with a listener for metrics.
-fn house() -> (House, SocketAddr) {
-    let house = House::start_with(&["--metrics-listen", "127.0.0.1:0"]);
-    let address = listener(&house, "metrics on http://");
-    (house, address)
+/// An instance with a listener for metrics.
+fn instance() -> (TestServer, SocketAddr) {
+    let instance = TestServer::start_with(&["--metrics-listen", "127.0.0.1:0"]);
+    let address = listener(&instance, "metrics on http://");
+    (instance, address)
 }
 
 fn scrape(address: SocketAddr) -> String {
@@ -99,34 +99,35 @@ fn promtool(words: &[&str], stdin: &str) {
 
 #[test]
 fn metrics_need_instance_management_or_their_own_listener() {
-    let house = House::start_with(&["--metrics-listen=127.0.0.1:0", "--check-listen=127.0.0.1:0"]);
+    let instance =
+        TestServer::start_with(&["--metrics-listen=127.0.0.1:0", "--check-listen=127.0.0.1:0"]);
     let metrics = Ask::get("/metrics");
-    house.bare(&metrics).problem(401, "NO_CREDENTIAL");
-    house.bare(&metrics.clone().bearer("kh_live_none")).problem(401, "NOT_FOUND");
-    house.bare(&metrics.clone().header("Cookie", "keyhouse=none")).problem(401, "session_ended");
-    let plain = house.create(&json!({}));
-    house.bare(&metrics.clone().bearer(&plain.secret)).problem(403, "permission_required");
-    let guest = house.join("guest", "guest");
-    house
+    instance.bare(&metrics).problem(401, "NO_CREDENTIAL");
+    instance.bare(&metrics.clone().bearer("kh_live_none")).problem(401, "NOT_FOUND");
+    instance.bare(&metrics.clone().header("Cookie", "keyhouse=none")).problem(401, "session_ended");
+    let plain = instance.create(&json!({}));
+    instance.bare(&metrics.clone().bearer(&plain.secret)).problem(403, "permission_required");
+    let guest = instance.join("guest", "guest");
+    instance
         .bare(&metrics.clone().header("Cookie", &guest.cookie))
         .problem(403, "permission_required");
-    assert_eq!(house.ask(&metrics).status, 200);
+    assert_eq!(instance.ask(&metrics).status, 200);
     let manager =
-        house.create(&json!({"kind": "service", "permissions": ["keyhouse:instance:manage"]}));
-    let reported = house.bare(&metrics.clone().bearer(&manager.secret));
+        instance.create(&json!({"kind": "service", "permissions": ["keyhouse:instance:manage"]}));
+    let reported = instance.bare(&metrics.clone().bearer(&manager.secret));
     assert_eq!(reported.status, 200, "{}", reported.body);
     let kind = Some("text/plain; version=0.0.4; charset=utf-8");
     assert_eq!(
         (reported.header("content-type"), reported.header("cache-control")),
         (kind, Some("no-store"))
     );
-    house.ask(&Ask::get("/metrics?all=1")).problem(400, "invalid_input");
+    instance.ask(&Ask::get("/metrics?all=1")).problem(400, "invalid_input");
 
-    let checks = listener(&house, "checks on http://");
+    let checks = listener(&instance, "checks on http://");
     ask_at(checks, &metrics.clone().bearer(&manager.secret)).problem(404, "not_found");
-    let own = listener(&house, "metrics on http://");
+    let own = listener(&instance, "metrics on http://");
     // This listener does not authenticate, so a wrong credential is ignored.
-    for ask in [metrics.clone(), metrics.clone().bearer("wrong"), house.as_owner(metrics)] {
+    for ask in [metrics.clone(), metrics.clone().bearer("wrong"), instance.as_owner(metrics)] {
         assert_eq!(ask_at(own, &ask).status, 200);
     }
     assert_eq!(ask_at(own, &Ask::new("HEAD", "/metrics")).status, 200);
@@ -135,12 +136,13 @@ fn metrics_need_instance_management_or_their_own_listener() {
 
 #[test]
 fn the_metrics_listener_serves_only_metrics_and_health() {
-    let (house, address) = house();
-    let key = house.create(&json!({"kind": "service", "permissions": ["*", "keyhouse:keys:read"]}));
+    let (instance, address) = instance();
+    let key =
+        instance.create(&json!({"kind": "service", "permissions": ["*", "keyhouse:keys:read"]}));
     let open = ["/metrics", "/healthz", "/readyz"];
-    for operation in operations(&house) {
+    for operation in operations(&instance) {
         let ask = operation.ask(&operation.path, &operation.example).without("Authorization");
-        for ask in [ask.clone(), house.as_owner(ask.clone()), ask.bearer(&key.secret)] {
+        for ask in [ask.clone(), instance.as_owner(ask.clone()), ask.bearer(&key.secret)] {
             let answer = ask_at(address, &ask);
             let served = open.contains(&operation.path.as_str());
             let gate =
@@ -157,24 +159,24 @@ fn the_metrics_listener_serves_only_metrics_and_health() {
     }
     let ask = Ask::forward_auth(&key.secret);
     ask_at(address, &ask).problem(403, "GATE_NOT_FOUND");
-    assert_eq!(house.bare(&ask).status, 200, "the key itself is good");
+    assert_eq!(instance.bare(&ask).status, 200, "the key itself is good");
 }
 
 #[test]
 fn prometheus_accepts_a_scrape_and_labels_have_only_known_values() {
-    let (house, address) = house();
-    let made = house.create(&json!({"name": "named-key"}));
-    let mut line = house.line();
+    let (instance, address) = instance();
+    let made = instance.create(&json!({"name": "named-key"}));
+    let mut line = instance.connect();
     line.ask(&Ask::forward_auth(&made.secret)).expect(200);
     line.ask(&Ask::forward_auth("kh_live_mistyped")).problem(401, "NOT_FOUND");
     let gate = "/v1/forward-auth/secret-gate";
     line.ask(&Ask { target: gate.to_owned(), ..Ask::forward_auth(&made.secret) })
         .problem(403, "GATE_NOT_FOUND");
-    house.verify(&made.secret);
-    house.bare(&Ask::new("BREW", "/v1/unknown-path")).problem(404, "not_found");
+    instance.verify(&made.secret);
+    instance.bare(&Ask::new("BREW", "/v1/unknown-path")).problem(404, "not_found");
     let text = scrape(address);
     promtool(&["check", "metrics"], &text);
-    let cookie = house.cookie().split_once('=').unwrap().1;
+    let cookie = instance.cookie().split_once('=').unwrap().1;
     let hint = made.secret.get(..13).unwrap();
     for unsaid in [
         hint,
@@ -206,12 +208,12 @@ fn prometheus_accepts_a_scrape_and_labels_have_only_known_values() {
 
 #[test]
 fn every_action_is_counted_once_in_its_metric() {
-    let (house, address) = house();
-    let made = house.create(&json!({}));
-    let revoked = house.create(&json!({}));
-    house.act(&revoked.id, "revoke").expect(200);
+    let (instance, address) = instance();
+    let made = instance.create(&json!({}));
+    let revoked = instance.create(&json!({}));
+    instance.act(&revoked.id, "revoke").expect(200);
     let before = scrape(address);
-    let mut line = house.line();
+    let mut line = instance.connect();
     for _ in 0..3 {
         line.ask(&Ask::forward_auth(&made.secret)).expect(200);
     }
@@ -221,15 +223,15 @@ fn every_action_is_counted_once_in_its_metric() {
         .problem(403, "REQUEST_REFUSED");
     line.ask(&Ask::forward_auth(&made.secret).bearer(&made.secret)).problem(401, "MALFORMED");
     line.ask(&Ask::get("/v1/whoami").bearer(&made.secret)).expect(200);
-    house.verify(&made.secret);
+    instance.verify(&made.secret);
     let batch = json!({"requests": [{"key": made.secret}, {"key": revoked.secret}, {"key": "x"}, {"key": 1}]});
-    house.ask(&Ask::post("/v1/verify/batch", &batch)).expect(200);
+    instance.ask(&Ask::post("/v1/verify/batch", &batch)).expect(200);
     let wrong = json!({"email": EMAIL, "password": "wrong horse battery staple"});
-    house.bare(&Ask::post("/v1/session", &wrong)).problem(401, "sign_in_failed");
-    house
+    instance.bare(&Ask::post("/v1/session", &wrong)).problem(401, "sign_in_failed");
+    instance
         .bare(&Ask::post("/v1/session", &json!({"email": EMAIL, "password": PASSWORD})))
         .expect(201);
-    house
+    instance
         .bare(&Ask::get("/none").header("Host", "a").header("Host", "b"))
         .problem(400, "doubled_header");
     let after = scrape(address);
@@ -294,19 +296,19 @@ fn every_action_is_counted_once_in_its_metric() {
 
 #[test]
 fn each_gate_has_its_own_label() {
-    let (house, address) = house();
-    let made = house.create(&json!({}));
+    let (instance, address) = instance();
+    let made = instance.create(&json!({}));
     let gate = json!({"name": "orders", "routes": [{"path": "/orders/{id}", "methods": ["GET"]}]});
-    house.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+    instance.ask(&Ask::post("/v1/gates", &gate)).expect(201);
     let way = |path: &str| {
         Ask::get(&format!("/v1/ext-authz/orders{path}"))
             .bearer(&made.secret)
             .header("X-Forwarded-For", "192.0.2.7")
     };
-    house.bare(&way("/orders/7")).expect(200);
-    house.bare(&way("/orders/8")).expect(200);
-    house.bare(&way("/admin")).problem(403, "ROUTE_NOT_ALLOWED");
-    house
+    instance.bare(&way("/orders/7")).expect(200);
+    instance.bare(&way("/orders/8")).expect(200);
+    instance.bare(&way("/admin")).problem(403, "ROUTE_NOT_ALLOWED");
+    instance
         .bare(&Ask { target: "/v1/ext-authz/none/orders/7".to_owned(), ..way("") })
         .problem(403, "GATE_NOT_FOUND");
     let text = scrape(address);
@@ -332,7 +334,7 @@ fn names(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_dashboard_and_the_alerts_use_every_existing_metric() {
-    let (_house, address) = house();
+    let (_house, address) = instance();
     let text = scrape(address);
     let reported: BTreeSet<String> = {
         let samples = text.lines().filter(|line| !line.starts_with('#'));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
+use crate::test_server::TestServer;
 
 /// An operation as the running server describes it.
 #[derive(Clone, Debug)]
@@ -36,8 +36,8 @@ impl Described {
     }
 }
 
-pub(crate) fn described(house: &House) -> Vec<Described> {
-    let document = house.bare(&Ask::get("/openapi.json")).expect(200);
+pub(crate) fn described(instance: &TestServer) -> Vec<Described> {
+    let document = instance.bare(&Ask::get("/openapi.json")).expect(200);
     assert_eq!(document["openapi"], "3.1.0");
     let mut all = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {

@@ -2,15 +2,15 @@
 //! kind of target, must match the table beside this file.
 
 mod described;
-mod stage;
+mod fixture;
 
+use crate::policy::fixture::Relation;
 use std::collections::BTreeMap;
 
 use crate::policy::described::{Described, described};
-use crate::policy::stage::{Relation, Stage};
 
 pub(crate) use described::described as operations;
-pub(crate) use stage::{Actor, Relation as About, Stage as Cast};
+pub(crate) use fixture::{Actor, Fixture, Relation as About};
 
 const TABLE: &str = include_str!("table.txt");
 const ACTORS: &str = "oaugckpn";
@@ -50,29 +50,29 @@ fn symbol(status: u16) -> char {
 
 #[test]
 fn every_actor_may_do_exactly_what_the_policy_allows() {
-    let stage = Stage::set();
+    let fixture = Fixture::set();
     let mut table = table();
     let mut faults = Vec::new();
-    for operation in described(&stage.house) {
+    for operation in described(&fixture.instance) {
         match table.remove(&operation.id) {
             None => faults.push(format!("{} has no row in the table", operation.id)),
-            Some(row) => compare(&stage, &operation, &row, &mut faults),
+            Some(row) => compare(&fixture, &operation, &row, &mut faults),
         }
     }
     faults.extend(table.into_keys().map(|id| format!("{id} is no operation")));
     assert!(faults.is_empty(), "{} differ:\n{}", faults.len(), faults.join("\n"));
 }
 
-fn compare(stage: &Stage, operation: &Described, row: &[String], faults: &mut Vec<String>) {
+fn compare(fixture: &Fixture, operation: &Described, row: &[String], faults: &mut Vec<String>) {
     for (relation, cells) in RELATIONS.into_iter().zip(row) {
         for (letter, expected) in ACTORS.chars().zip(cells.chars()) {
             if expected == NONE {
                 continue;
             }
-            let actor = stage.actor(letter, operation, relation);
-            let path = stage.path(operation, relation, &actor);
-            let ask = operation.ask(&path, &stage.body(operation));
-            let (status, body) = stage.status(ask, &actor);
+            let actor = fixture.actor(letter, operation, relation);
+            let path = fixture.path(operation, relation, &actor);
+            let ask = operation.ask(&path, &fixture.body(operation));
+            let (status, body) = fixture.status(ask, &actor);
             if symbol(status) != expected {
                 let id = &operation.id;
                 faults.push(format!(

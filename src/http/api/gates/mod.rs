@@ -30,7 +30,7 @@ pub(in crate::http) fn list_gates(app: &App, call: &Call<'_>) -> Result<Response
     let listed = app.actions.list_gates(call.actor()?, limit, after)?;
     let last = listed.items.last().filter(|_last| listed.more);
     let next = last.map(|gate| cursor::write_name(&gate.name));
-    let items: Vec<Value> = listed.items.iter().map(shown).collect();
+    let items: Vec<Value> = listed.items.iter().map(gate_view).collect();
     Ok(answer::json(&json!({ "items": items, "next_cursor": next })))
 }
 
@@ -42,7 +42,7 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let name = name.ok_or_else(|| Problem::invalid(Vec::new()))?;
     let record = app.actions.create_gate(call.actor()?, &name, &draft)?;
     let location = format!("/v1/gates/{name}");
-    let made = answer::created(&shown(&record)).with_additional_header("Location", location);
+    let made = answer::created(&gate_view(&record)).with_additional_header("Location", location);
     Ok(with_etag(made, record.version))
 }
 
@@ -159,10 +159,10 @@ fn methods(value: Value, pointer: &str) -> Result<Vec<String>, Vec<Fault>> {
 }
 
 fn answer_record(record: &GateRecord) -> Response {
-    with_etag(answer::json(&shown(record)), record.version)
+    with_etag(answer::json(&gate_view(record)), record.version)
 }
 
-fn shown(record: &GateRecord) -> Value {
+fn gate_view(record: &GateRecord) -> Value {
     let mut shown = shape(record);
     if let Value::Object(fields) = &mut shown {
         fields.insert("id".to_owned(), record.id.to_string().into());

@@ -99,7 +99,7 @@ fn explain(
     let now = app.actions.clock().now();
     let refusal =
         (!verdict.is_valid()).then(|| denied(verdict, request, explained.grant.as_ref(), now));
-    let mut explanation = explained::shown(&explained.explanation);
+    let mut explanation = explained::explanation_view(&explained.explanation);
     if let (Value::Object(fields), Some(grant)) = (&mut explanation, &explained.grant) {
         fields.insert("key".to_owned(), grant.live.key.to_string().into());
     }

@@ -32,7 +32,7 @@ pub(in crate::http) fn explain(app: &App, call: &Call<'_>) -> Result<Response, P
     let request = Request { ip, requirement: requirement.as_ref(), acceptance, cost: 1 };
     let now = app.actions.clock().now();
     let explanation = explain_grant(&grant, &explained::lists_of(&record), &request, now);
-    Ok(answer::json(&explained::shown(&explanation)))
+    Ok(answer::json(&explained::explanation_view(&explanation)))
 }
 
 /// A gate that the actor may see; any other gate is not found. Every actor may see the built-in gate.

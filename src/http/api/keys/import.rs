@@ -7,7 +7,7 @@ use crate::actions::keys::{
     ForeignKey, ForeignSecret, IMPORT_KEYS_MAX, Import, KeyChange, KeyDraft, OwnerName,
 };
 use crate::http::api::keys::reading::read_change;
-use crate::http::api::keys::shape::shown;
+use crate::http::api::keys::shape::key_view;
 use crate::http::input::{self, Fields, object, parsed, wrong};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
@@ -31,7 +31,7 @@ pub(in crate::http) fn import(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let (keys, faults) = read.unwrap_or_default();
     let actor = call.actor()?;
     let records = app.actions.import_keys(actor, &Import { keys, faults, dry_run })?;
-    let mut keys: Vec<Value> = records.iter().map(|record| shown(app, actor, record)).collect();
+    let mut keys: Vec<Value> = records.iter().map(|record| key_view(app, actor, record)).collect();
     if dry_run {
         // The real import creates other ids.
         for key in &mut keys {

@@ -25,7 +25,7 @@ mod shape;
 
 use reading::{access, parse_kind, parse_owner, read_change_from, shares};
 pub(in crate::http) use reading::{calls, patterns};
-use shape::{hidden, shown};
+use shape::{hidden_key_view, key_view};
 
 const SEARCH_CHARACTERS_MAX: usize = 100;
 const REASON_CHARACTERS_MAX: usize = 256;
@@ -95,7 +95,11 @@ pub(super) fn page(app: &App, actor: &Actor, listed: &ListedKeys) -> Response {
 
 fn items(app: &App, actor: &Actor, keys: &[(KeyRecord, bool)]) -> Vec<Value> {
     keys.iter()
-        .map(|(record, whole)| if *whole { shown(app, actor, record) } else { hidden(app, record) })
+        .map(
+            |(record, whole)| {
+                if *whole { key_view(app, actor, record) } else { hidden_key_view(app, record) }
+            },
+        )
         .collect()
 }
 
@@ -126,7 +130,7 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let actor = call.actor()?;
     let (record, secret) = app.actions.create_key(actor, draft)?;
     let location = format!("/v1/keys/{}", record.id);
-    let made = json!({ "key": shown(app, actor, &record), "secret": secret.reveal() });
+    let made = json!({ "key": key_view(app, actor, &record), "secret": secret.reveal() });
     Ok(with_etag(answer::created(&made), record.version)
         .with_additional_header("Location", location))
 }
@@ -161,7 +165,7 @@ pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Pr
     if descendants {
         let (revoked, with) =
             app.actions.revoke_with_descendants(actor, &target, reason.as_deref())?;
-        let mut reported = shown(app, actor, &revoked);
+        let mut reported = key_view(app, actor, &revoked);
         let descendants = json!({"revoked": with.revoked, "left": with.left, "more": with.more});
         if let Some(fields) = reported.as_object_mut() {
             fields.insert("descendants".to_owned(), descendants);
@@ -211,7 +215,7 @@ pub(in crate::http) fn unshare(app: &App, call: &Call<'_>) -> Result<Response, P
 }
 
 fn answer_record(app: &App, actor: &Actor, record: &KeyRecord) -> Response {
-    with_etag(answer::json(&shown(app, actor, record)), record.version)
+    with_etag(answer::json(&key_view(app, actor, record)), record.version)
 }
 
 /// The key in the path. A malformed id is not found.

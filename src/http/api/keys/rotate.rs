@@ -6,7 +6,7 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::keys::OVERLAP_MAX;
-use crate::http::api::keys::shape::shown;
+use crate::http::api::keys::shape::key_view;
 use crate::http::api::keys::target;
 use crate::http::api::with_etag;
 use crate::http::input::{Fields, parsed, wrong};
@@ -21,7 +21,7 @@ pub(in crate::http) fn rotate(app: &App, call: &Call<'_>) -> Result<Response, Pr
     fields.finish().map_err(Problem::invalid)?;
     let actor = call.actor()?;
     let (record, secret) = app.actions.rotate_key(actor, &target(call)?, overlap)?;
-    let made = json!({ "key": shown(app, actor, &record), "secret": secret.reveal() });
+    let made = json!({ "key": key_view(app, actor, &record), "secret": secret.reveal() });
     Ok(with_etag(answer::json(&made), record.version))
 }
 

@@ -17,7 +17,7 @@ use crate::model::moment::Moment;
 use crate::records::key::{Author, KeyRecord, QuotaRecord, SecretRecord, Status, TeamAccess};
 
 /// A key with all fields. Teams that the actor may not see are left out.
-pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
+pub(super) fn key_view(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
     let now = app.actions.clock().now().wall;
     let time = |moment: Option<Moment>| moment.map(|moment| moment.to_string());
     let networks =
@@ -100,7 +100,7 @@ fn teams(app: &App, actor: &Actor, record: &KeyRecord) -> Vec<Value> {
 }
 
 /// A key with the fields that every member of the organization may see.
-pub(super) fn hidden(app: &App, record: &KeyRecord) -> Value {
+pub(super) fn hidden_key_view(app: &App, record: &KeyRecord) -> Value {
     let status: Status = record.status(app.actions.clock().now().wall);
     json!({
         "id": record.id.to_string(),

@@ -3,25 +3,25 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{House, Made, made};
 use crate::people::{Person, acceptance, token_in};
 use crate::server::wire::Answer;
+use crate::test_server::{Made, TestServer, made};
 
 impl Person {
     /// Sends a request as this person.
     #[expect(clippy::needless_pass_by_value, reason = "a question is asked once")]
-    pub(crate) fn ask(&self, house: &House, ask: Ask) -> Answer {
-        house.ask_as(self, &ask)
+    pub(crate) fn ask(&self, instance: &TestServer, ask: Ask) -> Answer {
+        instance.ask_as(self, &ask)
     }
 
     /// Creates a key, which must succeed.
-    pub(crate) fn make(&self, house: &House, body: &Value) -> Made {
-        made(&self.ask(house, Ask::post("/v1/keys", body)).expect(201))
+    pub(crate) fn make(&self, instance: &TestServer, body: &Value) -> Made {
+        made(&self.ask(instance, Ask::post("/v1/keys", body)).expect(201))
     }
 }
 
-impl House {
-    /// A second organization with its owner, made by the owner of the house as operator.
+impl TestServer {
+    /// A second organization with its owner, made by the owner of the instance as operator.
     pub(crate) fn neighbour(&self, name: &str) -> (String, Person) {
         let email = format!("owner@{name}.example");
         let body = json!({"name": name, "plan": "enterprise", "owner_email": email});

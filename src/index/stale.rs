@@ -9,7 +9,7 @@ use crate::records::Stored;
 use crate::records::place::StoreKey;
 
 /// Entries of the index that a scan has not found yet.
-pub(super) struct Gone {
+pub(super) struct Stale {
     keys: HashSet<KeyId>,
     users: HashSet<UserId>,
     organizations: HashSet<OrganizationId>,
@@ -20,7 +20,7 @@ pub(super) struct Gone {
     sessions: HashSet<DigestKey>,
 }
 
-impl Gone {
+impl Stale {
     pub(super) fn all_of(writer: &Writer) -> Self {
         Self {
             keys: writer.lives.keys().copied().collect(),
@@ -49,7 +49,7 @@ impl Gone {
             | Stored::Quota(..)
             | Stored::PlanQuota(..)
             | Stored::Taken(..)
-            | Stored::Aside => {},
+            | Stored::NotIndexed => {},
         }
     }
 

@@ -7,10 +7,10 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use crate::actions::Actions;
-use crate::actions::access::FirstOwner;
 use crate::actions::actor::Actor;
 use crate::actions::keys::KeyDraft;
 use crate::actions::last_use::LastUseWriter;
+use crate::actions::setup::FirstOwner;
 use crate::clock::{Clock, ManualClock, Now};
 use crate::index::follow::{self, Follower};
 use crate::index::{CallOrigin, Index};
@@ -24,7 +24,7 @@ use crate::records::key::KeyRecord;
 use crate::records::place::StoreKey;
 use crate::records::{Record, encode, prepare, read_row};
 
-pub(super) struct Trial {
+pub(super) struct TestInstance {
     pub(super) store: Arc<MemoryStore>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) actions: Actions,
@@ -32,13 +32,13 @@ pub(super) struct Trial {
     follower: Option<Follower>,
 }
 
-impl Drop for Trial {
+impl Drop for TestInstance {
     fn drop(&mut self) {
         self.follower.take().into_iter().for_each(Follower::stop);
     }
 }
 
-impl Trial {
+impl TestInstance {
     pub(super) fn new() -> Self {
         let store = Arc::new(MemoryStore::new());
         let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));

@@ -12,31 +12,31 @@ use super::ledger::Ledger;
 pub(crate) const WAITING_MAX: usize = 256;
 
 #[derive(Debug)]
-pub struct Aside {
+pub struct BlockInPlace {
     held: Mutex<Ledger>,
     waiting: AtomicUsize,
 }
 
 /// Ends one wait on drop, also after a panic.
 struct BlockingSlot<'a> {
-    aside: &'a Aside,
+    waits: &'a BlockInPlace,
     claims: Claims,
 }
 
 impl Drop for BlockingSlot<'_> {
     fn drop(&mut self) {
-        self.aside.waiting.fetch_sub(1, Ordering::Relaxed);
-        self.aside.lock().give_back(&self.claims, 1);
+        self.waits.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.waits.lock().give_back(&self.claims, 1);
     }
 }
 
-impl Default for Aside {
+impl Default for BlockInPlace {
     fn default() -> Self {
         Self { held: Mutex::new(Ledger::new(WAITING_MAX)), waiting: AtomicUsize::new(0) }
     }
 }
 
-impl Aside {
+impl BlockInPlace {
     /// Number of checks that wait now.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
@@ -51,7 +51,7 @@ impl Aside {
             return None;
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        let _place = BlockingSlot { aside: self, claims };
+        let _place = BlockingSlot { waits: self, claims };
         Some(tokio::task::block_in_place(work))
     }
 
@@ -70,22 +70,22 @@ mod tests {
     }
 
     /// Nests waits until one is rejected, and returns how many were admitted.
-    fn nested(aside: &Aside, of: &dyn Fn(usize) -> Caller, depth: usize) -> usize {
-        let inside = aside.run(&of(depth), || nested(aside, of, depth + 1));
+    fn nested(waits: &BlockInPlace, of: &dyn Fn(usize) -> Caller, depth: usize) -> usize {
+        let inside = waits.run(&of(depth), || nested(waits, of, depth + 1));
         inside.unwrap_or(depth)
     }
 
     #[test]
     fn one_key_can_wait_in_a_quarter_and_one_organization_in_half() {
-        let aside = Aside::default();
-        assert_eq!(nested(&aside, &|_| key(1, 1), 0), WAITING_MAX / 4);
+        let waits = BlockInPlace::default();
+        assert_eq!(nested(&waits, &|_| key(1, 1), 0), WAITING_MAX / 4);
         let of_one = |depth: usize| key(u8::try_from(depth % 100).unwrap(), 1);
-        assert_eq!(nested(&aside, &of_one, 0), WAITING_MAX / 2);
+        assert_eq!(nested(&waits, &of_one, 0), WAITING_MAX / 2);
         let each = |depth: usize| key(u8::try_from(depth).unwrap(), 1);
-        assert_eq!(nested(&aside, &each, 0), WAITING_MAX / 4 * 3, "keys that hold nothing");
-        let left = aside.run(&key(1, 1), || nested(&aside, &of_one, 1));
+        assert_eq!(nested(&waits, &each, 0), WAITING_MAX / 4 * 3, "keys that hold nothing");
+        let left = waits.run(&key(1, 1), || nested(&waits, &of_one, 1));
         assert_eq!(left, Some(WAITING_MAX / 2));
-        assert_eq!(aside.waiting(), 0);
-        assert_eq!(aside.run(&key(2, 2), || 1), Some(1));
+        assert_eq!(waits.waiting(), 0);
+        assert_eq!(waits.run(&key(2, 2), || 1), Some(1));
     }
 }

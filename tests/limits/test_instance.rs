@@ -4,8 +4,8 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use keyhouse::actions::Actions;
-use keyhouse::actions::access::FirstOwner;
 use keyhouse::actions::quotas::QuotaReserver;
+use keyhouse::actions::setup::FirstOwner;
 use keyhouse::clock::{Clock, ManualClock};
 use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
 use keyhouse::http::{App, HttpSettings};
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 pub(crate) type TestStore = Arc<FaultyStore<MemoryStore>>;
 
-pub(crate) struct House {
+pub(crate) struct TestInstance {
     app: App,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: TestStore,
@@ -39,13 +39,13 @@ pub(crate) struct Said {
     pub(crate) limits: String,
 }
 
-impl Drop for House {
+impl Drop for TestInstance {
     fn drop(&mut self) {
         self.end();
     }
 }
 
-impl House {
+impl TestInstance {
     /// A new one, whose clock shows `now`.
     pub(crate) fn at(now: &str) -> Self {
         let clock = Arc::new(ManualClock::at(now.parse().unwrap()));

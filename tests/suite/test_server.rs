@@ -17,7 +17,7 @@ pub(crate) use crate::server::{ADMIN_EMAIL as EMAIL, ADMIN_PASSWORD as PASSWORD}
 
 /// The server, its folder, and the owner's session.
 #[derive(Debug)]
-pub(crate) struct House {
+pub(crate) struct TestServer {
     home: Arc<Home>,
     server: Option<Server>,
     args: Vec<String>,
@@ -33,7 +33,7 @@ pub(crate) struct Made {
     pub(crate) key: Value,
 }
 
-impl House {
+impl TestServer {
     /// A new one, with its owner signed in.
     pub(crate) fn start() -> Self {
         Self::start_with(&[])
@@ -41,26 +41,26 @@ impl House {
 
     /// The same with more arguments after `serve`.
     pub(crate) fn start_with(args: &[&str]) -> Self {
-        let mut house = Self::build(args, true);
-        house.restart();
-        house.sign_in();
-        house
+        let mut instance = Self::build(args, true);
+        instance.restart();
+        instance.sign_in();
+        instance
     }
 
     /// The same with this `keyhouse.toml`.
     pub(crate) fn start_with_settings(settings: &str) -> Self {
-        let mut house = Self::build(&[], true);
-        write_settings(&house.home, settings);
-        house.restart();
-        house.sign_in();
-        house
+        let mut instance = Self::build(&[], true);
+        write_settings(&instance.home, settings);
+        instance.restart();
+        instance.sign_in();
+        instance
     }
 
     /// A new one without an owner.
     pub(crate) fn start_empty() -> Self {
-        let mut house = Self::build(&[], false);
-        house.restart();
-        house
+        let mut instance = Self::build(&[], false);
+        instance.restart();
+        instance
     }
 
     fn build(args: &[&str], has_owner: bool) -> Self {
@@ -112,7 +112,7 @@ impl House {
         self.cookie = Session::sign_in(self.address(), ADMIN_EMAIL, ADMIN_PASSWORD).cookie;
     }
 
-    /// The one-time link of a house without an owner.
+    /// The one-time link of an instance without an owner.
     pub(crate) fn setup_link(&self) -> String {
         let line = self.server().log().wait_for("set up at ").unwrap();
         let (_, link) = line.split_once("set up at ").unwrap();
@@ -120,13 +120,13 @@ impl House {
     }
 
     /// A keep-alive connection.
-    pub(crate) fn line(&self) -> Line {
+    pub(crate) fn connect(&self) -> Line {
         Line(Connection::open(self.address()))
     }
 
     /// Sends a request without a credential, on a connection of its own.
     pub(crate) fn bare(&self, ask: &Ask) -> Answer {
-        self.line().ask(ask)
+        self.connect().ask(ask)
     }
 
     /// Sends a request as the owner, on a connection of its own.
@@ -168,7 +168,7 @@ impl House {
 
     /// Every key of the list, page by page.
     pub(crate) fn all_keys(&self) -> Vec<Value> {
-        let (mut line, mut keys, mut cursor) = (self.line(), Vec::new(), String::new());
+        let (mut line, mut keys, mut cursor) = (self.connect(), Vec::new(), String::new());
         loop {
             let ask = Ask::get(&format!("/v1/keys?status=all&limit=100{cursor}"));
             let page = line.ask(&self.as_owner(ask)).expect(200);

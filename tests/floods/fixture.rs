@@ -26,7 +26,7 @@ const KEYS_TRANSFERRED: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The instance and its users.
-pub(crate) struct Stage {
+pub(crate) struct Fixture {
     pub(crate) server: Server,
     pub(crate) checks: SocketAddr,
     pub(crate) metrics: SocketAddr,
@@ -51,7 +51,7 @@ pub(crate) struct Stage {
     doomed: Mutex<Vec<String>>,
 }
 
-impl Stage {
+impl Fixture {
     /// Starts with as many keys to revoke as the test needs.
     pub(crate) fn start(doomed: usize) -> Self {
         open_many_files();

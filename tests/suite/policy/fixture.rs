@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
 use crate::people::{PASSWORD, Person, invitation, token_in};
 use crate::policy::described::Described;
+use crate::test_server::TestServer;
 
 /// The owner of the object that an operation is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +28,10 @@ pub(crate) enum Actor {
     Nobody,
 }
 
-/// The house with its cast.
-pub(crate) struct Stage {
-    pub(crate) house: House,
-    cast: BTreeMap<char, Person>,
+/// The instance and its users.
+pub(crate) struct Fixture {
+    pub(crate) instance: TestServer,
+    users: BTreeMap<char, Person>,
     /// A plain user, in the team that every actor is in.
     tess: Person,
     team: String,
@@ -48,11 +48,11 @@ const MISSING: &str = "0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
 const CUSTOM: [&str; 4] =
     ["keyhouse:audit:read", "keyhouse:keys:read", "keyhouse:users:read", "diagrams:*"];
 
-impl Stage {
+impl Fixture {
     pub(crate) fn set() -> Self {
-        let house = House::start();
-        house.put_on_plan(&house.organization(), "enterprise");
-        let custom = house.role("Auditor", &CUSTOM);
+        let instance = TestServer::start();
+        instance.put_on_plan(&instance.organization(), "enterprise");
+        let custom = instance.role("Auditor", &CUSTOM);
         let roles: BTreeMap<char, String> = [
             ('o', "owner"),
             ('a', "administrator"),
@@ -63,11 +63,11 @@ impl Stage {
         ]
         .map(|(actor, role)| (actor, role.to_owned()))
         .into();
-        let other = house.neighbour("other");
-        let tess = house.join("tess", "user");
-        let mut stage = Self {
-            house,
-            cast: BTreeMap::new(),
+        let other = instance.neighbour("other");
+        let tess = instance.join("tess", "user");
+        let mut fixture = Self {
+            instance,
+            users: BTreeMap::new(),
             tess,
             team: String::new(),
             roles,
@@ -75,18 +75,18 @@ impl Stage {
             keys: RefCell::default(),
             counter: Cell::new(0),
         };
-        stage.cast = "oaugcp".chars().map(|actor| (actor, stage.newcomer(actor))).collect();
-        let everybody: Vec<&Person> = stage.cast.values().chain([&stage.tess]).collect();
-        stage.team = stage.house.team("Build", "visible", &everybody);
-        stage
+        fixture.users = "oaugcp".chars().map(|actor| (actor, fixture.newcomer(actor))).collect();
+        let everybody: Vec<&Person> = fixture.users.values().chain([&fixture.tess]).collect();
+        fixture.team = fixture.instance.team("Build", "visible", &everybody);
+        fixture
     }
 
     /// A new user with the same status as this actor.
     fn newcomer(&self, actor: char) -> Person {
         let name = format!("{actor}{}", self.number());
-        let person = self.house.join(&name, &self.roles[&actor]);
+        let person = self.instance.join(&name, &self.roles[&actor]);
         if actor == 'p' {
-            self.house.change_user(&person, &json!({"operator": true}));
+            self.instance.change_user(&person, &json!({"operator": true}));
         }
         person
     }
@@ -108,15 +108,15 @@ impl Stage {
             'k' => Actor::Key(self.key_for(operation)),
             _ if relation == Relation::Own && changes_user => Actor::Person(self.newcomer(letter)),
             _ if ["signIn", "signOut"].contains(&&*operation.id) => {
-                Actor::Person(self.signed_in(&self.cast[&letter]))
+                Actor::Person(self.signed_in(&self.users[&letter]))
             },
-            _ => Actor::Person(self.cast[&letter].clone()),
+            _ => Actor::Person(self.users[&letter].clone()),
         }
     }
 
-    /// The owner of the house, who is also operator and has the most permissions.
+    /// The owner of the instance, who is also operator and has the most permissions.
     pub(crate) fn founder(&self) -> Actor {
-        Actor::Person(self.house.owner())
+        Actor::Person(self.instance.owner())
     }
 
     /// A service key with one permission: the first that the operation names.
@@ -125,7 +125,7 @@ impl Stage {
         let permission = named.map_or("keyhouse:keys:read", |it| it).to_owned();
         let make = || {
             let body = json!({"name": "k", "kind": "service", "permissions": [&permission]});
-            self.house.create(&body).secret
+            self.instance.create(&body).secret
         };
         if operation.id == "revokeMe" {
             return make();
@@ -136,7 +136,7 @@ impl Stage {
     /// The same person in another session.
     fn signed_in(&self, person: &Person) -> Person {
         let body = json!({"email": person.email, "password": PASSWORD});
-        let answer = self.house.bare(&Ask::post("/v1/session", &body));
+        let answer = self.instance.bare(&Ask::post("/v1/session", &body));
         answer.expect(201);
         let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
         Person { cookie, ..person.clone() }
@@ -169,9 +169,9 @@ impl Stage {
             return missing(place);
         }
         let other = relation == Relation::Other;
-        let maker = if other { self.other.1.clone() } else { self.house.owner() };
+        let maker = if other { self.other.1.clone() } else { self.instance.owner() };
         let make = |path: &str, body: &Value, at: &str| {
-            let made = self.house.ask_as(&maker, &Ask::post(path, body)).expect(201);
+            let made = self.instance.ask_as(&maker, &Ask::post(path, body)).expect(201);
             made.pointer(at).unwrap().as_str().unwrap().to_owned()
         };
         match place {
@@ -181,7 +181,7 @@ impl Stage {
             "gate" => "default".to_owned(),
             "path" => "orders/7".to_owned(),
             "hash" => {
-                let page = self.house.bare(&Ask::get("/")).body;
+                let page = self.instance.bare(&Ask::get("/")).body;
                 let (_, path) = page.split_once("/assets/").unwrap();
                 path.split('/').next().unwrap().to_owned()
             },
@@ -190,7 +190,7 @@ impl Stage {
             "part" => "en.json".to_owned(),
             "plan" => "free".to_owned(),
             "organization" if other => self.other.0.clone(),
-            "organization" => self.house.organization(),
+            "organization" => self.instance.organization(),
             "invitation" => {
                 let body = json!({"email": self.email(), "role": "user"});
                 make("/v1/invitations", &body, "/invitation/id")
@@ -216,11 +216,11 @@ impl Stage {
     fn team_for(&self, relation: Relation, actor: &Actor, maker: &Person) -> String {
         let visibility = if relation == Relation::Team { "secret" } else { "visible" };
         let body = json!({"name": self.name(), "visibility": visibility});
-        let made = self.house.ask_as(maker, &Ask::post("/v1/teams", &body)).expect(201);
+        let made = self.instance.ask_as(maker, &Ask::post("/v1/teams", &body)).expect(201);
         let id = made["id"].as_str().unwrap().to_owned();
         if let (Relation::Own, Actor::Person(person)) = (relation, actor) {
             let path = format!("/v1/teams/{id}/members/{}", person.id);
-            self.house.ask(&Ask::new("PUT", &path)).expect(204);
+            self.instance.ask(&Ask::new("PUT", &path)).expect(204);
         }
         id
     }
@@ -232,7 +232,7 @@ impl Stage {
             // One of her sessions, for the next placeholder of the path.
             _ if operation.id == "endSessionOfUser" => self.tess.id.clone(),
             _ if operation.method == "GET" => self.tess.id.clone(),
-            _ => self.house.join(&format!("user{}", self.number()), "user").id,
+            _ => self.instance.join(&format!("user{}", self.number()), "user").id,
         }
     }
 
@@ -245,24 +245,26 @@ impl Stage {
             _ => &self.tess,
         };
         let body = json!({"name": "key", "permissions": ["diagrams:read"]});
-        let made = owner.make(&self.house, &body);
+        let made = owner.make(&self.instance, &body);
         let shared = relation == Relation::Team
             || (relation == Relation::Own && operation.id == "unshareKey");
         if shared {
             let path = format!("/v1/keys/{}/teams/{}", made.id, self.team);
             let ask = Ask::new("PUT", &path).json(&json!({"access": "write"}));
-            owner.ask(&self.house, ask).expect(200);
+            owner.ask(&self.instance, ask).expect(200);
         }
         made.id
     }
 
     fn session_of(&self, relation: Relation, actor: &Actor) -> String {
         let person = match (relation, actor) {
-            (Relation::Own, Actor::Person(person)) if person.email != crate::house::EMAIL => person,
+            (Relation::Own, Actor::Person(person)) if person.email != crate::test_server::EMAIL => {
+                person
+            },
             _ => &self.tess,
         };
         let sessions =
-            self.signed_in(person).ask(&self.house, Ask::get("/v1/sessions")).expect(200);
+            self.signed_in(person).ask(&self.instance, Ask::get("/v1/sessions")).expect(200);
         let items = sessions["items"].as_array().unwrap();
         let current = items.iter().find(|it| it["current"] == true).unwrap();
         current["id"].as_str().unwrap().to_owned()
@@ -283,12 +285,12 @@ impl Stage {
                 ("password", "resetPassword") => "ten wild geese over the lake".to_owned(),
                 ("password" | "current_password", _) => PASSWORD.to_owned(),
                 ("token", "acceptInvitation" | "showLink") => {
-                    token_in(&self.house.ask(&invitation(&self.email(), "user")).expect(201))
+                    token_in(&self.instance.ask(&invitation(&self.email(), "user")).expect(201))
                 },
                 ("token", "resetPassword") => {
-                    let someone = self.house.join(&format!("user{}", self.number()), "user");
+                    let someone = self.instance.join(&format!("user{}", self.number()), "user");
                     let path = format!("/v1/users/{}/reset", someone.id);
-                    token_in(&self.house.ask(&Ask::post(&path, &json!({}))).expect(201))
+                    token_in(&self.instance.ask(&Ask::post(&path, &json!({}))).expect(201))
                 },
                 ("name", "createPermission") => format!("things:do-{}", self.number()),
                 ("name", "createGate") => format!("gate-{}", self.number()),
@@ -311,7 +313,7 @@ impl Stage {
             Actor::Key(secret) => ask.bearer(secret),
             Actor::Nobody => ask,
         };
-        let answer = self.house.bare(&ask);
+        let answer = self.instance.bare(&ask);
         (answer.status, answer.body)
     }
 }
