@@ -1,7 +1,8 @@
 //! `./run` leads from a checkout to a checked key with one command.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -107,20 +108,7 @@ fn the_first_run_prints_a_password_and_a_checked_key_and_the_second_reuses_both(
 fn missing_programs_are_installed_only_with_consent() {
     // No compiler on the path, no root, no terminal.
     let home = Home::new();
-    let [checkout, tools] = ["checkout", "tools"].map(|name| home.folder().join(name));
-    for folder in [&checkout, &tools] {
-        fs::create_dir(folder).unwrap();
-    }
-    for name in ["run", "Cargo.toml"] {
-        fs::copy(Path::new(CHECKOUT).join(name), checkout.join(name)).unwrap();
-    }
-    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(home.folder(), readable).unwrap();
-    for name in ["bash", "env", "mkdir", "dirname", "sed", "apt-get", "sudo", "setpriv"] {
-        let at = ["/bin", "/usr/bin"].iter().map(|it| Path::new(it).join(name));
-        let target = at.into_iter().find(|it| it.exists()).unwrap_or_else(|| "/bin/false".into());
-        std::os::unix::fs::symlink(target, tools.join(name)).unwrap();
-    }
+    let [checkout, tools] = checkout_with_tools(&home, &["apt-get", "sudo", "setpriv"]);
     let mut command = Command::new("setpriv");
     command.args(["--reuid", "65534", "--clear-groups", "./run", "--data", "/"]);
     command.current_dir(&checkout).env_clear().env("PATH", &tools).stdin(Stdio::null());
@@ -129,4 +117,42 @@ fn missing_programs_are_installed_only_with_consent() {
     assert_eq!(output.status.code(), Some(1), "{printed}");
     assert!(printed.contains("Install gcc") && printed.contains("sudo apt-get"), "{printed}");
     assert!(printed.contains("in a terminal"), "{printed}");
+}
+
+#[test]
+fn a_download_of_rust_that_fails_is_reported_with_the_next_step() {
+    // A compiler and a curl that reaches no server, but no cargo.
+    let home = Home::new();
+    let [checkout, tools] = checkout_with_tools(&home, &["cut", "sort", "head", "sh"]);
+    for (name, body) in [("cc", "exit 0"), ("curl", "echo 'no route to host' >&2; exit 6")] {
+        let program = tools.join(name);
+        fs::write(&program, format!("#!/bin/sh\n{body}\n")).unwrap();
+        fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = Command::new(checkout.join("run"));
+    command.args(["--data", "data"]).current_dir(&checkout).stdin(Stdio::null());
+    command.env_clear().env("PATH", &tools).env("HOME", home.folder());
+    let output = command.output().unwrap();
+    let printed = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("https://sh.rustup.rs did not install Rust"), "{printed}");
+    assert!(printed.contains("or newer in another way, then start ./run again."), "{printed}");
+}
+
+/// A checkout with the script alone, and a folder with few programs for `PATH`.
+fn checkout_with_tools(home: &Home, programs: &[&str]) -> [PathBuf; 2] {
+    let [checkout, tools] = ["checkout", "tools"].map(|name| home.folder().join(name));
+    for folder in [&checkout, &tools] {
+        fs::create_dir(folder).unwrap();
+    }
+    for name in ["run", "Cargo.toml"] {
+        fs::copy(Path::new(CHECKOUT).join(name), checkout.join(name)).unwrap();
+    }
+    fs::set_permissions(home.folder(), Permissions::from_mode(0o755)).unwrap();
+    for name in ["bash", "env", "mkdir", "dirname", "sed"].iter().chain(programs) {
+        let at = ["/bin", "/usr/bin"].iter().map(|it| Path::new(it).join(name));
+        let target = at.into_iter().find(|it| it.exists()).unwrap_or_else(|| "/bin/false".into());
+        symlink(target, tools.join(name)).unwrap();
+    }
+    [checkout, tools]
 }
