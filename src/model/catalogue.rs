@@ -1,4 +1,4 @@
-//! The catalogue of permissions: descriptions of Keyhouse's own, and presets of entries.
+//! The catalogue of permissions: descriptions of Keyhouse's own permissions, and presets.
 
 use std::fmt;
 use std::str::FromStr;
@@ -160,7 +160,7 @@ pub enum Preset {
     ReadWrite,
 }
 
-/// The text is no preset.
+/// The text is not the name of a preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be read or read-write")]
 pub struct InvalidPreset;
@@ -173,8 +173,8 @@ impl Preset {
         }
     }
 
-    /// The patterns of the preset, given the names in the catalogue: one pattern for each action,
-    /// then each entry of the protected APIs with that action.
+    /// The patterns of the preset: `*:ACTION` for each of its actions, then each of `names`, the
+    /// permissions in the catalogue, that has such an action.
     pub fn patterns<'a>(self, names: impl Iterator<Item = &'a str>) -> Vec<Pattern> {
         let action_of = |name: &str| name.rsplit(':').next().unwrap_or_default().to_owned();
         let entries = names.filter(|name| self.actions().contains(&action_of(name).as_str()));

@@ -57,7 +57,7 @@ impl Code {
         Self::Valid,
     ];
 
-    /// The codes that a call of a known key can have: those that are counted.
+    /// The codes of calls with a known key: only these calls are counted.
     pub const COUNTED: [Self; Self::ALL.len() - 2] = [
         Self::Revoked,
         Self::Disabled,
@@ -107,7 +107,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// The text is no code.
+/// The text is not the name of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a code of a check")]
 pub struct UnknownCode;

@@ -49,28 +49,23 @@ pub static CREDENTIALS: [CredentialSource; 3] = [
     CredentialSource::Header(Cow::Borrowed("mc-api-key")),
 ];
 
-/// The text is no credential source.
+/// The text is not a credential source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSource {
-    /// No header, or a header with another purpose.
     #[error(
         "must be a header that can carry a key, such as x-my-api-key, or authorization:SCHEME, \
          cookie:NAME or websocket-protocol:PREFIX"
     )]
     Header,
-    /// No scheme, or a scheme that carries no key.
     #[error(
         "must name a scheme that carries a key, such as authorization:token; digest, negotiate \
          and ntlm do not"
     )]
     Scheme,
-    /// No cookie that a client can send.
     #[error("must name a cookie in 1 to {NAME_BYTES_MAX} of A-Z, a-z, 0-9, '-', '_' and '.'")]
     Cookie,
-    /// The session cookie of Keyhouse's own page.
     #[error("must not be the cookie of Keyhouse's own sessions")]
     OwnCookie,
-    /// No prefix of a subprotocol.
     #[error("must be a prefix of 1 to {NAME_BYTES_MAX} of A-Z, a-z, 0-9, '-', '_' and '.'")]
     WebSocketProtocol,
 }
@@ -237,7 +232,8 @@ impl fmt::Display for CredentialSource {
     }
 }
 
-/// Headers with another meaning, or that a proxy sets, changes or drops.
+/// Headers that cannot carry a key: they have another meaning, or a proxy sets, changes or drops
+/// them.
 const CARRY_OTHER_THINGS: [&str; 21] = [
     "accept",
     "cache-control",
@@ -259,7 +255,7 @@ const CARRY_OTHER_THINGS: [&str; 21] = [
     "user-agent",
     "via",
     "x-real-ip",
-    // It is repeated in responses and logs.
+    // Responses and logs repeat this header's value.
     "x-request-id",
 ];
 const CARRY_OTHER_THINGS_BEGIN: [&str; 9] = [

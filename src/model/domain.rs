@@ -1,4 +1,5 @@
-//! Email domains: the part of an address after the `@`, by which an organization vouches for it.
+//! Email domains: the part of an address after the `@`. An organization vouches for the addresses
+//! in its domains.
 
 /// The most domains of one organization.
 pub const DOMAINS_MAX: usize = 20;
@@ -7,7 +8,7 @@ const DOMAIN_BYTES_MAX: usize = 253;
 /// The longest label of a domain name, in bytes.
 const LABEL_BYTES_MAX: usize = 63;
 
-/// The text is no domain name.
+/// The text is not a domain name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDomain {
     #[error("must be in ASCII: write bücher.example as xn--bcher-kva.example")]

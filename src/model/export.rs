@@ -1,4 +1,4 @@
-//! Destinations of audit events and heads, which are sent as they are sealed.
+//! Destinations to which sealed audit events and heads are sent.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ pub enum Destination {
     },
 }
 
-/// The text is no destination.
+/// The text is not a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be file:/PATH, syslog:unix:/PATH or syslog:tcp://HOST:PORT, with absolute paths")]
 pub struct InvalidDestination;

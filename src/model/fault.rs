@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Fault {
     /// A JSON pointer (RFC 6901) into the body, or `?name` for a query parameter.
     pub pointer: String,
-    /// The stable name of the fault; the page translates by it.
+    /// The stable name of the fault, under which the page finds its translation.
     pub code: &'static str,
     /// The error and its correction, in English; never the text of a secret.
     pub detail: String,

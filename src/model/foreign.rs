@@ -15,8 +15,8 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use crate::model::key_text::{CREDENTIAL_BYTES_MAX, KeyTextClass, classify};
 use crate::model::secret::{Digest, Secret};
 
-/// The shortest key of another system, in characters: a shorter one could be guessed from its plain
-/// digest.
+/// The shortest key of another system, in characters: a shorter key could be found by hashing
+/// guesses.
 pub const FOREIGN_CHARACTERS_MIN: usize = 24;
 /// The longest hint, in characters: much shorter than any key, so that a key cannot be stored as
 /// its own hint.
@@ -34,14 +34,13 @@ pub enum Algorithm {
     Sha256,
 }
 
-/// Why a key of another system is rejected. It never contains the key's text.
+/// Why a key of another system is rejected. The error never contains the key's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidForeign {
     #[error("must be blake3 or sha256")]
     Algorithm,
     #[error("must be 32 bytes in hexadecimal, base64 or base64url")]
     Digest,
-    /// Too short, too long, or not printable.
     #[error(
         "must be {FOREIGN_CHARACTERS_MIN} to {CREDENTIAL_BYTES_MAX} printable characters without \
          spaces"
@@ -51,13 +50,11 @@ pub enum InvalidForeign {
         "is a key of a Keyhouse instance: import it by its digest, with \"algorithm\": \"blake3\""
     )]
     OwnShape,
-    /// A Keyhouse key with a typing error.
     #[error(
         "has the format of a Keyhouse key but a wrong checksum, so every check rejects it: copy \
          the key again"
     )]
     Checksum,
-    /// The digest of an empty text.
     #[error("is the digest of an empty text: the export has no key here")]
     EmptyText,
     #[error("must be 1 to {HINT_CHARACTERS_MAX} printable characters without spaces")]
@@ -112,7 +109,8 @@ pub fn parse_hash(text: &str) -> Result<[u8; 32], InvalidForeign> {
     bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(InvalidForeign::Digest)
 }
 
-/// Rejects a digest that cannot be that of a key. Most such digests cannot be recognized.
+/// Rejects the digest of an empty text. No other digest can be recognized as not being that of a
+/// key.
 pub fn check_digest(digest: Digest) -> Result<(), InvalidForeign> {
     if [Digest::of(b""), Digest::by_sha256(b"")].contains(&digest) {
         return Err(InvalidForeign::EmptyText);
@@ -170,7 +168,7 @@ mod tests {
             &hex.replacen('f', "", 1),
             &format!("{hex}fb"),
             &format!("{hex} "),
-            // Mixed alphabets; surplus bits; 31 bytes; 33 bytes.
+            // In this order: mixed alphabets, surplus bits, 31 bytes, 33 bytes.
             "+_v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s",
             "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/t",
             "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+w==",

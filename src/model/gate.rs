@@ -11,7 +11,7 @@ use crate::model::key_text::Environment;
 use crate::model::requirement::Requirement;
 use crate::model::route::{Ambiguity, DoubtfulPath, Route, RouteQuery, RouteTable};
 
-/// The gate that every instance has: any valid key, for any route. It never changes.
+/// The gate that every instance has. It accepts any valid key for any route, and never changes.
 pub const DEFAULT_GATE: &str = "default";
 /// The most routes of a gate.
 pub const ROUTES_MAX: usize = 256;
@@ -20,7 +20,7 @@ pub const ACCEPTED_MAX: usize = 100;
 /// The longest name of a gate, in bytes.
 const NAME_BYTES_MAX: usize = 63;
 
-/// The text is no gate name, access or preflight mode.
+/// The text is not a gate name, an access or a preflight mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidGate {
     #[error("must be 1 to {NAME_BYTES_MAX} of a-z, 0-9 and -, starting with a letter")]
@@ -31,7 +31,7 @@ pub enum InvalidGate {
     Preflight,
 }
 
-/// The name of a gate. The proxy's configuration contains it, so it never changes.
+/// The name of a gate. It never changes, since the proxy's configuration contains it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GateName(Box<str>);
 
@@ -55,7 +55,7 @@ pub struct Rule {
     pub cost: Option<u32>,
 }
 
-/// A gate in the form in which it decides.
+/// A gate in the form that decides about requests.
 #[derive(Debug)]
 pub struct Gate {
     /// The places that may carry a key.
@@ -135,7 +135,7 @@ impl Gate {
     pub fn rule(&self, asked: RouteQuery<'_>) -> Result<Option<(&Route, &Rule)>, DoubtfulPath> {
         match &self.routes {
             Some(routes) => routes.find(asked),
-            // A gate without routes has always forwarded a path with `;`.
+            // For compatibility, a gate without routes accepts a path with `;`.
             None => match asked.path.holds().iter().next() {
                 None | Some(Ambiguity::Semicolon) => Ok(None),
                 Some(kind) => Err(DoubtfulPath::NotAllowed(kind)),
@@ -176,7 +176,7 @@ impl Gate {
     fn way_of(&self, asked: RouteQuery<'_>) -> GateDecision<'_> {
         let rule = match self.rule(asked) {
             Ok(rule) => rule,
-            // Denied like a path without a rule, as it has always been.
+            // For compatibility, such a path is denied like a path that matches no rule.
             Err(doubt @ DoubtfulPath::NotAllowed(Ambiguity::Semicolon)) => {
                 return GateDecision::NotAllowed(Some(doubt));
             },

@@ -86,7 +86,7 @@ impl<K: Kind> Id<K> {
     }
 }
 
-/// A placeholder, until the id is read from a record's key.
+/// A placeholder for the id that is later read from the record's store key.
 impl<K> Default for Id<K> {
     fn default() -> Self {
         Self(Uuid::nil(), PhantomData)
@@ -133,7 +133,7 @@ impl<K: Kind> fmt::Debug for Id<K> {
     }
 }
 
-/// The text is no id of the expected kind.
+/// The text is not an id of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an id such as {prefix}_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f")]
 pub struct InvalidId {

@@ -1,8 +1,8 @@
 //! The intersection of several lists of patterns, if it is short.
 //!
-//! Reports and stored records use it. No decision does: a decision compares with each list. The
-//! intersection of two lists whose patterns cross can have as many patterns as the product of both
-//! lengths, so both the result and the work are bounded.
+//! Reports and stored records use the intersection. A check does not: it compares with each list.
+//! The intersection can have as many patterns as the product of the lengths of two lists, so both
+//! its length and the work are bounded.
 
 use std::collections::HashSet;
 
@@ -28,7 +28,7 @@ pub fn intersection<'a>(
 }
 
 /// The list without the patterns that its other patterns cover; `None` if this takes more than
-/// `left` comparisons. Covered patterns result from wildcards that met a bound.
+/// `left` comparisons. Intersecting wildcards with a bound can produce covered patterns.
 fn without_covered(list: PatternSet<'_>, left: &mut usize) -> Option<Patterns> {
     let wild: Vec<&str> = list.texts().filter(|pattern| pattern.contains('*')).collect();
     let mut kept = Vec::new();
@@ -45,8 +45,8 @@ fn without_covered(list: PatternSet<'_>, left: &mut usize) -> Option<Patterns> {
     Some(Patterns::of_texts(kept.into_iter()))
 }
 
-/// One bounding list. A pattern of both lists is found by its text, so that two long lists of
-/// permissions without wildcards need no comparison.
+/// One bounding list. Patterns that are in both lists are found by their text, so that two long
+/// lists of permissions without wildcards need no comparison.
 struct Bound<'a> {
     all: Vec<&'a str>,
     wild: Vec<&'a str>,
@@ -93,7 +93,7 @@ impl<'a> Bound<'a> {
         if pattern.contains('*') {
             for held in &self.all {
                 spend(left)?;
-                // A pattern over the maximum length is dropped: no permission is that long.
+                // A pattern over the maximum length is dropped: it can match no permission.
                 let met = meet(pattern, held).filter(|met| met.len() <= PERMISSION_BYTES_MAX);
                 common.extend(met);
             }
@@ -135,7 +135,8 @@ fn meet(one: &str, other: &str) -> Option<String> {
             _ => return None,
         }
     }
-    // Protected realms: a wildcard has nothing in common with a realm that it does not reach.
+    // A wildcard does not match a protected realm, so it has no intersection with a pattern of that
+    // realm.
     let common = common.join(":");
     (covers(one, &common) && covers(other, &common)).then_some(common)
 }
@@ -169,18 +170,18 @@ mod tests {
             ("keyhouse:*", "keyhouse:instance:verify", ""),
             ("keyhouse:*", "keyhouse:*:read", "keyhouse:*:read"),
             ("a:b", "a:b:c", ""),
-            // Patterns that others of the result cover are left out.
+            // A pattern that another pattern of the result covers is left out.
             ("* a:b", "diagrams:* a:*", "diagrams:* a:*"),
         ] {
             assert_eq!(of(&[one, other]).as_deref(), Some(common), "{one} and {other}");
             assert_eq!(of(&[other, one]).as_deref(), Some(common), "{other} and {one}");
         }
-        // A pattern in common may be longer than any permission: it is dropped.
+        // An intersection that is longer than any permission is dropped.
         let (left, right) = (format!("{}:*", "a".repeat(120)), format!("*:{}", "b".repeat(120)));
         assert_eq!(of(&[&left, &right]).as_deref(), Some(""));
     }
 
-    /// Regression: 96 patterns with `*` in seven of eight segments had 4,128 intersections, in 66
+    /// Regression: 96 patterns with `*` in seven of eight segments took 4,128 intersections and 66
     /// ms.
     #[test]
     fn lists_that_cross_cost_a_bounded_number_of_comparisons() {
@@ -195,11 +196,11 @@ mod tests {
         let (one, other) = (crossing('a'), crossing('b'));
         let (comparisons, met) = comparisons::of(|| of(&[&one, &other]));
         assert_eq!(met, None);
-        // Each counted comparison is one `covers`, or an intersection with two more.
+        // Each step is one call of `covers`, or one intersection, which makes two more comparisons.
         assert!(comparisons <= 3 * COMPARISONS_MAX, "{comparisons}");
         let (_, met) = comparisons::of(|| of(&[&one, &one]));
         assert_eq!(met.as_deref(), Some(&*one), "a list is its own maximum");
-        // Patterns with nothing in common are compared up to the bound.
+        // Patterns with nothing in common are compared up to the maximum number of comparisons.
         let apart: Vec<_> = (0..100).map(|at| format!("x:*:y{at}:z")).collect();
         let others: Vec<_> = (0..100).map(|at| format!("x:*:w{at}:z")).collect();
         let (comparisons, met) = comparisons::of(|| of(&[&apart.join(" "), &others.join(" ")]));

@@ -4,8 +4,8 @@
 //! checksum is CRC-32/ISO-HDLC of every byte before it, so that a scanner can recognize a key
 //! offline, and a typing error never costs a lookup.
 //!
-//! A text is malformed only if no key can have it, whatever the current prefix is. A change of the
-//! prefix therefore invalidates no key.
+//! A text is malformed only if it cannot be a key under any prefix. A change of the prefix
+//! therefore invalidates no key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -70,7 +70,7 @@ impl fmt::Display for Environment {
     }
 }
 
-/// The text cannot be a part of a key.
+/// The text is not a prefix or an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPart {
     #[error("must be 2 to 16 of a-z and 0-9, starting with a letter")]
@@ -143,8 +143,9 @@ pub enum KeyTextClass {
 /// Classifies a presented text. The result does not depend on the current prefix, so that a change
 /// of the prefix never invalidates a key.
 ///
-/// Malformed are: an empty text, one over [`CREDENTIAL_BYTES_MAX`], a byte outside printable ASCII,
-/// and the shape of a Keyhouse key under any prefix with a wrong checksum.
+/// A text is malformed if it is empty, is longer than [`CREDENTIAL_BYTES_MAX`], holds a byte
+/// outside printable ASCII, or has the shape of a Keyhouse key under any prefix with a wrong
+/// checksum.
 pub fn classify(text: &[u8]) -> KeyTextClass {
     // Reads every byte without an early exit, which compilers turn into vector instructions.
     let printable = text.iter().fold(true, |good, byte| good & (0x21..=0x7e).contains(byte));

@@ -26,7 +26,7 @@ pub const COST_MAX: u32 = 1_000;
 /// At most `limit` calls at once, and one more each `window / limit`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// The name, under which its state is kept: `[a-z0-9_-]{1,32}`.
+    /// The name, under which the limit's state is kept: `[a-z0-9_-]{1,32}`.
     pub name: Box<str>,
     /// Calls in a window, 1 to [`RATE_LIMIT_CALLS_MAX`].
     pub limit: u32,
@@ -37,14 +37,15 @@ pub struct RateLimit {
 /// The result of drawing from a rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Draw {
-    /// The call passes; holds the new theoretical arrival time.
+    /// The call passes.
     Granted {
-        /// The value to store, in nanoseconds of the same clock.
+        /// The new theoretical arrival time, which the caller stores, in nanoseconds of the same
+        /// clock.
         arrival: u64,
     },
     Refused {
-        /// The wait until the same draw passes. A cost above the limit never passes: then the wait
-        /// is a whole window, so that no client waits for years.
+        /// The wait until the same draw passes; a whole window for a cost above the limit, which
+        /// never passes.
         wait: Duration,
     },
 }
@@ -73,32 +74,31 @@ impl RateLimit {
         Draw::Refused { wait }
     }
 
-    /// The amount that a draw of `cost` adds to the arrival time. It is subtracted if the call is
-    /// rejected.
+    /// The amount that a draw of `cost` adds to the arrival time. To take a draw back, subtract
+    /// this amount.
     pub fn weight(&self, cost: u32) -> u64 {
         self.interval().saturating_mul(u64::from(cost))
     }
 
-    /// How many calls would pass now.
+    /// The number of calls that would pass now.
     pub fn remaining(&self, arrival: u64, now: u64) -> u32 {
         let free = now.saturating_add(self.burst()).saturating_sub(self.settled(arrival, now));
         u32::try_from(free / self.interval()).unwrap_or(self.limit).min(self.limit)
     }
 
-    /// How long until the whole limit is available again.
+    /// The time until the whole limit is available again.
     pub fn full_after(&self, arrival: u64, now: u64) -> Duration {
         Duration::from_nanos(self.settled(arrival, now).saturating_sub(now))
     }
 
-    /// The arrival time, limited to what this limit can have left. A later time dates from before
-    /// the limit was raised. It counts as an empty bucket, not as a wait of the old window. The
-    /// caller must then store the returned value.
+    /// The arrival time, limited to the range that this limit can produce. A later time was stored
+    /// before the limit was raised, and counts as an exhausted limit. The caller must store the
+    /// returned value.
     pub fn settled(&self, arrival: u64, now: u64) -> u64 {
         arrival.clamp(now, now.saturating_add(self.burst()))
     }
 
-    /// Whether this limit lets no more calls through than another, in any span of time: neither at
-    /// once nor in the long run.
+    /// Whether this limit never allows more calls than `other`, at once or in the long run.
     pub fn is_within(&self, other: &Self) -> bool {
         let product = |calls: u32, seconds: u32| u64::from(calls) * u64::from(seconds);
         let sustained = product(self.limit, other.window_seconds);
@@ -142,7 +142,7 @@ pub enum Period {
     Month,
 }
 
-/// The text is no period.
+/// The text is not a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be day, week or month")]
 pub struct InvalidPeriod;
@@ -172,7 +172,7 @@ impl FromStr for Period {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Zone(TimeZone);
 
-/// The text names no time zone.
+/// The text is not the name of a time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a time zone such as UTC or Europe/Paris")]
 pub struct InvalidZone;
@@ -215,8 +215,9 @@ impl Quota {
         self.calendar_span(now).unwrap_or(Span { begins: Moment::BEGINNING, ends: Moment::NEVER })
     }
 
-    /// Whether this quota lets no more calls through than another in any of the other's periods:
-    /// the periods are the same, or each of the other's lies in one of these.
+    /// Whether this quota never allows more calls in a period of `other` than `other` does. The
+    /// periods must be the same, or each period of `other` must lie within one period of this
+    /// quota.
     pub fn is_within(&self, other: &Self) -> bool {
         let periods = self.period == other.period || other.period == Period::Day;
         self.zone == other.zone && periods && self.limit <= other.limit

@@ -10,7 +10,7 @@ pub enum Locale {
     Es,
 }
 
-/// The text is no language of the page.
+/// The text is not a language of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be en, fr or es")]
 pub struct InvalidLocale;

@@ -1,7 +1,7 @@
 //! The domain rules: permissions, key text, roles, plans, moments.
 //!
-//! Nothing here reads a clock, a store or a socket, or generates randomness: all of it is passed
-//! in. Nothing here depends on JSON or HTTP.
+//! No code in this module reads a clock, a store or a socket, or generates randomness: callers pass
+//! these values in. No code here depends on JSON or HTTP.
 
 pub mod calendar;
 pub mod catalogue;

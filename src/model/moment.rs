@@ -12,21 +12,21 @@ use jiff::{SignedDuration, Span, Timestamp};
 
 /// A point of wall-clock time in whole milliseconds, UTC.
 ///
-/// It is printed as RFC 3339 with three digits of fraction: `2026-11-21T01:54:20.000Z`.
+/// A moment is printed as RFC 3339 with three digits of fraction: `2026-11-21T01:54:20.000Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(i64);
 
 impl Moment {
     /// Before every moment that can be written.
     pub const BEGINNING: Self = Self(i64::MIN);
-    /// After every moment that can be written: the end of things that never end.
+    /// After every moment that can be written. It is the end of an object that never ends.
     pub const NEVER: Self = Self(i64::MAX);
 
-    /// The last moment that can be written: 9999-12-30T21:59:59.999Z. It is the last one whose
-    /// local time has a four-digit year in every time zone.
+    /// The last moment that can be written: 9999-12-30T21:59:59.999Z. A later moment has a
+    /// five-digit year in some time zones.
     pub const LATEST: Self = Self(253_402_207_199_999);
 
-    /// The moment that many milliseconds after 1970.
+    /// The moment `milliseconds` after the start of 1970, UTC.
     pub const fn from_milliseconds(milliseconds: i64) -> Self {
         Self(milliseconds)
     }
@@ -74,7 +74,7 @@ impl fmt::Display for Moment {
     }
 }
 
-/// The text is no moment.
+/// The text is not a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a time such as 2027-01-31T12:00:00Z (RFC 3339 with an offset)")]
 pub struct InvalidMoment;
@@ -83,8 +83,8 @@ impl FromStr for Moment {
     type Err = InvalidMoment;
 
     /// Parses RFC 3339 with `Z` or a numeric offset; fractions of a millisecond are cut off. A
-    /// moment of the year 9999 after [`Moment::LATEST`], often used as "the end of time", is
-    /// changed to that.
+    /// moment of the year 9999 after [`Moment::LATEST`], which people use for "never", becomes
+    /// [`Moment::LATEST`].
     fn from_str(text: &str) -> Result<Self, InvalidMoment> {
         // The library accepts more than RFC 3339: time zones in brackets, compact forms.
         if text.len() > 40 || !has_shape(text.as_bytes()) {
@@ -98,7 +98,7 @@ impl FromStr for Moment {
     }
 }
 
-/// Whether the punctuation is that of `2027-01-31T12:00:00` and an offset.
+/// Whether the text has the punctuation of `2027-01-31T12:00:00` and an offset.
 fn has_shape(text: &[u8]) -> bool {
     let stands = |at: usize, byte: u8| text.get(at).is_some_and(|known| *known == byte);
     let is_plain = text.iter().all(|byte| byte.is_ascii_digit() || b"-:.TtZz+".contains(byte));
@@ -119,16 +119,17 @@ fn is_end_of_calendar(text: &str) -> bool {
 /// The longest text of a span, in bytes.
 const SPAN_BYTES_MAX: usize = 32;
 
-/// The text is no span of time.
+/// The text is not a span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a duration such as 1y, 6mo, 90d, 24h or 30m")]
 pub struct InvalidSpan;
 
-/// The moment a span such as `90d`, `6mo` or `1y` after another. Months and years are those of the
-/// calendar in UTC. A day that the target month does not have becomes its last day: a month after
-/// 31 January is 28 or 29 February. Zero is a span, a negative one is not.
+/// The moment that is a span such as `90d`, `6mo` or `1y` after `moment`. Months and years are
+/// those of the calendar in UTC. A day that the target month does not have becomes that month's
+/// last day: a month after 31 January is 28 or 29 February. Zero is accepted, a negative span is
+/// rejected.
 ///
-/// Returns [`Moment::NEVER`] if the calendar ends before.
+/// Returns [`Moment::NEVER`] if the result is outside the calendar.
 pub fn moment_after(moment: Moment, text: &str) -> Result<Moment, InvalidSpan> {
     let span = read_span(text)?;
     let calendar =
@@ -145,8 +146,8 @@ pub fn moment_after(moment: Moment, text: &str) -> Result<Moment, InvalidSpan> {
 }
 
 /// Parses a span such as `90d`, `24h`, `1h30m`, `2w`; days are 24 hours. Months and years, whose
-/// length depends on the date, are rejected: see [`moment_after`]. Zero is a span, a negative one
-/// is not.
+/// length depends on the date, are rejected: see [`moment_after`]. Zero is accepted, a negative
+/// span is rejected.
 pub fn parse_span(text: &str) -> Result<Duration, InvalidSpan> {
     fixed(read_span(text)?)
 }

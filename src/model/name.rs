@@ -11,7 +11,7 @@ pub const DESCRIPTION_CHARACTERS_MAX: usize = 1_000;
 /// The longest email address, in bytes (RFC 5321, 4.5.3.1.3).
 pub const EMAIL_BYTES_MAX: usize = 254;
 
-/// The text is no name, description or address.
+/// The text is not a name, a description or an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
     #[error("must have a visible character")]
@@ -42,8 +42,8 @@ pub fn parse_description(text: &str) -> Result<String, InvalidName> {
     parse_text(text.trim(), DESCRIPTION_CHARACTERS_MAX)
 }
 
-/// Parses an email address into its stored form: lower case. Only addresses that cannot be
-/// delivered to are rejected; a sent link proves whether a person reads it.
+/// Parses an email address into its stored form: lower case. Rejects only addresses that cannot
+/// receive mail. The link sent to an address proves that a person reads it.
 pub fn parse_email(text: &str) -> Result<String, InvalidName> {
     let text = text.trim();
     let (local, domain) = text.rsplit_once('@').ok_or(InvalidName::Email)?;
@@ -62,7 +62,7 @@ pub fn parse_email(text: &str) -> Result<String, InvalidName> {
 }
 
 fn parse_text(text: &str, max: usize) -> Result<String, InvalidName> {
-    // A tab or a new line is allowed in no name and in no description of one line.
+    // Names and descriptions are one line: they contain no tab and no new line.
     let text = text::checked(text).map_err(|unfit| match unfit {
         Unfit::Refused(character) if character.is_control() => InvalidName::Control,
         Unfit::Refused(character) => InvalidName::Hidden { character: character.into() },

@@ -1,14 +1,15 @@
 //! The addresses that may use a key, and the canonical form of an address.
 //!
-//! An IPv6 address that only embeds an IPv4 address is that IPv4 address: for rules, for throttling
-//! and for display. These are IPv4-mapped (`::ffff:0:0/96`), IPv4-compatible (`::/96`) and NAT64
-//! (`64:ff9b::/96` of RFC 6052, and `64:ff9b:1::/48` of RFC 8215 if its last 32 bits or, as in RFC
-//! 6052 for a /48, bits 48 to 63 and 72 to 87 hold one). 6to4 (`2002::/16`) and Teredo
-//! (`2001::/32`) stay IPv6: the IPv4 address in them is that of a router or of a relay's client.
-//! Others may share it, and any host may invent such an address. A rule for them must name them.
+//! An IPv6 address that only embeds an IPv4 address is treated as that IPv4 address: for rules, for
+//! throttling and for display. Such addresses are IPv4-mapped (`::ffff:0:0/96`), IPv4-compatible
+//! (`::/96`) and NAT64 (`64:ff9b::/96` of RFC 6052, and `64:ff9b:1::/48` of RFC 8215 if its last 32
+//! bits or, as in RFC 6052 for a /48, bits 48 to 63 and 72 to 87 hold an IPv4 address). 6to4
+//! (`2002::/16`) and Teredo (`2001::/32`) stay IPv6: the IPv4 address in them is that of a router
+//! or of a relay's client. Other hosts may share that IPv4 address, and any host can forge it. A
+//! rule for 6to4 or Teredo must name IPv6 networks.
 //!
-//! Trust does not use this form. Whether a peer is a proxy or this host depends on the address as
-//! the socket reports it, since a packet from the network may claim to embed `127.0.0.1`.
+//! Decisions on trust do not use this form. They use the address that the socket reports for a
+//! peer, since a packet from the network may claim an address that embeds `127.0.0.1`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -20,18 +21,18 @@ pub const NETWORKS_MAX: usize = 100;
 /// Networks that may use a key, and networks that may not. A denied network takes precedence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IpRules {
-    /// If not empty, only these may use the key.
+    /// If not empty, only these networks may use the key.
     pub allow: Vec<IpNet>,
-    /// These may never use the key.
+    /// These networks may never use the key.
     pub deny: Vec<IpNet>,
 }
 
-/// The prefix lengths for counting by network: a /24 of IPv4, and a /64 of IPv6, which is the size
-/// that one customer gets.
+/// The prefix lengths for counting by network: a /24 of IPv4, and a /64 of IPv6, the size that a
+/// provider gives to one customer.
 const NETWORK_BITS_V4: u8 = 24;
 const NETWORK_BITS_V6: u8 = 64;
 
-/// The canonical form of an address: IPv4 if an IPv6 address embeds it.
+/// The canonical form of an address: the embedded IPv4 address, if there is one.
 pub fn canonical(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -39,21 +40,22 @@ pub fn canonical(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The canonical form of a rule's network: IPv4 if every address of it embeds one.
+/// The canonical form of a rule's network: IPv4 if every address of the network embeds an IPv4
+/// address.
 pub fn canonical_network(network: IpNet) -> IpNet {
     let IpNet::V6(six) = network else { return network };
     let (Some(bits), Some(first)) = (six.prefix_len().checked_sub(96), embedded(six.network()))
     else {
         return network;
     };
-    // `::` and `::1` are no IPv4 addresses, so a network that contains them stays IPv6.
+    // `::` and `::1` do not embed IPv4 addresses, so a network that contains them stays IPv6.
     let holds_loopback = six.contains(&Ipv6Addr::LOCALHOST);
     let four = IpNet::new(first.into(), bits).map(|four| four.trunc());
     if holds_loopback { network } else { four.unwrap_or(network) }
 }
 
-/// Whether the network matches no address, since all its addresses embed IPv4 and are treated as
-/// such.
+/// Whether the network matches no address, since all its addresses are treated as the IPv4
+/// addresses that they embed.
 pub fn is_translated_away(network: IpNet) -> bool {
     matches!(network, IpNet::V6(six)
         if (48..96).contains(&six.prefix_len()) && is_local_nat64(six.network()))
@@ -86,8 +88,8 @@ pub fn network_of(address: IpAddr) -> IpNet {
     truncated(address, NETWORK_BITS_V4, NETWORK_BITS_V6)
 }
 
-/// The prefix lengths of one client: an IPv4 address, and a /64 of IPv6, which is the size that one
-/// customer gets.
+/// The prefix lengths of one client: an IPv4 address, and a /64 of IPv6, the size that a provider
+/// gives to one customer.
 const CLIENT_BITS_V4: u8 = 32;
 const CLIENT_BITS_V6: u8 = 64;
 /// The prefix lengths of one site: a /24 of IPv4, a /48 of IPv6.
@@ -110,7 +112,7 @@ fn truncated(address: IpAddr, bits_v4: u8, bits_v6: u8) -> IpNet {
         .map_or_else(|_too_long| IpNet::from(address), |network| network.trunc())
 }
 
-/// The text is no network.
+/// The text is not a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidNetwork {
     /// Neither an address nor CIDR notation.
@@ -130,7 +132,7 @@ impl IpRules {
         self.allow.is_empty() && self.deny.is_empty()
     }
 
-    /// Whether these rules admit no address that others do not.
+    /// Whether these rules admit only addresses that `others` admit.
     pub fn is_within(&self, others: &Self) -> bool {
         let covers = |list: &[IpNet], network: &IpNet| list.iter().any(|it| it.contains(network));
         let (allowed, denied) = (IpNet::aggregate(&others.allow), IpNet::aggregate(&self.deny));
@@ -145,7 +147,8 @@ impl IpRules {
 
     /// Whether no address may use the key: everything allowed is denied as well.
     pub fn denies_all(&self) -> bool {
-        // Merged, so that a network that several denied ones cover together is found.
+        // Denied networks are merged, so that an allowed network is found that several of them
+        // cover only together.
         let denied = IpNet::aggregate(&self.deny);
         let is_denied = |allowed: &IpNet| denied.iter().any(|network| network.contains(allowed));
         if self.allow.is_empty() {
@@ -203,7 +206,7 @@ mod tests {
             (&["2001:db8::/32"], &[], "10.0.0.1", false),
             (&["10.0.0.0/8"], &[], "::ffff:10.0.0.1", true),
             (&["::ffff:10.0.0.0/104"], &[], "10.9.9.9", true),
-            // NAT64 and IPv4-compatible addresses are the IPv4 address that they embed.
+            // A NAT64 or IPv4-compatible address is treated as the IPv4 address that it embeds.
             (&[], &["10.0.0.0/8"], "64:ff9b::a00:1", false),
             (&[], &["10.0.0.0/8"], "::10.0.0.1", false),
             (&[], &["10.0.0.0/8"], "64:ff9b:1::a00:1", false),
@@ -218,7 +221,7 @@ mod tests {
             (&["::1"], &[], "::1", true),
             (&["::1"], &[], "0.0.0.1", false),
             (&[], &["0.0.0.0/8"], "::1", true),
-            // 6to4 and Teredo are IPv6.
+            // 6to4 and Teredo addresses stay IPv6.
             (&[], &["10.0.0.0/8"], "2002:a00:1::1", true),
             (&[], &["2002::/16"], "2002:a00:1::1", false),
             (&[], &["10.0.0.0/8"], "2001:0:a00:1::1", true),

@@ -8,18 +8,19 @@ use crate::model::limit::RateLimit;
 const NAME: &str = "changes";
 /// The highest valid rate a second, and the largest valid burst.
 const CHANGES_MAX: u32 = 1_000_000;
-/// A guest's rate is a session's rate divided by this.
+/// A guest's rate is a session's rate divided by this number.
 const GUEST_RATE: u32 = 10;
-/// A guest's burst is a session's burst divided by this.
+/// A guest's burst is a session's burst divided by this number.
 const GUEST_BURST: u32 = 5;
-/// The limit for all service keys of an organization together is the limit of one key times this.
+/// The limit for all service keys of an organization together is the limit of one key times this
+/// number.
 const SERVICE_KEYS: u32 = 4;
 
 /// A rate of changes, or no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pace(Option<RateLimit>);
 
-/// The text is no rate of changes.
+/// The text is not a rate of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be off, or a rate such as \"10/s burst 100\" whose burst is a multiple of the rate")]
 pub struct InvalidPace;
@@ -27,8 +28,8 @@ pub struct InvalidPace;
 impl Pace {
     pub const OFF: Self = Self(None);
 
-    /// A number of changes a second, after a burst. The burst is rounded up to a multiple of the
-    /// rate.
+    /// A burst of changes, then a number of changes a second. The burst is rounded up to a multiple
+    /// of the rate.
     pub fn new(per_second: u32, burst: u32) -> Self {
         let window_seconds = burst.div_ceil(per_second.max(1)).max(1);
         let limit = per_second.saturating_mul(window_seconds);
@@ -40,7 +41,8 @@ impl Pace {
         Self::new(10, 100)
     }
 
-    /// The default for a key: a platform creates its customers' keys with one key.
+    /// The default for a key. It is high, since a platform may create the keys of all its customers
+    /// with one key.
     pub fn of_keys() -> Self {
         Self::new(100, 1_000)
     }
@@ -61,7 +63,7 @@ impl Pace {
     }
 
     /// The limit of all service keys of an organization together, derived from that of one key:
-    /// four times the rate and the burst, so that one key leaves most of it to the others.
+    /// four times the rate and the burst, so that one key cannot use most of it.
     #[must_use]
     pub fn of_service_keys(&self) -> Self {
         Self(self.0.as_ref().map(|limit| RateLimit {

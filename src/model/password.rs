@@ -1,11 +1,11 @@
 //! The passwords that people may choose (NIST SP 800-63B-4, 3.1.1.2; OWASP ASVS 5.0, 6.2).
 //!
-//! A password is the NFC of the typed text, since keyboards send one text in several forms. No
-//! class of characters is required. Length and the number of guesses decide.
+//! A password is the NFC of the typed text, since keyboards encode the same text in several ways.
+//! No class of characters is required: a password must be long enough and need enough guesses.
 //!
-//! A hash of the text as typed, from before NFC was introduced, is accepted and replaced at
-//! sign-in. zxcvbn rates the first 40 characters, under the limit on concurrent hashes: 100
-//! characters made for it take 0.9 s.
+//! Earlier versions hashed the text as typed. Such a hash is accepted, and replaced at sign-in.
+//! zxcvbn rates only the first 40 characters, since rating 100 hostile characters takes 0.9 s. The
+//! limit on concurrent hashes includes these ratings.
 
 use unicode_normalization::UnicodeNormalization as _;
 use zxcvbn::feedback::{Feedback, Suggestion, Warning};
@@ -22,13 +22,13 @@ pub const PASSWORD_CHARACTERS_MIN_WITH_CODE: usize = 8;
 pub const PASSWORD_CHARACTERS_MAX: usize = 256;
 
 /// The number of leading characters that are rated. zxcvbn takes up to 0.15 s for 40 characters and
-/// 0.9 s for 100, since it tries all substitutions of letters. A password with a
-/// strong beginning is strong as a whole.
+/// 0.9 s for 100, since it tries all substitutions of letters. A password is at least as strong as
+/// its beginning.
 const JUDGED_CHARACTERS_MAX: usize = 40;
 /// The fewest guesses that a password must require: the beginning of zxcvbn's score 3. Eight
-/// characters in which it finds no pattern require exactly this many.
+/// characters in which zxcvbn finds no pattern require exactly this many guesses.
 const GUESSES_MIN: u64 = 100_000_000;
-/// Words that are known in every instance. The second is missing in zxcvbn's lists.
+/// Words that count as known in every instance, in addition to zxcvbn's lists.
 const KNOWN_WORDS: [&str; 2] = ["keyhouse", "correcthorsebatterystaple"];
 /// The longest word about a user that is searched for, and the most words.
 const WORD_CHARACTERS_MAX: usize = 64;
@@ -57,14 +57,13 @@ impl Factors {
     }
 }
 
-/// Why a password was rejected. It contains the remedy, never the password.
+/// Why a password was rejected. The error contains the remedy, never the password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPassword {
     #[error("must have at least {min} characters; a sentence works well")]
     TooShort { min: usize },
     #[error("must have at most {PASSWORD_CHARACTERS_MAX} characters")]
     TooLong,
-    /// Too few guesses find it.
     #[error("is too easy to guess. {reason}")]
     Guessable {
         /// The cause and the remedy.
@@ -75,7 +74,7 @@ pub enum InvalidPassword {
 }
 
 impl InvalidPassword {
-    /// Stable names of the reasons; the page translates by them.
+    /// Stable names of the reasons, under which the page finds their translations.
     pub fn reasons(&self) -> Vec<&'static str> {
         let length = match self {
             Self::TooShort { .. } => "too_short",
@@ -199,7 +198,7 @@ mod tests {
         check_password(&Secret::new(password.to_owned()), &ADA, factors)
     }
 
-    /// Regression: passwords of common lists of stolen ones were accepted, since only 22 words were
+    /// Regression: passwords from lists of stolen passwords were accepted, since only 22 words were
     /// known.
     #[test]
     fn guessable_passwords_are_rejected_with_a_reason() {
@@ -233,7 +232,7 @@ mod tests {
             ("kx7 pa2q", beside, Ok(())),
             ("kx7 pa2", beside, Err(InvalidPassword::TooShort { min: 8 })),
             ("p\u{e4}ssw\u{f6}rter sind l\u{e4}nger", alone, Ok(())),
-            // Fifteen code points, fourteen characters once composed.
+            // Fifteen code points, which compose to fourteen characters.
             ("zwe\u{308}lf ist kurz", alone, Err(InvalidPassword::TooShort { min: 15 })),
         ] {
             assert_eq!(judged(password, factors), outcome, "{password}");
@@ -242,8 +241,7 @@ mod tests {
         assert_eq!(judged(&long, alone), Err(InvalidPassword::TooLong));
     }
 
-    /// The estimate takes 0.9 s for a hundred characters made for it: characters after the limit do
-    /// not count.
+    /// Characters after the limit are not rated: rating a hundred hostile characters takes 0.9 s.
     #[test]
     fn only_the_first_characters_are_judged() {
         let weak = "a".repeat(JUDGED_CHARACTERS_MAX);

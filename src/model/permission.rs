@@ -1,15 +1,15 @@
 //! Permissions, the patterns that grant them, and which pattern covers which.
 //!
 //! A permission is `resource:action`: two or more segments of `[a-z0-9_-]` joined by `:`. In a
-//! pattern, `*` matches one segment, and as the last segment one or more.
+//! pattern, `*` matches one segment, or, as the last segment, one or more.
 //!
 //! Two realms are protected from wildcards. No wildcard matches `keyhouse:`, Keyhouse's own
-//! management: only a pattern whose first segment is literally `keyhouse` does. No wildcard within
-//! that realm matches `keyhouse:instance:`, the operators' part: both segments must be literal.
+//! management: the first segment of a pattern must be `keyhouse` itself. No wildcard in the second
+//! segment matches `keyhouse:instance:`, the operators' part: both segments must be literal.
 //!
-//! An organization's maximum limits protected APIs, not management: its default `*` does not match
-//! `keyhouse:`, like every wildcard, so that a maximum on management would lock out every user.
-//! Roles limit management.
+//! An organization's maximum limits protected APIs only. Roles limit management. The default
+//! maximum `*` does not match `keyhouse:`, so a maximum that limited management would lock out
+//! every user.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -21,7 +21,8 @@ pub const PERMISSION_BYTES_MAX: usize = 128;
 pub(super) const SEGMENTS_MAX: usize = 8;
 /// The most patterns in one set.
 pub const PATTERNS_MAX: usize = 100;
-/// The most patterns in one stored set: a frozen maximum also names the two realms of management.
+/// The most patterns in one stored set: the stored maximum of a transferred key also names the two
+/// protected realms.
 pub(super) const STORED_PATTERNS_MAX: usize = PATTERNS_MAX + 2;
 
 /// The first segment of Keyhouse's own permissions.
@@ -40,7 +41,7 @@ pub struct Permission(Box<str>);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pattern(Box<str>);
 
-/// The text is no permission, or no pattern.
+/// The text is not a permission, or not a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPermission {
     #[error("must be 2 to 8 segments of a-z, 0-9, _ and - joined by ':', such as diagrams:read")]
@@ -95,12 +96,12 @@ impl Pattern {
         &self.0
     }
 
-    /// Whether it grants a permission.
+    /// Whether the pattern grants a permission.
     pub fn grants(&self, permission: &Permission) -> bool {
         grants(&self.0, &permission.0)
     }
 
-    /// Whether it grants every permission that `wanted` grants.
+    /// Whether the pattern grants every permission that `wanted` grants.
     pub fn covers(&self, wanted: &Self) -> bool {
         covers(&self.0, &wanted.0)
     }
@@ -139,7 +140,7 @@ impl Patterns {
         Self(text.into())
     }
 
-    /// Everything outside Keyhouse's own realm.
+    /// The set `*`: every permission outside Keyhouse's own realm.
     pub fn everything() -> Self {
         Self(PatternSet::ALL.0.into())
     }
@@ -152,8 +153,8 @@ impl Patterns {
         Self::of_texts(held.texts().filter(|pattern| !is_instance(pattern)).chain(instance))
     }
 
-    /// The permissions that an organization's maximum allows its keys. It limits protected APIs
-    /// only.
+    /// The permissions that an organization's maximum allows its keys. A maximum limits protected
+    /// APIs only.
     #[must_use]
     pub fn of_organization(maximum: PatternSet<'_>) -> Self {
         let apis = maximum.texts().filter(|pattern| !is_own(pattern));
@@ -201,7 +202,7 @@ impl fmt::Display for Patterns {
 pub struct PatternSet<'a>(&'a str);
 
 impl<'a> PatternSet<'a> {
-    /// Everything outside Keyhouse's own realm.
+    /// The set `*`: every permission outside Keyhouse's own realm.
     pub const ALL: PatternSet<'static> = PatternSet("*");
     pub const NONE: PatternSet<'static> = PatternSet("");
 
@@ -225,8 +226,8 @@ impl<'a> PatternSet<'a> {
         self.texts().find(|pattern| grants(pattern, permission))
     }
 
-    /// Whether a single pattern grants everything that `wanted` grants. A wanted pattern that only
-    /// several patterns together cover is not covered.
+    /// Whether a single pattern of the set grants everything that `wanted` grants. The result is
+    /// false if only several patterns together grant it.
     pub fn covers(self, wanted: &str) -> bool {
         self.texts().any(|pattern| covers(pattern, wanted))
     }
@@ -262,7 +263,7 @@ fn is_literal(segment: &str) -> bool {
     !segment.is_empty() && segment.bytes().all(allowed)
 }
 
-/// How many leading segments a pattern must spell out to match this permission.
+/// The number of leading segments that a pattern must contain literally to match this permission.
 pub(super) fn walled_segments(text: &str) -> usize {
     if !is_own(text) {
         return 0;
@@ -276,7 +277,8 @@ fn spells_out(pattern: &str, segments: usize, text: &str) -> bool {
 
 fn grants(pattern: &str, permission: &str) -> bool {
     comparisons::count();
-    // The three common cases. Protected realms hold in each: a literal spells itself out.
+    // The common cases come first, for speed. An equal pattern has no wildcard, so it may match a
+    // protected realm.
     if pattern == permission {
         return true;
     }
@@ -356,7 +358,7 @@ pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Keyhouse's own names, as in DESIGN section 7.
+    /// Keyhouse's own permissions, written out a second time.
     const OWN: &[&str] = &[
         "keyhouse:keys:read",
         "keyhouse:keys:manage",
@@ -493,7 +495,7 @@ pub(crate) mod tests {
         proptest::collection::vec(pattern(), 0..5).prop_map(|list| Patterns::new(&list).unwrap())
     }
 
-    /// The rule of section 6 as a recursion on lists, regardless of speed.
+    /// The same rule as [`Pattern::grants`], as a slow recursion on lists.
     fn naive(pattern: &[&str], permission: &[&str], whole: &[&str], depth: usize) -> bool {
         let own = whole.first() == Some(&"keyhouse");
         let literal_needed =

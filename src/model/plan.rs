@@ -11,7 +11,7 @@ use crate::model::moment::Moment;
 pub struct Plan {
     /// The name and id: `free`, `pro`, `enterprise`.
     pub name: Box<str>,
-    /// Whether keys of its organizations work.
+    /// Whether the keys of its organizations pass checks.
     pub api_access: bool,
     /// Whether its organizations have teams.
     pub teams: bool,
@@ -36,7 +36,7 @@ pub struct PlanLimits {
 }
 
 impl Plan {
-    /// A plan of which only the name is known: it has no features.
+    /// A plan whose record is missing: it has a name, and no features.
     pub fn unknown(name: &str) -> Self {
         let limits = PlanLimits::default();
         Self { name: name.into(), api_access: false, teams: false, multiple_teams: false, limits }
@@ -72,7 +72,7 @@ pub const MULTIPLE_TEAMS: &str = "multiple_teams";
 pub struct Subscription {
     pub plan: Box<str>,
     pub status: SubscriptionStatus,
-    /// When it ends by itself; [`Moment::NEVER`] for no end.
+    /// The end of the current period; [`Moment::NEVER`] for no end.
     pub current_period_end: Moment,
 }
 
@@ -87,8 +87,8 @@ pub enum SubscriptionStatus {
 }
 
 impl Subscription {
-    /// Whether keys work at `now`: the plan has API access (`api_access`), the status is not canceled, and the
-    /// period has not ended.
+    /// Whether keys pass checks at `now`: the plan has API access (`api_access`), the status is not
+    /// canceled, and the period has not ended.
     pub fn gives_access(&self, api_access: bool, now: Moment) -> bool {
         let paid = match self.status {
             SubscriptionStatus::Trialing
@@ -100,7 +100,7 @@ impl Subscription {
     }
 }
 
-/// The text is no status.
+/// The text is not a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be trialing, active, past_due or canceled")]
 pub struct InvalidSubscriptionStatus;

@@ -18,14 +18,15 @@ pub struct WebUrl(Box<str>);
 /// The addresses of the page's links outside this instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
-    /// The protected API; this instance if it is not set.
+    /// The address of the protected API; `None` for this instance.
     pub endpoint: Option<WebUrl>,
     pub support: Option<WebUrl>,
     /// The page that lists the plans.
     pub pricing: Option<WebUrl>,
 }
 
-/// The text is no link address. A browser would run or open an address with another scheme.
+/// The text is not an `http` or `https` address. A browser could execute an address with another
+/// scheme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be http:// or https://, a host and an optional path")]
 pub struct InvalidWebUrl;
@@ -55,7 +56,7 @@ impl fmt::Display for WebUrl {
     }
 }
 
-/// The text is no public URL.
+/// The text is not a public URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be http:// or https://, a host and an optional port, without a path")]
 pub struct InvalidPublicUrl;
@@ -98,8 +99,8 @@ impl PublicUrl {
         is_loopback_host(host_of(&self.authority))
     }
 
-    /// Whether a Host header names this instance: exactly, or, if this is a loopback name, by any
-    /// loopback name.
+    /// Whether a Host header names this instance. If the instance's host is a loopback name, any
+    /// loopback name is accepted.
     pub fn is_named_by(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
         let standard = if self.is_https { ":443" } else { ":80" };

@@ -27,7 +27,7 @@ enum Step {
     Or,
 }
 
-/// Why a text is no requirement.
+/// Why a text is not a requirement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRequirement {
     /// The text names no permission.
@@ -44,7 +44,7 @@ pub enum InvalidRequirement {
         /// The reason why the word is not a permission.
         source: InvalidPermission,
     },
-    /// A permission in the place of an operator, or an operator in the place of a permission.
+    /// A permission stands where an operator is expected, or the reverse.
     #[error("expected {expected} at character {at}")]
     Unexpected {
         /// The word that is expected.
@@ -81,7 +81,8 @@ impl Requirement {
 
     /// Whether the requirement is met; `granted` returns whether a permission is granted.
     pub fn is_met(&self, mut granted: impl FnMut(&Permission) -> bool) -> bool {
-        // A stack of bits: at most `REQUIREMENT_NAMES_MAX` values wait at once, fewer than 128.
+        // A stack of bits. It holds at most `REQUIREMENT_NAMES_MAX` values, which is fewer than
+        // 128.
         let mut stack = 0_u128;
         for step in &self.steps {
             stack = match step {
@@ -185,7 +186,7 @@ impl Parser {
         }
     }
 
-    /// Moves out the operators that bind at least as tightly as the next one.
+    /// Moves the operators that bind at least as tightly as `next` to the output.
     fn settle(&mut self, next: Waiting) {
         while let Some(top) = self.waiting.last().copied() {
             let step = match top {
@@ -297,7 +298,8 @@ mod tests {
         assert_eq!(long.parse::<Requirement>(), Err(InvalidRequirement::TooLong));
         let deep = format!("{}a:b{}", "(".repeat(400), ")".repeat(400));
         assert!(met(&deep, &["a:b"]));
-        // The deepest stack for the maximum number of names: each waits for the one after it.
+        // The deepest stack for the maximum number of names: each operand waits for the next
+        // operand.
         let right = format!("{}a:b{}", "a:b AND(".repeat(99), ")".repeat(99));
         assert!(right.len() <= REQUIREMENT_CHARACTERS_MAX && met(&right, &["a:b"]));
     }

@@ -15,7 +15,7 @@ pub struct Retention {
     days: u16,
 }
 
-/// The text is no retention.
+/// The text is not a retention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be {DAYS_MIN}d to {DAYS_MAX}d, in whole days such as 400d")]
 pub struct InvalidRetention;

@@ -120,7 +120,7 @@ pub enum BuiltinRole {
     Guest,
 }
 
-/// The text is no role.
+/// The text is not a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be owner, administrator, user, guest, or the id of a custom role")]
 pub struct InvalidRole;
@@ -169,10 +169,8 @@ impl FromStr for BuiltinRole {
 /// Why a custom role is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCustomRole {
-    /// Its name looks like that of a built-in role.
     #[error("must not be owner, administrator, user or guest")]
     Reserved,
-    /// It would hold permissions that only operators hold.
     #[error("must not contain keyhouse:instance: only operators have these permissions")]
     Instance,
 }

@@ -1,4 +1,4 @@
-//! The roles that an organization requires a second factor of.
+//! The roles whose holders must have a second factor in an organization.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ impl fmt::Display for RequiredOf {
     }
 }
 
-/// The text is no entry.
+/// The text is not an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be operator, owner, administrator, user, guest, or the id of a custom role")]
 pub struct InvalidEntry;

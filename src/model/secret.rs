@@ -1,4 +1,4 @@
-//! Secrets, which are never printed, and digests, the only part of them that is stored.
+//! Secrets, which are never printed, and their digests, which are stored instead.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,13 +6,13 @@ use std::str::FromStr;
 use sha2::Digest as _;
 use zeroize::Zeroizing;
 
-/// The mode of digests that are made of a SHA-256; stored digests depend on it, so it never
-/// changes.
+/// The key derivation context for digests of a SHA-256. It never changes, since stored digests
+/// depend on it.
 const SHA256_CONTEXT: &str = "Keyhouse 2026 a key that is known by its SHA-256";
 
 /// The text of a secret: a key, a session's cookie, a one-time link's token, a password.
 ///
-/// Printing shows nothing of it, and its memory is wiped when it is dropped.
+/// `Debug` does not print the text, and its memory is wiped on drop.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
@@ -22,7 +22,7 @@ impl Secret {
         Self(Zeroizing::new(text))
     }
 
-    /// The text. The caller is responsible for where it goes.
+    /// The text. The caller must not print or store it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -46,7 +46,7 @@ impl fmt::Display for Secret {
 }
 
 /// The stored form of a secret, which reveals nothing of it: BLAKE3 of its text, or, for a key that
-/// was imported by its SHA-256, BLAKE3 of that hash in a separate mode.
+/// was imported by its SHA-256, BLAKE3's key derivation of that hash.
 ///
 /// A plain digest is enough for secrets of at least 128 random bits (OWASP ASVS 5.0, 6.5.2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,9 +63,8 @@ impl Digest {
         Self::of_sha256(&sha2::Sha256::digest(text).into())
     }
 
-    /// The digest of the text with this SHA-256. BLAKE3's key derivation separates these from the
-    /// digests of texts: no text has one of them as its own digest. The algorithm is thus part of a
-    /// digest without another byte.
+    /// The digest of the text with this SHA-256. BLAKE3's key derivation separates these digests
+    /// from those of [`Digest::of`], so a digest needs no field for its algorithm.
     pub fn of_sha256(hash: &[u8; 32]) -> Self {
         Self(blake3::derive_key(SHA256_CONTEXT, hash))
     }
@@ -92,7 +91,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The text is no digest.
+/// The text is not a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 64 hexadecimal digits")]
 pub struct InvalidDigest;
@@ -119,7 +118,7 @@ mod tests {
         }
     }
 
-    /// Stores contain this value: with another one, a program would not find its keys.
+    /// Stores contain such digests: with another value, no stored key would be found.
     #[test]
     fn the_digest_by_sha256_is_of_the_hash_and_is_no_texts_own() {
         let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

@@ -2,10 +2,10 @@
 //!
 //! A query of one permission costs one look-up per segment, however many patterns there are.
 //!
-//! Each pattern has a bit. For each position the index holds the patterns with each literal there
-//! and those with `*`, and for each number of segments the patterns that match it. A permission is
-//! granted by the patterns that are in the sets of all its segments and in the set of its length.
-//! The literals are parts of the list's own text, which is passed in with each query.
+//! A set of patterns has one bit for each pattern of the list. For each position, the index holds a
+//! set for each literal and a set for `*`; for each number of segments, the set of patterns that
+//! match it. A permission is granted by the intersection of the sets of its segments and of its
+//! length. The literals are slices of the list's own text, which the caller passes to each query.
 
 use std::cmp::Ordering;
 
@@ -13,7 +13,7 @@ use crate::model::permission::{
     PatternSet, SEGMENTS_MAX, STORED_PATTERNS_MAX, comparisons, walled_segments,
 };
 
-/// A set of the patterns of one list: a bit each, in their order.
+/// A set of the patterns of one list: one bit for each pattern, in their order.
 type Bits = u128;
 
 const _: () = assert!(STORED_PATTERNS_MAX <= Bits::BITS as usize, "each pattern has a bit");
@@ -25,9 +25,9 @@ pub struct SegmentIndex {
     ends: [u16; SEGMENTS_MAX],
     /// The literals of all positions, sorted within a position.
     literals: Box<[Span]>,
-    /// The patterns with each literal.
+    /// For each literal, the patterns that contain it at its position.
     with_literal: Box<[Bits]>,
-    /// The patterns with a wildcard at each position, or with a last `*` there or before.
+    /// For each position, the patterns with a wildcard there, or with a last `*` there or before.
     with_wildcard: [Bits; SEGMENTS_MAX],
     /// The patterns that match permissions of one segment, two, and so on.
     of_length: [Bits; SEGMENTS_MAX],
@@ -55,7 +55,7 @@ impl Span {
 }
 
 impl SegmentIndex {
-    /// The index of a list; `None` for a list that is longer than any stored one.
+    /// The index of a list; `None` for a list over `STORED_PATTERNS_MAX` patterns.
     pub fn new(list: PatternSet<'_>) -> Option<Self> {
         let mut found: Vec<(usize, &str, Bits)> = Vec::new();
         let mut with_wildcard = [0; SEGMENTS_MAX];
@@ -99,12 +99,12 @@ impl SegmentIndex {
         })
     }
 
-    /// Whether a pattern of the list, which has this text, grants the permission.
+    /// Whether a pattern of the list grants the permission. `list` is the list's text.
     pub fn grants(&self, list: &str, permission: &str) -> bool {
         self.granting_bits(list, permission) != 0
     }
 
-    /// The first pattern of the list, which has this text, that grants the permission.
+    /// The first pattern of the list that grants the permission. `list` is the list's text.
     pub fn granting<'a>(&self, list: &'a str, permission: &str) -> Option<&'a str> {
         let first = self.granting_bits(list, permission).trailing_zeros();
         let pattern = self.patterns.get(usize::try_from(first).ok()?)?;
@@ -161,7 +161,7 @@ mod tests {
         granting.map(str::to_owned)
     }
 
-    /// The expected result: the first pattern that grants, by comparing one by one.
+    /// The expected result: the first pattern that grants the permission, found without the index.
     fn expected(list: &Patterns, permission: &str) -> Option<String> {
         let mut texts = list.as_set().texts();
         texts.find(|text| PatternSet::trusted(text).grants(permission)).map(str::to_owned)
@@ -192,7 +192,8 @@ mod tests {
         prop_oneof![8 => Just("*"), 1 => Just("a"), 1 => Just("b"), 1 => Just("keyhouse")]
     }
 
-    /// Patterns of many segments, most of them wildcards: nearly each crosses the others.
+    /// Patterns of many segments, most of which are wildcards, so that most pairs of patterns
+    /// overlap.
     fn crossing() -> impl Strategy<Value = Pattern> {
         proptest::collection::vec(crossing_segment(), 2..=SEGMENTS_MAX)
             .prop_map(|segments| segments.join(":").parse().unwrap())

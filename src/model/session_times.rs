@@ -9,7 +9,7 @@ pub const SESSION_MAX: Duration = Duration::from_hours(30 * 24);
 const IDLE_DEFAULT: Duration = Duration::from_hours(1);
 const ABSOLUTE_DEFAULT: Duration = Duration::from_hours(24);
 
-/// The lifetimes of sessions, each within its bounds.
+/// The valid lifetimes of sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionTimes {
     idle: Duration,
@@ -18,10 +18,9 @@ pub struct SessionTimes {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSessionTimes {
-    /// A lifetime is out of bounds.
     #[error("must be from 5m to 720h (30 days)")]
     OutOfBounds,
-    /// A session would end before it could become idle.
+    /// The idle lifetime is longer than the absolute lifetime.
     #[error("must not exceed the absolute time")]
     IdleBeyondAbsolute,
 }
@@ -33,8 +32,8 @@ impl Default for SessionTimes {
 }
 
 impl SessionTimes {
-    /// The configured lifetimes. An idle lifetime that is not set is the default, or the absolute
-    /// lifetime if that is shorter.
+    /// The configured lifetimes. The idle lifetime defaults to an hour, or to the absolute lifetime
+    /// if that is shorter.
     pub fn new(
         idle: Option<Duration>,
         absolute: Option<Duration>,
@@ -51,12 +50,12 @@ impl SessionTimes {
         Ok(Self { idle, absolute })
     }
 
-    /// How long a session lasts without a request.
+    /// The time after which a session ends without a request.
     pub const fn idle(self) -> Duration {
         self.idle
     }
 
-    /// How long a session lasts in total.
+    /// The time after which a session ends in any case.
     pub const fn absolute(self) -> Duration {
         self.absolute
     }

@@ -1,7 +1,6 @@
 //! The form of texts that people and files provide, and of texts for a terminal.
 //!
-//! This is the one place that decides about byte order marks, control characters and invisible
-//! characters.
+//! All rules on byte order marks, control characters and invisible characters are in this file.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -15,10 +14,9 @@ use unicode_security::confusable_detection::skeleton;
 /// order mark.
 const UTF_16_LOOKED_AT: usize = 64;
 
-/// The bytes are no text.
+/// The bytes are not UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEncoding {
-    /// UTF-16, as some editors and shells write it.
     #[error("is UTF-16: save it as UTF-8")]
     Utf16,
     #[error("is not UTF-8 (byte {at}): save it as UTF-8")]
@@ -28,7 +26,7 @@ pub enum InvalidEncoding {
     },
 }
 
-/// The text of a file or of stdin: UTF-8; a byte order mark is removed.
+/// The UTF-8 text of a file or of stdin, without its byte order mark.
 pub fn decode(bytes: &[u8]) -> Result<&str, InvalidEncoding> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if is_utf_16(bytes) {
@@ -96,14 +94,14 @@ fn is_visible(character: char) -> bool {
         GeneralCategoryGroup::Separator | GeneralCategoryGroup::Mark | GeneralCategoryGroup::Other
     ) || matches!(
         character.general_category(),
-        // Private characters, and characters that are newer than these tables.
+        // Private characters, and characters that this version of Unicode does not define.
         GeneralCategory::PrivateUse | GeneralCategory::Unassigned
     );
-    // The empty cell of braille is a symbol.
+    // U+2800, the empty braille cell, is a symbol, but not visible.
     is_drawn && !is_ignorable(character) && character != '\u{2800}'
 }
 
-/// Whether a joiner may be between these two: in scripts that need it, and in emoji.
+/// Whether a joiner may be between two characters: scripts that need joiners, and emoji.
 fn may_join(before: Option<char>, after: Option<char>) -> bool {
     let is_joined = |character: Option<char>| {
         character.is_some_and(|character| {
@@ -135,12 +133,10 @@ fn is_pictograph(character: char) -> bool {
     )
 }
 
-/// The text contains a character that names must not have, or no visible one.
+/// The text contains a character that names must not have, or no visible character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unfit {
-    /// It contains a character that names must not have.
     Refused(char),
-    /// It contains no visible character.
     Invisible,
 }
 
@@ -167,15 +163,15 @@ pub(crate) fn checked(text: &str) -> Result<String, Unfit> {
 /// The visual form of a name, to compare it with others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Likeness {
-    /// Case-folded, then by shape: equal for one word in two cases.
+    /// Case-folded, then mapped by shape: equal for two spellings of a word that differ in case.
     folded: String,
-    /// By shape, then case-folded: equal for capitals that are drawn alike.
+    /// Mapped by shape, then case-folded: equal for capitals that are drawn alike.
     drawn: String,
 }
 
 impl Likeness {
-    /// The likeness of a name. Case, formatting marks and kinds of space are ignored, and so is the
-    /// choice between characters that are drawn alike (UTS 39).
+    /// The likeness of a name. Case, formatting marks and kinds of space are ignored. Characters
+    /// that are drawn alike are equal (UTS 39).
     pub fn of(name: &str) -> Self {
         let plain = spaced(name);
         let folded = shape(&case_folded(&plain));
@@ -183,7 +179,7 @@ impl Likeness {
         Self { folded, drawn }
     }
 
-    /// Whether a person can mistake one for the other.
+    /// Whether a person can confuse the two names.
     pub fn is_alike(&self, other: &Self) -> bool {
         self.folded == other.folded || self.drawn == other.drawn
     }
@@ -211,7 +207,7 @@ fn case_folded(text: &str) -> String {
     text.nfc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
 }
 
-/// A text as it is searched: without case, marks and compatibility forms.
+/// A text as searches compare it: without case, marks and compatibility forms.
 pub fn search_form(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
@@ -222,8 +218,7 @@ pub fn search_form(text: &str) -> String {
 }
 
 /// A text for a terminal, or for a line of a log. Control characters, changes of direction and
-/// invisible characters are written as JSON escapes, so that JSON keeps its meaning. New lines
-/// stay.
+/// invisible characters become JSON escapes, so that a JSON text stays valid. New lines stay.
 pub fn printable(text: &str) -> Cow<'_, str> {
     let is_fit = |character: char| character == '\n' || !is_refused(character);
     if text.chars().all(is_fit) {
@@ -244,7 +239,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A single value within a line for a terminal: new lines are escaped too.
+/// Like [`printable`], but escapes new lines too: for a value within a line.
 pub fn printable_line(text: &str) -> String {
     printable(text).replace('\n', "\\u000a")
 }

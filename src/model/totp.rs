@@ -1,6 +1,6 @@
 //! One-time codes of authenticator apps (RFC 6238: SHA-1, six digits, 30 s), and backup codes.
 //!
-//! A backup code replaces the app after its loss.
+//! A user who lost the app signs in with a backup code.
 
 use rand::Rng;
 use totp_rs::{Builder, Totp};
@@ -9,16 +9,16 @@ use zeroize::Zeroizing;
 use crate::model::moment::Moment;
 use crate::model::secret::{Digest, Secret};
 
-/// How many backup codes a user gets.
+/// The number of backup codes of a user.
 pub const BACKUP_CODES: usize = 8;
-/// How long a code is valid, in seconds.
+/// The time for which a code is valid, in seconds.
 pub const STEP_SECONDS: u64 = 30;
-/// How many steps a client's clock may be off, in either direction (RFC 6238, 5.2).
+/// The number of steps by which a client's clock may be wrong, in either direction (RFC 6238, 5.2).
 const STEPS_OFF_MAX: u64 = 1;
 /// The length of the hash (RFC 4226, 4, R6).
 const SEED_BYTES: usize = 20;
 const CODE_DIGITS: usize = 6;
-/// Characters of a backup code: five bits each, 80 in all, too many to be found by trying digests.
+/// The characters of a backup code: 80 bits, too many for a search through all digests.
 const BACKUP_CHARACTERS: usize = 16;
 /// The number of characters in a group.
 const BACKUP_GROUP: usize = 4;
@@ -34,7 +34,7 @@ pub fn new_seed(random: &mut impl Rng) -> Secret {
     Secret::new(totp_rs::Secret::new(Box::new(*bytes)).to_base32())
 }
 
-/// The content of a QR code for an app (the "Key URI Format", which all apps read).
+/// The content of a QR code for an authenticator app, in the "Key URI Format".
 pub fn url(seed: &Secret, email: &str) -> Secret {
     let label: String = form_urlencoded::byte_serialize(email.as_bytes()).collect();
     Secret::new(format!(
@@ -44,7 +44,7 @@ pub fn url(seed: &Secret, email: &str) -> Secret {
     ))
 }
 
-/// The time step of a code, if it is the current one or a neighbour, and later than `step_last`,
+/// The time step of a code, if that step is at most one away from now, and later than `step_last`,
 /// the last accepted step.
 pub fn step_of(seed: &str, code: &str, now: Moment, step_last: u64) -> Option<u64> {
     let code = without_spaces(code);
@@ -54,13 +54,13 @@ pub fn step_of(seed: &str, code: &str, now: Moment, step_last: u64) -> Option<u6
     let totp = generator(seed)?;
     let today = step_at(now);
     let steps = today.saturating_sub(STEPS_OFF_MAX)..=today.saturating_add(STEPS_OFF_MAX);
-    // All steps are compared, whichever matches, so that the duration reveals nothing about the
+    // All steps are compared even after a match, so that the duration reveals nothing about the
     // client's clock.
     let fitting = |step: &u64| totp.check(&code, step.saturating_mul(STEP_SECONDS)).is_some();
     steps.filter(fitting).filter(|step| *step > step_last).max()
 }
 
-/// The code of a moment, as an app shows it.
+/// The code that an app shows at a moment.
 pub fn code_at(seed: &str, now: Moment) -> Option<Secret> {
     let totp = generator(seed)?;
     Some(Secret::new(totp.generate(step_at(now) * STEP_SECONDS).to_string()))
@@ -82,8 +82,8 @@ pub fn new_backup_code(random: &mut impl Rng) -> Secret {
     Secret::new(text)
 }
 
-/// The digest under which a backup code is stored; `None` for an invalid code. Case, hyphens,
-/// spaces and the letters that resemble digits do not matter.
+/// The digest under which a backup code is stored; `None` for an invalid code. Case, hyphens and
+/// spaces are ignored, and letters that resemble digits count as these digits.
 pub fn backup_digest(code: &str) -> Option<Digest> {
     let mut plain = Zeroizing::new(String::with_capacity(BACKUP_CHARACTERS));
     for letter in without_spaces(code).chars().filter(|letter| *letter != '-') {
@@ -103,7 +103,7 @@ pub fn backup_digest(code: &str) -> Option<Digest> {
 
 fn generator(seed: &str) -> Option<Totp> {
     let secret = totp_rs::Secret::try_from_base32(seed).ok()?;
-    // No tolerance here: the caller needs the step that matches.
+    // `skew` is 0: the library would not return which of several steps matches.
     Builder::new().with_secret(secret).with_step_duration(STEP_SECONDS).with_skew(0).build().ok()
 }
 

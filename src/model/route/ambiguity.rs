@@ -1,8 +1,8 @@
 //! Ambiguities of paths: parts that programs read differently and that a route may allow.
 //!
 //! A path that a route allows is still rejected if another reading of it matches a more specific
-//! rule: otherwise an upstream with that reading would serve it under the more general rule. Two
-//! rules that no request can distinguish are never stored.
+//! rule: otherwise an upstream with that reading would serve it under the more general rule. A gate
+//! never stores two rules that no request can distinguish.
 
 use std::fmt;
 use std::str::FromStr;
@@ -31,17 +31,18 @@ pub struct Ambiguities(u8);
 /// A path that is rejected because two programs could read it differently, with the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DoubtfulPath {
-    /// No route can allow it.
+    /// A part that no route can allow.
     #[error("the path contains {what}, which is always rejected")]
     Always {
         /// The stable name of the reason.
         reason: &'static str,
         what: &'static str,
     },
-    /// The matching route does not allow it, or no route matches.
+    /// The matching route does not allow the ambiguity, or no route matches.
     #[error("the path contains {what}, and no matching route allows {0}", what = .0.what())]
     NotAllowed(Ambiguity),
-    /// The matching route allows it, but another reading of the path matches a more specific route.
+    /// The matching route allows the ambiguity, but another reading of the path matches a more
+    /// specific route.
     #[error("the path matches a more specific route when another program decodes it")]
     OtherRoute,
 }
@@ -62,7 +63,7 @@ impl DoubtfulPath {
     }
 }
 
-/// The text names no ambiguity.
+/// The text is not the name of an ambiguity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be encoded_slash, double_slash, semicolon, utf8, trailing_dot or compatibility_form")]
 pub struct InvalidAmbiguity;

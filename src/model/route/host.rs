@@ -21,7 +21,7 @@ pub(super) enum HostRank {
 impl HostPattern {
     pub(super) fn fits(&self, host: &str) -> bool {
         match self.0.strip_prefix('*') {
-            // At least one character precedes the dot.
+            // `*.example.com` requires at least one character before the dot.
             Some(domain) => host.len() > domain.len() && host.ends_with(domain),
             None => *self.0 == *host,
         }
@@ -54,7 +54,7 @@ impl fmt::Display for HostPattern {
 }
 
 /// A host as routes compare it: lower case, without a trailing dot and without its port. `None` if
-/// the text is no host.
+/// the text is not a host.
 pub fn canonical_host(host: &str) -> Option<String> {
     let lower = host.to_ascii_lowercase();
     let name = match lower.rsplit_once(':') {

@@ -1,13 +1,13 @@
 //! The routes of a gate: host, method and path of a request select one rule, the most specific.
 //!
-//! A path pattern consists of segments: literal text, `{name}` or `*` for one segment, and as the
-//! last one `**` for none or more. Segments are compared after percent-decoding, as an upstream
-//! would read them, so that `/%61dmin` is `/admin`. Most upstreams serve `/admin/` from the same
-//! place as `/admin`, so a trailing slash is ignored. Nothing else of a path is normalized: paths
-//! that two programs could read differently are rejected (see [`raw_path`]), except for the kinds
-//! that the matching rule allows. Those are rejected too if another reading of the path matches a
-//! more specific rule. An encoded slash never separates segments. Host patterns have no port: they
-//! match every port of a host.
+//! A path pattern consists of segments: literal text, `{name}` or `*` for one segment, and, as the
+//! last segment, `**` for any number of segments. Segments are compared after percent-decoding, as
+//! an upstream would read them, so that `/%61dmin` is `/admin`. A trailing slash is ignored, since
+//! most upstreams treat `/admin/` like `/admin`. No other part of a path is normalized: paths that
+//! two programs could read differently are rejected (see [`raw_path`]), unless the matching rule
+//! allows the ambiguity. Even an allowed ambiguity is rejected if another reading of the path
+//! matches a more specific rule. An encoded slash never separates segments. Host patterns contain
+//! no port, and match every port of a host.
 
 mod ambiguity;
 mod host;
@@ -30,19 +30,19 @@ pub const METHODS_MAX: usize = 16;
 /// The longest method, in bytes.
 const METHOD_BYTES_MAX: usize = 32;
 
-/// Why a text is no path pattern, host pattern or method.
+/// Why a text is not a path pattern, a host pattern or a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRoute {
     #[error("must start with '/' and have no empty segment; a '/' at the end is ignored")]
     Path,
     #[error("must be at most {SEGMENTS_MAX} segments and {PATTERN_BYTES_MAX} bytes")]
     TooLong,
-    /// A byte that no path has, or an encoding of a byte that is rejected in every path.
+    /// The pattern contains a byte, or an encoding of a byte, that is rejected in every path.
     #[error(
         "must not contain a space, quote, '?', '#', ';', '\\', encoded '/', or segment '.' or '..'"
     )]
     Segment,
-    /// `{` or `}` or `*` within other text.
+    /// The pattern contains `{`, `}` or `*` within other text.
     #[error("a {{name}}, '*' or '**' must be a whole segment")]
     Part,
     #[error("'**' must be the last segment")]
@@ -55,19 +55,19 @@ pub enum InvalidRoute {
     Method,
 }
 
-/// A set of methods. `GET` includes `HEAD`, which an upstream serves from the same place.
+/// A set of methods. `GET` includes `HEAD`, which an upstream answers like `GET`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Methods(Vec<Box<str>>);
 
 /// The requests that a rule matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The host; `None` matches any.
+    /// The host; `None` matches any host.
     pub host: Option<HostPattern>,
     pub path: PathPattern,
-    /// The methods; `None` matches any.
+    /// The methods; `None` matches any method.
     pub methods: Option<Methods>,
-    /// The ambiguities that its paths may hold.
+    /// The ambiguities that paths of this route may hold.
     pub allow: Ambiguities,
 }
 
@@ -93,11 +93,12 @@ impl<T> Default for RouteTable<T> {
     }
 }
 
-/// Two rules that no request could distinguish: their positions in the given order, from 0.
+/// The positions of two rules that no request could distinguish, in the given order, counted from
+/// 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EqualRoutes {
     pub first: usize,
-    /// The one that equals the first.
+    /// The rule that equals the first.
     pub second: usize,
 }
 
@@ -109,7 +110,7 @@ impl<T> RouteTable<T> {
     /// [`EqualRoutes`] if a request could match two rules and neither is more specific.
     pub fn new(rules: Vec<(Route, T)>) -> Result<Self, EqualRoutes> {
         let mut numbered: Vec<_> = rules.into_iter().enumerate().collect();
-        // Equal rules become neighbours, apart from their methods.
+        // After sorting, rules that differ only in their methods are neighbours.
         numbered.sort_by(|(_, (one, _)), (_, (other, _))| one.compare(other));
         let mut alike =
             numbered.chunk_by(|(_, (one, _)), (_, (other, _))| one.compare(other).is_eq());
@@ -124,7 +125,7 @@ impl<T> RouteTable<T> {
     /// # Errors
     ///
     /// [`DoubtfulPath`] if the path holds an ambiguity that this rule does not allow, or if another
-    /// reading of the path matches a more specific rule: a more general rule never decides then.
+    /// reading of the path matches a more specific rule.
     pub fn find(&self, asked: RouteQuery<'_>) -> Result<Option<(&Route, &T)>, DoubtfulPath> {
         let holds = asked.path.holds();
         let found = self.position(asked, asked.path.as_str());
@@ -153,7 +154,7 @@ impl<T> RouteTable<T> {
     }
 }
 
-/// Two of these equally specific rules that share a method.
+/// Two of the rules `alike`, which are equally specific, that share a method.
 fn equal_among<T>(alike: &[(usize, (Route, T))]) -> Option<EqualRoutes> {
     let mut taken = HashMap::new();
     let methods = alike
@@ -190,7 +191,8 @@ impl Route {
             .then_with(|| self.path.literals().cmp(other.path.literals()))
     }
 
-    /// The methods that an equally specific rule must not have; the empty one matches any.
+    /// The methods that no other equally specific rule may have; an empty text stands for any
+    /// method.
     fn methods_taken(&self) -> impl Iterator<Item = &str> {
         let any = self.methods.is_none().then_some("");
         let named = self.methods.iter().flat_map(Methods::names);
@@ -204,7 +206,7 @@ impl Methods {
     ///
     /// # Errors
     ///
-    /// [`InvalidRoute::Method`] for an invalid name, or if there are none or too many.
+    /// [`InvalidRoute::Method`] for an invalid name, no names, or too many.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidRoute> {
         let mut methods: Vec<Box<str>> = names.into_iter().map(Into::into).collect();
         methods.sort();
@@ -229,7 +231,7 @@ impl Methods {
         named(method) || (method == "HEAD" && named("GET"))
     }
 
-    /// Whether this method is in the set under its own name.
+    /// Whether the set names this method; `GET` does not name `HEAD`.
     pub fn names_itself(&self, method: &str) -> bool {
         self.names().any(|name| name == method)
     }
@@ -363,8 +365,8 @@ mod tests {
         (Route { allow, ..route(rule) }, rule.to_owned())
     }
 
-    /// Regression: npm requests `/@scope%2fname` and GitLab `/projects/group%2Fproject`. No gate
-    /// could allow them.
+    /// Regression: npm requests `/@scope%2fname`, and clients of GitLab
+    /// `/projects/group%2Fproject`. No gate could allow these paths.
     #[test]
     fn a_route_allows_what_it_names_for_its_own_paths_alone() {
         use Ambiguity::{DoubleSlash, EncodedSlash, Semicolon, TrailingDot, Utf8};
@@ -384,10 +386,10 @@ mod tests {
             ("GET x /npm/@scope%2fname", Ok("/npm/{package}")),
             ("GET x /npm/@scope%2Fname/", Ok("/npm/{package}")),
             ("GET x /npm/@scope/name", Ok("/**")),
-            // A wider rule does not allow it.
+            // The matching, wider rule does not allow an encoded slash.
             ("GET x /npm/a/b%2fc", Err("encoded_slash")),
             ("GET x /other/a%2fb", Err("encoded_slash")),
-            // Read with the slash, it is below a narrower rule.
+            // If the slash is decoded, the path matches a narrower rule.
             ("GET x /npm/-%2fall", other),
             ("GET x /projects/group%2Fproject/files/a%2Fb", Ok("/projects/{id}/files/**")),
             ("GET x /projects/7/files//a", Ok("/projects/{id}/files/**")),
@@ -542,8 +544,8 @@ mod tests {
         has_method && has_host && has_path
     }
 
-    /// The precedence of a rule, as a text: the lesser one is more specific. Two rules that match
-    /// one request and have the same text here cannot be distinguished by any request.
+    /// The precedence of a rule, as a text: the rule with the lesser text is more specific. No
+    /// request can distinguish two rules that match one request and have the same text.
     fn place(rule: &str) -> String {
         let [methods, host, pattern] = words(rule);
         let host = match (host, host.strip_prefix('*')) {
@@ -558,7 +560,7 @@ mod tests {
             _ => "1",
         });
         let methods = if methods == "-" { "b" } else { "a" };
-        // A pattern that ends takes precedence over one that continues.
+        // A shorter pattern takes precedence over a longer one with the same beginning.
         format!("{host} {} {methods}", path.collect::<String>())
     }
 
@@ -645,8 +647,8 @@ mod tests {
                 fitting.sort_by_key(|it| place(it));
                 let tied = fitting.windows(2).any(|pair| place(pair[0]) == place(pair[1]));
                 match &table {
-                    // These requests may distinguish rules that were rejected; rules that tie are
-                    // never accepted.
+                    // Rules may be rejected although these few requests distinguish them. The
+                    // reverse is an error.
                     Err(_) => {},
                     Ok(table) => {
                         prop_assert!(!tied, "{}", request);

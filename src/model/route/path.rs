@@ -16,7 +16,7 @@ pub struct PathPattern {
     parts: Vec<Part>,
 }
 
-/// A part of a pattern. The order is from the most specific to the least.
+/// A part of a pattern. The variants are in order, the most specific first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Literal(Box<[u8]>),
@@ -44,7 +44,8 @@ impl PathPattern {
         segments.next().is_none()
     }
 
-    /// Returns the reason why no path can match the pattern, given what `allow` permits in paths.
+    /// The reason why no path can match the pattern; `None` if a path with the ambiguities in
+    /// `allow` can.
     pub fn unreachable(&self, allow: Ambiguities) -> Option<DoubtfulPath> {
         match raw_path(&self.text) {
             Ok(path) => path.holds().without(allow).iter().next().map(DoubtfulPath::NotAllowed),
@@ -84,7 +85,8 @@ impl Part {
         let bytes: Box<[u8]> = decoded(segment).collect();
         let is_literal = match raw_path(&format!("/-/{segment}")) {
             Ok(path) => path.holds().without(kept()).is_empty(),
-            // Patterns that were stored before such paths were rejected; no path matches them.
+            // Earlier versions stored such patterns. No path matches them, since such paths are
+            // rejected.
             Err(doubt) => match doubt.reason() {
                 "dot_segment" => !matches!(&*bytes, b"." | b".."),
                 "compatibility_delimiter" => true,
@@ -134,7 +136,7 @@ impl fmt::Display for PathPattern {
     }
 }
 
-/// The ambiguities that a literal may hold, for routes that allow them.
+/// The ambiguities that a literal may hold, if its route allows them.
 fn kept() -> Ambiguities {
     [Ambiguity::TrailingDot, Ambiguity::CompatibilityForm].into_iter().collect()
 }
@@ -147,13 +149,13 @@ fn name_of(segment: &str) -> Option<&str> {
     (begins && name.bytes().all(fits)).then_some(name)
 }
 
-/// Whether a path may hold the segment (RFC 3986, section 3.3), except for `;`: servers read the
-/// text after it differently.
+/// Whether a path may hold the segment (RFC 3986, section 3.3), except for `;`, since servers read
+/// the text after a `;` differently.
 fn has_path_bytes(segment: &str) -> bool {
     segment.bytes().all(|it| it.is_ascii_alphanumeric() || b"-._~!$&'()+,=:@%".contains(&it))
 }
 
-/// A segment's bytes after percent-decoding. A broken encoding is left as it is.
+/// A segment's bytes after percent-decoding. An invalid encoding stays unchanged.
 fn decoded(segment: &str) -> impl Iterator<Item = u8> {
     let bytes = segment.as_bytes();
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! Raw paths of requests: unambiguous ones, and ambiguous ones that a route may allow.
+//! Raw paths of requests: unambiguous paths, and ambiguous paths that a route may allow.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,8 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::model::route::ambiguity::{Ambiguities, Ambiguity, DoubtfulPath};
 
-/// The placeholder for an encoded slash, in a reading that leaves it encoded. No path holds it.
+/// The placeholder for an encoded slash, in a reading that leaves the slash encoded. No path holds
+/// this character.
 const ENCODED_SLASH: char = '\0';
 
 /// The path of a request's target as it was sent, without the query.
@@ -21,13 +22,12 @@ impl<'a> RawPath<'a> {
         self.text
     }
 
-    /// The ambiguities of the path: it may only be accepted by a route that allows them.
+    /// The ambiguities of the path. Only a route that allows all of them may accept the path.
     pub fn holds(self) -> Ambiguities {
         self.holds
     }
 
-    /// Every other way in which programs read the path: at most 31, all decoded. Empty if the path
-    /// is unambiguous.
+    /// The other readings of the path, decoded: at most 31. Empty if the path is unambiguous.
     pub(super) fn readings(self) -> Vec<String> {
         let held: Vec<Ambiguity> = self.holds.iter().collect();
         if held.is_empty() {
@@ -41,7 +41,8 @@ impl<'a> RawPath<'a> {
         ]
         .into_iter()
         .filter(|change| held.contains(change))
-        // Some programs merge slashes that the other readings leave as empty segments.
+        // Some programs merge slashes also after the other readings, which can leave empty
+        // segments.
         .chain([Ambiguity::DoubleSlash])
         .collect();
         let marked = marked(self.text);
@@ -55,8 +56,8 @@ impl<'a> RawPath<'a> {
 }
 
 /// The raw path of a request's target. A part that two programs could read differently is rejected,
-/// or, for some kinds, noted so that a route may allow it. It is never normalized: the upstream
-/// gets the path as the client wrote it.
+/// or, for some kinds, recorded so that a route may allow it. The path is not normalized: the
+/// upstream receives it as the client wrote it.
 ///
 /// # Errors
 ///
@@ -95,8 +96,8 @@ pub fn raw_path(uri: &str) -> Result<RawPath<'_>, DoubtfulPath> {
         return refused("compatibility_delimiter", "a compatibility form of a delimiter");
     }
     if plain.starts_with("//") || folded.starts_with("//") {
-        // Resolved as a reference, the text after it is a host and the path begins after that (RFC
-        // 3986, 4.2).
+        // In a relative reference (RFC 3986, 4.2), a host follows two leading slashes, and the path
+        // begins after the host.
         return refused("leading_double_slash", "two slashes at its start");
     }
     if has_dot_segment(&plain) || has_dot_segment(&folded) {
@@ -125,7 +126,7 @@ impl Ambiguity {
             Self::EncodedSlash => text.replace(ENCODED_SLASH, "/"),
             Self::CompatibilityForm => folded(text).into_owned(),
             Self::Semicolon => segments(text, before_semicolon),
-            // A space has compatibility forms too.
+            // Compatibility forms are replaced first, since a space has some too.
             Self::TrailingDot => segments(&folded(text), |name| name.trim_end_matches(['.', ' '])),
             Self::DoubleSlash => {
                 let named = text.split('/').filter(|name| !name.is_empty());
@@ -141,7 +142,8 @@ fn before_semicolon(name: &str) -> &str {
     name.split_once(';').map_or(name, |(before, _)| before)
 }
 
-/// Whether a segment consists of dots and spaces only: Windows servers cut both off its end.
+/// Whether a segment consists of dots and spaces only: Windows servers cut both off a segment's
+/// end.
 fn has_dot_segment(text: &str) -> bool {
     let names = text.split('/').map(before_semicolon);
     names.into_iter().any(|name| !name.is_empty() && name.trim_end_matches(['.', ' ']).is_empty())
@@ -175,7 +177,8 @@ fn folded(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// The path after percent-decoding, with encoded slashes marked. The path must have been accepted.
+/// The path after percent-decoding, with encoded slashes marked. The path is that of a [`RawPath`],
+/// so its encodings are valid.
 fn marked(path: &str) -> String {
     let mark = |text: &str| {
         let text = text.replace("%2f", "%00").replace("%2F", "%00");
@@ -184,7 +187,7 @@ fn marked(path: &str) -> String {
     mark(path).unwrap_or_default()
 }
 
-/// The path after percent-decoding; `None` if an encoding is broken, or the decoded bytes are not
+/// The path after percent-decoding; `None` if an encoding is invalid, or the decoded bytes are not
 /// UTF-8, for example overlong forms of a dot.
 fn decoded(path: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(path.len());
