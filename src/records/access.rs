@@ -29,7 +29,7 @@ pub struct OrganizationRecord {
     pub name: String,
     #[serde(rename = "off", default)]
     pub suspended: bool,
-    /// Maximum permissions of its keys outside `keyhouse:`.
+    /// The maximum of the organization's keys, which limits permissions outside `keyhouse:`.
     #[serde(rename = "p", with = "text")]
     pub ceiling: Patterns,
     /// Whether users with the role `user` may create personal keys.
@@ -38,10 +38,11 @@ pub struct OrganizationRecord {
     /// Maximum lifetime of a key in days, if administrators set one.
     #[serde(rename = "kd", default, skip_serializing_if = "Option::is_none")]
     pub key_lifetime_days_max: Option<u32>,
-    /// The email domains that operators assigned to it, sorted.
+    /// The email domains that operators assigned to the organization, sorted.
     #[serde(rename = "dm", default, skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<Box<str>>,
-    /// The roles that must have a second factor; operators may be an entry of their own.
+    /// The roles whose holders must have a second factor. An entry may also stand for all
+    /// operators.
     #[serde(rename = "sf", default, with = "text::list", skip_serializing_if = "Vec::is_empty")]
     pub second_factor_required_of: Vec<RequiredOf>,
     #[serde(rename = "pl")]
@@ -49,7 +50,7 @@ pub struct OrganizationRecord {
     /// The payment status of the subscription.
     #[serde(rename = "st", with = "text")]
     pub status: SubscriptionStatus,
-    /// When the subscription ends. `None` if it has no end.
+    /// The end of the subscription's current period. `None` for no end.
     #[serde(rename = "pe", default, with = "text::moment::option")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_period_end: Option<Moment>,
@@ -82,7 +83,7 @@ pub struct UserRecord {
     /// The email address in normalized form.
     #[serde(rename = "e")]
     pub email: String,
-    /// Whether the user changed the address without a user manager. Such an address is unconfirmed.
+    /// Whether the user set this address without a user manager. Such an address is unconfirmed.
     #[serde(rename = "eu", default, skip_serializing_if = "std::ops::Not::not")]
     pub email_unconfirmed: bool,
     #[serde(rename = "n")]
@@ -158,7 +159,7 @@ pub struct PlanRecord {
     /// The name, stored in the row key.
     #[serde(skip)]
     pub name: Box<str>,
-    /// Whether the organization's keys work.
+    /// Whether the organization's keys pass checks.
     #[serde(rename = "api")]
     pub api_access: bool,
     /// Whether the organization has teams.
@@ -186,7 +187,7 @@ pub struct PlanRecord {
 }
 
 impl PlanRecord {
-    /// Returns a plan with these features, given by name, and without limits.
+    /// Returns a plan with the named features and without limits.
     pub fn unlimited(name: &str, features: &[&str]) -> Self {
         Self {
             name: name.into(),
@@ -221,8 +222,8 @@ impl From<&PlanRecord> for Plan {
     }
 }
 
-/// Counts the keys that were created under a plan's limit. The guard on this row ensures that the
-/// last place is taken only once.
+/// Counts the keys that were created under a plan's limit. The guard on this row ensures that two
+/// concurrent changes never exceed the limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeysMadeRecord {
@@ -241,7 +242,7 @@ pub struct SessionRecord {
     pub user: UserId,
     #[serde(rename = "c", with = "text::moment")]
     pub created_at: Moment,
-    /// When it was last seen. Written at most once a minute.
+    /// When the session was last used. Written at most once a minute.
     #[serde(rename = "s", with = "text::moment")]
     pub seen_at: Moment,
     /// Whether the user entered a code of a second factor, at sign-in or later.
@@ -255,16 +256,18 @@ pub struct SessionRecord {
     pub user_agent: Option<Box<str>>,
 }
 
-/// Maximum stored length of a user agent in bytes. Browsers put their name at the end.
+/// Maximum stored length of a user agent in bytes. It is long, since browsers put their name at the
+/// end.
 pub const BROWSER_BYTES_MAX: usize = 256;
 impl SessionRecord {
-    /// When the session ends if it is not used again. Never later than its maximum lifetime.
+    /// When the session ends if it is not used again: after the idle time, at most after the
+    /// absolute time.
     pub fn ends_at(&self, times: SessionTimes) -> Moment {
         let idle_end = self.seen_at.after(times.idle());
         idle_end.min(self.created_at.after(times.absolute()))
     }
 
-    /// The remaining lifetime of the session, however often it is used.
+    /// The time until the session ends in any case.
     pub fn lifetime_left(&self, times: SessionTimes, now: Moment) -> Duration {
         self.created_at.after(times.absolute()).since(now)
     }

@@ -1,6 +1,6 @@
-//! Audit events: actor, action, target and address, written in the batch of the change itself.
+//! The records of audit events, seals, the cut and the export's position.
 //!
-//! The file also holds the records of seals, of the cut, and of the export's position.
+//! An audit event is written in the batch of the change that it describes.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use crate::model::secret::Digest;
 use crate::records::key::Author;
 use crate::records::{Record, place::StoreKey, text};
 
-/// An event as it is stored. Never contains a secret, a password or a digest.
+/// An event as it is stored. It never contains a secret, a password or a digest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventRecord {
@@ -60,12 +60,12 @@ pub struct SealRecord {
     pub version: u8,
     #[serde(rename = "t", with = "text::moment")]
     pub at: Moment,
-    /// Floor: events that no seal up to this one covers are not older. A search for such
-    /// events starts here.
+    /// The earliest time of an event that no seal up to this one covers. A search for such events
+    /// starts here.
     #[serde(rename = "o", with = "text::moment")]
     pub floor: Moment,
-    /// Events that a seal up to this one covers are not younger. A search for an event's seal stops
-    /// here.
+    /// The latest time of an event that a seal up to this one covers. A search for an event's seal
+    /// stops here.
     #[serde(rename = "y", with = "text::moment")]
     pub latest: Moment,
     /// The ids of the sealed events, in commit order.
@@ -89,7 +89,7 @@ pub struct ExportRecord {
     /// The destination of the export.
     #[serde(rename = "d")]
     pub destination: Box<str>,
-    /// The last seal that was delivered there.
+    /// The last seal that was delivered to the destination.
     #[serde(rename = "n")]
     pub number: u64,
 }
@@ -115,7 +115,7 @@ pub struct CutRecord {
     pub event: Option<EventId>,
 }
 
-/// The retention that was last in force. A change of the setting is an event.
+/// The retention setting at the last start. If a start finds another setting, it writes an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetentionRecord {

@@ -89,7 +89,7 @@ fn is_default(preflight: &Preflight) -> bool {
 /// Reasons why routes do not form a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoutesFault {
-    /// Invalid methods of the route at this position.
+    /// The position of a route whose methods are invalid, with the reason.
     Methods(usize, InvalidRoute),
     /// Two routes that match the same requests.
     Equal(EqualRoutes),
@@ -117,7 +117,7 @@ impl GateRecord {
         CREDENTIALS.to_vec()
     }
 
-    /// Returns the gate in the form that decides requests.
+    /// Returns the gate in the form that decides about requests.
     ///
     /// # Errors
     /// [`RoutesFault`]: never for a stored gate.
@@ -198,8 +198,8 @@ mod tests {
         assert!(matches!(record.gate(), Err(RoutesFault::Equal(_))));
     }
 
-    /// This record was written before routes could allow ambiguous paths and before gates had a
-    /// preflight setting.
+    /// The record is from a version whose routes could not allow ambiguous paths, and whose gates
+    /// had no preflight setting.
     #[test]
     fn a_gate_of_before_is_read_as_it_decided() {
         let place = StoreKey::Gate("orders".into());

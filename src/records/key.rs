@@ -47,15 +47,15 @@ pub struct KeyRecord {
     /// The permissions. A personal key without a list has everything outside `keyhouse:`.
     #[serde(rename = "p", default, with = "text::option", skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Patterns>,
-    /// Maximum permissions for every owner: a permission must be in all of these lists. Set when
-    /// the key is transferred. At most [`MAXIMA_MAX`] lists.
+    /// The maximum of a transferred key: all of these lists must grant a permission. At most
+    /// [`MAXIMA_MAX`] lists.
     #[serde(rename = "pc", default, with = "text::some", skip_serializing_if = "Vec::is_empty")]
     pub maxima: Vec<Patterns>,
-    /// Whether a former owner may know the secret. Cleared by a rotation.
+    /// Whether a former owner may know the secret. A rotation clears the flag.
     #[serde(rename = "ra", default, skip_serializing_if = "is_false")]
     pub rotation_advised: bool,
-    /// The digest with which the key was imported from another system. It stays taken as long as
-    /// the key's record exists, also after a rotation.
+    /// The digest with which the key was imported from another system. No other key can be imported
+    /// with this digest while the record exists, even after a rotation.
     #[serde(
         rename = "im",
         default,
@@ -91,7 +91,7 @@ pub struct KeyRecord {
     pub created_at: Moment,
     #[serde(rename = "cb", with = "text")]
     pub created_by: Author,
-    /// The nearest ancestor that was kept, set when the key's creator was purged.
+    /// The nearest ancestor that still exists, set when the key's creator is purged.
     #[serde(
         rename = "df",
         default,
@@ -147,7 +147,7 @@ pub enum TeamAccess {
     Write,
 }
 
-/// Error for a text that names no access.
+/// The text is not the name of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be read or write")]
 pub struct InvalidAccess;
@@ -178,7 +178,7 @@ impl FromStr for TeamAccess {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretRecord {
-    /// The digest: BLAKE3 of the text, unless `algorithm` names another.
+    /// The digest: BLAKE3 of the text, unless `algorithm` names another algorithm.
     #[serde(rename = "b", with = "text")]
     pub digest: Digest,
     /// The algorithm of the digest.
@@ -202,8 +202,7 @@ pub struct SecretRecord {
         skip_serializing_if = "Option::is_none"
     )]
     pub other_digest: Option<Digest>,
-    /// Whether a former owner may know the secret, because it is older than the rotation after a
-    /// transfer.
+    /// Whether a former owner may know the secret, because no rotation followed a transfer yet.
     #[serde(rename = "fo", default, skip_serializing_if = "is_false")]
     pub former_owner: bool,
 }
@@ -229,7 +228,7 @@ impl SecretRecord {
 pub enum DisabledBy {
     #[serde(rename = "o")]
     Owner,
-    /// An actor that manages the organization's keys.
+    /// An actor who manages the organization's keys.
     #[serde(rename = "m")]
     Manager,
 }
@@ -274,7 +273,7 @@ impl Record for KeyRecord {
 }
 
 impl KeyRecord {
-    /// The nearest ancestor that is kept.
+    /// The nearest ancestor that still exists.
     pub fn parent(&self) -> Option<KeyId> {
         match self.created_by {
             Author::Key(creator) => Some(self.descends_from.unwrap_or(creator)),
@@ -305,7 +304,7 @@ impl KeyRecord {
         IpRules { allow: canonical(&self.ip_allow), deny: canonical(&self.ip_deny) }
     }
 
-    /// When the key was revoked or expired. `None` if it may still be used.
+    /// When the key was revoked or expired. `None` if neither has happened.
     pub fn ended_at(&self, now: Moment) -> Option<Moment> {
         self.revoked_at.or(self.expires_at).filter(|end| *end <= now)
     }
@@ -336,7 +335,7 @@ pub enum Status {
     Revoked,
 }
 
-/// Error for a text that names no status.
+/// The text is not the name of a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be active, disabled, not_yet_valid, expired or revoked")]
 pub struct InvalidKeyStatus;

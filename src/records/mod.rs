@@ -4,8 +4,8 @@
 //! added with a default. Any other change needs a new version, with a reader for the previous
 //! version.
 //!
-//! Records reject unknown fields. A program that is rolled back to an older version stops at a
-//! record it does not know, instead of dropping its address rules, for example.
+//! Records reject unknown fields. An older program therefore stops at a record with a field that it
+//! does not know, instead of ignoring, for example, address rules.
 
 pub mod access;
 pub mod event;
@@ -44,21 +44,18 @@ const FORMAT_VERSION: u8 = 1;
 /// Reasons why a stored row could not be read. Errors name the row key, never the value.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The value was written by a later program, or is not a record.
     #[error("record at {place} has format {version}, this program supports {FORMAT_VERSION}")]
     Version {
         place: String,
         /// The first byte of the value.
         version: u8,
     },
-    /// The value has the right version but does not parse.
     #[error("could not decode the record at {place}")]
     Shape {
         place: String,
         /// The error of the JSON parser.
         source: serde_json::Error,
     },
-    /// The row key matches no [`StoreKey`].
     #[error("row at {place} belongs to no record")]
     Place { place: String },
 }
@@ -67,7 +64,7 @@ pub enum RecordError {
 #[derive(Clone, Debug)]
 pub struct Revised<T> {
     pub record: T,
-    /// The revision of the batch that wrote it.
+    /// The revision of the batch that wrote the record.
     pub revision: keyhouse_storage::Revision,
 }
 
@@ -174,6 +171,6 @@ fn read_at<T: Record>(place: &StoreKey, value: &[u8]) -> Result<T, RecordError> 
 }
 
 pub trait Record: Serialize + DeserializeOwned {
-    /// Sets the fields that the row key holds, because the value does not repeat them.
+    /// Sets the fields that only the row key contains.
     fn take_ids_from(&mut self, _place: &StoreKey) {}
 }

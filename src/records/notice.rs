@@ -1,9 +1,10 @@
 //! Notices: changes that others made to a user's account, kept on the user's record until the user
 //! has seen them.
 //!
-//! A notice is added in the batch of the change. It stays until the user acknowledges it; notices
-//! of a reset, a removed second factor and a changed address stay at least 7 days. Each kind has a
-//! limit of its own, so that many notices of one kind do not replace those of another.
+//! A notice is added in the batch of the change. The notice stays until the user acknowledges it.
+//! Grave notices (a reset, a removed second factor, a changed address) stay at least 7 days. Each
+//! kind of notice has a limit of its own, so that many notices of one kind do not replace those of
+//! another.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,11 +16,10 @@ use crate::model::moment::Moment;
 use crate::records::key::Author;
 use crate::records::text;
 
-/// Maximum number of notices of one kind. A further notice replaces the oldest of its kind, so that
-/// many notices of one kind never replace those of another.
+/// Maximum number of notices of one kind. A further notice replaces the oldest of its kind.
 pub const NOTICES_OF_A_KIND_MAX: usize = 4;
 /// Minimum time that a grave notice stays, even if it is acknowledged. An attacker who took over
-/// the account signs in as its user and must not be able to remove the evidence.
+/// the account can acknowledge notices, and must not be able to remove the evidence.
 pub const GRAVE_KEPT: Duration = Duration::from_hours(7 * 24);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum NoticeKind {
     EmailChanged,
 }
 
-/// Error for a text that names no kind of notice.
+/// The text is not the name of a kind of notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a kind of notice")]
 pub struct InvalidNoticeKind;
@@ -78,7 +78,7 @@ impl FromStr for NoticeKind {
 pub struct Notice {
     #[serde(rename = "k", with = "text")]
     pub kind: NoticeKind,
-    /// When the change was made. If the same actor repeated it, the time of the last change.
+    /// When the actor last made such a change.
     #[serde(rename = "t", with = "text::moment")]
     pub at: Moment,
     #[serde(rename = "w", with = "text")]
@@ -99,8 +99,8 @@ impl Notices {
         self.0.iter()
     }
 
-    /// Adds a notice. Every change of another user's account calls this function. The caller writes
-    /// the user's record in the batch of the change itself.
+    /// Adds a notice. Every change of another user's account calls this function, and writes the
+    /// user's record in its own batch.
     pub fn add(&mut self, kind: NoticeKind, by: Author, at: Moment) {
         self.0.retain(|known| (known.kind, known.by) != (kind, by));
         let same = self.0.iter().filter(|known| known.kind == kind).count();
@@ -156,7 +156,8 @@ mod tests {
         assert_eq!(notices.iter().map(|notice| notice.by).collect::<Vec<_>>(), [user(3)]);
     }
 
-    /// A user who reset a peer's password signed in as the peer and removed the notice of it.
+    /// Regression: a user who reset a peer's password signed in as the peer and removed the notice
+    /// of the reset.
     #[test]
     fn grave_notices_stay_for_a_week_whatever_is_acknowledged() {
         let begin = Moment::from_milliseconds(1_800_000_000_000);

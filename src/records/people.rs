@@ -70,11 +70,10 @@ pub struct TotpRecord {
     /// The shared secret, in base32.
     #[serde(rename = "s")]
     pub secret: String,
-    /// Whether the user has confirmed it with a first code. An unconfirmed second factor is not
-    /// required.
+    /// Whether the user has entered a first code. An unconfirmed second factor is not required.
     #[serde(rename = "on", default)]
     pub confirmed: bool,
-    /// The last accepted time step. Codes of this or an earlier step are rejected.
+    /// The last accepted time step. Codes of this step and of earlier steps are rejected.
     #[serde(rename = "l", default)]
     pub step_last: u64,
     /// Digests of the unused backup codes.
@@ -90,8 +89,8 @@ impl std::fmt::Debug for TotpRecord {
     }
 }
 
-/// The key that authenticates device cookies. It can only make a browser count as known, nothing
-/// else.
+/// The key that authenticates device cookies. A forged device cookie can only make a browser count
+/// as known.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceKeyRecord {
@@ -122,8 +121,8 @@ pub struct PeopleRecord {
     pub changes: u64,
 }
 
-/// Marks that a user is being removed. Their keys are rejected and are revoked or transferred in
-/// steps that can be resumed.
+/// Marks that a user is being removed. The user's keys are rejected at once, and are revoked or
+/// transferred in resumable steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RemovalRecord {
@@ -138,7 +137,7 @@ pub struct RemovalRecord {
     /// What happens to the keys.
     #[serde(rename = "k")]
     pub disposition: KeyDisposition,
-    /// The permissions of the user's role at the removal. None of their keys grants more.
+    /// The permissions of the user's role at the removal. No key of the user grants more.
     #[serde(rename = "h", default, with = "text")]
     pub holds: Patterns,
     /// Whether the user was an operator.
@@ -156,7 +155,7 @@ pub enum KeyDisposition {
     Revoke,
     #[serde(rename = "o")]
     Organization,
-    /// They are transferred to another user.
+    /// The keys are transferred to another user.
     #[serde(rename = "u", with = "text")]
     User(UserId),
 }

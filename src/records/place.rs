@@ -15,7 +15,7 @@ pub enum StoreKey {
     Organization(OrganizationId),
     User(UserId),
     /// The user of an email address in an organization. The guard on this row keeps the address
-    /// unique there.
+    /// unique in the organization.
     Email(String, OrganizationId),
     /// The organization that an email domain is assigned to. The guard on this row keeps the
     /// domain unique.
@@ -53,8 +53,8 @@ pub enum StoreKey {
     /// A browser's session, by the digest of its cookie.
     Session(Digest),
     Sessions(UserId),
-    /// Marks that the first organization was created. The guard on this row ensures that it is
-    /// created once.
+    /// Marks that the first organization was created. The guard on this row ensures that only one
+    /// first organization is created.
     Founded,
     /// The one-time link of the first start.
     Setup,
@@ -65,7 +65,7 @@ pub enum StoreKey {
     Seal(u64),
     /// The start of the audit log after a cut.
     Cut,
-    /// The retention of audit events that was last in force.
+    /// The retention of audit events at the last start.
     Retention,
     /// Position of the audit log's export.
     Exported,
@@ -76,8 +76,8 @@ const ORGANIZATION: &[u8] = b"organization/";
 const USER: &[u8] = b"user/";
 const EMAIL: &[u8] = b"email/";
 const DOMAIN: &[u8] = b"domain/";
-/// Ends an address in a row key. No address contains this byte, so no address is a prefix of
-/// another.
+/// The byte after an address in a row key. No address contains this byte, so no row key's address
+/// is a prefix of another's.
 const EMAIL_END: u8 = 0;
 const PLAN: &[u8] = b"plan/";
 const GATE: &[u8] = b"gate/";
@@ -269,7 +269,8 @@ impl StoreKey {
     }
 }
 
-/// Sorts by day, then by organization. The organization's own row precedes the rows of its keys.
+/// Usage rows sort by day, then by organization. The organization's own row precedes the rows of
+/// its keys.
 fn usage(kind: &[u8], day: Day, of: UsageOf) -> Vec<u8> {
     let key = of.key.as_ref().map_or(&[][..], |key| key.bytes());
     [kind, &day.number().to_be_bytes(), of.organization.bytes(), key].concat()

@@ -10,20 +10,19 @@ use crate::records::{Record, RecordError, decode, encode, read_row};
 /// Format that this program reads and writes. A later format adds a step to [`upgrade`], which
 /// converts the store from the previous format in atomic, resumable batches.
 ///
-/// 2: seals of the audit log have a version, and a cut of it has an event (`actions::audit` adopts
-/// older logs: the first seal of the new version covers an event of an older cut).
+/// 2: seals of the audit log have a version, and each cut has an event. `actions::audit` upgrades
+/// older logs: the first seal of the new version covers an event for the older cut.
 ///
-/// 3: an email address is unique in each organization, not in the whole instance.
+/// 3: an email address is unique in each organization. Before, it was unique in the instance.
 const STORE_FORMAT: u32 = 3;
 /// Format that added the organization to the row keys of email addresses.
 const FORMAT_OF_EMAILS: u32 = 3;
-/// Number of rows that a step reads at once. Each becomes at most two writes.
+/// Number of rows that a step reads at once. Each row becomes at most two writes.
 const ROWS_A_BATCH: usize = 250;
 
 /// Reasons why a store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// A later program wrote the store.
     #[error(
         "the store has format {found}, this program supports {STORE_FORMAT}: use the version that \
          wrote it, or a later version"
@@ -32,7 +31,7 @@ pub enum PrepareError {
     /// The stored format does not parse.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// The store did not answer.
+    /// The format could not be read.
     #[error("could not read the store's format")]
     Read(#[from] ReadError),
     /// The format could not be written.
@@ -96,7 +95,7 @@ fn mark(
     Ok(store.commit(batch.put(key, value))?)
 }
 
-/// Adds its user's organization to the row key of each address.
+/// Adds the organization of an address's user to the row key of the address.
 fn emails_by_organization(store: &dyn Store) -> Result<(), PrepareError> {
     let mut after: Option<Vec<u8>> = None;
     loop {
@@ -122,7 +121,8 @@ fn emails_by_organization(store: &dyn Store) -> Result<(), PrepareError> {
 
 fn with_organization(store: &dyn Store, batch: Batch, row: &Row) -> Result<Batch, PrepareError> {
     let email = row.key.strip_prefix(StoreKey::EMAILS).and_then(|text| str::from_utf8(text).ok());
-    // A row key of the current format ends in an id after a zero byte, which no address contains.
+    // A row key of the current format contains a zero byte before the id; no address contains this
+    // byte.
     let Some(email) = email.filter(|email| !email.contains('\0')) else { return Ok(batch) };
     let batch = batch.delete(row.key.clone());
     let record: EmailRecord = decode(&StoreKey::Format, &row.value)?;
@@ -214,7 +214,7 @@ mod tests {
         prepare(store).unwrap();
         assert_eq!(emails(store), expected);
         assert_eq!(format_of(store), (STORE_FORMAT, None));
-        // Every row parses the way the index parses it.
+        // The index can parse every row.
         let page = store.scan(&Range { limit: 10_000, ..Range::prefix(b"user/") }, At::Latest);
         for row in page.unwrap().rows {
             let read = crate::records::read(&row.key, &row.value).unwrap();
@@ -222,7 +222,7 @@ mod tests {
         }
     }
 
-    /// A start that was killed in the middle of an upgrade left rows of both formats.
+    /// A process that was killed during an upgrade left rows of both formats.
     #[test]
     fn an_upgrade_that_was_broken_off_goes_on() {
         let (store, expected) = store_of_format(1, 3);

@@ -1,14 +1,14 @@
 //! The record of the reserved use of a quota.
 //!
-//! It has a row of its own, so that a use does not change the key.
+//! The record has a row of its own, so that a call does not change the key's record.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::moment::Moment;
 use crate::records::{Record, text};
 
-/// Upper limit of the use in a period. While the process runs, the use is at most this value; after
-/// a clean stop it is exactly this value.
+/// Upper bound of the quota use in a period. While the process runs, the use is at most this value;
+/// after a clean stop, the use is exactly this value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReservationRecord {

@@ -5,20 +5,20 @@ use serde::{Deserialize, Serialize};
 use crate::model::id::KeyId;
 use crate::records::{Record, text};
 
-/// The key that has or had a digest. No import accepts the digest again. There is one record for
-/// each imported key. For each secret that was rotated out or purged there are two, by BLAKE3 and
-/// by SHA-256. A record takes about 100 bytes and is never removed.
+/// The key that has or had a digest. No import accepts the digest again. Each imported key has one
+/// record. Each secret that was rotated out or purged has two records, for its BLAKE3 and its
+/// SHA-256 digest. A record takes about 100 bytes and is never removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TakenRecord {
     #[serde(rename = "k", with = "text")]
     pub key: KeyId,
     /// Whether the digest is retired and the other digest of its text is unknown. The index keeps
-    /// it, so that a key that is imported by that other digest is not accepted either.
+    /// the retired digest, so that it can reject a key that is imported later by the other digest.
     #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
     pub retired: bool,
-    /// Whether this is the other digest of a retired text. The index keeps it if a key was imported
-    /// with it before.
+    /// Whether this is the other digest of a retired text. The index keeps the digest if a key was
+    /// imported with it before.
     #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
     pub other: bool,
 }

@@ -1,4 +1,4 @@
-//! Serializes a value by its `Display` and deserializes it by its `FromStr`.
+//! Serializes a value as text by `Display`, and deserializes it by `FromStr`.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -21,7 +21,7 @@ where
     text.parse().map_err(de::Error::custom)
 }
 
-/// The same for an optional value.
+/// Serializes an optional value as text.
 pub(super) mod option {
     use super::{Deserialize, Deserializer, Display, FromStr, Serializer, de};
 
@@ -46,7 +46,7 @@ pub(super) mod option {
     }
 }
 
-/// The same for a list of values.
+/// Serializes a list of values as texts.
 pub(super) mod list {
     use super::{Deserialize, Deserializer, Display, FromStr, Serializer, de};
 
@@ -67,7 +67,7 @@ pub(super) mod list {
     }
 }
 
-/// The same for a list in short form: a single value is its text alone, several values are a list.
+/// Serializes a list in short form: a single value as a text, several values as a list of texts.
 pub(super) mod some {
     use super::{Deserialize, Deserializer, Display, FromStr, Serializer, de};
 

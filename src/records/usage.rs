@@ -1,8 +1,8 @@
-//! The records of key usage: by hour for recent days, by day for older ones.
+//! The records of key usage: by hour for recent days, by day for older days.
 //!
 //! A row covers one day, and its row key begins with the day, so that the oldest rows come first.
-//! The usage of a day is the sum of its hourly row and its daily row, because the first is moved
-//! into the second.
+//! The usage of a day is the sum of its hourly row and its daily row, because counts move from the
+//! hourly row to the daily row.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,8 @@ pub struct UsageOf {
 pub struct CallCounts([u64; Code::COUNTED.len()]);
 
 impl CallCounts {
-    /// Returns the number of calls of one outcome, or none for an outcome that is not counted.
+    /// Returns counts with `calls` calls of one outcome, or empty counts if the outcome is not
+    /// counted.
     pub fn of(code: Code, calls: u64) -> Self {
         let mut counts = Self::default();
         if let Some(count) = code.counted().and_then(|place| counts.0.get_mut(place)) {
@@ -53,7 +54,7 @@ impl CallCounts {
         self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    /// Returns the outcomes that occurred, with the number of calls of each.
+    /// Returns the outcomes that occurred, each with its number of calls.
     pub fn each(&self) -> impl Iterator<Item = (Code, u64)> {
         Code::COUNTED.into_iter().zip(self.0).filter(|(_, calls)| *calls > 0)
     }
@@ -76,11 +77,11 @@ impl<'de> Deserialize<'de> for CallCounts {
     }
 }
 
-/// The hours of a day in which there were calls.
+/// The hours of a day that had calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HoursRecord {
-    /// By the hour of the day, 0 to 23.
+    /// The counts by hour of the day, 0 to 23.
     #[serde(rename = "h")]
     pub hours: BTreeMap<u8, CallCounts>,
 }

@@ -1,6 +1,6 @@
 //! The record of a key's last use.
 //!
-//! It has a row of its own, so that a use never changes the key.
+//! The record has a row of its own, so that a call never changes the key's record.
 
 use std::net::IpAddr;
 

@@ -11,13 +11,13 @@ use crate::model::permission::Permission;
 use crate::verify::limits::{self, CallLimits};
 use crate::verify::{Code, Request, Verdict};
 
-/// Decides about a grant. The first rule that applies is the code. A limit is drawn from only if
-/// all rules before it passed, and a rejected call draws from no limit.
+/// Decides about a grant. The first rule that applies is the code. A call draws from a limit only
+/// if all earlier rules passed. A rejected call draws from no limit.
 ///
 /// # Errors
 ///
-/// [`Unreserved`]: the call would pass, but a quota lacks a reservation. Nothing was drawn; wait
-/// for the reservation, outside of any guard, and decide again.
+/// [`Unreserved`]: the call would pass, but a quota lacks a reservation. Nothing was drawn. The
+/// caller waits for the reservation, outside of any guard, and decides again.
 pub fn decide(grant: &Grant, request: &Request<'_>, now: Now) -> Result<Verdict, Unreserved> {
     if let Some(code) = state_of_key(grant, now.wall) {
         return Ok(Verdict::of(code));
@@ -34,7 +34,7 @@ pub fn decide(grant: &Grant, request: &Request<'_>, now: Now) -> Result<Verdict,
     limits::draw(limits, request.cost, now)
 }
 
-/// The verdict that [`decide`] would return; draws nothing.
+/// The verdict that [`decide`] would return. Draws from no limit.
 pub fn preview(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
     if let Some(code) = state_of_key(grant, now.wall) {
         return Verdict::of(code);
@@ -161,7 +161,7 @@ pub(super) mod tests {
         facts
     }
 
-    /// Changes the plan of an organization, which then shares it with no other.
+    /// Changes the plan of one organization only.
     pub(in crate::verify) fn on_plan(
         facts: &mut OrganizationFacts,
         change: impl FnOnce(&mut Plan),
@@ -185,7 +185,7 @@ pub(super) mod tests {
         )
     }
 
-    /// The verdict, once the store holds the requested reservation.
+    /// The verdict after the store has granted the requested reservation.
     fn decided(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
         let previewed = preview(grant, request, now);
         loop {
@@ -199,7 +199,8 @@ pub(super) mod tests {
         }
     }
 
-    /// A key that every rule rejects is corrected rule by rule: each code appears in its turn.
+    /// Every rule rejects the key at first. The test corrects one rule after the other, and each
+    /// code appears in its turn.
     #[test]
     #[expect(clippy::cognitive_complexity, reason = "one long list, in the order of the contract")]
     fn the_first_rule_that_applies_is_the_code() {
@@ -341,8 +342,8 @@ pub(super) mod tests {
     }
 
     /// A key whose list, maxima, role and organization's maximum have 100 patterns each, of which
-    /// the last grants the required permissions; a requirement of 100 names; and how many
-    /// comparisons of segments a decision takes: each is looked up among at most 100 in order.
+    /// the last grants the required permissions, and a requirement of 100 names. `comparisons_max`
+    /// assumes a binary search among 100 segments for each segment of a name in each list.
     pub(in crate::verify) struct LongLists {
         pub(in crate::verify) claim: &'static str,
         pub(in crate::verify) key: KeyRecord,
@@ -352,7 +353,7 @@ pub(super) mod tests {
     }
 
     impl LongLists {
-        /// Lists of plain permissions, and lists of patterns that cross.
+        /// Lists of plain permissions, and lists of wildcards that overlap in pairs.
         pub(in crate::verify) fn both() -> [Self; 2] {
             let plain = |list: usize, at: usize| format!("l{list}:p{at}");
             let crossing = |list: usize, at: usize| {

@@ -1,7 +1,7 @@
 //! Explains a verdict: the rule that decided, its source, and the outcome of every other rule.
 //!
-//! It draws nothing and notes nothing. [`preview`] decides, so that an explanation never differs
-//! from a check.
+//! An explanation draws from no limit and counts no call. It uses [`preview`], so that it never
+//! differs from a check.
 
 use crate::clock::Now;
 use crate::index::facts::{HeldRole, OrganizationFacts, RightQuery, UserFacts};
@@ -14,13 +14,13 @@ use crate::model::network::canonical;
 use crate::model::permission::{PatternSet, is_instance, is_own};
 use crate::verify::{CallLimits, Code, Request, preview};
 
-/// The lists of a key, of which its grant only holds the effect.
+/// The lists of a key. Its grant contains only their combined effect.
 #[derive(Clone, Debug, Default)]
 pub struct Lists {
     pub permissions: Option<List>,
-    /// The frozen maximum of a transferred key: all of these lists must grant a permission.
+    /// The maximum of a transferred key: all of these lists must grant a permission.
     pub maxima: Vec<List>,
-    /// When the key ends, whichever of its secrets is used.
+    /// When the key itself expires. One of its secrets may end earlier.
     pub expires_at: Option<Moment>,
 }
 
@@ -28,7 +28,7 @@ pub struct Lists {
 #[derive(Clone, Debug)]
 pub struct Explanation {
     pub code: Code,
-    /// Every rule, in the order of deciding.
+    /// Every rule, in the order of evaluation.
     pub steps: Vec<ExplanationStep>,
 }
 
@@ -52,7 +52,7 @@ pub enum StepOutcome {
     /// The rule let the call pass.
     Passed,
     Failed,
-    /// An earlier rule had decided.
+    /// An earlier rule rejected the call.
     NotReached,
 }
 
@@ -67,12 +67,12 @@ impl StepOutcome {
     }
 }
 
-/// How a permission is granted, or where it is not.
+/// The lists that grant a required permission, or do not.
 #[derive(Clone, Debug)]
 pub struct Granting {
     pub permission: String,
     pub granted: bool,
-    /// All lists that must grant it.
+    /// All lists that must grant the permission.
     pub stages: Vec<Stage>,
 }
 
@@ -83,9 +83,10 @@ pub struct Stage {
     pub source: &'static str,
     /// The name of the role.
     pub name: Option<String>,
-    /// The pattern that grants it; `None` if no pattern does, or if this list does not limit it.
+    /// The pattern that grants the permission; `None` if no pattern grants it, or if the list does
+    /// not limit it.
     pub pattern: Option<String>,
-    /// Whether it grants the permission.
+    /// Whether the list grants the permission.
     pub granted: bool,
 }
 
@@ -99,8 +100,8 @@ pub fn explain(grant: &Grant, lists: &Lists, request: &Request<'_>, now: Now) ->
     reported(code, |step| view.tell(step))
 }
 
-/// Explains why there is no key: the text cannot be one, or no key is visible to the caller. An
-/// unknown key and a hidden key have the same explanation.
+/// Explains why no key was found: the text cannot be a key, or no such key is visible to the
+/// caller. An unknown key and a hidden key have the same explanation.
 pub fn explain_absence(code: Code) -> Explanation {
     reported(code, |_step| {})
 }
@@ -194,7 +195,7 @@ impl View<'_> {
         if end == Moment::NEVER {
             return;
         }
-        // A secret that a rotation replaced ends before its key does.
+        // A secret that a rotation replaced ends before its key.
         if self.lists.expires_at != Some(end) {
             step.source = "secret";
         }
@@ -255,7 +256,8 @@ impl View<'_> {
         let mut stages = vec![self.own_stage(permission)];
         let maxima = &self.lists.maxima;
         let mut maxima = maxima.iter().map(|list| stage("key_ceiling", list.granting(permission)));
-        // Of several lists, the first that does not grant it is named.
+        // If several lists form the maximum, the explanation names the first that does not grant
+        // the permission.
         if let Some(first) = maxima.next() {
             stages.push(maxima.find(|stage| first.granted && !stage.granted).unwrap_or(first));
         }
@@ -407,7 +409,8 @@ mod tests {
                 let patterns = granting.stages.iter().map(|stage| stage.pattern.as_deref());
                 assert_eq!(patterns.collect::<Vec<_>>(), [last; 4], "{claim}");
             }
-            // It decides, decides about each permission, and looks for the pattern of each list.
+            // An explanation compares up to three times: to decide, to decide about each
+            // permission, and to find each list's pattern.
             assert!(compared <= 3 * comparisons_max, "{claim}: {compared}");
         }
     }

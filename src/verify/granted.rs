@@ -1,9 +1,9 @@
 //! The permissions that a key is granted now, as a list of patterns for reports.
 //!
-//! No decision uses it. A report states the granted permissions, not the key's own list: upstreams
-//! decide by `X-Keyhouse-Permissions`, and the list of a guest's key may be `*`. A report is
-//! computed once after each change, with at most `COMPARISONS_MAX` comparisons. If no list of 100
-//! patterns is exact, the report is empty (`-`, `null`).
+//! Checks do not use this list. It contains the granted permissions, not the key's own list:
+//! upstreams decide by `X-Keyhouse-Permissions`, and the own list of a guest's key may be `*`. The
+//! list is computed once after each change, with at most `COMPARISONS_MAX` comparisons. If no list
+//! of 100 patterns is exact, the report is empty (`-`, `null`).
 
 use std::sync::Arc;
 
@@ -18,11 +18,10 @@ use crate::model::permission::{PatternSet, Patterns};
 const UNKEPT_COMPARISONS_MAX: usize = 64;
 
 /// Calls `read` with the list of the permissions that the key is granted now: its own list, within
-/// its maximum, its owner's role and the organization's maximum. `None` if no short list is exact;
-/// decisions are not affected.
+/// its maximum, its owner's role and the organization's maximum. `None` if no short list is exact.
 ///
-/// If lists are long, the report is cached beside the grant and made once for each change, with at
-/// most [`crate::model::intersection::COMPARISONS_MAX`] comparisons.
+/// If lists are long, the result is cached with the grant, and computed once for each change, with
+/// at most [`crate::model::intersection::COMPARISONS_MAX`] comparisons.
 pub fn with_granted<T>(grant: &Grant, read: impl FnOnce(Option<PatternSet<'_>>) -> T) -> T {
     let facts = Facts::of(grant);
     let read = |report: &Report| match report {
@@ -71,7 +70,7 @@ impl Facts {
         })
     }
 
-    /// The most comparisons for comparing each pattern of the key with each list.
+    /// The most comparisons that comparing each pattern of the key with each list takes.
     fn comparisons(&self, grant: &Grant) -> usize {
         let maxima: usize = grant.maxima().iter().map(|list| list.as_set().count()).sum();
         let held = self.held().map_or(0, PatternSet::count);
@@ -118,8 +117,8 @@ mod tests {
         with_granted(grant, |granted| granted.map(|set| set.as_str().to_owned()))
     }
 
-    /// Columns: the key's list, the permissions of its owner's role (none: a service key), whether
-    /// the owner is an operator, the ceiling, and the granted part.
+    /// Columns: the key's list, the permissions of its owner's role (none for a service key),
+    /// whether the owner is an operator, the organization's maximum, and the granted permissions.
     #[test]
     fn granted_permissions_are_those_within_all_bounds() {
         for (listed, role, operator, ceiling, granted) in [
@@ -146,8 +145,8 @@ mod tests {
         }
     }
 
-    /// Regression: a key of 100 patterns under a role of 100 that cross them cost 3.5 ms at each
-    /// call.
+    /// Regression: a key of 100 patterns, whose owner's role has 100 overlapping patterns, cost 3.5
+    /// ms at each call.
     #[test]
     fn a_report_of_lists_that_cross_is_made_once_a_change_and_within_a_bound() {
         let crossing = |name: &str, from: usize| {

@@ -1,8 +1,9 @@
-//! Limits on calls: those of a key and those of its organization's plan, drawn from together.
+//! Limits on calls: a call draws from the limits of its key and from those of its organization's
+//! plan.
 //!
 //! Limits are tested in the order of their codes: both rates, then both quotas, the key's before
 //! the plan's. Quotas are drawn first, because only they can lack a reservation. A rejected call
-//! returns everything.
+//! returns all units that it drew.
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub struct CallLimits<'a> {
 }
 
 impl<'a> CallLimits<'a> {
-    /// The limits of a key in its organization, on its plan.
+    /// The limits of a key and of its organization's plan.
     pub fn of(
         grant: &'a Grant,
         organization: &'a OrganizationFacts,
@@ -55,7 +56,7 @@ impl<'a> CallLimits<'a> {
         [self.rules.and_then(Rules::quota), plan]
     }
 
-    /// The rejection, if a limit has no room for the call; draws nothing.
+    /// The rejection, if a limit has no room for the call. Draws from no limit.
     pub(super) fn refusal(self, cost: u32, now: Now) -> Option<Verdict> {
         let peek = |(limit, counter): (&RateLimit, &RateCounter)| {
             refused(counter.peek(limit, now.ticks, cost))
@@ -73,20 +74,20 @@ impl<'a> CallLimits<'a> {
 ///
 /// # Errors
 ///
-/// [`Unreserved`], with nothing drawn.
+/// [`Unreserved`]; nothing was drawn.
 pub(super) fn draw(limits: CallLimits<'_>, cost: u32, now: Now) -> Result<Verdict, Unreserved> {
-    // Tested first, so that a call that a limit rejects rarely affects other calls.
+    // The limits are tested before any draw, so that a rejected call rarely affects other calls.
     if let Some(refusal) = limits.refusal(cost, now) {
         return Ok(refusal);
     }
     draw_from_each(limits, cost, now)
 }
 
-/// Draws from the limits in turn. If a limit rejects the call, because other calls were faster
-/// since the test, the earlier draws are returned.
+/// Draws from the limits in turn. If other calls drew since the test and a limit now rejects the
+/// call, the earlier draws are returned.
 fn draw_from_each(limits: CallLimits<'_>, cost: u32, now: Now) -> Result<Verdict, Unreserved> {
-    // Quotas before rates: a call that must wait for its reservation has then drawn nothing that
-    // another call could miss.
+    // Quotas come before rates, so that a call that waits for a reservation holds no units of a
+    // rate limit.
     let [own, plan] = limits.quotas();
     let own = match own.map(|rule| draw_quota(rule, cost, now)).transpose()? {
         None => None,
@@ -131,7 +132,7 @@ fn draw_quota(rule: QuotaRule<'_>, cost: u32, now: Now) -> Result<Drawn<'_>, Unr
     }
 }
 
-/// Returns the draws from quotas.
+/// Returns the drawn units to the quotas.
 fn give_back(drawn: [Option<(QuotaRule<'_>, Moment)>; 2], cost: u32) {
     for (rule, begins) in drawn.into_iter().flatten() {
         rule.give_back(begins, cost);
@@ -162,9 +163,9 @@ mod tests {
     use crate::records::key::{QuotaRecord, RateLimitRecord};
     use crate::verify::decide::tests::{NOW, grant, on_plan, organization};
 
-    /// A race: each limit had room in the test, and one has none in the draw. Columns: the room of
-    /// the key's two rates, its quota, the plan's rate and the plan's quota, and the verdict of a
-    /// call that costs 5.
+    /// Tests a race: each limit had room in the test, and one limit has none in the draw. Columns:
+    /// the room of the key's two rates, its quota, the plan's rate and the plan's quota, and the
+    /// verdict of a call that costs 5.
     #[test]
     fn the_one_that_refuses_late_leaves_nothing_drawn_from_the_others() {
         for (first, second, quota, plan_rate, plan_quota, code) in [

@@ -1,7 +1,7 @@
 //! The check: turns a presented text and the facts of a request into a verdict.
 //!
-//! It is pure except for limits and quotas, which are drawn from the grant's counters: it reads no
-//! store and no clock, and it never blocks.
+//! A check reads no store and no clock, and never blocks. Its only side effect is the draw from the
+//! counters of limits and quotas.
 
 mod decide;
 mod explain;
@@ -33,7 +33,7 @@ pub struct Request<'a> {
     pub ip: Option<IpAddr>,
     /// The permissions that the key needs.
     pub requirement: Option<&'a Requirement>,
-    /// The keys that are accepted here.
+    /// The organizations and environments whose keys are accepted.
     pub acceptance: Acceptance<'a>,
     /// Units to draw from limits and quota, 0 to [`crate::model::limit::COST_MAX`].
     pub cost: u32,
@@ -46,13 +46,14 @@ impl Default for Request<'_> {
     }
 }
 
-/// Checks a presented text: parses, digests, looks up, and judges the grant, by [`decide`] or by a
-/// stricter function. `answer` is called with the verdict and, from [`Code::Revoked`] on, the
-/// grant, which it may read but not keep.
+/// Checks a presented text: parses and hashes the text, looks up its grant, and calls `judge`
+/// ([`decide`] or a stricter function). Then calls `answer` with the verdict and, from
+/// [`Code::Revoked`] on, the grant, which `answer` may read but not keep.
 ///
 /// # Errors
 ///
-/// [`Unreserved`], with nothing drawn and `answer` not called: wait for it, then check again.
+/// [`Unreserved`]: nothing was drawn, and `answer` was not called. The caller waits for the
+/// reservation and checks again.
 pub fn check<T>(
     index: &Index,
     presented: &[u8],
@@ -72,10 +73,11 @@ pub fn check<T>(
     })
 }
 
-/// The digest under which a presented text is decided; `None` for a malformed text.
+/// The digest that decides about a presented text; `None` for a malformed text.
 ///
-/// A text may be known by its BLAKE3 and by its SHA-256: if either was revoked or is no longer
-/// valid, that one decides. An instance without keys known by their SHA-256 computes none.
+/// A text may be known by its BLAKE3 and by its SHA-256 digest. If a key under one of them was
+/// revoked or is no longer valid, that digest decides. An instance without keys known by SHA-256
+/// computes only BLAKE3.
 pub fn digest_of(index: &Index, presented: &[u8]) -> Option<Digest> {
     let (KeyTextClass::Own(digest) | KeyTextClass::Foreign(digest)) = classify(presented) else {
         return None;

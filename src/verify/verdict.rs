@@ -12,7 +12,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// A verdict that waiting does not change.
+    /// A verdict without a wait.
     pub const fn of(code: Code) -> Self {
         Self { code, retry_after: None }
     }
