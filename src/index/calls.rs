@@ -1,7 +1,7 @@
-//! Counts of a key's calls that have not been taken to be written yet.
+//! Counts of a key's calls that were not yet taken for writing to the store.
 //!
-//! A count is two atomic operations and never blocks. A counter is emptied when it is taken, so
-//! that each call is in exactly one place: here, in the [`crate::index::pending_usage`], or in the store.
+//! A count is two atomic operations and never blocks. Taking a counter resets it, so that each call
+//! is in exactly one place: in this counter, in [`crate::index::pending_usage`], or in the store.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,8 +18,8 @@ use crate::records::uses::{AddressRecord, merge_addresses};
 #[derive(Debug)]
 pub struct Calls {
     pub organization: OrganizationId,
-    /// Calls of even hours and of odd hours. The counts of an hour are taken long before the hour
-    /// after the next one begins.
+    /// Calls of even hours and of odd hours. The counts of an hour are taken long before the next
+    /// hour that uses the same counters.
     even: HourCounts,
     odd: HourCounts,
     recent: Mutex<Recent>,
@@ -28,16 +28,16 @@ pub struct Calls {
 #[derive(Debug, Default)]
 struct HourCounts {
     /// The hour of these calls. Counts that were not taken for two hours, for example while the
-    /// store was unavailable, are added to the following hour.
+    /// store was unavailable, count for a later hour.
     hour: AtomicU32,
     counts: [AtomicU32; Code::COUNTED.len()],
 }
 
-/// The addresses that the key was used from, in this process and as stored.
+/// The addresses from which the key was used, in this process and in earlier ones.
 #[derive(Debug, Default)]
 pub struct Recent {
     pub addresses: Vec<AddressRecord>,
-    /// Whether the stored addresses are included.
+    /// Whether the addresses from the store were added.
     pub is_merged: bool,
 }
 
@@ -49,8 +49,8 @@ impl Calls {
 
     /// Counts a call.
     ///
-    /// The order with [`crate::index::waiting`] is total: either the call finds that its key no
-    /// longer waits, or the thread that takes the key finds the call.
+    /// All accesses to the count and to the key's `waiting` flag have one total order. So either
+    /// the call sees that its key no longer waits, or the thread that takes the key sees the call.
     pub(super) fn count(&self, hour: Hour, code: Code) {
         let counters = if hour.number().is_multiple_of(2) { &self.even } else { &self.odd };
         if counters.hour.load(Ordering::Relaxed) < hour.number() {
@@ -83,14 +83,15 @@ impl Calls {
                 counts.add(&CallCounts::of(code, u64::from(read(count))));
             }
             if counts.calls() > 0 {
-                // Read after the counts: no call is reported with an hour before its own.
+                // The hour is read after the counts, so that no call is reported under an earlier
+                // hour.
                 to(Hour::from_number(counters.hour.load(Ordering::Acquire)), &counts);
             }
         }
     }
 
-    /// Notes the address of a valid call, unless another thread reads or writes the addresses: a
-    /// check never blocks here, and the next use from this address is noted.
+    /// Notes the address of a valid call. If another thread holds the addresses, the address is
+    /// skipped until its next use: a check never blocks.
     pub(super) fn note_address(&self, ip: IpAddr, at: Moment) {
         if let Ok(mut recent) = self.recent.try_lock() {
             merge_addresses(&mut recent.addresses, &[AddressRecord { ip, at }]);

@@ -4,11 +4,11 @@ use std::hash::{Hash, Hasher};
 
 use crate::model::secret::Digest;
 
-/// A digest as a key of the map. The algorithm is part of it: see [`Digest::of_sha256`].
+/// A digest as a key of the map. Digests of different algorithms differ: see [`Digest::of_sha256`].
 ///
-/// It is stored as words, so that its alignment equals that of the grant. The key then lies
-/// directly before the grant in their shared allocation, and the fields that a decision reads first
-/// share its cache line.
+/// The digest is stored as words, so that its alignment equals that of the grant. The map's key
+/// then lies directly before the grant in one allocation, and shares a cache line with the fields
+/// that a check reads first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DigestKey(pub(super) [u64; 4]);
 
@@ -30,8 +30,8 @@ impl Hash for DigestKey {
     }
 }
 
-/// Uses part of a digest as its hash. Digests are uniform already, and the map only holds digests
-/// of secrets that Keyhouse generated or an operator imported.
+/// Uses part of a digest as its hash. A digest is already uniform, and an attacker cannot choose
+/// the map's digests: Keyhouse generates the secrets, or an operator imports them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DigestHasher(u64);
 

@@ -1,7 +1,7 @@
-//! Facts about owners and organizations that decisions read.
+//! Facts about owners and organizations that checks read.
 //!
-//! All keys of an owner share them. They are swapped whole, so that a change of a role or a plan is
-//! one write, however many keys there are.
+//! All keys of an owner share the facts about the owner. A change replaces the facts as a whole, so
+//! that a change of a role or a plan is one write for any number of keys.
 //!
 //! An email address identifies a user only if the organization vouches for it and an actor who
 //! manages users has confirmed it: see `OrganizationFacts::verified_email`.
@@ -24,7 +24,7 @@ use crate::model::second_factor::RequiredOf;
 use crate::records::access::{OrganizationRecord, UserRecord};
 use crate::records::rights::{RoleRecord, TeamRecord};
 
-/// Facts behind a handle that many grants share.
+/// A handle to facts that many grants share.
 pub type Shared<T> = Arc<ArcSwap<T>>;
 
 /// A user, shared by all of the user's keys.
@@ -40,13 +40,13 @@ impl SharedUser {
         Self { standing, facts: ArcSwap::from_pointee(facts) }
     }
 
-    /// The slot from which decisions read the user's standing.
+    /// The slot from which checks read the user's status.
     pub fn slot(&self) -> &UserStatusSlot {
         &self.standing
     }
 
-    /// Whether the user's role grants `ask`, apart from operator rights and the organization's
-    /// ceiling.
+    /// Whether the user's role grants `ask`, regardless of operator rights and the organization's
+    /// maximum.
     pub(super) fn role_holds(&self, organization: &OrganizationFacts, ask: RightQuery<'_>) -> bool {
         self.facts.load().role.holds(organization, ask)
     }
@@ -55,7 +55,7 @@ impl SharedUser {
         self.facts.load_full()
     }
 
-    /// Replaces the facts. Decisions read the standing, which is replaced with one store.
+    /// Replaces the facts, and then the status, which checks read.
     pub fn store(&self, facts: UserFacts) {
         let standing = facts.standing;
         self.facts.store(Arc::new(facts));
@@ -72,9 +72,9 @@ pub struct UserFacts {
     pub email_unconfirmed: bool,
     pub name: String,
     pub role: HeldRole,
-    /// The teams as the record lists them: some may have been removed.
+    /// The teams in the user's record. Some may have been removed.
     pub teams: Arc<[TeamId]>,
-    /// The status that decisions read.
+    /// The status that checks read.
     pub standing: UserStatus,
 }
 
@@ -132,7 +132,7 @@ impl From<&RoleRecord> for RoleFacts {
 }
 
 impl HeldRole {
-    /// A custom role with these facts and a handle of its own.
+    /// A custom role with these facts, behind a new handle.
     pub fn of(facts: RoleFacts) -> Self {
         Self::Custom(Arc::new(ArcSwap::from_pointee(facts)))
     }
@@ -145,7 +145,7 @@ impl HeldRole {
         }
     }
 
-    /// Whether the role grants `ask`, apart from operator rights and the organization's ceiling.
+    /// Whether the role grants `ask`, regardless of operator rights and the organization's maximum.
     fn holds(&self, organization: &OrganizationFacts, ask: RightQuery<'_>) -> bool {
         match self {
             Self::Builtin(role) => ask.of(role.patterns(organization.members_create_keys)),
@@ -169,28 +169,29 @@ impl HeldRole {
     }
 }
 
-/// Facts about an organization that decisions read.
+/// Facts about an organization that checks read.
 #[expect(clippy::struct_excessive_bools, reason = "three facts, each so or not")]
 #[derive(Clone, Debug)]
 pub struct OrganizationFacts {
     pub id: OrganizationId,
     pub name: String,
-    /// Whether operators suspended it, or it has no record.
+    /// Whether operators suspended the organization, or it has no record.
     pub suspended: bool,
-    /// The ceiling for permissions of its keys outside `keyhouse:`.
+    /// The maximum of the organization's keys, which limits permissions outside `keyhouse:`.
     pub ceiling: List,
     /// Whether users with the role `user` may create personal keys.
     pub members_create_keys: bool,
     /// The longest lifetime of a key in days; `None` for no limit.
     pub key_lifetime_days_max: Option<u32>,
-    /// Counters of its calls; the same value while the organization exists.
+    /// Counters of the organization's calls. The handle stays the same while the organization
+    /// exists.
     pub live: Arc<OrganizationLive>,
     pub plan: Arc<SharedPlan>,
-    /// Its subscription to the plan.
+    /// The organization's subscription to its plan.
     pub subscription: Subscription,
-    /// Whether it is the first organization of the instance, which the operators belong to.
+    /// Whether this is the first organization of the instance, to which the operators belong.
     pub founding: bool,
-    /// The email domains that operators assigned to it, sorted.
+    /// The email domains that operators assigned to the organization, sorted.
     pub domains: Arc<[Box<str>]>,
     /// The roles whose holders need a second factor.
     pub second_factor_required_of: Arc<[RequiredOf]>,
@@ -200,7 +201,7 @@ pub struct OrganizationFacts {
 #[derive(Clone, Copy, Debug)]
 pub enum RightQuery<'a> {
     Permission(&'a str),
-    /// Are all permissions of this pattern granted?
+    /// All permissions that this pattern matches.
     Pattern(&'a str),
 }
 
@@ -212,7 +213,7 @@ impl<'a> RightQuery<'a> {
         }
     }
 
-    /// Whether a set of patterns grants it.
+    /// Whether a set of patterns grants the permission, or all permissions of the pattern.
     pub fn of(self, patterns: PatternSet<'_>) -> bool {
         match self {
             Self::Permission(permission) => patterns.grants(permission),
@@ -317,32 +318,31 @@ impl OrganizationFacts {
         }
     }
 
-    /// Whether the ceiling allows keys of this organization to be granted `ask`.
+    /// Whether the organization's maximum allows its keys to be granted `ask`.
     ///
-    /// The ceiling limits protected APIs only; roles alone limit management. The default ceiling
-    /// `*` does not match `keyhouse:`, like every wildcard, so a ceiling on management would lock
-    /// out every user.
+    /// The maximum limits protected APIs only; roles limit management. The default maximum `*` does
+    /// not match `keyhouse:`, so a maximum that limited management would lock out every user.
     pub fn admits(&self, ask: RightQuery<'_>) -> bool {
         is_own(ask.text()) || self.ceiling.holds(ask)
     }
 
     /// Whether the organization vouches for an address. The first organization vouches for every
-    /// address; another one for addresses within the domains that operators assigned to it, by
-    /// exact name.
+    /// address. Another organization vouches for addresses whose domain is exactly one that
+    /// operators assigned to it.
     pub fn vouches_for(&self, email: &str) -> bool {
         let is_own =
             |domain: &str| self.domains.binary_search_by(|own| (**own).cmp(domain)).is_ok();
         self.founding || domain_of(email).is_some_and(is_own)
     }
 
-    /// The address of a user of this organization if it is verified: set or confirmed by a manager
-    /// of users, and vouched for.
+    /// The user's address if it is verified: a manager of users set or confirmed it, and this
+    /// organization vouches for it.
     pub fn verified_email<'a>(&self, user: &'a UserFacts) -> Option<&'a str> {
         let counts = !user.email_unconfirmed && self.vouches_for(&user.email);
         counts.then_some(user.email.as_str())
     }
 
-    /// Whether keys work at `now`.
+    /// Whether the plan and the subscription give API access at `now`.
     pub fn has_access(&self, now: Moment) -> bool {
         self.subscription.gives_access(self.plan.gives_api_access(), now)
     }

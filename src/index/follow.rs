@@ -3,9 +3,9 @@
 //! If the feed has missed commits, the index is rebuilt in place: rows of the store are added and
 //! rows that the store no longer has are removed. Checks continue meanwhile.
 //!
-//! A rebuild reads pages of the latest state and catches up by reading changed rows again. Holding
-//! one revision over the whole scan would make the store keep that revision while others write.
-//! Replaying old values would make a revoked key valid for a moment.
+//! A rebuild reads pages of the latest state, and then reads changed rows again. A scan at one
+//! revision would force the store to keep that revision meanwhile. Applying old values from the
+//! feed would make a revoked key valid for a moment.
 
 use std::io;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::index::writer::Writer;
 use crate::index::{Index, State};
 use crate::records::RecordError;
 
-/// How long one wait for the feed lasts.
+/// The longest wait for one step of the feed.
 pub(super) const FEED_WAIT: Duration = Duration::from_secs(5);
 /// The pause before the next attempt when the store is unavailable.
 const RETRY_WAIT: Duration = Duration::from_millis(200);
@@ -55,7 +55,7 @@ impl Follower {
 }
 
 /// Builds the index from the store and keeps it up to date in a thread of its own. Returns when the
-/// index has everything that was committed before the call.
+/// index contains all commits from before the call.
 pub fn start(index: Arc<Index>, store: Arc<dyn Store>) -> Result<Follower, FollowError> {
     let mut writer = Writer::new(index);
     let feed = first_build(&mut writer, &*store)?;
@@ -66,7 +66,8 @@ pub fn start(index: Arc<Index>, store: Arc<dyn Store>) -> Result<Follower, Follo
     Ok(Follower { halt, thread })
 }
 
-/// Builds the index for the first time. If commits are missed meanwhile, the feed is opened again.
+/// Builds the index for the first time. If the feed misses commits during the build, it is opened
+/// again.
 fn first_build(writer: &mut Writer, store: &dyn Store) -> Result<Box<dyn Feed>, FollowError> {
     loop {
         match writer.rebuild(store) {
@@ -93,8 +94,7 @@ struct Following {
 impl Following {
     fn run(mut self) {
         let ended = self.follow_until_it_ends();
-        // A requested stop is silent. Otherwise the index would miss changes without any sign of
-        // it.
+        // An unrequested end is logged, since the index would otherwise miss changes unnoticed.
         if !self.halt.pause(Duration::ZERO) {
             tracing::error!(cause = %ended, "index: stopped following the store");
             self.writer.set_state(State::Ended(ended));
@@ -105,7 +105,7 @@ impl Following {
         loop {
             let Err(stopped) = self.step() else { continue };
             match stopped {
-                // An unreachable store is retried; only a permanent error ends the thread.
+                // If the store cannot be read, the thread retries. Only a permanent error ends it.
                 Stopped::Store(FollowError::Read(error)) => {
                     self.writer.set_state(State::Unavailable(error.to_string()));
                     if self.halt.pause(RETRY_WAIT) {
@@ -148,7 +148,7 @@ impl Drop for Following {
     }
 }
 
-/// Why a step was not taken.
+/// Why a step of the feed failed.
 pub(super) enum Stopped {
     /// The store did not respond, or its response is invalid.
     Store(FollowError),

@@ -1,5 +1,5 @@
-//! A grant: the facts about one key that a decision reads, packed small, since there may be a
-//! million.
+//! A grant: the facts about one key that a check reads. Grants are small, since an instance may
+//! have a million.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::model::network::IpRules;
 use crate::model::permission::PatternSet;
 use crate::records::key::{KeyRecord, SecretRecord};
 
-/// The facts about one secret of a key that a decision reads.
+/// The facts about one secret of a key that a check reads.
 ///
-/// The order of the fields is the order in memory: the fields that every decision reads lie with
-/// the map's key in the first two cache lines of the entry, the others after them.
+/// The fields are in memory order. The fields that every check reads come first, in the same two
+/// cache lines as the map's key.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub struct Grant {
@@ -32,15 +32,15 @@ pub struct Grant {
     /// The key is not valid from this moment on: the end of the key or of this secret, whichever is
     /// earlier.
     pub expires_at: Moment,
-    /// The owner's standing; a service key has no owner.
+    /// The owner's status; a service key has no owner.
     pub standing: Option<UserStatusSlot>,
     patterns: List,
     /// Rules that few keys have.
     pub rules: Option<Arc<Rules>>,
     pub revoked: bool,
-    /// Whether it is switched off.
+    /// Whether the key is disabled.
     pub disabled: bool,
-    /// Whether the secret is known by its SHA-256.
+    /// Whether the secret is stored as its SHA-256 digest.
     pub(super) by_sha256: bool,
     /// Whether a former owner may still have the secret.
     former_owner: bool,
@@ -49,7 +49,7 @@ pub struct Grant {
     /// Handle to the key's live state, which holds the key's id.
     pub live: Arc<KeyCounters>,
     label: Label,
-    /// The report of the key's permissions, where caching it is worthwhile.
+    /// The cached report of the key's permissions. It is empty if the report is cheap to compute.
     pub report: ReportCell,
 }
 
@@ -64,7 +64,7 @@ pub struct Rules {
     /// Rate limits, each with its counter.
     pub rate_limits: Box<[(RateLimit, Arc<RateCounter>)]>,
     quota: Option<(QuotaTerms, Arc<QuotaCounter>)>,
-    /// Where uses of this secret are noted, while the key has another secret.
+    /// The cell for uses of this secret, while the key has two secrets.
     uses: Option<Arc<UseCell>>,
 }
 
@@ -103,15 +103,15 @@ impl Grant {
         }
     }
 
-    /// The owner to name to an upstream or a service. There is none while a former owner may have
-    /// the secret, since that person's calls would be attributed to the new owner. A service key
-    /// has none either.
+    /// The owner whose identity upstreams and services receive. `None` while a former owner may
+    /// have the secret, since the former owner's calls would be attributed to the new owner. `None`
+    /// for a service key.
     pub fn named_owner(&self) -> Option<Arc<UserFacts>> {
         self.owner.as_ref().filter(|_owner| !self.former_owner).map(|owner| owner.facts())
     }
 
-    /// Whether the key stands for every team with which it is shared: a service key does, unless a
-    /// former owner, who may have left a team, may have the secret.
+    /// Whether the key represents every team with which it is shared. This is true for a service
+    /// key, unless a former owner, who may have left a team, may have the secret.
     pub fn stands_for_its_teams(&self) -> bool {
         self.owner.is_none() && !self.former_owner
     }
@@ -123,7 +123,7 @@ impl Grant {
         }
     }
 
-    /// Notes a use of this secret. Returns whether there is something new to write.
+    /// Notes a use of this secret. Returns whether the use must be written to the store.
     pub(super) fn note(&self, last: Use<'_>, shared: impl Fn(&str) -> Arc<Agent>) -> bool {
         let by_secret = self.own_uses().is_some_and(|cell| cell.note(last, &shared));
         self.live.note(last, &shared) | by_secret
@@ -141,7 +141,7 @@ impl Grant {
         self.label.text.get(usize::from(self.label.name_from)..).unwrap_or_default()
     }
 
-    /// The key's own patterns, or the meaning of an absent list.
+    /// The key's own patterns, or the default patterns of a key without a list.
     pub fn patterns(&self) -> PatternSet<'_> {
         self.patterns.as_set()
     }
@@ -152,7 +152,7 @@ impl Grant {
     }
 
     /// Whether the key is granted `ask`: by its own list, by each list of its maximum, by its
-    /// owner's current role, and by the organization's ceiling.
+    /// owner's current role, and by the organization's maximum.
     pub fn grants(
         &self,
         owner: Option<UserStatus>,
@@ -163,7 +163,7 @@ impl Grant {
     }
 
     /// Whether every limit on the key's own list grants `ask`: its maximum, its owner's current
-    /// role, and the organization's ceiling.
+    /// role, and the organization's maximum.
     pub fn is_within_bounds(
         &self,
         owner: Option<UserStatus>,
@@ -176,7 +176,7 @@ impl Grant {
         match (owner, &self.owner) {
             (Some(standing), Some(user)) => standing.holds(user, organization, ask),
             (None, None) => organization.admits(ask),
-            // A standing without a user, or a user without a standing, is never created.
+            // A grant has both an owner's status and an owner, or neither.
             (Some(_), None) | (None, Some(_)) => false,
         }
     }

@@ -1,11 +1,11 @@
-//! A switch that ends background threads at once, without losing the work that they hold.
+//! The signal that ends a background thread at its next pause, so that it can finish its work.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keyhouse_storage::Stop;
 
-/// Ends a thread's work from outside, whatever the thread waits for.
+/// The signal, which also ends a pause or a wait for the feed.
 #[derive(Debug, Default)]
 pub struct Halt {
     state: Mutex<HaltState>,
@@ -19,7 +19,7 @@ struct HaltState {
 }
 
 impl Halt {
-    /// Requests the end: pending and later pauses return at once.
+    /// Sends the signal: current and later pauses return at once.
     pub fn halt(&self) {
         let mut state = self.lock();
         state.is_halted = true;
@@ -29,7 +29,7 @@ impl Halt {
         self.halted.notify_all();
     }
 
-    /// Registers the feed that is followed now, so that it is stopped too.
+    /// Registers the feed on which the thread waits, so that the signal stops it too.
     pub fn watch(&self, feed: Box<dyn Stop>) {
         let mut state = self.lock();
         if state.is_halted {

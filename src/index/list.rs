@@ -1,7 +1,7 @@
-//! A list of patterns as checks read it: small where it is short, with an index by segment where it
-//! is long.
+//! A list of patterns in the form that checks read. A short list is small; a long list has an index
+//! by segment.
 //!
-//! The index's writer makes one for each change of the list.
+//! The index's writer creates a new value for each change of the list.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Live state of keys and organizations: last uses, counts of calls, and counters of limits.
 //!
-//! All grants of a key share it. It survives changes of the key and does not depend on the feed. It
-//! consists of atomics, so that a check never waits for another one.
+//! All grants of a key share its live state, which survives changes of the key and does not depend
+//! on the feed. Live state consists of atomics, so that checks never wait for each other.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -23,7 +23,7 @@ const COUNTERS_MAX: usize = 32;
 pub struct KeyCounters {
     pub key: KeyId,
     uses: UseCell,
-    /// Counts of its calls; absent until the first call.
+    /// Counts of the key's calls; absent until the first call.
     calls: OnceLock<Box<Calls>>,
     /// Whether a use waits to be written.
     pub(super) waiting: AtomicBool,
@@ -39,7 +39,7 @@ pub(super) struct WriterState {
     counters: Option<Box<LimitCounters>>,
 }
 
-/// Nearly always one digest, so that it needs no allocation.
+/// The digests of a key. A single digest, the common case, needs no allocation.
 #[derive(Debug, Default)]
 pub(super) enum Digests {
     #[default]
@@ -103,12 +103,12 @@ impl KeyCounters {
         self.calls.get_or_init(|| Box::new(Calls::new(organization())))
     }
 
-    /// Notes a use. Returns whether there is something new to write.
+    /// Notes a use. Returns whether the use must be written to the store.
     pub(super) fn note(&self, last: Use<'_>, shared: impl FnOnce(&str) -> Arc<Agent>) -> bool {
         self.uses.note(last, shared)
     }
 
-    /// From now on, records uses separately for each secret if the key has several.
+    /// Starts to record uses separately for each secret, if the key has several secrets.
     pub(super) fn tell_apart(&self, secrets: &[SecretRecord]) {
         if secrets.len() > 1 {
             let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,22 +129,22 @@ impl KeyCounters {
         }
     }
 
-    /// Where the uses of one of several secrets are noted.
+    /// The cell for uses of one of several secrets.
     pub(super) fn use_cell(&self, digest: &Digest) -> Option<Arc<UseCell>> {
         let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         ledger.counters.as_ref()?.secrets.cell(digest)
     }
 
-    /// The last use of each used secret, where they are recorded separately.
+    /// The last use of each used secret, if uses are recorded separately.
     pub fn secret_uses(&self) -> Vec<(Digest, LastUse)> {
         let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let counters = ledger.counters.as_ref();
         counters.map(|counters| counters.secrets.read()).unwrap_or_default()
     }
 
-    /// The counter of a rate limit; it stays the same while the limit keeps its name.
+    /// The counter of a rate limit. A limit keeps its counter while it keeps its name.
     ///
-    /// `in_use` lists the names of the key's current limits: their counters are never removed.
+    /// `in_use` lists the names of the key's current limits, whose counters are never removed.
     pub(super) fn rate_counter(&self, name: &str, in_use: &[&str]) -> Arc<RateCounter> {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let counters = ledger.counters.get_or_insert_default();
@@ -211,13 +211,13 @@ impl RateCounter {
         }
     }
 
-    /// Whether a draw would be granted; draws nothing.
+    /// Whether a draw would be granted. Draws nothing.
     pub fn peek(&self, limit: &RateLimit, ticks: u64, cost: u32) -> Draw {
         limit.draw(self.settled(limit, ticks), ticks, cost)
     }
 
-    /// The arrival time. If only an earlier, slower limit can have left it, it is reduced to fit
-    /// this limit, and the reduced value is stored.
+    /// The arrival time. If it is too late for this limit, an earlier, slower limit stored it: it
+    /// is reduced to this limit's latest value and stored.
     fn settled(&self, limit: &RateLimit, ticks: u64) -> u64 {
         let arrival = self.0.load(Ordering::Relaxed);
         let settled = limit.settled(arrival, ticks);
@@ -231,7 +231,8 @@ impl RateCounter {
     pub fn give_back(&self, limit: &RateLimit, cost: u32) {
         let mut arrival = self.0.load(Ordering::Relaxed);
         loop {
-            // A limit that was raised meanwhile may have left less than was drawn.
+            // Raising the limit after the draw may have reduced the arrival time below the drawn
+            // amount.
             let less = arrival.saturating_sub(limit.weight(cost));
             let swap =
                 self.0.compare_exchange_weak(arrival, less, Ordering::Relaxed, Ordering::Relaxed);

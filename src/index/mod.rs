@@ -1,9 +1,9 @@
 //! The index: an in-memory map from the digest of a secret to its grant.
 //!
-//! Readers never wait: lookups run under papaya's guard, and facts are swapped whole. Except for
-//! live state, [`follow`] is the only writer.
+//! Readers never wait: lookups run under papaya's guard, and each change replaces facts as a whole.
+//! Except for live state, [`follow`] is the only writer.
 //!
-//! The index reads no store during a check, and it decides nothing.
+//! The index reads no store during a check. It contains no rules: `verify` decides.
 
 pub mod calls;
 mod digest_key;
@@ -58,17 +58,17 @@ use uses::{Agent, LastUse, Use};
 use waiting::{FlushQueue, Progress};
 pub use waiting::{State, USES_WAITING_MAX};
 
-/// The most names of user agents that keys share. Beyond that, a new set of shared names is begun;
-/// a key keeps the name that it has.
+/// The most shared names of user agents. When there are more, the shared names are cleared, and
+/// each key keeps its own.
 pub(crate) const AGENTS_MAX: usize = 16_384;
 
 #[derive(Debug)]
 pub struct Index {
     grants: HashMap<DigestKey, Grant, BuildHasherDefault<DigestHasher>>,
-    /// How many of the grants are known by their SHA-256.
+    /// The number of grants whose digest is a SHA-256 digest.
     by_sha256: AtomicUsize,
-    /// Digests that are no longer valid and that a check may meet, 64 bytes each: digests of texts
-    /// that Keyhouse never had, and digests by which a key is known.
+    /// Retired digests that a check must look up, at 64 bytes each: digests whose text Keyhouse
+    /// never had, and digests under which another key was imported.
     retired: HashMap<DigestKey, (), BuildHasherDefault<DigestHasher>>,
     users: HashMap<UserId, Arc<SharedUser>>,
     organizations: HashMap<OrganizationId, Shared<OrganizationFacts>>,
@@ -79,7 +79,7 @@ pub struct Index {
     gates: HashMap<Box<str>, Arc<Gate>>,
     sessions: Sessions,
     default_gate: Arc<Gate>,
-    /// The names of user agents, so that keys with the same one share its text.
+    /// The names of user agents. Keys with the same user agent share one text.
     agents: HashMap<Arc<str>, Arc<Agent>>,
     progress: Progress,
     waiting: FlushQueue,
@@ -87,7 +87,7 @@ pub struct Index {
     /// The last moment at which all waiting uses were in the store, in ticks.
     flushed_at: AtomicU64,
     reservations: Arc<Reservations>,
-    /// How long each step of the writer took.
+    /// The durations of the writer's steps.
     steps: Histogram,
 }
 
@@ -107,8 +107,8 @@ impl Default for Index {
 impl Index {
     pub fn new() -> Self {
         Self {
-            // Only one thread writes, so no reader waits while it grows the map. With incremental
-            // growth, readers would have to look in two places.
+            // Blocking growth blocks only writers, and there is one. With incremental growth,
+            // readers would have to search two tables.
             grants: HashMap::builder()
                 .hasher(BuildHasherDefault::default())
                 .resize_mode(ResizeMode::Blocking)
@@ -139,7 +139,7 @@ impl Index {
         read(self.grants.get(&DigestKey::from(*digest), &guard))
     }
 
-    /// A copy of a digest's grant. It is cheap, since all large parts are shared.
+    /// A copy of a digest's grant. A copy is cheap, since it shares all large parts.
     pub fn grant(&self, digest: &Digest) -> Option<Grant> {
         let guard = self.grants.guard();
         self.grants.get(&DigestKey::from(*digest), &guard).cloned()
@@ -149,13 +149,13 @@ impl Index {
         self.grants.pin().contains_key(&DigestKey::from(*digest))
     }
 
-    /// Whether any secret is known by its SHA-256. If not, no check needs to compute one.
+    /// Whether any secret is stored as its SHA-256 digest. If not, checks compute no SHA-256.
     pub fn knows_sha256(&self) -> bool {
         self.by_sha256.load(Ordering::Relaxed) > 0
     }
 
-    /// Of the two digests of one text, the one that decides: a revoked one, else one that is no
-    /// longer valid, else a known one, else the first.
+    /// Of the two digests of one text, the digest that decides: that of a revoked key, else a
+    /// retired digest, else that of a key, else the first.
     pub fn deciding(&self, digests: [Digest; 2]) -> Digest {
         let is_retired =
             |digest: &Digest| self.retired.pin().contains_key(&DigestKey::from(*digest));
@@ -168,8 +168,8 @@ impl Index {
         };
         let [one, other] = digests;
         let (first, second) = if rank(&other) < rank(&one) { (other, one) } else { (one, other) };
-        // A text that is no longer valid may be known as a key by its other digest. That digest is
-        // then the first one: the second has no grant.
+        // If one digest of a text is retired and a key has the other, `first` is the key's digest.
+        // `second` has no grant, so the text is rejected.
         let is_ended = rank(&first) > 0 && (is_retired(&first) || is_retired(&second));
         if is_ended { second } else { first }
     }
@@ -193,7 +193,7 @@ impl Index {
         self.users.pin().get(&id).map(|shared| shared.facts())
     }
 
-    /// The facts of a user, as all of the user's keys share them.
+    /// The handle to a user's facts, which all of the user's keys share.
     pub fn shared_user(&self, id: UserId) -> Option<Arc<SharedUser>> {
         self.users.pin().get(&id).map(Arc::clone)
     }
@@ -236,7 +236,7 @@ impl Index {
         self.teams.pin().get(&id).map(Arc::clone)
     }
 
-    /// A gate by its name, ready to decide.
+    /// A gate by its name.
     pub fn gate(&self, name: &str) -> Option<Arc<Gate>> {
         if name == DEFAULT_GATE {
             return Some(Arc::clone(&self.default_gate));
@@ -244,8 +244,9 @@ impl Index {
         self.gates.pin().get(name).map(Arc::clone)
     }
 
-    /// The teams that a key is shared with, each with whether the key represents it: the owner that
-    /// may be named is a member. A service key represents all of them.
+    /// The teams with which a key is shared, each with whether the key represents the team. A key
+    /// represents a team if its owner is a member and may be named. A service key represents all of
+    /// its teams.
     pub fn teams_of(&self, grant: &Grant) -> Vec<(Arc<TeamFacts>, bool)> {
         let Some(rules) = grant.rules.as_deref().filter(|rules| !rules.teams.is_empty()) else {
             return Vec::new();
@@ -262,8 +263,8 @@ impl Index {
             .collect()
     }
 
-    /// Counts a call of a key by its code and notes the origin of a valid one. Readers see both at
-    /// once; the store gets them later.
+    /// Counts a call of a key by its code, and notes the origin of a valid call. Readers of the
+    /// index see both at once; the store receives them later.
     pub fn note_call(&self, grant: &Grant, code: Code, at: Moment, origin: CallOrigin<'_>) {
         let calls = grant.live.calls_of(|| grant.organization.load().id);
         calls.count(Hour::of(at), code);
@@ -283,7 +284,7 @@ impl Index {
     }
 
     /// Takes up to `limit` keys whose use waits to be written, longest waiting first. The caller
-    /// holds each of them until [`Index::take_use`]: meanwhile its uses do not enter the queue
+    /// then calls [`Index::take_use`] for each key. Until then, a key's uses do not enter the queue
     /// again.
     pub fn take_used(&self, tally: &mut PendingUsage, limit: usize) -> Vec<Arc<KeyCounters>> {
         let missing = limit.saturating_sub(tally.fresh.len());
@@ -298,8 +299,8 @@ impl Index {
     }
 
     fn gather(&self, tally: &mut PendingUsage, limit: usize) {
-        // After an overflow the queue is incomplete: all keys are examined, except those already
-        // known.
+        // After an overflow the queue is incomplete, so all keys are examined, except those that
+        // already wait.
         let left_out = || {
             let mut known: HashSet<_> = tally.waiting().map(Arc::as_ptr).collect();
             let grants = self.grants.pin();
@@ -310,8 +311,8 @@ impl Index {
         tally.fresh.extend(taken);
     }
 
-    /// The last use of a taken key, if there was one, to be written now; its calls move to the
-    /// tally. Its next use enters the queue again.
+    /// The last use of a taken key, which the caller must write now. Moves the key's counts to the
+    /// tally. The next use of the key enters the queue again.
     pub fn take_use(&self, tally: &mut PendingUsage, live: &KeyCounters) -> Option<LastUse> {
         live.waiting.store(false, Ordering::SeqCst);
         tally.take_calls(live);
@@ -323,8 +324,8 @@ impl Index {
         &self.reservations
     }
 
-    /// Waits until the index has reached a revision. If this takes longer than `timeout`, checks
-    /// are not answered until it has.
+    /// Waits until the index has reached a revision. If this takes longer than `timeout`, the index
+    /// counts as behind, and checks are not answered until it has reached the revision.
     pub fn wait_for(&self, revision: Revision, timeout: Duration) -> bool {
         self.progress.wait_for(revision, timeout)
     }
@@ -378,7 +379,8 @@ mod tests {
         assert_eq!(call(&index, &other, None).agent, None);
     }
 
-    /// Regression: one key with 16,384 made-up names removed the last user agent of every key.
+    /// Regression: one key with 16,384 invented user agents removed the last user agent of every
+    /// key.
     #[test]
     fn the_user_agents_of_one_key_take_no_other_keys_away() {
         let index = Index::new();

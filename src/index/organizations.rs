@@ -1,4 +1,4 @@
-//! Lookups of organizations, including the first one of the instance.
+//! Lookups of organizations, including the first organization of the instance.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ impl Index {
         self.organizations.pin().get(&id).map(|shared| shared.load_full())
     }
 
-    /// The first organization, which the bootstrap created and the operators belong to.
+    /// The first organization, which the bootstrap created. The operators belong to it.
     pub fn founding_organization(&self) -> Option<OrganizationId> {
         self.founded.get().copied()
     }
@@ -22,7 +22,7 @@ impl Index {
         self.founding_organization().and_then(|id| self.organization(id))
     }
 
-    /// Whether an organization exists: without one, signing in is impossible.
+    /// Whether an organization exists. Without an organization, no user can sign in.
     pub fn has_organizations(&self) -> bool {
         !self.organizations.is_empty()
     }

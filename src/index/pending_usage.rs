@@ -1,8 +1,8 @@
 //! The tally: calls that are being written to the store.
 //!
-//! It holds the keys whose use waits to be written, and the counts that may not be stored yet. A
-//! thread that holds the tally sees each call exactly once: in the store, in the counts owed to it,
-//! or at a waiting key. Checks do not lock it.
+//! The tally holds the keys whose use waits to be written, and the owed counts, which may not be
+//! stored yet. A thread that locks the tally sees each call exactly once: in the store, in the owed
+//! counts, or in the counters of a waiting key. Checks do not lock the tally.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use crate::model::calendar::{Day, Hour};
 use crate::model::id::KeyId;
 use crate::records::usage::{CallCounts, HoursRecord, UsageOf};
 
-/// The most rows owed to the store. Beyond that, calls stay with their keys.
+/// The most rows owed to the store. If more rows are owed, calls stay in the counters of their
+/// keys.
 pub const OWED_MAX: usize = 131_072;
 
 /// Uses and counts that are not written yet.
@@ -29,15 +30,15 @@ pub struct PendingUsage {
 /// A day's row to be written.
 #[derive(Debug, Default)]
 struct Owed {
-    /// The stored value before the first attempt to write, read once. The written value is always
-    /// this plus all later counts, so that a repeated write is harmless, whatever the result of the
-    /// earlier attempt.
+    /// The stored value before the first attempt to write, read once. Each attempt writes this
+    /// value plus all later counts, so that repeating an attempt with an unknown outcome is
+    /// harmless.
     base: Option<HoursRecord>,
     counted: HoursRecord,
 }
 
 impl PendingUsage {
-    /// Whether so many rows are owed that no more counts are taken from the keys.
+    /// Whether [`OWED_MAX`] rows are owed, so that no more counts are taken from the keys.
     pub fn is_full(&self) -> bool {
         self.rows >= OWED_MAX
     }
@@ -93,7 +94,8 @@ impl PendingUsage {
         }
     }
 
-    /// The hours of a day: stored plus owed. Counts that still wait with keys are not included.
+    /// The hours of a day: stored plus owed. Counts that are still in the counters of keys are not
+    /// included.
     pub fn hours(&self, of: UsageOf, day: Day, stored: HoursRecord) -> HoursRecord {
         let owed = self.owed.get(&of).and_then(|days| days.get(&day));
         let Some(owed) = owed else { return stored };
@@ -134,7 +136,7 @@ mod tests {
         assert_eq!(tally.hours(of, day, of_day(2)), of_day(7));
         tally.found(of, day, of_day(2));
         assert_eq!(tally.row(of, day), Some(of_day(7)));
-        // The outcome of that write is unknown; the row may be stored already.
+        // Suppose that the outcome of writing this row is unknown. The row may be stored already.
         tally.owe(of, day.hour(3), &valid(1));
         tally.found(of, day, of_day(7));
         assert_eq!(tally.row(of, day), Some(of_day(8)));

@@ -1,4 +1,4 @@
-//! The facts about a plan that a decision reads.
+//! The facts about a plan that a check reads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +9,10 @@ use crate::index::quota_rule::QuotaTerms;
 use crate::model::limit::{Period, Quota, RateLimit, Zone};
 use crate::model::plan::{PLAN_RATE, Plan};
 
-/// A plan. All organizations on it share one handle, so that a change of the plan is one swap.
+/// A plan. All organizations on a plan share one handle, so that a change of the plan is one write.
 ///
-/// What every decision reads lies beside the facts: loading a handle to them takes 20 ns, a tenth of a
-/// check.
+/// Fields that every check reads are outside `facts`, since loading `facts` takes 20 ns, a tenth of
+/// a check.
 #[derive(Debug)]
 pub struct SharedPlan {
     api_access: AtomicBool,
@@ -38,12 +38,12 @@ impl SharedPlan {
         self.api_access.store(api_access, Ordering::Release);
     }
 
-    /// Whether the keys of its organizations work.
+    /// Whether the plan gives API access.
     pub fn gives_api_access(&self) -> bool {
         self.api_access.load(Ordering::Acquire)
     }
 
-    /// The facts, if the plan limits calls.
+    /// The plan's facts, if the plan limits calls.
     pub fn limiting(&self) -> Option<Guard<Arc<PlanFacts>>> {
         self.limits_calls.load(Ordering::Acquire).then(|| self.facts())
     }

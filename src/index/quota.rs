@@ -1,9 +1,9 @@
 //! Counters of quotas: how much of a period is used, and how much use is durably reserved.
 //!
-//! A call counts only within the reservation that the store holds. After a crash a reservation
-//! counts as used, so that a crash never gives a call back. A change of the quota does not refill
-//! it: the count of a period that is still running is carried over into the period of the new rule.
-//! A period that has ended is not carried over.
+//! A call is counted only within the reservation that the store holds. After a crash the whole
+//! reservation counts as used, so that a crash never allows additional calls. A change of the quota
+//! does not reset the count: the count of a running period is carried over into the period of the
+//! new rule. The count of an ended period is not.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,12 +18,13 @@ use crate::model::moment::Moment;
 use crate::records::place::StoreKey;
 use crate::records::reservation::ReservationRecord;
 
-/// The smallest and largest reservation, in calls; between them it is 1% of the quota.
+/// The smallest and largest reservation, in calls. Between these values, a reservation is 1% of the
+/// quota.
 const STEP_MIN: u64 = 1;
 const STEP_MAX: u64 = 1_000;
-/// How far the clock may have been set back between two starts; a counter does not return to an
-/// earlier period within that span. Within one process wall time never goes back, and checks are
-/// late by less.
+/// The clock may have been set back by this much between two starts: a counter does not return to a
+/// period that ended less than this before. Within one process, wall time never goes back, and
+/// checks are late by less.
 const LATE_MAX: Duration = Duration::from_hours(1);
 /// Marks a count that another window has taken over.
 const MOVED: u64 = 1 << 63;
@@ -39,7 +40,7 @@ pub enum QuotaOwner {
 }
 
 impl QuotaOwner {
-    /// The storage key of its reservation.
+    /// The store key of the quota's reservation.
     pub fn place(self) -> StoreKey {
         match self {
             Self::Key(id) => StoreKey::Quota(id),
@@ -66,7 +67,7 @@ pub enum QuotaDraw {
 pub struct QuotaCounter {
     owner: QuotaOwner,
     window: ArcSwap<Window>,
-    /// Held while one window replaces another; holds the last change of the rule.
+    /// The last change of the rule. The lock is held while a new window replaces the old one.
     turning: Mutex<Option<Change>>,
     is_queued: AtomicBool,
     reservations: Arc<Reservations>,
@@ -80,7 +81,7 @@ struct Window {
     used: AtomicU64,
     /// The durable reservation; it only grows.
     reserved: AtomicU64,
-    /// The highest count that a call wanted to draw.
+    /// The highest count that a call needed.
     wanted: AtomicU64,
 }
 
@@ -141,9 +142,9 @@ impl Window {
         wanted.max(self.reserved.load(Ordering::Relaxed))
     }
 
-    /// Whether a check that reads `now` counts here. A check that read the clock just before the
-    /// period began is late and counts in the new period: the counter does not return to the old
-    /// one.
+    /// Whether a check at `now` counts in this window. A late check, which read the clock just
+    /// before the period began, also counts in the new period: the counter does not return to the
+    /// old period.
     fn takes(&self, limit: u64, span: Span, now: Moment) -> bool {
         (self.span == span && self.limit == limit)
             || (now < self.span.begins && self.span.begins.since(now) <= LATE_MAX)
@@ -202,7 +203,7 @@ impl QuotaCounter {
         }
     }
 
-    /// Replaces a window that no longer matches the rule or the time.
+    /// Replaces the window if it does not match the rule or the time.
     fn turn(&self, limit: u64, span: Span, now: Moment) {
         let _turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.window.load().takes(limit, span, now) {
@@ -217,8 +218,8 @@ impl QuotaCounter {
         let (used, reserved) = if old.span == span {
             (counted, old.reserved.load(Ordering::Relaxed))
         } else if now < old.span.ends {
-            // The rule changed and its last period is still running. The store's reservation was
-            // made for that period: the new one begins with no more than the carried count.
+            // The rule changed, and its last period is still running. The stored reservation is for
+            // the old period, so only the carried count is reserved in the new period.
             (counted, counted)
         } else {
             (0, 0)
@@ -226,7 +227,7 @@ impl QuotaCounter {
         self.window.store(Arc::new(Window::new(span, limit, used, reserved)));
     }
 
-    /// Queues the counter once, however many calls request it.
+    /// Queues the counter, unless it is already in the queue.
     fn ask_for_renewal(self: &Arc<Self>) {
         if !self.is_queued.swap(true, Ordering::AcqRel) && !self.reservations.push(self) {
             self.is_queued.store(false, Ordering::Release);
@@ -241,7 +242,7 @@ impl QuotaCounter {
         let less = |used: u64| (used & MOVED == 0).then(|| used.saturating_sub(u64::from(cost)));
         let given = window.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         if given.is_err() {
-            // The rule changed at this very moment: the call stays counted.
+            // The rule changed at the same time: the call stays counted.
             tracing::debug!(owner = ?self.owner, "quota: a draw was not returned");
         }
     }
@@ -252,8 +253,8 @@ impl QuotaCounter {
         if now < window.span.ends { used } else { 0 }
     }
 
-    /// For the index's writer: sets `quota` as the rule since `at`. The count of the last period at
-    /// that moment is carried over if the period was still running.
+    /// For the index's writer: sets `quota` as the rule since `at`. If the last period was still
+    /// running at that moment, its count is carried over.
     pub(super) fn change(&self, quota: &Quota, at: Moment) {
         let mut turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
         let span = quota.span(at);
@@ -264,8 +265,8 @@ impl QuotaCounter {
         }
     }
 
-    /// For the index's writer: what the store held as reserved when this process began counts as
-    /// used. Later rows were written by this process and are ignored.
+    /// For the index's writer: the reservation that the store held when this process began counts
+    /// as used. Later rows, which this process wrote, are ignored.
     pub(super) fn restore(&self, record: &ReservationRecord) {
         let turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
         if self.window.load().span != NOWHERE {
@@ -282,13 +283,12 @@ impl QuotaCounter {
         self.window.store(Arc::new(Window::new(span, 0, record.reserved, record.reserved)));
     }
 
-    /// Leaves the queue. The next request queues the counter again, once, however often it is
-    /// retried.
+    /// Leaves the queue. The next request for a renewal queues the counter again.
     pub(super) fn leave_queue(&self) {
         self.is_queued.swap(false, Ordering::AcqRel);
     }
 
-    /// The reservation to write so that calls can continue; `None` if enough is reserved.
+    /// The reservation to write for the next calls; `None` if enough is reserved.
     pub fn renewal(&self) -> Option<Renewal> {
         let window = self.window.load_full();
         let reserved = window.target();
@@ -296,8 +296,8 @@ impl QuotaCounter {
         is_ahead.then_some(Renewal { owner: self.owner, window, reserved })
     }
 
-    /// Ends counting and returns the reservation to write so that its unused rest is given back;
-    /// `None` if nothing was counted. From here on, every draw finds nothing reserved.
+    /// Ends counting, and returns the reservation without its unused part, to be written; `None` if
+    /// nothing was counted. Later draws find no units reserved.
     pub fn settle(&self) -> Option<Renewal> {
         let _turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
         let span = self.window.load().span;
@@ -326,13 +326,13 @@ impl Renewal {
         ReservationRecord { begins, ends, reserved: self.reserved }
     }
 
-    /// Lets calls use the reservation: it is durable now.
+    /// Lets calls use the reservation. The caller has stored it durably.
     pub(super) fn mark_durable(&self) {
         self.window.reserved.fetch_max(self.reserved, Ordering::Release);
     }
 }
 
-/// A call that has room in its quota and must wait until the store holds the reservation.
+/// A call that is within its quota, and must wait until the store holds the reservation.
 #[derive(Debug)]
 pub struct Unreserved {
     reservations: Arc<Reservations>,
@@ -341,7 +341,8 @@ pub struct Unreserved {
 }
 
 impl Unreserved {
-    /// Blocks until the call can be decided again; returns whether that happened within `timeout`.
+    /// Blocks until the call can be decided again. Returns false after `timeout`, or if
+    /// reservations fail.
     pub fn wait(&self, timeout: Duration) -> bool {
         let done = || {
             self.window.reserved.load(Ordering::Acquire) >= self.needed
@@ -374,15 +375,15 @@ mod tests {
         (Arc::new(QuotaCounter::new(owner, Arc::clone(&reservations))), reservations)
     }
 
-    /// A rule as the index's writer makes it from a change at `changed_at`.
+    /// The rule that the index's writer creates for a change at `changed_at`.
     fn ruled(counter: &Arc<QuotaCounter>, quota: Quota, changed_at: &str) -> QuotaRule<'static> {
         counter.change(&quota, at(changed_at));
         let terms = Box::leak(Box::new(QuotaTerms::new(quota)));
         QuotaRule::new(terms, Box::leak(Box::new(Arc::clone(counter))))
     }
 
-    /// Regression: each attempt let the waiting calls queue the quota again. The store permanently
-    /// rejects a batch that holds a quota twice, and with it all other quotas of the batch.
+    /// Regression: after each failed attempt, the waiting calls queued the quota again. The store
+    /// rejects a batch that writes a quota twice, so no quota of the batch was ever renewed.
     #[test]
     fn while_the_store_refuses_a_quota_is_queued_once() {
         let (counter, reservations) = counter();
@@ -398,7 +399,7 @@ mod tests {
         assert_eq!(reservations.take(10).unwrap().len(), 1);
     }
 
-    /// How many of `calls` calls pass, where the store accepts every reservation at once.
+    /// The number of `calls` calls that pass if the store accepts every reservation at once.
     fn pass(rule: &QuotaRule<'_>, now: &str, calls: u64) -> u64 {
         (0..calls).filter(|_| passes(rule, at(now), 1)).count().try_into().unwrap()
     }
@@ -413,7 +414,7 @@ mod tests {
         }
     }
 
-    /// A counter as the next process loads it from the store's record.
+    /// A counter that the next process loads from the stored record.
     fn after_crash(rule: &QuotaRule<'_>, changed_at: &str) -> QuotaRule<'static> {
         let window = rule.counter.window.load();
         let Span { begins, ends } = window.span;
@@ -493,14 +494,14 @@ mod tests {
         let rule = ruled(&counter, quota(2, "day", "UTC"), MADE);
         assert_eq!(pass(&rule, "2026-11-21T23:59:59Z", 3), 2);
         assert_eq!(pass(&rule, "2026-11-22T00:00:00Z", 1), 1);
-        // A check that read the clock before midnight is late: it counts in the new period.
+        // A late check, which read the clock before midnight, counts in the new period.
         assert_eq!(pass(&rule, "2026-11-21T23:59:59Z", 3), 1);
         assert_eq!(pass(&rule, "2026-11-22T00:00:01Z", 3), 0, "the period is used up for all");
         assert_eq!(rule.used(at("2026-11-22T10:00:00Z")), 2);
         assert_eq!(rule.used(at("2026-11-23T00:00:00Z")), 0);
     }
 
-    /// In winter time the month of Paris ends an hour later in UTC than in summer time.
+    /// In winter, a month in Paris ends an hour later in UTC than in summer.
     #[test]
     fn months_end_in_their_time_zone_in_summer_and_in_winter() {
         for (last, first) in [
@@ -515,8 +516,8 @@ mod tests {
         }
     }
 
-    /// Columns: the quota before, the time of the change, the quota after, the time of use, and how
-    /// many of 100 calls pass, where 40 of 50 had been used before.
+    /// Before the change, 40 of 50 calls were used. Columns: the quota before, the time of the
+    /// change, the quota after, the time of use, and the number of 100 calls that pass.
     #[test]
     fn a_change_of_the_quota_refills_nothing() {
         let used = "2026-11-20T10:00:00Z";
@@ -560,7 +561,7 @@ mod tests {
                 let (limit, period, zone) = after;
                 let new = ruled(&counter, quota(limit, period, zone), changed);
                 let (new, lost) = if crashes {
-                    // A reservation that was not used is lost with the process.
+                    // A crash loses the unused part of a reservation.
                     (after_crash(&new, changed), unused(&old).min(passed))
                 } else {
                     (new, 0)

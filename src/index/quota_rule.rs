@@ -13,7 +13,7 @@ use crate::model::moment::Moment;
 pub struct QuotaTerms {
     quota: Quota,
     /// The last computed period, so that the calendar is computed once a period and not once a
-    /// call. It is valid for these terms only: other terms have other periods.
+    /// call.
     span: ArcSwap<Span>,
 }
 
@@ -55,7 +55,7 @@ impl<'a> QuotaRule<'a> {
         self.terms.span(now)
     }
 
-    /// Draws `cost` if all of it fits. A cost of zero always fits.
+    /// Draws all of `cost`, or nothing. A cost of zero is always granted.
     pub fn draw(self, now: Moment, cost: u32) -> QuotaDraw {
         let span = self.span(now);
         if cost == 0 {
@@ -64,7 +64,7 @@ impl<'a> QuotaRule<'a> {
         self.counter.draw(self.quota().limit, span, now, cost)
     }
 
-    /// Whether `cost` would fit; draws nothing.
+    /// Whether `cost` would be granted. Draws nothing.
     pub fn has_room(self, now: Moment, cost: u32) -> bool {
         cost == 0 || self.used(now).saturating_add(u64::from(cost)) <= self.quota().limit
     }
@@ -74,7 +74,7 @@ impl<'a> QuotaRule<'a> {
         self.counter.give_back(begins, cost);
     }
 
-    /// How much of the period of `now` is used.
+    /// The number of units used in the period of `now`.
     pub fn used(self, now: Moment) -> u64 {
         self.counter.used(now)
     }

@@ -1,7 +1,7 @@
 //! The cached report of a key's current permissions.
 //!
-//! It is kept beside the grant until one of the facts that it was made of changes. The index keeps
-//! the report; `verify` makes it.
+//! The report is cached in the grant until one of the facts that it was made from changes. `verify`
+//! makes the report.
 
 use std::sync::{Arc, Weak};
 
@@ -10,19 +10,19 @@ use arc_swap::ArcSwapOption;
 use crate::index::facts::{OrganizationFacts, RoleFacts, UserFacts};
 use crate::model::permission::Patterns;
 
-/// A key's current permissions, as far as a report can state them.
+/// A key's current permissions as a list of patterns, if a short list is exact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// All patterns of the key's list.
+    /// The key is granted all of its own list.
     Listed,
-    /// This part of the key's list.
+    /// The key is granted only these patterns.
     Narrowed(Patterns),
     /// No short list of patterns is exact.
     TooLong,
 }
 
-/// The facts that a report is made of, besides the key's own. A changed fact is a new value at
-/// another address, so that addresses identify facts. A weak handle prevents the reuse of its
+/// The facts that a report was made from, besides the key's own. A changed fact is a new value at
+/// another address, so that addresses identify facts. A weak handle prevents the reuse of an
 /// address.
 #[derive(Debug)]
 pub struct MadeOf {
@@ -48,7 +48,7 @@ impl PartialEq for MadeOf {
     }
 }
 
-/// A report with the facts that it was made of.
+/// A report with the facts that it was made from.
 #[derive(Debug)]
 struct Kept {
     made_of: MadeOf,
@@ -67,8 +67,8 @@ impl Clone for ReportCell {
 }
 
 impl ReportCell {
-    /// Calls `read` with the report: the cached one, or a new one if the cached one was made of
-    /// other facts. A new one is cached.
+    /// Calls `read` with the cached report. If the cached report was made from other facts, makes
+    /// and caches a new report first.
     pub fn with<T>(
         &self,
         made_of: MadeOf,

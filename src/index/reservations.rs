@@ -8,7 +8,7 @@ use keyhouse_storage::Stop;
 
 use crate::index::quota::{QuotaCounter, Renewal};
 
-/// The most quotas in the queue. A quota that finds it full tries again with its next call.
+/// The most quotas in the queue. A quota that finds the queue full tries again with its next call.
 pub const RENEWALS_WAITING_MAX: usize = 65_536;
 
 /// The queue of one instance.
@@ -22,14 +22,13 @@ pub struct Reservations {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<Arc<QuotaCounter>>,
-    /// Whether the store rejected the last renewal or does not respond: then checks do not wait for
-    /// it.
+    /// Whether the store rejected the last renewal or does not respond. Checks then do not wait.
     is_failing: bool,
     has_ended: bool,
 }
 
 impl Reservations {
-    /// Appends a quota. Returns whether there was room.
+    /// Appends a quota. Returns false if the queue is full.
     pub(super) fn push(&self, counter: &Arc<QuotaCounter>) -> bool {
         let mut queue = self.lock();
         let room = queue.waiting.len() < RENEWALS_WAITING_MAX && !queue.has_ended;
@@ -60,7 +59,8 @@ impl Reservations {
     /// Reports the result of these renewals to the waiting checks.
     pub fn answer(&self, renewals: &[Renewal], were_written: bool) {
         let mut queue = self.lock();
-        // Set first: a check that draws on a durable reservation must not see a failing store.
+        // The flag is set first, so that a check that sees a durable reservation does not see a
+        // failing store.
         queue.is_failing = !were_written;
         if were_written {
             renewals.iter().for_each(Renewal::mark_durable);
@@ -69,7 +69,7 @@ impl Reservations {
         self.answered.notify_all();
     }
 
-    /// From now on no quota is renewed.
+    /// Ends all renewals.
     pub fn end(&self) {
         self.lock().has_ended = true;
         self.arrived.notify_all();
@@ -83,8 +83,8 @@ impl Reservations {
         let waited = self.answered.wait_timeout_while(self.lock(), timeout, going);
         let (mut queue, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         let is_done = done();
-        // A store that does not respond counts as failing until it responds: one check has waited
-        // in vain, and the next ones need not wait.
+        // A store that does not respond counts as failing until it responds, so that later checks
+        // do not wait as well.
         queue.is_failing |= waited.timed_out() && !is_done;
         is_done
     }
@@ -94,7 +94,7 @@ impl Reservations {
     }
 }
 
-/// Ends the renewals from outside.
+/// A handle that ends the renewals.
 #[derive(Debug)]
 pub struct EndOfRenewals(pub Arc<Reservations>);
 

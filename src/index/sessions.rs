@@ -1,8 +1,8 @@
-//! The sessions of the store and their users, known from a request's head alone, without reading
-//! the store.
+//! The stored sessions and their users, so that a request's user is known without reading the
+//! store.
 //!
-//! It does not know whether a session is still valid: the store's record decides that. A user has
-//! at most 20 sessions.
+//! A session in this list may have ended: only the stored record shows whether it is valid. A user
+//! has at most 20 sessions.
 
 use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
@@ -30,7 +30,7 @@ impl Sessions {
         self.0.pin().remove(&DigestKey::from(digest));
     }
 
-    /// All known sessions, to find out which of them a scan did not find.
+    /// All known sessions. A scan compares them with the store.
     pub(super) fn all(&self) -> HashSet<DigestKey> {
         self.0.pin().keys().copied().collect()
     }

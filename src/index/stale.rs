@@ -1,4 +1,5 @@
-//! Entries of the index that a new scan of the store has not found: they are removed at its end.
+//! Entries of the index that a new scan of the store has not found. They are removed when the scan
+//! ends.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! A user's standing: the facts that a decision reads, in one byte.
+//! A user's status: the facts that a check reads, in one byte.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -7,7 +7,8 @@ use crate::index::facts::{OrganizationFacts, RightQuery, SharedUser};
 use crate::model::permission::is_instance;
 use crate::model::role::BuiltinRole;
 
-/// The facts about a user that a decision reads: small enough to be swapped as one byte.
+/// The facts about a user that a check reads. They fit into one byte, so that one atomic write
+/// replaces them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserStatus {
     pub role: RoleKind,
@@ -17,7 +18,7 @@ pub struct UserStatus {
     pub disabled: bool,
 }
 
-/// The part of a role that fits into a standing.
+/// The kind of a role. It fits into a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoleKind {
     /// One of the four built-in roles, whose permissions are constants.
@@ -26,16 +27,16 @@ pub enum RoleKind {
     Custom,
 }
 
-/// How many standings share one allocation.
+/// The number of statuses that share one allocation.
 const STANDINGS_A_CHUNK: u16 = 4_096;
 
-/// Standings side by side. Those of 50,000 users fit into a core's own cache; handles to each
-/// user's facts would each be a cache miss. Measured with 1 M keys of 50,000 users: a fifth of a
-/// check.
+/// Adjacent statuses. The statuses of 50,000 users fit into a core's own cache, while each handle
+/// to a user's facts would cost a cache miss: a fifth of a check, measured with 1 M keys of 50,000
+/// users.
 #[derive(Debug)]
 struct Chunk([AtomicU8; STANDINGS_A_CHUNK as usize]);
 
-/// The place of a user's standing; all keys of the user share it.
+/// The slot of a user's status, which all keys of the user share.
 #[derive(Clone, Debug)]
 pub struct UserStatusSlot {
     chunk: Arc<Chunk>,
@@ -90,8 +91,7 @@ const OPERATOR: u8 = 1 << 6;
 const DISABLED: u8 = 1 << 7;
 
 impl UserStatus {
-    /// Whether the user's current standing grants `ask` in their organization. `user` is the user
-    /// of this standing.
+    /// Whether `user`, who has this status, is granted `ask` in their organization.
     ///
     /// Only operators hold `keyhouse:instance:`; no role grants it.
     pub fn holds(

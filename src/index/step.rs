@@ -1,9 +1,10 @@
-//! The steps of the index's writer: one stored row each, timed, and logged if slow.
+//! The steps of the index's writer. Each step applies one stored row, is timed, and is logged if
+//! slow.
 //!
-//! The work of a step is proportional to its own row, within that row's named maxima: a key's two
-//! secrets, each with a list and [`crate::records::key::MAXIMA_MAX`] more, or a gate's routes. No
-//! step compares two lists. A row that many others share (a user, a role, an organization, a plan)
-//! is one handle that is swapped.
+//! The work of a step is proportional to the size of its row, which has named maxima: for a key,
+//! two secrets with a list and [`crate::records::key::MAXIMA_MAX`] lists of the maximum; for a
+//! gate, its routes. No step compares two lists. A change of a user, role, organization or plan
+//! replaces the facts behind one handle, which many grants share.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use crate::index::writer::Writer;
 use crate::records::place::StoreKey;
 use crate::records::{RecordError, read};
 
-/// How long a step may take before it is logged.
+/// A step that takes longer is logged.
 const STEP_SLOW: Duration = Duration::from_millis(5);
 
 impl Writer {
@@ -60,7 +61,7 @@ impl Writer {
     }
 }
 
-/// The log label of a step that took this long: kind and id, never an address or a digest.
+/// The log label of a step if it was slow: kind and id, never an address or a digest.
 fn slow(key: &[u8], took: Duration) -> Option<String> {
     let place =
         || StoreKey::parse(key).map_or_else(|_unknown| "unknown".to_owned(), |it| it.to_string());
@@ -87,7 +88,8 @@ mod tests {
     use crate::records::rights::RoleRecord;
     use crate::records::{Record, Stored, encode};
 
-    /// 96 patterns that cross all others of this kind: a product with another list has thousands.
+    /// 96 patterns, each of which overlaps all patterns of another such list: their intersection
+    /// has thousands of patterns.
     fn crossing(name: &str) -> Patterns {
         let pattern = |at: usize| {
             let mut segments = vec!["*".to_owned(); 8];
@@ -101,8 +103,8 @@ mod tests {
         Write::Put { key: place.to_bytes(), value: encode(place, record).unwrap() }
     }
 
-    /// An organization and a user whose maximum and role cross, and a transferred key of two
-    /// secrets whose lists all cross.
+    /// An organization's maximum, a user's role, and the lists of a transferred key with two
+    /// secrets, all of which overlap.
     struct Crossing {
         organization: OrganizationRecord,
         role: RoleRecord,
@@ -163,8 +165,8 @@ mod tests {
         }
     }
 
-    /// Regression: a transferred key whose list and maximum cross cost the writer 66 ms at each
-    /// change and at every start. Meanwhile checks of all organizations returned 503.
+    /// Regression: a transferred key whose list and maximum overlap cost the writer 66 ms at each
+    /// change and at every start. During that time, checks of all organizations returned 503.
     #[test]
     fn no_step_of_the_writer_compares_two_lists() {
         let index = Arc::new(Index::new());

@@ -1,6 +1,6 @@
 //! Last uses of a key, and of each of its secrets while it has two.
 //!
-//! A use is a handful of atomics, so that a check never waits for another one.
+//! A use consists of atomics, so that checks never wait for each other.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 use crate::records::key::SecretRecord;
 
-/// Uses from the same place within this span count as one.
+/// Uses from the same address and program within this span count as one use.
 const USE_RESOLUTION_MS: i64 = 1_000;
 
-/// A client's `User-Agent`. Keys that are used with the same program share its name.
+/// A client's `User-Agent`. Keys with the same user agent share its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agent(pub(super) Arc<str>);
 
@@ -29,7 +29,7 @@ pub struct LastUse {
     pub agent: Option<Arc<Agent>>,
 }
 
-/// A use at this moment, as a check sees it.
+/// A use that a check notes now.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Use<'a> {
     pub(super) at: Moment,
@@ -44,8 +44,8 @@ impl LastUse {
     }
 }
 
-/// A last use that any thread writes and reads without waiting: a sequence lock whose writers skip
-/// a write on contention, since either of two simultaneous uses may be kept.
+/// A last use that any thread reads and writes. It is a sequence lock whose writers skip a write on
+/// contention, since either of two simultaneous uses may be kept.
 #[derive(Debug, Default)]
 pub struct UseCell {
     /// Odd during a write; 0 before the first use.
@@ -84,24 +84,24 @@ impl UseCell {
         (bits != 0).then(|| IpAddr::V6(Ipv6Addr::from_bits(bits)).to_canonical())
     }
 
-    /// Stores a use that was read from elsewhere.
+    /// Notes a use that was read from the store or from another cell.
     pub(super) fn put(&self, last: &LastUse) -> bool {
         let used = Use { at: last.at, ip: last.ip, agent: last.agent_name() };
         self.note(used, |name| last.agent.clone().unwrap_or_else(|| Arc::new(Agent(name.into()))))
     }
 
-    /// Notes a use; `shared` returns the shared name of the program. Returns whether the use
-    /// differs from the last one.
+    /// Notes a use. `shared` returns the shared name of the program. Returns whether the use
+    /// replaced the last use.
     pub(super) fn note(&self, last: Use<'_>, shared: impl FnOnce(&str) -> Arc<Agent>) -> bool {
         let sequence = self.sequence.load(Ordering::Acquire);
-        // A busy key that is used from one place is written once a second, not once a call: its
-        // cache line stays shared between cores.
+        // Uses from the same address and program are noted once a second, so that the cache line of
+        // a busy key stays shared between cores.
         let recent = last.at.milliseconds() - self.at.load(Ordering::Relaxed) < USE_RESOLUTION_MS;
         let same_agent = self.agent.load().as_deref().map(|agent| &*agent.0) == last.agent;
         if sequence != 0 && recent && same_agent && self.load_ip() == last.ip {
             return false;
         }
-        // Made before readers have to wait.
+        // The name is created before the sequence becomes odd, which makes readers wait.
         let agent = (!same_agent).then(|| last.agent.map(shared));
         let odd = sequence | 1;
         let taken = sequence.is_multiple_of(2)
@@ -133,22 +133,22 @@ impl UseCell {
     }
 }
 
-/// The last uses of a key's secrets, recorded separately while it has two, newest secret first. A
-/// key with one secret has none of this: the key's last use is that secret's.
+/// The last uses of a key's secrets, newest secret first, while the key has two. For a key with one
+/// secret, the list is empty, and the key's last use is that of its secret.
 #[derive(Debug, Default)]
 pub(super) struct SecretUses(Vec<SecretUse>);
 
 #[derive(Debug)]
 struct SecretUse {
     digest: Digest,
-    /// When the secret was created: no earlier use belongs to it.
+    /// When the secret was created. No earlier use belongs to the secret.
     since: Moment,
     cell: Arc<UseCell>,
 }
 
 impl SecretUses {
-    /// Sets a key's secrets; a known secret keeps its use. If uses were not recorded separately so
-    /// far, `last` belongs to the secret that was the newest then.
+    /// Sets a key's secrets. A known secret keeps its use. If uses were not recorded separately
+    /// before, `last` is attributed to the secret that was the newest at that time.
     pub(super) fn take_over(&mut self, secrets: &[SecretRecord], last: Option<LastUse>) {
         let known = std::mem::take(&mut self.0);
         let cell_of = |digest: Digest| {
@@ -166,7 +166,7 @@ impl SecretUses {
         }
     }
 
-    /// Notes a use that was not recorded by secret: it belongs to the newest secret of that time.
+    /// Notes a use whose secret is unknown: it is attributed to the newest secret of that time.
     pub(super) fn attribute(&self, last: &LastUse) {
         if let Some(secret) = self.0.iter().find(|secret| secret.since <= last.at) {
             secret.cell.put(last);
@@ -180,13 +180,13 @@ impl SecretUses {
         }
     }
 
-    /// Where the uses of a secret are noted.
+    /// The cell for uses of a secret.
     pub(super) fn cell(&self, digest: &Digest) -> Option<Arc<UseCell>> {
         let secret = self.0.iter().find(|secret| secret.digest == *digest);
         secret.map(|secret| Arc::clone(&secret.cell))
     }
 
-    /// The use of each secret that was used.
+    /// The last use of each secret that was used.
     pub(super) fn read(&self) -> Vec<(Digest, LastUse)> {
         let read = |secret: &SecretUse| Some((secret.digest, secret.cell.read()?));
         self.0.iter().filter_map(read).collect()
@@ -257,12 +257,12 @@ mod tests {
         let mut uses = SecretUses::default();
         uses.take_over(&[second.clone(), first.clone()], Some(before.clone()));
         assert_eq!(uses.read(), [(first.digest, before.clone())]);
-        // The next rotation: uses that were recorded separately are not guessed again.
+        // At the next rotation, separately recorded uses are not attributed again.
         let later = used(6_000, "192.0.2.8", "1");
         uses.note(&second.digest, &later);
         uses.take_over(&[third.clone(), second.clone()], Some(used(9_500, "192.0.2.9", "1")));
         assert_eq!(uses.read(), [(second.digest, later)]);
-        // From a store that has no uses by secret.
+        // The store has no uses by secret.
         let mut fresh = SecretUses::default();
         fresh.take_over(&[third, second], None);
         fresh.attribute(&before);

@@ -1,4 +1,4 @@
-//! Waiting actions and keys: actions until the index has a revision, used keys until they are
+//! Actions that wait until the index has a revision, and used keys that wait until they are
 //! written.
 
 use std::fmt;
@@ -11,7 +11,8 @@ use keyhouse_storage::Revision;
 
 use crate::index::live::KeyCounters;
 
-/// The most used keys in the queue. Keys beyond that are found by a sweep over the index.
+/// The most used keys in the queue. If the queue is full, a search through the index finds the
+/// other keys.
 pub const USES_WAITING_MAX: usize = 65_536;
 
 /// The state of the index relative to its store.
@@ -53,7 +54,7 @@ impl fmt::Display for State {
     }
 }
 
-/// How far the index is.
+/// The revision and the state of the index.
 #[derive(Debug)]
 pub(super) struct Progress {
     reached: Mutex<State>,
@@ -135,9 +136,8 @@ impl FlushQueue {
     }
 
     pub(super) fn push(&self, live: &Arc<KeyCounters>) {
-        // Read first: of a busy key's calls, only one every few seconds finds that the key does not
-        // wait yet. The order with the counts noted before is total: see
-        // [`crate::index::calls::Calls::count`].
+        // The load avoids a write: a busy key nearly always waits already. `SeqCst` orders the flag
+        // with the counts, which were written before: see [`crate::index::calls::Calls::count`].
         if live.waiting.load(Ordering::SeqCst) || live.waiting.swap(true, Ordering::SeqCst) {
             return;
         }
@@ -157,8 +157,8 @@ impl FlushQueue {
         let queue = self.take.lock().unwrap_or_else(PoisonError::into_inner);
         let mut taken: Vec<_> = queue.try_iter().take(limit).collect();
         if taken.len() < limit && self.overflowed.swap(false, Ordering::AcqRel) {
-            // The queue is empty: a key that waits and was not just taken is not held by any
-            // thread, or it is held by the calling thread, which can recognize it.
+            // The queue is empty. A key that waits and was not taken above was left out of the
+            // queue, or the calling thread holds it. The caller excludes the keys that it holds.
             let known: std::collections::HashSet<_> = taken.iter().map(Arc::as_ptr).collect();
             let left_out = all().into_iter().filter(|live| {
                 live.waiting.load(Ordering::Acquire) && !known.contains(&Arc::as_ptr(live))

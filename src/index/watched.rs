@@ -1,4 +1,4 @@
-//! The state and size of the index, as monitoring reads them.
+//! The state and size of the index, for monitoring.
 
 use std::sync::atomic::Ordering;
 
@@ -23,7 +23,7 @@ impl Index {
         self.progress.revision()
     }
 
-    /// How many entries of each kind it holds, for monitoring.
+    /// The number of entries of each kind.
     pub fn size(&self) -> [(&'static str, usize); 5] {
         [
             ("organization", self.organizations.len()),
@@ -34,18 +34,18 @@ impl Index {
         ]
     }
 
-    /// How long each step of the writer took.
+    /// The durations of the writer's steps.
     pub const fn steps(&self) -> &Histogram {
         &self.steps
     }
 
-    /// Records that all uses that waited at a moment of the monotonic clock are in the store,
-    /// except those of keys that rest.
+    /// Records that the store has all uses that waited at `ticks`, a moment of the monotonic clock,
+    /// except the uses of keys in their cool-down.
     pub fn set_flushed(&self, ticks: u64) {
         self.flushed_at.fetch_max(ticks, Ordering::Relaxed);
     }
 
-    /// The moment of [`Index::set_flushed`]; 0 before the first.
+    /// The moment of the last [`Index::set_flushed`]; 0 before the first call.
     pub fn flushed_at(&self) -> u64 {
         self.flushed_at.load(Ordering::Relaxed)
     }

@@ -56,9 +56,9 @@ impl Writer {
     /// Adds the rows of the store, removes entries that the store does not have, and returns the
     /// feed of later commits.
     ///
-    /// Each page is read at its own moment, so that no revision is held while others write. Rows
-    /// that change during the scan are read once more afterwards: no key ever returns to an older
-    /// state, and the index reports a revision only when it has all of it.
+    /// Each page is read at the latest revision, so that the store need not keep an old one. Rows
+    /// that change during the scan are read again after it. No key ever returns to an older state,
+    /// and the index reports a revision only when it contains all of that revision.
     pub(super) fn rebuild(&mut self, store: &dyn Store) -> Result<Box<dyn Feed>, Stopped> {
         self.set_state(State::Loading);
         let nothing = Range { limit: 0, ..Range::prefix(StoreKey::EVENTS) };
@@ -94,7 +94,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Reads the rows again that changed up to a revision, as the feed lists them.
+    /// Reads all rows again that changed `during` these revisions, according to the feed.
     fn catch_up(
         &mut self,
         store: &dyn Store,
@@ -206,8 +206,7 @@ impl Writer {
 
     fn put_gate(&self, record: &GateRecord) {
         let gate = record.gate().unwrap_or_else(|fault| {
-            // This program never stores such a gate; a gate that cannot be read denies every
-            // request.
+            // This program stores no gate with invalid routes. Such a gate denies every request.
             tracing::error!(gate = %record.name, ?fault, "index: a gate has invalid routes and \
                 rejects every request");
             Gate::closed()
@@ -275,8 +274,8 @@ impl Writer {
     }
 
     fn insert_grant(&self, digest: Digest, grant: Grant) {
-        // Counted before the grant can be found: a check that looks for it then computes its
-        // SHA-256.
+        // The count rises before the insertion, so that every check that could find the grant
+        // computes a SHA-256.
         let by_sha256 = grant.by_sha256;
         if by_sha256 {
             self.index.by_sha256.fetch_add(1, Ordering::Release);
@@ -294,7 +293,7 @@ impl Writer {
         }
     }
 
-    /// Loads a stored use unless a newer one was noted in this process.
+    /// Loads a stored use, unless this process noted a newer use.
     fn put_use(&self, key: KeyId, record: &UseRecord) {
         let Some(live) = self.lives.get(&key) else { return };
         if live.last_use().is_some_and(|known| known.at >= record.at) {
@@ -312,7 +311,8 @@ impl Writer {
         live.restore(&last(record.at, record.ip, record.user_agent.as_deref()), &of_secrets);
     }
 
-    /// The handle to a user's facts. It is created before the record if a key is read first.
+    /// The handle to a user's facts. If a key is read before its owner, the handle is created
+    /// first.
     fn user(&mut self, id: UserId) -> Arc<SharedUser> {
         let users = self.index.users.pin();
         if let Some(user) = users.get(&id) {
@@ -323,14 +323,16 @@ impl Writer {
         user
     }
 
-    /// The handle to a role's facts. It is created before the record if a user is read first.
+    /// The handle to a role's facts. If a user is read before the role, the handle is created
+    /// first.
     fn role(&self, id: RoleId) -> Shared<RoleFacts> {
         let unknown = || Arc::new(ArcSwap::from_pointee(RoleFacts::unknown(id)));
         Arc::clone(self.index.roles.pin().get_or_insert_with(id, unknown))
     }
 
-    /// The handle to a plan's facts. It is created before the record if an organization is read
-    /// first. It stays when the record is deleted, since another plan may get the same name.
+    /// The handle to a plan's facts. If an organization is read before its plan, the handle is
+    /// created first. The handle stays when the record is deleted, since a later plan may have the
+    /// same name.
     fn plan(&mut self, name: &str) -> Arc<SharedPlan> {
         if let Some(plan) = self.plans.get(name) {
             return Arc::clone(plan);
