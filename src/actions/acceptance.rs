@@ -23,12 +23,12 @@ use crate::records::place::StoreKey;
 #[derive(Debug)]
 pub struct Newcomer {
     pub token: Secret,
-    /// The name; without it the user gets the name that the invitation proposes.
+    /// The name. Without a name, the user gets the name that the invitation proposes.
     pub name: Option<String>,
     pub password: Secret,
 }
 
-/// The user that a one-time link is for.
+/// The user of a one-time link.
 #[derive(Debug)]
 pub struct LinkUser {
     pub email: String,
@@ -39,9 +39,8 @@ pub struct LinkUser {
 impl Actions {
     /// Creates a user for the holder of an invitation's token and opens the user's first session.
     ///
-    /// # Errors
-    /// [`ActionError::LinkInvalid`] for a link that was used or withdrawn, has expired, or whose
-    /// creator may no longer create it; [`ActionError::Conflict`] if a user already has the
+    /// # Errors [`ActionError::LinkInvalid`] for a link that was used or withdrawn, has expired, or
+    /// whose creator lost the right to invite; [`ActionError::Conflict`] if a user already has the
     /// address.
     pub fn accept_invitation(
         &self,
@@ -154,8 +153,7 @@ impl Actions {
     }
 }
 
-/// Maps the creator's missing rights to an invalid link: a creator who could not create the link
-/// now makes it invalid.
+/// Maps the error of a creator's missing rights to an invalid link.
 pub(super) fn as_invalid_link(error: ActionError) -> ActionError {
     match error {
         ActionError::PermissionRequired(_)

@@ -1,9 +1,9 @@
-//! Email addresses of accounts: unique in an organization, not in the instance.
+//! Email addresses of accounts. An address is unique in an organization, not in the instance.
 //!
 //! A sign-in tries the password on at most four accounts of the address: first the accounts of
-//! organizations that vouch for its domain, then the oldest. Each failure counts for its own user,
-//! so a success on one account clears no failures on another. If several accounts match, the
-//! response requires the organization (409), and only then a code.
+//! organizations that vouch for the domain, then the oldest. Each failure counts for its own user,
+//! so a success on one account clears no failures on another. If the password matches several
+//! accounts, the response first requires the organization (409), and then a code.
 
 use keyhouse_storage::{At, Batch, Range};
 
@@ -14,8 +14,8 @@ use crate::records::access::{DomainRecord, EmailRecord, UserRecord};
 use crate::records::place::StoreKey;
 use crate::records::{Revised, read_row};
 
-/// Most accounts of one address that a sign-in tries. Each costs a hash and counts as a separate
-/// guess.
+/// Most accounts of one address that a sign-in tries. Each account costs a hash and counts as a
+/// separate guess.
 pub const ACCOUNTS_TRIED_MAX: usize = 4;
 
 /// An account that a sign-in tries, which may not exist.
@@ -23,7 +23,7 @@ pub const ACCOUNTS_TRIED_MAX: usize = 4;
 pub(super) struct SignInAccount {
     /// The name under which failures are counted.
     pub(super) name: String,
-    /// The user; `None` if the address or the organization has no such account.
+    /// The user; `None` if the account does not exist.
     pub(super) user: Option<UserRecord>,
 }
 
@@ -66,8 +66,8 @@ impl Actions {
 
     /// The accounts that a sign-in tries: those of the named organization, otherwise at most
     /// [`ACCOUNTS_TRIED_MAX`]. The accounts of organizations that vouch for the address come first,
-    /// then the oldest, so no other organization can lock an address out of the organization it
-    /// belongs to. Never empty: an account that does not exist costs as much time as one that does.
+    /// then the oldest, so that other organizations cannot displace them. The result is never
+    /// empty: a missing account takes as much time as an existing account.
     pub(super) fn accounts(
         &self,
         email: &str,
@@ -78,8 +78,8 @@ impl Actions {
             return Ok(vec![user.record.into()]);
         }
         let users = self.users_by_standing(email)?;
-        // Does not reveal whether an organization has such an account: the attempt is counted like
-        // an attempt that names no organization.
+        // The attempt is counted like an attempt without an organization, so that the response does
+        // not reveal whether the organization has the account.
         let anonymous = || {
             let name = users.first().map_or_else(|| email.to_owned(), |user| account_of(user.id));
             SignInAccount { name, user: None }
@@ -195,7 +195,7 @@ mod tests {
         }
     }
 
-    /// Creates another organization in which a second user has Ada's address.
+    /// Creates a second organization that has a user with Ada's address.
     fn with_another(instance: &TestInstance) -> OrganizationId {
         let organization = OrganizationId::from_bytes([7; 16]);
         let now = instance.clock_now().wall;
@@ -241,8 +241,8 @@ mod tests {
         }
     }
 
-    /// A password that fits one account counts as a guess at the other: its owner could set it to
-    /// anything.
+    /// A password that matches one account counts as a failed guess at the other account, since a
+    /// user can choose any password for their own account.
     #[test]
     fn a_password_of_one_account_is_a_failed_guess_at_the_other() {
         let instance = TestInstance::new();
@@ -252,20 +252,20 @@ mod tests {
             assert_eq!(sign_in(&instance, ADA, OTHERS, None), Came::In);
         }
         assert_eq!(sign_in(&instance, ADA, ADAS, own), Came::Throttled);
-        // The failures at the other account do not lock the user out of the account that the
-        // password fits.
+        // The failures at one account do not lock the user out of the account that the password
+        // matches.
         assert_eq!(sign_in(&instance, ADA, OTHERS, None), Came::In);
         instance.clock.advance(Duration::from_secs(1));
         assert_eq!(sign_in(&instance, ADA, ADAS, own), Came::In);
     }
 
-    /// The creator of an organization who added Ada's address to it could read in its audit log
-    /// when, and from which address, she signed in to her own organization.
+    /// Regression: a second organization with Ada's address could read in its audit log when, and
+    /// from which client address, Ada signed in to her own organization.
     #[test]
     fn a_sign_in_is_not_reported_to_another_organization() {
         let instance = TestInstance::new();
         with_another(&instance);
-        // More failures than are free, so the other account must wait in the end.
+        // More failures than are allowed without a wait, so that the other account then waits.
         for _ in 0..7 {
             assert_eq!(sign_in(&instance, ADA, ADAS, None), Came::In);
         }
@@ -273,8 +273,8 @@ mod tests {
         assert_eq!(instance.events("session.refuse"), []);
     }
 
-    /// The owner of another organization could see in its list of lockouts when Ada signed in to
-    /// hers.
+    /// Regression: the owner of a second organization could see in the list of lockouts when Ada
+    /// signed in to her own organization.
     #[test]
     fn the_lock_outs_of_another_organization_show_no_sign_in() {
         let instance = TestInstance::new();
@@ -302,8 +302,8 @@ mod tests {
         assert_eq!(failures(&instance.owner()), [10]);
     }
 
-    /// A review found it: sign-ins to one organization can lock the account out
-    /// in another one, whose owner could not lift what the list hid.
+    /// Regression: sign-ins to one organization could lock an account of another organization,
+    /// whose owner could not lift the lockout, since the list did not show it.
     #[test]
     fn an_owner_lifts_a_lock_out_that_the_list_hides() {
         let instance = TestInstance::new();
@@ -325,8 +325,8 @@ mod tests {
         );
     }
 
-    /// Both organizations see a wrong password; only the one that vouches for the address sees the
-    /// client's address.
+    /// Both organizations see a wrong password. Only the organization that vouches for the email
+    /// address sees the client's address.
     #[test]
     fn addresses_of_failed_sign_ins_are_reported_to_the_organization_of_the_domain() {
         let instance = TestInstance::new();

@@ -1,8 +1,8 @@
 //! The actor of a request: a session's user, a management key, or the operator on the host.
 //!
-//! A key has fewer rights than its owner. It lists keys only if its own permissions include the
-//! management of keys, changes its owner's keys only if it holds everything they grant, and never
-//! changes its own permissions.
+//! A key has fewer rights than its owner. A key lists keys only if its own permissions include the
+//! management of keys. It changes its owner's other keys only if it holds all of their permissions.
+//! It never changes its own permissions.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::model::role::INSTANCE_MANAGE;
 use crate::model::secret::Digest;
 use crate::records::key::Author;
 
-/// The name in a refusal of an action that only an owner may do. It is not a permission that can be
-/// granted.
+/// The text in place of a permission in the error of an action that only owners may do. No
+/// permission has this name.
 pub const OWNER: &str = "owner";
 
 /// An actor with the facts that were read for this request.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// The address the request came from; none through the control socket.
+    /// The client's address; `None` through the control socket.
     pub address: Option<IpAddr>,
     /// Whether the session was opened with a second factor.
     second_factor: bool,
@@ -50,7 +50,7 @@ struct PresentedKey {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ActorCredential {
     Local,
-    /// The digest of a session's cookie; `None` for a user who is described without a session.
+    /// The digest of the session's cookie; `None` if the actor stands for a user without a session.
     Session {
         user: UserId,
         session: Option<Digest>,
@@ -100,7 +100,7 @@ impl Actor {
         Self { address, ..self }
     }
 
-    /// The same actor, with whether the session was opened with a second factor.
+    /// The same actor, with the flag that the session was opened with a second factor.
     #[must_use]
     pub fn with_second_factor(self, second_factor: bool) -> Self {
         Self { second_factor, ..self }
@@ -132,7 +132,7 @@ impl Actor {
         }
     }
 
-    /// The user of this actor: the session's user, or the owner of a personal key.
+    /// The session's user, or the owner of the personal key.
     pub fn user_id(&self) -> Option<UserId> {
         match &self.power {
             Power::Local => None,
@@ -141,7 +141,7 @@ impl Actor {
         }
     }
 
-    /// The reader, for the order of long reads: a user and all of the user's keys count as one.
+    /// The id in the queue of long reads: a user and all of the user's keys are one reader.
     pub(super) fn reader(&self) -> [u8; 16] {
         match (self.user_id(), self.author()) {
             (Some(user), _) | (None, Author::User(user)) => *user.bytes(),
@@ -158,7 +158,7 @@ impl Actor {
         }
     }
 
-    /// Whether the actor holds what `ask` names.
+    /// Whether the actor holds the permission, or all permissions of the pattern.
     pub fn holds(&self, ask: RightQuery<'_>) -> bool {
         self.holds_in(&self.organization, ask)
     }
@@ -175,7 +175,7 @@ impl Actor {
     }
 
     /// Whether the actor is an owner in a session, or the operator on the host. A key is never an
-    /// owner, even if its owner is one.
+    /// owner, not even the key of an owner.
     pub fn is_owner(&self) -> bool {
         match &self.power {
             Power::Local => true,
@@ -219,7 +219,7 @@ impl Actor {
         }
     }
 
-    /// Requires all that these patterns grant: an actor can give only what the actor holds.
+    /// Requires that the actor holds everything that these patterns grant.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] with the first pattern that is not held.
@@ -230,8 +230,8 @@ impl Actor {
         }
     }
 
-    /// Requires that the actor may give a role to a user: only owners give the role of an owner,
-    /// and any other role requires everything that it holds.
+    /// Requires that the actor may give a role to a user: only owners give the role owner; any
+    /// other role can be given only by an actor who holds all of its permissions.
     pub fn require_role(&self, role: &HeldRole) -> Result<(), ActionError> {
         if role.role().is_owner() && !self.is_owner() {
             return Err(ActionError::PermissionRequired(OWNER.to_owned()));
@@ -239,7 +239,8 @@ impl Actor {
         self.require_rank(role.patterns(self.organization.members_create_keys).as_set())
     }
 
-    /// Requires all that a role holds. Does not apply the organization's maximum.
+    /// Requires that the actor holds all permissions of a role, regardless of the organization's
+    /// maximum.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] with the first pattern that is not held.
@@ -250,9 +251,9 @@ impl Actor {
         }
     }
 
-    /// Whether the actor holds all that a pattern grants, before the organization's maximum. The
-    /// maximum applies to all users of the organization alike: with a low maximum an owner would
-    /// not hold the `*` of a plain user's role, and could not invite users.
+    /// Whether the actor holds all that a pattern grants, regardless of the organization's maximum.
+    /// Otherwise an owner under a low maximum would not hold the `*` of a plain user's role, and
+    /// could not invite users.
     fn outranks(&self, pattern: &str) -> bool {
         let ceiling = PatternSet::ALL.into();
         let unbounded = OrganizationFacts { ceiling, ..(*self.organization).clone() };

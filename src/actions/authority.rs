@@ -1,10 +1,10 @@
-//! Authority: every change is decided by the actor's current rights and is committed only if those
-//! rights still hold.
+//! Authority: the actor's current rights decide about every change, and the change is committed
+//! only if these rights are unchanged.
 //!
 //! [`Actions::authorize`] returns an [`Authorized`]: the actor with the current rights, and guards
-//! on every record they were read from. [`Actions::commit_change`] consumes it and is the only
-//! function that records an event by an actor. [`Actions::commit_upkeep`] commits changes that no
-//! signed-in actor makes.
+//! on every record from which these rights were read. [`Actions::commit_change`] consumes the
+//! [`Authorized`], and is the only function that records an event by an actor.
+//! [`Actions::commit_upkeep`] commits changes that no signed-in actor makes.
 
 use keyhouse_storage::{Batch, Guard, InvalidBatch, Revision, Write};
 
@@ -27,13 +27,14 @@ use crate::verify::{Request, preview};
 
 /// The right to commit one batch on behalf of an actor.
 ///
-/// [`Actions::authorize`] creates it for each attempt; [`Actions::commit_change`] consumes it.
+/// [`Actions::authorize`] creates the right for each attempt; [`Actions::commit_change`] consumes
+/// it.
 #[derive(Debug)]
 pub(super) struct Authorized {
     /// The actor with the current rights. Every decision of the attempt uses this actor.
     pub(super) actor: Actor,
-    /// The key that sent the request, as stored. Its expiry is the expiry of the presented secret
-    /// if that is earlier.
+    /// The stored record of the key that sent the request. It expires with the presented secret if
+    /// the secret ends earlier.
     pub(super) key: Option<Box<KeyRecord>>,
     standing: Batch,
 }
@@ -51,7 +52,7 @@ impl Change {
     }
 }
 
-/// The guards on the records that an actor's rights come from.
+/// The guards on the records from which an actor's rights were read.
 #[derive(Default)]
 struct Grounds {
     guards: Batch,
@@ -75,10 +76,10 @@ impl Grounds {
 impl Actions {
     /// Begins a change by an actor.
     ///
-    /// Reads and guards the records that the actor's rights come from. For a session: the session,
-    /// its user, the user's custom role and the organization. For a key: the key, its owner with
-    /// their custom role, the organization and its plan. No record is written, so changes do not
-    /// wait for each other, neither those of different actors nor those of one.
+    /// Reads and guards the records that give the actor rights. For a session: the session, its
+    /// user, the user's custom role and the organization. For a key: the key, its owner with their
+    /// custom role, the organization and its plan. No record is written, so changes do not wait for
+    /// each other, not even those of one actor.
     ///
     /// # Errors
     /// [`ActionError::SessionEnded`] and [`ActionError::KeyRefused`] if the actor may no longer
@@ -116,23 +117,24 @@ impl Actions {
         Ok(decided)
     }
 
-    /// Begins a change of users' rights and requires `permission`. If two such changes run at once,
-    /// one of them is decided again.
+    /// Begins a change of users' rights and requires `permission`. Of two such changes at once, one
+    /// is decided again.
     pub(super) fn authorize_people(
         &self,
         actor: &Actor,
         permission: &str,
     ) -> Result<Authorized, ActionError> {
-        // This comes first: after it the index has every earlier change of users' rights.
+        // The guard is taken first: it waits until the index has every earlier change of users'
+        // rights.
         let people = self.guard_people()?;
         let mut decided = self.authorize_holder(actor, permission)?;
         decided.standing = joined(decided.standing, people);
         Ok(decided)
     }
 
-    /// Commits a change with its event and waits until the index has it. Returns `None` if another
-    /// change came first, either to the same records or to those of the actor's rights. The caller
-    /// then decides again.
+    /// Commits a change with its event, and waits until the index has the change. Returns `None` if
+    /// another change to the same records, or to the records of the actor's rights, was faster. The
+    /// caller then decides again.
     pub(super) fn commit_change(
         &self,
         decided: Authorized,
@@ -145,7 +147,7 @@ impl Actions {
     }
 
     /// Builds a change with its event and all guards, for callers that need its size before the
-    /// commit. `None` as for [`Actions::commit_change`].
+    /// commit. Returns `None` in the same cases as [`Actions::commit_change`].
     pub(super) fn complete_change(
         &self,
         decided: Authorized,
@@ -169,9 +171,9 @@ impl Actions {
         self.commit(batch)
     }
 
-    /// Begins a batch that takes rights from a user or checks which users hold rights. If two such
-    /// batches run at once, one of them is decided again. The index has all earlier commits; a user
-    /// that it lists may have been removed since.
+    /// Begins a batch that takes rights from a user or checks which users hold rights. Of two such
+    /// batches at once, one is decided again. When this returns, the index has all earlier such
+    /// commits. A user in the index may have been removed since.
     pub(super) fn guard_people(&self) -> Result<Batch, ActionError> {
         let place = StoreKey::People;
         let held: Option<Revised<PeopleRecord>> = self.read(&place)?;
@@ -186,7 +188,7 @@ impl Actions {
         put(batch, &place, &PeopleRecord { changes: changes + 1 })
     }
 
-    /// The author of a record with the author's current rights; `None` if the author may no longer
+    /// The author of a record, with the author's current rights; `None` if the author may no longer
     /// act.
     pub(super) fn author_today(&self, author: Author, of: OrganizationId) -> Option<Actor> {
         match author {
@@ -208,8 +210,8 @@ impl Actions {
         }
     }
 
-    /// Adds a guard to a batch that the author of a link has the same rights as when the batch was
-    /// decided. [`Actions::guard_people`] guards the changes of users, but not those of keys.
+    /// Adds guards to a batch so that it is committed only if the rights of a link's author are
+    /// unchanged. [`Actions::guard_people`] guards against changes of users, but not of keys.
     pub(super) fn guard_author(
         &self,
         batch: Batch,
@@ -247,7 +249,7 @@ impl Actions {
         Ok(actor.with_second_factor(second_factor))
     }
 
-    /// Guards the records that a key's rights come from.
+    /// Guards the records that give a key rights.
     fn note_key(
         &self,
         organization: OrganizationId,
@@ -267,8 +269,8 @@ impl Actions {
         Ok(held.record)
     }
 
-    /// The key that a secret belongs to, decided like any other check but without rate limits: the
-    /// request was already counted against them.
+    /// The key of a secret as an actor. The decision is that of a check without limits, since the
+    /// request was already counted.
     fn key_today(&self, actor: &Actor, secret: Digest) -> Result<Actor, ActionError> {
         let gone = ActionError::KeyRefused(Code::NotFound);
         let grant = self.index.grant(&secret).ok_or(gone)?;
@@ -324,11 +326,11 @@ impl Actions {
         Ok(held)
     }
 
-    /// Waits until the index has a revision that the actor's rights come from.
+    /// Waits until the index has the revision from which the actor's rights were read.
     fn await_grounds(&self, revision: Revision) -> Result<(), ActionError> {
         self.await_index(revision);
         if self.index.revision() < revision {
-            // The index may be out of date, so no decision is based on it.
+            // The index may lack this revision, so no decision may use it.
             return Err(ActionError::Busy);
         }
         Ok(())
@@ -342,7 +344,7 @@ fn bounded_by(record: KeyRecord, secret: Digest) -> KeyRecord {
     KeyRecord { expires_at: ends.into_iter().flatten().min(), ..record }
 }
 
-/// Appends another batch's guards and writes to a batch. A guard that both have is kept once.
+/// Appends another batch's guards and writes to a batch. A guard that is in both is kept once.
 fn joined(batch: Batch, other: Batch) -> Batch {
     let missing: Vec<Guard> =
         other.guards().iter().filter(|guard| !batch.guards().contains(guard)).cloned().collect();
@@ -356,8 +358,8 @@ fn joined(batch: Batch, other: Batch) -> Batch {
     })
 }
 
-/// Whether two batches guard one row in two states. The row changed between the two reads, so both
-/// guards cannot hold.
+/// Whether two batches guard one row at two revisions. The row changed between the two reads, so
+/// both guards cannot hold.
 fn contradict(one: &Batch, other: &Batch) -> bool {
     one.guards().iter().any(|guard| {
         other.guards().iter().any(|known| known.key() == guard.key() && known != guard)

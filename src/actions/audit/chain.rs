@@ -12,8 +12,8 @@ use crate::records::{Revised, read_row};
 
 /// Maximum number of seals read at once.
 const SEALS_A_PAGE: usize = 100;
-/// Prefix of the input of every seal hash, by the seal's version. It keeps seal hashes apart from
-/// all other hashes.
+/// Prefix of the input of every seal hash, by the seal's version. The prefix prevents other hashes
+/// from being used as seal hashes.
 const DOMAIN_1: &[u8] = b"keyhouse audit seal 1";
 const DOMAIN_2: &[u8] = b"keyhouse audit seal 2";
 
@@ -28,9 +28,9 @@ pub struct AuditHead {
     pub at: Option<Moment>,
     /// The version of the last seal. 1 after a cut without an event, 0 before the first seal.
     pub(super) version: u8,
-    /// No event without a seal is older than this.
+    /// The earliest possible time of an event without a seal.
     pub(super) floor: Moment,
-    /// No event under a stored seal is younger than this.
+    /// The latest possible time of an event under a stored seal.
     pub(super) latest: Moment,
 }
 
@@ -89,7 +89,7 @@ pub(super) fn seals(
     Ok(store.scan(&range, At::Latest)?)
 }
 
-/// Calls `visit` with every stored seal after a number, in an order, until it returns stop.
+/// Calls `visit` with every stored seal after a number, in an order, until `visit` returns stop.
 pub(super) fn each_seal(
     store: &dyn Store,
     order: Order,
@@ -120,8 +120,8 @@ pub(super) enum Visit {
     Stop,
 }
 
-/// Computes the hash of a seal. The encoding of the input is unambiguous, so that two different
-/// seals never hash the same input.
+/// Computes the hash of a seal. Two different seals never have the same input, since its encoding
+/// is unambiguous.
 pub(super) struct SealHasher(Hasher);
 
 impl SealHasher {
@@ -133,7 +133,7 @@ impl SealHasher {
         Self(hasher)
     }
 
-    /// Adds an event as it is stored: key and value, each after its length.
+    /// Adds an event as it is stored: the store key and the value, each preceded by its length.
     pub(super) fn take(&mut self, row: &Row) {
         for bytes in [&row.key, &row.value] {
             self.0.update(&length(bytes.len())).update(bytes);

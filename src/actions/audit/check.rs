@@ -1,7 +1,7 @@
 //! Verifies the audit log: the seals form a chain, and each event is under a seal and unchanged.
 //!
-//! Seals and events never change, so the check reads them page by page. If old ones are cut in the
-//! meantime, the check starts again.
+//! Seals and events never change, so the check reads them page by page. If a cut removes some of
+//! them during the check, the check starts again.
 
 use std::collections::HashSet;
 
@@ -37,13 +37,13 @@ pub enum FaultKind {
     ChainBroken,
     /// A seal cannot be parsed.
     SealUnreadable,
-    /// An event, or the seal over it, differs from what was sealed.
+    /// An event, or the seal over it, was changed after it was sealed.
     Altered,
     /// An event that a seal covers is missing.
     EventRemoved,
-    /// An event has no seal and is older than any event that may still wait for one.
+    /// An event has no seal, and is too old to still wait for its seal.
     EventInserted,
-    /// An event is under two seals, or twice under one.
+    /// Two seals, or one seal twice, cover an event.
     SealedTwice,
     /// The saved head is not in this chain: the chain was cut short or replaced, or the head is
     /// older than the stored log.
@@ -75,7 +75,7 @@ impl FaultKind {
     }
 }
 
-/// One fault of the audit log, with its position where that is known.
+/// One fault of the audit log, with its position if known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogFault {
     pub kind: FaultKind,
@@ -90,10 +90,10 @@ pub struct LogFault {
 pub struct Checked {
     pub seals: u64,
     pub events: u64,
-    /// Number of events that still wait for their seal.
+    /// Number of events that have no seal yet.
     pub unsealed: u64,
     pub head: AuditHead,
-    /// The cut of the log, if there is one and it is proved.
+    /// The cut of the log, if there is a proved cut.
     pub cut: Option<Cut>,
     /// The faults, at most [`FAULTS_MAX`]. Empty if the log is intact.
     pub faults: Vec<LogFault>,
@@ -105,7 +105,7 @@ pub struct Cut {
     /// Number of the last removed seal.
     pub number: u64,
     pub at: Moment,
-    /// The retention at that time. `None` for a cut by an earlier version.
+    /// The retention at the time of the cut. `None` for a cut by an earlier version.
     pub retention: Option<Retention>,
 }
 
@@ -120,9 +120,9 @@ pub(super) struct Terms {
 }
 
 impl Actions {
-    /// Checks the audit log of the whole instance. `head` is the hash of a seal that was saved
-    /// before. Without it the check cannot detect that the end was removed or that the whole log
-    /// was rewritten.
+    /// Checks the audit log of the whole instance. `head` is the saved hash of an earlier seal.
+    /// Without `head`, the check cannot detect that the end was removed or that the whole log was
+    /// rewritten.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] for actors that are not operators; [`ActionError::Busy`]
@@ -138,11 +138,11 @@ impl Actions {
     }
 }
 
-/// Takes a turn for one page, which is returned on drop. `None` where there are no other readers.
+/// Takes a turn for one page. `None` if there are no other readers.
 pub(super) type PageTurn<'a> = &'a dyn Fn() -> Option<ReadTurn<'a>>;
 
-/// Checks the log of a store. Returns `None` if the log was cut in the meantime. Other readers get
-/// their turn between pages; a seal with its events is one page.
+/// Checks the log of a store. Returns `None` if the log was cut in the meantime. Other readers take
+/// turns between pages. A seal with its events is one page.
 pub(super) fn check_once<'a>(
     store: &'a dyn Store,
     terms: Terms,
@@ -167,7 +167,7 @@ pub(super) fn check_once<'a>(
 struct Check<'a> {
     store: &'a dyn Store,
     turn: PageTurn<'a>,
-    /// The seal before the next one.
+    /// The chain up to the next seal to check.
     before: AuditHead,
     is_before_known: bool,
     /// The saved head, until it is found.
@@ -184,7 +184,7 @@ impl<'a> Check<'a> {
         terms: Terms,
     ) -> Self {
         let start = cut.as_ref().map_or_else(AuditHead::none, AuditHead::behind);
-        // The seals after a cut may have an earlier version than the cut.
+        // A program of an earlier version may have written the seals after the cut.
         let before = AuditHead { version: 0, ..start };
         let (head, faults) = (before.clone(), Vec::new());
         let checked = Checked { seals: 0, events: 0, unsealed: 0, head, cut: None, faults };
@@ -194,7 +194,7 @@ impl<'a> Check<'a> {
         Self { store, turn, before, is_before_known: true, wanted, proof, listed: 0, checked }
     }
 
-    /// Compares the start of the log with the events about it.
+    /// Compares the stored cut with its event.
     fn cut(&mut self) {
         match self.proof.outcome() {
             Ok(cut) => self.checked.cut = cut,
@@ -259,7 +259,7 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    /// Compares the events of a seal with what was sealed.
+    /// Checks that the events of a seal are unchanged.
     fn sealed_events(&mut self, held: &Revised<SealRecord>) -> Result<(), ChainError> {
         let seal = &held.record;
         let mut hasher = SealHasher::new(seal.version, seal.number, seal.previous);
@@ -290,7 +290,7 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    /// Searches for events that have no seal, or that have two.
+    /// Searches for events that have no seal or two seals.
     fn events(&mut self) -> Result<(), ChainError> {
         let parts = self.listed / IDS_HELD_MAX + 1;
         for part in 0..parts {
@@ -329,7 +329,7 @@ impl<'a> Check<'a> {
             for row in &page.rows {
                 let id = match StoreKey::parse(&row.key) {
                     Ok(StoreKey::Event(id)) => id,
-                    // A row under the prefix of events that is not an event.
+                    // The row has the prefix of events, but is not an event.
                     Ok(_) | Err(_) if part.part == 0 => {
                         self.fault(FaultKind::EventInserted, None, None);
                         continue;
@@ -370,8 +370,8 @@ impl Part {
     }
 }
 
-/// Whether an event of a seal with a wrong hash is itself evidence of a change: it was written
-/// after its seal, cannot be parsed, or its time differs from the time in its id.
+/// Whether an event was changed, if the hash of its seal is wrong: the event was written after the
+/// seal, cannot be parsed, or its time differs from the time in its id.
 fn is_suspect(id: EventId, row: &Row, seal: &Revised<SealRecord>) -> bool {
     let is_of_its_id = |held: Revised<EventRecord>| held.record.at == id.moment();
     row.revision > seal.revision || !read_row(row).is_ok_and(is_of_its_id)

@@ -17,7 +17,8 @@ use crate::records::{encode, read_row};
 
 /// Interval at which the head is logged and old events are cut.
 const CHORES_INTERVAL: Duration = Duration::from_hours(1);
-/// Longest time between two seals. It limits how much longer than the retention an event is kept.
+/// Longest time between two seals. The cut removes whole seals, so this span limits how much longer
+/// than the retention an event is kept.
 const IDLE_MAX: Duration = Duration::from_hours(24);
 /// Maximum number of batches of old events cut between two seals.
 const CUT_BATCHES_MAX: usize = 16;
@@ -33,7 +34,7 @@ pub(super) enum Chore {
 }
 
 impl Sealer {
-    /// Writes a changed retention to the log. Until that is committed, nothing is cut.
+    /// Writes a changed retention to the log. No event is cut before this change is committed.
     pub(super) fn settle(&mut self) {
         if self.chore != Chore::Settle || self.feed.is_none() {
             return;
@@ -65,8 +66,9 @@ impl Sealer {
         self.seal_own(&event, batch)
     }
 
-    /// Writes the missing event of a cut that an earlier version made. It is written once, before
-    /// any other seal, because the check accepts it only under the first seal of this version.
+    /// Writes the missing event of a cut that an earlier version made. The event is written once,
+    /// before any other seal, because the check accepts it only under the first seal of this
+    /// version.
     pub(super) fn adopt_cut(&mut self) -> Result<(), ChainError> {
         let Some(held) = cut(&*self.store)? else { return Ok(()) };
         let cut = held.record;
@@ -86,7 +88,8 @@ impl Sealer {
         )
     }
 
-    /// Cuts expired events, as many as fit a batch. Returns whether there may be more.
+    /// Cuts as many expired events as fit in a batch. Returns whether more expired events may
+    /// exist.
     pub(super) fn cut_next(&mut self) -> Result<bool, ChainError> {
         let now = self.clock.now().wall;
         let Some(Due { batch, last, events }) = due(&*self.store, now, self.retention)? else {

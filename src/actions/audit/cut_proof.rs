@@ -13,8 +13,8 @@ use crate::records::event::{CutRecord, EventRecord, SEAL_VERSION, SealRecord};
 use crate::records::read_row;
 use std::time::Duration;
 
-/// How far the time of a cut may be ahead of the clock. A start accepts a clock that is this far
-/// behind.
+/// The longest time by which a cut may be in the future. A start accepts a clock that is behind by
+/// as much.
 const AHEAD_MAX: Duration = Duration::from_hours(1);
 
 /// Facts about the cut, collected from the chain seal by seal.
@@ -23,7 +23,7 @@ pub(super) struct CutProof {
     terms: Terms,
     /// The time of the first remaining seal.
     first_at: Option<Moment>,
-    /// The first seal of this version.
+    /// The number of the first seal of this version.
     first_of_version: Option<u64>,
     found: Option<Found>,
     /// The retention at the time of the cut, taken from the first change after it.
@@ -69,7 +69,7 @@ impl CutProof {
         }
     }
 
-    /// Returns the cut if there is one and it is proved, or the fault.
+    /// Returns the cut if it is proved, `None` without a cut, or the fault.
     pub(super) fn outcome(&self) -> Result<Option<Cut>, FaultKind> {
         let Some(cut) = &self.cut else { return Ok(None) };
         let found = self.found.as_ref().ok_or(FaultKind::CutUnproved)?;
@@ -80,7 +80,8 @@ impl CutProof {
         }
         match reported.retention {
             Some(retention) => self.require_old_enough(cut, found, retention)?,
-            // Accepted only for the upgrade, which writes the first seal of this version.
+            // A cut without a retention is accepted only from the upgrade, which writes the first
+            // seal of this version.
             None if self.first_of_version == Some(found.number) => {},
             None => return Err(FaultKind::CutUnproved),
         }

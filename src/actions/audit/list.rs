@@ -1,8 +1,8 @@
 //! Lists the audit events that the actor may see, the newest first.
 //!
-//! An actor that sees a key whole sees its events: actor, action and time. Addresses and changed
-//! values need the permission to read the log, and so do events about teams that the actor does not
-//! see.
+//! An actor that sees a key whole sees the actor, action and time of the key's events. The
+//! permission to read the log is required for addresses and changed values, and for events about
+//! teams that the actor does not see.
 
 use std::collections::HashMap;
 
@@ -19,8 +19,8 @@ use crate::records::key::{Author, KeyRecord};
 use crate::records::place::StoreKey;
 use crate::records::{Revised, read_row};
 
-/// Maximum number of rows read for one page. A filter with few matches continues with the next
-/// request.
+/// Maximum number of rows read for one page. If a filter has few matches, the next request
+/// continues the search.
 const ROWS_READ_MAX: usize = 20_000;
 const ROWS_A_SCAN: usize = 500;
 /// The field of a key that holds its shares with teams.
@@ -66,7 +66,7 @@ pub struct ListedEvent {
     pub actor_name: Option<String>,
 }
 
-/// How much of an event its reader sees.
+/// The part of an event that the reader sees.
 #[derive(Clone, Copy, Debug)]
 enum Sight {
     Whole,
@@ -89,7 +89,7 @@ impl Sight {
 #[derive(Debug)]
 pub struct ListedEvents {
     pub events: Vec<ListedEvent>,
-    /// The last row read, if more events may follow.
+    /// The id of the last row read, if more events may follow.
     pub next: Option<EventId>,
 }
 
@@ -136,7 +136,8 @@ impl Actions {
                 let event = match read_row::<EventRecord>(row) {
                     Ok(held) => held.record,
                     Err(error) => {
-                        // An altered event does not hide the others. The check reports it.
+                        // An altered event is skipped, so that the others are still listed. The
+                        // check reports the altered event.
                         tracing::error!(%error, "audit: could not decode an event");
                         continue;
                     },
@@ -149,7 +150,8 @@ impl Actions {
                     events.push(sight.of(event));
                 }
                 if events.len() > query.limit {
-                    // The extra event only shows that more events follow.
+                    // One event more than requested was read, only to find out whether more events
+                    // follow.
                     events.pop();
                     let next = events.last().map(|event| event.id);
                     return Ok(self.listed(actor, events, next));
@@ -173,8 +175,8 @@ impl Actions {
         }
     }
 
-    /// Whether the reader sees an event at all. A reader with the limited view sees no events about
-    /// teams that they may not see, nor about removed teams, which may have been secret.
+    /// Whether the event is listed. The limited view excludes events about teams that the reader
+    /// may not see, and about removed teams, which may have been secret.
     fn tells(&self, sight: Sight, actor: &Actor, event: &EventRecord) -> bool {
         let is_known = |share: &&Value| {
             let team = share.get(0).and_then(Value::as_str).and_then(|team| team.parse().ok());

@@ -1,4 +1,4 @@
-//! The audit log: events are sealed into a chain, listed, checked, and cut once they are old.
+//! The audit log: seals, lists, checks and cuts events.
 //!
 //! Actions ([`crate::actions`]) write their events in their own batches and never wait for a seal.
 //! Only the thread of [`seal`] extends the chain, after the commit.
@@ -29,11 +29,10 @@ use crate::records::RecordError;
 use crate::records::place::StoreKey;
 pub use chain::AuditHead;
 
-/// Maximum number of events under one seal. A cut deletes them and the seal, which together fit one
-/// batch.
+/// Maximum number of events under one seal. A cut deletes these events and the seal in one batch.
 pub const SEAL_EVENTS_MAX: usize = 1_000;
-/// Upper limit of the time from the creation of an event's id until every feed has shown its
-/// commit. An older event that is not committed will never be committed.
+/// Upper limit of the time from the creation of an event's id until every feed has returned its
+/// commit. An event that is older and not committed will never be committed.
 pub const COMMIT_TIME_MAX: Duration = Duration::from_mins(10);
 
 /// Reasons why the chain could not be read or extended.
@@ -47,11 +46,11 @@ enum ChainError {
     Commit(#[from] CommitError),
 }
 
-/// Returns the latest moment in the audit log: of its youngest event or, if all events were cut, of
-/// its last seal or its cut. Rows that cannot be parsed are skipped; the check reports them.
+/// Returns the latest moment in the audit log: that of the youngest event, or, if all events were
+/// cut, that of the last seal or of the cut. Rows that cannot be parsed are skipped; the check
+/// reports them.
 ///
-/// # Errors
-/// Those of the store.
+/// # Errors The errors of the store.
 pub fn latest_moment(store: &dyn Store) -> Result<Option<Moment>, ReadError> {
     let range = Range { limit: 1, order: Order::Descending, ..Range::prefix(StoreKey::EVENTS) };
     let page = store.scan(&range, At::Latest)?;
@@ -84,8 +83,8 @@ impl From<ChainError> for ActionError {
 }
 
 impl Actions {
-    /// Returns the end of the chain of seals. An auditor who saves it elsewhere can later prove
-    /// that nothing before it was changed.
+    /// Returns the end of the chain of seals. With a saved copy of this head, an auditor can later
+    /// prove that the log before it is unchanged.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] without `keyhouse:audit:read`; those of the store.

@@ -1,7 +1,7 @@
 //! Events of the audit log about itself: cuts of old events and changes of the retention.
 //!
-//! Each event is written in one batch with the change that it describes and with a seal of its own,
-//! so that the store never holds the change without its proof.
+//! Each event is written in one batch with the change that it describes and with a seal over the
+//! event alone, so that the store never holds the change without its proof.
 
 use serde_json::{Map, Value};
 
@@ -27,8 +27,8 @@ pub(super) struct CutEvent {
     /// The floor of the last removed seal.
     pub(super) floor: Moment,
     pub(super) at: Moment,
-    /// The retention in force. `None` for a cut by a version that wrote no event, which the upgrade
-    /// adopted.
+    /// The retention at the cut. `None` if the upgrade wrote the event for a cut by an earlier
+    /// version.
     pub(super) retention: Option<Retention>,
 }
 

@@ -1,8 +1,8 @@
 //! Finds events that are old enough to be cut, whole seals at a time.
 //!
 //! The first remaining seal is also older than the retention. Its hash covers its time, which
-//! proves that everything cut before it was old enough. An event may therefore be kept longer than
-//! the retention, usually by a day at most, because the sealer writes at least one seal a day.
+//! proves that all events cut before it were old enough. An event is therefore kept longer than the
+//! retention, usually by at most a day, because the sealer writes at least one seal a day.
 
 use keyhouse_storage::{BATCH_WRITES_MAX, Batch, Order, Store};
 
@@ -14,7 +14,7 @@ use crate::records::event::SealRecord;
 use crate::records::place::StoreKey;
 use crate::records::read_row;
 
-/// Maximum number of seals that one batch cuts, and the seal that remains.
+/// Maximum number of seals that are read for one batch, including the first seal that remains.
 const SEALS_MAX: usize = 100;
 /// Writes of a cut besides the deletions: the cut, its event, and the seal over it.
 const OTHER_WRITES: usize = 3;
@@ -24,11 +24,11 @@ pub(super) struct Due {
     /// Deletes the seals and their events under guards. The caller adds the record of the cut.
     pub(super) batch: Batch,
     pub(super) last: SealRecord,
-    /// Number of events that they cover.
+    /// Number of events that the seals cover.
     pub(super) events: usize,
 }
 
-/// Returns the oldest seals that are older than the retention, as many as fit a batch. Returns
+/// Returns as many of the oldest seals as are older than the retention and fit in a batch, or
 /// `None` if no seal can be cut.
 pub(super) fn due(
     store: &dyn Store,

@@ -1,9 +1,9 @@
 //! Seals audit events in a thread of its own: every second, and at the stop, one seal over all
 //! events committed since the last seal.
 //!
-//! The sealer and the changes do not wait for each other: a change is never rejected because of a
-//! seal. The sealer finds events without a seal in the store. It is the only writer of the chain.
-//! The guard on the next seal's row prevents another process from writing the same seal.
+//! The sealer and the changes do not wait for each other, and a change is never rejected because of
+//! a seal. The sealer finds events without a seal in the store, and is the only writer of the
+//! chain. The guard on the next seal's row prevents another process from writing the same seal.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,12 +36,11 @@ pub struct SealWriter {
 }
 
 impl SealWriter {
-    /// Starts the sealer, which first seals the events that an earlier process left. It must start
-    /// before this process writes its first event. `random` must have been seeded by the operating
-    /// system.
+    /// Starts the sealer, which first seals the events that an earlier process left. The sealer
+    /// must start before this process writes its first event. `random` must have been seeded by the
+    /// operating system.
     ///
-    /// # Errors
-    /// If the thread cannot be created, or the store does not answer.
+    /// # Errors If the thread cannot be created, or the store does not respond.
     pub fn start(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -71,25 +70,25 @@ pub(super) struct Sealer {
     pub(super) random: StdRng,
     pub(super) retention: Retention,
     pub(super) halt: Arc<Halt>,
-    /// When this process started. None of its events is older.
+    /// When this process started. No event of this process is older.
     pub(super) started: Moment,
     pub(super) head: AuditHead,
     /// The events of the next seals, in commit order.
     pub(super) pending: VecDeque<EventId>,
-    /// Time from which there may be more events to seal that the feed does not show.
+    /// The time from which the store may have more unsealed events that the feed does not return.
     pub(super) rest: Option<Moment>,
     /// The time of the youngest event of this process. Before the first event, the start time.
     pub(super) youngest: Moment,
-    /// Shows new commits. `None` if commits were missed and the store must be searched.
+    /// Returns new commits. `None` if commits were missed and the store must be searched.
     pub(super) feed: Option<Box<dyn Feed>>,
-    /// When the hourly tasks run next, in ticks of the clock, and which tasks are due before.
+    /// The tick of the next hourly tasks, and the tasks that are due before.
     pub(super) chores_at: u64,
     pub(super) chore: Chore,
     /// Whether the failure of sealing was already logged.
     pub(super) has_complained: bool,
 }
 
-/// The time of a seal, and how many of the waiting events it covers.
+/// The time of a seal, and the number of waiting events that the seal covers.
 pub(super) struct Sealing {
     pub(super) now: Moment,
     pub(super) taken: usize,
@@ -129,8 +128,8 @@ impl Sealer {
     }
 
     /// Finds the events that an earlier process left. A chain that cannot be parsed does not
-    /// prevent the start, because the check reports the fault. A store that does not answer does:
-    /// the sealer must know where to search for events before this process writes any.
+    /// prevent the start; the check reports the fault. A store that does not respond prevents the
+    /// start: the sealer must know where to search for events before this process writes events.
     pub(super) fn begin(&mut self) -> Result<(), ChainError> {
         match self.try_catch_up() {
             Err(error @ ChainError::Record(_)) => self.complain(&error),
@@ -140,7 +139,7 @@ impl Sealer {
         Ok(())
     }
 
-    /// Collects events for a while and seals them.
+    /// Collects events for `span` and seals them.
     pub(super) fn turn(&mut self, span: Duration) {
         self.catch_up();
         if self.feed.is_some() {
@@ -182,9 +181,9 @@ impl Sealer {
         (self.pending, self.rest) = (found.events, found.rest);
         self.adopt_cut()?;
         if self.head.floor > self.started {
-            // The clock was set back further than any commit takes. If this process ended before
-            // its first seal, the next process would not search for events of this time. This seal
-            // records where to search.
+            // The clock was set back by more than [`COMMIT_TIME_MAX`]. An empty seal records the
+            // time from which the next process must search for events, in case this process ends
+            // before its first other seal.
             self.seal_next()?;
         }
         self.halt.watch(found.feed.stopper());
@@ -214,7 +213,7 @@ impl Sealer {
     fn take(&mut self, commit: &Commit) {
         let is_seal = |write: &Write| matches!(write, Write::Put { key, .. } if key.starts_with(StoreKey::SEALS));
         if commit.writes.iter().any(is_seal) {
-            // An event that is written with a seal is already under that seal.
+            // A commit with a seal contains only events that this seal covers.
             return;
         }
         for write in &commit.writes {
@@ -228,8 +227,8 @@ impl Sealer {
         }
     }
 
-    /// Seals all known events without a seal. If that fails, the outcome is unknown: the store is
-    /// searched again to find out whether the seal exists. Returns whether it succeeded.
+    /// Seals all known events without a seal. After a failure the outcome is unknown, and the store
+    /// is searched for the seal. Returns whether the seal was written.
     fn seal(&mut self) -> bool {
         while !self.pending.is_empty() {
             let outcome = self.seal_next();
@@ -292,8 +291,8 @@ impl Sealer {
         Ok(())
     }
 
-    /// Writes an event of the log about itself, with the change that it describes and a seal over
-    /// this event alone.
+    /// Writes an event about the log itself, with the change that it describes and a seal over this
+    /// event alone.
     pub(super) fn seal_own(&mut self, event: &EventRecord, batch: Batch) -> Result<(), ChainError> {
         let place = StoreKey::Event(event.id);
         let (key, value) = (place.to_bytes(), encode(&place, event)?);
@@ -303,11 +302,11 @@ impl Sealer {
         self.seal_over(&[(event.id, row)], &sealing, batch)
     }
 
-    /// Returns the floor of the next seal, which covers `taken` of the waiting events: no event
-    /// without a seal will be older than this.
+    /// Returns the floor of the next seal, which covers `taken` of the waiting events: the earliest
+    /// possible time of an event without a seal.
     ///
-    /// The feed shows commits in order. An event that it has not shown was committed after the
-    /// youngest event that it has shown, and was created at most [`COMMIT_TIME_MAX`] before that.
+    /// The feed returns commits in order. An event that it has not returned yet is committed after
+    /// the youngest returned event, and was created at most [`COMMIT_TIME_MAX`] before that event.
     fn floor(&self, taken: usize) -> Moment {
         let coming = self.youngest.before(COMMIT_TIME_MAX);
         let left = self.pending.iter().skip(taken).map(EventId::moment);
@@ -332,7 +331,7 @@ impl Sealer {
         tracing::info!(number = self.head.number, hash = %self.head.hash, "audit head");
     }
 
-    /// Logs once that sealing fails, until it succeeds again.
+    /// Logs that sealing fails, once until sealing succeeds again.
     fn complain(&mut self, error: &ChainError) {
         if !std::mem::replace(&mut self.has_complained, true) {
             let source = std::error::Error::source(error).map(ToString::to_string);
@@ -351,7 +350,7 @@ mod tests {
     use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, Range, TestGate};
     use proptest::prelude::*;
 
-    /// The clock does not move, so waiting for a feed without news takes this long.
+    /// The test clock does not advance, so each turn waits this long for the feed.
     const TURN: Duration = Duration::from_millis(1);
     const DAY: Duration = Duration::from_hours(24);
 
@@ -359,7 +358,7 @@ mod tests {
         rand::SeedableRng::from_rng(&mut rand::rng())
     }
 
-    /// A store with its clock, and the sealing process, which is replaced after each crash.
+    /// A store with a clock and a sealer, which is replaced after each crash.
     struct Log {
         store: Arc<FaultyStore<MemoryStore>>,
         clock: Arc<ManualClock>,
@@ -375,7 +374,7 @@ mod tests {
             Self { store, clock, sealer, committed: Vec::new() }
         }
 
-        /// Commits an event that was created earlier, by this age.
+        /// Commits an event that was created `age` ago.
         fn commit(&mut self, age: Duration) {
             let at = self.clock.now().wall.before(age);
             let (id, place) = event_of(at);
@@ -389,7 +388,7 @@ mod tests {
             self.sealer.turn(TURN);
         }
 
-        /// Ends the process like a power cut, and starts a process whose clock is off by this much.
+        /// Ends the process like a power cut, and starts a process whose clock is shifted.
         fn crash(&mut self, forward: Duration, back: Duration) {
             let now = self.clock.now().wall.after(forward).before(back);
             self.clock = Arc::new(ManualClock::at(now));
@@ -443,7 +442,7 @@ mod tests {
             let store = Arc::clone(store) as Arc<dyn Store>;
             let clock = Arc::clone(clock) as Arc<dyn Clock>;
             let mut sealer = Sealer::new(store, clock, random(), Retention::default());
-            // A supervisor restarts a service whose store does not answer in the same way.
+            // A process supervisor also restarts a service whose store does not respond.
             if sealer.begin().is_ok() {
                 return sealer;
             }
@@ -505,7 +504,7 @@ mod tests {
         let mut log = Log::new();
         log.commit(Duration::ZERO);
         log.turn();
-        // The second event was created before the stored seal and committed after it.
+        // The second event was created before the stored seal, and committed after the seal.
         log.commit(Duration::ZERO);
         log.commit(COMMIT_TIME_MAX.saturating_sub(Duration::from_secs(2)));
         log.crash(DAY, Duration::ZERO);
@@ -515,8 +514,8 @@ mod tests {
         assert_eq!(sealed, log.committed, "in the order of their commits");
     }
 
-    /// A seal over only some of the late events must not make the next process start its search
-    /// after the rest.
+    /// If a seal covers only some of the late events, the next process must still search for the
+    /// other late events.
     #[test]
     fn recovery_that_is_cut_short_goes_on_where_it_was() {
         let mut log = Log::new();
@@ -531,8 +530,8 @@ mod tests {
     }
 
     /// The clock was set back with `--accept-clock`, the process ended before its first seal, and
-    /// then the clock was correct again. No process would have searched for the event written in
-    /// between.
+    /// the next process had the correct clock. It must find the event of the process with the wrong
+    /// clock.
     #[test]
     fn an_event_of_a_clock_far_behind_is_found_by_a_process_with_the_right_one() {
         let mut log = Log::new();
@@ -574,7 +573,7 @@ mod tests {
         let mut log = Log::new();
         let (store, clock) = (Arc::clone(&log.store), Arc::clone(&log.clock));
         let mut sealer = Sealer::new(store, clock, random(), Retention::default());
-        // The third scan reads the events. The feed started before it.
+        // The third scan reads the events. The feed starts before this scan.
         let gate = TestGate::new();
         log.store.inject(Operation::Scan, 3, Fault::Wait(gate.clone()));
         std::thread::scope(|threads| {
@@ -614,7 +613,7 @@ mod tests {
             log.days(100);
         }
         log.assert_sealed();
-        // The first third is 400 days old, then the second, then the last.
+        // The first third of the events is 400 days old first, then the second, then the last.
         let is_known = |log: &Log, head: &AuditHead| log.check_with(Some(head)).faults.is_empty();
         for (days, thirds) in [(102, 2), (100, 1), (100, 0)] {
             log.days(days);
@@ -697,7 +696,8 @@ mod tests {
         );
     }
 
-    /// A cut under less than the retention is rejected if the log holds no change of the retention.
+    /// A cut of events younger than the retention is a fault if the log holds no change of the
+    /// retention.
     #[test]
     fn a_cut_under_a_retention_that_was_never_set_is_found() {
         let mut log = Log::new();
@@ -753,7 +753,7 @@ mod tests {
             let mut log = Log::new();
             for audit_entry in history {
                 match audit_entry {
-                    // Created in this process, so never before its start.
+                    // The process created the event, so the event is not older than the process.
                     Happens::Commit(age) => {
                         let lived = log.clock.now().wall.since(log.sealer.started);
                         log.commit(Duration::from_secs(age).min(lived));

@@ -12,7 +12,7 @@ use crate::records::event::SealRecord;
 use crate::records::place::StoreKey;
 use crate::records::read_row;
 
-/// Maximum number of events searched together. Their ids are held in memory.
+/// Maximum number of events whose ids are held in memory and searched together.
 const LOOKED_AT_MAX: usize = 100_000;
 
 /// Events that no seal covers yet.
@@ -20,10 +20,10 @@ const LOOKED_AT_MAX: usize = 100_000;
 pub(super) struct Unsealed {
     /// The events, in commit order.
     pub(super) events: VecDeque<EventId>,
-    /// Time from which there may be more events that were committed before the feed. `None` if
-    /// there are no more.
+    /// The time from which the store may have more unsealed events that were committed before the
+    /// feed began. `None` if it has none.
     pub(super) rest: Option<Moment>,
-    /// Shows the commits since the search.
+    /// Returns the commits since the search.
     pub(super) feed: Box<dyn Feed>,
 }
 
@@ -88,8 +88,8 @@ impl Scan {
     }
 }
 
-/// Removes the events that a seal covers. Reads the seals from the newest on, and only those that
-/// can cover one of the events.
+/// Removes the events that a seal covers. Reads seals from the newest on, and stops at a seal that
+/// can cover none of the events.
 fn remove_sealed(
     store: &dyn Store,
     events: &mut HashMap<EventId, Revision>,

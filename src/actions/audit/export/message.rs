@@ -60,8 +60,8 @@ impl Entry {
         Self { at: seal.at, kind: "audit.head".to_owned(), body }
     }
 
-    /// Returns the entry without the changed fields, for a socket that rejects a message of this
-    /// length.
+    /// Returns the entry without the changed fields, for a socket that rejects the full message as
+    /// too long.
     pub(super) fn shortened(&self) -> Self {
         let mut body = self.body.clone();
         for name in ["before", "after"] {
@@ -90,7 +90,7 @@ impl Entry {
     }
 }
 
-/// Returns a text as a header field: visible ASCII only, or the nil value.
+/// Returns a text as a header field: its visible ASCII characters, or the nil value `-`.
 fn field(text: &str, max: usize) -> String {
     let visible = text.chars().filter(char::is_ascii_graphic).take(max);
     let text: String = visible.collect();

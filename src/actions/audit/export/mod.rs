@@ -1,9 +1,9 @@
 //! Exports sealed audit events and heads to a file or to syslog, in a thread of its own.
 //!
-//! No other work waits for the export. It reads sealed events from the store, a page at a time, and
-//! stores only the number of the last delivered seal. After a start, an outage or a lost connection
-//! it continues after that seal, so each event and head arrives at least once while the log keeps
-//! it.
+//! No other work waits for the export. The export reads sealed events from the store, a page at a
+//! time, and stores only the number of the last delivered seal. After a start, an outage or a lost
+//! connection, the export continues after that seal. Each event and head therefore arrives at least
+//! once, unless it is cut before.
 
 mod message;
 mod sink;
@@ -32,15 +32,15 @@ use sink::Sink;
 
 /// Interval between checks for new seals.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Wait before a failed destination is retried: the first and the longest.
+/// The first wait before a failed destination is retried. The wait doubles up to `WAIT_MAX`.
 const WAIT_FIRST: Duration = Duration::from_secs(1);
 const WAIT_MAX: Duration = Duration::from_mins(1);
-/// How long a connection must stay open before the entries sent through it count as delivered. A
+/// Entries count as delivered when the connection is still open this long after they were sent. A
 /// closed peer is detected within [`sink::SILENCE_MAX`].
 const SETTLE_AFTER: Duration = Duration::from_secs(15);
 /// Maximum number of seals that are sent before their number is stored.
 pub(crate) const SEALS_A_TURN: usize = 10;
-/// How long a stop waits for a destination that does not respond.
+/// The longest wait of a stop for a destination that does not respond.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 
 /// State of the export for metrics and readiness.
@@ -102,8 +102,8 @@ impl Exporter {
         Ok(Self { halt, ended })
     }
 
-    /// Stops the export. If the destination does not respond, stops without it; the next start
-    /// sends the undelivered entries again.
+    /// Stops the export. If the destination does not respond, the stop does not wait for it, and
+    /// the next start sends the undelivered entries again.
     pub fn stop(self) {
         self.halt.halt();
         if self.ended.recv_timeout(STOP_WAIT) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
@@ -129,11 +129,11 @@ struct Work {
     destination: Destination,
     halt: Arc<Halt>,
     sink: Option<Sink>,
-    /// The last delivered seal, as it is stored. `None` before it was read.
+    /// The stored number of the last delivered seal. `None` before it is read.
     delivered: Option<u64>,
     /// The last seal that was sent.
     sent: u64,
-    /// A seal that was sent through the connection, and when, in ticks of the clock.
+    /// A seal that was sent through the open connection, and the tick at which it was sent.
     unsettled: Option<(u64, u64)>,
     /// Whether the failure of the destination was already logged.
     has_complained: bool,
@@ -177,7 +177,7 @@ impl Work {
         }
     }
 
-    /// Sends some seals that were not sent yet. Returns whether there may be more.
+    /// Sends some of the unsent seals. Returns whether more may exist.
     fn turn(&mut self) -> Result<bool, ExportError> {
         let mut delivered = match self.delivered {
             Some(delivered) => delivered,
@@ -228,7 +228,8 @@ impl Work {
                 for id in &seal.events {
                     let key = StoreKey::Event(*id).to_bytes();
                     let row = self.store.get(&key, At::Latest).map_err(ChainError::from)?;
-                    // The check reports events that are missing or cannot be parsed.
+                    // An event that is missing or cannot be parsed is skipped; the check reports
+                    // it.
                     let event = row.as_ref().and_then(|row| read_row::<EventRecord>(row).ok());
                     if let Some(held) = event {
                         sink.send(&Entry::of_event(&held.record, number))?;
@@ -243,7 +244,7 @@ impl Work {
         Ok(())
     }
 
-    /// Reads the position of the export to this destination. A new destination gets the whole
+    /// Reads the position of the export to this destination. A new destination receives the whole
     /// stored log.
     fn read_position(&mut self) -> Result<u64, ChainError> {
         let row = self.store.get(&StoreKey::Exported.to_bytes(), At::Latest)?;
@@ -266,7 +267,7 @@ impl Work {
         Ok(())
     }
 
-    /// Resets the export to the last delivered seal.
+    /// Closes the destination and resets the export to the last delivered seal.
     fn failed(&mut self, error: &ExportError) {
         self.exported.failures.count();
         (self.sink, self.unsettled) = (None, None);

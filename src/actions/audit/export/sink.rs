@@ -18,7 +18,7 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use crate::actions::audit::export::message::Entry;
 use crate::model::export::Destination;
 
-/// How long a destination may take to accept a connection or a write.
+/// The longest time in which a destination must accept a connection or a write.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Data from a receiver is discarded. This many bytes are read at once.
 const HEARD_BYTES: usize = 4_096;
@@ -44,7 +44,8 @@ impl Sink {
         }
     }
 
-    /// Whether a successful write means delivery. A stream reports a loss only later.
+    /// Whether a successful write means that the entry was delivered. A stream detects a loss only
+    /// later.
     pub(super) const fn is_sure(&self) -> bool {
         matches!(self, Self::File(_) | Self::Datagram(_))
     }
@@ -119,7 +120,7 @@ impl Appended {
             file.seek(SeekFrom::End(-1))?;
             file.read_exact(&mut last)?;
             if last != *b"\n" {
-                // An earlier write was incomplete. The entry is sent again on a line of its own.
+                // An earlier write was incomplete. The entry is written again on a new line.
                 file.write_all(b"\n")?;
             }
         }
@@ -137,7 +138,7 @@ impl Appended {
     }
 }
 
-/// Opens a syslog socket: a datagram socket, which is the usual kind, or else a stream.
+/// Opens a syslog socket: a datagram socket, the usual kind, or otherwise a stream.
 fn open_unix(path: &Path) -> io::Result<Sink> {
     let address = SockAddr::unix(path)?;
     let connected = |kind| {
@@ -163,7 +164,7 @@ fn open_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
             Ok(stream) => {
                 stream.set_write_timeout(Some(SILENCE_MAX))?;
                 stream.set_nodelay(true)?;
-                // A closed peer is detected by missing acknowledgements.
+                // Missing acknowledgements show that the peer is gone.
                 SockRef::from(&stream).set_tcp_user_timeout(Some(SILENCE_MAX))?;
                 return Ok(stream);
             },

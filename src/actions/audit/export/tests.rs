@@ -75,7 +75,7 @@ impl Log {
         self.work = work(&self.store, &self.clock, &self.exported, &destination);
     }
 
-    /// Runs turns until everything is sent. Failed turns are retried.
+    /// Runs turns until all seals are sent. Failed turns are retried.
     fn send_all(&mut self) {
         while match self.work.turn() {
             Ok(more) => more,
@@ -163,7 +163,7 @@ fn a_file_gets_a_line_an_event_and_a_head_and_survives_a_rename_and_a_restart() 
     assert_eq!(reported(&lines(&path)), (log.events[3..].to_vec(), vec![4, 5]));
     assert_eq!(reported(&lines(&moved)).1, [1, 2, 3]);
 
-    // A write that a power cut left unfinished.
+    // A power cut left an incomplete line.
     fs::write(&path, "{\"type\":\"ev").unwrap();
     log.make(1);
     log.restart();
@@ -277,7 +277,8 @@ fn a_tcp_receiver_that_closes_gets_all_that_was_not_settled_again() {
     let mut stream = BufReader::new(listener.accept().unwrap().0);
     let bodies: Vec<_> = (0..4).map(|_| counted(&mut stream)).collect();
     assert_eq!(reported(&bodies), (log.events[2..].to_vec(), vec![3, 4]));
-    // A restart before the messages count as delivered sends them again. A later restart does not.
+    // A restart before the messages count as delivered sends the messages again. A later restart
+    // does not.
     log.restart();
     log.send_all();
     let mut stream = BufReader::new(listener.accept().unwrap().0);
@@ -320,8 +321,8 @@ fn a_receiver_that_hangs_holds_nothing_up() {
     log.work = work(&log.store, &log.clock, &log.exported, &destination.to_string());
     let read = move || {
         let (mut bytes, mut ids) = (vec![0; 1 << 16], std::collections::HashSet::new());
-        // The last message is a head. If the socket were closed before the head, the export would
-        // never end.
+        // The last message is a head. If the socket closed before the head arrived, the loop would
+        // not end.
         let mut head = 0;
         while head < 405 {
             let length = socket.recv(&mut bytes).unwrap();

@@ -17,20 +17,20 @@ use crate::records::encode;
 use crate::records::event::{CutRecord, SEAL_VERSION, SealRecord};
 use crate::records::place::StoreKey;
 
-/// Rows that an attacker writes after removing the start of the log. The attacker knows the format.
+/// The rows that an attacker, who knows the format, writes after removing the start of the log.
 #[derive(Clone, Copy, Debug)]
 enum Forged {
-    /// The row of the cut, unchanged.
+    /// The row of the cut stays unchanged.
     Nothing,
-    /// A row without an event, as an earlier version wrote it.
+    /// A row of a cut without an event, as an earlier version wrote it.
     OldRow,
-    /// A row and an event that waits for its seal.
+    /// A row of a cut, and an event without a seal.
     Event,
-    /// A row, its event and a valid seal over it, with the current time.
+    /// A row of a cut, its event, and a valid seal over the event, with the current time.
     Seal,
-    /// The same, with a future time at which the removed events were old enough.
+    /// Like `Seal`, with a future time at which the removed events are old enough.
     SealAhead,
-    /// The same, as if an earlier version had cut the log.
+    /// Like `Seal`, as if an earlier version had cut the log.
     Adopted,
 }
 
@@ -153,8 +153,8 @@ fn stored(rows: &[Row]) -> Arc<MemoryStore> {
     store
 }
 
-/// An upgrade with a changed retention, or with a clock that was behind, wrote another seal first.
-/// The cut of the earlier version then stayed unproved permanently.
+/// Regression: an upgrade with a changed retention, or with a clock that was behind, wrote another
+/// seal first. The cut of the earlier version then stayed unproved permanently.
 #[test]
 fn a_cut_by_an_earlier_version_is_adopted_before_any_other_seal() {
     let log = Log::cut();

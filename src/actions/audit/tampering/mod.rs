@@ -31,7 +31,7 @@ fn random() -> StdRng {
     rand::SeedableRng::from_rng(&mut rand::rng())
 }
 
-/// A stored log, the time of the check, and the head that was saved then.
+/// A stored log, the time of the check, and a saved head.
 struct Log {
     rows: Vec<Row>,
     now: Moment,
@@ -39,8 +39,8 @@ struct Log {
 }
 
 impl Log {
-    /// Creates a log that was cut. Of six seals over two events each, hours apart, the first two
-    /// are removed, and the last covers the event of the cut.
+    /// Creates a log that was cut. The log had six seals over two events each, hours apart. The
+    /// first two seals are cut, and a further seal covers the event of the cut.
     fn cut() -> Self {
         let clock = Arc::new(ManualClock::at("2027-01-31T12:00:00Z".parse().unwrap()));
         let store = Arc::new(MemoryStore::new());
@@ -101,15 +101,15 @@ impl Log {
     }
 }
 
-/// While operators checked a long log, all other lists were blocked, because the check took no
-/// turns.
+/// Regression: while operators checked a long log, all other lists were blocked, because the check
+/// took no turns.
 #[test]
 fn a_check_gives_way_between_any_two_pages() {
     let log = Log::cut();
     let store = MemoryStore::new();
     let puts = |batch: Batch, row: &Row| batch.put(row.key.clone(), row.value.clone());
     store.commit(log.rows.iter().fold(Batch::new(), puts)).unwrap();
-    // With a single turn, a second one is only available after the first is returned.
+    // With a single turn, a second turn is available only after the first is returned.
     let (turns, taken) = (ReadTurns::new(1), Cell::new(0));
     let turn = || {
         taken.set(taken.get() + 1);
@@ -118,7 +118,8 @@ fn a_check_gives_way_between_any_two_pages() {
     let terms = Terms { head: None, now: log.now, retention: Retention::default() };
     let checked = check_once(&store, terms, &turn).unwrap().unwrap();
     assert_eq!(checked.faults, []);
-    // Each seal with its events, each seal's list of ids, and one page of all events.
+    // The check takes one turn for each seal with its events, one for each seal's list of ids, and
+    // one for the page of all events.
     assert_eq!(taken.get(), 2 * log.seals().len() + 1);
 }
 
@@ -172,8 +173,8 @@ fn a_row_that_is_removed_is_found_at_every_position() {
     for gone in &log.rows {
         let left = without(&log.rows, |row| row.key == gone.key);
         if gone.key == StoreKey::Seal(last).to_bytes() {
-            // Here the removal also takes the proof of the cut away. In the other cases only a head
-            // shows it.
+            // This removal also removes the proof of the cut. In the other cases, the check needs a
+            // head to detect the removal.
             assert_ne!(log.check(&left, true).faults, []);
             continue;
         }
@@ -254,8 +255,8 @@ fn events_of_a_seal_in_another_order_are_found() {
 }
 
 /// Inserts an event before each event, and a seal after each seal and before the first. An event
-/// inserted after the youngest event, or up to ten minutes before it, waits for its seal like any
-/// other.
+/// that is inserted after the youngest event, or up to ten minutes before it, counts as an event
+/// without a seal yet.
 #[test]
 fn a_row_that_is_put_in_is_found_at_every_position() {
     let log = Log::cut();
@@ -289,8 +290,8 @@ fn a_row_that_is_put_in_is_found_at_every_position() {
     }
 }
 
-/// Removes the end at every seal, with or without its events. Only a head shows the removal, except
-/// of the seal that proves the cut.
+/// Removes the end at every seal, with or without its events. The check needs a head to detect the
+/// removal, except that of the seal that proves the cut.
 #[test]
 fn an_end_that_is_cut_off_is_found_at_every_position_with_a_head() {
     let log = Log::cut();
