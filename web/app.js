@@ -1,11 +1,11 @@
 // Starts the page: loads the session and the language, then shows the view of the current address.
 
-import { get, Problem, onBusy, onSessionEnd } from "./api.js";
-import { replaceChildren, h } from "./dom.js";
-import { problemNotice } from "./messages.js";
+import { get, Problem, onBusy, onSessionEnd } from "./lib/api.js";
+import { replaceChildren, h } from "./lib/dom.js";
+import { problemNotice } from "./lib/messages.js";
 import { frame, place, showBusy } from "./shell.js";
-import { load, reload, session, onOtherTab } from "./state.js";
-import { preferredLanguage, setLanguage, currentLanguage, t } from "./text.js";
+import { load, reload, session, onOtherTab } from "./lib/state.js";
+import { preferredLanguage, setLanguage, currentLanguage, t } from "./lib/text.js";
 import { signInDialog, signInView } from "./views/sign-in.js";
 
 /** Views by the pattern of their address after `#/`. `:` matches one segment. */

@@ -1,10 +1,10 @@
 // Notices about changes that others made to the user's account, above every view until acknowledged.
 
-import { remove } from "./api.js";
-import { h } from "./dom.js";
-import { problemNotice } from "./messages.js";
-import { session } from "./state.js";
-import { exactMoment, t } from "./text.js";
+import { remove } from "./lib/api.js";
+import { h } from "./lib/dom.js";
+import { problemNotice } from "./lib/messages.js";
+import { session } from "./lib/state.js";
+import { exactMoment, t } from "./lib/text.js";
 
 /** The notices, or `null` if there are none. */
 export function notices() {

@@ -1,11 +1,11 @@
 // The frame around every view: the header with the user menu, the navigation and the main area.
 
-import { remove } from "./api.js";
-import { replaceChildren, h } from "./dom.js";
+import { remove } from "./lib/api.js";
+import { replaceChildren, h } from "./lib/dom.js";
 import { notices } from "./notices.js";
-import { problemText, announce, status } from "./messages.js";
-import { setSession, instance, isOperator, may, session } from "./state.js";
-import { t } from "./text.js";
+import { problemText, announce, status } from "./lib/messages.js";
+import { setSession, instance, isOperator, may, session } from "./lib/state.js";
+import { t } from "./lib/text.js";
 import { about } from "./views/about.js";
 
 /** Entries of the navigation: hash, text key, and whether the user sees the entry. */

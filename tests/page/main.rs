@@ -255,7 +255,7 @@ fn scripts_follow_the_rules_of_the_page() {
             }
         }
         for (word, home) in
-            [("fetch(", "api.js"), ("createElement", "dom.js"), ("Intl.", "text.js")]
+            [("fetch(", "lib/api.js"), ("createElement", "lib/dom.js"), ("Intl.", "lib/text.js")]
         {
             let calls = |line: &&&str| {
                 line.split(|c: char| !c.is_alphanumeric() && !"(.".contains(c))

@@ -1,9 +1,9 @@
 // A button that copies a text and confirms it. Without access to the clipboard, such as on a page without a
 // secure context, it selects the text instead.
 
-import { replaceChildren, h } from "../dom.js";
-import { announce } from "../messages.js";
-import { t } from "../text.js";
+import { replaceChildren, h } from "../lib/dom.js";
+import { announce } from "../lib/messages.js";
+import { t } from "../lib/text.js";
 
 /**
  * A copy button. `text()` returns the text to copy, `shown()` the element whose text is selected if copying is not

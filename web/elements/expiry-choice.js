@@ -1,9 +1,9 @@
 // The choice of a key's expiry: a number of days, a date, or never if the organization allows that.
 
-import { replaceChildren, h } from "../dom.js";
-import { field, group, radios } from "../form.js";
-import { session } from "../state.js";
-import { day, t } from "../text.js";
+import { replaceChildren, h } from "../lib/dom.js";
+import { field, group, radios } from "../lib/form.js";
+import { session } from "../lib/state.js";
+import { day, t } from "../lib/text.js";
 
 const DAYS = [7, 30, 90, 365];
 const DAY_MS = 86_400_000;

@@ -1,7 +1,7 @@
 // A badge with the status of a key.
 
-import { h } from "../dom.js";
-import { t } from "../text.js";
+import { h } from "../lib/dom.js";
+import { t } from "../lib/text.js";
 
 const TONES = { active: "good", not_yet_valid: "accent", disabled: "warn", expired: "warn", revoked: "bad" };
 

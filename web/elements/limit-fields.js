@@ -1,8 +1,8 @@
 // Fields for the rate limits and the quota of a key.
 
-import { replaceChildren, h } from "../dom.js";
-import { checkbox, field, group, select, valueOf } from "../form.js";
-import { allZones, ownZone, t } from "../text.js";
+import { replaceChildren, h } from "../lib/dom.js";
+import { checkbox, field, group, select, valueOf } from "../lib/form.js";
+import { allZones, ownZone, t } from "../lib/text.js";
 
 const RATE_LIMITS_MAX = 8;
 const CALLS_MAX = 1_000_000_000;

@@ -1,10 +1,10 @@
 // Fields for the allowed and the denied networks of a key.
 
-import { h } from "../dom.js";
-import { field } from "../form.js";
-import { announce } from "../messages.js";
-import { session } from "../state.js";
-import { t } from "../text.js";
+import { h } from "../lib/dom.js";
+import { field } from "../lib/form.js";
+import { announce } from "../lib/messages.js";
+import { session } from "../lib/state.js";
+import { t } from "../lib/text.js";
 
 /** Returns `{element, rules}`; `rules()` returns the entered networks. */
 export function networkFields({ allow, deny }) {

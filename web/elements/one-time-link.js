@@ -1,8 +1,8 @@
 // The dialog that shows a one-time link. It is shown once, because Keyhouse stores only its digest and sends no mail.
 
-import { open } from "../dialog.js";
-import { h } from "../dom.js";
-import { moment, t } from "../text.js";
+import { open } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
+import { moment, t } from "../lib/text.js";
 import { copyButton } from "./copy-button.js";
 
 /** Shows a link. `body` describes its recipient and its purpose. Resolves when the dialog closes. */

@@ -1,8 +1,8 @@
 // A password field that can show the password. Paste and password managers work.
 
-import { replaceChildren, h } from "../dom.js";
-import { field } from "../form.js";
-import { t } from "../text.js";
+import { replaceChildren, h } from "../lib/dom.js";
+import { field } from "../lib/form.js";
+import { t } from "../lib/text.js";
 
 /** Minimum lengths of a password, without and with a second factor. The server enforces them. */
 export const CHARACTERS_MIN = 15;

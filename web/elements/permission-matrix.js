@@ -1,11 +1,11 @@
 // The permission catalogue as a matrix of checkboxes: one row per resource, one checkbox per action, and a field
 // for other patterns.
 
-import { replaceChildren, freshId, h } from "../dom.js";
-import { field } from "../form.js";
-import { keySentence } from "../permission-words.js";
-import { may } from "../state.js";
-import { compareNames, normalizedForSearch, currentLanguage, t } from "../text.js";
+import { replaceChildren, freshId, h } from "../lib/dom.js";
+import { field } from "../lib/form.js";
+import { keySentence } from "../lib/permission-words.js";
+import { may } from "../lib/state.js";
+import { compareNames, normalizedForSearch, currentLanguage, t } from "../lib/text.js";
 
 const SENTENCE_MS = 300;
 

@@ -1,7 +1,7 @@
 // Suggests permissions of the catalogue for a text field.
 
-import { all } from "../api.js";
-import { replaceChildren, freshId, h } from "../dom.js";
+import { all } from "../lib/api.js";
+import { replaceChildren, freshId, h } from "../lib/dom.js";
 
 /** The `datalist` of `input`. It is loaded when the field first gets the focus. */
 export function permissionNames(input) {

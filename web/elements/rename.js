@@ -1,8 +1,8 @@
 // Renames a resource in place: a field replaces the name, Enter saves, Escape cancels.
 
-import { h } from "../dom.js";
-import { field, form, valueOf } from "../form.js";
-import { t } from "../text.js";
+import { h } from "../lib/dom.js";
+import { field, form, valueOf } from "../lib/form.js";
+import { t } from "../lib/text.js";
 
 /**
  * A rename button with the content `label`. `place()` returns the element with the name, which a field labelled

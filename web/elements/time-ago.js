@@ -1,7 +1,7 @@
 // <time-ago>: a relative time such as "3 hours ago" that updates itself, with the exact time as its title.
 
-import { replaceChildren, h } from "../dom.js";
-import { ago, exactMoment } from "../text.js";
+import { replaceChildren, h } from "../lib/dom.js";
+import { ago, exactMoment } from "../lib/text.js";
 
 const REFRESH_MS = 30_000;
 

@@ -1,8 +1,8 @@
 // <usage-chart>: calls over time as stacked bars. It is redrawn for its width, so that its text keeps its size.
 // Each outcome has a colour and a pattern. The numbers are also available as a table.
 
-import { replaceChildren, freshId, h, svg } from "../dom.js";
-import { formatDate, optionalText, number, t } from "../text.js";
+import { replaceChildren, freshId, h, svg } from "../lib/dom.js";
+import { formatDate, optionalText, number, t } from "../lib/text.js";
 
 const HEIGHT = 190;
 const TOP = 10;

@@ -1,10 +1,10 @@
 // The proxy configuration of a gate: the path of the check, and lines that hide the key from the service.
 
-import { replaceChildren, h } from "../dom.js";
+import { replaceChildren, h } from "../lib/dom.js";
 import { copyButton } from "../elements/copy-button.js";
-import { field, select } from "../form.js";
+import { field, select } from "../lib/form.js";
 import { card } from "../key/parts.js";
-import { formatList, t } from "../text.js";
+import { formatList, t } from "../lib/text.js";
 import { DEFAULT_GATE } from "./words.js";
 
 /** The check paths of a gate: for most proxies, and for Envoy. */
@@ -23,7 +23,7 @@ const headersIn = (sources) => [...new Set(sources.map((source) => source.split(
 const isPartOfHeader = (source) => /^(cookie|websocket-protocol):/.test(source);
 
 /** The header that a proxy must forward to Keyhouse for a source. */
-const passedFor = (source) => source.replace(/^websocket-protocol:.*/, "sec-websocket-protocol").split(":")[0];
+const headerOf = (source) => source.replace(/^websocket-protocol:.*/, "sec-websocket-protocol").split(":")[0];
 
 /** A header in its usual spelling: `X-Api-Key`. */
 const titled = (header) => header.replaceAll(/(^|-)[a-z]/g, (first) => first.toUpperCase());
@@ -84,7 +84,7 @@ function adviceFor(gate, proxy) {
   const whole = headersIn(gate.credentials.filter((source) => !isPartOfHeader(source)));
   const lines = proxy.strip(whole).join("\n");
   const shown = h("pre", {}, h("code", {}, lines));
-  const passed = [...new Set(gate.credentials.map(passedFor))];
+  const passed = [...new Set(gate.credentials.map(headerOf))];
   const own = passed.filter((header) => !DEFAULT_GATE.credentials.includes(header));
   return [
     h("div.stack.tight", {}, h("h3", {}, t("gate.check_path")), pathLine(proxy.repeats ? byLine : byHeaders)),

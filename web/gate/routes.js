@@ -1,14 +1,14 @@
 // The routes of a gate, and the dialogs that add, change and remove a route.
 
-import { get, patch, Problem } from "../api.js";
-import { confirm, open } from "../dialog.js";
-import { h } from "../dom.js";
+import { get, patch, Problem } from "../lib/api.js";
+import { confirm, open } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
 import { permissionNames } from "../elements/permission-names.js";
-import { checkbox, field, form, group, radios, valueOf } from "../form.js";
+import { checkbox, field, form, group, radios, valueOf } from "../lib/form.js";
 import { card } from "../key/parts.js";
-import { announce } from "../messages.js";
-import { table } from "../table.js";
-import { number, parts, t } from "../text.js";
+import { announce } from "../lib/messages.js";
+import { table } from "../lib/table.js";
+import { number, parts, t } from "../lib/text.js";
 import { kindName, KINDS, listedKinds, namesIn, placeOf, routeName, wholeNumber } from "./words.js";
 
 const LOOKS = { key: "span.badge.accent", public: "span.badge.warn", denied: "span.badge.bad" };

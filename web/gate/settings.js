@@ -1,12 +1,12 @@
 // The settings of a gate: accepted credentials, organizations, environments and the cost of a call.
 
-import { get, patch } from "../api.js";
-import { open } from "../dialog.js";
-import { h } from "../dom.js";
-import { showCurrentValues, checkbox, field, form, group, radios, valueOf } from "../form.js";
+import { get, patch } from "../lib/api.js";
+import { open } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
+import { showCurrentValues, checkbox, field, form, group, radios, valueOf } from "../lib/form.js";
 import { card } from "../key/parts.js";
-import { announce } from "../messages.js";
-import { compareNames, formatList, t } from "../text.js";
+import { announce } from "../lib/messages.js";
+import { compareNames, formatList, t } from "../lib/text.js";
 import { namesIn, acceptedKeys, wholeNumber } from "./words.js";
 
 export function settingsCard(page) {

@@ -1,11 +1,11 @@
 // The card that tests a request against a gate, and shows the result, the route and the reasons.
 
-import { post } from "../api.js";
-import { replaceChildren, h } from "../dom.js";
-import { explanation, whyText } from "../explanation.js";
-import { field, form, select, valueOf } from "../form.js";
+import { post } from "../lib/api.js";
+import { replaceChildren, h } from "../lib/dom.js";
+import { explanation, whyText } from "../elements/explanation.js";
+import { field, form, select, valueOf } from "../lib/form.js";
 import { card } from "../key/parts.js";
-import { parts, t } from "../text.js";
+import { parts, t } from "../lib/text.js";
 import { routeName } from "./words.js";
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];

@@ -1,6 +1,6 @@
 // Texts for gates: accepted keys and routes.
 
-import { formatList, t } from "../text.js";
+import { formatList, t } from "../lib/text.js";
 
 /** The built-in gate, with the same settings as on the server. Proxy recipes depend on it. */
 export const DEFAULT_GATE = {

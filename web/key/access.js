@@ -1,13 +1,13 @@
 // The permissions, IP restrictions and limits of a key.
 
-import { all } from "../api.js";
-import { loadForDialog } from "../dialog.js";
-import { h } from "../dom.js";
+import { all } from "../lib/api.js";
+import { loadForDialog } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
 import { limitFields, limitsFrom } from "../elements/limit-fields.js";
 import { networkFields } from "../elements/network-fields.js";
 import { permissionMatrix } from "../elements/permission-matrix.js";
-import { group, radios } from "../form.js";
-import { number, t } from "../text.js";
+import { group, radios } from "../lib/form.js";
+import { number, t } from "../lib/text.js";
 import { action, card, change } from "./parts.js";
 
 export function accessCard(page) {

@@ -1,11 +1,11 @@
 // The card that tests what a key can access, and shows the rule that decided.
 
-import { post } from "../api.js";
-import { replaceChildren, h } from "../dom.js";
+import { post } from "../lib/api.js";
+import { replaceChildren, h } from "../lib/dom.js";
 import { permissionNames } from "../elements/permission-names.js";
-import { explanation, whyText } from "../explanation.js";
-import { field, form, valueOf } from "../form.js";
-import { t } from "../text.js";
+import { explanation, whyText } from "../elements/explanation.js";
+import { field, form, valueOf } from "../lib/form.js";
+import { t } from "../lib/text.js";
 import { card } from "./parts.js";
 
 export function explainCard(key) {

@@ -1,12 +1,12 @@
 // The details of a key: owner, creation, expiry, last use.
 
-import { h } from "../dom.js";
+import { h } from "../lib/dom.js";
 import { expiryChoice } from "../elements/expiry-choice.js";
 import { keyStatus } from "../elements/key-status.js";
 import { timeAgo } from "../elements/time-ago.js";
-import { field, valueOf } from "../form.js";
-import { session } from "../state.js";
-import { day, moment, parts, t } from "../text.js";
+import { field, valueOf } from "../lib/form.js";
+import { session } from "../lib/state.js";
+import { day, moment, parts, t } from "../lib/text.js";
 import { action, change, fact } from "./parts.js";
 
 const DESCRIPTION_CHARACTERS_MAX = 1000;

@@ -1,10 +1,10 @@
 // The audit events of a key, newest first.
 
-import { h } from "../dom.js";
-import { changesIn, eventText } from "../event-words.js";
+import { h } from "../lib/dom.js";
+import { changesIn, eventText } from "../lib/event-words.js";
 import { timeAgo } from "../elements/time-ago.js";
-import { list } from "../list.js";
-import { t } from "../text.js";
+import { list } from "../lib/list.js";
+import { t } from "../lib/text.js";
 import { card } from "./parts.js";
 
 const PAGE_ITEMS = 10;

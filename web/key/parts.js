@@ -1,11 +1,11 @@
 // Shared parts of the key page: cards, facts, and dialogs that change the key.
 
-import { patch } from "../api.js";
-import { open } from "../dialog.js";
-import { freshId, h } from "../dom.js";
-import { form } from "../form.js";
-import { announce } from "../messages.js";
-import { t } from "../text.js";
+import { patch } from "../lib/api.js";
+import { open } from "../lib/dialog.js";
+import { freshId, h } from "../lib/dom.js";
+import { form } from "../lib/form.js";
+import { announce } from "../lib/messages.js";
+import { t } from "../lib/text.js";
 
 /** A card with a heading and buttons. */
 export function card(title, buttons, ...children) {

@@ -1,10 +1,10 @@
 // The dialog that revokes a key.
 
-import { get, post } from "../api.js";
-import { confirm, loadForDialog, open } from "../dialog.js";
-import { h } from "../dom.js";
-import { checkbox, field } from "../form.js";
-import { parts, t } from "../text.js";
+import { get, post } from "../lib/api.js";
+import { confirm, loadForDialog, open } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
+import { checkbox, field } from "../lib/form.js";
+import { parts, t } from "../lib/text.js";
 
 const REASON_CHARACTERS_MAX = 256;
 

@@ -1,6 +1,6 @@
 // Which actions on a key the user can see. The server decides whether they are allowed.
 
-import { may, session } from "../state.js";
+import { may, session } from "../lib/state.js";
 
 /** `teams` are the teams that the user sees, with `is_member`. */
 export function rightsTo(key, teams) {

@@ -1,11 +1,11 @@
 // The secrets of a key, shown by their hints, and the dialog that rotates the secret.
 
-import { post } from "../api.js";
-import { open } from "../dialog.js";
-import { replaceChildren, h } from "../dom.js";
-import { form, group, radios, valueOf } from "../form.js";
-import { moment, parts, t } from "../text.js";
-import { showSecret } from "../secret-dialog.js";
+import { post } from "../lib/api.js";
+import { open } from "../lib/dialog.js";
+import { replaceChildren, h } from "../lib/dom.js";
+import { form, group, radios, valueOf } from "../lib/form.js";
+import { moment, parts, t } from "../lib/text.js";
+import { showSecret } from "./secret-dialog.js";
 import { timeAgo } from "../elements/time-ago.js";
 import { lastUse } from "./facts.js";
 import { card, fact } from "./parts.js";

@@ -1,11 +1,11 @@
 // The teams that a key is shared with.
 
-import { get, put, remove } from "../api.js";
-import { confirm } from "../dialog.js";
-import { replaceChildren, h } from "../dom.js";
-import { field, form, select, valueOf } from "../form.js";
-import { problemNotice, announce } from "../messages.js";
-import { compareNames, parts, t } from "../text.js";
+import { put, remove } from "../lib/api.js";
+import { confirm } from "../lib/dialog.js";
+import { replaceChildren, h } from "../lib/dom.js";
+import { field, form, select, valueOf } from "../lib/form.js";
+import { problemNotice, announce } from "../lib/messages.js";
+import { compareNames, parts, t } from "../lib/text.js";
 import { action, card } from "./parts.js";
 import { shareable } from "./rights.js";
 

@@ -1,12 +1,12 @@
 // The usage of a key: allowed and refused calls over time, and recent addresses.
 
-import { get } from "../api.js";
-import { replaceChildren, h } from "../dom.js";
+import { get } from "../lib/api.js";
+import { replaceChildren, h } from "../lib/dom.js";
 import { timeAgo } from "../elements/time-ago.js";
 import { codeName, looksOf, startOf, swatch, usageChart } from "../elements/usage-chart.js";
-import { problemNotice } from "../messages.js";
-import { table } from "../table.js";
-import { number, t } from "../text.js";
+import { problemNotice } from "../lib/messages.js";
+import { table } from "../lib/table.js";
+import { number, t } from "../lib/text.js";
 import { card } from "./parts.js";
 
 const HOUR_MS = 3_600_000;

@@ -1,9 +1,9 @@
 // The "About Keyhouse" dialog.
 
-import { open } from "../dialog.js";
-import { h } from "../dom.js";
-import { instance } from "../state.js";
-import { t } from "../text.js";
+import { open } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
+import { instance } from "../lib/state.js";
+import { t } from "../lib/text.js";
 
 export function about() {
   return open(t("about.title"), () =>

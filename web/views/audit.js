@@ -1,15 +1,15 @@
 // The audit log, newest events first, and its verification.
 
-import { all, post } from "../api.js";
-import { open } from "../dialog.js";
-import { replaceChildren, h } from "../dom.js";
+import { all, post } from "../lib/api.js";
+import { open } from "../lib/dialog.js";
+import { replaceChildren, h } from "../lib/dom.js";
 import { copyButton } from "../elements/copy-button.js";
-import { eventText } from "../event-words.js";
-import { field, form, select, valueOf } from "../form.js";
-import { list } from "../list.js";
-import { allRoles } from "../roles.js";
-import { may, session } from "../state.js";
-import { exactMoment, compareNames, optionalText, moment, number, t } from "../text.js";
+import { eventText } from "../lib/event-words.js";
+import { field, form, select, valueOf } from "../lib/form.js";
+import { list } from "../lib/list.js";
+import { allRoles } from "../lib/roles.js";
+import { may, session } from "../lib/state.js";
+import { exactMoment, compareNames, optionalText, moment, number, t } from "../lib/text.js";
 
 /** Kinds of events: the first word of their actions. */
 const KINDS = [

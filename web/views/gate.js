@@ -1,16 +1,16 @@
 // One gate, for operators: routes, settings, proxy configuration, test, removal.
 
-import { all, get, remove } from "../api.js";
-import { confirm } from "../dialog.js";
-import { h } from "../dom.js";
+import { all, get, remove } from "../lib/api.js";
+import { confirm } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
 import { proxyCard } from "../gate/proxy.js";
 import { routesCard } from "../gate/routes.js";
 import { settingsCard } from "../gate/settings.js";
 import { trialCard } from "../gate/trial.js";
 import { DEFAULT_GATE } from "../gate/words.js";
-import { live } from "../live.js";
-import { isOperator } from "../state.js";
-import { t } from "../text.js";
+import { live } from "../lib/live.js";
+import { isOperator } from "../lib/state.js";
+import { t } from "../lib/text.js";
 
 export async function view({ params: [name] }) {
   if (name === DEFAULT_GATE.name && isOperator()) return builtIn();
@@ -39,7 +39,7 @@ function builtIn() {
 }
 
 function danger(page) {
-  const ask = async () => {
+  const confirmRemoval = async () => {
     const { name, version } = page.gate;
     const words = {
       title: t("gate.remove_title", { name }),
@@ -56,7 +56,7 @@ function danger(page) {
       "div.setting",
       {},
       h("div", {}, h("h2", {}, t("gate.remove")), h("p.soft.small", {}, t("gate.remove_hint"))),
-      h("button.danger", { type: "button", onclick: ask }, t("gate.remove")),
+      h("button.danger", { type: "button", onclick: confirmRemoval }, t("gate.remove")),
     ),
   );
 }

@@ -1,14 +1,14 @@
 // The gates of the instance, for operators.
 
-import { all, post } from "../api.js";
-import { open } from "../dialog.js";
-import { h } from "../dom.js";
-import { field, form, valueOf } from "../form.js";
+import { all, post } from "../lib/api.js";
+import { open } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
+import { field, form, valueOf } from "../lib/form.js";
 import { pathsOf, pathLine } from "../gate/proxy.js";
 import { DEFAULT_GATE, acceptedKeys } from "../gate/words.js";
-import { list } from "../list.js";
-import { addRows, table } from "../table.js";
-import { formatList, t } from "../text.js";
+import { list } from "../lib/list.js";
+import { addRows, table } from "../lib/table.js";
+import { formatList, t } from "../lib/text.js";
 
 /** The placeholder for a gate's name in example paths. */
 const ANY = { name: "{name}" };

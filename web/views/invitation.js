@@ -1,12 +1,12 @@
 // The form that accepts an invitation.
 
-import { post } from "../api.js";
-import { h } from "../dom.js";
+import { post } from "../lib/api.js";
+import { h } from "../lib/dom.js";
 import { passwordField } from "../elements/password-field.js";
-import { field } from "../form.js";
-import { t } from "../text.js";
-import { session } from "../state.js";
-import { accountOfLink, enterWith, filledFields, linkForm } from "../link.js";
+import { field } from "../lib/form.js";
+import { t } from "../lib/text.js";
+import { session } from "../lib/state.js";
+import { accountOfLink, enterWith, filledFields, linkForm } from "../lib/link.js";
 
 export function view({ token, done }) {
   const submit = async (element) => {

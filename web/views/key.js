@@ -1,14 +1,13 @@
 // One key: details, usage, permissions and limits, secrets, teams, history.
 
-import { all, get, patch, post } from "../api.js";
-import { confirm } from "../dialog.js";
-import { replaceChildren, h } from "../dom.js";
-import { keyStatus } from "../elements/key-status.js";
+import { all, get, patch, post } from "../lib/api.js";
+import { confirm } from "../lib/dialog.js";
+import { replaceChildren, h } from "../lib/dom.js";
 import { renameButton } from "../elements/rename.js";
 import { timeAgo } from "../elements/time-ago.js";
-import { problemText, announce } from "../messages.js";
+import { problemText, announce } from "../lib/messages.js";
 import { setTitle } from "../shell.js";
-import { parts, t } from "../text.js";
+import { parts, t } from "../lib/text.js";
 import { accessCard } from "../key/access.js";
 import { explainCard } from "../key/explain.js";
 import { factsCard } from "../key/facts.js";

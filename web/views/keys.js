@@ -1,20 +1,20 @@
 // The list of API keys, with filters.
 
-import { all, get, patch, Problem } from "../api.js";
-import { replaceChildren, h } from "../dom.js";
+import { all, get, patch, Problem } from "../lib/api.js";
+import { replaceChildren, h } from "../lib/dom.js";
 import { copyButton } from "../elements/copy-button.js";
 import { keyStatus } from "../elements/key-status.js";
 import { renameButton } from "../elements/rename.js";
 import { timeAgo } from "../elements/time-ago.js";
-import { field, select } from "../form.js";
+import { field, select } from "../lib/form.js";
 import { revokeKey } from "../key/revoke.js";
 import { rightsTo } from "../key/rights.js";
-import { list } from "../list.js";
-import { shortPermissions } from "../permission-words.js";
-import { planName } from "../plans.js";
-import { instance, isOperator, may, session } from "../state.js";
-import { addRows, table } from "../table.js";
-import { day, formatList, t } from "../text.js";
+import { list } from "../lib/list.js";
+import { shortPermissions } from "../lib/permission-words.js";
+import { planName } from "../lib/plans.js";
+import { instance, isOperator, may, session } from "../lib/state.js";
+import { addRows, table } from "../lib/table.js";
+import { day, formatList, t } from "../lib/text.js";
 
 /** A key is more than 1 kB of JSON. A small first page keeps the first load light. */
 const PAGE_KEYS = 30;
@@ -66,8 +66,8 @@ export async function view({ query }) {
   }
   /** Reloads the list. A chosen filter is a step of the browser history, a typed letter is not. */
   const change = (isStep) => {
-    const said = new URLSearchParams(Object.entries(chosen).filter(([, value]) => value !== ""));
-    const address = said.size > 0 ? `#/keys?${said}` : "#/keys";
+    const query = new URLSearchParams(Object.entries(chosen).filter(([, value]) => value !== ""));
+    const address = query.size > 0 ? `#/keys?${query}` : "#/keys";
     if (isStep) history.pushState(null, "", address);
     else history.replaceState(null, "", address);
     keys.reload(apiQuery(chosen));

@@ -1,12 +1,12 @@
 // Sign-in lockouts after failed sign-ins, for owners and operators, who can lift them.
 
-import { get, remove } from "../api.js";
-import { confirm } from "../dialog.js";
-import { h } from "../dom.js";
+import { get, remove } from "../lib/api.js";
+import { confirm } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
 import { timeAgo } from "../elements/time-ago.js";
-import { isOperator, session } from "../state.js";
-import { table } from "../table.js";
-import { t } from "../text.js";
+import { isOperator, session } from "../lib/state.js";
+import { table } from "../lib/table.js";
+import { t } from "../lib/text.js";
 
 /** Whether the user may see lockouts. */
 export const seesLockouts = () => isOperator() || session.user.role === "owner";

@@ -1,17 +1,17 @@
 // The form that creates a key.
 
-import { all, post } from "../api.js";
-import { replaceChildren, h } from "../dom.js";
+import { all, post } from "../lib/api.js";
+import { replaceChildren, h } from "../lib/dom.js";
 import { expiryChoice } from "../elements/expiry-choice.js";
 import { limitFields, limitsFrom } from "../elements/limit-fields.js";
 import { networkFields } from "../elements/network-fields.js";
 import { permissionMatrix, sentence } from "../elements/permission-matrix.js";
-import { field, form, group, radios, select, valueOf } from "../form.js";
-import { keySentence } from "../permission-words.js";
-import { prefill } from "../prefill.js";
-import { showSecret } from "../secret-dialog.js";
-import { may, session } from "../state.js";
-import { t, words } from "../text.js";
+import { field, form, group, radios, select, valueOf } from "../lib/form.js";
+import { keySentence } from "../lib/permission-words.js";
+import { prefill } from "../lib/prefill.js";
+import { showSecret } from "../key/secret-dialog.js";
+import { may, session } from "../lib/state.js";
+import { t, words } from "../lib/text.js";
 import { creationNotice, canCreate } from "./keys.js";
 
 /** The kinds of key, each with the permission to create it. */

@@ -1,15 +1,15 @@
 // One organization, for operators: subscription, domains, maximum permissions, suspension.
 
-import { all, get, patch } from "../api.js";
-import { confirm, open } from "../dialog.js";
-import { h } from "../dom.js";
-import { field, form, select, valueOf } from "../form.js";
-import { live } from "../live.js";
-import { planName } from "../plans.js";
-import { announce } from "../messages.js";
+import { all, get, patch } from "../lib/api.js";
+import { confirm, open } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
+import { field, form, select, valueOf } from "../lib/form.js";
+import { live } from "../lib/live.js";
+import { planName } from "../lib/plans.js";
+import { announce } from "../lib/messages.js";
 import { setTitle } from "../shell.js";
-import { session } from "../state.js";
-import { moment, number, t } from "../text.js";
+import { session } from "../lib/state.js";
+import { moment, number, t } from "../lib/text.js";
 import { organizationBadges } from "./organizations.js";
 import { features } from "./plans.js";
 
@@ -162,7 +162,7 @@ function suspension(path, organization, redraw) {
   const button = suspended ? t("one_organization.resume") : t("one_organization.suspend");
   const hint = suspended ? t("one_organization.resume_hint") : t("one_organization.suspend_hint");
   const titleKey = suspended ? "one_organization.resume_title" : "one_organization.suspend_title";
-  const ask = async () => {
+  const confirmChange = async () => {
     const title = t(titleKey, { name });
     const words = { title, body: hint, button, done: t("one_organization.saved"), safe: suspended };
     if (await confirm(words, () => patch(path, { suspended: !suspended }, version))) redraw();
@@ -174,7 +174,7 @@ function suspension(path, organization, redraw) {
       "div.setting",
       {},
       h("div", {}, h("h2", {}, button), h("p.soft.small", {}, hint)),
-      h(suspended ? "button" : "button.danger", { type: "button", onclick: ask }, button),
+      h(suspended ? "button" : "button.danger", { type: "button", onclick: confirmChange }, button),
     ),
   );
 }

@@ -1,14 +1,14 @@
 // The user's organization: name, rules for keys, second factor, subscription.
 
-import { get, patch } from "../api.js";
-import { h } from "../dom.js";
-import { showCurrentValues, checkbox, field, form, group, valueOf } from "../form.js";
-import { planName } from "../plans.js";
-import { allRoles, roleName } from "../roles.js";
-import { problemNotice, announce } from "../messages.js";
+import { get, patch } from "../lib/api.js";
+import { h } from "../lib/dom.js";
+import { showCurrentValues, checkbox, field, form, group, valueOf } from "../lib/form.js";
+import { planName } from "../lib/plans.js";
+import { allRoles, roleName } from "../lib/roles.js";
+import { problemNotice, announce } from "../lib/messages.js";
 import { refresh } from "../shell.js";
-import { instance, isOperator, may, reload, session } from "../state.js";
-import { day, formatList, number, t } from "../text.js";
+import { instance, isOperator, may, reload, session } from "../lib/state.js";
+import { day, formatList, number, t } from "../lib/text.js";
 
 const FEATURES = ["api_access", "teams", "multiple_teams"];
 /** The limits of a plan, each with the name of its usage count. */

@@ -1,15 +1,15 @@
 // The organizations of the instance, for operators.
 
-import { all, post } from "../api.js";
-import { open } from "../dialog.js";
-import { h } from "../dom.js";
+import { all, post } from "../lib/api.js";
+import { open } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
 import { oneTimeLink } from "../elements/one-time-link.js";
-import { field, form, select, valueOf } from "../form.js";
-import { list } from "../list.js";
-import { planName } from "../plans.js";
-import { session } from "../state.js";
-import { addRows, table } from "../table.js";
-import { day, t } from "../text.js";
+import { field, form, select, valueOf } from "../lib/form.js";
+import { list } from "../lib/list.js";
+import { planName } from "../lib/plans.js";
+import { session } from "../lib/state.js";
+import { addRows, table } from "../lib/table.js";
+import { day, t } from "../lib/text.js";
 
 export async function view() {
   const plans = (await all("/v1/plans")).map((plan) => [plan.id, planName(plan.id)]);

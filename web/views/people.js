@@ -1,16 +1,16 @@
 // The users of the organization, invitations and sign-in lockouts.
 
-import { all, get, post, remove } from "../api.js";
-import { confirm, open } from "../dialog.js";
-import { replaceChildren, h } from "../dom.js";
+import { all, get, post, remove } from "../lib/api.js";
+import { confirm, open } from "../lib/dialog.js";
+import { replaceChildren, h } from "../lib/dom.js";
 import { oneTimeLink } from "../elements/one-time-link.js";
 import { timeAgo } from "../elements/time-ago.js";
-import { checkbox, field, form, group, select, valueOf } from "../form.js";
-import { live } from "../live.js";
-import { allRoles, canAssign, outranks, roleMeaning, roleName } from "../roles.js";
-import { may, session } from "../state.js";
-import { table } from "../table.js";
-import { day, compareNames, formatList, normalizedForSearch, t } from "../text.js";
+import { checkbox, field, form, group, select, valueOf } from "../lib/form.js";
+import { live } from "../lib/live.js";
+import { allRoles, canAssign, outranks, roleMeaning, roleName } from "../lib/roles.js";
+import { may, session } from "../lib/state.js";
+import { table } from "../lib/table.js";
+import { day, compareNames, formatList, normalizedForSearch, t } from "../lib/text.js";
 import { allLockouts, lockouts, seesLockouts } from "./lockouts.js";
 
 /** The number of people that are listed. Others are found by their full email. */
@@ -122,10 +122,14 @@ const ends = (one) => h("span.soft.small", {}, t("people.expires"), " ", timeAgo
 
 function actionsOf(one, roles, teams, redraw) {
   const renew = async () => {
-    const words = { title: t("people.renew_title", { email: one.email }), body: t("people.renew_body") };
+    const words = {
+      title: t("people.renew_title", { email: one.email }),
+      body: t("people.renew_body"),
+      button: t("people.renew"),
+      safe: true,
+    };
     let made;
-    const ask = { ...words, button: t("people.renew"), safe: true };
-    if (await confirm(ask, async () => (made = await send(one)))) {
+    if (await confirm(words, async () => (made = await send(one)))) {
       await showLink(made);
       redraw();
     }

@@ -1,13 +1,13 @@
 // The permission catalogue. Operators can edit it.
 
-import { all, patch, post, remove } from "../api.js";
-import { confirm, open } from "../dialog.js";
-import { h } from "../dom.js";
-import { field, form, valueOf } from "../form.js";
-import { live } from "../live.js";
-import { announce } from "../messages.js";
-import { isOperator } from "../state.js";
-import { compareNames, LANGUAGES, currentLanguage, t } from "../text.js";
+import { all, patch, post, remove } from "../lib/api.js";
+import { confirm, open } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
+import { field, form, valueOf } from "../lib/form.js";
+import { live } from "../lib/live.js";
+import { announce } from "../lib/messages.js";
+import { isOperator } from "../lib/state.js";
+import { compareNames, LANGUAGES, currentLanguage, t } from "../lib/text.js";
 
 export async function view() {
   const list = await live(async (redraw) => {

@@ -1,16 +1,16 @@
 // One user: details, keys, sessions and management actions.
 
-import { all, get, patch, post } from "../api.js";
-import { confirm, open } from "../dialog.js";
-import { h } from "../dom.js";
+import { all, get, patch, post } from "../lib/api.js";
+import { confirm, open } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
 import { oneTimeLink } from "../elements/one-time-link.js";
-import { checkbox, field, form, valueOf } from "../form.js";
-import { live } from "../live.js";
-import { allRoles, canAssign, outranks, roleMeaning, roleName } from "../roles.js";
-import { announce } from "../messages.js";
+import { checkbox, field, form, valueOf } from "../lib/form.js";
+import { live } from "../lib/live.js";
+import { allRoles, canAssign, outranks, roleMeaning, roleName } from "../lib/roles.js";
+import { announce } from "../lib/messages.js";
 import { setTitle } from "../shell.js";
-import { isOperator, may, session } from "../state.js";
-import { day, optionalText as textFor, LANGUAGES, t } from "../text.js";
+import { isOperator, may, session } from "../lib/state.js";
+import { day, optionalText as textFor, LANGUAGES, t } from "../lib/text.js";
 import { badges, roleField } from "./people.js";
 import { removePerson } from "./removal.js";
 import { sessionsOf } from "./sessions.js";
@@ -125,13 +125,19 @@ function settings(user, context) {
 }
 
 function operatorRow(user, context, row) {
-  const words = user.operator
+  const keys = user.operator
     ? ["person.operator_revoke", "person.operator_revoke_hint", "person.operator_revoke_button"]
     : ["person.operator_grant", "person.operator_grant_hint", "person.operator_grant_button"];
-  const [title, hint, button] = words.map((key) => t(key));
-  const ask = { title: t("person.confirm", { action: button, name: user.name }), body: hint, button };
+  const [title, hint, button] = keys.map((key) => t(key));
+  const words = {
+    title: t("person.confirm", { action: button, name: user.name }),
+    body: hint,
+    button,
+    done: t("person.saved"),
+    safe: !user.operator,
+  };
   const change = () => patch(`/v1/users/${user.id}`, { operator: !user.operator }, user.version);
-  row(title, hint, button, () => confirmed({ ...ask, safe: !user.operator, done: t("person.saved") }, change, context));
+  row(title, hint, button, () => confirmed(words, change, context));
 }
 
 /** Runs an action after confirmation and redraws. */

@@ -1,14 +1,14 @@
 // The features and limits of plans, for operators.
 
-import { all, patch } from "../api.js";
-import { open } from "../dialog.js";
-import { h } from "../dom.js";
-import { checkbox, field, form, group, valueOf } from "../form.js";
-import { live } from "../live.js";
-import { planName } from "../plans.js";
-import { announce } from "../messages.js";
-import { table } from "../table.js";
-import { number, t } from "../text.js";
+import { all, patch } from "../lib/api.js";
+import { open } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
+import { checkbox, field, form, group, valueOf } from "../lib/form.js";
+import { live } from "../lib/live.js";
+import { planName } from "../lib/plans.js";
+import { announce } from "../lib/messages.js";
+import { table } from "../lib/table.js";
+import { number, t } from "../lib/text.js";
 
 const FEATURES = ["api_access", "teams", "multiple_teams"];
 const LIMITS = ["keys_per_user", "keys", "users", "requests_per_10s", "requests_per_month"];

@@ -1,16 +1,16 @@
 // The user's own account: name, language, email, password, second factor, sessions.
 
-import { get, patch } from "../api.js";
-import { open } from "../dialog.js";
-import { replaceChildren, h } from "../dom.js";
+import { get, patch } from "../lib/api.js";
+import { open } from "../lib/dialog.js";
+import { replaceChildren, h } from "../lib/dom.js";
 import { CHARACTERS_MIN, CHARACTERS_MIN_WITH_CODE, passwordField } from "../elements/password-field.js";
-import { showCurrentValues, field, form, select, valueOf } from "../form.js";
-import { userName } from "../link.js";
-import { allRoles, roleName } from "../roles.js";
-import { announce } from "../messages.js";
+import { showCurrentValues, field, form, select, valueOf } from "../lib/form.js";
+import { userName } from "../lib/link.js";
+import { allRoles, roleName } from "../lib/roles.js";
+import { announce } from "../lib/messages.js";
 import { refresh } from "../shell.js";
-import { reload, session } from "../state.js";
-import { day, LANGUAGES, formatList, preferredLanguage, setLanguage, currentLanguage, t } from "../text.js";
+import { reload, session } from "../lib/state.js";
+import { day, LANGUAGES, formatList, preferredLanguage, setLanguage, currentLanguage, t } from "../lib/text.js";
 import { secondFactor } from "./second-factor.js";
 import { sessions } from "./sessions.js";
 

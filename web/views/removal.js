@@ -1,12 +1,12 @@
 // The dialog that removes a user and revokes or transfers their keys.
 
-import { all, remove } from "../api.js";
-import { loadForDialog, open } from "../dialog.js";
-import { h } from "../dom.js";
-import { field, form, group, radios, select, valueOf } from "../form.js";
-import { announce } from "../messages.js";
-import { may, session } from "../state.js";
-import { compareNames, t } from "../text.js";
+import { all, remove } from "../lib/api.js";
+import { loadForDialog, open } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
+import { field, form, group, radios, select, valueOf } from "../lib/form.js";
+import { announce } from "../lib/messages.js";
+import { may, session } from "../lib/state.js";
+import { compareNames, t } from "../lib/text.js";
 
 const SHOWN_MAX = 8;
 

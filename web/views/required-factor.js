@@ -1,9 +1,9 @@
 // The view for users who must turn on a second factor before they can continue.
 
-import { get } from "../api.js";
-import { h } from "../dom.js";
-import { reload } from "../state.js";
-import { t } from "../text.js";
+import { get } from "../lib/api.js";
+import { h } from "../lib/dom.js";
+import { reload } from "../lib/state.js";
+import { t } from "../lib/text.js";
 import { secondFactor } from "./second-factor.js";
 
 /** `onDone` continues to the requested view. */

@@ -1,10 +1,10 @@
 // The form that sets a new password with a reset link.
 
-import { post } from "../api.js";
-import { replaceChildren, h } from "../dom.js";
+import { post } from "../lib/api.js";
+import { replaceChildren, h } from "../lib/dom.js";
 import { passwordField } from "../elements/password-field.js";
-import { t } from "../text.js";
-import { accountOfLink, filledFields, linkForm } from "../link.js";
+import { t } from "../lib/text.js";
+import { accountOfLink, filledFields, linkForm } from "../lib/link.js";
 
 export function view({ token, done }) {
   const submit = async (element) => {

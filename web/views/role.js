@@ -1,14 +1,14 @@
 // One role: its permissions and the users who have it.
 
-import { all, patch, remove } from "../api.js";
-import { confirm } from "../dialog.js";
-import { h } from "../dom.js";
-import { live } from "../live.js";
-import { allRoles, holdsAll, roleMeaning, roleName } from "../roles.js";
-import { announce } from "../messages.js";
+import { all, patch, remove } from "../lib/api.js";
+import { confirm } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
+import { live } from "../lib/live.js";
+import { allRoles, holdsAll, roleMeaning, roleName } from "../lib/roles.js";
+import { announce } from "../lib/messages.js";
 import { setTitle } from "../shell.js";
-import { may } from "../state.js";
-import { compareNames, currentLanguage, t } from "../text.js";
+import { may } from "../lib/state.js";
+import { compareNames, currentLanguage, t } from "../lib/text.js";
 import { editRole } from "./roles.js";
 
 export async function view({ params: [id] }) {
@@ -81,7 +81,7 @@ function heldBy(people) {
 }
 
 function danger(role) {
-  const ask = async () => {
+  const confirmRemoval = async () => {
     const words = {
       title: t("role.remove_title", { name: role.name }),
       body: t("role.remove_hint"),
@@ -97,7 +97,7 @@ function danger(role) {
       "div.setting",
       {},
       h("div", {}, h("h2", {}, t("role.remove")), h("p.soft.small", {}, t("role.remove_hint"))),
-      h("button.danger", { type: "button", onclick: ask }, t("role.remove")),
+      h("button.danger", { type: "button", onclick: confirmRemoval }, t("role.remove")),
     ),
   );
 }

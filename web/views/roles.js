@@ -1,14 +1,14 @@
 // The four built-in roles and the custom roles of the organization.
 
-import { all, post } from "../api.js";
-import { open } from "../dialog.js";
-import { h } from "../dom.js";
+import { all, post } from "../lib/api.js";
+import { open } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
 import { permissionMatrix } from "../elements/permission-matrix.js";
-import { field, form, group, valueOf } from "../form.js";
-import { roleSentence } from "../permission-words.js";
-import { allRoles, roleMeaning, roleName } from "../roles.js";
-import { may } from "../state.js";
-import { compareNames, t } from "../text.js";
+import { field, form, group, valueOf } from "../lib/form.js";
+import { roleSentence } from "../lib/permission-words.js";
+import { allRoles, roleMeaning, roleName } from "../lib/roles.js";
+import { may } from "../lib/state.js";
+import { compareNames, t } from "../lib/text.js";
 
 export async function view() {
   const manages = may("keyhouse:roles:manage");

@@ -1,13 +1,13 @@
 // The user's second factor: setup with an authenticator app, backup codes, removal.
 
-import { post, request } from "../api.js";
-import { open } from "../dialog.js";
-import { replaceChildren, h, svg } from "../dom.js";
+import { post, request } from "../lib/api.js";
+import { open } from "../lib/dialog.js";
+import { replaceChildren, h, svg } from "../lib/dom.js";
 import { copyButton } from "../elements/copy-button.js";
 import { passwordField } from "../elements/password-field.js";
-import { field, form, valueOf } from "../form.js";
-import { announce } from "../messages.js";
-import { t } from "../text.js";
+import { field, form, valueOf } from "../lib/form.js";
+import { announce } from "../lib/messages.js";
+import { t } from "../lib/text.js";
 
 /** Width of the quiet zone around a QR code, in modules (ISO/IEC 18004). */
 const QUIET = 4;

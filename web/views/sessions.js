@@ -1,12 +1,12 @@
 // The sessions of the user or of another user.
 
-import { all, remove } from "../api.js";
-import { confirm } from "../dialog.js";
-import { replaceChildren, h } from "../dom.js";
+import { all, remove } from "../lib/api.js";
+import { confirm } from "../lib/dialog.js";
+import { replaceChildren, h } from "../lib/dom.js";
 import { timeAgo } from "../elements/time-ago.js";
-import { problemNotice, announce } from "../messages.js";
-import { table } from "../table.js";
-import { moment, t } from "../text.js";
+import { problemNotice, announce } from "../lib/messages.js";
+import { table } from "../lib/table.js";
+import { moment, t } from "../lib/text.js";
 
 /** The sessions of another user, for users who may end them. */
 export async function sessionsOf(user, redraw) {
@@ -19,9 +19,9 @@ export async function sessionsOf(user, redraw) {
     { hidden: t("sessions.end") },
   ];
   const row = (item) => {
-    const place = h("div.soft.small", {}, whence(item));
+    const place = h("div.soft.small", {}, addressText(item));
     const end = () => endAll({ count: 1 }, () => remove(`${path}/${item.id}`));
-    const facts = { browser: browser(item.user_agent), address: whence(item), moment: moment(item.created_at) };
+    const facts = { browser: browser(item.user_agent), address: addressText(item), moment: moment(item.created_at) };
     const label = t("sessions.end_one", facts);
     const button = h("button.quiet", { type: "button", "aria-label": label, onclick: end }, t("sessions.end"));
     return [[browser(item.user_agent), place], moment(item.created_at), timeAgo(item.seen_at), button];
@@ -117,11 +117,11 @@ function browser(agent) {
   return t("sessions.on", { browser: name, system: t(`sessions.${system}`) });
 }
 
-const whence = (item) => item.address ?? t("sessions.no_address");
+const addressText = (item) => item.address ?? t("sessions.no_address");
 
 function named(item) {
   const badge = item.current ? h("span.badge.good", {}, t("sessions.this_session")) : null;
-  const place = h("div.soft.small", {}, whence(item));
+  const place = h("div.soft.small", {}, addressText(item));
   return [h("div.row", {}, browser(item.user_agent), badge), place];
 }
 
@@ -141,7 +141,7 @@ function endButton(item, draw) {
     await draw();
     goOn(row);
   };
-  const facts = { browser: browser(item.user_agent), address: whence(item), moment: moment(item.created_at) };
+  const facts = { browser: browser(item.user_agent), address: addressText(item), moment: moment(item.created_at) };
   const label = t("sessions.end_one", facts);
   const button = h("button.quiet", { type: "button", "aria-label": label, onclick: end }, t("sessions.end"));
   return button;

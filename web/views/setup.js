@@ -1,11 +1,11 @@
 // The form that creates the first owner with the setup link.
 
-import { post } from "../api.js";
-import { h } from "../dom.js";
+import { post } from "../lib/api.js";
+import { h } from "../lib/dom.js";
 import { passwordField } from "../elements/password-field.js";
-import { field } from "../form.js";
-import { t } from "../text.js";
-import { enterWith, filledFields, linkForm } from "../link.js";
+import { field } from "../lib/form.js";
+import { t } from "../lib/text.js";
+import { enterWith, filledFields, linkForm } from "../lib/link.js";
 
 export function view({ token, done }) {
   const submit = async (element) => {

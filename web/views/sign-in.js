@@ -1,12 +1,12 @@
 // The sign-in form: a view without a session, a dialog when the session has ended.
 
-import { post, Problem } from "../api.js";
-import { open } from "../dialog.js";
-import { replaceChildren, h } from "../dom.js";
+import { post, Problem } from "../lib/api.js";
+import { open } from "../lib/dialog.js";
+import { replaceChildren, h } from "../lib/dom.js";
 import { passwordField } from "../elements/password-field.js";
-import { field, form, select, valueOf } from "../form.js";
-import { setSession, instance } from "../state.js";
-import { t } from "../text.js";
+import { field, form, select, valueOf } from "../lib/form.js";
+import { setSession, instance } from "../lib/state.js";
+import { t } from "../lib/text.js";
 
 /** The view. `enter` runs after the sign-in. `organization` is the organization to sign in to. */
 export function signInView(enter, organization) {
@@ -22,13 +22,13 @@ function notSetUp() {
 
 /** The dialog: `{closed, close}`. `closed` resolves to whether the user signed in. */
 export function signInDialog(email, organization) {
-  const asking = {};
-  asking.closed = open(t("sign_in.again"), (close) => {
-    asking.close = close;
+  const prompt = {};
+  prompt.closed = open(t("sign_in.again"), (close) => {
+    prompt.close = close;
     const entry = signInForm({ email, organization }, () => close(true));
     return h("div.stack", {}, h("p", {}, t("sign_in.session_ended")), entry);
   });
-  return asking;
+  return prompt;
 }
 
 function signInForm({ email, organization }, enter) {

@@ -1,14 +1,14 @@
 // One team: members, shared keys, settings.
 
-import { all, get, patch, put, remove } from "../api.js";
-import { confirm } from "../dialog.js";
-import { h } from "../dom.js";
-import { field, form, select, valueOf } from "../form.js";
-import { live } from "../live.js";
-import { announce } from "../messages.js";
+import { all, get, patch, put, remove } from "../lib/api.js";
+import { confirm } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
+import { field, form, select, valueOf } from "../lib/form.js";
+import { live } from "../lib/live.js";
+import { announce } from "../lib/messages.js";
 import { setTitle } from "../shell.js";
-import { may } from "../state.js";
-import { compareNames, t } from "../text.js";
+import { may } from "../lib/state.js";
+import { compareNames, t } from "../lib/text.js";
 import { editTeam, teamBadges } from "./teams.js";
 
 export async function view({ params: [id] }) {
@@ -71,7 +71,7 @@ function membersOf(team, members, people, redraw) {
 function removeButton(team, one, redraw) {
   const label = t("team.remove_member_name", { name: one.name });
   const act = () => remove(`/v1/teams/${team.id}/members/${one.id}`);
-  const ask = async () => {
+  const confirmRemovalOfMember = async () => {
     const words = {
       title: t("team.remove_member_title", { name: one.name, team: team.name }),
       body: t("team.remove_member_body"),
@@ -80,7 +80,7 @@ function removeButton(team, one, redraw) {
     };
     if (await confirm(words, act)) redraw();
   };
-  return h("button", { type: "button", "aria-label": label, onclick: ask }, t("team.remove_member"));
+  return h("button", { type: "button", "aria-label": label, onclick: confirmRemovalOfMember }, t("team.remove_member"));
 }
 
 function adding(team, outside, redraw) {
@@ -109,7 +109,7 @@ function keysOf(team) {
 }
 
 function danger(team) {
-  const ask = async () => {
+  const confirmRemoval = async () => {
     const words = {
       title: t("team.remove_title", { name: team.name }),
       body: t("team.remove_body"),
@@ -125,7 +125,7 @@ function danger(team) {
       "div.setting",
       {},
       h("div", {}, h("h2", {}, t("team.remove")), h("p.soft.small", {}, t("team.remove_body"))),
-      h("button.danger", { type: "button", onclick: ask }, t("team.remove")),
+      h("button.danger", { type: "button", onclick: confirmRemoval }, t("team.remove")),
     ),
   );
 }

@@ -1,12 +1,12 @@
 // The teams of the organization.
 
-import { all, get, post } from "../api.js";
-import { open } from "../dialog.js";
-import { h } from "../dom.js";
-import { field, form, group, radios, valueOf } from "../form.js";
-import { isOperator, may } from "../state.js";
-import { t } from "../text.js";
-import { planName } from "../plans.js";
+import { all, get, post } from "../lib/api.js";
+import { open } from "../lib/dialog.js";
+import { h } from "../lib/dom.js";
+import { field, form, group, radios, valueOf } from "../lib/form.js";
+import { isOperator, may } from "../lib/state.js";
+import { t } from "../lib/text.js";
+import { planName } from "../lib/plans.js";
 
 export async function view() {
   const manages = may("keyhouse:teams:manage");

@@ -1,12 +1,12 @@
 // The dialog that shows a new secret once: masked, with a copy button, cleared on close.
 
-import { open } from "./dialog.js";
-import { replaceChildren, freshId, h, svg } from "./dom.js";
-import { copyButton } from "./elements/copy-button.js";
-import { checkbox } from "./form.js";
-import { announce } from "./messages.js";
-import { instance } from "./state.js";
-import { t } from "./text.js";
+import { open } from "../lib/dialog.js";
+import { replaceChildren, freshId, h, svg } from "../lib/dom.js";
+import { copyButton } from "../elements/copy-button.js";
+import { checkbox } from "../lib/form.js";
+import { announce } from "../lib/messages.js";
+import { instance } from "../lib/state.js";
+import { t } from "../lib/text.js";
 
 /** Shows the secret of a created or rotated key. Resolves when the dialog closes. */
 export async function showSecret({ key, secret }) {

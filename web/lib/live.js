@@ -4,12 +4,20 @@ import { onStale } from "./api.js";
 import { replaceChildren, h } from "./dom.js";
 import { problemNotice } from "./messages.js";
 
+/** How each live element is drawn again. An element that left the page is forgotten with it. */
+const redraws = new WeakMap();
+
+// Behind the dialog that reports a conflict, show the current state of every live element on the page.
+onStale(() => {
+  for (const element of document.querySelectorAll(".live")) redraws.get(element)?.();
+});
+
 /**
  * An element with the nodes that `draw(redraw)` returns. `redraw()` draws it again. The caller handles a problem of
  * the first draw.
  */
 export async function live(draw) {
-  const element = h("div.stack.sections", {});
+  const element = h("div.stack.sections.live", {});
   const redraw = async () => {
     let drawn;
     try {
@@ -25,8 +33,7 @@ export async function live(draw) {
     (same ?? document.querySelector("main h1")).focus();
   };
   replaceChildren(element, await draw(redraw));
-  // Behind the dialog that reports a conflict, show the current state.
-  onStale(() => element.isConnected && redraw());
+  redraws.set(element, redraw);
   return { element, redraw };
 }
 

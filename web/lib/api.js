@@ -29,9 +29,9 @@ export class Problem extends Error {
 let signInAgain = async () => false;
 export const onSessionEnd = (handler) => (signInAgain = handler);
 
-/** Called when a resource was changed elsewhere after it was shown. */
-let notifyStale = () => {};
-export const onStale = (handler) => (notifyStale = handler);
+/** Called when a resource was changed elsewhere after it was shown. Handlers stay as long as the page. */
+const staleHandlers = new Set();
+export const onStale = (handler) => staleHandlers.add(handler);
 
 /** Called with `true` when the first slow request starts, with `false` when the last one ends. */
 let notifyBusy = () => {};
@@ -56,10 +56,10 @@ export async function all(path, query = {}, itemsMax = 2000) {
   return items;
 }
 
-/** The texts of a language, from the folder `locales` beside this file. */
+/** The texts of a language, from the folder `locales`. */
 export async function locale(name) {
   try {
-    return await exchange(new URL(`./locales/${name}.json`, import.meta.url), {});
+    return await exchange(new URL(`../locales/${name}.json`, import.meta.url), {});
   } catch (problem) {
     // After an update of the server, the files of the previous page no longer exist.
     throw problem.status === 404 ? new Problem(404, { code: "outdated" }) : problem;
@@ -86,7 +86,7 @@ export async function request(method, path, { query, body, version, quietly } = 
     return await answer();
   } catch (problem) {
     for (const fault of problem.faults ?? []) fault.item = itemAt(body, fault.pointer);
-    if (problem.code === "version_conflict") notifyStale();
+    if (problem.code === "version_conflict") for (const handler of staleHandlers) handler();
     const isSignedOut = problem.status === 401 && ["session_ended", "NO_CREDENTIAL"].includes(problem.code);
     if (quietly || !isSignedOut || !(await signInAgain())) throw problem;
     return answer();

@@ -1,8 +1,8 @@
 // The result of a test of a check: the rule that decided, and where each permission is granted.
 
-import { h } from "./dom.js";
-import { codeName } from "./elements/usage-chart.js";
-import { optionalText, t } from "./text.js";
+import { h } from "../lib/dom.js";
+import { codeName } from "./usage-chart.js";
+import { optionalText, t } from "../lib/text.js";
 
 /** The reason for an outcome: explain.why_VALID, .why_REVOKED, ... one for each code. */
 export const whyText = (code) => optionalText(`explain.why_${code}`) ?? codeName(code);
