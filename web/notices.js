@@ -29,7 +29,11 @@ export function notices() {
     "section.notice.warn.stack",
     { "aria-label": t("notices.title") },
     h("p", {}, t("notices.lead")),
-    h("ul.plain", {}, unseen.map((notice) => h("li", {}, noticeText(notice)))),
+    h(
+      "ul.plain",
+      {},
+      unseen.map((notice) => h("li", {}, noticeText(notice))),
+    ),
     h("div", {}, button),
   );
   return place;

@@ -61,7 +61,11 @@ function limitRow(limit, leave) {
 
 function quotaFields(quota) {
   const zones = [...new Set([quota?.timezone ?? ownZone(), "UTC", ...allZones()])];
-  const periods = [["day", t("key.a_day")], ["week", t("key.a_week")], ["month", t("key.a_month")]];
+  const periods = [
+    ["day", t("key.a_day")],
+    ["week", t("key.a_week")],
+    ["month", t("key.a_month")],
+  ];
   const value = quota?.limit ?? "";
   const calls = h("input", { name: "quota/limit", type: "number", min: 1, inputmode: "numeric", value });
   const parts = h(
@@ -69,7 +73,14 @@ function quotaFields(quota) {
     {},
     field(t("key.quota_calls"), calls),
     field(t("key.quota_period"), select("quota/period", periods, quota?.period ?? "month")),
-    field(t("key.quota_zone"), select("quota/timezone", zones.map((zone) => [zone, zone]), zones[0])),
+    field(
+      t("key.quota_zone"),
+      select(
+        "quota/timezone",
+        zones.map((zone) => [zone, zone]),
+        zones[0],
+      ),
+    ),
   );
   const show = () => (parts.hidden = !box.querySelector("input").checked);
   const box = checkbox("has_quota", t("key.has_quota"), { checked: Boolean(quota), onchange: () => show() });

@@ -13,7 +13,20 @@ export function oneTimeLink({ title, body, url, endsAt }) {
       "div.stack",
       {},
       h("p", {}, body),
-      h("div.stack.tight", {}, link, h("div", {}, copyButton(() => url, () => link, t("one_time_link.copy")))),
+      h(
+        "div.stack.tight",
+        {},
+        link,
+        h(
+          "div",
+          {},
+          copyButton(
+            () => url,
+            () => link,
+            t("one_time_link.copy"),
+          ),
+        ),
+      ),
       h("p.notice.warn.small", {}, t("one_time_link.once", { moment: moment(endsAt) })),
       h("div.buttons", {}, h("button.primary", { type: "button", onclick: () => close() }, t("one_time_link.done"))),
     );

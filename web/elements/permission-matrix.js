@@ -59,13 +59,21 @@ export function permissionMatrix(entries, chosen, inWords = keySentence) {
     { open: ownRows.some((one) => one.chosen().length > 0) },
     h("summary", {}, t("matrix.own")),
     h("p.hint", {}, t("matrix.own_hint")),
-    h("div.resources", {}, ownRows.map((one) => one.element)),
+    h(
+      "div.resources",
+      {},
+      ownRows.map((one) => one.element),
+    ),
   );
   const element = h(
     "div.matrix.stack",
     { oninput: sum?.update },
     rows.length > 0 ? field(t("matrix.find"), search) : h("p.soft", {}, t("matrix.empty")),
-    h("div.resources", {}, rows.map((one) => one.element)),
+    h(
+      "div.resources",
+      {},
+      rows.map((one) => one.element),
+    ),
     nothing,
     field(t("matrix.typed"), other, { hint: t("matrix.typed_hint"), optional: true }),
     ownRows.length > 0 ? management : null,

@@ -9,7 +9,10 @@ export function permissionNames(input) {
   const offer = async () => {
     // Without suggestions the user can still type a name.
     const items = await all("/v1/permissions").catch(() => []);
-    replaceChildren(names, items.map((item) => h("option", { value: item.name })));
+    replaceChildren(
+      names,
+      items.map((item) => h("option", { value: item.name })),
+    );
   };
   input.setAttribute("list", names.id);
   input.addEventListener("focus", offer, { once: true });

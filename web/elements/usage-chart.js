@@ -73,7 +73,11 @@ function drawing({ buckets, codes, interval, label }, width) {
   return svg(
     "svg",
     { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": label },
-    svg("defs", {}, looksOf(codes).map((at, index) => look(ids[index], at))),
+    svg(
+      "defs",
+      {},
+      looksOf(codes).map((at, index) => look(ids[index], at)),
+    ),
     lines,
     buckets.map((bucket, at) => column(bucket, { x: left + at * step, step, y, codes, ids, interval })),
     timeTicks(buckets, { left, step, interval }),

@@ -13,7 +13,16 @@ export const pathsOf = ({ name }) => [`/v1/forward-auth/${name}`, `/v1/ext-authz
 /** A path with a copy button. */
 export function pathLine(path) {
   const shown = h("code", {}, path);
-  return h("div.row.path", {}, shown, copyButton(() => path, () => shown, t("gates.copy_path", { path })));
+  return h(
+    "div.row.path",
+    {},
+    shown,
+    copyButton(
+      () => path,
+      () => shown,
+      t("gates.copy_path", { path }),
+    ),
+  );
 }
 
 /** The headers of credential sources, each once. `authorization:token` is in the header `authorization`. */
@@ -99,7 +108,15 @@ function adviceFor(gate, proxy) {
           // gate.strip_nginx, .strip_caddy, .strip_traefik, .strip_haproxy, .strip_envoy
           h("p.small.soft", {}, t(`gate.strip_${chosen}`)),
           shown,
-          h("div", {}, copyButton(() => lines, () => shown, t("gate.copy_lines"))),
+          h(
+            "div",
+            {},
+            copyButton(
+              () => lines,
+              () => shown,
+              t("gate.copy_lines"),
+            ),
+          ),
         ),
   ];
 }

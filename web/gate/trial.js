@@ -38,7 +38,15 @@ export function trialCard(gate) {
   const element = form(
     { submit, button: t("gate.send_test") },
     h("p.soft", {}, t("gate.test_what")),
-    field(t("gate.method"), select("method", methods.map((one) => [one, one]), "GET", { class: "short", onchange })),
+    field(
+      t("gate.method"),
+      select(
+        "method",
+        methods.map((one) => [one, one]),
+        "GET",
+        { class: "short", onchange },
+      ),
+    ),
     announced,
     field(t("gate.url"), h("input.code", { ...typed, name: "url", inputmode: "url", required: true }), {
       hint: t("gate.url_hint"),

@@ -25,9 +25,7 @@ export const placeOf = (route) => `${route.host ?? ""}${route.path}`;
 /** The name of a route: its methods, host and path. */
 export function routeName(route) {
   const place = placeOf(route);
-  return route.methods
-    ? t("gate.named", { methods: route.methods.join(", "), place })
-    : t("gate.named_any", { place });
+  return route.methods ? t("gate.named", { methods: route.methods.join(", "), place }) : t("gate.named_any", { place });
 }
 
 /** Special paths that a route can allow. */

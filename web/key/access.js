@@ -30,15 +30,17 @@ function permissions(key) {
   return codes(key.permissions);
 }
 
-const codes = (texts) => h("ul.patterns", {}, texts.map((text) => h("li", {}, h("code", {}, text))));
+const codes = (texts) =>
+  h(
+    "ul.patterns",
+    {},
+    texts.map((text) => h("li", {}, h("code", {}, text))),
+  );
 
 function networks({ allow, deny }) {
   if (allow.length === 0 && deny.length === 0) return h("p", {}, t("key.any_network"));
   const named = (name, list) => (list.length > 0 ? [h("p.small.soft", {}, name), codes(list)] : null);
-  return [
-    named(t("networks.allow"), allow) ?? h("p", {}, t("key.any_network_but")),
-    named(t("networks.deny"), deny),
-  ];
+  return [named(t("networks.allow"), allow) ?? h("p", {}, t("key.any_network_but")), named(t("networks.deny"), deny)];
 }
 
 function limits({ rate_limits, quota }) {
@@ -56,7 +58,12 @@ function limits({ rate_limits, quota }) {
 
 /** A number of seconds in the largest fitting unit: `10 seconds`, `1 hour`. */
 function seconds(span) {
-  const units = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
+  const units = [
+    [86400, "day"],
+    [3600, "hour"],
+    [60, "minute"],
+    [1, "second"],
+  ];
   const [size, unit] = units.find(([size]) => span % size === 0);
   return number(span / size, { style: "unit", unit, unitDisplay: "long" });
 }
@@ -73,7 +80,13 @@ async function changePermissions(page) {
     ["list", t("key.custom"), t("key.custom_hint")],
   ];
   const chosen = key.permissions === null ? "follow" : "list";
-  const how = isPersonal ? group("how", t("key.permissions"), radios("how", choices, chosen, () => show())) : null;
+  const how = isPersonal
+    ? group(
+        "how",
+        t("key.permissions"),
+        radios("how", choices, chosen, () => show()),
+      )
+    : null;
   const follows = () => isPersonal && how.querySelector("input:checked").value === "follow";
   const show = () => (list.hidden = follows());
   show();

@@ -27,7 +27,11 @@ export function secretsCard(page) {
     t("rotate.secrets"),
     null,
     replaced(key),
-    h("ul.secrets", {}, key.secrets.map((secret, at) => h("li", {}, secretLines(secret, at === 0)))),
+    h(
+      "ul.secrets",
+      {},
+      key.secrets.map((secret, at) => h("li", {}, secretLines(secret, at === 0))),
+    ),
     isOthers ? h("p.small.soft", {}, t("rotate.owner_only")) : null,
   );
 }

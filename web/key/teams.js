@@ -9,7 +9,10 @@ import { compareNames, parts, t } from "../lib/text.js";
 import { action, card } from "./parts.js";
 import { shareable } from "./rights.js";
 
-const accesses = () => [["read", t("key.team_read")], ["write", t("key.team_write")]];
+const accesses = () => [
+  ["read", t("key.team_read")],
+  ["write", t("key.team_write")],
+];
 
 export function teamsCard(page) {
   const { key, rights } = page;
@@ -17,7 +20,13 @@ export function teamsCard(page) {
   return card(
     t("key.teams"),
     null,
-    teams.length === 0 ? h("p", {}, t("key.no_teams")) : h("ul.shared", {}, teams.map((team) => share(page, team))),
+    teams.length === 0
+      ? h("p", {}, t("key.no_teams"))
+      : h(
+          "ul.shared",
+          {},
+          teams.map((team) => share(page, team)),
+        ),
     rights.change ? adding(page) : null,
   );
 }

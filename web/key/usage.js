@@ -26,7 +26,11 @@ export function usageCard(key) {
       if (turn === latestTurn) replaceChildren(place, drawn(usage, step));
     } catch (problem) {
       if (!problem.members) throw problem;
-      if (turn === latestTurn) replaceChildren(place, problemNotice(problem, () => load(interval)));
+      if (turn === latestTurn)
+        replaceChildren(
+          place,
+          problemNotice(problem, () => load(interval)),
+        );
     } finally {
       if (turn === latestTurn) place.removeAttribute("aria-busy");
     }
@@ -78,7 +82,10 @@ function asTable(buckets, codes, interval) {
     number(bucket.calls),
     ...codes.map((code) => number(bucket.codes[code] ?? 0)),
   ];
-  const rows = buckets.filter((bucket) => bucket.calls > 0).toReversed().map(row);
+  const rows = buckets
+    .filter((bucket) => bucket.calls > 0)
+    .toReversed()
+    .map(row);
   return h("div.counts", {}, table(t("usage.table"), columns, rows));
 }
 

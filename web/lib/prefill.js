@@ -57,5 +57,9 @@ function share(item, teams, shares) {
   return team !== undefined;
 }
 
-const itemsIn = (text) => text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+const itemsIn = (text) =>
+  text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
 const cut = (text) => (text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text);

@@ -13,8 +13,22 @@ import { exactMoment, compareNames, optionalText, moment, number, t } from "../l
 
 /** Kinds of events: the first word of their actions. */
 const KINDS = [
-  "session", "key", "keys", "user", "invitation", "reset", "totp", "team", "role", "organization", "subscription",
-  "permission", "plan", "gate", "instance", "audit",
+  "session",
+  "key",
+  "keys",
+  "user",
+  "invitation",
+  "reset",
+  "totp",
+  "team",
+  "role",
+  "organization",
+  "subscription",
+  "permission",
+  "plan",
+  "gate",
+  "instance",
+  "audit",
 ];
 
 export async function view({ query }) {
@@ -171,24 +185,31 @@ function cutInWords({ at, retention }) {
 
 /** Verifies the seals of the whole log and shows the result. */
 function check() {
-  return open(t("audit.check"), () => {
-    const outcome = h("div", {});
-    const head = h("input", { name: "head", autocomplete: "off", spellcheck: "false" });
-    const submit = async (element) => {
-      const noted = valueOf(element, "head").trim();
-      replaceChildren(outcome, report(await post("/v1/audit/check", noted ? { head: noted } : {})));
-    };
-    return h(
-      "div.stack",
-      {},
-      h("p", {}, t("audit.check_what")),
-      form({ submit, button: t("audit.check_now") }, field(t("audit.earlier_head"), head, {
-        optional: true,
-        hint: t("audit.earlier_head_hint"),
-      })),
-      outcome,
-    );
-  }, { wide: true });
+  return open(
+    t("audit.check"),
+    () => {
+      const outcome = h("div", {});
+      const head = h("input", { name: "head", autocomplete: "off", spellcheck: "false" });
+      const submit = async (element) => {
+        const noted = valueOf(element, "head").trim();
+        replaceChildren(outcome, report(await post("/v1/audit/check", noted ? { head: noted } : {})));
+      };
+      return h(
+        "div.stack",
+        {},
+        h("p", {}, t("audit.check_what")),
+        form(
+          { submit, button: t("audit.check_now") },
+          field(t("audit.earlier_head"), head, {
+            optional: true,
+            hint: t("audit.earlier_head_hint"),
+          }),
+        ),
+        outcome,
+      );
+    },
+    { wide: true },
+  );
 }
 
 function report({ ok, events, unsealed, faults, head, cut }) {
@@ -212,7 +233,15 @@ function report({ ok, events, unsealed, faults, head, cut }) {
       h("p.strong", {}, t("audit.head")),
       h("p.small.soft", {}, t("audit.head_hint")),
       hash,
-      h("div", {}, copyButton(() => head.hash, () => hash, t("audit.copy_head"))),
+      h(
+        "div",
+        {},
+        copyButton(
+          () => head.hash,
+          () => hash,
+          t("audit.copy_head"),
+        ),
+      ),
     ),
   );
 }

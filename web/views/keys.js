@@ -303,11 +303,7 @@ function actionsOf(key, name, status) {
     show(revoked);
     name.focus();
   };
-  const end = h(
-    "button",
-    { type: "button", title: t("key.revoke_title"), onclick: revoke },
-    icon("⊘", "keys.revoke"),
-  );
+  const end = h("button", { type: "button", title: t("key.revoke_title"), onclick: revoke }, icon("⊘", "keys.revoke"));
   for (const button of [rename, end]) button.classList.add("quiet", "icon", "small");
   const buttons = h("div.row.end", {}, rename, end);
   show(key);

@@ -44,7 +44,11 @@ function fromLink(ignored) {
     ignored.length > 0
       ? [
           h("p", {}, t("new_key.ignored", { count: ignored.length })),
-          h("ul.patterns", {}, ignored.slice(0, SHOWN_MAX).map((text) => h("li", {}, h("code", {}, text)))),
+          h(
+            "ul.patterns",
+            {},
+            ignored.slice(0, SHOWN_MAX).map((text) => h("li", {}, h("code", {}, text))),
+          ),
         ]
       : null,
   );
@@ -209,7 +213,11 @@ function teamShares(teams, wanted) {
     "teams",
     t("new_key.teams"),
     h("p.hint", {}, t("new_key.teams_hint")),
-    h("div.shares", {}, choices.map((one) => one.element)),
+    h(
+      "div.shares",
+      {},
+      choices.map((one) => one.element),
+    ),
   );
   const isShared = ({ choice }) => choice.value !== "";
   const shares = () => choices.filter(isShared).map(({ team, choice }) => ({ id: team.id, access: choice.value }));

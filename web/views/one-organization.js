@@ -54,8 +54,7 @@ async function edit(title, content, save, redraw) {
 
 function subscriptionOf(path, seen, plans, redraw) {
   const fact = (label, value) => [h("dt", {}, label), h("dd", {}, value)];
-  const of = (used, maximum) =>
-    maximum === null ? number(used) : t("one_organization.used_of", { used, maximum });
+  const of = (used, maximum) => (maximum === null ? number(used) : t("one_organization.used_of", { used, maximum }));
   const end = seen.current_period_end ? moment(seen.current_period_end) : t("one_organization.no_end");
   const access = seen.access
     ? h("span.badge.good", {}, t("one_organization.access_yes"))
@@ -72,7 +71,14 @@ function subscriptionOf(path, seen, plans, redraw) {
     };
     const content = [
       field(t("organizations.plan"), select("plan", choices, seen.plan)),
-      field(t("one_organization.status"), select("status", STATUSES.map((one) => [one, statusName(one)]), seen.status)),
+      field(
+        t("one_organization.status"),
+        select(
+          "status",
+          STATUSES.map((one) => [one, statusName(one)]),
+          seen.status,
+        ),
+      ),
       field(t("one_organization.period_end"), end, { optional: true, hint: t("one_organization.period_end_hint") }),
       h("p.hint", {}, t("one_organization.loses_nothing")),
     ];
@@ -114,13 +120,19 @@ function domainsOf(path, organization, redraw) {
   const change = () => {
     const list = h("textarea.code", { name: "domains", value: domains.join("\n"), rows: "4", spellcheck: "false" });
     const save = (element) => {
-      const typed = valueOf(element, "domains").split(/[\s,]+/).filter((one) => one !== "");
+      const typed = valueOf(element, "domains")
+        .split(/[\s,]+/)
+        .filter((one) => one !== "");
       return patch(path, { domains: typed }, organization.version);
     };
     const content = [field(t("one_organization.domains"), list, { hint: t("one_organization.domains_edit_hint") })];
     return edit(t("one_organization.change_domains"), content, save, redraw);
   };
-  const shown = h("ul.inline", {}, domains.map((one) => h("li", {}, h("code", {}, one))));
+  const shown = h(
+    "ul.inline",
+    {},
+    domains.map((one) => h("li", {}, h("code", {}, one))),
+  );
   return h(
     "section.card.stack",
     {},
@@ -136,7 +148,13 @@ function maximumOf(path, organization, redraw) {
     const lines = organization.permissions.join("\n");
     const list = h("textarea.code", { name: "permissions", value: lines, rows: "6", spellcheck: "false" });
     const save = (element) => {
-      const permissions = [...new Set(valueOf(element, "permissions").split(/[\s,]+/).filter((one) => one !== ""))];
+      const permissions = [
+        ...new Set(
+          valueOf(element, "permissions")
+            .split(/[\s,]+/)
+            .filter((one) => one !== ""),
+        ),
+      ];
       return patch(path, { permissions }, organization.version);
     };
     const hint = t("one_organization.maximum_edit_hint");
@@ -144,9 +162,14 @@ function maximumOf(path, organization, redraw) {
     return edit(t("one_organization.change_maximum"), content, save, redraw);
   };
   const { permissions } = organization;
-  const shown = permissions.length > 0
-    ? h("ul.inline", {}, permissions.map((one) => h("li", {}, h("code", {}, one))))
-    : h("p", {}, t("one_organization.maximum_nothing"));
+  const shown =
+    permissions.length > 0
+      ? h(
+          "ul.inline",
+          {},
+          permissions.map((one) => h("li", {}, h("code", {}, one))),
+        )
+      : h("p", {}, t("one_organization.maximum_nothing"));
   return h(
     "section.card.stack",
     {},

@@ -154,9 +154,18 @@ function subscriptionFacts(subscription) {
       h("dd", {}, end ? day(end) : t("subscription.no_end")),
     ),
     h("h3", {}, t("subscription.features")),
-    h("ul.features", {}, FEATURES.map((name) => feature(name, features[name]))),
+    h(
+      "ul.features",
+      {},
+      FEATURES.map((name) => feature(name, features[name])),
+    ),
     h("h3", {}, t("subscription.limits")),
-    h("dl.facts", {}, LIMITS.map(([name, count]) => limit(name, limits[name], used[count])), teams(features, used)),
+    h(
+      "dl.facts",
+      {},
+      LIMITS.map(([name, count]) => limit(name, limits[name], used[count])),
+      teams(features, used),
+    ),
     changing(),
   ];
 }

@@ -15,10 +15,7 @@ export async function view() {
   const plans = (await all("/v1/plans")).map((plan) => [plan.id, planName(plan.id)]);
   const columns = [t("organizations.name"), t("organizations.plan"), t("organizations.since")];
   const cells = (one) => [
-    [
-      h("a.strong", { href: `#/organizations/${one.id}` }, one.name),
-      organizationBadges(one),
-    ],
+    [h("a.strong", { href: `#/organizations/${one.id}` }, one.name), organizationBadges(one)],
     planName(one.plan),
     day(one.created_at),
   ];

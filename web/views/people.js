@@ -29,11 +29,7 @@ export async function view({ query }) {
     ]);
     context = { roles, teams };
     people.sort((one, other) => compareNames(one.name, other.name));
-    return [
-      lockouts(waiting, redraw),
-      found(people, context, query),
-      invited(invitations, context, manages, redraw),
-    ];
+    return [lockouts(waiting, redraw), found(people, context, query), invited(invitations, context, manages, redraw)];
   });
   const start = () => invite(context, list.redraw);
   const button = h("button.primary", { type: "button", onclick: start }, t("people.invite"));
@@ -171,7 +167,15 @@ async function invite({ roles, teams }, redraw) {
       field(t("people.name"), h("input", { name: "name", autocomplete: "off" }), { optional: true }),
       role,
       mine.length > 0
-        ? group("teams", t("people.teams"), h("div.choices", {}, mine.map((team) => checkbox(team.id, team.name))))
+        ? group(
+            "teams",
+            t("people.teams"),
+            h(
+              "div.choices",
+              {},
+              mine.map((team) => checkbox(team.id, team.name)),
+            ),
+          )
         : null,
     );
   });

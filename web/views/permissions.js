@@ -38,7 +38,11 @@ function part(title, entries, groups, redraw, hint) {
     {},
     h("h2", {}, title),
     hint ? h("p.soft.small", {}, hint) : null,
-    h("ul.lines", {}, entries.map((entry) => line(entry, groups, redraw))),
+    h(
+      "ul.lines",
+      {},
+      entries.map((entry) => line(entry, groups, redraw)),
+    ),
   );
 }
 
@@ -99,7 +103,11 @@ function editEntry(entry, groups) {
       { submit, button: entry ? t("actions.save") : t("permissions.create"), cancel: () => close() },
       entry ? null : field(t("permissions.name"), name, { hint: t("permissions.name_hint") }),
       field(t("permissions.group"), groupInput, { optional: true }),
-      h("datalist", { id: "groups" }, groups.map((one) => h("option", { value: one }))),
+      h(
+        "datalist",
+        { id: "groups" },
+        groups.map((one) => h("option", { value: one })),
+      ),
       Object.entries(LANGUAGES).map(descriptionField),
     );
   });

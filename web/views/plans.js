@@ -22,7 +22,11 @@ const limitName = (name) => t(`plans.limit_${name}`); // plans.limit_keys, _user
 export function features(given) {
   const names = FEATURES.filter((name) => given[name]).map(featureName);
   if (names.length === 0) return h("span.soft", {}, t("plans.no_features"));
-  return h("span.badges", {}, names.map((name) => h("span.badge", {}, name)));
+  return h(
+    "span.badges",
+    {},
+    names.map((name) => h("span.badge", {}, name)),
+  );
 }
 
 export async function view() {

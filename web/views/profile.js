@@ -118,14 +118,18 @@ const typed = ({ name, locale }) => ({ name, locale: locale ?? "" });
 function password(seen) {
   const place = h("div", {});
   const charactersMin = seen.me.totp ? CHARACTERS_MIN_WITH_CODE : CHARACTERS_MIN;
-  const draw = () => replaceChildren(place, form(
-    { submit, button: t("profile.change_password") },
-    // Password managers need the user name.
-    userName(seen.me.email),
-    passwordField(t("profile.current_password"), "current_password"),
-    passwordField(t("profile.new_password"), "password", { fresh: true, charactersMin }),
-    h("p.hint", {}, t("profile.password_ends")),
-  ));
+  const draw = () =>
+    replaceChildren(
+      place,
+      form(
+        { submit, button: t("profile.change_password") },
+        // Password managers need the user name.
+        userName(seen.me.email),
+        passwordField(t("profile.current_password"), "current_password"),
+        passwordField(t("profile.new_password"), "password", { fresh: true, charactersMin }),
+        h("p.hint", {}, t("profile.password_ends")),
+      ),
+    );
   const submit = async (element) => {
     const shown = { current_password: valueOf(element, "current_password"), password: valueOf(element, "password") };
     seen.me = await patch("/v1/me", shown);

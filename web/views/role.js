@@ -56,9 +56,7 @@ function holds(role, catalogue) {
     "section.card",
     {},
     h("h2", {}, t("role.permissions")),
-    role.permissions.length > 0
-      ? h("ul.lines", {}, role.permissions.map(item))
-      : h("p.soft", {}, t("roles.nothing")),
+    role.permissions.length > 0 ? h("ul.lines", {}, role.permissions.map(item)) : h("p.soft", {}, t("roles.nothing")),
   );
 }
 

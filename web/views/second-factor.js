@@ -17,9 +17,7 @@ export function secondFactor(me, redraw) {
   const act = me.totp
     ? h("button", { type: "button", onclick: () => turnOff(redraw) }, t("totp.turn_off"))
     : h("button", { type: "button", onclick: () => turnOn(redraw) }, t("totp.turn_on"));
-  const state = me.totp
-    ? h("span.badge.good", {}, t("totp.on"))
-    : h("span.badge", {}, t("totp.off"));
+  const state = me.totp ? h("span.badge.good", {}, t("totp.on")) : h("span.badge", {}, t("totp.off"));
   const about = h("p", {}, me.totp ? t("totp.on_body") : t("totp.off_body"));
   const left = me.totp ? h("p", {}, t("totp.codes_left", { count: me.backup_codes_left })) : null;
   const renew = me.totp ? h("button", { type: "button", onclick: () => renewCodes(redraw) }, t("totp.renew")) : null;
@@ -37,7 +35,10 @@ function turnOn(redraw) {
     const place = h("div", {});
     const begin = async (element) => {
       const begun = await post("/v1/me/totp", { current_password: valueOf(element, "current_password") });
-      replaceChildren(place, enrol(begun, confirm, () => close()));
+      replaceChildren(
+        place,
+        enrol(begun, confirm, () => close()),
+      );
       place.querySelector("input").focus();
     };
     const confirm = async (element) => {
@@ -69,7 +70,16 @@ function enrol(begun, submit, cancel) {
       "div.stack.tight",
       {},
       h("p.hint", {}, t("totp.secret_hint")),
-      h("div.row", {}, secret, copyButton(() => begun.secret, () => secret, t("totp.copy_secret"))),
+      h(
+        "div.row",
+        {},
+        secret,
+        copyButton(
+          () => begun.secret,
+          () => secret,
+          t("totp.copy_secret"),
+        ),
+      ),
     ),
     field(t("totp.code"), codeInput(), { hint: t("totp.code_hint") }),
   );
@@ -100,13 +110,25 @@ function qrCode(rows) {
 
 function showCodes(codes) {
   const show = (close) => {
-    const shown = h("ol.codes", { tabindex: "-1" }, codes.map((code) => h("li", {}, h("code", {}, code))));
+    const shown = h(
+      "ol.codes",
+      { tabindex: "-1" },
+      codes.map((code) => h("li", {}, h("code", {}, code))),
+    );
     return h(
       "div.stack",
       {},
       h("p", {}, t("totp.codes_body")),
       shown,
-      h("div", {}, copyButton(() => codes.join("\n"), () => shown, t("totp.copy_codes"))),
+      h(
+        "div",
+        {},
+        copyButton(
+          () => codes.join("\n"),
+          () => shown,
+          t("totp.copy_codes"),
+        ),
+      ),
       h("p.notice.warn.small", {}, t("totp.codes_once")),
       h("div.buttons", {}, h("button.primary", { type: "button", onclick: () => close() }, t("totp.saved"))),
     );

@@ -68,7 +68,11 @@ function signInForm({ email, organization }, enter) {
 }
 
 function askForOrganization(place, organizations) {
-  const choice = select("organization", organizations.map(({ id, name }) => [id, name]), organizations[0].id);
+  const choice = select(
+    "organization",
+    organizations.map(({ id, name }) => [id, name]),
+    organizations[0].id,
+  );
   replaceChildren(place, field(t("sign_in.organization"), choice, { hint: t("sign_in.organization_hint") }));
   choice.focus();
 }

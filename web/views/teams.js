@@ -18,9 +18,10 @@ export async function view() {
     if (made) location.hash = `#/teams/${made.id}`;
   };
   const button = h("button.primary", { type: "button", onclick: make }, t("teams.new"));
-  const list = teams.length > 0
-    ? h("ul.tiles", {}, teams.map(tile))
-    : h("div.card.empty", {}, h("h2", {}, t("teams.none")), h("p.soft", {}, t("teams.what")));
+  const list =
+    teams.length > 0
+      ? h("ul.tiles", {}, teams.map(tile))
+      : h("div.card.empty", {}, h("h2", {}, t("teams.none")), h("p.soft", {}, t("teams.what")));
   const intro = teams.length > 0 ? h("p.soft", {}, t("teams.what")) : null;
   return {
     title: t("teams.title"),
