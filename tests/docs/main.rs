@@ -17,7 +17,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders that are not part of the source.
-const APART: &[&str] = &["target", ".git", ".venv", "data"];
+const APART: &[&str] = &["target", ".git", ".venv", "data", "node_modules"];
 
 /// The files below a folder with this extension, sorted, as paths from the root of the repository.
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {

@@ -1,5 +1,6 @@
-//! Checks the page's source: its languages have the same keys, scripts contain no texts,
-//! one file fetches, one creates elements, none turns text into markup.
+//! Checks the page's texts: its languages have the same keys, and every code of the API has a text.
+//!
+//! `tests/web` checks the scripts.
 #![expect(clippy::unwrap_used, reason = "a missing source file should stop the check at once")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,51 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-mod script;
-use script::literals;
-
 const LANGUAGES: [&str; 3] = ["en", "fr", "es"];
 /// Plural forms (CLDR). `other` is required.
 const PLURAL_FORMS: [&str; 3] = ["one", "many", "other"];
-const LINES_MAX: usize = 400;
-const LINE_CHARACTERS_MAX: usize = 120;
-/// APIs that turn text into markup or code, or that store data in the browser.
-const BANNED: &[&str] = &[
-    "innerHTML",
-    "outerHTML",
-    "insertAdjacentHTML",
-    "document.write",
-    "eval(",
-    "new Function",
-    "DOMParser",
-    "createContextualFragment",
-    "srcdoc",
-    "localStorage",
-    "sessionStorage",
-    "indexedDB",
-    "document.cookie",
-    "console.",
-    "debugger",
-    "http://",
-    "https://",
-];
-/// Names and protocol words in the code that are not texts for users.
-const NO_TEXT: &[&str] = &[
-    "Keyhouse",
-    "English",
-    "Français",
-    "Español",
-    "Caddy",
-    "Traefik",
-    "Envoy",
-    "Content-Type",
-    "Retry-After",
-    "Enter",
-    "Escape",
-    "curl -H \"Authorization: Bearer",
-];
-/// Functions whose first argument is a selector.
-const TAKE_SELECTORS: &[&str] = &["querySelector", "querySelectorAll", "matches", "closest"];
 
 #[test]
 fn languages_have_the_same_keys_and_parameters() {
@@ -98,81 +57,6 @@ fn every_text_is_set_and_every_plural_is_complete() {
             }
         }
     }
-}
-
-/// A key built from parts, such as `status.${status}`, uses all keys with that beginning.
-#[test]
-fn every_used_key_exists_and_every_key_is_used() {
-    let known: BTreeSet<String> = texts("en").into_keys().collect();
-    let sections: BTreeSet<&str> = known.iter().filter_map(|key| key.split('.').next()).collect();
-    let (mut faults, mut asked, mut beginnings) = (Vec::new(), BTreeSet::new(), Vec::new());
-    for path in scripts() {
-        for literal in literals(&fs::read_to_string(&path).unwrap()) {
-            let Some((section, _)) = literal.text.split_once('.') else { continue };
-            if !sections.contains(section) || literal.text.contains(' ') {
-                continue;
-            }
-            if literal.is_begun {
-                let begins = known.iter().any(|key| key.starts_with(&literal.text));
-                if !begins {
-                    faults.push(format!("{}: no text begins {}", path.display(), literal.text));
-                }
-                beginnings.push(literal.text);
-            } else if known.contains(&literal.text) {
-                asked.insert(literal.text);
-            } else if literal.is_argument_of(&["t", "parts", "optionalText", "words"]) {
-                faults.push(format!("{}: there is no {}", path.display(), literal.text));
-            }
-        }
-    }
-    let is_asked = |key: &String| {
-        asked.contains(key)
-            || beginnings.iter().any(|beginning| key.starts_with(beginning.as_str()))
-    };
-    faults.extend(known.iter().filter(|key| !is_asked(key)).map(|key| format!("unused: {key}")));
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
-}
-
-#[test]
-fn scripts_contain_no_texts_for_users() {
-    let mut faults = Vec::new();
-    for path in scripts() {
-        for literal in literals(&fs::read_to_string(&path).unwrap()) {
-            let is_selector = literal.is_argument_of(TAKE_SELECTORS);
-            if !is_selector && reads_like_text(&literal.text) {
-                faults.push(format!("{}:{}: {:?}", path.display(), literal.line, literal.text));
-            }
-        }
-    }
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
-}
-
-#[test]
-fn texts_are_distinguished_from_code_strings() {
-    for (text, is) in [
-        ("Save", true),
-        ("Try again", true),
-        ("no keys yet", true),
-        ("last used:", true),
-        ("button.primary", false),
-        ("keys.title", false),
-        ("submit", false),
-        ("GET", false),
-        ("If-Match", false),
-        ("aria-label", false),
-        ("TimeoutError", false),
-        ("/v1/keys", false),
-        ("Fermé", true),
-        ("été passé", true),
-        ("…", false),
-        ("0 0 100 20", false),
-    ] {
-        assert_eq!(reads_like_text(text), is, "{text}");
-    }
-    let code =
-        "h('p', {}, \"Saved\"); // \"Not this\"\nx = /\"nor this\"/.test(`a ${t(\"b.c\")} d`);";
-    let found: Vec<String> = literals(code).into_iter().map(|literal| literal.text).collect();
-    assert_eq!(found, ["p", "Saved", "a ", "b.c", " d"]);
 }
 
 #[test]
@@ -230,61 +114,6 @@ fn is_code(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
 }
 
-#[test]
-fn scripts_follow_the_rules_of_the_page() {
-    let mut faults = Vec::new();
-    for path in scripts() {
-        let (text, name) = (fs::read_to_string(&path).unwrap(), path.display());
-        let code: Vec<&str> =
-            text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-        if !text.starts_with("// ") {
-            faults.push(format!("{name}: the first line says what the file is"));
-        }
-        if text.lines().count() > LINES_MAX {
-            faults.push(format!("{name}: more than {LINES_MAX} lines"));
-        }
-        let long = |line: &&str| line.chars().count() > LINE_CHARACTERS_MAX;
-        if let Some(line) = text.lines().find(long) {
-            faults.push(format!("{name}: a line of more than {LINE_CHARACTERS_MAX}: {line}"));
-        }
-        for word in BANNED {
-            // The SVG namespace is a name, not an address.
-            let names = |line: &&&str| line.contains(word) && !line.contains("const SVG = ");
-            if let Some(line) = code.iter().find(names) {
-                faults.push(format!("{name}: {word}: {line}"));
-            }
-        }
-        for (word, home) in
-            [("fetch(", "lib/api.js"), ("createElement", "lib/dom.js"), ("Intl.", "lib/text.js")]
-        {
-            let calls = |line: &&&str| {
-                line.split(|c: char| !c.is_alphanumeric() && !"(.".contains(c))
-                    .any(|it| it.starts_with(word))
-            };
-            if !path.ends_with(home) && code.iter().find(calls).is_some() {
-                faults.push(format!("{name}: only {home} may say {word}"));
-            }
-        }
-    }
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
-}
-
-fn reads_like_text(text: &str) -> bool {
-    if NO_TEXT.iter().any(|known| text.trim_end().trim_end_matches(':') == *known) {
-        return false;
-    }
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let is_word = |word: &str| {
-        let letters = word.trim_end_matches(|c: char| !c.is_alphabetic());
-        letters.chars().count() > 1 && letters.chars().all(|c| c.is_alphabetic() || c == '’')
-    };
-    let spoken = words.iter().filter(|word| is_word(word)).count();
-    let mut letters = text.chars();
-    let capital = letters.next().is_some_and(char::is_uppercase);
-    let title = capital && text.chars().count() > 1 && letters.all(char::is_lowercase);
-    title || spoken > 1
-}
-
 /// The texts of a language by full key. Plural forms and word lists are one text each.
 fn texts(language: &str) -> BTreeMap<String, Value> {
     let text = fs::read_to_string(format!("web/locales/{language}.json")).unwrap();
@@ -315,14 +144,6 @@ fn places(text: &Value) -> BTreeSet<String> {
         .filter_map(|rest| rest.split_once('}').map(|(name, _)| name.to_owned()))
         .filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
         .collect()
-}
-
-fn scripts() -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    walk(Path::new("web"), &mut found);
-    found.retain(|path| path.extension().is_some_and(|it| it == "js"));
-    found.sort();
-    found
 }
 
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -1,0 +1,2 @@
+// How prettier formats web/ and tests/web.
+export default { printWidth: 120 };
