@@ -172,7 +172,8 @@ mod tests {
     use crate::model::id::Id;
     use crate::model::moment::Moment;
     use crate::records::place::StoreKey;
-    use crate::records::usage::{HoursRecord, UsageOf};
+    use crate::records::place::UsageOf;
+    use crate::records::usage::HoursRecord;
     use crate::records::uses::UseRecord;
     use crate::records::{Revised, read_row};
     use keyhouse_storage::{At, Fault, FaultyStore, MemoryStore, Operation};

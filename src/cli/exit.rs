@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::cli::terminal;
 use crate::config::ConfigError;
-use crate::model::text::{printable, printable_line};
+use crate::model::text::{decode, printable, printable_line};
 
 /// The exit codes; scripts depend on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,11 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::new(Exit::Usage, with_sources(&error))
     }
+}
+
+/// Decodes the content of a file or stdin. `what` names it in the failure.
+pub(super) fn decoded<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, Failure> {
+    decode(bytes).map_err(|error| Failure::new(Exit::Usage, format!("{what} {error}")))
 }
 
 /// The message of an error and of all its sources.

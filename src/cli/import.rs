@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::cli::client::{Ask, Client, query};
-use crate::cli::exit::{Exit, Failure, print, print_message};
-use crate::cli::terminal::decoded;
+use crate::cli::exit::{Exit, Failure, decoded, print, print_message};
 
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 const KEYS_A_STEP_MAX: usize = 500;

@@ -13,12 +13,12 @@ use crate::actions::keys::KeyPurge;
 use crate::actions::setup::FirstOwner;
 use crate::actions::{ActionError, Actions};
 use crate::cli::control::Control;
-use crate::cli::exit::{Exit, Failure, print_message, with_sources};
+use crate::cli::exit::{Exit, Failure, decoded, print_message, with_sources};
 use crate::cli::instance::{Instance, OpenFailure};
 use crate::cli::proxies::ProxyResolver;
 use crate::cli::signals::{SignalRequest, Signals};
 use crate::cli::sockets;
-use crate::cli::terminal;
+
 use crate::config::{ConfigError, Listen, Settings, Written, WrittenSessions};
 use crate::http::App;
 use crate::http::transport::{
@@ -287,7 +287,7 @@ fn password(file: Option<&Path>) -> Result<Secret, Failure> {
         let bytes = std::fs::read(path)
             .map_err(|error| Failure::io(&format!("read {}", path.display()), &error))?;
         let bytes = zeroize::Zeroizing::new(bytes);
-        let text = terminal::decoded(&bytes, &path.display().to_string())?;
+        let text = decoded(&bytes, &path.display().to_string())?;
         if is_open_to_others(path) {
             print_message(&format!(
                 "{0} is readable by other users: run `chmod 600 {0}`",

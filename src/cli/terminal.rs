@@ -1,14 +1,8 @@
-//! Decodes text from files and stdin, and makes values printable on a terminal.
+//! Makes values printable on a terminal.
 
 use serde_json::Value;
 
-use crate::cli::exit::{Exit, Failure};
-use crate::model::text::{decode, printable_line};
-
-/// Decodes the content of a file or stdin. `what` names it in the failure.
-pub(super) fn decoded<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, Failure> {
-    decode(bytes).map_err(|error| Failure::new(Exit::Usage, format!("{what} {error}")))
-}
+use crate::model::text::printable_line;
 
 /// A text field, printable on one line; empty if it is missing.
 pub(super) fn text(value: &Value, name: &str) -> String {

@@ -9,8 +9,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::cli::client::{Ask, Client};
-use crate::cli::exit::{Exit, Failure, print};
-use crate::cli::terminal::decoded;
+use crate::cli::exit::{Exit, Failure, decoded, print};
 
 const INPUT_BYTES_MAX: u64 = 4_096;
 

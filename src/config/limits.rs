@@ -1,9 +1,9 @@
 //! The table `[limits]` of the settings file: limits of the transport and rates of changes.
 
+use std::str::FromStr as _;
 use std::time::Duration;
 
-use crate::config::used::parse_span;
-use crate::config::{ProcessEnvironment, WrittenLimits};
+use crate::config::written::{ProcessEnvironment, WrittenLimits};
 use crate::model::pace::Pace;
 
 /// Set to `off` for load tests, it removes the rates of changes.
@@ -99,6 +99,12 @@ fn paces(
     };
     let sessions = pace("session_changes", &written.session_changes);
     (sessions, pace("key_changes", &written.key_changes))
+}
+
+pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
+    let parsed = jiff::SignedDuration::from_str(text).ok();
+    let span = parsed.and_then(|span| Duration::try_from(span).ok());
+    span.ok_or_else(|| "must be a duration such as 30m or 8h".to_owned())
 }
 
 #[cfg(test)]

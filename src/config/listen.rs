@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::config::ProcessEnvironment;
+use crate::config::written::ProcessEnvironment;
 
 /// Every system accepts a socket path of this length.
 const SOCKET_PATH_BYTES_MAX: usize = 100;

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
 
-use crate::config::listen::control_socket;
-use crate::config::{
-    ConfigError, ConfiguredLimits, Listen, ProcessEnvironment, SettingSource, TrustedProxy,
-    Written, WrittenAudit, WrittenLimits,
+use crate::config::error::ConfigError;
+use crate::config::limits::{ConfiguredLimits, parse_span};
+use crate::config::listen::{Listen, control_socket};
+use crate::config::proxy::TrustedProxy;
+use crate::config::written::{
+    ProcessEnvironment, SettingSource, Written, WrittenAudit, WrittenLimits,
 };
 use crate::model::export::Destination;
 use crate::model::key_text::Prefix;
@@ -320,12 +321,6 @@ struct Reach<'a> {
 
 fn log_or_default(set: Option<(SettingSource, String)>) -> String {
     set.map_or_else(|| LOG_DEFAULT.to_owned(), |(_, log)| log)
-}
-
-pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
-    let parsed = jiff::SignedDuration::from_str(text).ok();
-    let span = parsed.and_then(|span| Duration::try_from(span).ok());
-    span.ok_or_else(|| "must be a duration such as 30m or 8h".to_owned())
 }
 
 /// Whether a log format is JSON.

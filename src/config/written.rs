@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Table;
 
-use crate::config::ConfigError;
+use crate::config::error::ConfigError;
 use crate::model::text;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

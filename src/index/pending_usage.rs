@@ -10,7 +10,8 @@ use std::sync::Arc;
 use crate::index::live::KeyCounters;
 use crate::model::calendar::{Day, Hour};
 use crate::model::id::KeyId;
-use crate::records::usage::{CallCounts, HoursRecord, UsageOf};
+use crate::records::place::UsageOf;
+use crate::records::usage::{CallCounts, HoursRecord};
 
 /// The most rows owed to the store. If more rows are owed, calls stay in the counters of their
 /// keys.

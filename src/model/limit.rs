@@ -37,7 +37,6 @@ pub struct RateLimit {
 /// The result of drawing from a rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Draw {
-    /// The call passes.
     Granted {
         /// The new theoretical arrival time, which the caller stores, in nanoseconds of the same
         /// clock.

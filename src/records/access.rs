@@ -15,9 +15,10 @@ use crate::model::role::Role;
 use crate::model::second_factor::RequiredOf;
 use crate::model::secret::Digest;
 use crate::model::session_times::SessionTimes;
+use crate::records::codec::Record;
 use crate::records::notice::Notices;
 use crate::records::place::StoreKey;
-use crate::records::{Record, text};
+use crate::records::text;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

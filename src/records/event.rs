@@ -10,8 +10,10 @@ use crate::model::id::{EventId, OrganizationId};
 use crate::model::moment::Moment;
 use crate::model::retention::Retention;
 use crate::model::secret::Digest;
+use crate::records::codec::Record;
 use crate::records::key::Author;
-use crate::records::{Record, place::StoreKey, text};
+use crate::records::place::StoreKey;
+use crate::records::text;
 
 /// An event as it is stored. It never contains a secret, a password or a digest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

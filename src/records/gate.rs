@@ -11,8 +11,9 @@ use crate::model::requirement::Requirement;
 use crate::model::route::{
     Ambiguity, EqualRoutes, HostPattern, InvalidRoute, Methods, PathPattern, Route, RouteTable,
 };
+use crate::records::codec::Record;
 use crate::records::place::StoreKey;
-use crate::records::{Record, text};
+use crate::records::text;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -158,7 +159,7 @@ impl Record for GateRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::{decode, encode};
+    use crate::records::codec::{decode, encode};
 
     fn sample() -> GateRecord {
         let route = RouteRecord {

@@ -13,9 +13,10 @@ use crate::model::moment::Moment;
 use crate::model::network::{IpRules, canonical_network};
 use crate::model::permission::Patterns;
 use crate::model::secret::Digest;
+use crate::records::codec::Record;
 pub use crate::records::limits::{QuotaRecord, RateLimitRecord};
 use crate::records::place::StoreKey;
-use crate::records::{Record, text};
+use crate::records::text;
 
 /// Maximum number of lists in the maximum of a transferred key.
 pub const MAXIMA_MAX: usize = 8;
@@ -368,7 +369,7 @@ impl FromStr for Status {
 pub(crate) mod tests {
     use super::*;
     use crate::model::id::Id;
-    use crate::records::{decode, encode};
+    use crate::records::codec::{decode, encode};
 
     pub(crate) fn record() -> KeyRecord {
         let (now, mut random) = (Moment::from_milliseconds(1_700_000_000_000), rand::rng());

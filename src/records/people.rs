@@ -12,9 +12,10 @@ use crate::model::moment::Moment;
 use crate::model::permission::Patterns;
 use crate::model::role::Role;
 use crate::model::secret::Digest;
+use crate::records::codec::Record;
 use crate::records::key::Author;
 use crate::records::place::StoreKey;
-use crate::records::{Record, text};
+use crate::records::text;
 
 /// An invitation as it is stored until it is accepted, withdrawn or expired.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

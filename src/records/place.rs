@@ -6,8 +6,15 @@ use std::fmt;
 use crate::model::calendar::Day;
 use crate::model::id::{EventId, Id, InvitationId, KeyId, OrganizationId, RoleId, TeamId, UserId};
 use crate::model::secret::Digest;
-use crate::records::RecordError;
-use crate::records::usage::UsageOf;
+use crate::records::error::RecordError;
+
+/// The subject of a usage row: a key, or all keys of an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UsageOf {
+    pub organization: OrganizationId,
+    /// The key. `None` for all keys of the organization.
+    pub key: Option<KeyId>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreKey {

@@ -4,8 +4,9 @@ use keyhouse_storage::{At, Batch, CommitError, Range, ReadError, Revision, Row, 
 use serde::{Deserialize, Serialize};
 
 use crate::records::access::{EmailRecord, UserRecord};
+use crate::records::codec::{Record, decode, encode, read_row};
+use crate::records::error::RecordError;
 use crate::records::place::StoreKey;
-use crate::records::{Record, RecordError, decode, encode, read_row};
 
 /// Format that this program reads and writes. A later format adds a step to [`upgrade`], which
 /// converts the store from the previous format in atomic, resumable batches.

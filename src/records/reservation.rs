@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::moment::Moment;
-use crate::records::{Record, text};
+use crate::records::codec::Record;
+use crate::records::text;
 
 /// Upper bound of the quota use in a period. While the process runs, the use is at most this value;
 /// after a clean stop, the use is exactly this value.

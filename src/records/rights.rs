@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::id::{OrganizationId, RoleId, TeamId};
 use crate::model::moment::Moment;
 use crate::model::permission::Patterns;
+use crate::records::codec::Record;
 use crate::records::place::StoreKey;
-use crate::records::{Record, text};
+use crate::records::text;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::id::KeyId;
-use crate::records::{Record, text};
+use crate::records::codec::Record;
+use crate::records::text;
 
 /// The key that has or had a digest. No import accepts the digest again. Each imported key has one
 /// record. Each secret that was rotated out or purged has two records, for its BLAKE3 and its

@@ -11,16 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::calendar::Hour;
 use crate::model::code::Code;
-use crate::model::id::{KeyId, OrganizationId};
-use crate::records::Record;
-
-/// The subject of a usage row: a key, or all keys of an organization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UsageOf {
-    pub organization: OrganizationId,
-    /// The key. `None` for all keys of the organization.
-    pub key: Option<KeyId>,
-}
+use crate::records::codec::Record;
 
 /// Number of calls by outcome. Sums saturate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -124,8 +115,8 @@ mod tests {
     use super::*;
     use crate::model::calendar::Day;
     use crate::model::id::Id;
-    use crate::records::place::StoreKey;
-    use crate::records::{decode, encode};
+    use crate::records::codec::{decode, encode};
+    use crate::records::place::{StoreKey, UsageOf};
 
     #[test]
     fn days_are_written_by_names_and_read_for_ever() {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
-use crate::records::{Record, text};
+use crate::records::codec::Record;
+use crate::records::text;
 
 /// Maximum stored length of a user agent in bytes.
 pub const USER_AGENT_BYTES_MAX: usize = 120;
@@ -87,8 +88,8 @@ impl Record for UseRecord {}
 mod tests {
     use super::*;
     use crate::model::id::Id;
+    use crate::records::codec::{decode, encode};
     use crate::records::place::StoreKey;
-    use crate::records::{decode, encode};
 
     #[test]
     fn a_use_without_its_secrets_is_written_as_ever_and_reads_for_ever() {

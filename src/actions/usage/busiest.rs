@@ -14,8 +14,9 @@ use crate::model::code::Code;
 use crate::model::id::{KeyId, OrganizationId};
 use crate::records::key::KeyRecord;
 use crate::records::place::StoreKey;
+use crate::records::place::UsageOf;
 use crate::records::read_row;
-use crate::records::usage::{CallCounts, DayRecord, HoursRecord, UsageOf};
+use crate::records::usage::{CallCounts, DayRecord, HoursRecord};
 
 /// Maximum number of keys returned.
 pub const BUSIEST_MAX: usize = 20;

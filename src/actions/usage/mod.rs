@@ -23,8 +23,9 @@ use crate::model::moment::Moment;
 use crate::model::role::{KEYS_MANAGE, KEYS_READ, USAGE_READ};
 use crate::records::key::KeyRecord;
 use crate::records::place::StoreKey;
+use crate::records::place::UsageOf;
 use crate::records::read_row;
-use crate::records::usage::{CallCounts, DayRecord, HoursRecord, UsageOf};
+use crate::records::usage::{CallCounts, DayRecord, HoursRecord};
 use crate::records::uses::{AddressRecord, UseRecord, merge_addresses};
 pub use busiest::{BUSIEST_MAX, KeyUse};
 

@@ -15,7 +15,8 @@ use crate::index::uses::LastUse;
 use crate::model::calendar::Day;
 use crate::model::id::KeyId;
 use crate::records::place::StoreKey;
-use crate::records::usage::{HoursRecord, UsageOf};
+use crate::records::place::UsageOf;
+use crate::records::usage::HoursRecord;
 use crate::records::uses::{AddressRecord, SecretUseRecord, UseRecord, merge_addresses};
 use crate::records::{Record, encode, read_row};
 

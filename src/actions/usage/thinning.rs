@@ -13,8 +13,9 @@ use crate::index::halt::Halt;
 use crate::model::calendar::{Day, Hour};
 use crate::model::id::{KeyId, OrganizationId};
 use crate::records::place::StoreKey;
+use crate::records::place::UsageOf;
 use crate::records::read_row;
-use crate::records::usage::{DayRecord, HoursRecord, UsageOf};
+use crate::records::usage::{DayRecord, HoursRecord};
 
 /// Number of rows read at a time. Each row is at most two writes.
 const ROWS_A_BATCH: usize = BATCH_WRITES_MAX / 2;

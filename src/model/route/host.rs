@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::model::route::{InvalidRoute, PATTERN_BYTES_MAX};
+use crate::model::route::invalid::{InvalidRoute, PATTERN_BYTES_MAX};
 
 /// A pattern of hosts: a single host, or all hosts below a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@
 
 mod ambiguity;
 mod host;
+mod invalid;
 mod path;
 mod raw;
 
@@ -20,40 +21,15 @@ use std::collections::HashMap;
 pub use ambiguity::{Ambiguities, Ambiguity, DoubtfulPath, InvalidAmbiguity};
 use host::HostRank;
 pub use host::{HostPattern, canonical_host};
-pub use path::{PathPattern, SEGMENTS_MAX};
+pub use invalid::SEGMENTS_MAX;
+pub use invalid::{InvalidRoute, PATTERN_BYTES_MAX};
+pub use path::PathPattern;
 pub use raw::{RawPath, raw_path};
 
-/// The longest pattern of a path or host, in bytes.
-pub const PATTERN_BYTES_MAX: usize = 512;
 /// The most methods of one rule.
 pub const METHODS_MAX: usize = 16;
 /// The longest method, in bytes.
 const METHOD_BYTES_MAX: usize = 32;
-
-/// Why a text is not a path pattern, a host pattern or a method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidRoute {
-    #[error("must start with '/' and have no empty segment; a '/' at the end is ignored")]
-    Path,
-    #[error("must be at most {SEGMENTS_MAX} segments and {PATTERN_BYTES_MAX} bytes")]
-    TooLong,
-    /// The pattern contains a byte, or an encoding of a byte, that is rejected in every path.
-    #[error(
-        "must not contain a space, quote, '?', '#', ';', '\\', encoded '/', or segment '.' or '..'"
-    )]
-    Segment,
-    /// The pattern contains `{`, `}` or `*` within other text.
-    #[error("a {{name}}, '*' or '**' must be a whole segment")]
-    Part,
-    #[error("'**' must be the last segment")]
-    RestInside,
-    #[error("must not use a name twice")]
-    NameTwice,
-    #[error("must be a host such as api.example.com or *.example.com, without a port")]
-    Host,
-    #[error("must be 1 to 32 letters A-Z or '-'")]
-    Method,
-}
 
 /// A set of methods. `GET` includes `HEAD`, which an upstream answers like `GET`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,12 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::model::route::{
-    Ambiguities, Ambiguity, DoubtfulPath, InvalidRoute, PATTERN_BYTES_MAX, raw_path,
-};
-
-/// The most segments of a path pattern.
-pub const SEGMENTS_MAX: usize = 32;
+use crate::model::route::ambiguity::{Ambiguities, Ambiguity, DoubtfulPath};
+use crate::model::route::invalid::{InvalidRoute, PATTERN_BYTES_MAX, SEGMENTS_MAX};
+use crate::model::route::raw::raw_path;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPattern {
