@@ -1,5 +1,5 @@
-//! The catalogue of permissions: those that protected APIs require, with descriptions, and the
-//! content of presets.
+//! The catalogue: the permissions that protected APIs require, with descriptions, and the content
+//! of presets.
 //!
 //! The catalogue grants nothing. A permission works without an entry, and an entry gives no user a
 //! permission.
@@ -39,7 +39,7 @@ pub struct EntryChange {
     pub group: Option<String>,
 }
 
-/// The entry that a change applies to.
+/// The entry to change.
 #[derive(Clone, Debug)]
 pub struct EntryTarget {
     pub name: Permission,
@@ -88,7 +88,7 @@ impl Actions {
         let place = StoreKey::Permission(name.as_str().into());
         self.in_turn(|| {
             let now = self.clock.now().wall;
-            // One guard covers everything that is counted.
+            // The guard also covers the number of entries, which is limited.
             let decided = self.authorize_people(actor, INSTANCE_MANAGE)?;
             if self.read::<PermissionRecord>(&place)?.is_some() {
                 let detail = "the catalogue already has a permission with this name: use another \
@@ -174,11 +174,10 @@ impl Actions {
         })
     }
 
-    /// The permissions that a preset grants today, limited to those that the actor holds.
+    /// The permissions that a preset grants now, limited to the permissions that the actor holds.
     ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`] if no permission is left; [`ActionError::Invalid`] if
-    /// there are more than one list can hold.
+    /// # Errors [`ActionError::PermissionRequired`] if no permission is left;
+    /// [`ActionError::Invalid`] if the permissions do not fit in one list.
     pub(super) fn preset(&self, actor: &Actor, preset: Preset) -> Result<Patterns, ActionError> {
         let entries = self.entries()?;
         let all = preset.patterns(entries.iter().map(|entry| &*entry.name));

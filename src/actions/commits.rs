@@ -10,7 +10,7 @@ use keyhouse_storage::{
 use crate::clock::Clock;
 use crate::telemetry::measure::{Counter, Histogram};
 
-/// Outcomes of commits. Commits that no caller waited for are not counted.
+/// Outcomes of commits. Commits without a waiting caller are not counted.
 #[derive(Debug, Default)]
 pub struct Commits {
     committed: Counter,
@@ -19,7 +19,7 @@ pub struct Commits {
     invalid: Counter,
     unavailable: Counter,
     unknown: Counter,
-    /// Time from the submission to the outcome, for batches that were committed.
+    /// Time from the submission to the outcome of committed batches.
     pub took: Histogram,
 }
 
@@ -129,7 +129,7 @@ mod tests {
             faults.inject(Operation::Submit, 1, fault);
             store.commit(Batch::new().put("c", "1")).unwrap_err();
         }
-        // No caller waits for this batch, so its outcome is unknown.
+        // No caller waits for this batch, so its outcome is not counted.
         drop(store.submit(Batch::new().put("b", "1")));
         store.close().unwrap();
         store.commit(Batch::new().put("a", "2")).unwrap_err();

@@ -1,11 +1,12 @@
-//! Device cookies: a browser that signed in before has its own allowance of attempts.
+//! Device cookies: a browser in which a user signed in before has its own allowance of failed
+//! sign-ins.
 //!
-//! A stranger who guesses passwords therefore does not lock the browser out. A device cookie does
-//! not sign in a user.
+//! A stranger who guesses passwords therefore does not lock out users of known browsers. A device
+//! cookie does not sign in a user.
 //!
-//! A cookie holds a token for each of the last accounts: user, browser, expiry, and the number of
-//! password changes. Each token is authenticated by BLAKE3 in keyed mode with a key of the
-//! instance.
+//! A cookie holds a token for each of the accounts that signed in last. A token contains the user,
+//! the browser, an expiry, and the number of password changes. Each token is authenticated by
+//! BLAKE3 in keyed mode with a key of the instance.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -26,10 +27,10 @@ use crate::records::access::UserRecord;
 use crate::records::people::DeviceKeyRecord;
 use crate::records::place::StoreKey;
 
-/// How long a browser stays known after the last sign-in.
+/// The time for which a browser stays known after the last sign-in.
 pub const DEVICE_LIFETIME: Duration = Duration::from_hours(90 * 24);
-/// Most accounts for which one browser is known. A further account replaces the one that signed in
-/// longest ago.
+/// Most accounts for which one browser is known. A further account replaces the account that signed
+/// in longest ago.
 const ACCOUNTS_A_BROWSER_MAX: usize = 4;
 const KEY_BYTES: usize = 32;
 
@@ -72,7 +73,7 @@ impl Device {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (payload, mac) = bytes.split_at_checked(PAYLOAD_BYTES)?;
         let mac: [u8; blake3::OUT_LEN] = mac.try_into().ok()?;
-        // The comparison takes constant time.
+        // Comparing values of type `blake3::Hash` takes constant time.
         if blake3::keyed_hash(key, payload) != blake3::Hash::from_bytes(mac) {
             return None;
         }
@@ -92,7 +93,8 @@ impl Device {
 pub(super) struct KnownDevices(Vec<Device>);
 
 impl KnownDevices {
-    /// The browser, if the account signed in with it after the last change of the password.
+    /// The browser, if the account signed in with this browser after the last change of the
+    /// password.
     pub(super) fn browser_of(&self, user: &UserRecord) -> Option<Browser> {
         let fits = |device: &&Device| {
             device.user == user.id && device.password_changes == user.password_changes
@@ -107,8 +109,8 @@ impl Actions {
         &self,
         cookie: Option<&Secret>,
     ) -> Result<KnownDevices, ActionError> {
-        // Read even without a cookie, so that the key is cached from the first sign-in after a
-        // start.
+        // The key is read even without a cookie, so that it is cached from the first sign-in after
+        // a start.
         let _key = self.device_key()?;
         cookie.map_or_else(|| Ok(Vec::new()), |cookie| self.devices(cookie)).map(KnownDevices)
     }
@@ -120,8 +122,8 @@ impl Actions {
         devices_in(cookie, key, self.clock.now().wall).next().map(|device| device.user)
     }
 
-    /// The device cookie for a browser in which a user has just signed in completely. `old` is the
-    /// browser's current cookie; its other accounts are kept.
+    /// The device cookie for a browser in which a user has just signed in completely. The new
+    /// cookie keeps the other accounts of `old`, the browser's current cookie.
     pub fn device_cookie(&self, old: Option<&Secret>, user: UserId) -> Result<Secret, ActionError> {
         let key = self.device_key()?;
         let old = old.map_or_else(|| Ok(Vec::new()), |old| self.devices(old))?;
@@ -159,7 +161,8 @@ impl Actions {
         let mut held = stored()?;
         if held.is_none() {
             self.make_device_key(&place)?;
-            // Read again: another process of the instance may have created the key first.
+            // The key is read again, since another process of the instance may have created it
+            // first.
             held = stored()?;
         }
         let key = held.and_then(|held| held.record.bytes());

@@ -39,13 +39,13 @@ impl AuditEntry {
         }
     }
 
-    /// The same, in another organization than the actor's.
+    /// The same entry, for an organization other than the actor's.
     pub(super) fn inside(mut self, organization: OrganizationId) -> Self {
         self.organization = Some(organization);
         self
     }
 
-    /// The same, for a record that belongs to the instance and not to an organization.
+    /// The same entry, for a record that belongs to the instance and not to an organization.
     pub(super) fn of_instance(mut self) -> Self {
         self.organization = None;
         self

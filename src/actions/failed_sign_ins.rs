@@ -1,10 +1,10 @@
 //! Failed sign-ins as audit events: one event for each account, network and minute.
 //!
 //! A thread writes the events, each with a count, so that an attacker cannot fill the store or the
-//! audit log. A shutdown writes the rest. The typed address is kept for one minute: an event names
-//! a user or `unknown`. It contains the client's address and network only if the user's
-//! organization vouches for the email address. Otherwise the creator of an organization could add
-//! another person's address to it and learn where that person is.
+//! audit log. A shutdown writes the remaining events. The typed email address is kept for at most
+//! one minute: an event names a user or `unknown`. An event contains the client's address and
+//! network only if the user's organization vouches for the email address. Otherwise an organization
+//! could add the email address of another person and learn that person's network.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,15 +25,15 @@ use crate::model::id::{OrganizationId, UserId};
 use crate::records::access::UserRecord;
 use crate::records::place::StoreKey;
 
-/// Most pairs of account and network that are counted separately in a minute. Further pairs share
-/// one sum.
+/// Most pairs of account and network that are counted separately in a minute. All further pairs
+/// share one sum.
 pub const REFUSALS_MAX: usize = 1_000;
-/// Most pairs of one network. Further pairs of the network share one sum, so that one network
-/// cannot fill the table and move the failures of others into the common sum.
+/// Most pairs of one network. Further pairs of the network share one sum. Otherwise one network
+/// could fill the table, and the failures of other networks would go into the common sum.
 const NETWORK_SHARE: usize = 8;
 /// All sums of a minute fit in one batch.
 const _: () = assert!(REFUSALS_MAX < BATCH_WRITES_MAX);
-/// How long failures are summed up.
+/// The interval at which the sums are written.
 const FLUSH_INTERVAL: Duration = Duration::from_mins(1);
 /// The target of an event about an unknown account.
 const UNKNOWN: &str = "unknown";
@@ -43,8 +43,8 @@ pub(super) struct FailedSignIns(Mutex<Sums>);
 
 #[derive(Default)]
 struct Sums {
-    /// By account and network. An account is a user's id, or an address without a user. It is empty
-    /// if the text is not an address.
+    /// The sums by account and network. An account is a user's id, or an email address without a
+    /// user, or empty if the typed text is not an address.
     pairs: HashMap<(String, Option<IpNet>), Sum>,
     /// The number of pairs of each network.
     of_network: HashMap<Option<IpNet>, usize>,
@@ -55,7 +55,7 @@ struct Sums {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SignInFailure {
     Failed,
-    /// It came too soon after other attempts and was not checked.
+    /// The attempt came too soon after other attempts and was not checked.
     Throttled,
 }
 
@@ -95,7 +95,7 @@ impl FailedSignIns {
         let network = pair.1;
         let of_network = sums.of_network.get(&network).copied().unwrap_or_default();
         if of_network >= REFUSALS_MAX / NETWORK_SHARE && !sums.pairs.contains_key(&pair) {
-            // Counts like a text that is not an address.
+            // The attempt is counted like a text that is not an address.
             pair.0 = String::new();
         }
         if let Some(known) = sums.pairs.get_mut(&pair) {
@@ -157,8 +157,8 @@ impl Actions {
         }
         match self.store.commit(batch) {
             Ok(_) => Ok(()),
-            // The batch may have been written, and a second event would be worse than a missing
-            // one.
+            // The batch may have been written. It is not repeated, since a second event would be
+            // worse than a missing event.
             Err(error @ CommitError::Unknown(_)) => {
                 tracing::warn!(%error, "outcome unknown: failed sign-ins may or may not have been \
                     written");
@@ -229,8 +229,8 @@ impl FailedSignInWriter {
 mod tests {
     use super::*;
 
-    /// One network could fill the whole table, so that failures of other networks were reported as
-    /// one sum.
+    /// Regression: one network could fill the whole table, so that failures of other networks were
+    /// reported as one sum.
     #[test]
     fn one_network_has_an_eighth_of_the_sums_and_one_sum_beyond() {
         let failed_sign_ins = FailedSignIns::default();

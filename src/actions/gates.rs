@@ -25,12 +25,12 @@ use crate::records::place::StoreKey;
 /// Most gates, not counting the gate `default`.
 pub const GATES_MAX: usize = 256;
 
-/// The fields of a gate besides its name. A field that is `None` does not change; for a new gate it
-/// gets the default.
+/// The fields of a gate besides its name. `None` keeps the field of an existing gate, and means the
+/// default for a new gate.
 #[derive(Debug, Default)]
 pub struct GateChange {
     pub description: Option<String>,
-    /// Where a request may carry the key.
+    /// The places in a request that may carry the key.
     pub credentials: Option<Vec<CredentialSource>>,
     /// The permissions that each route requires.
     pub routes: Option<Vec<RouteRecord>>,
@@ -44,7 +44,7 @@ pub struct GateChange {
     pub preflight: Option<Preflight>,
 }
 
-/// The gate that a change applies to.
+/// The gate to change.
 #[derive(Clone, Debug)]
 pub struct GateTarget {
     pub name: GateName,
@@ -87,7 +87,7 @@ impl Actions {
         let place = StoreKey::Gate(name.as_str().into());
         self.in_turn(|| {
             let now = self.clock.now().wall;
-            // One guard covers everything that is counted.
+            // The guard also covers the number of gates, which is limited.
             let decided = self.authorize_people(actor, INSTANCE_MANAGE)?;
             decided.require_lasting()?;
             let gates = self.gates()?;

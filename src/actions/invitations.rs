@@ -1,7 +1,7 @@
 //! Invitations of users to an organization: created, listed and withdrawn.
 //!
-//! An invitation grants what its creator holds at the moment of acceptance. If the creator may no
-//! longer create it, it is invalid.
+//! The rights of the creator are checked again when the invitation is accepted. The invitation is
+//! invalid if its creator could not create it any more.
 
 use std::ops::ControlFlow;
 
@@ -26,7 +26,7 @@ use crate::records::place::StoreKey;
 pub const INVITATIONS_MAX: usize = 1_000;
 /// Most expired invitations that one new invitation deletes.
 const SWEPT_MAX: usize = 100;
-/// The plan's limit that users and invitations count towards.
+/// The name of the plan's limit on users and invitations.
 const USERS_LIMIT: &str = "users";
 
 /// An invitation to be created.
@@ -46,7 +46,7 @@ pub struct InvitationDraft {
 pub enum InvitationStatus {
     Pending,
     Expired,
-    /// Its creator may no longer create it.
+    /// The creator of the invitation may no longer create it.
     Void,
 }
 
@@ -116,7 +116,7 @@ impl Actions {
     }
 
     /// Lists the organization's invitations after `after`, the newest first, at most `limit`.
-    /// Returns the id of the last one if more may follow.
+    /// Returns the id of the last listed invitation if more may follow.
     pub fn list_invitations(
         &self,
         actor: &Actor,
@@ -167,7 +167,7 @@ impl Actions {
         let maker = maker.ok_or(ActionError::LinkInvalid)?;
         let role = self.held_role(organization, invitation.role).map_err(as_invalid_link)?;
         let may = if maker.organization_id() == organization {
-            // Skips teams that were removed since the invitation.
+            // Teams that were removed since the invitation are skipped.
             let stands = |team: &TeamId| self.index.team(*team).is_some();
             let standing: Vec<TeamId> = invitation.teams.iter().copied().filter(stands).collect();
             maker
@@ -203,8 +203,8 @@ impl Actions {
         Err(ActionError::LimitReached { plan, limit: USERS_LIMIT, maximum })
     }
 
-    /// Makes room for a new invitation: ends the pending one of the same address, deletes some
-    /// expired ones, and rejects the invitation if the organization has too many.
+    /// Makes room for a new invitation: ends a pending invitation of the same address, and deletes
+    /// some expired invitations. Fails if the organization still has too many.
     fn make_room(
         &self,
         mut batch: Batch,

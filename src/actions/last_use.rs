@@ -1,8 +1,8 @@
 //! A thread that writes the last uses and call counts of keys to the store, within bounds.
 //!
-//! A use is written within 5 s while fewer than [`FLUSH_KEYS_MAX`] keys wait. If more wait, each
-//! flush writes that many, the oldest first. A key is written again after 60 s at the earliest. A
-//! shutdown writes all keys that wait.
+//! If fewer than [`FLUSH_KEYS_MAX`] keys wait, a use is written within 5 s. If more keys wait, each
+//! flush writes that many, the longest waiting first. A key is written again after 60 s at the
+//! earliest. A shutdown writes all waiting keys.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use crate::index::pending_usage::PendingUsage;
 use crate::model::id::KeyId;
 
 pub const FLUSH_KEYS_MAX: usize = 5_000;
-/// How long a flush collects uses before it writes.
+/// The interval between flushes.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(2);
-/// How long a written key is not written again.
+/// The shortest time between two writes of one key.
 const REWRITE_AFTER: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl LastUseWriter {
         Ok(Self { halt, thread })
     }
 
-    /// Writes the uses that wait and stops the thread.
+    /// Writes the waiting uses and stops the thread.
     pub fn stop(self) {
         self.halt.halt();
         if self.thread.join().is_err() {
@@ -70,7 +70,7 @@ struct Flusher {
     /// the same keys for look-up.
     written: VecDeque<(u64, KeyId)>,
     rested: HashSet<KeyId>,
-    /// Keys whose use the store rejected, until it accepts it.
+    /// Keys whose use the store rejected and has not accepted since.
     failed: HashSet<KeyId>,
 }
 
@@ -80,7 +80,7 @@ impl Flusher {
         Self { index, store, clock, written, rested, failed }
     }
 
-    /// Takes the uses that wait and writes those that are due.
+    /// Takes the waiting uses and writes those that are due.
     fn flush(&mut self) {
         let (index, ticks) = (Arc::clone(&self.index), self.clock.now().ticks);
         let mut tally = index.tally();
@@ -115,7 +115,8 @@ impl Flusher {
         self.write(due, ticks);
     }
 
-    /// Ends the 60 s cool-down of keys written earlier, and returns their uses that wait for it.
+    /// Ends the 60 s cool-down of keys that were written earlier, and returns those of them that
+    /// were used meanwhile.
     fn released(
         &mut self,
         tally: &mut PendingUsage,
@@ -254,7 +255,8 @@ mod tests {
         assert_eq!(index.flushed_at(), clock.now().ticks);
     }
 
-    /// A write with an unknown outcome may be repeated: a write holds the total, not the increment.
+    /// A write with an unknown outcome is repeated without harm, since each write contains the
+    /// total and not the increment.
     #[test]
     fn no_fault_of_the_store_loses_a_call_or_counts_it_twice() {
         let faults =

@@ -1,5 +1,4 @@
-//! Sign-in lockouts: the accounts and networks that are slowed down or closed after failed
-//! sign-ins.
+//! Lockouts: the accounts and networks whose sign-ins wait after failures.
 //!
 //! The list shows the current state of this process only.
 
@@ -21,10 +20,9 @@ use crate::model::moment::Moment;
 use crate::model::role::INSTANCE_MANAGE;
 use crate::model::secret::Digest;
 
-/// The id part for all clients whose address is unknown.
+/// The part of the id for all clients whose address is unknown.
 const UNKNOWN: &str = "unknown";
-/// Replaces the slash of a network in an id, which must be one path segment; `COLON` replaces the
-/// colons.
+/// Replaces the slash of a network in an id, which must be one path segment.
 const SLASH: char = '_';
 const COLON: &str = "-";
 
@@ -48,7 +46,7 @@ impl fmt::Display for LockoutId {
     }
 }
 
-/// The text of an id that names no lockout.
+/// The text is not the id of a lockout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be the id of a lockout")]
 pub struct InvalidLockoutId;
@@ -81,9 +79,9 @@ pub struct Lockout {
 
 impl Actions {
     /// Lists the lockouts that an actor may lift, the longest first, at most `limit`. Owners see
-    /// the accounts of their organization, operators see all. Accounts that do not exist are left
-    /// out. If an organization does not vouch for an account's address, its owners see only
-    /// guesses, not the user's sign-ins to another organization.
+    /// the accounts of their organization, operators see all lockouts. Accounts that do not exist
+    /// are left out. If an organization does not vouch for an account's address, its owners see
+    /// only failures that cannot come from the user's sign-ins to another organization.
     pub fn lockouts(&self, actor: &Actor, limit: usize) -> Result<Vec<Lockout>, ActionError> {
         let sees_all = sees_all(actor)?;
         let now = self.clock.now();
@@ -122,8 +120,8 @@ impl Actions {
         Ok(found)
     }
 
-    /// A user of the actor's organization whose lockout may be hidden from the actor, because it
-    /// may come from sign-ins to another organization. The actor lifts it without knowing.
+    /// A user of the actor's organization whose lockout the list may hide, because it may come from
+    /// sign-ins to another organization. The actor can lift this lockout without seeing it.
     fn hidden_lockout(&self, actor: &Actor, id: UserId) -> Result<Arc<UserFacts>, ActionError> {
         let user = self.index.user(id).filter(|user| user.organization == actor.organization_id());
         user.filter(|user| !actor.has(INSTANCE_MANAGE) && !self.is_vouched_for(user))
@@ -137,13 +135,13 @@ impl Actions {
 
     /// Clears the failed sign-ins of an account or a network.
     ///
-    /// # Errors
-    /// [`ActionError::NotFound`] if the actor may lift no such lockout, or there is none. If the actor
-    /// may not know whether there is one, it succeeds.
+    /// # Errors [`ActionError::NotFound`] if there is no such lockout, or the actor may not lift
+    /// it. For a user whose lockouts the list may hide, the call succeeds in any case.
     pub fn lift_lockout(&self, actor: &Actor, id: LockoutId) -> Result<(), ActionError> {
         Self::until_done(|| {
             let decided = self.authorize(actor)?;
-            // Without waits there is no bound on guesses, and a guessed password outlives a key.
+            // Lifting lockouts repeatedly allows any number of guesses, and a guessed password
+            // outlives a key.
             decided.require_lasting()?;
             let listed = self.lockouts(&decided.actor, usize::MAX)?;
             let user = match (listed.into_iter().find(|it| it.id == id), id) {

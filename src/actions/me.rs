@@ -1,4 +1,4 @@
-//! A signed-in user's own account: show it, rename the user, change the password or the address.
+//! A signed-in user's own account: shows the account, and changes name, password and address.
 
 use keyhouse_storage::Batch;
 
@@ -23,7 +23,7 @@ use crate::records::access::UserRecord;
 use crate::records::people::TotpRecord;
 use crate::records::place::StoreKey;
 
-/// A user in the user's own session.
+/// A user who acts in their own session.
 #[derive(Clone, Copy, Debug)]
 pub struct Me<'a> {
     /// The session's user as an actor.
@@ -35,8 +35,8 @@ pub struct Me<'a> {
 }
 
 impl Me<'_> {
-    /// The attempter for what this user must present again. An open session counts as a known
-    /// browser, so a stranger's guesses do not block its user's changes.
+    /// The attempter when this user must present a password or a code again. An open session counts
+    /// as a known browser, so that a stranger's guesses do not block the user's changes.
     pub(super) fn attempter(&self) -> Attempter {
         let browser = Some(Browser::of_session(self.token.digest()));
         Attempter { source: self.source, browser }
@@ -47,7 +47,7 @@ impl Me<'_> {
 #[derive(Debug)]
 pub struct OwnAccount {
     pub user: UserRecord,
-    /// The factors that the user signs in with.
+    /// The factors with which the user signs in.
     pub factors: Factors,
     /// Whether the address is verified.
     pub email_verified: bool,
@@ -65,24 +65,25 @@ pub struct MeChange {
     pub password: Option<Secret>,
     /// A new address, in canonical form.
     pub email: Option<String>,
-    /// The current password. It prevents a stranger at an open session from taking the account
-    /// over.
+    /// The current password. Requiring it prevents a stranger at an open session from taking the
+    /// account over.
     pub current_password: Option<Secret>,
-    /// A code of the second factor, if the user has one. A new address requires it too.
+    /// A code of the second factor, if the user has a second factor. A new address requires a code
+    /// too.
     pub code: Option<Secret>,
     pub versions: Option<Vec<u64>>,
 }
 
 /// A change by a user who has proven the current password.
 struct Proven<'a> {
-    /// The hash that the current password was compared with.
+    /// The hash with which the current password was compared.
     before: String,
-    /// The guess at the account. A wrong code counts it as a failure.
+    /// The open guess at the account. A wrong code turns it into a failure.
     guess: Guess<'a>,
     new: Option<NewPassword>,
 }
 
-/// A new password that is checked and hashed.
+/// A new password, checked and hashed.
 struct NewPassword {
     hash: String,
     token: Secret,
@@ -125,7 +126,8 @@ impl Actions {
         let needs_proof = change.password.is_some() || change.email.is_some();
         let proven = needs_proof.then(|| self.prove_change(me, change)).transpose()?;
         let account = self.in_turn(|| {
-            // The right to vouch for addresses is decided like every change of users' rights.
+            // A new address may be confirmed by the user's own right to manage users, so the change
+            // is guarded like a change of users' rights.
             let people = if change.email.is_some() { self.guard_people()? } else { Batch::new() };
             let decided = self.authorize(me.actor)?;
             let held = self.own_record(me.user)?;
@@ -168,8 +170,8 @@ impl Actions {
         Ok((account, proven.and_then(|proven| proven.new).map(|new| new.token)))
     }
 
-    /// The user after the change, with a batch that is committed only while that result is right;
-    /// `None` if the code of the second factor was wrong.
+    /// The user after the change, with a batch that is committed only if the records that decide
+    /// about the change are unchanged; `None` if the code of the second factor was wrong.
     fn changed_me(
         &self,
         Before { actor, user: before, people }: Before<'_>,
@@ -181,19 +183,19 @@ impl Actions {
             user.name.clone_from(name);
         }
         change.locale.clone().map(|locale| locale.name().into()).apply(&mut user.locale);
-        // The password changed in the meantime, so the proven one was an earlier password.
+        // The password changed in the meantime, so the client presented the earlier password.
         if proven.is_some_and(|proven| proven.before != user.password) {
             return Err(wrong_password());
         }
-        // The same address again confirms it if the user has received the right to manage users
-        // since.
+        // The unchanged address also counts as a change if it is unconfirmed: a user who may manage
+        // users now can confirm it this way.
         let is_news = |email: &&String| **email != before.email || before.email_unconfirmed;
         let email = change.email.as_ref().filter(is_news);
         let batch = if email.is_some() { people } else { Batch::new() };
         let (factors, mut batch) = self.factors(batch, before.id)?;
         if let Some(email) = email {
             user.email.clone_from(email);
-            // A user who manages users vouches for any address.
+            // An address that a manager of users sets is confirmed, including their own.
             user.email_unconfirmed = !actor.has(USERS_MANAGE);
             let Some(spent) = self.spend_code(batch, before.id, change.code.as_ref())? else {
                 return Ok(None);
@@ -262,7 +264,8 @@ impl Actions {
         self.read(&StoreKey::User(user))?.ok_or(ActionError::SessionEnded)
     }
 
-    /// The factors that a user signs in with. The batch is committed only while they do not change.
+    /// The factors with which a user signs in. The batch is committed only if the factors are
+    /// unchanged.
     pub(super) fn factors(
         &self,
         batch: Batch,

@@ -1,11 +1,11 @@
-//! Actions: what an actor may read and change, from authorization to the committed batch.
+//! Actions: the reads and changes of actors, from authorization to the committed batch.
 //!
-//! An action authorizes the actor, builds one batch, commits it, and waits until the index has it.
-//! Actions block their thread while the store works. They do not depend on HTTP.
+//! An action authorizes the actor, builds one batch, commits it, and waits until the index has the
+//! change. Actions block their thread while the store works. Actions do not depend on HTTP.
 //!
-//! No response precedes the index, even if the store shows that another caller made the same change
-//! already. An actor that loses the race for a contended row waits for a turn (`in_turn`). Without
-//! the turn, a caller that lost sixteen times received 503 although there was room.
+//! A response is sent only after the index has the change, even if another caller had already made
+//! the same change. A caller that loses the race for a contended row waits for a turn (`in_turn`).
+//! Without turns, a caller that lost sixteen times received 503 although its change was possible.
 
 pub mod acceptance;
 pub mod accounts;
@@ -76,12 +76,12 @@ use throttle::Throttle;
 pub use turns::READERS_MAX;
 use turns::{ReadTurn, ReadTurns};
 
-/// How long a response waits for the index. After that the change is confirmed anyway, and checks
-/// are not answered until the index has it.
+/// The longest wait of a response for the index. After this time the change is confirmed anyway,
+/// and checks are not answered until the index has the change.
 const INDEX_WAIT: Duration = Duration::from_secs(2);
 /// Most items on one page of a list.
 pub const LIST_LIMIT_MAX: usize = 100;
-/// How often a change is decided again after another caller changed the same record first.
+/// The number of attempts at a change while other callers change the same records.
 const CONFLICT_RETRIES_MAX: usize = 16;
 
 /// Everything that actions depend on.
@@ -105,7 +105,7 @@ pub struct Actions {
     checking: Mutex<()>,
     /// The order of the pages of long reads.
     reads: ReadTurns,
-    /// Held by a caller that lost a race for a contended row, until it has the row.
+    /// Held by a caller that lost a race for a contended row, until its change is committed.
     turn: Mutex<()>,
 }
 
@@ -120,7 +120,7 @@ pub enum ActionError {
     /// The actor lacks this permission or is not an owner.
     #[error("permission {0} required")]
     PermissionRequired(String),
-    /// The key would give, or change, rights that it does not hold itself.
+    /// The key would give or change rights that exceed its own.
     #[error("exceeds the permissions of the calling key")]
     BeyondKey(Vec<Fault>),
     /// The organization's plan lacks a feature.
@@ -137,19 +137,20 @@ pub enum ActionError {
     /// The state of a record does not allow the change.
     #[error("{detail}")]
     Conflict { code: &'static str, detail: &'static str },
-    /// `If-Match` named another version than the stored one.
+    /// `If-Match` does not name the stored version.
     #[error("the current version is {current}: read the record again")]
     VersionConflict { current: u64 },
-    /// Address and password do not match, or the user is disabled.
+    /// The address and the password do not match, or the user is disabled.
     #[error("sign-in failed")]
     SignInFailed,
-    /// The password is right, and a code of the second factor is required too.
+    /// The password is correct, and a code of the second factor is also required.
     #[error("second-factor code required")]
     CodeRequired,
-    /// The password is right in several organizations, and the request must name one of these.
+    /// The password is correct in several organizations, and the request must name one of them.
     #[error("organization required")]
     OrganizationRequired(Vec<(OrganizationId, String)>),
-    /// The session must have been opened with a second factor, or its user must enrol one first.
+    /// The action requires a session with a second factor, or the user must first enrol a second
+    /// factor.
     #[error("second factor required")]
     SecondFactorRequired,
     /// Too many recent sign-ins failed.
@@ -201,7 +202,7 @@ enum Attempt<T> {
 }
 
 impl Actions {
-    /// Combines the parts that actions need. `random` must be seeded by the operating system.
+    /// Combines the parts that actions need. `random` must be seeded from the operating system.
     pub fn new(
         store: Arc<dyn Store>,
         index: Arc<Index>,
@@ -236,19 +237,19 @@ impl Actions {
         }
     }
 
-    /// Uses the counters of a store whose commits are measured.
+    /// Sets the counters of a store that measures its commits.
     #[must_use]
     pub fn measured_by(self, commits: Arc<Commits>) -> Self {
         Self { commits, ..self }
     }
 
-    /// Sets how long audit events are kept.
+    /// Sets the retention of audit events.
     #[must_use]
     pub fn keeping(self, retention: Retention) -> Self {
         Self { retention, ..self }
     }
 
-    /// Sets how long sessions last.
+    /// Sets the lifetimes of sessions.
     #[must_use]
     pub fn with_session_times(self, session_times: SessionTimes) -> Self {
         Self { session_times, ..self }
@@ -295,8 +296,7 @@ impl Actions {
         self.random.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Rejects a change if the stored version is none of those that the caller accepts
-    /// (`If-Match`).
+    /// Rejects a change if the caller does not accept the stored version (`If-Match`).
     fn check_version(versions: Option<&Vec<u64>>, current: u64) -> Result<(), ActionError> {
         match versions {
             Some(fit) if !fit.contains(&current) => Err(ActionError::VersionConflict { current }),
@@ -309,8 +309,8 @@ impl Actions {
         Ok(row.as_ref().map(read_row).transpose()?)
     }
 
-    /// Commits a batch and waits until the index has it. `None` if a guard did not hold. Only
-    /// [`authority`] calls it, because it knows the actor of the batch.
+    /// Commits a batch and waits until the index has the change. `None` if a guard did not hold.
+    /// Only [`authority`] calls this function, because it adds the guards on the actor's rights.
     fn commit(&self, batch: Batch) -> Result<Option<Revision>, ActionError> {
         let revision = match self.store.commit(batch) {
             Ok(revision) => revision,
@@ -330,8 +330,8 @@ impl Actions {
         Ok(Some(revision))
     }
 
-    /// Waits until the index has the change that is about to be confirmed. If that takes too long,
-    /// checks are not answered until the index has it.
+    /// Waits until the index has a change before it is confirmed. If the wait is too long, checks
+    /// are not answered until the index has the change.
     fn await_index(&self, revision: Revision) {
         if !self.index.wait_for(revision, INDEX_WAIT) {
             tracing::error!(%revision, "actions: the index has not applied this change; checks \
@@ -339,9 +339,9 @@ impl Actions {
         }
     }
 
-    /// Like `until_done`, for a row that many callers may change at once. A caller that lost a race
-    /// continues after the others that lost one, so no caller receives 503 while there is room.
-    /// `attempt` must not take turns itself.
+    /// Like `until_done`, for a row that many callers may change at once. Callers that lose the
+    /// first race continue one after the other, so that none receives 503 only because it lost too
+    /// often. `attempt` must not call this function.
     fn in_turn<T>(
         &self,
         mut attempt: impl FnMut() -> Result<Attempt<T>, ActionError>,
@@ -353,7 +353,7 @@ impl Actions {
         Self::until_done(attempt)
     }
 
-    /// Decides and commits, again if another caller was faster.
+    /// Decides and commits a change. Repeats both if another caller was faster.
     fn until_done<T>(
         mut attempt: impl FnMut() -> Result<Attempt<T>, ActionError>,
     ) -> Result<T, ActionError> {

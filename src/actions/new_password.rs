@@ -8,8 +8,8 @@ use crate::model::password::{Factors, InvalidPassword, Personal, check_length};
 use crate::model::secret::Secret;
 
 impl Actions {
-    /// The faults of a new password. Only for callers who have shown that they may set one, because
-    /// the check takes a turn and as much time as hashing.
+    /// The faults of a new password. The caller must have proved that they may set a password,
+    /// because the check takes a turn and as much time as hashing.
     pub(super) fn judge(
         &self,
         password: &Secret,
@@ -20,7 +20,7 @@ impl Actions {
         Ok(judged.err().map(|error| fault(&error)))
     }
 
-    /// Like `judge`, as an error, for a request that has no other fault.
+    /// Like `judge`, but returns an error, for requests with no other fault.
     pub(super) fn require_good(
         &self,
         password: &Secret,

@@ -12,7 +12,7 @@ use crate::records::place::StoreKey;
 
 impl Actions {
     /// Removes a user's notices up to a moment. Later notices stay, because the user has not seen
-    /// them. Notices of a possible takeover stay for a week.
+    /// them. Grave notices stay for a week.
     pub fn acknowledge_notices(&self, me: &Me<'_>, until: Moment) -> Result<(), ActionError> {
         Self::until_done(|| {
             let decided = self.authorize(me.actor)?;

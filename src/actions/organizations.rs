@@ -1,10 +1,11 @@
-//! Organizations: their own settings, and what operators decide for all of them.
+//! Organizations: their settings, which owners change, and the actions of operators on every
+//! organization.
 //!
-//! Suspending an organization stops its keys, not its users: an operator who suspends their own
-//! organization can still sign in and undo it.
+//! Checks reject the keys of a suspended organization. Its users can still sign in, so that an
+//! operator who suspends their own organization can undo it.
 //!
-//! The link of an organization's first owner becomes invalid with the rights of the operator who
-//! created it. The host creates another with `keyhouse user invite --organization`.
+//! The link of an organization's first owner becomes invalid if the operator who created it loses
+//! their rights. `keyhouse user invite --organization` on the host creates another link.
 
 use keyhouse_storage::Batch;
 use serde_json::json;
@@ -33,7 +34,7 @@ use crate::records::place::StoreKey;
 use crate::records::rights::TeamRecord;
 
 pub const ORGANIZATIONS_MAX: usize = 10_000;
-/// The plan of an organization that an operator creates without a plan.
+/// The plan of a new organization if the operator names no plan.
 const PLAN_DEFAULT: &str = "free";
 
 /// An organization to be created.
@@ -42,11 +43,11 @@ pub struct OrganizationDraft {
     pub name: String,
     /// The plan; the default is `free`.
     pub plan: Option<String>,
-    /// The address of its first owner, in canonical form.
+    /// The address of the organization's first owner, in canonical form.
     pub owner_email: String,
 }
 
-/// A new organization with the invitation of its owner.
+/// A new organization with the invitation of its first owner.
 #[derive(Debug)]
 pub struct NewOrganization {
     pub record: OrganizationRecord,
@@ -55,7 +56,7 @@ pub struct NewOrganization {
     pub token: Secret,
 }
 
-/// The organization that a change applies to.
+/// The organization to change.
 #[derive(Clone, Debug)]
 pub struct OrganizationTarget {
     pub id: OrganizationId,
@@ -63,8 +64,8 @@ pub struct OrganizationTarget {
     pub versions: Option<Vec<u64>>,
 }
 
-/// A change of an organization. Fields that are `None` do not change. Each of the two actions that
-/// take it checks which fields its caller may set.
+/// A change of an organization. Fields that are `None` do not change. The two actions that take
+/// such a change check which fields their caller may set.
 #[derive(Debug, Default)]
 pub struct OrganizationChange {
     pub name: Option<String>,
@@ -72,14 +73,14 @@ pub struct OrganizationChange {
     pub members_create_keys: Option<bool>,
     /// The longest lifetime of a key, in days, or no limit.
     pub key_lifetime_days_max: Edit<u32>,
-    /// The users who must have a second factor. For owners and operators.
+    /// The users who must have a second factor. Owners and operators change this field.
     pub second_factor_required_of: Option<Vec<RequiredOf>>,
-    /// The organization's email domains, in canonical form. For operators.
+    /// The organization's email domains, in canonical form. Only operators change this field.
     pub domains: Option<Vec<Box<str>>>,
-    /// Whether the organization is suspended. For operators.
+    /// Whether the organization is suspended. Only operators change this field.
     pub suspended: Option<bool>,
     /// The maximum of permissions outside `keyhouse:` for the organization's keys, or no maximum.
-    /// For operators.
+    /// Only operators change this field.
     pub permissions: Edit<Patterns>,
 }
 
@@ -97,7 +98,7 @@ pub struct SeenSubscription {
     /// The organization, which holds the subscription.
     pub organization: OrganizationRecord,
     pub plan: PlanRecord,
-    /// Whether the organization's keys work now.
+    /// Whether the plan and the subscription give API access now.
     pub has_access: bool,
     /// Keys that are neither revoked nor expired.
     pub keys: u64,
@@ -112,8 +113,8 @@ impl Actions {
     }
 
     /// Changes the settings that the actor's organization controls itself. Only owners decide which
-    /// users must have a second factor. An owner who relaxes that rule needs a session opened with
-    /// a second factor.
+    /// users must have a second factor. An owner who relaxes this rule needs a session with a
+    /// second factor.
     ///
     /// # Errors
     /// [`ActionError::Invalid`] for a role that does not exist.
@@ -153,7 +154,7 @@ impl Actions {
         let listed = Listed::first(limit, behind);
         let mut items = Vec::new();
         for id in listed.items {
-            // An organization that is in the index but not in the store was removed.
+            // An organization that is only in the index was removed.
             items.extend(self.read(&StoreKey::Organization(id))?.map(|held| held.record));
         }
         Ok(Listed { items, more: listed.more })
@@ -335,7 +336,7 @@ impl Actions {
 
 /// Checks what a change requires besides the permission. Every change of an organization outlives
 /// the limits of a key, so a key with limits is rejected. Relaxing the rule for second factors
-/// requires a session that used one.
+/// requires a session with a second factor.
 fn require_for(
     decided: &Authorized,
     before: &OrganizationRecord,

@@ -1,12 +1,12 @@
 //! The pace of changes: rate limits on the changes of each actor.
 //!
 //! The limit prevents one actor from filling the store or the audit log. A user has one allowance
-//! for all sessions and one for all personal keys. A service key has its own allowance, within one
-//! that all service keys of its organization share. The operator on the host has no limit. A change
-//! that is rejected later also counts.
+//! for all sessions, and another for all personal keys. A service key has its own allowance, within
+//! an allowance that all service keys of its organization share. The operator on the host has no
+//! limit. A change that is rejected later also counts.
 //!
-//! The rate is tested right after the actor is known, before the body is parsed. The table holds
-//! 65,536 actors; an actor that does not fit is not counted.
+//! The rate is tested as soon as the actor is known, before the body is parsed. The table holds
+//! 65,536 actors; the changes of an actor that does not fit are not counted.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -19,10 +19,10 @@ use crate::model::pace::Pace;
 use crate::model::role::{BuiltinRole, Role};
 use crate::records::key::Author;
 
-/// Most actors whose changes are counted at once. Further actors are not counted until others
-/// pause, because a limit for each actor cannot bound that many actors.
+/// Most actors whose changes are counted at once. The changes of further actors are not counted
+/// until other actors pause.
 pub const ACTORS_MAX: usize = 65_536;
-/// How often a full table is searched for actors whose allowance is full again.
+/// The interval at which a full table is searched for actors whose allowance is full again.
 const SWEEP_TICKS: u64 = 1_000_000_000;
 
 /// The rate limits of one instance.
@@ -88,7 +88,7 @@ impl Paces {
             let arrival = counted.draw(organization, limit, now.ticks)?;
             counted.keep(organization, arrival, now.ticks);
         }
-        // Counted only if no limit rejects the change, so that a rejected change uses no other
+        // The change is counted only if no limit rejects it, so that a rejected change uses no
         // allowance.
         counted.keep(drawer, arrival, now.ticks);
         Ok(())
@@ -102,7 +102,7 @@ impl Paces {
 }
 
 impl Counted {
-    /// The arrival to store if a limit allows one more change.
+    /// The arrival time to store if a limit allows one more change.
     fn draw(&self, drawer: Drawer, limit: &RateLimit, now: u64) -> Result<u64, TooSoon> {
         let arrival = self.arrivals.get(&drawer).copied().unwrap_or_default();
         match limit.draw(arrival, now, 1) {

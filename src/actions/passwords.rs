@@ -1,4 +1,4 @@
-//! Hashes passwords with Argon2id: few at a time, with a short queue.
+//! Hashes passwords with Argon2id. A few hashes run at a time, and a short queue of callers waits.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::available_parallelism;
@@ -19,7 +19,7 @@ const QUEUE_WAIT: Duration = Duration::from_secs(2);
 const SALT_BYTES: usize = 16;
 
 /// Hashes with Argon2id at 19 MiB, two passes, one lane (OWASP ASVS 5.0, 11.4.2). As many hashes
-/// run at once as there are cores: each takes that much memory, and about 40 ms.
+/// run at once as there are cores. Each takes 19 MiB and about 40 ms.
 #[derive(Debug)]
 pub struct Passwords {
     hasher: Argon2<'static>,
@@ -38,12 +38,12 @@ struct HashTurns {
 pub enum Fit {
     No,
     Yes,
-    /// It matches as typed, but not in canonical form: it was hashed before passwords had a
-    /// canonical form.
+    /// The password matches only as typed, not in canonical form: an earlier version hashed it as
+    /// typed.
     AsTyped,
 }
 
-/// The error of a hash that was not computed.
+/// Why a hash was not computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {
     #[error("too many passwords are being checked: try again later")]
@@ -98,7 +98,7 @@ impl Passwords {
         })
     }
 
-    /// Checks a new password in a turn, because the check takes as much time as hashing.
+    /// Checks a new password. The check takes a turn, because it needs as much time as hashing.
     pub fn judge(
         &self,
         password: &Secret,
@@ -176,8 +176,7 @@ mod tests {
         assert_eq!(passwords.verify(&right, None), Ok(Fit::No));
     }
 
-    /// A password that was set on one keyboard was rejected from another that sends it in
-    /// decomposed Unicode.
+    /// Regression: a password was rejected if a keyboard sent it in decomposed Unicode.
     #[test]
     fn a_password_is_known_in_every_form_and_an_old_hash_as_it_was_typed() {
         let passwords = Passwords::default();

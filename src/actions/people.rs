@@ -1,9 +1,9 @@
-//! Parts that changes of users' rights share: roles, teams and one-time links.
+//! Functions for changes of users' rights: roles, teams and one-time links.
 //!
-//! A change that grants or removes rights reads and increments one record, `people`, in its batch,
-//! after the index has everything counted before. Two owners therefore cannot demote each other at
-//! once, and a link whose creator is removed at the same moment is invalid. Changes of keys and
-//! sign-ins do not wait for it.
+//! A change that grants or removes rights waits until the index has all earlier such changes, and
+//! increments the counter `people` in its batch. Two owners therefore cannot demote each other at
+//! once, and a link whose creator is removed at the same time is invalid. Changes of keys and
+//! sign-ins do not use this counter.
 
 use keyhouse_storage::{At, Order, Range};
 
@@ -38,7 +38,7 @@ impl Actions {
         }
     }
 
-    /// A new invitation with its one-time token. The caller has authorized it and writes it.
+    /// A new invitation with its one-time token. The caller authorizes and writes the invitation.
     pub(super) fn new_invitation(
         &self,
         organization: OrganizationId,
@@ -76,8 +76,8 @@ impl Actions {
         })
     }
 
-    /// Checks that the actor may add a user to these teams. Each team belongs to the organization,
-    /// and the actor is in the team or manages all teams.
+    /// Checks that the actor may add a user to these teams. Each team must belong to the
+    /// organization, and the actor must be in the team or manage all teams.
     pub(super) fn require_teams(
         &self,
         actor: &Actor,
@@ -123,7 +123,7 @@ impl Actions {
         }
     }
 
-    /// Finds a key by its id and looks in one organization first.
+    /// Finds a key by its id in any organization. Searches one given organization first.
     pub(super) fn key_anywhere(
         &self,
         id: KeyId,

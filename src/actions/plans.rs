@@ -1,4 +1,4 @@
-//! Plans: the features and limits of subscriptions, which operators edit and never remove.
+//! Plans: the features and limits of subscriptions. Operators edit plans, and cannot remove them.
 
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::records::place::StoreKey;
 /// A change of a plan. Fields that are `None` do not change.
 #[derive(Debug, Default)]
 pub struct PlanChange {
-    /// Whether keys of the plan's organizations work.
+    /// Whether keys of the plan's organizations pass checks.
     pub api_access: Option<bool>,
     /// Whether an organization may have a team.
     pub teams: Option<bool>,

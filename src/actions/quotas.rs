@@ -1,8 +1,8 @@
 //! A thread that reserves the use of quotas in the store in advance.
 //!
 //! A reservation is 1% of the quota, 1 to 1,000 calls, and is renewed when half of it is used. One
-//! batch holds many reservations. A shutdown returns what was not used; after a crash the reserved
-//! calls count as used.
+//! batch holds many reservations. A shutdown returns unused reservations. After a crash, all
+//! reserved calls count as used.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use crate::index::quota::{QuotaCounter, QuotaOwner, Renewal};
 use crate::index::reservations::{EndOfRenewals, Reservations};
 use crate::records::encode;
 
-/// How long the thread waits after the store rejected a batch.
+/// The wait after the store rejected a batch.
 const RETRY_WAIT: Duration = Duration::from_millis(200);
-/// With fewer counters than this, the thread does not search for unused ones.
+/// The thread searches for counters of deleted keys only if it holds this many counters.
 const HELD_SWEPT_MIN: usize = 4_096;
 
 #[derive(Debug)]
@@ -53,12 +53,12 @@ impl QuotaReserver {
 struct Reserving {
     reservations: Arc<Reservations>,
     store: Arc<dyn Store>,
-    /// The counters that the store holds a reservation for.
+    /// The counters for which the store holds a reservation.
     held: HashMap<QuotaOwner, Arc<QuotaCounter>>,
     swept_at: usize,
 }
 
-/// However the thread ends, no caller waits for it afterwards.
+/// The end of the thread, even by a panic, ends all waits for renewals.
 impl Drop for Reserving {
     fn drop(&mut self) {
         self.reservations.end();
@@ -72,8 +72,8 @@ impl Reserving {
 
     fn run(mut self, halt: &Halt) {
         while let Some(counters) = self.reservations.take(BATCH_WRITES_MAX) {
-            // Repeats until the reservations are written. After each rejected attempt, the waiting
-            // checks get the result that the store rejected them.
+            // Repeats until the reservations are written. After each failed attempt, waiting checks
+            // stop waiting.
             while !self.renew(&counters) {
                 if halt.pause(RETRY_WAIT) {
                     break;
@@ -103,7 +103,7 @@ impl Reserving {
         }
     }
 
-    /// Writes the actual use, except for keys that no longer exist: their rows are deleted.
+    /// Writes the actual use of each quota. Deletes the rows of keys that no longer exist.
     fn settle(&mut self) {
         self.held.retain(|_, counter| Arc::strong_count(counter) > 1);
         let settled: Vec<_> = self.held.values().filter_map(|counter| counter.settle()).collect();

@@ -1,8 +1,8 @@
 //! Removal of users: first a tombstone, then their keys, in steps that can be resumed.
 //!
 //! The tombstone rejects all keys of the user at once. Each step is atomic, and repeating it has no
-//! effect. The tombstone holds the permissions of the role and the organization's maximum. A start
-//! of the server resumes an unfinished removal.
+//! effect. The tombstone contains the permissions of the role and the organization's maximum. A
+//! start of the server resumes an unfinished removal.
 
 use std::ops::ControlFlow;
 
@@ -48,7 +48,8 @@ impl Actions {
             }
             let held = self.find_user(today, target.id)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
-            // An actor who outranks the user holds everything that the user's keys grant.
+            // An actor who holds everything that the user holds also holds everything that the
+            // user's keys grant.
             self.require_over(today, &held.record)?;
             self.keep_the_last(&held.record, None)?;
             self.require_new_owner(today, &held.record, disposition)?;
@@ -67,7 +68,7 @@ impl Actions {
         self.finish_removal(target.id)
     }
 
-    /// Resumes unfinished removals. Their keys are rejected meanwhile.
+    /// Resumes unfinished removals.
     pub fn resume_removals(&self) -> Result<(), ActionError> {
         let mut leavers = Vec::new();
         self.each_record(&Range::prefix(StoreKey::LEAVERS), |held: Revised<RemovalRecord>| {
@@ -87,7 +88,8 @@ impl Actions {
         Ok(())
     }
 
-    /// Whether an unfinished removal of a user has the same choice for the keys.
+    /// Whether there is an unfinished removal of the user. Fails if it has another choice for the
+    /// keys.
     fn is_leaving(
         &self,
         actor: &Actor,

@@ -1,7 +1,7 @@
 //! Resets: one-time links with which users set a new password.
 //!
-//! The creator does not learn the password. Like an invitation, a link becomes invalid if its
-//! creator may no longer create it.
+//! The creator of a reset does not learn the password. Like an invitation, a reset is invalid if
+//! its creator could not create it any more.
 
 use std::net::IpAddr;
 
@@ -35,13 +35,12 @@ pub struct NewReset {
 
 impl Actions {
     /// Creates a link with which a user sets a new password. The previous link becomes invalid.
-    /// With `totp` the use of the link removes the second factor; this requires an owner in a
-    /// session that was opened with a second factor, or the operator on the host.
+    /// With `totp`, the use of the link also removes the second factor. `totp` requires an owner in
+    /// a session with a second factor, or the operator on the host.
     ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`] if the user holds a permission that the actor does not
-    /// hold; [`ActionError::Conflict`] for the actor's own account, so that a stranger at an open
-    /// session or with a key cannot take it over.
+    /// # Errors [`ActionError::PermissionRequired`] if the user holds a permission that the actor
+    /// does not hold; [`ActionError::Conflict`] for the actor's own account, so that a stranger at
+    /// an open session or with a key cannot take the account over.
     pub fn reset_user(
         &self,
         actor: &Actor,
@@ -142,7 +141,7 @@ impl Actions {
         Ok(LinkUser { email: user.email, name: Some(user.name), organization })
     }
 
-    /// The factors that the user signs in with after the link was used.
+    /// The factors with which the user signs in after using the link.
     fn factors_left(
         &self,
         batch: Batch,

@@ -1,11 +1,10 @@
 //! Custom roles: named sets of permissions that an organization adds to the four built-in roles.
 //!
-//! A change of a role applies to every user who has it, and to every key of theirs, with the next
-//! check: both look the role up, neither keeps a copy.
+//! A change of a role applies to the next check of every user who has the role, and of their keys,
+//! since checks look up the role.
 //!
-//! Whether an actor holds everything a role grants is decided before the organization's maximum,
-//! which applies to all users alike: with a low maximum an owner would not hold the `*` of a plain
-//! user's role.
+//! An actor may give a role whose permissions the actor holds, regardless of the organization's
+//! maximum. Otherwise an owner under a low maximum would not hold the `*` of a plain user's role.
 
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};
@@ -32,7 +31,7 @@ pub const ROLES_MAX: usize = 200;
 /// A role in a list of roles.
 #[derive(Clone, Debug)]
 pub enum KnownRole {
-    /// A built-in role, with the permissions that it grants in this organization today.
+    /// A built-in role, with the permissions that it grants in this organization now.
     Builtin(BuiltinRole, Patterns),
     Custom(RoleRecord),
 }
@@ -53,7 +52,7 @@ pub struct RoleChange {
     pub permissions: Option<Patterns>,
 }
 
-/// The role that a change applies to.
+/// The role to change.
 #[derive(Clone, Debug)]
 pub struct RoleTarget {
     pub role: Role,
@@ -137,7 +136,7 @@ impl Actions {
     ) -> Result<RoleRecord, ActionError> {
         self.in_turn(|| {
             let now = self.clock.now().wall;
-            // The change may add rights to, or remove rights from, every user who has the role.
+            // The change may change the rights of every user who has the role.
             let decided = self.authorize_people(actor, ROLES_MANAGE)?;
             let (today, batch) = (&decided.actor, Batch::new());
             decided.require_lasting()?;
@@ -209,8 +208,8 @@ impl Actions {
         held.ok_or(ActionError::NotFound("role"))
     }
 
-    /// Whether a user or a pending invitation has a role. The caller has begun with
-    /// [`Actions::authorize_people`], as has every caller that assigns a role.
+    /// Whether a user or a pending invitation has a role. The caller holds the guard of
+    /// [`Actions::authorize_people`], as does every action that assigns a role.
     fn is_in_use(&self, role: &RoleRecord, now: Moment) -> Result<bool, ActionError> {
         let named = Role::Custom(role.id);
         let users = self.index.users_of(role.organization);

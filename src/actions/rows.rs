@@ -23,7 +23,8 @@ impl<T> Listed<T> {
 }
 
 impl Actions {
-    /// Reads every record below a prefix, in the order of their keys. Only for bounded sets.
+    /// Reads every record below a prefix, in the order of their keys. The number of these records
+    /// must have a limit.
     pub(super) fn read_all<T: Record>(&self, prefix: &[u8]) -> Result<Vec<T>, ActionError> {
         let mut records = Vec::new();
         self.each_record(&Range::prefix(prefix), |held: Revised<T>| {

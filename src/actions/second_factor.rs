@@ -1,7 +1,7 @@
 //! Whether a user must enrol a second factor before other actions.
 //!
-//! The rule restricts sessions, not sign-ins: it is read with each request, on every route whose
-//! access is not `Enrolling`.
+//! The rule restricts sessions, not sign-ins. Each request on a route whose access is not
+//! `Enrolling` tests it.
 
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::{OrganizationFacts, UserFacts};
@@ -12,7 +12,7 @@ use crate::records::place::StoreKey;
 
 impl Actions {
     /// Whether a user's organization requires a second factor that the user does not have. The
-    /// user's sessions can then only enrol one. The user's keys still work.
+    /// user's sessions can then only enrol a second factor. The user's keys are not affected.
     pub fn must_enrol(
         &self,
         organization: &OrganizationFacts,

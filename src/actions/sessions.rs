@@ -1,8 +1,9 @@
-//! Sessions of people in browsers: opened, looked up, listed and ended.
+//! Sessions of users in browsers: opens, finds, lists and ends sessions.
 //!
-//! The batch that opens a session guards the user's record and second factor as they were checked.
-//! If the password changes meanwhile, or another session uses the code, no session is opened. A
-//! session stores whether a code was used for it; removing another user's factor needs that.
+//! The batch that opens a session has guards on the user's record and second factor. If the
+//! password changes meanwhile, or another session uses the code, no session is opened. A session
+//! stores whether the user presented a code, since removing another user's second factor requires
+//! such a session.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -24,9 +25,9 @@ use crate::records::access::{BROWSER_BYTES_MAX, SessionRecord, SessionsRecord};
 use crate::records::place::StoreKey;
 use crate::records::uses::cut;
 
-/// Most sessions of one user; a further one ends the oldest.
+/// Most sessions of one user. A further session ends the oldest.
 pub const SESSIONS_MAX: usize = 20;
-/// Shortest time between two writes of when a session was last seen.
+/// Shortest time between two writes of a session's last use.
 const SEEN_RESOLUTION: Duration = Duration::from_mins(1);
 
 /// A session that was just opened.
@@ -38,7 +39,7 @@ pub struct NewSession {
     pub user: UserId,
 }
 
-/// The guards and writes for a session to open, and how its user signed in.
+/// The guards and writes of a session to open, and whether its user presented a code.
 pub(super) struct Admitted {
     pub(super) batch: Batch,
     /// Whether a code of a second factor was used up.
@@ -51,17 +52,17 @@ impl Admitted {
     }
 }
 
-/// How a session changes when all other sessions of its user end.
+/// The change of a session when all other sessions of its user end.
 #[derive(Clone, Copy)]
 pub(super) enum SessionKept<'a> {
     Unchanged,
     Under(&'a Secret),
-    /// Its user has just presented a code of a second factor.
+    /// The user has just presented a code of a second factor.
     WithSecondFactor,
 }
 
 impl Actions {
-    /// Returns the session of a cookie and its user, and records that the session was seen.
+    /// Returns the session of a cookie and its user, and records the use of the session.
     ///
     /// # Errors
     /// [`ActionError::SessionEnded`] for a session that ended or never existed, or whose user is
@@ -78,13 +79,13 @@ impl Actions {
         if now.since(session.seen_at) >= SEEN_RESOLUTION {
             session.seen_at = now;
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            // Not waited for: a request need not wait until its session is recorded as seen.
+            // The request does not wait for this write.
             drop(self.store.submit(put(batch, &place, &session)?));
         }
         Ok((session, user))
     }
 
-    /// Ends a session. Ending it again is not an error.
+    /// Ends a session. Ending a session again is not an error.
     pub fn sign_out(&self, token: &Secret, address: Option<IpAddr>) -> Result<(), ActionError> {
         let digest = token.digest();
         let place = StoreKey::Session(digest);
@@ -114,8 +115,8 @@ impl Actions {
         self.open_session_with(user, organization, origin, admit)
     }
 
-    /// Opens a session in a batch. `admit` adds the guards and writes of the session, again at
-    /// every attempt.
+    /// Opens a session in a batch. Each attempt calls `admit`, which adds the guards and writes of
+    /// the session.
     pub(super) fn open_session_with(
         &self,
         user: UserId,
@@ -163,7 +164,7 @@ impl Actions {
         })
     }
 
-    /// The expired sessions among these. No request ended them, so their rows still exist.
+    /// The expired sessions of a list. Their rows still exist if no request ended the sessions.
     fn ended_among(
         &self,
         sessions: &SessionsRecord,
@@ -183,7 +184,7 @@ impl Actions {
     pub(super) fn end_sessions(&self, batch: Batch, user: UserId) -> Result<Batch, ActionError> {
         let (sessions, guard) = self.sessions_of(user)?;
         if sessions.digests.is_empty() {
-            // The guard prevents a session that opens meanwhile from outlasting the batch.
+            // The guard prevents a session that is opened meanwhile from surviving the batch.
             return Ok(guard.on(batch));
         }
         let gone = sessions.digests.iter().map(|digest| StoreKey::Session(*digest).to_bytes());
@@ -191,7 +192,7 @@ impl Actions {
         Ok(batch.delete(StoreKey::Sessions(user).to_bytes()))
     }
 
-    /// Adds the end of all sessions of a user but one to a batch.
+    /// Adds the end of all other sessions of a user to a batch.
     pub(super) fn keep_session(
         &self,
         batch: Batch,
@@ -259,8 +260,8 @@ impl Actions {
         user: UserId,
         id: SessionId,
     ) -> Result<Batch, ActionError> {
-        // The guard is taken before the read, so a session found below is still the user's at the
-        // commit.
+        // The guard is taken before the read, so that a session found below still belongs to the
+        // user at the commit.
         let (mut sessions, guard) = self.sessions_of(user)?;
         let named = self.sessions(user)?.into_iter().find(|(_, session)| session.id == id);
         let (digest, _) = named.ok_or(ActionError::NotFound("session"))?;
@@ -269,7 +270,7 @@ impl Actions {
         put(batch, &StoreKey::Sessions(user), &sessions)
     }
 
-    /// The sessions of a user, and a guard that they do not change before the commit.
+    /// The sessions of a user, and a guard that the list is unchanged at the commit.
     pub(super) fn sessions_of(
         &self,
         user: UserId,
@@ -281,7 +282,7 @@ impl Actions {
     }
 }
 
-/// A guard that a user's sessions are as they were read.
+/// A guard that the list of a user's sessions is unchanged.
 pub(super) struct SessionsGuard(Vec<u8>, Option<Revision>);
 
 impl SessionsGuard {
@@ -334,7 +335,8 @@ mod tests {
         assert!(!is_open(&busy));
     }
 
-    /// Expired sessions stayed in the store and in the index until their user had 20 newer ones.
+    /// Regression: expired sessions stayed in the store and in the index until their user had 20
+    /// newer sessions.
     #[test]
     fn a_new_session_takes_those_away_that_ended_by_time() {
         let instance = TestInstance::new();

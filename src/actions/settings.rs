@@ -1,4 +1,4 @@
-//! Changes of an organization's settings, and the email domains that it vouches for.
+//! Changes of an organization's settings and of its email domains.
 
 use keyhouse_storage::Batch;
 
@@ -13,7 +13,7 @@ use crate::records::access::{DomainRecord, OrganizationRecord};
 use crate::records::place::StoreKey;
 
 impl Actions {
-    /// Applies a change to an organization's record.
+    /// Applies a change to the organization's record.
     ///
     /// # Errors
     /// [`ActionError::Invalid`] for a role that the organization does not have.

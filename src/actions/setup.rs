@@ -1,4 +1,4 @@
-//! The first organization with its owner, and the helpers that every kind of sign-in uses.
+//! The first organization with its owner, and functions that every kind of sign-in uses.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -82,7 +82,8 @@ impl Actions {
     }
 
     /// Creates the first organization with its owner, who is also an operator. `link` is the
-    /// revision of the setup record if this uses up a one-time link.
+    /// revision of the setup record, if the caller presented a one-time link, which is then used
+    /// up.
     ///
     /// # Errors
     /// [`ActionError::LinkInvalid`] if the first organization exists already.
@@ -149,8 +150,8 @@ impl Actions {
         let name = match parse_name(name) {
             Ok(name) => name,
             Err(error) => {
-                // Without a name the name is derived from the address, so only the address is at
-                // fault.
+                // Without a name, the name is derived from the address, and the fault of the
+                // address is enough.
                 if owner.name.is_some() {
                     faults.push(Fault::new("/name", "invalid_name", error));
                 }
@@ -163,7 +164,8 @@ impl Actions {
     }
 
     pub(super) fn hash(&self, password: &Secret) -> Result<String, ActionError> {
-        // The salt is drawn before the wait, so that the wait does not hold the random generator.
+        // The generator for the salt is seeded before the wait, so that the wait does not lock the
+        // shared random generator.
         let mut seeded: rand::rngs::StdRng = rand::SeedableRng::from_rng(&mut *self.random());
         self.passwords.hash(password, &mut seeded).map_err(hash_failed)
     }

@@ -1,6 +1,6 @@
 //! Sign-in: checks the credentials and opens a session.
 //!
-//! A code of a second factor is accepted once.
+//! Each code of a second factor is accepted once.
 
 use keyhouse_storage::Batch;
 
@@ -28,7 +28,7 @@ use crate::telemetry::measure::Counter;
 #[derive(Debug)]
 pub struct SignIn {
     pub email: String,
-    /// The organization, if several have a user with the address.
+    /// The organization, if several organizations have a user with the address.
     pub organization: Option<OrganizationId>,
     pub password: Secret,
     /// A code of the second factor, or a backup code.
@@ -78,18 +78,18 @@ impl SignIns {
     }
 }
 
-/// Credentials that were found right. They are compared with the stored ones again when the session
-/// is written.
+/// Correct credentials. They are compared with the stored records again when the session is
+/// written.
 struct Shown<'a> {
     user: &'a UserRecord,
     code: Option<&'a Secret>,
-    /// The password's new hash, if the stored one has outdated parameters.
+    /// The password's new hash, if the stored hash has outdated parameters.
     rehashed: Option<String>,
 }
 
 impl Actions {
     /// Opens a session for a user who presents the right password, and a code if the user has a
-    /// second factor. An unknown address takes as much time as the address of one user.
+    /// second factor. An unknown address takes as much time as an address with one user.
     ///
     /// # Errors
     /// [`ActionError::OrganizationRequired`] if the password matches several users of the address
@@ -134,8 +134,9 @@ impl Actions {
             }
             return Err(refusal);
         }
-        // Counted all the same: otherwise the password of one account would allow unlimited guesses
-        // at another one. No audit log of another organization records it.
+        // The failures at the other accounts count: otherwise a user could guess the password of
+        // another account of the address without limit. No audit log of the other organizations
+        // records these failures.
         for (guess, _name) in wrong {
             guess.failed_beside_a_fit();
         }
@@ -169,7 +170,7 @@ impl Actions {
         fit: Fit,
     ) -> Result<NewSession, ActionError> {
         let weak = fit == Fit::AsTyped || !self.passwords.is_current(&user.password);
-        // If no turn to hash is free, the next sign-in updates the hash.
+        // If no turn is free, the next sign-in updates the hash.
         let rehashed = weak.then(|| self.hash(&shown.password).ok()).flatten();
         let user_agent = shown.user_agent.as_deref();
         let origin = CallOrigin { ip: shown.source.address, user_agent };
@@ -178,12 +179,12 @@ impl Actions {
         self.open_session_with(user.id, user.organization, origin, admit)
     }
 
-    /// Adds guards to a session's batch that the presented credentials are still right, and uses up
-    /// the code. Decided again with the current records whenever another batch was faster.
+    /// Adds guards to a session's batch so that it is committed only if the credentials are still
+    /// correct, and uses up the code. Each attempt reads the current records.
     fn admit(&self, batch: Batch, shown: &Shown<'_>) -> Result<Admitted, ActionError> {
         let place = StoreKey::User(shown.user.id);
         let held: Revised<UserRecord> = self.read(&place)?.ok_or(ActionError::SignInFailed)?;
-        // The user was reset or disabled meanwhile. That ended all sessions, so no new one may
+        // The user was reset or disabled meanwhile, which ended all sessions. No new session may
         // open.
         if held.record.disabled || held.record.password != shown.user.password {
             return Err(ActionError::SignInFailed);
@@ -216,9 +217,9 @@ impl Actions {
         Ok(Admitted { batch: put(batch, &place, &spent)?, second_factor: true })
     }
 
-    /// Verifies the password of a session's user. The returned guess is still open: only a complete
-    /// sign-in clears earlier failures, so the caller drops the guess, or fails it with the next
-    /// credential.
+    /// Verifies the password of a session's user. The returned guess has no result yet. The caller
+    /// drops it, or records a failure if the next credential is wrong. Only a complete sign-in
+    /// clears earlier failures.
     ///
     /// # Errors
     /// [`ActionError::Invalid`] at `/current_password`.
@@ -246,7 +247,7 @@ impl Actions {
         })
     }
 
-    /// Records a failed guess: the next one waits longer, and the audit log gets an event.
+    /// Records a failed guess: the next guess waits longer, and the audit log receives an event.
     pub(super) fn refuse(&self, guess: Guess<'_>, account: &str, source: Source) {
         guess.failed();
         self.failed_sign_ins.note(account, source, SignInFailure::Failed);

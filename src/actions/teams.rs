@@ -1,10 +1,11 @@
 //! Teams: create, list, show, change and remove them, and manage their members.
 //!
-//! For actors outside it, a secret team does not exist. Every access to a team uses
-//! [`Actions::known_team`], and a missing permission is reported before the team is looked up.
+//! Actors outside a secret team receive the same responses as if the team did not exist. Every
+//! access to a team uses [`Actions::known_team`], and a missing permission is reported before the
+//! team is looked up.
 //!
-//! Users and keys keep the ids of removed teams until they are written again, so removing a team
-//! deletes one row. Readers of such a list look up in the index which teams exist.
+//! Removing a team deletes one row. The records of users and keys keep the ids of removed teams
+//! until their next change, so readers look up in the index which teams exist.
 
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ pub struct TeamChange {
     pub secret: Option<bool>,
 }
 
-/// The team that a change applies to.
+/// The team to change.
 #[derive(Clone, Debug)]
 pub struct TeamTarget {
     pub id: TeamId,
@@ -114,9 +115,8 @@ impl Actions {
 
     /// Creates a team.
     ///
-    /// # Errors
-    /// [`ActionError::SubscriptionRequired`] if the plan allows no team, or no further one;
-    /// [`ActionError::Conflict`] for a name that exists, and over [`TEAMS_MAX`].
+    /// # Errors [`ActionError::SubscriptionRequired`] if the plan allows no team, or no further
+    /// team; [`ActionError::Conflict`] for a name that exists, and over [`TEAMS_MAX`].
     pub fn create_team(&self, actor: &Actor, draft: &TeamDraft) -> Result<TeamRecord, ActionError> {
         let organization = actor.organization_id();
         self.in_turn(|| {
@@ -196,8 +196,8 @@ impl Actions {
         })
     }
 
-    /// Removes a team. Its members, and the keys that were shared with it, keep its id until they
-    /// are written again. The id then refers to no team, because ids are never reused.
+    /// Removes a team. The records of its members, and of keys shared with it, keep its id until
+    /// their next change. Ids are never reused.
     pub fn remove_team(&self, actor: &Actor, target: &TeamTarget) -> Result<(), ActionError> {
         self.in_turn(|| {
             let now = self.clock.now().wall;
@@ -288,7 +288,7 @@ impl Actions {
         })
     }
 
-    /// The teams of a list that still exist.
+    /// The existing teams of a list.
     pub(super) fn teams_left(
         &self,
         organization: OrganizationId,
@@ -316,14 +316,13 @@ fn sees_all(actor: &Actor) -> bool {
     actor.has(TEAMS_READ) || actor.has(TEAMS_MANAGE)
 }
 
-/// A key sees teams only if its permissions include that; users see the teams of their
-/// organization.
+/// A key sees teams only with a permission on teams. Users see the teams of their organization.
 fn require_window(actor: &Actor) -> Result<(), ActionError> {
     if actor.is_key() && !sees_all(actor) { actor.require(TEAMS_READ) } else { Ok(()) }
 }
 
-/// The first team needs one feature of the plan, every further team another. A plan that loses a
-/// feature removes no team.
+/// The first team requires the plan's feature `teams`, every further team `multiple_teams`.
+/// Existing teams stay if the plan loses a feature.
 fn require_feature(actor: &Actor, teams: usize) -> Result<(), ActionError> {
     let plan = actor.organization().plan.facts();
     let plan = &plan.plan;

@@ -53,7 +53,7 @@ impl TestInstance {
         Self { store, clock, actions, owner, follower: Some(follower) }
     }
 
-    /// Stops the instance, which writes the uses that wait, and starts another one on the same
+    /// Stops the instance, which writes the waiting uses, and starts another instance on the same
     /// store.
     pub(super) fn restart(&mut self) {
         self.write_uses();

@@ -35,8 +35,8 @@ pub struct Proof {
 }
 
 impl Actions {
-    /// Creates a second factor for a user who presents the password. It has no effect until it is
-    /// confirmed, and replaces an earlier unconfirmed one.
+    /// Creates a second factor for a user who presents the password. The second factor has no
+    /// effect until it is confirmed, and replaces an earlier unconfirmed second factor.
     ///
     /// # Errors
     /// [`ActionError::Conflict`] if a second factor is confirmed.
@@ -75,11 +75,10 @@ impl Actions {
         Ok(NewTotp { seed, url })
     }
 
-    /// Confirms a second factor with its first code. From then on a sign-in requires a code, and
-    /// all other sessions end. Returns the backup codes, which cannot be retrieved again.
+    /// Confirms a second factor with its first code. Later sign-ins require a code, and all other
+    /// sessions end. Returns the backup codes, which cannot be retrieved again.
     ///
-    /// # Errors
-    /// [`ActionError::Conflict`] if no second factor was begun or one is confirmed already;
+    /// # Errors [`ActionError::Conflict`] if there is no unconfirmed second factor;
     /// [`ActionError::Invalid`] at `/code`.
     pub fn confirm_totp(&self, me: &Me<'_>, code: &Secret) -> Result<Vec<Secret>, ActionError> {
         let user = self.own_record(me.user)?.record;
@@ -152,7 +151,7 @@ impl Actions {
     }
 
     /// Replaces the backup codes for a user who presents the password and a code. The old codes
-    /// become invalid, and the new ones cannot be retrieved again.
+    /// become invalid, and the new codes cannot be retrieved again.
     ///
     /// # Errors
     /// [`ActionError::NotFound`] if no second factor is confirmed; [`ActionError::Invalid`] at
@@ -196,7 +195,8 @@ impl Actions {
         (0..BACKUP_CODES).map(|_| new_backup_code(&mut *self.random())).collect()
     }
 
-    /// Adds a guard to a batch that the user's password is the one that was verified.
+    /// Adds a guard to a batch so that it is committed only if the verified password is still the
+    /// user's.
     fn while_password(&self, batch: Batch, proven: &UserRecord) -> Result<Batch, ActionError> {
         let held = self.own_record(proven.id)?;
         if held.record.password != proven.password {
@@ -206,8 +206,8 @@ impl Actions {
     }
 }
 
-/// The record after the use of a code; `None` for a wrong code. A time step is accepted only if it
-/// is later than the last accepted one. A backup code is accepted once.
+/// The record after the use of a code; `None` for a wrong code. A code is accepted only if its time
+/// step is later than the last accepted step. A backup code is accepted once.
 pub(super) fn spend(record: TotpRecord, code: &Secret, now: Moment) -> Option<TotpRecord> {
     if let Some(step_last) = step_of(&record.secret, code.reveal(), now, record.step_last) {
         return Some(TotpRecord { step_last, ..record });

@@ -1,7 +1,8 @@
-//! Turns of reads that scan many records: a few at once, page by page.
+//! Turns of reads that scan many records: a few reads at once, each page by page.
 //!
 //! A reader takes a turn for each page. The next turn goes to the waiting reader that was served
-//! the longest ago, so a reader that lists 20,000 rows does not block another one that lists 100.
+//! the longest ago, so a reader that lists 20,000 rows does not block another reader that lists
+//! 100.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,8 @@ use std::thread::available_parallelism;
 /// The id of a reader: a user with all the user's keys, a service key, or the operator on the host.
 pub(super) type Reader = [u8; 16];
 
-/// Most readers whose last turn is stored. Above it, all but the waiting readers count as new.
+/// Most readers whose last turn is stored. If there are more, the last turns of readers that do not
+/// wait are forgotten.
 pub const READERS_MAX: usize = 256;
 
 #[derive(Debug)]
@@ -40,7 +42,7 @@ struct Waiter {
 pub(super) struct ReadTurn<'a>(&'a ReadTurns);
 
 impl Default for ReadTurns {
-    /// Half of the cores read; the others remain for checks and changes.
+    /// Reads use half of the cores; the others remain for checks and changes.
     fn default() -> Self {
         let cores = available_parallelism().map_or(1, std::num::NonZero::get);
         Self::new((cores / 2).max(1))

@@ -1,4 +1,4 @@
-//! The sessions of another user: listed and ended by actors who manage users.
+//! Actors who manage users list and end the sessions of another user.
 //!
 //! The user sees a notice at the next sign-in.
 
@@ -32,8 +32,8 @@ impl Actions {
         self.sessions(id)
     }
 
-    /// Ends all sessions of another user, or one of them. If the user has no session, ending all is
-    /// not an error.
+    /// Ends all sessions, or one session, of another user. If the user has no session, ending all
+    /// is not an error.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] if the user holds a permission that the actor does not
@@ -69,7 +69,7 @@ impl Actions {
         })
     }
 
-    /// The record of another user that the actor outranks.
+    /// The record of another user. The actor must hold everything that the user holds.
     fn require_other(&self, actor: &Actor, id: UserId) -> Result<Revised<UserRecord>, ActionError> {
         if actor.user_id() == Some(id) {
             let detail = "use /v1/sessions for your own sessions";

@@ -1,7 +1,8 @@
 //! Users: show, list, rename, disable and enable them, and change their roles.
 //!
 //! An actor cannot change a user who holds a permission that the actor does not hold. An
-//! organization always keeps an owner who can sign in, and the instance an operator.
+//! organization always keeps an owner who can sign in, and the instance always keeps such an
+//! operator.
 
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ use crate::records::people::TotpRecord;
 use crate::records::place::StoreKey;
 use crate::records::rights::RoleRecord;
 
-/// The user that a change applies to.
+/// The user to change.
 #[derive(Clone, Debug)]
 pub struct UserTarget {
     pub id: UserId,
@@ -34,9 +35,9 @@ pub struct UserTarget {
 #[derive(Clone, Debug, Default)]
 pub struct UserChange {
     pub name: Option<String>,
-    /// Another address, in canonical form.
+    /// The new address, in canonical form.
     pub email: Option<String>,
-    /// Another language, or the browser's.
+    /// The new language, or the browser's language.
     pub locale: Edit<Locale>,
     pub role: Option<Role>,
     pub disabled: Option<bool>,
@@ -58,8 +59,7 @@ pub struct SeenUser {
 impl Actions {
     /// Shows a user to that user, or to an actor who may see users.
     pub fn user(&self, actor: &Actor, id: UserId) -> Result<SeenUser, ActionError> {
-        // A key has fewer rights than its owner: it sees its owner only if its permissions include
-        // that.
+        // A key sees its owner only with the permission to see users.
         if actor.is_key() || actor.user_id() != Some(id) {
             actor.require(USERS_READ)?;
         }
@@ -68,7 +68,7 @@ impl Actions {
     }
 
     /// Lists the organization's users after `after`, the newest first, at most `limit`. With an
-    /// address, lists only its users. Returns the id of the last one if more may follow.
+    /// address, lists only its users. Returns the id of the last listed user if more may follow.
     pub fn list_users(
         &self,
         actor: &Actor,
@@ -175,8 +175,8 @@ impl Actions {
         if other_rights { self.end_sessions(batch, record.id) } else { Ok(batch) }
     }
 
-    /// Requires that the actor outranks a user: holds everything that the user holds, and sees
-    /// every secret team of the user.
+    /// Requires that the actor holds everything that a user holds, and sees every secret team of
+    /// the user.
     pub(super) fn require_over(&self, actor: &Actor, user: &UserRecord) -> Result<(), ActionError> {
         actor.require_rank_over(&self.facts_of(user)?)?;
         self.require_sight_of(actor, &user.teams)
@@ -206,8 +206,8 @@ impl Actions {
         let role = match (self.held_role(record.organization, record.role), record.role) {
             (Ok(role), _) => role,
             (Err(_unknown), Role::Custom(id)) => {
-                // If the index does not have the role, the stored role decides: an existing but
-                // unknown role must not count as a role without permissions.
+                // If the index does not have the role yet, the stored role decides. Otherwise a new
+                // role would count as a role without permissions.
                 let held: Option<Revised<RoleRecord>> =
                     self.read(&StoreKey::Role(record.organization, id))?;
                 let facts =
@@ -271,7 +271,7 @@ fn is_reached(actor: &Actor, user: &UserRecord) -> bool {
     actor.is_local() || user.organization == actor.organization_id()
 }
 
-/// Whether a change gives a user rights, enables existing ones, or assigns an address, by which
+/// Whether a change gives a user rights, enables a disabled user, or assigns an address, by which
 /// others identify the user.
 fn gives_rights(before: &UserRecord, after: &UserRecord) -> bool {
     before.role != after.role
@@ -296,7 +296,7 @@ fn changed(before: &UserRecord, change: &UserChange) -> UserRecord {
     record
 }
 
-/// The error of an action that users can do only in their own session.
+/// The error of an action that users can only do in their own session.
 pub(super) fn own_account(detail: &'static str) -> ActionError {
     ActionError::Conflict { code: "own_account", detail }
 }

@@ -1,8 +1,8 @@
 //! Enforces a plan's key limits and an organization's maximum key lifetime.
 //!
-//! Keys expire without a write, so an organization's keys are counted when a key is created. The
-//! row `KeysMade` guards the count. It is written only where the plan has a limit. Enabling an
-//! expired key takes a place; transferring a key takes none.
+//! Keys expire without a write, so an organization's keys are counted when a key is created. A
+//! guard on the row `KeysMade` protects the count. The row is written only if the plan has a limit.
+//! Enabling an expired key takes a place; transferring a key takes none.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -27,8 +27,8 @@ struct Counted {
     by_user: HashMap<UserId, u64>,
 }
 
-/// Whether a key counts against its organization's plan. A revoked or expired key does not count; a
-/// disabled key and a key that is not valid yet do.
+/// Whether a key counts against its organization's plan: every key counts that is neither revoked
+/// nor expired, including disabled keys and keys that are not valid yet.
 pub(super) fn takes_place(record: &KeyRecord, now: Moment) -> bool {
     record.revoked_at.is_none() && record.expires_at.is_none_or(|end| now < end)
 }
@@ -44,8 +44,8 @@ impl Counted {
 
 impl Actions {
     /// Adds the guard of the plan's limits to a batch that creates keys for these owners. Of two
-    /// batches that would each take the last place, the second is retried. Without limits it adds
-    /// nothing, so no batch waits for another.
+    /// batches that would each take the last place, the second is decided again. If the plan has no
+    /// limits, no guard is added, so that batches do not wait for each other.
     pub(in crate::actions) fn within_limits(
         &self,
         batch: Batch,
@@ -82,8 +82,8 @@ impl Actions {
         put(batch, &place, &KeysMadeRecord { times: times + 1 })
     }
 
-    /// Counts an organization's keys that take a place, plus new keys for these owners. Reads all
-    /// keys of the organization.
+    /// Counts an organization's keys that count against its plan, plus new keys for these owners.
+    /// Reads all keys of the organization.
     fn count_with(
         &self,
         organization: OrganizationId,
@@ -103,7 +103,8 @@ impl Actions {
         Ok(counted)
     }
 
-    /// Counts an organization's keys that take a place. Reads all keys of the organization.
+    /// Counts an organization's keys that count against its plan. Reads all keys of the
+    /// organization.
     pub(in crate::actions) fn count_keys(
         &self,
         organization: OrganizationId,
@@ -154,7 +155,7 @@ pub(super) fn check_lifetime(
 }
 
 /// Rejects permissions beyond the maximum of a transferred key. The maximum is what the key granted
-/// at its transfer. It applies to every later owner.
+/// at its transfer, and applies to every later owner.
 pub(super) fn refuse_beyond_ceiling(record: &KeyRecord) -> Result<(), ActionError> {
     let listed = record.patterns();
     for maximum in &record.maxima {

@@ -1,5 +1,5 @@
-//! Revokes a key with all its descendants: the keys that it created, and the keys that those
-//! created.
+//! Revokes a key with all its descendants: the keys that it created, the keys that these keys
+//! created, and so on.
 //!
 //! Descent follows `created_by`. The key itself is revoked first, then each descendant in a batch
 //! of its own.
@@ -19,7 +19,7 @@ use crate::records::place::StoreKey;
 
 /// Maximum number of descendants that one request revokes. The next request continues.
 pub const DESCENDANTS_A_REQUEST_MAX: usize = 1_000;
-/// Maximum number of keys in one line of descent that are followed.
+/// Maximum number of descendants of one key that are followed.
 const FAMILY_MAX: usize = 200_000;
 const REASON: &str = "the key that created it was revoked";
 
@@ -66,7 +66,7 @@ impl Actions {
                     Err(error) => return Err(error),
                 }
             }
-            // Another pass finds keys that were created in the meantime.
+            // If new descendants appeared in the meantime, another pass follows.
             if open.is_empty() && family.len() == known {
                 return Ok((root, Descendants { revoked, left: left.len(), more: false }));
             }
@@ -84,7 +84,7 @@ impl Actions {
     }
 
     /// Returns the descendants that are not revoked, the oldest first, and adds all descendants to
-    /// the family. Ids grow with time, so one pass reads a key after the key that created it.
+    /// the family. Ids grow with time, so a single pass reads each key after its creator.
     fn open_descendants(
         &self,
         root: &KeyRecord,

@@ -1,9 +1,9 @@
 //! Drafts of new keys, changes of existing keys, and the fields of a key that an event shows.
 //!
-//! A key without a list follows its owner, so a user who creates a key for themselves needs only
-//! `keyhouse:keys:create`. An actor that passes a list or a preset must hold all of it.
-//! `KeyChange::is_label` names every field: team mates may not change a new field until it is added
-//! there.
+//! A key without a list grants what its owner holds, so a user who creates such a key for
+//! themselves needs only `keyhouse:keys:create`. An actor that passes a list or a preset must hold
+//! all of its permissions. `KeyChange::is_label` names every field, so that team mates may change a
+//! new field only after it is added there.
 
 use serde_json::{Map, Value, json};
 
@@ -28,10 +28,10 @@ pub enum KeyKind {
 
 #[derive(Clone, Debug, Default)]
 pub struct KeyDraft {
-    /// The name. Without one, a readable name is generated.
+    /// The name. Without a name, a readable name is generated.
     pub name: Option<String>,
     pub description: String,
-    /// The kind. Without one the key is personal, or a service key if the actor acts for no user.
+    /// The kind. Without a kind, the key is personal, or a service key if the actor has no user.
     pub kind: Option<KeyKind>,
     /// The environment, which is the second part of the key's text.
     pub environment: Environment,
@@ -52,7 +52,7 @@ pub struct KeyDraft {
     pub expires_at: Option<Moment>,
 }
 
-/// Changes to a key. Fields that are not set stay as they are.
+/// Changes to a key. Fields that are not set do not change.
 #[derive(Debug, Default)]
 pub struct KeyChange {
     pub name: Option<String>,
@@ -69,8 +69,7 @@ pub struct KeyChange {
 }
 
 impl KeyChange {
-    /// Whether the change touches only the label: name and description. A new field does not belong
-    /// to the label unless it is added here.
+    /// Whether the change touches only the label: name and description.
     pub(super) fn is_label(&self) -> bool {
         let Self {
             name: _,
@@ -94,7 +93,7 @@ impl KeyChange {
             && expires_at.is_keep()
     }
 
-    /// Whether the change touches more than the label.
+    /// Whether the change touches a field outside the label.
     pub(super) fn touches_power(&self) -> bool {
         !(self.permissions.is_keep()
             && self.preset.is_none()
@@ -177,7 +176,7 @@ fn stored_limit(limit: &RateLimit) -> RateLimitRecord {
     }
 }
 
-/// Returns the fields of a key that an event may show. Of the secrets it shows only the hint.
+/// Returns the fields of a key that an event may show. It contains only the hints of the secrets.
 pub(super) fn shape(record: &KeyRecord) -> Value {
     let texts = |networks: &[ipnet::IpNet]| -> Vec<String> {
         networks.iter().map(ToString::to_string).collect()

@@ -1,7 +1,7 @@
 //! Lets the holder of a secret revoke its key without signing in.
 //!
-//! Accepts a secret that works or that overlaps during a rotation. Rejects a secret that has ended,
-//! because it may have been rotated out after a leak.
+//! Accepts every current secret of the key, including the old secret during the overlap of a
+//! rotation. Rejects a secret that has ended, because it may have been rotated out after a leak.
 
 use std::net::IpAddr;
 
@@ -19,7 +19,7 @@ use crate::records::place::StoreKey;
 /// Revocation reason that is stored when the holder of a secret revokes the key.
 const REASON: &str = "revoked by its holder";
 
-/// A key as identified by a secret.
+/// A key that was identified by a secret.
 #[derive(Clone, Copy, Debug)]
 pub struct PresentedKey {
     pub organization: OrganizationId,
@@ -33,13 +33,13 @@ pub struct PresentedKey {
 pub enum HolderRevoked {
     Done,
     /// The presented secret was rotated out, perhaps because it leaked. Its holder may not revoke
-    /// the key that continues with a newer secret.
+    /// the key, which has a newer secret.
     SecretEnded,
 }
 
 impl Actions {
-    /// Revokes a key for the holder of one of its secrets, whatever the status of the key and its
-    /// organization. Revoking it again changes nothing.
+    /// Revokes a key for the holder of one of its secrets, regardless of the status of the key and
+    /// its organization. Revoking a key again changes nothing.
     ///
     /// # Errors
     /// [`ActionError::NotFound`] if the key no longer has this secret; those of the store.

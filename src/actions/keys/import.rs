@@ -1,9 +1,9 @@
-//! Imports keys of other systems, by digest or by text, all in one batch or none.
+//! Imports keys of other systems, by digest or by text: all keys in one batch, or none.
 //!
 //! An importer may know the texts of the keys, so an import grants nothing beyond the importer's
 //! permissions: the importer must hold everything that each key lists. Keys with management
-//! permissions are imported only into the importer's own organization. For another user, only an
-//! actor that manages keys there imports them.
+//! permissions are imported only into the importer's own organization. Only an actor that manages
+//! keys imports such keys for another user.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -38,7 +38,7 @@ pub const IMPORT_KEYS_MAX: usize = 500;
 pub struct Import {
     pub keys: Vec<ForeignKey>,
     /// Faults that the caller has already found. They are reported together with the faults that
-    /// only the instance can find. If there are any, no key is imported.
+    /// this import finds. If there is a fault, no key is imported.
     pub faults: Vec<Fault>,
     /// Whether only to report what the import would do.
     pub dry_run: bool,
@@ -51,9 +51,9 @@ pub struct ForeignKey {
     pub pointer: String,
     /// The digest by which the key is identified.
     pub secret: ForeignSecret,
-    /// The owner. Without one the key is a service key.
+    /// The owner. Without an owner, the key is a service key.
     pub owner: Option<OwnerName>,
-    /// The organization. Without one, the actor's organization.
+    /// The organization; `None` for the actor's organization.
     pub organization: Option<OrganizationId>,
     /// All other fields. The kind follows from the owner.
     pub draft: KeyDraft,
@@ -241,7 +241,8 @@ impl Actions {
             batch = batch.unchanged(StoreKey::User(*owner).to_bytes(), *revision);
         }
         for record in &findings.records {
-            // Only the digest is guarded. An id has 74 random bits, and a batch has few guards.
+            // A guard on the digest is enough: a new id has 74 random bits, and the number of
+            // guards in a batch is limited.
             if let Some(digest) = record.imported {
                 let place = StoreKey::Taken(digest);
                 let guarded = batch.absent(place.to_bytes());
@@ -280,9 +281,9 @@ fn audit_entry(decided: &Authorized, records: &[KeyRecord]) -> AuditEntry {
         .with_change(&json!({}), &after)
 }
 
-/// Requires that the actor holds all that a key grants. In another organization no actor holds
-/// management permissions. A key with management permissions that belongs to another user grants
-/// what its owner holds, so only an actor that manages keys may import it.
+/// Requires that the actor holds all that a key grants. In another organization, no actor holds
+/// management permissions. A key with management permissions that belongs to another user acts with
+/// that user's rights, so only an actor that manages keys may import it.
 fn require_no_more(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
     if actor.is_local() {
         return Ok(());

@@ -13,8 +13,8 @@ use crate::records::key::{KeyRecord, Status};
 use crate::records::place::StoreKey;
 use crate::records::read_row;
 
-/// Maximum number of rows read for one page. A search with few matches continues with the next
-/// request.
+/// Maximum number of rows read for one page. If few rows match, the next request continues the
+/// search.
 const ROWS_READ_MAX: usize = 20_000;
 const ROWS_A_SCAN: usize = 500;
 
@@ -49,7 +49,7 @@ pub enum OwnerWanted {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wanted {
-    /// The default: all statuses but revoked.
+    /// The default: every status except revoked.
     #[default]
     Current,
     All,
@@ -60,7 +60,7 @@ pub enum Wanted {
 pub struct ListedKeys {
     /// The keys, each with a flag that is true if the actor sees the whole key.
     pub keys: Vec<(KeyRecord, bool)>,
-    /// The last row read, if more keys may follow.
+    /// The id of the last row read, if more keys may follow.
     pub next: Option<KeyId>,
 }
 
@@ -68,9 +68,9 @@ impl Actions {
     /// Lists the keys of the actor's organization.
     ///
     /// The actor sees a key whole if it is the actor's own, is shared with one of their teams, or
-    /// if they hold `keyhouse:keys:read`. Of any other key the actor sees only that it exists, and
-    /// filters on hidden fields never match it. Keys that are shared only with secret teams are not
-    /// listed for users outside those teams.
+    /// if they hold `keyhouse:keys:read`. The actor sees only that any other key exists, and
+    /// filters on hidden fields never match such a key. Keys that are shared only with secret teams
+    /// are not listed for users outside those teams.
     ///
     /// # Errors
     /// [`ActionError::StorageUnavailable`]; [`ActionError::PermissionRequired`] for a key whose
@@ -101,7 +101,8 @@ impl Actions {
                     keys.push((record, whole));
                 }
                 if keys.len() > query.limit {
-                    // The extra key only shows that more keys follow.
+                    // One key more than requested was read, only to find out whether more keys
+                    // follow.
                     keys.pop();
                     let next = keys.last().map(|(record, _)| record.id);
                     return Ok(ListedKeys { keys, next });
@@ -117,8 +118,8 @@ impl Actions {
         }
     }
 
-    /// Converts the query's filters for keys that are seen whole. Returns `None` if no key can
-    /// match.
+    /// Converts the filters that match only keys that the actor sees whole. Returns `None` if no
+    /// key can match.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] for a key whose list names no permission to manage keys.
@@ -145,7 +146,7 @@ impl Actions {
         Ok(Some(Sought { needle, owner: owner.flatten(), team, unused, ends, now }))
     }
 
-    /// Whether a key is listed, and if so, whether the actor sees all of it.
+    /// Whether the actor sees the whole key; `None` if the key is not listed.
     pub(super) fn listed_whole(
         &self,
         actor: &Actor,
@@ -176,7 +177,7 @@ impl Query {
     }
 }
 
-/// Filters that only match keys that are seen whole.
+/// Filters that match only keys that the actor sees whole.
 pub(super) struct Sought {
     needle: Option<String>,
     owner: Option<UserId>,

@@ -49,8 +49,8 @@ pub(super) use standing::require_window;
 use standing::{KeyRelation, refuse_itself};
 pub(super) use within::is_bounded;
 
-/// Actions that a key may also apply to keys with more permissions than its own, so that a leak is
-/// stopped at once.
+/// Actions that a key may apply to keys with more permissions than its own, so that it can stop a
+/// leaked key at once.
 const STOPS: [&str; 2] = ["key.revoke", "key.disable"];
 
 #[derive(Clone, Debug)]
@@ -97,7 +97,7 @@ impl Actions {
         Ok((record, made.secret))
     }
 
-    /// Returns the record of a new key as the actor may create it, without its secret.
+    /// Returns the record of the new key, without its secret, after all checks of the draft.
     fn draft_of(
         &self,
         actor: &Actor,
@@ -132,7 +132,7 @@ impl Actions {
         }
     }
 
-    /// Returns the record of a key that a check has found, to explain that check.
+    /// Returns the record of a key that a check has found, for the explanation of the check.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] if the actor may not see the organization's keys, or if
@@ -151,8 +151,8 @@ impl Actions {
         held.map(|held| held.record).ok_or(ActionError::NotFound("key"))
     }
 
-    /// Changes a key. A key's permissions are changed by its owner, or by an actor that holds all
-    /// of them.
+    /// Changes a key. A key's permissions can be changed by its owner, and by an actor that holds
+    /// all of them.
     ///
     /// # Errors
     /// The errors of [`Actions::key`]; [`ActionError::VersionConflict`]; [`ActionError::Conflict`] for a
@@ -194,7 +194,7 @@ impl Actions {
         })
     }
 
-    /// Revokes a key permanently. Revoking it again changes nothing.
+    /// Revokes a key permanently. Revoking a key again changes nothing.
     ///
     /// # Errors
     /// The errors of [`Actions::key`]; [`ActionError::VersionConflict`].
@@ -269,7 +269,7 @@ impl Actions {
             let mut record = held.record.clone();
             change(&decided.actor, &mut record, standing, now)?;
             if record == held.record {
-                // The store holds a concurrent change that the index may not have yet.
+                // Another caller has committed the same change, which the index may not have yet.
                 self.await_index(held.revision);
                 return Ok(Attempt::Done(record));
             }
@@ -306,8 +306,7 @@ impl Actions {
         if change.expires_at.is_keep() {
             return Ok(());
         }
-        // The key's organization may differ from the actor's if the actor is the operator on the
-        // host.
+        // The organization of the key may differ from that of the operator on the host.
         let organization = self.index.organization(record.organization);
         let organization = organization.ok_or(ActionError::NotFound("organization"))?;
         check_lifetime(&organization, record.created_at, record.expires_at)
@@ -370,8 +369,8 @@ fn refuse_revoked(record: &KeyRecord) -> Result<(), ActionError> {
     Ok(())
 }
 
-/// Whether a key always grants what its owner holds, because it has no list. A user who creates
-/// such a key for themselves grants nothing beyond their own permissions.
+/// Whether a key grants what its owner holds, because it has no list. A user who creates such a key
+/// for themselves grants nothing beyond their own permissions.
 fn follows_owner(record: &KeyRecord) -> bool {
     record.owner.is_some() && record.permissions.is_none()
 }
@@ -383,7 +382,7 @@ fn added(old: &Patterns, new: &Patterns) -> Patterns {
     Patterns::new(&wanted).unwrap_or_else(|_too_many| new.clone())
 }
 
-/// Whether a list includes keys of this status by default. It leaves out revoked keys.
+/// Whether a list includes keys of this status by default: all keys except revoked keys.
 fn is_listed_by_default(status: Status) -> bool {
     status != Status::Revoked
 }

@@ -23,18 +23,19 @@ use crate::records::place::StoreKey;
 use crate::records::taken::TakenRecord;
 use crate::records::{Revised, read_row};
 
-/// How long a key is kept after its end.
+/// The time for which an ended key is kept.
 pub const ENDED_KEPT: Duration = Duration::from_hours(90 * 24);
 /// Maximum number of keys purged in one batch. With all rows of each key, it stays within a batch's
 /// limits.
 const KEYS_A_BATCH_MAX: usize = 120;
-/// Maximum number of created keys that are purged in one run. The next run purges the rest.
+/// Maximum number of keys with an ancestor that are purged in one run. The next run purges the
+/// rest.
 const LINKED_MAX: usize = 200_000;
 /// Number of keys read at a time. Between reads the thread pauses so that other work can use the
 /// store.
 const ROWS_A_SCAN: usize = 1_000;
 const SCAN_PAUSE: Duration = Duration::from_millis(5);
-/// The wait before the first run after a start, and the interval between runs.
+/// The wait before the first run after a start.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_hours(1);
 
@@ -83,8 +84,8 @@ impl KeyPurge {
 }
 
 impl Actions {
-    /// Purges all keys that ended [`ENDED_KEPT`] ago until `halt` is set, and returns their number.
-    /// Each batch is atomic. The next run finds the keys that are left.
+    /// Purges all keys that ended [`ENDED_KEPT`] ago, until `halt` is set. Returns the number of
+    /// purged keys. Each batch is atomic. The next run purges the remaining keys.
     ///
     /// # Errors
     /// Those of the store.
@@ -108,9 +109,9 @@ impl Actions {
         Ok(purged + self.forget(&due, now)?)
     }
 
-    /// Links each descendant of a key to be purged to its nearest ancestor that is kept, so that
-    /// revoking that ancestor with its descendants still reaches it. Of the keys that were created
-    /// by a key, returns those that may be purged.
+    /// Links each descendant of a key to be purged to the descendant's nearest remaining ancestor,
+    /// so that revoking that ancestor with its descendants still reaches the descendant. Returns
+    /// the keys with an ancestor that may be purged.
     fn link_descendants(&self, now: Moment, halt: &Halt) -> Result<HashSet<KeyId>, ActionError> {
         let mut parents: HashMap<KeyId, KeyId> = HashMap::new();
         self.walk_keys(halt, |held| {
@@ -179,14 +180,14 @@ impl Actions {
     }
 
     /// Removes keys of one organization with all their rows, and returns their number. If one of
-    /// them was changed in the meantime, all are kept until the next run.
+    /// the keys was changed in the meantime, all are kept until the next run.
     fn forget(&self, due: &[Revised<KeyRecord>], now: Moment) -> Result<usize, ActionError> {
         let Some(first) = due.first() else { return Ok(0) };
         let mut batch = Batch::new();
         for Revised { record, revision } in due {
             let place = record.place().to_bytes();
-            // The index applies writes in order: a text has to be retired before its key is gone, since
-            // another key may have been imported by the other digest of the same text.
+            // The index applies writes in order. The digest is retired before its key is deleted,
+            // since another key may have been imported by the other digest of the same text.
             batch = retire(batch, record.id, &record.secrets)?;
             batch = batch.unchanged(place.clone(), *revision).delete(place);
             batch = batch.delete(StoreKey::Use(record.id).to_bytes());
@@ -378,7 +379,8 @@ mod tests {
         assert_eq!(instance.count(StoreKey::KEYS), 0);
     }
 
-    /// Revoking a key with its descendants did not reach the descendants of a purged key.
+    /// Regression: revoking a key with its descendants did not reach the descendants of a purged
+    /// key.
     #[test]
     fn a_purged_key_leaves_its_descendants_to_the_key_that_created_it() {
         let instance = TestInstance::new();
@@ -399,7 +401,7 @@ mod tests {
             key.id
         };
         let root = child_of(None, false);
-        // Two ended keys in a row, and one key that a user created.
+        // An ended key that created another ended key, and an ended key that a user created.
         let (first, of_user) = (child_of(Some(root), true), child_of(None, true));
         let second = child_of(Some(first), true);
         let (last, orphan) = (child_of(Some(second), false), child_of(Some(of_user), false));

@@ -1,9 +1,10 @@
-//! Rotation: gives a key a new secret; the old secret overlaps for a while or ends at once.
+//! Rotation: gives a key a new secret. The old secret ends at once, or after an overlap.
 //!
-//! A new secret is shown only to an actor that holds all that the key grants, even if other actors
-//! may manage the key.
+//! Only an actor that holds all that the key grants may rotate the key, since the response contains
+//! the new secret.
 //!
-//! Only the owner rotates a personal key, in a session: not a key and not the operator on the host.
+//! Only the owner rotates a personal key, in a session. Keys and the operator on the host do not
+//! rotate personal keys.
 
 use std::cmp::min;
 use std::time::Duration;
@@ -27,19 +28,19 @@ use crate::records::taken::TakenRecord;
 
 /// Longest overlap of an old secret.
 pub const OVERLAP_MAX: Duration = Duration::from_hours(30 * 24);
-/// Permission named in the error if only the key's owner may act.
+/// The text in place of a permission in the error of an action that only the key's owner may do.
 const KEY_OWNER: &str = "key_owner";
 
 impl Actions {
-    /// Gives a key a new secret. Only this response contains it.
+    /// Gives a key a new secret. Only this response contains the secret.
     ///
     /// The old secret ends after `overlap` or with the next rotation: a key has at most two
-    /// secrets. Usage and events stay, because the key stays the same.
+    /// secrets. The key keeps its usage and events.
     ///
-    /// # Errors
-    /// The errors of [`Actions::change_key`]; [`ActionError::PermissionRequired`] for every actor but
-    /// the owner in a session, or, for a service key, an actor that holds all of it;
-    /// [`ActionError::SubscriptionRequired`]; [`ActionError::Conflict`] for a key that has ended.
+    /// # Errors The errors of [`Actions::change_key`]; [`ActionError::PermissionRequired`] for
+    /// every actor but the owner in a session, or, for a service key, an actor that holds all of
+    /// the key's permissions; [`ActionError::SubscriptionRequired`]; [`ActionError::Conflict`] for
+    /// a key that has ended.
     pub fn rotate_key(
         &self,
         actor: &Actor,
@@ -75,8 +76,8 @@ impl Actions {
         })
     }
 
-    /// Puts a new secret before the newest, which then ends. Returns the new secret and the older
-    /// secrets that are dropped.
+    /// Adds a new secret as the newest. The previous secret ends after `overlap`. Returns the new
+    /// secret and the older secrets, which are dropped.
     fn renew(
         &self,
         record: &mut KeyRecord,
@@ -86,7 +87,7 @@ impl Actions {
         let environment = &record.environment;
         let made = key_text::generate(&self.prefix, environment, &mut *self.random());
         // A secret that ends at once is also kept until the next rotation, so that a client that
-        // still sends it gets the error that the secret has ended instead of an unknown key.
+        // still sends it receives the error "expired" instead of "not found".
         let dropped = record.secrets.drain(1.min(record.secrets.len())..).collect();
         for old in &mut record.secrets {
             old.ends_at = Some(now.after(overlap));
@@ -114,7 +115,7 @@ pub(super) fn retire(
     })
 }
 
-/// Requires that the actor may see a secret of this key.
+/// Requires that the actor may see the new secret of this key.
 ///
 /// The secret of a personal key is shown only to its owner in a session: not to the owner's other
 /// keys, key managers or the operator on the host, because they could act as the owner with it.
@@ -207,7 +208,7 @@ mod tests {
             assert_eq!(code(&instance, &old), expected, "{wait:?}");
             assert_eq!(code(&instance, &new), Code::Valid, "{wait:?}");
         }
-        // The expiry of the key applies to both secrets.
+        // The key's own expiry ends both secrets.
         let soon = instance.clock_now().wall.after(HOUR);
         let change = crate::actions::keys::KeyChange {
             expires_at: crate::model::edit::Edit::Set(soon),
@@ -234,7 +235,7 @@ mod tests {
         assert_eq!((agent(&instance, &old), agent(&instance, &new)), (Some("early".into()), None));
         instance.restart();
         assert_eq!((agent(&instance, &old), agent(&instance, &new)), (Some("early".into()), None));
-        // The same moment and the same address, but two secrets: both uses are written.
+        // Uses of two secrets at the same moment from the same address are both written.
         use_it(&instance, &old, "same");
         instance.restart();
         use_it(&instance, &new, "same");
@@ -293,7 +294,8 @@ mod tests {
         }
     }
 
-    /// The index never removed the digests of secrets that were rotated out, 64 bytes each.
+    /// Regression: the index never removed the digests of secrets that were rotated out, at 64
+    /// bytes each.
     #[test]
     fn rotations_leave_nothing_in_the_index() {
         let mut instance = TestInstance::new();
@@ -306,7 +308,7 @@ mod tests {
         let index = instance.actions.index();
         assert!(!index.knows(&first.digest()));
         let unknown = Digest::of(b"unknown");
-        // If neither text is a valid secret, the first decides, unless the index marks one as
+        // If no key has either digest, the first digest decides, unless the index holds one as
         // retired.
         assert_eq!(index.deciding([unknown, first.digest()]), unknown);
     }

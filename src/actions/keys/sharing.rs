@@ -1,7 +1,7 @@
 //! Shares keys with teams, for reading or for writing within the limits of team mates.
 //!
-//! A removed team leaves its shares behind. They grant nothing, because readers of shares look up
-//! the teams in the index. The next change of the key's shares drops them.
+//! Shares with a removed team stay in the key's record. They grant nothing, because readers of
+//! shares look up the teams in the index. The next change of the key's shares drops them.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::model::id::{OrganizationId, TeamId};
 use crate::model::role::TEAMS_MANAGE;
 use crate::records::key::{KeyRecord, ShareRecord, TeamAccess};
 
-/// Maximum number of teams that one key is shared with. Their ids all fit into a header that
-/// proxies forward.
+/// Maximum number of teams that one key is shared with. The ids of all teams then fit into a header
+/// that proxies forward.
 pub const TEAMS_A_KEY_MAX: usize = 16;
 
 impl Actions {
@@ -58,11 +58,11 @@ impl Actions {
         })
     }
 
-    /// Stops sharing a key with a team. The owner may also do so after leaving the team.
+    /// Stops sharing a key with a team. The owner of the key may stop sharing even after leaving
+    /// the team.
     ///
-    /// # Errors
-    /// The errors of [`Actions::change_key`]; [`ActionError::NotFound`] for a team that the actor may
-    /// not see and that the key is not shared with.
+    /// # Errors The errors of [`Actions::change_key`]; [`ActionError::NotFound`] for a team that
+    /// the actor may not see, unless the key is shared with it.
     pub fn unshare_key(
         &self,
         actor: &Actor,
@@ -82,7 +82,7 @@ impl Actions {
         })
     }
 
-    /// Returns the teams that a key is shared with and that the actor may see.
+    /// Returns the teams with which a key is shared, without teams that the actor may not see.
     pub fn teams_shown(
         &self,
         actor: &Actor,
@@ -92,8 +92,8 @@ impl Actions {
         record.teams.iter().filter_map(known).collect()
     }
 
-    /// Checks the shares of a new key. A team that the actor may not see is the same fault as a
-    /// team that does not exist.
+    /// Checks the shares of a new key. A team that the actor may not see causes the same fault as a
+    /// missing team.
     pub(super) fn check_shares(
         &self,
         actor: &Actor,

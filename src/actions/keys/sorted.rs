@@ -3,8 +3,9 @@
 //! Keys are stored by creation time, so any other order takes one pass over all keys of the
 //! organization for each page. Only the page itself is held in memory.
 //!
-//! Up to 200,000 keys. In any order, keys of which the actor sees only the existence are listed
-//! last, by id, so that no order reveals anything about them.
+//! An organization may have at most 200,000 keys for this. Keys of which the actor sees only the
+//! existence are listed last, by id, in every order, so that no order reveals anything about these
+//! keys.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -36,8 +37,8 @@ pub enum SortBy {
     ExpiresAt,
 }
 
-/// A sort order. Keys without a value are last in both directions. After them follow the keys of
-/// which the actor sees only the existence, so that the order reveals nothing about them.
+/// A sort order. Keys without a value are last in both directions. The keys of which the actor sees
+/// only the existence follow at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
     pub by: SortBy,
@@ -45,7 +46,7 @@ pub struct Sort {
     pub descending: bool,
 }
 
-/// Error for a text that names no sort order.
+/// The text is not the name of a sort order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be created_at, name, last_used or expires_at, with a '-' before it for descending")]
 pub struct InvalidSort;
@@ -130,7 +131,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// Error for a text that is not a position.
+/// The text is not a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be the next_cursor of an earlier page in the same order")]
 pub struct InvalidPosition;
@@ -207,7 +208,7 @@ impl Actions {
             }
             rows_read += page.rows.len();
             require_sortable(rows_read)?;
-            // The extra key only shows that more keys follow.
+            // One key more than requested was read, only to find out whether more keys follow.
             best.sort_by(|(one, ..), (other, ..)| one.compare(other));
             best.truncate(query.limit + 1);
             last_row = page.rows.last().map(|row| row.key.clone());

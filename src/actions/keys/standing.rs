@@ -21,7 +21,7 @@ pub(super) enum KeyRelation {
 }
 
 impl KeyRelation {
-    /// Rejects team mates, for actions outside the short list of what team mates may do.
+    /// Rejects team mates if the action is not one that team mates may do.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`].
@@ -36,8 +36,8 @@ impl KeyRelation {
 impl Actions {
     /// Returns the relation of an actor to a key that the actor may change.
     ///
-    /// A key is not its owner: it changes the permissions of the owner's other keys only as a
-    /// manager may, and only as far as it holds all of them.
+    /// A key does not act as its owner: it changes the permissions of the owner's other keys only
+    /// if it manages keys and holds all of these permissions.
     pub(super) fn standing(
         &self,
         actor: &Actor,
@@ -55,7 +55,7 @@ impl Actions {
         }
     }
 
-    /// Whether the actor sees the whole key, or at most that it exists.
+    /// Whether the actor sees the whole key. Otherwise the actor sees at most that the key exists.
     pub(in crate::actions) fn is_whole_for(&self, actor: &Actor, record: &KeyRecord) -> bool {
         is_own(actor, record)
             || actor.has(KEYS_READ)
@@ -73,8 +73,8 @@ impl Actions {
             && !self.is_whole_for(actor, record)
     }
 
-    /// Returns the access that the actor has through their teams that still exist. A key has its
-    /// owner's access only if it may create personal keys.
+    /// Returns the access that the actor has through its existing teams. A key has its owner's
+    /// access only if it may create personal keys.
     fn access_by_team(&self, actor: &Actor, record: &KeyRecord) -> Option<TeamAccess> {
         if actor.is_key() && !actor.has(KEYS_CREATE) {
             return None;
@@ -85,8 +85,8 @@ impl Actions {
     }
 }
 
-/// Requires that a key's list names a permission to manage keys before the key sees other keys.
-/// Every key may use `whoami`.
+/// Requires of a key that it has a permission on keys before it sees other keys. Every key may use
+/// `whoami`.
 pub(in crate::actions) fn require_window(actor: &Actor) -> Result<(), ActionError> {
     let opens = [KEYS_READ, KEYS_MANAGE, KEYS_CREATE].iter().any(|name| actor.has(name));
     if actor.is_key() && !opens {
@@ -95,8 +95,9 @@ pub(in crate::actions) fn require_window(actor: &Actor) -> Result<(), ActionErro
     Ok(())
 }
 
-/// Whether the key belongs to the actor's user. If the actor is a key, its list must also name the
-/// creation of personal keys: a key for a protected API gives no view of management data.
+/// Whether the key belongs to the actor's user. If the actor is a key, it must also have the
+/// permission to create personal keys, so that a key for a protected API cannot read management
+/// data.
 fn is_own(actor: &Actor, record: &KeyRecord) -> bool {
     let is_users = record.owner.is_some() && record.owner == actor.user_id();
     is_users && (!actor.is_key() || actor.has(KEYS_CREATE))

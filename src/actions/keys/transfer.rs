@@ -1,7 +1,7 @@
 //! Revokes or transfers the keys of a user who is removed.
 //!
-//! The maximum of a transferred key is what it granted at the moment of the removal. It applies to
-//! every later owner.
+//! The maximum of a transferred key is what the key granted at the moment of the removal. The
+//! maximum applies to every later owner.
 
 use std::ops::ControlFlow;
 
@@ -30,7 +30,7 @@ const TOO_MANY_MAXIMA: &str = "the owner was removed, and the key has reached th
 
 impl Actions {
     /// Lists the keys of a user that a removal would affect, the newest first. Shows a key whole
-    /// only to an actor that may see all of it.
+    /// only to an actor that may see the whole key.
     ///
     /// # Errors
     /// [`ActionError::NotFound`], [`ActionError::PermissionRequired`].
@@ -113,7 +113,8 @@ impl Actions {
         })
     }
 
-    /// Revokes or transfers one key as the removal requires, and returns what was done.
+    /// Revokes or transfers one key according to the removal, and returns which of the two was
+    /// done.
     fn succeed(
         &self,
         batch: Batch,
@@ -126,8 +127,8 @@ impl Actions {
             KeyDisposition::Organization => (None, batch),
             KeyDisposition::User(new_owner) => {
                 match self.new_owner(new_owner, leaving.organization)? {
-                    // A concurrent removal of the new owner would miss a key that is transferred to
-                    // them now.
+                    // The new owner is guarded, since a concurrent removal of the new owner would
+                    // miss this key.
                     Some(held) => (
                         Some(new_owner),
                         batch.unchanged(StoreKey::User(new_owner).to_bytes(), held.revision),
@@ -175,12 +176,13 @@ struct Frozen {
 }
 
 impl Frozen {
-    /// Returns what a key granted when its owner was removed: its own list, limited by an earlier
-    /// maximum, the owner's role and the organization's maximum.
+    /// Returns the permissions that a key granted when its owner was removed: its own list, limited
+    /// by an earlier maximum, the owner's role and the organization's maximum.
     ///
-    /// If one short list expresses that, it becomes both list and maximum. Otherwise the lists are
-    /// kept side by side without those that limit nothing; no product of lists is ever stored.
-    /// Returns `None` if that takes more than [`MAXIMA_MAX`] lists.
+    /// If one short list grants exactly these permissions, it becomes both list and maximum.
+    /// Otherwise all lists are stored, except lists that limit nothing. Their intersection is not
+    /// stored, since it can be far longer. Returns `None` if this takes more than [`MAXIMA_MAX`]
+    /// lists.
     fn of(record: &KeyRecord, leaving: &RemovalRecord) -> Option<Self> {
         let list = record.patterns();
         let mut bounds = record.maxima.clone();
@@ -249,7 +251,7 @@ mod tests {
         }
     }
 
-    /// A list of 96 patterns that overlap those of another list.
+    /// A list of 96 patterns that overlap those of another such list.
     fn crossing(name: &str) -> String {
         let pattern = |at: usize| {
             let mut segments = vec!["*".to_owned(); 8];
@@ -259,7 +261,8 @@ mod tests {
         (0..96).map(pattern).collect::<Vec<_>>().join(" ")
     }
 
-    /// A transferred key with a list of 96 overlapping patterns was stored with 4,128 patterns.
+    /// Regression: a transferred key with a list of 96 overlapping patterns was stored with 4,128
+    /// patterns.
     #[test]
     fn lists_that_cross_are_kept_side_by_side_within_a_bound() {
         let mut record = record();
@@ -286,14 +289,14 @@ mod tests {
     }
 
     proptest! {
-        /// The separate lists grant exactly what the product of all of them granted.
+        /// The stored lists grant exactly the permissions that all lists granted before.
         #[test]
         fn frozen_permissions_grant_what_all_lists_granted(
             lists in proptest::collection::vec(patterns::patterns(), 3..=5),
             operator: bool,
             asked in patterns::permission(),
         ) {
-            // No permission has this name. The realm's pattern `keyhouse:instance:*` leaves it out.
+            // No permission has this name, and the pattern `keyhouse:instance:*` does not match it.
             prop_assume!(asked.as_str() != "keyhouse:instance");
             let mut record = record();
             record.permissions = Some(lists[0].clone());
@@ -314,8 +317,7 @@ mod tests {
         all.all(|list| list.as_set().grants(asked.as_str()))
     }
 
-    /// What the owner's role and the organization's maximum granted, as defined in DESIGN section
-    /// 5.
+    /// What the owner's role and the organization's maximum granted, computed without [`Frozen`].
     fn granted_by(leaving: &RemovalRecord, asked: &Permission) -> bool {
         use crate::model::permission::{is_instance, is_own};
         let asked = asked.as_str();

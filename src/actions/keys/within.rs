@@ -1,14 +1,15 @@
-//! Limits what a key may create or change: nothing wider than the key itself, in any respect.
+//! Limits what a key may create or change: the result must not be wider than the key itself in any
+//! respect.
 //!
-//! Otherwise a leaked key could escape its expiry, address rules and limits: it would create a
-//! second key and change the first through it. The start time of a key limits nothing, because a
-//! key only acts after it.
+//! Otherwise a leaked key could create a second key and use it to change the expiry, address rules
+//! and limits of the first. The start time of a key limits nothing, because the key cannot act
+//! before it.
 //!
-//! `Authorized::require_within` checks what a key creates, `require_over` what it changes, and
-//! `require_lasting` rights that would outlive it. A limit is no looser if neither its burst nor
-//! its sustained rate is greater. A change that widens a key (permissions, networks, limits, times,
-//! enabling) needs an actor that holds everything the key is granted, or its owner within their
-//! role. Narrowing and naming need less.
+//! `Authorized::require_within` checks the keys that a key creates, `require_over` the keys that it
+//! changes, and `require_lasting` rights that would outlive the key. A rate limit is wider than
+//! another if its burst or its sustained rate is greater. A change that widens a key (permissions,
+//! networks, limits, times, enabling) needs an actor that holds everything that the key is granted,
+//! or the key's owner within their role. Narrowing and renaming a key need less.
 
 use crate::actions::ActionError;
 use crate::actions::authority::Authorized;
@@ -20,8 +21,8 @@ use crate::records::key::KeyRecord;
 const CODE: &str = "beyond_key";
 
 impl Authorized {
-    /// Requires that a key is no wider than the acting key, permissions aside. A session and the
-    /// operator on the host have no such limits.
+    /// Requires that a key is no wider than the acting key, regardless of permissions. Sessions and
+    /// the operator on the host have no such limits.
     ///
     /// # Errors
     /// [`ActionError::BeyondKey`], with every respect in which the key is wider.
@@ -30,8 +31,8 @@ impl Authorized {
         if faults.is_empty() { Ok(()) } else { Err(ActionError::BeyondKey(faults)) }
     }
 
-    /// Requires that the acting key may change a key: the key is no wider, permissions included.
-    /// Changes of a key to itself are limited elsewhere.
+    /// Requires that the acting key may change a key: the other key must not be wider, including
+    /// its permissions. `refuse_itself` limits what a key changes about itself.
     ///
     /// # Errors
     /// The errors of [`Authorized::require_within`]; [`ActionError::PermissionRequired`].
@@ -43,7 +44,7 @@ impl Authorized {
         self.actor.require_all(other.patterns().as_set())
     }
 
-    /// Rejects a key with limits where it would grant a right that outlives the limits: an
+    /// Rejects a key with limits if it would grant a right that outlives these limits: an
     /// invitation, a reset, a role, a team membership, an email address or a gate.
     ///
     /// # Errors

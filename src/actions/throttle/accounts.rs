@@ -1,4 +1,4 @@
-//! Failed sign-ins by account: how long an account waits, and which accounts are remembered.
+//! Failed sign-ins by account: the counters, the waits, and the removal from a full table.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use crate::actions::throttle::room::make_room;
 use crate::model::secret::Digest;
 
 /// Maximum number of remembered accounts. The accounts with the fewest failures are removed first,
-/// and of those the longest idle. To displace an account, an attacker needs as many failures at
-/// that many others, which takes longer than waiting.
+/// and among equals the longest idle. To displace an account, an attacker would need as many
+/// failures at [`ACCOUNTS_MAX`] other accounts, which takes longer than waiting.
 pub const ACCOUNTS_MAX: usize = 65_536;
 /// Maximum number of remembered known browsers. Only a sign-in adds an entry, so strangers cannot
 /// fill this table.
 pub const BROWSERS_MAX: usize = 16_384;
 
-/// Consecutive failures without a wait, because people mistype.
+/// Consecutive failures without a wait, to allow for typing errors.
 pub(super) const FAILURES_FREE: u32 = 5;
 /// The wait after this many consecutive failures.
 const DELAYS: [(u32, Duration); 4] = [
@@ -24,15 +24,16 @@ const DELAYS: [(u32, Duration); 4] = [
     (20, Duration::from_secs(5)),
     (30, DELAY_MAX),
 ];
-/// The longest wait before the cap, and the longest wait at all on this host.
+/// The longest wait below [`FAILURES_MAX`] failures. Clients on this host never wait longer.
 pub(super) const DELAY_MAX: Duration = Duration::from_secs(10);
-/// Maximum number of consecutive failures (NIST SP 800-63B-4, 3.2.2).
+/// Consecutive failures after which remote clients wait for [`CAP_LIFETIME`] (NIST SP 800-63B-4,
+/// 3.2.2).
 const FAILURES_MAX: u32 = 100;
-/// Maximum number of consecutive failures of a known browser. After them the browser is counted
-/// like an unknown client: a stolen cookie gives this many guesses in addition to those of any
-/// client.
+/// Maximum number of consecutive failures of a known browser. After that, the browser is counted
+/// like an unknown client. A stolen cookie therefore gives this many additional guesses.
 pub(super) const BROWSER_FAILURES_MAX: u32 = 20;
-/// How long the cap lasts, and how long after the last attempt all failures are forgotten.
+/// The wait after [`FAILURES_MAX`] failures. Failures are forgotten this long after the last
+/// failure.
 pub(super) const CAP_LIFETIME: Duration = Duration::from_hours(24);
 
 /// The counter of an account to which an attempt belongs.
@@ -42,7 +43,7 @@ pub(super) enum AttemptSource {
     Afar,
     /// All clients on this host.
     Host,
-    /// A browser that was signed in before.
+    /// A known browser.
     Browser(Browser),
 }
 
@@ -62,9 +63,10 @@ pub(super) struct FailureCount {
     pub(super) pending: u32,
     /// The tick of the last failure.
     pub(super) failed_at: u64,
-    /// Failures where the password was correct at another account of the same address.
+    /// Number of failures for which the password was correct at another account of the same
+    /// address.
     pub(super) beside: u32,
-    /// The tick of the last failure that does not count in `beside`.
+    /// The tick of the last failure that is not counted in `beside`.
     pub(super) guessed_at: u64,
 }
 
@@ -79,8 +81,8 @@ impl FailureCount {
         }
     }
 
-    /// Returns the state without the failures that count in `beside`, because each of them is a
-    /// sign-in to another organization.
+    /// Returns the state without the failures in `beside`, because each of them is a sign-in to
+    /// another organization.
     pub(super) fn without_sign_ins_elsewhere(self) -> Self {
         let failures = self.failures.saturating_sub(self.beside);
         Self { failures, failed_at: self.guessed_at, beside: 0, ..self }
@@ -91,7 +93,7 @@ impl FailureCount {
         self.failures >= FAILURES_FREE && !self.is_forgotten(now)
     }
 
-    /// Returns how long the next attempt waits.
+    /// Returns the wait of the next attempt.
     pub(super) fn wait(self, lane: AttemptSource, now: u64) -> Duration {
         let delay = if self.failures >= FAILURES_MAX && lane == AttemptSource::Afar {
             CAP_LIFETIME
@@ -102,7 +104,7 @@ impl FailureCount {
         delay.saturating_sub(Duration::from_nanos(now.saturating_sub(self.failed_at)))
     }
 
-    /// Whether as many attempts are pending as could fail without a wait between them.
+    /// Whether the pending attempts use up all failures without a wait.
     pub(super) fn is_full(self) -> bool {
         self.pending > 0 && self.failures.saturating_add(self.pending) >= FAILURES_FREE
     }

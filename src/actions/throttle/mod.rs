@@ -1,13 +1,13 @@
 //! Throttles failed sign-ins per account and per network, in memory, before any password is hashed.
 //!
-//! An account is a user, or a normalized email address without a user. A browser that was signed
-//! in before and clients on this host are counted apart, so that a stranger cannot lock them out.
-//! An attempt holds its place until it has a result, so concurrent guesses cannot bypass the limit.
-//! The throttle reads neither passwords nor user records. Its state ends with the process.
+//! An account is a user, or a normalized email address without a user. Known browsers and clients
+//! on this host have separate counters, so that a stranger cannot lock them out. A pending attempt
+//! counts until it has a result, so that concurrent guesses cannot bypass the limit. The throttle
+//! reads neither passwords nor user records. Its state ends with the process.
 //!
-//! A client is an address or an IPv6 /64, a site a /24 or a /48 with ten times the allowance. Only
-//! a complete sign-in clears a count, never a correct password without its code. See
-//! `docs/decisions/0010`.
+//! A client is an IPv4 address or an IPv6 /64. A site is an IPv4 /24 or an IPv6 /48, with ten times
+//! the allowance. Only a complete sign-in clears a count, never a correct password without its
+//! code. See `docs/decisions/0010`.
 
 mod accounts;
 mod networks;
@@ -30,10 +30,10 @@ use crate::model::secret::Digest;
 use accounts::{Accounts, AttemptSource, BROWSER_FAILURES_MAX, ThrottledAccount};
 use networks::{Counted, Networks};
 
-/// Maximum number of attempts that wait for pending attempts at the same account, and for how long.
+/// Maximum number of attempts that wait for pending attempts at the same account.
 pub(crate) const WAITING_MAX: usize = 32;
 const WAITING_TIME: Duration = Duration::from_secs(2);
-/// Wait that is returned to a client that did not get a turn in that time.
+/// The wait in the response to a client whose attempt did not get its turn within [`WAITING_TIME`].
 const BUSY_WAIT: Duration = Duration::from_secs(1);
 
 /// The origin of an attempt.
@@ -52,7 +52,7 @@ impl Source {
     }
 }
 
-/// A browser that was signed in before: a device, by its cookie, or an open session.
+/// A known browser: identified by its device cookie, or by an open session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Browser([u8; 16]);
 
@@ -77,7 +77,7 @@ impl Browser {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempter {
     pub(super) source: Source,
-    /// The browser, if it was signed in to the account before.
+    /// The browser, if the account has signed in with it before.
     pub(super) browser: Option<Browser>,
 }
 
@@ -99,7 +99,7 @@ struct FailureCounts {
 enum Admission {
     Go,
     Wait(Duration),
-    /// The attempt must wait for the result of others.
+    /// The attempt must wait for the results of pending attempts.
     Full,
 }
 
@@ -111,8 +111,8 @@ struct CountedAttempt {
     networks: Option<Networks>,
 }
 
-/// A permitted attempt. If it is dropped without a result, it is not counted: a client that got no
-/// answer has learned nothing.
+/// A permitted attempt. If the attempt is dropped without a result, it is not counted, since the
+/// client learned nothing.
 pub(super) struct Guess<'a> {
     throttle: &'a Throttle,
     clock: &'a dyn Clock,
@@ -133,7 +133,7 @@ enum AttemptOutcome {
 pub(super) struct Slowed {
     /// By the digest of the account's name.
     pub(super) accounts: HashMap<Digest, SlowedAccount>,
-    /// The same without the failures that were sign-ins to another organization.
+    /// The throttled accounts, without failures that were sign-ins to another organization.
     pub(super) guessed: HashMap<Digest, SlowedAccount>,
     /// `None` is the shared entry of all clients with an unknown address.
     pub(super) networks: Vec<(Option<IpNet>, Duration)>,
@@ -154,11 +154,10 @@ impl fmt::Debug for Throttle {
 }
 
 impl Throttle {
-    /// Counts an attempt at an account, before anything else about it is checked. May block for
+    /// Counts an attempt at an account. The caller checks the credentials afterwards. May block for
     /// [`WAITING_TIME`] while other attempts at the same account are pending.
     ///
-    /// # Errors
-    /// How long to wait before the next attempt.
+    /// # Errors The wait before the next attempt.
     pub(super) fn begin<'a>(
         &'a self,
         account: &str,
@@ -229,9 +228,9 @@ impl Guess<'_> {
         self.outcome = AttemptOutcome::Failed;
     }
 
-    /// Records that the password was wrong here and correct at another account of the same address.
-    /// Counts at the account, not at the networks, because the client signs in successfully from
-    /// there.
+    /// Records that the password was wrong at this account and correct at another account of the
+    /// same address. The failure counts for the account, not for the networks, because the client
+    /// signs in successfully.
     pub(super) fn failed_beside_a_fit(mut self) {
         self.outcome = AttemptOutcome::FailedBesideAFit;
     }
@@ -286,7 +285,7 @@ impl FailureCounts {
         CountedAttempt { account: ThrottledAccount { name, lane: elsewhere }, networks }
     }
 
-    /// Takes a place at the account and one at each of its networks, or none.
+    /// Counts a pending attempt at the account and at its networks, or nowhere.
     fn take(&mut self, place: CountedAttempt, now: u64) -> Admission {
         let mut standing = self.accounts.get(&place.account, now);
         let wait = standing.wait(place.account.lane, now);
@@ -343,8 +342,8 @@ mod tests {
         Attempter { browser: Some(Browser::from_bytes([number; 16])), ..afar(1) }
     }
 
-    /// Fails this often, each time as soon as it is permitted. Returns how long the next attempt
-    /// waits.
+    /// Makes failed attempts, each as soon as it is permitted. Returns the wait of the next
+    /// attempt.
     fn fail(
         throttle: &Throttle,
         clock: &ManualClock,
@@ -361,8 +360,8 @@ mod tests {
         throttle.begin(ADA, source(times), clock).map(drop).err().unwrap_or_default()
     }
 
-    /// A user who signed in to one of two organizations had a failure at the network for each
-    /// sign-in.
+    /// Regression: a user with accounts in two organizations caused a failure of the network at
+    /// each sign-in.
     #[test]
     fn a_failure_beside_a_fit_counts_at_the_account_alone() {
         let (throttle, clock) = (Throttle::default(), clock());
@@ -469,7 +468,7 @@ mod tests {
         clock.advance(Duration::from_secs(10));
         begin(1_000, afar(7)).map(Guess::failed).unwrap();
         assert!(begin(1_001, afar(7)).is_err());
-        // More than any network may fail.
+        // More failures than a network may have.
         for number in 0..=SITE_FAILURES {
             let socket = Source { address: None, on_host: true };
             let socket = Attempter { source: socket, browser: None };
@@ -477,8 +476,8 @@ mod tests {
         }
     }
 
-    /// One neighbor with sixty failed attempts kept all clients of a /24, or of a /64 in a /48,
-    /// from signing in.
+    /// Regression: sixty failed attempts of one client blocked the sign-ins of all clients in its
+    /// /24 or /48.
     #[test]
     fn a_client_does_not_lock_its_site_and_a_whole_site_is_bounded() {
         for (neighbour, owner) in
@@ -509,8 +508,8 @@ mod tests {
         assert_eq!((failed, waited), (SITE_FAILURES, Duration::from_secs(1)));
     }
 
-    /// All clients behind a proxy that names no client share one count. Sixty attempts of one
-    /// client locked all of them out.
+    /// Regression: all clients behind a proxy that names no client share one count, and sixty
+    /// attempts of one client locked all of them out.
     #[test]
     fn those_whose_address_is_unknown_share_the_loose_count() {
         let (throttle, clock) = (Throttle::default(), clock());
@@ -526,8 +525,8 @@ mod tests {
         throttle.begin(ADA, unknown, &clock).map(drop).unwrap();
     }
 
-    /// A stranger who kept guessing locked the owner out, 16 of 16 attempts. Known browsers are
-    /// counted apart.
+    /// Regression: a stranger who kept guessing locked the user out. Known browsers now have
+    /// separate counters.
     #[test]
     fn a_stranger_keeps_no_known_browser_out_and_its_cookie_is_worth_few_guesses() {
         let (throttle, clock) = (Throttle::default(), clock());
@@ -540,8 +539,7 @@ mod tests {
         assert_eq!(waited, Duration::from_secs(3));
         clock.advance(waited);
         throttle.begin(ADA, known(1), &clock).map(Guess::failed).unwrap();
-        // From now on it counts like an unknown client, and another browser has a counter of its
-        // own.
+        // The known browser now counts like an unknown client. Another browser has its own counter.
         fail(&throttle, &clock, |_| known(1), 100 - u64::from(FAILURES_FREE));
         assert_eq!(fail(&throttle, &clock, afar, u64::from(FAILURES_FREE)), CAP_LIFETIME);
         assert_eq!(throttle.begin(ADA, known(1), &clock).map(drop).err(), Some(CAP_LIFETIME));
@@ -579,7 +577,7 @@ mod tests {
             let by = Attempter { browser, ..afar(1) };
             throttle.begin(&email, by, &clock).map(Guess::failed).unwrap();
         }
-        // Half of the strangers' wait passed during the known browser's failures.
+        // Half of the strangers' wait has passed during the known browser's failures.
         assert_eq!(throttle.begin(ADA, afar(1), &clock).err(), Some(DELAY_MAX / 2));
         assert_eq!(throttle.begin(ADA, known(1), &clock).err(), Some(Duration::from_secs(3)));
         let ledger = throttle.lock();

@@ -1,6 +1,6 @@
 //! Failed sign-ins by network: a tight limit per client and a loose limit per site.
 //!
-//! With two limits, a client cannot lock its neighbors out.
+//! With two limits, a client cannot lock out the other clients of its site.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -13,8 +13,8 @@ use crate::actions::throttle::room::make_room;
 use crate::model::limit::{Draw, RateLimit};
 use crate::model::network::{client_of, site_of};
 
-/// Maximum number of remembered clients, and of remembered sites. Those with the fewest recent
-/// failures are removed first.
+/// Maximum number of remembered clients. The clients with the fewest recent failures are removed
+/// first.
 pub const CLIENTS_MAX: usize = 65_536;
 pub const SITES_MAX: usize = 65_536;
 
@@ -59,8 +59,7 @@ impl Default for Counted {
 impl Counted {
     /// Counts an attempt at its client and its site, or at neither.
     ///
-    /// # Errors
-    /// How long to wait.
+    /// # Errors The wait before the next attempt.
     pub(super) fn take(&mut self, at: Networks, now: u64) -> Result<(), Duration> {
         let site = draw(&self.site_rate, &self.sites, &at.site, now)?;
         if let Some(client) = at.client {
@@ -81,8 +80,8 @@ impl Counted {
         give_back(&self.site_rate, &mut self.sites, &at.site, now);
     }
 
-    /// Returns the networks whose next attempt waits, and how long. `None` is the shared entry of
-    /// all clients with an unknown address.
+    /// Returns the networks whose next attempt waits, each with its wait. `None` is the shared
+    /// entry of all clients with an unknown address.
     pub(super) fn closed(&self, now: u64) -> Vec<(Option<IpNet>, Duration)> {
         let clients = self.clients.keys().filter_map(|client| {
             Some((Some(*client), draw(&self.client_rate, &self.clients, client, now).err()?))

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Share of a full table that is removed at once, because finding the lowest ranks takes a pass
-/// over the whole table.
+/// One in this many entries is removed at once, because finding the lowest ranks takes a pass over
+/// the whole table.
 const FORGOTTEN_SHARE: usize = 16;
 
 /// Makes room in a full table for a new entry.

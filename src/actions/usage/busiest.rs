@@ -20,7 +20,7 @@ use crate::records::usage::{CallCounts, DayRecord, HoursRecord};
 
 /// Maximum number of keys returned.
 pub const BUSIEST_MAX: usize = 20;
-/// Maximum number of rows read. If there are more, no keys are returned.
+/// Maximum number of rows read. If there are more rows, no keys are returned.
 const ROWS_READ_MAX: usize = 20_000;
 /// Maximum number of candidates, including keys that the actor may not see and purged keys.
 const CANDIDATES_MAX: usize = 200;

@@ -29,15 +29,15 @@ use crate::records::usage::{CallCounts, DayRecord, HoursRecord};
 use crate::records::uses::{AddressRecord, UseRecord, merge_addresses};
 pub use busiest::{BUSIEST_MAX, KeyUse};
 
-/// Number of days for which hours are kept.
+/// Number of days for which hourly usage is kept.
 pub const HOURS_KEPT_DAYS: u32 = 7;
-/// Number of days for which days are kept.
+/// Number of days for which daily usage is kept.
 pub const DAYS_KEPT: u32 = 90;
 /// Default number of hours returned.
 const HOURS_DEFAULT: u32 = 24;
 /// Default number of days returned.
 const DAYS_DEFAULT: u32 = 30;
-/// Maximum number of keys read to find those that are left out of a sum.
+/// Maximum number of keys that are read to leave hidden keys out of a sum.
 const KEYS_READ_MAX: usize = 20_000;
 const ROWS_A_SCAN: usize = 500;
 
@@ -57,7 +57,7 @@ pub struct UsageQuery {
     pub interval: Interval,
     /// Start: the hour or day of this moment.
     pub from: Option<Moment>,
-    /// End: before this moment, rounded up to the end of its hour or day.
+    /// End: this moment, rounded up to a full hour or day.
     pub to: Option<Moment>,
 }
 
@@ -132,7 +132,7 @@ impl Actions {
     /// Returns the usage of a key, or of all keys of the organization that the actor may see.
     ///
     /// The usage of a key requires an actor that sees the whole key or holds `keyhouse:usage:read`.
-    /// The usage of all keys requires that permission.
+    /// The usage of all keys requires this permission.
     ///
     /// # Errors
     /// [`ActionError::NotFound`] for a key that the actor may not see;
@@ -149,7 +149,8 @@ impl Actions {
         };
         if let Some(id) = query.key {
             let (record, whole) = self.key_for_usage(actor, id)?;
-            // The turn is taken before the tally, because reading a chart locks the tally.
+            // The turn is taken before the lock of the tally, so that the tally is not locked
+            // during the wait.
             let _turn = self.page_turn(actor);
             usage.buckets = self.key_buckets(&self.index.tally(), &record, span)?;
             if whole {
@@ -216,7 +217,8 @@ impl Actions {
                 return Ok(concealed);
             }
             if rows_read >= KEYS_READ_MAX {
-                // With this many keys, only an actor that sees all of them gets a sum.
+                // With more keys than [`KEYS_READ_MAX`], only an actor that sees all keys receives
+                // a sum.
                 return Err(ActionError::PermissionRequired(KEYS_READ.to_owned()));
             }
         }
@@ -301,7 +303,7 @@ pub(super) mod tests {
     use crate::index::CallOrigin;
     use crate::model::code::Code;
 
-    /// Returns a moment as text without its year, up to this position.
+    /// Returns the text of a moment without its year, up to a position.
     fn text(moment: Moment, until: usize) -> String {
         moment.to_string().get(5..until).unwrap().to_owned()
     }

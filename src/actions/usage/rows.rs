@@ -23,7 +23,7 @@ use crate::records::{Record, encode, read_row};
 /// A key whose usage is due to be written.
 #[derive(Debug)]
 pub(in crate::actions) struct Due {
-    /// Its last use, if it was ever used.
+    /// The key's last use, if it was ever used.
     pub(in crate::actions) last: Option<LastUse>,
     pub(in crate::actions) live: Arc<KeyCounters>,
 }

@@ -1,4 +1,4 @@
-//! Removes old usage: hours are merged into days after 7 days, days are removed after 90.
+//! Removes old usage: hours are merged into days after 7 days, and days are removed after 90 days.
 //!
 //! Rows are sorted by day, the oldest first, so that only expired rows are read.
 
@@ -19,12 +19,12 @@ use crate::records::usage::{DayRecord, HoursRecord};
 
 /// Number of rows read at a time. Each row is at most two writes.
 const ROWS_A_BATCH: usize = BATCH_WRITES_MAX / 2;
-/// Pause between batches in which other work can use the store.
+/// Pause between batches, so that other work can use the store.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
 
 impl Actions {
     /// Merges expired hours into their days and removes expired days until `halt` is set. Returns
-    /// the number of rows. Each batch is atomic. The next run finds the rows that are left.
+    /// the number of rows. Each batch is atomic. The next run processes the remaining rows.
     ///
     /// # Errors
     /// Those of the store.
@@ -65,8 +65,8 @@ impl Actions {
         }
     }
 
-    /// Merges the hours of a day into its daily row. If the row was written in the meantime, its
-    /// batch waits for the next run.
+    /// Merges the hours of a day into its daily row. If the row is written in the meantime, its
+    /// batch is rejected, and the next run merges the row.
     fn thin(&self, batch: Batch, row: &Row) -> Result<Batch, ActionError> {
         let StoreKey::UsageHours(day, of) = StoreKey::parse(&row.key)? else { return Ok(batch) };
         let hours = read_row::<HoursRecord>(row)?.record;
