@@ -57,7 +57,7 @@ enum Accepted {
 }
 
 impl Acceptor {
-    /// Must be called inside the runtime.
+    /// The caller must be inside the runtime.
     pub(super) fn new(listener: Listener) -> io::Result<Self> {
         let socket = match listener.socket {
             Socket::Tcp(socket) => {
@@ -96,7 +96,8 @@ impl Acceptor {
             };
             count(&floor.counters.connections_accepted);
             let Some(share) = floor.connections.share(self.surface, peer) else { continue };
-            // Only the connection that waits here holds a file descriptor. The others stay in the backlog.
+            // At most one accepted connection waits for a place. Further connections stay in the
+            // kernel's backlog, where they use no file descriptor.
             let Ok(place) = floor.connections.place(self.surface, share).await else { return };
             floor.serve(self.surface, accepted, peer, place);
         }
@@ -108,7 +109,7 @@ impl AsyncSocket {
         match self {
             Self::Tcp(socket) => {
                 let (stream, mut address) = socket.accept().await?;
-                // Without it each request of a keep-alive proxy stalls for 40 ms.
+                // Without `TCP_NODELAY`, each request of a keep-alive proxy stalls for 40 ms.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "could not set TCP_NODELAY; serving the connection \
                                              without it");
@@ -153,7 +154,7 @@ impl Floor {
 fn builder(limits: &TransportLimits, heads: HeadLimits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        // Without a timer, header_read_timeout is silently off.
+        // hyper ignores `header_read_timeout` without a timer.
         .timer(TokioTimer::new())
         .header_read_timeout(limits.idle_timeout)
         .max_headers(heads.lines_max)
@@ -165,13 +166,13 @@ fn builder(limits: &TransportLimits, heads: HeadLimits) -> http1::Builder {
     builder
 }
 
-/// Whether an accept error concerns only the connection, not the listener.
+/// Whether an accept error affects only one connection, not the listener.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
 
-/// Logs the first of many equal errors.
+/// Logs an error at most once in [`QUIET`].
 #[derive(Default)]
 struct Complaint {
     quiet_until: Option<Instant>,

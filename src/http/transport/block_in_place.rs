@@ -6,9 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::caller::{Caller, Claims};
 use super::ledger::Ledger;
 
-/// Most checks that wait at once. Each uses a thread while it waits, in addition to those of the blocking
-/// pool. One key can use a quarter of them, one organization half, and
-/// beyond that one for each key with none.
+/// Most checks that wait at once. Each uses a thread while it waits, in addition to the threads of
+/// the blocking pool. One key can hold a quarter of the waits, and one organization half. Beyond
+/// half, keys of the organization that hold no wait get one each, up to three quarters.
 pub(crate) const WAITING_MAX: usize = 256;
 
 #[derive(Debug)]
@@ -42,9 +42,9 @@ impl BlockInPlace {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Runs `work`, which blocks, for a caller. On the event loop another thread serves the other
-    /// connections meanwhile. Returns `None` without running it if the maximum, in total or for this
-    /// caller, is already waiting.
+    /// Runs `work`, which blocks, for a caller. If called on the event loop, another thread serves
+    /// the other connections meanwhile. Returns `None` without running `work` if too many checks
+    /// wait already, in total or for this caller.
     pub fn run<T>(&self, caller: &Caller, work: impl FnOnce() -> T) -> Option<T> {
         let claims = caller.claims_on_places(WAITING_MAX);
         if !self.lock().take(&claims) {

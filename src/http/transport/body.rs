@@ -1,8 +1,8 @@
-//! Reads a request's body: whole, in time, and within its own limit, its caller's share and that of all bodies
-//! of its part.
+//! Reads a whole request body, with a timeout, within the body's limit, the caller's share, and the
+//! memory for all bodies of the part.
 //!
-//! A request with a chunked body ends its connection: only hyper knows where the body ended, and a
-//! second opinion is how requests are smuggled.
+//! The connection is closed after a request with a chunked body: only hyper knows the end of such a
+//! body, and a different reading of the end allows request smuggling.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(super) struct BodyLimits {
     pub(super) retry_after_seconds: u32,
 }
 
-/// What a request may bring, and at whose cost.
+/// The limits for one body, and the caller whose share it uses.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowance<'a> {
     pub(super) budget: &'a Arc<BodyBudget>,
@@ -37,7 +37,7 @@ pub(super) struct BodyBudget {
     bytes: usize,
 }
 
-/// Bytes of one body; given back on drop.
+/// The bytes that one body holds. They are returned on drop.
 #[derive(Debug)]
 pub(super) struct BodyMemory {
     budget: Arc<BodyBudget>,
@@ -45,7 +45,7 @@ pub(super) struct BodyMemory {
     bytes: usize,
 }
 
-/// A body in memory; its bytes count against all bodies of its part until it is dropped.
+/// A body in memory. Its bytes count against the memory of its part until it is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
@@ -68,7 +68,7 @@ impl BodyBudget {
 }
 
 impl BodyMemory {
-    /// Takes some more; returns whether the budget and the caller's share have it.
+    /// Takes more bytes. Returns false if the budget or the caller's share is used up.
     fn grow(&mut self, bytes: usize) -> bool {
         let fits = self.budget.lock().grow(&self.claims, self.bytes, bytes);
         self.bytes += if fits { bytes } else { 0 };
@@ -83,10 +83,11 @@ impl Drop for BodyMemory {
 }
 
 impl BodyLimits {
-    /// Reads `incoming`. One that announces more than `bytes_max` is refused before a byte of it
-    /// is read, so a client that waits for `100 Continue` never sends it.
+    /// Reads `incoming`. A body that announces more than `bytes_max` bytes is rejected before it is
+    /// read, so a client that waits for `100 Continue` does not send it.
     ///
-    /// Memory is counted as bytes arrive, not as announced: holding it costs the client as much.
+    /// Memory is counted when bytes arrive, not when they are announced, so that a client must send
+    /// as many bytes as it occupies.
     pub(super) async fn read(
         &self,
         incoming: Incoming,
@@ -120,7 +121,7 @@ impl BodyLimits {
                 tracing::debug!(%error, "could not read a request's body");
                 TransportRefusal::BodyBroken
             })?;
-            // Trailers carry nothing that anyone here decides on.
+            // Trailers are ignored.
             let Ok(chunk) = frame.into_data() else { continue };
             if bytes.len() + chunk.len() > bytes_max {
                 return Err(TransportRefusal::BodyTooLarge { bytes_max });
@@ -140,7 +141,7 @@ impl BodyLimits {
 mod tests {
     use super::*;
 
-    /// 33 connections from one address once held all memory for bodies.
+    /// Regression: 33 connections from one address held all memory for bodies.
     #[test]
     fn an_address_holds_an_eighth_of_the_memory() {
         let budget = BodyBudget::new(4_096);
@@ -154,7 +155,7 @@ mod tests {
             assert!(!from(same).grow(1), "{same}");
             assert!(from(other).grow(1), "{other}");
         }
-        // The address of a known caller has the same share.
+        // The address of an authenticated caller has the same share.
         let known = |actor| Caller {
             actor: Some([actor; 16]),
             organization: Some([actor; 16]),
@@ -165,7 +166,7 @@ mod tests {
         assert!(!budget.open(&known(2)).grow(1));
     }
 
-    /// Eight /64s of one /60 once held all memory for the bodies of those who sign in.
+    /// Regression: eight /64 networks of one /60 held all memory for the bodies of sign-ins.
     #[test]
     fn a_neighbourhood_of_strangers_leaves_a_quarter_of_the_memory() {
         let budget = BodyBudget::new(4_096);
@@ -178,7 +179,8 @@ mod tests {
         assert!(budget.open(&from("2001:db8:1::1".to_owned())).grow(512));
     }
 
-    /// Who held a leaked key once held its owner's share of memory, and kept them from revoking it.
+    /// Regression: the holder of a leaked key used up its owner's share of memory, so that the
+    /// owner could not revoke the key.
     #[test]
     fn what_a_users_keys_hold_their_sessions_do_not() {
         let budget = BodyBudget::new(4_096);
@@ -195,8 +197,8 @@ mod tests {
         Caller { actor, by_key, organization, ..Caller::of(Some(address.parse().unwrap())) }
     }
 
-    /// A user's session and the same user's keys once held their organization's half, and its owner,
-    /// who revokes them, could send no change.
+    /// Regression: a user's session and the same user's keys held their organization's half, so
+    /// that the organization's owner, who could revoke them, could send no change.
     #[test]
     fn two_callers_of_one_organization_do_not_stop_a_third() {
         let budget = BodyBudget::new(8_192);

@@ -1,7 +1,8 @@
 //! Converts requests and responses between hyper and rouille.
 //!
-//! `rouille::Request` shows only the first of several equal headers, and cannot hold header values that
-//! are not text, or Unix peers. `rules` and `Origin` handle those. Upgrades are not supported.
+//! `rouille::Request` shows only the first of several equal headers, and cannot hold header values
+//! that are not text, or Unix peers. `rules` and `RequestOrigin` handle these cases. Upgrades are
+//! not supported.
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,7 +22,7 @@ use super::{Peer, TransportRefusal};
 /// Address in `rouille::Request` for a peer without an address.
 const PLACEHOLDER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Headers of the connection. hyper writes the ones that are needed.
+/// Headers of the connection. hyper writes them itself where they are needed.
 const OURS: [HeaderName; 8] = [
     ACCEPT_RANGES,
     CONNECTION,

@@ -1,4 +1,4 @@
-//! Identifies the caller whose share of threads, memory and queue places a request uses.
+//! Callers. A request uses its caller's share of threads, memory and queue places.
 //!
 //! The application determines the actor from the head of a request. The transport only compares ids.
 
@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::model::network::canonical;
 
-/// The network that counts as one client: an IPv4 address, or an IPv6 /64, which belongs to one host.
+/// The network that counts as one client: an IPv4 address, or an IPv6 /64, the size that a provider
+/// gives to one customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Network {
     V4(Ipv4Addr),
@@ -29,8 +30,8 @@ impl Network {
         }
     }
 
-    /// The larger network around it, an IPv4 /24 or an IPv6 /48, of which one customer of a provider may
-    /// hold many networks.
+    /// The network around this one: an IPv4 /24 or an IPv6 /48. One customer of a provider may hold
+    /// many networks within it.
     fn neighbourhood(self) -> Self {
         match self {
             Self::V4(address) => {
@@ -42,7 +43,7 @@ impl Network {
         }
     }
 
-    /// The most that one network, and its neighbourhood, may hold of a shared amount.
+    /// Claims of a network and its neighbourhood on a shared amount.
     pub(super) fn claims(self, most: usize, whole: usize) -> Claims {
         let near = Payer::Neighbourhood(self.neighbourhood());
         let near = Claim::of_many(near, share(whole, SHARE_OF_MANY));
@@ -73,7 +74,8 @@ impl Caller {
         Self { network: Some(Network::of(address)), ..Self::default() }
     }
 
-    /// Claims on places of a pool, and of its queue: by actor if it is known, else by network.
+    /// Claims on places of a pool, and of its queue: by actor if the actor is known, otherwise by
+    /// network.
     pub(super) fn claims_on_places(&self, whole: usize) -> Claims {
         if self.actor.is_some() {
             let [actor, organization, _] = self.claims_of_actor(whole);
@@ -83,7 +85,7 @@ impl Caller {
         [network, near, self.network.map(|_| Claim::of_one(Payer::Strangers, whole))]
     }
 
-    /// Claims on memory for bodies: by network, and by actor if it is known.
+    /// Claims on memory for bodies: by network, and also by actor if the actor is known.
     pub(super) fn claims_on_bytes(&self, whole: usize) -> Claims {
         let of_network = share(whole, SHARE_OF_BYTES);
         if self.actor.is_none() {
@@ -115,10 +117,11 @@ impl Caller {
 pub(super) const SHARE_OF_PLACES: usize = 4;
 /// One network holds at most one part in this many of the memory for bodies.
 pub(super) const SHARE_OF_BYTES: usize = 8;
-/// One organization, or one neighbourhood of networks, draws freely up to one part in this many of anything.
+/// One organization, or one neighbourhood, holds at most one part in this many of any resource,
+/// unless newcomers exceed it.
 pub(super) const SHARE_OF_MANY: usize = 2;
-/// Callers that hold nothing may together exceed the share of their organization or neighbourhood by one
-/// part in this many of it.
+/// Newcomers, callers that hold nothing yet, may together exceed the share of their organization or
+/// neighbourhood by one part in this many of the share.
 const KEPT_FOR_NEWCOMERS: usize = 2;
 
 fn share(whole: usize, part: usize) -> usize {
@@ -135,7 +138,7 @@ pub(super) enum Payer {
     /// A service key, or all personal keys of a user.
     Keys(CallerId),
     Organization(CallerId),
-    /// All known callers: by a credential, or by the cookie of a browser that signed in before.
+    /// All callers that are known by a credential or by a device cookie.
     Known,
     Strangers,
 }
@@ -156,13 +159,14 @@ impl Claim {
         Self { payer, freely: most, most }
     }
 
-    /// A claim that several callers share. The few that hold the whole share do not stop another one.
+    /// A claim that several callers share. Callers that hold nothing yet may exceed the share.
     fn of_many(payer: Payer, share: usize) -> Self {
         Self { payer, freely: share, most: share.saturating_add(share / KEPT_FOR_NEWCOMERS) }
     }
 }
 
-/// The holders of one claim. The first one is the caller itself.
+/// The claims of one caller: its own first, then that of its organization or neighbourhood, then
+/// that of its kind or network.
 pub(super) type Claims = [Option<Claim>; 3];
 
 #[cfg(test)]

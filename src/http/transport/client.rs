@@ -36,7 +36,7 @@ pub fn send(socket: &Path, request: http::Request<Vec<u8>>) -> io::Result<(u16, 
             Ok((status, body))
         };
         tokio::pin!(answer);
-        // The connection reads and writes. It ends when the response is complete.
+        // The connection must be polled to read and write. It ends when the response is complete.
         tokio::select! {
             answer = &mut answer => answer,
             ended = connection => {

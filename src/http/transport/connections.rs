@@ -18,9 +18,10 @@ pub(super) const KEPT_FOR_PROXIES: usize = 4;
 #[derive(Debug)]
 pub(super) struct Connections {
     all: Arc<Semaphore>,
-    /// Connections of peers that are not trusted proxies, bounded so that a proxy can always connect.
+    /// Connections of peers that are not trusted proxies. Their number has a limit, so that a proxy
+    /// can always connect.
     strangers: Mutex<Ledger>,
-    /// Connections to the metrics listener, by network. `metrics` bounds their total.
+    /// Connections to the metrics listener, by network. `metrics` limits their total.
     measuring: Mutex<Ledger>,
     control: Arc<Semaphore>,
     metrics: Arc<Semaphore>,
@@ -30,7 +31,7 @@ pub(super) struct Connections {
     counters: Arc<TransportCounters>,
 }
 
-/// One connection's part of its network's limit, returned on drop.
+/// One connection's place in the limit of its network. It is returned on drop.
 #[derive(Debug)]
 pub(super) struct Share {
     connections: Arc<Connections>,
@@ -44,7 +45,7 @@ enum Kept {
     Metrics,
 }
 
-/// One connection's part of the total limit, returned on drop.
+/// One connection's place in the total limit. It is returned on drop.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
     share: Share,
@@ -97,9 +98,9 @@ impl Connections {
             ListenerKind::Metrics => Kept::Metrics,
             ListenerKind::Main | ListenerKind::Checks | ListenerKind::Control => Kept::All,
         };
-        // Does not wait, because a proxy's connection may be next in the backlog.
+        // The function does not wait, because a proxy's connection may be next in the backlog.
         let claims = self.claims(kept, Network::of(Some(address)));
-        // No `Share` without a successful `take`: its drop would return what was not taken.
+        // A `Share` is created only after a successful `take`, since its drop returns the place.
         if !self.ledger(kept).take(&claims) {
             return None;
         }
@@ -121,7 +122,7 @@ impl Connections {
 
     /// Returns a place for a connection, and waits until one is free.
     ///
-    /// Waiting is first come, first served. Connections that are not accepted meanwhile queue in the
+    /// Places are given in the order of the requests. Meanwhile, new connections wait in the
     /// kernel's backlog, where they use no file descriptor.
     pub(super) async fn place(
         &self,
@@ -215,7 +216,8 @@ mod tests {
         assert!(on_main(&connections, "192.0.2.1").is_some());
     }
 
-    /// Thirty /64s of one /48 once used up the connections of all peers that are not trusted proxies.
+    /// Regression: thirty /64 networks of one /48 used up the connections of all peers that are not
+    /// trusted proxies.
     #[test]
     fn a_neighbourhood_can_use_three_quarters_of_the_unreserved_connections() {
         let connections = connections(&TransportLimits::default());

@@ -15,7 +15,8 @@ pub struct TransportCounters {
     pub connections_accepted: AtomicU64,
     /// Connections closed at once because their address had too many open.
     pub connections_refused: AtomicU64,
-    /// Times that accepting paused because the total number of connections was at its limit.
+    /// Number of times that accepting paused because the total number of connections was at its
+    /// limit.
     pub connections_waited: AtomicU64,
     /// Accept errors, such as too many open files.
     pub accept_errors: AtomicU64,
@@ -23,7 +24,7 @@ pub struct TransportCounters {
     pub panics: AtomicU64,
     /// Requests rejected because the pool or the memory for bodies was full.
     pub busy: AtomicU64,
-    /// Requests rejected by the transport for any reason, including the two above.
+    /// Requests rejected by the transport for any reason, including panics and busy.
     pub requests_refused: AtomicU64,
     /// Requests that currently run on the blocking pool.
     pub pool_in_flight: AtomicU64,
@@ -52,7 +53,7 @@ impl Drop for OnPool {
     }
 }
 
-/// Adds one. Relaxed, because no other memory access depends on a counter.
+/// Adds one. The ordering is relaxed, because no other memory access depends on a counter.
 pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }

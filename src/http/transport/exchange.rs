@@ -45,7 +45,7 @@ pub(super) struct Connection {
     pub(super) heads: HeadLimits,
 }
 
-/// No response could be made, not even an error. The connection is closed.
+/// No response could be created, not even an error. The connection is closed.
 #[derive(Debug, thiserror::Error)]
 #[error("the application could not build an error response")]
 pub(super) struct Cut;
@@ -58,15 +58,15 @@ struct Exchange {
     is_denied: bool,
 }
 
-/// Largest announced body of a denied request for which the connection is kept. hyper discards the bytes
-/// that arrived with the head, and closes the connection if more are to come.
+/// Largest announced body of a denied request after which the connection stays open. hyper discards
+/// the bytes that arrived with the head, and closes the connection if more bytes are outstanding.
 const DISCARDED_BYTES_MAX: u64 = 4 * 1024;
 
 impl Exchange {
     /// Whether no further request can be read from this connection.
     fn ends_connection(&self) -> bool {
         let is_small = matches!(self.framing, Framing::Length(it) if it <= DISCARDED_BYTES_MAX);
-        // Only hyper finds the end of a chunked body, so the head after it could not be verified.
+        // Only hyper knows the end of a chunked body, so the next head could not be verified.
         let is_chunked = self.framing == Framing::Chunked;
         is_chunked || (self.unread && !(self.is_denied && is_small))
     }
@@ -248,7 +248,8 @@ impl Connection {
         let (counted, handed_over) = (OnPool::enter(&service.counters), Instant::now());
         let task = spawn_blocking(move || {
             counted.is_taken_up(handed_over.elapsed());
-            // Held until the handler has finished, even if the client has disconnected.
+            // The place, the bytes and the counter are held until the handler has finished, even if
+            // the client has disconnected.
             let _held = (place, body.held, counted);
             bridge::response(application.handle(origin, &request), bytes_max)
         });
@@ -279,14 +280,14 @@ impl Connection {
     }
 }
 
-/// Runs the application, and turns a panic into a rejection. The application must tolerate its own
-/// interrupted work.
+/// Runs the application, and turns a panic into a rejection. The application must stay usable after
+/// a panic.
 fn caught<T>(run: impl FnOnce() -> T) -> Result<T, TransportRefusal> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|_payload| TransportRefusal::Panicked)
 }
 
-/// Whether the connection must be closed after this rejection, because the start of the next request is
-/// unknown or not worth finding.
+/// Whether the connection must be closed after this rejection, because the start of the next
+/// request is unknown, or finding it would cost too much.
 fn ends_connection(refusal: &TransportRefusal) -> bool {
     match refusal {
         TransportRefusal::LengthAndEncoding

@@ -1,12 +1,14 @@
 //! Records the raw bytes of request heads, to detect ambiguities that hyper hides.
 //!
 //! hyper drops Content-Length silently if Transfer-Encoding is present too, merges equal
-//! Content-Lengths, and accepts a bare line feed as the end of a line. A proxy in front may parse such a
-//! head differently, and the two then disagree about the start of the next request. So the stream copies
-//! the bytes that it passes to hyper into this record, and the head is inspected once hyper has parsed
-//! it. This is not a second parser: it only finds the lines of a head that hyper has accepted.
+//! Content-Lengths, and accepts a bare line feed as the end of a line. A proxy in front may parse
+//! such a head differently, and then the proxy and Keyhouse disagree about the start of the next
+//! request. The stream therefore copies the bytes that it passes to hyper into this record, and the
+//! head is inspected after hyper has parsed it. The inspection only finds the lines of a head that
+//! hyper has accepted; it is not a second parser.
 
-/// More bytes than a connection ever holds, since hyper reads at most its buffer ahead.
+/// The most bytes of a record. A connection never holds as many, since hyper reads at most its
+/// buffer ahead.
 const RECORD_BYTES_MAX: usize = 256 * 1024;
 /// Most bytes of buffer that an idle connection keeps.
 const RECORD_BYTES_KEPT: usize = 2 * 1024;
@@ -19,7 +21,7 @@ pub(super) struct RawHead {
     pub(super) line_feed_alone: bool,
 }
 
-/// The bytes that hyper has received and that belong to no request taken so far.
+/// The bytes that hyper has received after the last taken request.
 #[derive(Debug, Default)]
 pub(super) struct HeadRecord {
     bytes: Vec<u8>,
@@ -51,9 +53,11 @@ impl HeadRecord {
         begun.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end()
     }
 
-    /// Takes the head that hyper has just parsed. The next one begins after `body_bytes` more bytes.
+    /// Takes the head that hyper has just parsed. The next head begins after `body_bytes` more
+    /// bytes.
     ///
-    /// `None` if the start of the head was not recorded; the caller must then not trust its lengths.
+    /// `None` if the start of the head was not recorded. The caller must then not trust the head's
+    /// lengths.
     pub(super) fn take(&mut self, body_bytes: u64) -> Option<RawHead> {
         if self.lost {
             return None;
@@ -75,14 +79,16 @@ impl HeadRecord {
         Some(head)
     }
 
-    /// Marks the start of the next head as unknown. That head and all later ones are `None`.
+    /// Marks the start of the next head as unknown. From then on, [`HeadRecord::take`] returns
+    /// `None`.
     pub(super) fn lose(&mut self) {
         self.lost = true;
         self.bytes = Vec::new();
     }
 }
 
-/// The first head in `bytes`, and its length, including empty lines before it and the one at its end.
+/// The first head in `bytes`, and its length, including empty lines before it and the empty line at
+/// its end.
 fn scan(bytes: &[u8]) -> Option<(RawHead, usize)> {
     let mut head = RawHead::default();
     let mut start = 0;

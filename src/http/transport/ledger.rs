@@ -1,10 +1,10 @@
-//! How much of a shared resource each caller holds.
+//! The amounts of a shared resource that its payers hold.
 
 use std::collections::HashMap;
 
 use super::caller::{Claim, Claims, Payer};
 
-/// The account of one shared thing. Its map has no entry for who holds nothing.
+/// The accounts of one shared resource. A payer that holds nothing has no entry.
 #[derive(Debug)]
 pub(super) struct Ledger {
     whole: usize,
@@ -17,29 +17,30 @@ impl Ledger {
         Self { whole, used: 0, held: HashMap::new() }
     }
 
-    /// How much there is in all.
+    /// The total amount of the resource.
     pub(super) fn whole(&self) -> usize {
         self.whole
     }
 
-    /// How much one payer holds.
+    /// The amount that one payer holds.
     pub(super) fn held(&self, payer: Payer) -> usize {
         looks::count();
         self.held.get(&payer).copied().unwrap_or_default()
     }
 
-    /// Whether one more is free, and within what each payer may hold.
+    /// Whether one more unit is free, and within the claims of each payer.
     pub(super) fn fits(&self, claims: &Claims) -> bool {
         self.fits_beside(claims, 0, 1)
     }
 
-    /// Takes one more on the account of each payer; returns whether it fits.
+    /// Takes one unit on the account of each payer. Returns false, and takes nothing, if it does
+    /// not fit.
     pub(super) fn take(&mut self, claims: &Claims) -> bool {
         self.grow(claims, 0, 1)
     }
 
-    /// Takes `amount` for what has `own` already; returns whether it fits. A caller that holds no more than
-    /// that is one that holds nothing else.
+    /// Takes `amount` more for a request that already holds `own`. Returns false, and takes
+    /// nothing, if it does not fit. A caller that holds at most `own` is a newcomer.
     pub(super) fn grow(&mut self, claims: &Claims, own: usize, amount: usize) -> bool {
         let fits = self.fits_beside(claims, own, amount);
         if fits {
@@ -58,7 +59,7 @@ impl Ledger {
         self.used.saturating_add(amount) <= self.whole && claims.iter().flatten().all(within)
     }
 
-    /// Takes it whether it fits or not.
+    /// Takes `amount` without testing whether it fits.
     pub(super) fn add(&mut self, claims: &Claims, amount: usize) {
         self.used += amount;
         for Claim { payer, .. } in claims.iter().flatten() {
@@ -66,7 +67,7 @@ impl Ledger {
         }
     }
 
-    /// Gives back what was taken.
+    /// Returns `amount` to the resource.
     pub(super) fn give_back(&mut self, claims: &Claims, amount: usize) {
         self.used = self.used.saturating_sub(amount);
         for Claim { payer, .. } in claims.iter().flatten() {
@@ -80,7 +81,7 @@ impl Ledger {
     }
 }
 
-/// Counts look-ups of payers on this thread, for tests that bound the work of a turn.
+/// Counts look-ups of payers on this thread, for tests that limit the work of a turn.
 #[cfg(test)]
 pub(super) mod looks {
     use std::cell::Cell;

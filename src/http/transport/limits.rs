@@ -8,7 +8,7 @@ use super::{Peer, TrustedProxies};
 /// The limits of a `Server`. `default()` has the documented defaults.
 #[derive(Clone, Debug)]
 pub struct TransportLimits {
-    /// Time from the first to the last byte of a request's head. After that the connection is closed.
+    /// Time from the first to the last byte of a request's head. Then the connection is closed.
     pub head_timeout: Duration,
     /// Time that a connection may be idle before the next request.
     pub idle_timeout: Duration,
@@ -24,8 +24,8 @@ pub struct TransportLimits {
     ///
     /// [`Application::repeats_a_head`]: super::Application::repeats_a_head
     pub proxied_headers_max: usize,
-    /// Bytes of such a head: the largest target that proxies accept by default (Envoy: 60 KiB), and the
-    /// headers that they add. Never less than `head_bytes_max`.
+    /// Bytes of a head that repeats the client's head: the largest target that proxies accept by
+    /// default (Envoy: 60 KiB), and the headers that proxies add. Never less than `head_bytes_max`.
     pub proxied_head_bytes_max: usize,
     /// Bytes of one response's body.
     pub response_bytes_max: usize,
@@ -35,23 +35,25 @@ pub struct TransportLimits {
     pub files_reserved: usize,
     /// Connections of one IPv4 address or one IPv6 /64.
     pub connections_per_address_max: usize,
-    /// Trusted proxies, whose connections carry the requests of many clients. They have no limit per
-    /// address, may send larger heads when they repeat the client's, and a quarter of all connections is
-    /// reserved for them.
+    /// Trusted proxies, whose connections carry the requests of many clients. Trusted proxies have
+    /// no limit per address, and may send larger heads that repeat the client's head. A quarter of
+    /// all connections is reserved for them.
     pub per_address_exempt: TrustedProxies,
-    /// Connections of `ListenerKind::Control`. They count neither in total nor per address, so that a flood on
-    /// another listener cannot lock out the operator.
+    /// Connections of `ListenerKind::Control`. These connections count neither in total nor per
+    /// address, so that a flood on another listener cannot lock out the operator.
     pub control_connections_max: usize,
-    /// Connections of `ListenerKind::Metrics`, which have a limit of their own for the same reason. One
-    /// address can use a quarter of them.
+    /// Connections of `ListenerKind::Metrics`. They have a limit of their own, so that a flood on
+    /// another listener cannot block monitoring. One address can use a quarter of them.
     pub metrics_connections_max: usize,
-    /// Management requests on the blocking pool at once. More wait, then get `Refusal::Busy`.
+    /// Management requests on the blocking pool at once. Further requests wait, and are then
+    /// rejected with `TransportRefusal::Busy`.
     pub pool_in_flight_max: usize,
     /// Time that a request waits for a place on the pool.
     pub pool_wait: Duration,
-    /// Time that a request that hashes a password waits.
+    /// Time that a request that hashes a password waits for a place on the pool.
     pub sign_in_wait: Duration,
-    /// Bytes of bodies in memory at once for each part that `of` does not set. Tests use small values.
+    /// Bytes of bodies in memory at once, for each part. `None` uses the default of the part. Tests
+    /// use small values.
     pub body_bytes: Option<usize>,
     /// `Retry-After` of a request that is rejected as busy.
     pub retry_after_seconds: u32,
@@ -129,10 +131,10 @@ impl TransportLimits {
     /// The limits of one part.
     pub fn of(&self, part: Part) -> PartLimits {
         let (places, body_bytes) = match part {
-            // As many as connections, so that none of them waits.
+            // As many places as connections, so that no request waits.
             Part::Control => (self.control_connections_max, 8 * MIB),
-            // 8,192 bodies of 4 KiB, more than unauthenticated callers have connections: places run out
-            // first.
+            // Memory for 8,192 bodies of 4 KiB, more than the connections of unauthenticated
+            // callers. Places are therefore used up first.
             Part::SignIn => (hashes_at_once(), 32 * MIB),
             Part::Page => (16, MIB / 2),
             Part::Checks => (16, 4 * MIB),

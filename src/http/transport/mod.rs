@@ -1,9 +1,10 @@
 //! The HTTP transport: sockets, limits and timeouts around one `Application`.
 //!
-//! It is the only part of `http` that uses hyper. It has no knowledge of keys, routes or the format of
-//! errors: `Application::refuse` turns each `TransportRefusal` into a response. A request that hyper cannot parse
-//! does not reach the application; hyper answers it with 400 and an empty body. A head that is too large
-//! is reported to the application. No log line of this module contains a header value or a target.
+//! Only this part of `http` uses hyper. The transport does not depend on keys, routes or the format
+//! of errors: `Application::refuse` turns each `TransportRefusal` into a response. A request that
+//! hyper cannot parse does not reach the application; hyper answers it with 400 and an empty body.
+//! A head that is too large is reported to the application. No log line of this module contains a
+//! header value or a target.
 
 mod accept;
 mod block_in_place;
@@ -72,10 +73,10 @@ pub enum Socket {
     Unix(std::os::unix::net::UnixListener),
 }
 
-/// A socket to accept on, and its kind.
+/// A listening socket, and its kind.
 #[derive(Debug)]
 pub struct Listener {
-    /// The endpoints that it serves.
+    /// The kind, which selects the endpoints.
     pub surface: ListenerKind,
     /// The socket that accepts its connections.
     pub socket: Socket,
@@ -84,13 +85,13 @@ pub struct Listener {
 /// The other end of a connection, from the operating system and never from a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Peer {
-    /// Its address. An IPv4-mapped IPv6 address is converted to IPv4.
+    /// The peer's address. An IPv4-mapped IPv6 address is converted to IPv4.
     Tcp(SocketAddr),
     /// A process on this host that may open the socket's file.
     Unix,
 }
 
-/// A request whose head has been read, and whose body has not.
+/// A request whose head was read and whose body was not read yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
     pub surface: ListenerKind,
@@ -112,20 +113,21 @@ pub struct RequestOrigin {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Executor {
-    /// `Application::check`, on the event loop, where blocking would stop every connection.
+    /// Runs `Application::check` on the event loop, where blocking would stop all connections.
     Check {
-        /// `None`: the body is not read, and a request with a body ends its connection.
+        /// The capacity for the body. `None`: the body is not read, and the connection is closed
+        /// after a request with a body.
         body: Option<Take>,
     },
-    /// `Application::handle`, on the bounded blocking pool.
+    /// Runs `Application::handle` on the blocking pool.
     Pool {
-        /// The capacity for its place and its body.
+        /// The capacity for the request's place and body.
         body: Take,
     },
 }
 
 impl Executor {
-    /// The same lane, with capacity from another part.
+    /// The same executor, with capacity from another part.
     #[must_use]
     pub fn in_part(self, part: Part) -> Self {
         match self {
@@ -140,7 +142,7 @@ impl Executor {
 pub struct Take {
     /// The part that provides the capacity.
     pub part: Part,
-    /// Largest body in bytes; a larger one is `TransportRefusal::BodyTooLarge`.
+    /// Largest body in bytes; a larger body is rejected with `TransportRefusal::BodyTooLarge`.
     pub body_bytes_max: usize,
 }
 
@@ -161,9 +163,9 @@ pub enum TransportRefusal {
     HostNotValid,
     /// The target is in absolute form, and its host differs from the Host header.
     HostMismatch,
-    /// A header that must appear at most once appears twice, with equal values or not.
+    /// A header that must appear at most once appears twice, even with equal values.
     DoubledHeader { name: HeaderName },
-    /// A header value is not UTF-8. Only the pool's lane requires UTF-8.
+    /// A header value is not UTF-8. Only requests on the pool require UTF-8.
     HeaderNotText { name: HeaderName },
     /// Content-Length and Transfer-Encoding are both present.
     LengthAndEncoding,
@@ -171,7 +173,7 @@ pub enum TransportRefusal {
     EncodingNotSupported,
     /// A line of the head ends with a line feed without a carriage return.
     LineFeedAlone,
-    /// The start of the head is unknown, because the end of the previous request is.
+    /// The start of the head is unknown, because the end of the previous request is unknown.
     HeadUnseen,
     /// The head exceeds the limits of this connection.
     HeadTooLarge {
@@ -198,9 +200,10 @@ pub enum TransportRefusal {
     },
     /// The application panicked on this request.
     Panicked,
-    /// The application's response cannot be sent: its status is outside 200..=599, a header is malformed
-    /// (none is dropped silently, since a missing identity header would be a security hole), it is an
-    /// upgrade, or its body failed or exceeds `TransportLimits::response_bytes_max`.
+    /// The application's response cannot be sent: its status is outside 200..=599, a header is
+    /// malformed (headers are not dropped silently, since an upstream relies on identity headers),
+    /// the response is an upgrade, or its body failed or exceeds
+    /// `TransportLimits::response_bytes_max`.
     ResponseNotSendable,
 }
 
@@ -210,9 +213,9 @@ pub trait Application: Send + Sync + 'static {
     /// Chooses where a request runs. Called on the event loop: must not block.
     fn lane(&self, arrival: &Arrival<'_>) -> Executor;
 
-    /// Identifies the caller from the head, before the body is read and before the request gets a place
-    /// on the pool. Returns a response if the request may not continue. Called on the event loop: must
-    /// not block. Not called for a check without a body.
+    /// Identifies the caller from the head, before the body is read and before the request gets a
+    /// place on the pool. Returns a response if the request is denied. Called on the event loop:
+    /// must not block. Not called for a check whose body is not read.
     fn admit(&self, arrival: &Arrival<'_>) -> Result<Caller, Box<rouille::Response>> {
         let address = match arrival.peer {
             Peer::Tcp(address) => Some(address.ip()),
@@ -223,7 +226,8 @@ pub trait Application: Send + Sync + 'static {
 
     /// Answers a request of `Executor::Check`. Called on the event loop: must not block.
     ///
-    /// Host and credential headers appear at most once. Other headers may be repeated or not be text.
+    /// Host and credential headers appear at most once. Other headers may be repeated, and may
+    /// contain bytes that are not text.
     fn check(&self, arrival: &Arrival<'_>, body: &[u8]) -> rouille::Response;
 
     /// Answers a request of `Executor::Pool`. Called on a blocking thread.
@@ -232,14 +236,15 @@ pub trait Application: Send + Sync + 'static {
     /// single are single, and the lines of X-Forwarded-For are joined into one.
     fn handle(&self, origin: RequestOrigin, request: &rouille::Request) -> rouille::Response;
 
-    /// Whether a request repeats the head of another request, as a proxy's check does. From a trusted
-    /// proxy its head may have `TransportLimits::proxied_head_bytes_max`. Called on the event loop: must not block.
+    /// Whether a request repeats the head of another request, as a proxy's check does. Such a head
+    /// from a trusted proxy may have up to `TransportLimits::proxied_head_bytes_max` bytes. Called
+    /// on the event loop: must not block.
     fn repeats_a_head(&self, _arrival: &Arrival<'_>) -> bool {
         false
     }
 
-    /// Called once for every request, before anything else. The application may change the head for all
-    /// later steps. Called on the event loop: must not block.
+    /// Called once for every request, before all other methods. The application may change the head
+    /// for all later steps. Called on the event loop: must not block.
     fn receive(&self, _headers: &mut HeaderMap) {}
 
     /// Called once for every response, including errors, right before it is sent. `took` is the time
@@ -253,6 +258,7 @@ pub trait Application: Send + Sync + 'static {
 
     /// Turns a rejection into a response. Called on the event loop: must not block.
     ///
-    /// If this panics, or its response cannot be sent, the connection is closed without a response.
+    /// If this method panics, or its response cannot be sent, the connection is closed without a
+    /// response.
     fn refuse(&self, arrival: &Arrival<'_>, refusal: &TransportRefusal) -> rouille::Response;
 }

@@ -2,9 +2,9 @@
 //!
 //! hyper's own response has no body and no code.
 //!
-//! A trusted proxy's request to a gate repeats its client's target, so its head may have 80 KiB; every
-//! other head has 16 KiB. Below the gates the response is 403 `REQUEST_REFUSED`, because nginx forwards
-//! no 431.
+//! A trusted proxy's request to a gate repeats its client's target, so its head may have 80 KiB.
+//! Every other head may have 16 KiB. Below the gates the response is 403 `REQUEST_REFUSED`, because
+//! nginx forwards no 431.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -20,11 +20,11 @@ use super::{Arrival, TransportRefusal};
 
 /// Status lines of hyper's responses to a target, and to a head, that is too large.
 const STATUS_LINES: [&[u8]; 2] = [b"HTTP/1.1 414 ", b"HTTP/1.1 431 "];
-/// Longer than the path of any route.
+/// Maximum length of the recorded path. Every route's path is shorter.
 const PATH_BYTES_MAX: usize = 512;
 
-/// Whether these bytes begin such a response. The application's own responses are not affected, because
-/// hyper writes them while no head is being read.
+/// Whether bytes are the start of hyper's own response to an oversized head. The application's
+/// responses are not affected, because hyper writes them while no head is being read.
 pub(super) fn is_refused_by_hyper(written: &[u8]) -> bool {
     STATUS_LINES.iter().any(|it| written.starts_with(it))
 }
@@ -41,7 +41,7 @@ pub(super) fn refusal(connection: &Connection) -> Option<Vec<u8>> {
     Some(bytes(response))
 }
 
-/// Method and path of a request whose head is not read. A path that is cut here belongs to no route.
+/// Method and path of a request whose head is incomplete. No route matches a path that is cut.
 fn begun(line: &[u8]) -> Option<Parts> {
     let mut words = line.split(|byte| *byte == b' ');
     let method = Method::from_bytes(words.next()?).unwrap_or_default();
@@ -56,7 +56,7 @@ fn bytes(response: Response<Full<Bytes>>) -> Vec<u8> {
     let length = body.size_hint().exact().unwrap_or_default();
     let mut head = format!("HTTP/1.1 {}\r\n", parts.status);
     for (name, value) in &parts.headers {
-        // This program writes no header values that are not ASCII.
+        // All header values that this program writes are ASCII.
         if let Ok(value) = value.to_str() {
             let _infallible = write!(head, "{name}: {value}\r\n");
         }

@@ -1,4 +1,4 @@
-//! Divides shared threads and memory into parts. No part can use up the capacity of another.
+//! Divides threads and memory into parts. A part cannot use the capacity of another part.
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -53,7 +53,8 @@ impl Part {
     }
 }
 
-/// Passwords hashed at once. Each uses a core for about 40 ms, and 19 MiB.
+/// The number of passwords that are hashed at once. Each hash uses a core for about 40 ms, and 19
+/// MiB.
 pub(super) fn hashes_at_once() -> usize {
     available_parallelism().map_or(1, std::num::NonZero::get)
 }

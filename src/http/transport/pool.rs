@@ -1,12 +1,12 @@
-//! The places of one part of the blocking pool, and the requests that wait for one.
+//! The places of one part of the blocking pool, and the requests that wait for a place.
 //!
-//! A request waits as a future, on no thread. A free place goes to the waiting caller that holds the
-//! fewest; of two that hold as many to the kind, known or stranger, that holds the fewest and was not
-//! the last to be served, then to the caller that was served the longest ago while it waited, then to the
-//! request that came first. The places and the queue each have a size,
-//! and a share of both that one caller, and one organization or neighbourhood, can hold. A caller with
-//! few requests here always finds room in the queue. So neither a crowd of strangers nor one of users
-//! keeps the other kind from its turn.
+//! A waiting request is a future and uses no thread. A free place goes to the waiting caller that
+//! holds the fewest places. Among equals, the order is: the kind of caller (known or stranger) that
+//! holds the fewest places; the kind that was not served last; the caller that was served the
+//! longest ago while it waited; the first request. One caller, and one organization or
+//! neighbourhood, can hold only a share of the places and of the queue. A caller with few requests
+//! in this part always finds room in the queue, so that many strangers cannot block users, nor many
+//! users strangers.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,14 +18,15 @@ use super::caller::{Caller, Claim, Claims, Payer};
 use super::ledger::Ledger;
 use super::queue::{Queue, Waiter, kind};
 
-/// How many requests may wait for each place.
+/// The number of requests that may wait for each place.
 pub(crate) const WAITING_A_PLACE: usize = 4;
-/// How many may wait at least, however few places there are.
+/// The smallest size of a queue.
 pub(crate) const WAITING_MIN: usize = 128;
-/// Requests of one caller that always find room in the queue: a page sends some at once.
+/// The number of requests of one caller that always find room in the queue: a page sends some
+/// requests at once.
 pub(crate) const OWN_MIN: usize = 4;
 
-/// One part of the pool, with places and a queue of its own.
+/// One part of the pool, with its own places and queue.
 #[derive(Debug)]
 pub(super) struct Pool {
     state: Mutex<State>,
@@ -39,18 +40,19 @@ struct State {
     waiting: Ledger,
     queue: Queue,
     next_number: u64,
-    /// The kind of caller that was handed a place last.
+    /// The kind of the caller that received the last place from the queue.
     last_kind: Option<Payer>,
 }
 
-/// A place; given back on drop.
+/// A place. It is returned on drop.
 #[derive(Debug)]
 pub(super) struct PoolSlot {
     pool: Arc<Pool>,
     claims: Claims,
 }
 
-/// A request in the queue; leaves it on drop, with the place if it was granted one meanwhile.
+/// A request in the queue. A drop removes it from the queue, or returns the place that it was
+/// granted meanwhile.
 struct Waiting {
     pool: Arc<Pool>,
     number: u64,
@@ -73,7 +75,8 @@ impl Pool {
         Arc::new(Self { state: Mutex::new(state), places, wait })
     }
 
-    /// A place for a caller's request; `None` when none falls free in time, or too many wait.
+    /// A place for a caller's request. `None` if no place becomes free in time, or too many
+    /// requests wait.
     pub(super) async fn enter(self: &Arc<Self>, caller: &Caller) -> Option<PoolSlot> {
         let mut waiting = match self.ask(caller) {
             Ok(place) => return Some(place),
@@ -88,11 +91,13 @@ impl Pool {
         }
     }
 
-    /// A place at once, or one in the queue, or neither.
+    /// A free place; or a place in the queue as an error; or `None` as an error if the queue is
+    /// full.
     fn ask(self: &Arc<Self>, caller: &Caller) -> Result<PoolSlot, Option<Waiting>> {
         let mut state = self.lock();
         let claims = caller.claims_on_places(self.places);
-        // A caller that waits while places are free has its share in use, so no caller is overtaken here.
+        // A free place can be taken at once: a caller that waits while places are free has used up
+        // its share.
         if state.running.take(&claims) {
             return Ok(self.place(caller));
         }
@@ -120,8 +125,8 @@ impl Pool {
 }
 
 impl State {
-    /// Takes a place in the queue. A caller who has less than a few requests here gets one though others
-    /// have filled the queue, their organization among them; as many wait as there are connections.
+    /// Takes a place in the queue. A caller with fewer than [`OWN_MIN`] requests gets a place even
+    /// if others have filled the queue. The number of connections limits the total.
     fn queue_up(&mut self, caller: &Caller) -> bool {
         let claims = caller.claims_on_places(self.waiting.whole());
         let is_admitted = self.waiting.fits(&claims) || self.has_few(&claims);
@@ -131,8 +136,8 @@ impl State {
         is_admitted
     }
 
-    /// One neighbourhood may have any number of networks: all of them together have as many places
-    /// as the queue is meant for.
+    /// A neighbourhood may contain any number of networks, so all of its networks together hold at
+    /// most as many places as the queue has.
     fn has_few(&self, claims: &Claims) -> bool {
         claims.iter().flatten().all(|Claim { payer, .. }| match payer {
             Payer::Network(_) | Payer::Actor(_) | Payer::Keys(_) => {
@@ -143,7 +148,7 @@ impl State {
         })
     }
 
-    /// Gives a place back, and hands it on.
+    /// Returns a place, and grants free places to waiting requests.
     fn leave(&mut self, claims: &Claims) {
         self.running.give_back(claims, 1);
         self.queue.reorder(claims, &self.running);
@@ -152,7 +157,7 @@ impl State {
             self.running.take(&waiter.claims);
             self.queue.reorder(&waiter.claims, &self.running);
             self.last_kind = kind(&waiter.claims);
-            // One that has gone meanwhile gives the place back itself.
+            // If the request has ended meanwhile, its drop returns the place.
             let _gone = waiter.granted.send(());
         }
     }
@@ -218,7 +223,7 @@ mod tests {
         assert!(at_once(&pool, &actor(1)).is_some());
     }
 
-    /// A user's session and the same user's keys once held their organization's half.
+    /// Regression: a user's session and the same user's keys held all places of their organization.
     #[test]
     fn two_callers_of_one_organization_do_not_stop_a_third() {
         let pool = Pool::new(8, LONG);
@@ -256,7 +261,8 @@ mod tests {
             let first = at_once(&pool, &actor(1)).unwrap();
             let others: Vec<_> = (2..5).filter_map(|id| at_once(&pool, &actor(id))).collect();
             assert_eq!(others.len(), 3);
-            // Each holds its quarter; the fifth holds nothing and comes last.
+            // Callers 1 and 2 hold their quarter. Caller 5 holds nothing, and its request comes
+            // last.
             let waiting: Vec<_> = [1, 2, 5]
                 .map(|id| pool.ask(&actor(id)).err().flatten().unwrap())
                 .into_iter()
@@ -269,7 +275,7 @@ mod tests {
             assert!(!granted(&mut of_first), "its share is in use");
             drop(first);
             assert!(granted(&mut of_first));
-            // Those that leave without having taken their place up give it back.
+            // Requests that are dropped before they use their place return it.
             drop((of_first, of_second, of_fifth));
             let state = pool.lock();
             assert!(state.running.held(Payer::Known) == 0 && state.queue.is_empty());
@@ -295,7 +301,8 @@ mod tests {
         assert_eq!(granted(), [false, false, false, true, false], "it holds the fewest");
     }
 
-    /// Two guests, or four addresses in two neighbourhoods, once filled the queue for everybody.
+    /// Regression: two guests, or four addresses in two neighbourhoods, filled the queue for all
+    /// callers.
     #[test]
     fn a_caller_without_requests_may_wait_in_a_full_queue() {
         let colleague = |id| Caller { actor: Some([id; 16]), ..actor(9) };
@@ -323,7 +330,7 @@ mod tests {
             drop(held.remove(0));
             assert!(own[0].granted.try_recv().is_ok(), "it holds the fewest");
         }
-        // All networks of one neighbourhood together wait in as many places as the queue has.
+        // All networks of one neighbourhood together hold at most as many places as the queue has.
         let pool = Pool::new(1, LONG);
         let _held = at_once(&pool, &actor(1)).unwrap();
         let ask = |it: usize| pool.ask(&from(&format!("2001:db8:0:{it:x}::1"))).err().flatten();
@@ -350,7 +357,7 @@ mod tests {
                 (2..250).filter_map(|at| pool.ask(&crowd(at)).err().flatten()).collect();
             assert_eq!(queue.len(), 248, "each has few here, so each waits");
             let mut late = pool.ask(&other).err().flatten().unwrap();
-            // The first place that falls free after one of the crowd's.
+            // The late caller gets a place at the latest after one more request of the crowd.
             let mut held = VecDeque::from(held);
             let mut turns = 0;
             while late.granted.try_recv().is_err() {
@@ -367,8 +374,8 @@ mod tests {
         }
     }
 
-    /// On two cores an organization has one place to hash in: a user with 32 requests in the queue once
-    /// kept a colleague's sign-in for as many hashes, 4 s.
+    /// Regression: on two cores, an organization has one place for hashing. A user with 32 waiting
+    /// requests delayed a colleague's sign-in by 32 hashes, 4 s.
     #[test]
     fn who_has_many_requests_in_the_queue_is_served_in_turn_with_one_who_has_few() {
         let pool = Pool::new(2, LONG);
@@ -390,8 +397,8 @@ mod tests {
         assert!(late.granted.try_recv().is_ok(), "the others were served");
     }
 
-    /// A caller that always had one request in the queue came as a new one each time, before a caller
-    /// that had several and had been served once.
+    /// Regression: a caller that always had one request in the queue counted as new each time, and
+    /// was served before a caller with several requests that had been served once.
     #[test]
     fn a_caller_that_comes_again_and_again_does_not_pass_one_that_waits() {
         let pool = Pool::new(2, LONG);
@@ -415,7 +422,8 @@ mod tests {
         assert_eq!(served, 3, "each gets every second turn");
     }
 
-    /// With 10,000 in the queue each free place cost 50,000 look-ups under the pool's lock.
+    /// Regression: with 10,000 requests in the queue, each free place cost 50,000 look-ups under
+    /// the pool's lock.
     #[test]
     fn a_turn_costs_the_same_however_many_wait() {
         let bytes = |at: u32| at.to_be_bytes();
@@ -429,7 +437,8 @@ mod tests {
             caller
         };
         let most = u32::try_from(TransportLimits::default().connections_max).unwrap();
-        // Strangers of as many neighbourhoods, or users of one organization that holds its half.
+        // The waiting callers are strangers, each from its own neighbourhood, or users of one
+        // organization that holds its share.
         for crowd in [&stranger as &dyn Fn(u32) -> Caller, &known] {
             for waiters in [100, most] {
                 let pool = Pool::new(64, LONG);

@@ -1,10 +1,11 @@
-//! The requests that wait for a place, ordered so that finding the next one costs the same however
-//! many wait.
+//! The requests that wait for a place. Finding the next request costs the same for any number of
+//! waiting requests.
 //!
-//! Requests of one caller wait in one line. The lines of a group (an organization, a neighbourhood)
-//! are ordered by their turns, and so are the groups of a kind (known, strangers, the operator) by
-//! their first lines. Finding the next request looks at the first line of each kind. It passes over
-//! the groups and callers that hold their shares; each of them holds places, of which there are few.
+//! Requests of one caller wait in one line. A group is an organization or a neighbourhood, and its
+//! lines are ordered by their turns. A kind is known callers, strangers or the operator, and its
+//! groups are ordered by their first lines. The search for the next request looks at the first
+//! lines of each kind. It skips groups and callers that have used up their shares. There are few of
+//! these, since each holds places.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -22,26 +23,27 @@ pub(super) struct Waiter {
     pub(super) granted: oneshot::Sender<()>,
 }
 
-/// All that wait for a place.
+/// All requests that wait for a place.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     lines: HashMap<Option<Payer>, Line>,
     groups: HashMap<Group, BTreeMap<Turn, Claims>>,
-    /// How many requests were taken out in their turn.
+    /// The number of requests that have received a place from the queue.
     served: u64,
     kinds: HashMap<Option<Payer>, BTreeMap<Turn, Group>>,
 }
 
-/// The requests of one caller, the first to come in front.
+/// The requests of one caller, the oldest first.
 #[derive(Debug)]
 struct Line {
     turn: Turn,
     waiters: VecDeque<Waiter>,
 }
 
-/// The place of a line in its group, and of a group in its kind: by how much the caller holds, then by
-/// when it was last served while it waited, or began to wait, then by the number of its first request,
-/// which no other has. So a caller that sends one request after the other passes no other one twice.
+/// The order of lines in a group, and of groups in a kind: by the places that the caller holds,
+/// then by the time at which it was last served or began to wait, then by the unique number of its
+/// first request. A caller that sends one request after the other therefore passes another caller
+/// at most once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn {
     held: usize,
@@ -61,7 +63,7 @@ fn narrowest(claims: &Claims) -> Option<Payer> {
     narrowest
 }
 
-/// Whether these are the claims of one who is known, or of a stranger; neither for the operator.
+/// The kind of the caller with these claims: known, or a stranger. `None` for the operator.
 pub(super) fn kind(claims: &Claims) -> Option<Payer> {
     let [_, _, kind] = payers(claims);
     kind
@@ -72,7 +74,7 @@ fn held(running: &Ledger, payer: Option<Payer>) -> usize {
 }
 
 impl Queue {
-    /// Puts a request behind the others of its caller.
+    /// Appends a request to its caller's line.
     pub(super) fn push(&mut self, waiter: Waiter, running: &Ledger) {
         let (claims, number) = (waiter.claims, waiter.number);
         let caller = narrowest(&claims);
@@ -85,16 +87,14 @@ impl Queue {
         self.enter(turn, claims);
     }
 
-    /// Takes the request of this number out; `None` where it does not wait any more.
+    /// Removes the request with this number; `None` if it no longer waits.
     pub(super) fn remove(&mut self, claims: &Claims, number: u64) -> Option<Waiter> {
         let waiters = &self.lines.get(&narrowest(claims))?.waiters;
         let at = waiters.iter().position(|waiter| waiter.number == number)?;
         self.change(narrowest(claims), |line| line.waiters.remove(at))
     }
 
-    /// Takes out the request whose turn it is: of those that fit, of the caller that holds the
-    /// fewest; then of the kind that holds the fewest, then of the one that was not served last; then of
-    /// the caller that was served the longest ago; then the first that came.
+    /// Removes the next request that fits, in the order that [`super::pool`] describes.
     pub(super) fn take_next(
         &mut self,
         running: &Ledger,
@@ -118,7 +118,7 @@ impl Queue {
         })
     }
 
-    /// Orders a caller's line by how much the caller now holds.
+    /// Updates the position of a caller's line after a change of the places that the caller holds.
     pub(super) fn reorder(&mut self, claims: &Claims, running: &Ledger) {
         let caller = narrowest(claims);
         self.change(caller, |line| {
@@ -134,9 +134,10 @@ impl Queue {
             && self.kinds.values().all(BTreeMap::is_empty)
     }
 
-    /// The first line of the first group that fits. Where the first line of a group does not, either
-    /// the group holds its share, and the line's caller, which holds the fewest, does not
-    /// qualify for the newcomers' part; or that caller holds its share: then all others of the group hold as much.
+    /// The first line that fits, among the first lines of the groups. If the first line of a group
+    /// does not fit, no other line of the group fits: its caller holds the fewest places of the
+    /// group. Either the group has used up its share and no caller is a newcomer, or every caller
+    /// has used up its own share.
     fn first_that_fits(
         &self,
         groups: &BTreeMap<Turn, Group>,
@@ -149,7 +150,7 @@ impl Queue {
         firsts.find(|(_, claims)| running.fits(claims))
     }
 
-    /// Changes a line, which then has the place that is due to it.
+    /// Changes a line and restores the order.
     fn change(
         &mut self,
         caller: Option<Payer>,
@@ -180,7 +181,7 @@ impl Queue {
         self.change_group(claims, |lines| lines.remove(&turn));
     }
 
-    /// Changes the lines of a group, which then has the place in its kind that is due to it.
+    /// Changes the lines of a group and restores the order of the groups.
     fn change_group(
         &mut self,
         claims: &Claims,
@@ -211,7 +212,7 @@ mod tests {
 
     const PLACES: usize = 8;
 
-    /// The turn by the rule itself: each request is looked at.
+    /// The next request, found by applying the rule to each request.
     fn next_of_all(
         waiting: &[Waiter],
         running: &Ledger,
@@ -230,7 +231,7 @@ mod tests {
 
     fn caller() -> impl Strategy<Value = Caller> {
         let user = (0_u8..6, 0_u8..3, any::<bool>()).prop_map(|(user, organization, by_key)| {
-            // Some have no organization: their groups are of all such users.
+            // Callers without an organization are one group.
             let organization = (organization > 0).then_some([organization; 16]);
             Caller { actor: Some([user; 16]), organization, by_key, ..Caller::default() }
         });
@@ -285,7 +286,7 @@ mod tests {
                         waiting.push(waiter(number, caller));
                     },
                 }
-                // A caller without waiting requests comes as a new one.
+                // A caller without waiting requests counts as new when it returns.
                 served.retain(|caller, _| waiting.iter().any(|it| narrowest(&it.claims) == *caller));
             }
             for gone in waiting {

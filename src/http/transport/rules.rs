@@ -14,12 +14,13 @@ use super::TransportRefusal;
 use super::head::RawHead;
 use super::limits::HeadLimits;
 
-/// Credential headers and headers that determine the route. They must be single in every request.
+/// Credential headers and headers that determine the route. Each may appear only once in every
+/// request.
 const SINGLE: [&str; 4] = ["authorization", "host", "x-api-key", "mc-api-key"];
 /// Headers that handlers on the pool evaluate. `rouille::Request` would show only the first line.
 const SINGLE_ON_POOL: [HeaderName; 5] = [CONTENT_TYPE, COOKIE, FORWARDED, IF_MATCH, ORIGIN];
 const SINGLE_ON_POOL_PREFIXES: [&str; 2] = ["x-forwarded-", "sec-fetch-"];
-/// Proxies append to this header. Some (`HAProxy`) add a separate line.
+/// Proxies append to this header. Some proxies (`HAProxy`) add a separate line.
 pub(super) const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The framing of a body, from the head.
@@ -43,7 +44,7 @@ impl Framing {
         }
     }
 
-    /// The length of the body. `None` if only its end shows it.
+    /// The length of the body. `None` for a chunked body.
     pub(super) fn body_bytes(self) -> Option<u64> {
         match self {
             Self::Empty => Some(0),
@@ -127,7 +128,8 @@ fn check_host(parts: &Parts) -> Result<(), TransportRefusal> {
     if hosts.next().is_some() {
         return Err(TransportRefusal::DoubledHeader { name: HOST });
     }
-    // Without the sub-delimiters of RFC 3986: no name in use has them, and parsers differ on them.
+    // The sub-delimiters of RFC 3986 are excluded: host names in use do not contain them, and
+    // parsers differ on them.
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%:[]".contains(byte);
     if host.is_empty() || !host.as_bytes().iter().all(fits) {
         return Err(TransportRefusal::HostNotValid);

@@ -23,8 +23,8 @@ use super::{Application, Listener};
 /// Time that handlers on the pool have to finish after connections are drained or cut.
 const POOL_GRACE: Duration = Duration::from_millis(500);
 
-/// A running transport. `stop` lets requests finish. Dropping it cuts every connection, and waits for
-/// handlers on the pool without a limit.
+/// A running transport. `stop` lets requests finish. Dropping the server cuts every connection, and
+/// waits for handlers on the pool without a limit.
 #[derive(Debug)]
 pub struct Server {
     runtime: Runtime,
@@ -35,7 +35,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `application` on `listeners` until `stop`. Returns once all of them accept.
+    /// Serves `application` on `listeners` until `stop`. Returns when all listeners accept
+    /// connections.
     ///
     /// Must not be called from an asynchronous task.
     pub fn start(
@@ -79,8 +80,9 @@ impl Server {
         Arc::clone(&self.floor.counters)
     }
 
-    /// Stops accepting, closes idle connections, waits up to `TransportLimits::drain_timeout` for requests in
-    /// flight, then cuts the remaining connections. Blocks until that is done.
+    /// Stops accepting, closes idle connections, waits up to `TransportLimits::drain_timeout` for
+    /// requests in flight, then cuts the remaining connections. Blocks until all connections are
+    /// closed.
     ///
     /// Must not be called from an asynchronous task.
     pub fn stop(self) {

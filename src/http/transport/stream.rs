@@ -1,8 +1,8 @@
 //! A socket with deadlines for heads and writes, and a lingering close.
 //!
-//! hyper's own `header_read_timeout` starts when the connection becomes idle, so it cannot distinguish
-//! an idle connection from one that sends a head byte by byte. The stream can, because `Progress` records
-//! whether a head has begun.
+//! hyper's own `header_read_timeout` starts when the connection becomes idle, so it cannot
+//! distinguish an idle connection from one that sends a head byte by byte. The stream can
+//! distinguish them, because `Progress` records whether a head has begun.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -18,8 +18,8 @@ use super::head::{HeadRecord, RawHead};
 use super::limits::TransportLimits;
 use super::oversize;
 
-/// Time and bytes for which a connection is still read after the last byte of the response, so that a
-/// client that is still sending reads the response instead of a reset (RFC 9112, section 9.6).
+/// Time for which a connection is still read after the last byte of the response. A client that is
+/// still sending then reads the response instead of a reset (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -45,7 +45,7 @@ enum Phase {
     Idle,
     /// A head has begun and is incomplete.
     Head,
-    /// A head is parsed, and its response is not ready.
+    /// A head was parsed, and its response is not ready.
     Exchange,
 }
 
@@ -113,7 +113,8 @@ struct Deadline {
 }
 
 impl Deadline {
-    /// Whether `after` has passed since the first call after `disarm`. Wakes the task when it has.
+    /// Whether `after` has passed since the first call after `disarm`. Wakes the task when the time
+    /// has passed.
     fn has_passed(&mut self, context: &mut Context<'_>, after: Duration) -> bool {
         let until = Instant::now() + after;
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(until)));

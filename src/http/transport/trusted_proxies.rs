@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use ipnet::IpNet;
 
-/// Networks of trusted proxies. Clones share one list. It is replaced while requests are served: when a
-/// proxy's name resolves to another address, and when the settings are reloaded.
+/// Networks of trusted proxies. Clones share one list. The list is replaced while requests are
+/// served: when a proxy's name resolves to another address, and when the settings are reloaded.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Arc<ArcSwap<Vec<IpNet>>>);
 
