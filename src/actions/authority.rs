@@ -11,7 +11,7 @@ use keyhouse_storage::{Batch, Guard, InvalidBatch, Revision, Write};
 use crate::actions::actor::{Actor, ActorCredential};
 use crate::actions::events::AuditEntry;
 use crate::actions::keys::is_bounded;
-use crate::actions::{ActionError, Actions, put};
+use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::code::Code;
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::moment::Moment;
@@ -36,6 +36,8 @@ pub(super) struct Authorized {
     /// The stored record of the key that sent the request. It expires with the presented secret if
     /// the secret ends earlier.
     pub(super) key: Option<Box<KeyRecord>>,
+    /// The time of the attempt.
+    pub(super) now: Moment,
     standing: Batch,
 }
 
@@ -103,7 +105,8 @@ impl Actions {
             },
         };
         let actor = today.at(actor.address);
-        Ok(Authorized { actor, key: asking, standing: grounds.guards })
+        let now = self.clock.now().wall;
+        Ok(Authorized { actor, key: asking, now, standing: grounds.guards })
     }
 
     /// Like [`Actions::authorize`], and requires `permission`.
@@ -132,30 +135,30 @@ impl Actions {
         Ok(decided)
     }
 
-    /// Commits a change with its event, and waits until the index has the change. Returns `None` if
-    /// another change to the same records, or to the records of the actor's rights, was faster. The
-    /// caller then decides again.
-    pub(super) fn commit_change(
+    /// Commits a change with its event, waits until the index has it, and returns `done`. If
+    /// another change came first, either to the same records or to those of the actor's rights, the
+    /// caller decides again.
+    pub(super) fn commit_change<T>(
         &self,
         decided: Authorized,
         batch: Batch,
-        now: Moment,
         audit_entry: AuditEntry,
-    ) -> Result<Option<Revision>, ActionError> {
-        let change = self.complete_change(decided, batch, now, audit_entry)?;
-        change.map_or(Ok(None), |change| self.commit_complete(change))
+        done: T,
+    ) -> Result<Attempt<T>, ActionError> {
+        let change = self.complete_change(decided, batch, audit_entry)?;
+        let committed = change.map(|change| self.commit_complete(change)).transpose()?.flatten();
+        Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(done)))
     }
 
     /// Builds a change with its event and all guards, for callers that need its size before the
-    /// commit. Returns `None` in the same cases as [`Actions::commit_change`].
+    /// commit. `None` if the records of the actor's rights have changed meanwhile.
     pub(super) fn complete_change(
         &self,
         decided: Authorized,
         batch: Batch,
-        now: Moment,
         audit_entry: AuditEntry,
     ) -> Result<Option<Change>, ActionError> {
-        let batch = self.record(batch, now, audit_entry)?;
+        let batch = self.record(batch, decided.now, audit_entry)?;
         let holds = !contradict(&decided.standing, &batch);
         Ok(holds.then(|| Change(joined(batch, decided.standing))))
     }

@@ -8,10 +8,9 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::events::AuditEntry;
-use crate::actions::roles::fields;
+use crate::actions::changes::{Identity, Resource, Target};
 use crate::actions::rows::Listed;
-use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::actions::{ActionError, Actions};
 use crate::index::facts::RightQuery;
 use crate::model::catalogue::{OWN_CATALOGUE, OWN_GROUP, OwnPermission, Preset};
 use crate::model::fault::Fault;
@@ -37,14 +36,6 @@ pub struct EntryChange {
     pub texts: Texts,
     /// The group under which the page lists the entry.
     pub group: Option<String>,
-}
-
-/// The entry to change.
-#[derive(Clone, Debug)]
-pub struct EntryTarget {
-    pub name: Permission,
-    /// The accepted versions (`If-Match`), if the caller sent any.
-    pub versions: Option<Vec<u64>>,
 }
 
 impl Actions {
@@ -87,7 +78,6 @@ impl Actions {
         }
         let place = StoreKey::Permission(name.as_str().into());
         self.in_turn(|| {
-            let now = self.clock.now().wall;
             // The guard also covers the number of entries, which is limited.
             let decided = self.authorize_people(actor, INSTANCE_MANAGE)?;
             if self.read::<PermissionRecord>(&place)?.is_some() {
@@ -108,12 +98,7 @@ impl Actions {
                 version: 1,
             };
             apply(&mut record, entry);
-            let audit_entry = AuditEntry::by(&decided, "permission.create", name)
-                .of_instance()
-                .with_change(&json!({}), &shape(&record));
-            let batch = put(Batch::new().absent(place.to_bytes()), &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+            self.insert(decided, "permission.create", record, Batch::new())
         })
     }
 
@@ -124,30 +109,16 @@ impl Actions {
     pub fn change_permission(
         &self,
         actor: &Actor,
-        target: &EntryTarget,
+        target: &Target<Permission>,
         change: &EntryChange,
     ) -> Result<PermissionRecord, ActionError> {
         Self::until_done(|| {
             let decided = self.authorize_holder(actor, INSTANCE_MANAGE)?;
-            refuse_own(&target.name)?;
-            let now = self.clock.now().wall;
-            let held = self.find_entry(target.name.as_str())?;
-            Self::check_version(target.versions.as_ref(), held.record.version)?;
-            let mut record = held.record.clone();
+            refuse_own(&target.id)?;
+            let held = self.find_entry(target.id.as_str())?;
+            let mut record = target.current(&held)?;
             apply(&mut record, change);
-            if record == held.record {
-                self.await_index(held.revision);
-                return Ok(Attempt::Done(record));
-            }
-            record.version += 1;
-            let place = StoreKey::Permission(record.name.clone());
-            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let audit_entry = AuditEntry::by(&decided, "permission.update", &target.name)
-                .of_instance()
-                .with_change(&shape(&held.record), &shape(&record));
-            let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+            self.update(decided, "permission.update", (&held, record), Batch::new())
         })
     }
 
@@ -155,22 +126,14 @@ impl Actions {
     pub fn remove_permission(
         &self,
         actor: &Actor,
-        target: &EntryTarget,
+        target: &Target<Permission>,
     ) -> Result<(), ActionError> {
         Self::until_done(|| {
             let decided = self.authorize_holder(actor, INSTANCE_MANAGE)?;
-            refuse_own(&target.name)?;
-            let now = self.clock.now().wall;
-            let held = self.find_entry(target.name.as_str())?;
-            Self::check_version(target.versions.as_ref(), held.record.version)?;
-            let place = StoreKey::Permission(held.record.name.clone()).to_bytes();
-            let batch = Batch::new().unchanged(place.clone(), held.revision).delete(place);
-            let audit_entry = AuditEntry {
-                before: fields(shape(&held.record)),
-                ..AuditEntry::by(&decided, "permission.remove", &target.name).of_instance()
-            };
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            refuse_own(&target.id)?;
+            let held = self.find_entry(target.id.as_str())?;
+            target.current(&held)?;
+            self.delete(decided, "permission.remove", &held)
         })
     }
 
@@ -240,12 +203,21 @@ fn own_record(own: &OwnPermission) -> PermissionRecord {
     }
 }
 
-/// The fields of an entry in an audit event.
-fn shape(record: &PermissionRecord) -> Value {
-    json!({
-        "group": record.group,
-        "en": record.english,
-        "fr": record.french,
-        "es": record.spanish,
-    })
+impl Resource for PermissionRecord {
+    fn identity(&self) -> Identity {
+        Identity::new(StoreKey::Permission(self.name.clone()), &self.name, None)
+    }
+
+    fn version(&mut self) -> &mut u64 {
+        &mut self.version
+    }
+
+    fn audit(&self) -> Value {
+        json!({
+            "group": self.group,
+            "en": self.english,
+            "fr": self.french,
+            "es": self.spanish,
+        })
+    }
 }

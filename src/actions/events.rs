@@ -62,6 +62,14 @@ impl AuditEntry {
         }
         self
     }
+
+    /// Keeps all fields of a record that is removed.
+    pub(super) fn with_removed(mut self, before: Value) -> Self {
+        if let Value::Object(fields) = before {
+            self.before = fields;
+        }
+        self
+    }
 }
 
 impl Actions {

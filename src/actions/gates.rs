@@ -7,10 +7,9 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::events::AuditEntry;
-use crate::actions::roles::fields;
+use crate::actions::changes::{Identity, Resource, Target};
 use crate::actions::rows::Listed;
-use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::actions::{ActionError, Actions};
 use crate::model::credential::CredentialSource;
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
@@ -42,14 +41,6 @@ pub struct GateChange {
     pub cost: Option<u32>,
     /// How the gate answers CORS preflights.
     pub preflight: Option<Preflight>,
-}
-
-/// The gate to change.
-#[derive(Clone, Debug)]
-pub struct GateTarget {
-    pub name: GateName,
-    /// The accepted versions (`If-Match`), if the caller sent any.
-    pub versions: Option<Vec<u64>>,
 }
 
 impl Actions {
@@ -84,9 +75,7 @@ impl Actions {
         draft: &GateChange,
     ) -> Result<GateRecord, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
-        let place = StoreKey::Gate(name.as_str().into());
         self.in_turn(|| {
-            let now = self.clock.now().wall;
             // The guard also covers the number of gates, which is limited.
             let decided = self.authorize_people(actor, INSTANCE_MANAGE)?;
             decided.require_lasting()?;
@@ -102,7 +91,7 @@ impl Actions {
             }
             let mut record = GateRecord {
                 name: name.as_str().into(),
-                id: GateId::new(now, &mut *self.random()),
+                id: GateId::new(decided.now, &mut *self.random()),
                 description: String::new(),
                 credentials: GateRecord::credentials_by_default(),
                 routes: Vec::new(),
@@ -110,17 +99,12 @@ impl Actions {
                 environments: None,
                 cost: 1,
                 preflight: Preflight::default(),
-                created_at: now,
+                created_at: decided.now,
                 version: 1,
             };
             apply(&mut record, draft);
             self.check_gate(&record)?;
-            let audit_entry = AuditEntry::by(&decided, "gate.create", name)
-                .of_instance()
-                .with_change(&json!({}), &shape(&record));
-            let batch = put(Batch::new().absent(place.to_bytes()), &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+            self.insert(decided, "gate.create", record, Batch::new())
         })
     }
 
@@ -128,49 +112,29 @@ impl Actions {
     pub fn change_gate(
         &self,
         actor: &Actor,
-        target: &GateTarget,
+        target: &Target<GateName>,
         change: &GateChange,
     ) -> Result<GateRecord, ActionError> {
         Self::until_done(|| {
             let decided = self.authorize_holder(actor, INSTANCE_MANAGE)?;
             decided.require_lasting()?;
-            let now = self.clock.now().wall;
-            let held = self.find_gate(&target.name)?;
-            Self::check_version(target.versions.as_ref(), held.record.version)?;
-            let mut record = held.record.clone();
+            let held = self.find_gate(&target.id)?;
+            let mut record = target.current(&held)?;
             apply(&mut record, change);
-            if record == held.record {
-                self.await_index(held.revision);
-                return Ok(Attempt::Done(record));
+            if record != held.record {
+                self.check_gate(&record)?;
             }
-            self.check_gate(&record)?;
-            record.version += 1;
-            let place = StoreKey::Gate(record.name.clone());
-            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let audit_entry = AuditEntry::by(&decided, "gate.update", &target.name)
-                .of_instance()
-                .with_change(&shape(&held.record), &shape(&record));
-            let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+            self.update(decided, "gate.update", (&held, record), Batch::new())
         })
     }
 
     /// Removes a gate, which then rejects every request. For operators.
-    pub fn remove_gate(&self, actor: &Actor, target: &GateTarget) -> Result<(), ActionError> {
+    pub fn remove_gate(&self, actor: &Actor, target: &Target<GateName>) -> Result<(), ActionError> {
         Self::until_done(|| {
             let decided = self.authorize_holder(actor, INSTANCE_MANAGE)?;
-            let now = self.clock.now().wall;
-            let held = self.find_gate(&target.name)?;
-            Self::check_version(target.versions.as_ref(), held.record.version)?;
-            let place = StoreKey::Gate(held.record.name.clone()).to_bytes();
-            let batch = Batch::new().unchanged(place.clone(), held.revision).delete(place);
-            let audit_entry = AuditEntry {
-                before: fields(shape(&held.record)),
-                ..AuditEntry::by(&decided, "gate.remove", &target.name).of_instance()
-            };
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            let held = self.find_gate(&target.id)?;
+            target.current(&held)?;
+            self.delete(decided, "gate.remove", &held)
         })
     }
 
@@ -214,6 +178,20 @@ impl Actions {
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(ActionError::Invalid(faults)) }
+    }
+}
+
+impl Resource for GateRecord {
+    fn identity(&self) -> Identity {
+        Identity::new(StoreKey::Gate(self.name.clone()), &self.name, None)
+    }
+
+    fn version(&mut self) -> &mut u64 {
+        &mut self.version
+    }
+
+    fn audit(&self) -> Value {
+        shape(self)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::actions::accounts::email_taken;
 use crate::actions::actor::Actor;
 use crate::actions::events::AuditEntry;
 use crate::actions::people::{knows_team, newest_first};
-use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::actions::{ActionError, Actions, put};
 use crate::model::id::{InvitationId, OrganizationId, TeamId};
 use crate::model::moment::Moment;
 use crate::model::role::{INSTANCE_MANAGE, Role, USERS_MANAGE, USERS_READ};
@@ -100,9 +100,8 @@ impl Actions {
             let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
             let audit_entry = AuditEntry::by(&decided, "invitation.create", record.id)
                 .with_change(&json!({}), &shape(&record));
-            let committed = self.commit_change(decided, batch, record.created_at, audit_entry)?;
             let made = SeenInvitation { record, status: InvitationStatus::Pending };
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done((made, token))))
+            self.commit_change(decided, batch, audit_entry, (made, token))
         })
     }
 
@@ -155,8 +154,7 @@ impl Actions {
             let audit_entry = AuditEntry::by(&decided, "invitation.delete", id)
                 .inside(record.organization)
                 .with_change(&shape(&record), &json!({ "email": null, "role": null }));
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            self.commit_change(decided, batch, audit_entry, ())
         })
     }
 

@@ -13,7 +13,7 @@ use keyhouse_storage::Batch;
 use crate::actions::accounts::account_of;
 use crate::actions::actor::{Actor, OWNER};
 use crate::actions::events::AuditEntry;
-use crate::actions::{ActionError, Actions, Attempt};
+use crate::actions::{ActionError, Actions};
 use crate::index::facts::UserFacts;
 use crate::model::id::UserId;
 use crate::model::moment::Moment;
@@ -159,9 +159,7 @@ impl Actions {
                 Some(user) => lifted.inside(user.organization),
                 None => lifted.of_instance(),
             };
-            let now = self.clock.now().wall;
-            let committed = self.commit_change(decided, Batch::new(), now, lifted)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(user)))
+            self.commit_change(decided, Batch::new(), lifted, user)
         })
         .map(|user| match (user, id) {
             (Some(user), _) => self.throttle.forgive(&account_of(user.id)),

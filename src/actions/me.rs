@@ -136,14 +136,7 @@ impl Actions {
             let Some(changed) = self.changed_me(before, change, proven.as_ref())? else {
                 return Ok(Attempt::Done(None));
             };
-            let Changed { mut user, factors, batch } = changed;
-            if user == held.record {
-                self.await_index(held.revision);
-                return Ok(Attempt::Done(Some((user, factors))));
-            }
-            user.version += 1;
-            let place = StoreKey::User(me.user);
-            let batch = put(batch.unchanged(place.to_bytes(), held.revision), &place, &user)?;
+            let Changed { user, factors, batch } = changed;
             let batch = self.move_email(batch, &held.record, &user)?;
             let new = proven.as_ref().and_then(|proven| proven.new.as_ref());
             let batch = match new {
@@ -155,10 +148,8 @@ impl Actions {
             };
             let audit_entry = AuditEntry::by(&decided, "user.update", me.user);
             let audit_entry = reported(audit_entry, &held.record, &user);
-            let account = Some((user, factors));
-            let now = self.clock.now().wall;
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(account)))
+            let attempt = self.update_as(decided, audit_entry, (&held, user), batch)?;
+            Ok(attempt.map(|user| Some((user, factors))))
         })?;
         let Some((user, factors)) = account else {
             if let Some(proven) = proven {

@@ -13,6 +13,7 @@ pub mod actor;
 pub mod audit;
 mod authority;
 pub mod catalogue;
+pub mod changes;
 pub mod commits;
 pub mod devices;
 mod events;
@@ -199,6 +200,15 @@ impl From<RecordError> for ActionError {
 enum Attempt<T> {
     Done(T),
     Again,
+}
+
+impl<T> Attempt<T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Attempt<U> {
+        match self {
+            Self::Done(done) => Attempt::Done(change(done)),
+            Self::Again => Attempt::Again,
+        }
+    }
 }
 
 impl Actions {

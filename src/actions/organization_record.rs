@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
+use crate::actions::changes::{Identity, Resource};
 use crate::model::id::OrganizationId;
 use crate::model::moment::Moment;
 use crate::model::permission::Patterns;
 use crate::model::plan::SubscriptionStatus;
 use crate::records::access::OrganizationRecord;
+use crate::records::place::StoreKey;
 
 /// The record of a new organization. Only the plan differs between new organizations.
 pub(super) fn new_organization(
@@ -32,20 +34,29 @@ pub(super) fn new_organization(
     }
 }
 
-/// The fields of a record that the audit log shows.
-pub(super) fn shape(record: &OrganizationRecord) -> Value {
-    json!({
-        "name": record.name,
-        "suspended": record.suspended,
-        "permissions": record.ceiling.as_set().texts().collect::<Vec<_>>(),
-        "members_create_keys": record.members_create_keys,
-        "key_lifetime_days_max": record.key_lifetime_days_max,
-        "domains": record.domains,
-        "second_factor_required_of": texts(&record.second_factor_required_of),
-        "plan": record.plan,
-        "status": record.status.to_string(),
-        "current_period_end": record.current_period_end.map(|end| end.to_string()),
-    })
+impl Resource for OrganizationRecord {
+    fn identity(&self) -> Identity {
+        Identity::new(StoreKey::Organization(self.id), &self.id, Some(self.id))
+    }
+
+    fn version(&mut self) -> &mut u64 {
+        &mut self.version
+    }
+
+    fn audit(&self) -> Value {
+        json!({
+            "name": self.name,
+            "suspended": self.suspended,
+            "permissions": self.ceiling.as_set().texts().collect::<Vec<_>>(),
+            "members_create_keys": self.members_create_keys,
+            "key_lifetime_days_max": self.key_lifetime_days_max,
+            "domains": self.domains,
+            "second_factor_required_of": texts(&self.second_factor_required_of),
+            "plan": self.plan,
+            "status": self.status.to_string(),
+            "current_period_end": self.current_period_end.map(|end| end.to_string()),
+        })
+    }
 }
 
 /// The entries of a list as text.

@@ -8,15 +8,14 @@
 //! their rights. `keyhouse user invite --organization` on the host creates another link.
 
 use keyhouse_storage::Batch;
-use serde_json::json;
 
 use crate::actions::actor::{Actor, OWNER};
 use crate::actions::authority::Authorized;
-use crate::actions::events::AuditEntry;
+use crate::actions::changes::Target;
 use crate::actions::invitations::{InvitationStatus, SeenInvitation};
-use crate::actions::organization_record::{new_organization, shape};
+use crate::actions::organization_record::new_organization;
 use crate::actions::rows::Listed;
-use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::actions::{ActionError, Actions, put};
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
 use crate::model::id::OrganizationId;
@@ -54,14 +53,6 @@ pub struct NewOrganization {
     pub invitation: SeenInvitation,
     /// The invitation's one-time token, which only the response contains.
     pub token: Secret,
-}
-
-/// The organization to change.
-#[derive(Clone, Debug)]
-pub struct OrganizationTarget {
-    pub id: OrganizationId,
-    /// The accepted versions (`If-Match`), if the caller sent any.
-    pub versions: Option<Vec<u64>>,
 }
 
 /// A change of an organization. Fields that are `None` do not change. The two actions that take
@@ -131,7 +122,7 @@ impl Actions {
             second_factor_required_of: change.second_factor_required_of.clone(),
             ..OrganizationChange::default()
         };
-        let target = OrganizationTarget { id: actor.organization_id(), versions };
+        let target = Target { id: actor.organization_id(), versions };
         let named = (ORGANIZATION_MANAGE, "organization.update");
         self.rewrite_organization(actor, &target, named, |actor, record| {
             if own.second_factor_required_of.is_some() && !actor.is_owner() {
@@ -183,7 +174,6 @@ impl Actions {
         actor.require(INSTANCE_MANAGE)?;
         self.in_turn(|| {
             let decided = self.authorize_people(actor, INSTANCE_MANAGE)?;
-            let (today, batch) = (&decided.actor, Batch::new());
             decided.require_lasting()?;
             if self.index.organization_ids().len() >= ORGANIZATIONS_MAX {
                 return Err(ActionError::Conflict {
@@ -194,23 +184,16 @@ impl Actions {
             let email = draft.owner_email.clone();
             let plan = draft.plan.as_deref().unwrap_or(PLAN_DEFAULT);
             self.require_plan(plan)?;
-            let now = self.clock.now().wall;
-            let id = OrganizationId::new(now, &mut *self.random());
-            let record = new_organization(id, draft.name.clone(), plan, now);
-            let owner = BuiltinRole::Owner.into();
-            let (invitation, token) = self.new_invitation(id, email, owner, today.author());
-            let places = [StoreKey::Organization(id), StoreKey::Invitation(invitation.id)];
-            let batch = places.iter().fold(batch, |batch, place| batch.absent(place.to_bytes()));
-            let batch = put(batch, &StoreKey::Organization(id), &record)?;
-            let batch = put(batch, &StoreKey::Invitation(invitation.id), &invitation)?;
-            let audit_entry = AuditEntry::by(&decided, "organization.create", id)
-                .inside(id)
-                .with_change(&json!({}), &shape(&record));
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
+            let id = OrganizationId::new(decided.now, &mut *self.random());
+            let record = new_organization(id, draft.name.clone(), plan, decided.now);
+            let (owner, author) = (BuiltinRole::Owner.into(), decided.actor.author());
+            let (invitation, token) = self.new_invitation(id, email, owner, author);
+            let place = StoreKey::Invitation(invitation.id);
+            let batch = put(Batch::new().absent(place.to_bytes()), &place, &invitation)?;
+            let attempt = self.insert(decided, "organization.create", record, batch)?;
             let status = InvitationStatus::Pending;
             let invitation = SeenInvitation { record: invitation, status };
-            let made = NewOrganization { record, invitation, token };
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(made)))
+            Ok(attempt.map(|record| NewOrganization { record, invitation, token }))
         })
     }
 
@@ -222,7 +205,7 @@ impl Actions {
     pub fn change_organization(
         &self,
         actor: &Actor,
-        target: &OrganizationTarget,
+        target: &Target<OrganizationId>,
         change: &OrganizationChange,
     ) -> Result<OrganizationRecord, ActionError> {
         let named = (INSTANCE_MANAGE, "organization.update");
@@ -251,7 +234,7 @@ impl Actions {
     pub fn change_subscription(
         &self,
         actor: &Actor,
-        target: &OrganizationTarget,
+        target: &Target<OrganizationId>,
         change: &SubscriptionChange,
     ) -> Result<SeenSubscription, ActionError> {
         let named = (INSTANCE_MANAGE, "subscription.update");
@@ -303,33 +286,20 @@ impl Actions {
     fn rewrite_organization(
         &self,
         actor: &Actor,
-        target: &OrganizationTarget,
+        target: &Target<OrganizationId>,
         (permission, action): (&str, &'static str),
         change: impl Fn(&Actor, &mut OrganizationRecord) -> Result<(), ActionError>,
     ) -> Result<OrganizationRecord, ActionError> {
         Self::until_done(|| {
             let decided = self.authorize_holder(actor, permission)?;
-            let id = target.id;
-            let held = self.find_organization(id)?;
-            Self::check_version(target.versions.as_ref(), held.record.version)?;
-            let mut record = held.record.clone();
+            let held = self.find_organization(target.id)?;
+            let mut record = target.current(&held)?;
             change(&decided.actor, &mut record)?;
-            if record == held.record {
-                self.await_index(held.revision);
-                return Ok(Attempt::Done(record));
+            if record != held.record {
+                require_for(&decided, &held.record, &record)?;
             }
-            require_for(&decided, &held.record, &record)?;
-            record.version += 1;
-            let place = StoreKey::Organization(id);
-            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let batch = self.move_domains(batch, &held.record, &record)?;
-            let audit_entry = AuditEntry::by(&decided, action, id)
-                .inside(id)
-                .with_change(&shape(&held.record), &shape(&record));
-            let now = self.clock.now().wall;
-            let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+            let batch = self.move_domains(Batch::new(), &held.record, &record)?;
+            self.update(decided, action, (&held, record), batch)
         })
     }
 }

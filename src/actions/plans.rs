@@ -4,9 +4,9 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::events::AuditEntry;
+use crate::actions::changes::{Identity, Resource, Target};
 use crate::actions::rows::Listed;
-use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::actions::{ActionError, Actions};
 use crate::model::edit::Edit;
 use crate::model::role::INSTANCE_MANAGE;
 use crate::records::Revised;
@@ -57,31 +57,16 @@ impl Actions {
     pub fn change_plan(
         &self,
         actor: &Actor,
-        name: &str,
-        versions: Option<&Vec<u64>>,
+        target: &Target<String>,
         change: &PlanChange,
     ) -> Result<PlanRecord, ActionError> {
         Self::until_done(|| {
             let decided = self.authorize_holder(actor, INSTANCE_MANAGE)?;
             decided.require_lasting()?;
-            let held = self.find_plan(name)?;
-            Self::check_version(versions, held.record.version)?;
-            let mut record = held.record.clone();
+            let held = self.find_plan(&target.id)?;
+            let mut record = target.current(&held)?;
             apply(&mut record, change);
-            if record == held.record {
-                self.await_index(held.revision);
-                return Ok(Attempt::Done(record));
-            }
-            record.version += 1;
-            let place = StoreKey::Plan(name.into());
-            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let audit_entry = AuditEntry::by(&decided, "plan.update", name)
-                .of_instance()
-                .with_change(&shape(&held.record), &shape(&record));
-            let now = self.clock.now().wall;
-            let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+            self.update(decided, "plan.update", (&held, record), Batch::new())
         })
     }
 
@@ -101,15 +86,25 @@ fn apply(record: &mut PlanRecord, change: &PlanChange) {
     change.requests_per_month.apply(&mut record.requests_per_month);
 }
 
-fn shape(record: &PlanRecord) -> Value {
-    json!({
-        "api_access": record.api_access,
-        "teams": record.teams,
-        "multiple_teams": record.multiple_teams,
-        "keys_per_user": record.keys_per_user,
-        "keys": record.keys,
-        "users": record.users,
-        "requests_per_10s": record.requests_per_10s,
-        "requests_per_month": record.requests_per_month,
-    })
+impl Resource for PlanRecord {
+    fn identity(&self) -> Identity {
+        Identity::new(StoreKey::Plan(self.name.clone()), &self.name, None)
+    }
+
+    fn version(&mut self) -> &mut u64 {
+        &mut self.version
+    }
+
+    fn audit(&self) -> Value {
+        json!({
+            "api_access": self.api_access,
+            "teams": self.teams,
+            "multiple_teams": self.multiple_teams,
+            "keys_per_user": self.keys_per_user,
+            "keys": self.keys,
+            "users": self.users,
+            "requests_per_10s": self.requests_per_10s,
+            "requests_per_month": self.requests_per_month,
+        })
+    }
 }

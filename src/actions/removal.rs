@@ -10,8 +10,9 @@ use keyhouse_storage::{Batch, Range};
 use serde_json::json;
 
 use crate::actions::actor::Actor;
+use crate::actions::changes::Target;
 use crate::actions::events::AuditEntry;
-use crate::actions::users::{UserTarget, shape};
+use crate::actions::users::shape;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
 use crate::model::id::{OrganizationId, UserId};
@@ -34,7 +35,7 @@ impl Actions {
     pub fn remove_user(
         &self,
         actor: &Actor,
-        target: &UserTarget,
+        target: &Target<UserId>,
         disposition: KeyDisposition,
     ) -> Result<(), ActionError> {
         self.in_turn(|| {
@@ -47,7 +48,7 @@ impl Actions {
                 decided.require_lasting()?;
             }
             let held = self.find_user(today, target.id)?;
-            Self::check_version(target.versions.as_ref(), held.record.version)?;
+            target.current(&held)?;
             // An actor who holds everything that the user holds also holds everything that the
             // user's keys grant.
             self.require_over(today, &held.record)?;
@@ -61,9 +62,7 @@ impl Actions {
             let audit_entry = AuditEntry::by(&decided, "user.remove", target.id)
                 .inside(held.record.organization)
                 .with_change(&shape(&held.record), &json!({ "email": null, "role": null }));
-            let committed =
-                self.commit_change(decided, batch, self.clock.now().wall, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            self.commit_change(decided, batch, audit_entry, ())
         })?;
         self.finish_removal(target.id)
     }

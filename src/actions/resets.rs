@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::actions::acceptance::{LinkUser, as_invalid_link};
 use crate::actions::accounts::account_of;
 use crate::actions::actor::Actor;
+use crate::actions::changes::rewrite;
 use crate::actions::events::AuditEntry;
 use crate::actions::new_password::require_length;
 use crate::actions::setup::{LINK_LIFETIME, audit_entry};
@@ -68,9 +69,8 @@ impl Actions {
             let audit_entry = AuditEntry::by(&decided, "reset.create", id)
                 .inside(held.record.organization)
                 .with_change(&json!({}), &json!({ "totp": totp }));
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             let made = NewReset { token, ends_at };
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(made)))
+            self.commit_change(decided, batch, audit_entry, made)
         })
     }
 
@@ -108,13 +108,13 @@ impl Actions {
             let now = self.clock.now().wall;
             let mut record = held.record.clone();
             record.set_password(&hash);
-            record.version += 1;
             record.notices.add(NoticeKind::PasswordReset, reset.record.created_by, now);
             let had_totp = self.factors(Batch::new(), id)?.0 == Factors::PasswordAndCode;
             if reset.record.totp && had_totp {
                 record.notices.add(NoticeKind::TotpRemoved, reset.record.created_by, now);
             }
-            let batch = self.rewrite_user(batch, &held, &record)?;
+            let batch = self.follow_user(batch, &held.record, &record)?;
+            let batch = rewrite(batch, &held, &mut record, now)?;
             let used = StoreKey::Reset(id).to_bytes();
             let mut batch = batch.unchanged(used.clone(), reset.revision).delete(used);
             if reset.record.totp {

@@ -10,9 +10,9 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::events::AuditEntry;
+use crate::actions::changes::{Identity, Resource, Target, require_free_name};
 use crate::actions::rows::Listed;
-use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::actions::{ActionError, Actions};
 use crate::model::fault::Fault;
 use crate::model::id::RoleId;
 use crate::model::moment::Moment;
@@ -20,13 +20,13 @@ use crate::model::permission::Patterns;
 use crate::model::role::{
     BuiltinRole, ROLES_MANAGE, ROLES_READ, Role, check_role_name, check_role_patterns,
 };
-use crate::model::text::Likeness;
 use crate::records::Revised;
 use crate::records::people::InvitationRecord;
 use crate::records::place::StoreKey;
 use crate::records::rights::RoleRecord;
 
 pub const ROLES_MAX: usize = 200;
+const NAME_TAKEN: &str = "the organization already has a role with this name: use another name";
 
 /// A role in a list of roles.
 #[derive(Clone, Debug)]
@@ -50,14 +50,6 @@ pub struct RoleChange {
     pub name: Option<String>,
     pub description: Option<String>,
     pub permissions: Option<Patterns>,
-}
-
-/// The role to change.
-#[derive(Clone, Debug)]
-pub struct RoleTarget {
-    pub role: Role,
-    /// The accepted versions (`If-Match`), if the caller sent any.
-    pub versions: Option<Vec<u64>>,
 }
 
 impl Actions {
@@ -95,35 +87,27 @@ impl Actions {
     pub fn create_role(&self, actor: &Actor, draft: &RoleDraft) -> Result<RoleRecord, ActionError> {
         let organization = actor.organization_id();
         self.in_turn(|| {
-            let now = self.clock.now().wall;
             let decided = self.authorize_people(actor, ROLES_MANAGE)?;
-            let (today, batch) = (&decided.actor, Batch::new());
             decided.require_lasting()?;
             check(Some(&draft.name), Some(&draft.permissions))?;
-            today.require_all(draft.permissions.as_set())?;
+            decided.actor.require_all(draft.permissions.as_set())?;
             let others: Vec<RoleRecord> = self.read_all(&StoreKey::roles_of(organization))?;
             if others.len() >= ROLES_MAX {
                 let detail = "the organization has the maximum number of roles: remove a role \
                     first";
                 return Err(ActionError::Conflict { code: "too_many_roles", detail });
             }
-            require_free_name(&others, &draft.name, None)?;
+            require_free_name(names(&others, None), &draft.name, NAME_TAKEN)?;
             let record = RoleRecord {
-                id: RoleId::new(now, &mut *self.random()),
+                id: RoleId::new(decided.now, &mut *self.random()),
                 organization,
                 name: draft.name.clone(),
                 description: draft.description.clone(),
                 permissions: draft.permissions.clone(),
-                created_at: now,
+                created_at: decided.now,
                 version: 1,
             };
-            let audit_entry = AuditEntry::by(&decided, "role.create", record.id)
-                .with_change(&json!({}), &shape(&record));
-            let place = StoreKey::Role(organization, record.id);
-            let batch = batch.absent(place.to_bytes());
-            let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+            self.insert(decided, "role.create", record, Batch::new())
         })
     }
 
@@ -131,21 +115,18 @@ impl Actions {
     pub fn change_role(
         &self,
         actor: &Actor,
-        target: &RoleTarget,
+        target: &Target<Role>,
         change: &RoleChange,
     ) -> Result<RoleRecord, ActionError> {
         self.in_turn(|| {
-            let now = self.clock.now().wall;
             // The change may change the rights of every user who has the role.
             let decided = self.authorize_people(actor, ROLES_MANAGE)?;
-            let (today, batch) = (&decided.actor, Batch::new());
+            let today = &decided.actor;
             decided.require_lasting()?;
             check(change.name.as_deref(), change.permissions.as_ref())?;
-            let held = self.find_role(today, custom(target.role)?)?;
-            let before = &held.record;
-            Self::check_version(target.versions.as_ref(), before.version)?;
-            today.require_rank(before.permissions.as_set())?;
-            let mut record = before.clone();
+            let held = self.find_role(today, custom(target.id)?)?;
+            let mut record = target.current(&held)?;
+            today.require_rank(record.permissions.as_set())?;
             if let Some(permissions) = &change.permissions {
                 today.require_all(permissions.as_set())?;
                 record.permissions.clone_from(permissions);
@@ -153,24 +134,13 @@ impl Actions {
             if let Some(name) = &change.name {
                 let others: Vec<RoleRecord> =
                     self.read_all(&StoreKey::roles_of(record.organization))?;
-                require_free_name(&others, name, Some(record.id))?;
+                require_free_name(names(&others, Some(record.id)), name, NAME_TAKEN)?;
                 record.name.clone_from(name);
             }
             if let Some(description) = &change.description {
                 record.description.clone_from(description);
             }
-            if record == *before {
-                self.await_index(held.revision);
-                return Ok(Attempt::Done(record));
-            }
-            record.version += 1;
-            let audit_entry = AuditEntry::by(&decided, "role.update", record.id)
-                .with_change(&shape(before), &shape(&record));
-            let place = StoreKey::Role(record.organization, record.id);
-            let batch = batch.unchanged(place.to_bytes(), held.revision);
-            let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+            self.update(decided, "role.update", (&held, record), Batch::new())
         })
     }
 
@@ -178,28 +148,18 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::Conflict`] while the role is in use.
-    pub fn remove_role(&self, actor: &Actor, target: &RoleTarget) -> Result<(), ActionError> {
+    pub fn remove_role(&self, actor: &Actor, target: &Target<Role>) -> Result<(), ActionError> {
         self.in_turn(|| {
-            let now = self.clock.now().wall;
             let decided = self.authorize_people(actor, ROLES_MANAGE)?;
-            let (today, batch) = (&decided.actor, Batch::new());
-            let held = self.find_role(today, custom(target.role)?)?;
-            let record = &held.record;
-            Self::check_version(target.versions.as_ref(), record.version)?;
-            today.require_rank(record.permissions.as_set())?;
-            if self.is_in_use(record, now)? {
+            let held = self.find_role(&decided.actor, custom(target.id)?)?;
+            let record = target.current(&held)?;
+            decided.actor.require_rank(record.permissions.as_set())?;
+            if self.is_in_use(&record, decided.now)? {
                 let detail = "users or open invitations have this role: assign another role to \
                     them first";
                 return Err(ActionError::Conflict { code: "role_in_use", detail });
             }
-            let place = StoreKey::Role(record.organization, record.id).to_bytes();
-            let batch = batch.unchanged(place.clone(), held.revision).delete(place);
-            let audit_entry = AuditEntry {
-                before: fields(shape(record)),
-                ..AuditEntry::by(&decided, "role.remove", record.id)
-            };
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            self.delete(decided, "role.remove", &held)
         })
     }
 
@@ -269,38 +229,25 @@ fn check(name: Option<&str>, permissions: Option<&Patterns>) -> Result<(), Actio
     if faults.is_empty() { Ok(()) } else { Err(ActionError::Invalid(faults)) }
 }
 
-fn require_free_name(
-    others: &[RoleRecord],
-    name: &str,
-    own: Option<RoleId>,
-) -> Result<(), ActionError> {
-    let read = Likeness::of(name);
-    let taken =
-        |other: &&RoleRecord| own != Some(other.id) && Likeness::of(&other.name).is_alike(&read);
-    match others.iter().find(taken) {
-        None => Ok(()),
-        Some(_) => Err(ActionError::Conflict {
-            code: "name_taken",
-            detail: "the organization already has a role with this name: use another name",
-        }),
+/// The names of roles, except the one that is changed.
+fn names(roles: &[RoleRecord], except: Option<RoleId>) -> impl Iterator<Item = &str> {
+    roles.iter().filter(move |role| except != Some(role.id)).map(|role| &*role.name)
+}
+
+impl Resource for RoleRecord {
+    fn identity(&self) -> Identity {
+        Identity::new(StoreKey::Role(self.organization, self.id), &self.id, Some(self.organization))
     }
-}
 
-/// The fields of a role in an audit event.
-fn shape(record: &RoleRecord) -> Value {
-    json!({
-        "name": record.name,
-        "description": record.description,
-        "permissions": record.permissions.as_set().texts().collect::<Vec<_>>(),
-    })
-}
+    fn version(&mut self) -> &mut u64 {
+        &mut self.version
+    }
 
-/// The fields of a JSON object.
-pub(super) fn fields(shape: Value) -> serde_json::Map<String, Value> {
-    match shape {
-        Value::Object(fields) => fields,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            serde_json::Map::new()
-        },
+    fn audit(&self) -> Value {
+        json!({
+            "name": self.name,
+            "description": self.description,
+            "permissions": self.permissions.as_set().texts().collect::<Vec<_>>(),
+        })
     }
 }

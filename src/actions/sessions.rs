@@ -245,8 +245,7 @@ impl Actions {
             let decided = self.authorize(me.actor)?;
             let batch = self.without_session(Batch::new(), me.user, id)?;
             let ended = AuditEntry::by(&decided, "session.end", id);
-            let committed = self.commit_change(decided, batch, self.clock.now().wall, ended)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            self.commit_change(decided, batch, ended, ())
         })
     }
 

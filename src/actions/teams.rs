@@ -13,16 +13,15 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
+use crate::actions::changes::{Identity, Resource, Target, require_free_name};
 use crate::actions::events::AuditEntry;
 use crate::actions::people::knows_team;
-use crate::actions::roles::fields;
 use crate::actions::rows::Listed;
-use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::actions::{ActionError, Actions, Attempt};
 use crate::index::facts::{TeamFacts, UserFacts};
 use crate::model::id::{OrganizationId, TeamId, UserId};
 use crate::model::plan::{MULTIPLE_TEAMS, TEAMS};
 use crate::model::role::{TEAMS_MANAGE, TEAMS_READ};
-use crate::model::text::Likeness;
 use crate::records::Revised;
 use crate::records::access::UserRecord;
 use crate::records::place::StoreKey;
@@ -31,6 +30,7 @@ use crate::records::rights::TeamRecord;
 pub const TEAMS_MAX: usize = 1_000;
 /// Most teams of one user.
 pub const TEAMS_A_USER_MAX: usize = 100;
+const NAME_TAKEN: &str = "the organization already has a team with this name: use another name";
 
 /// A team to be created.
 #[derive(Debug)]
@@ -48,14 +48,6 @@ pub struct TeamChange {
     pub description: Option<String>,
     /// Whether the team becomes hidden from actors outside it.
     pub secret: Option<bool>,
-}
-
-/// The team to change.
-#[derive(Clone, Debug)]
-pub struct TeamTarget {
-    pub id: TeamId,
-    /// The accepted versions (`If-Match`), if the caller sent any.
-    pub versions: Option<Vec<u64>>,
 }
 
 impl Actions {
@@ -120,35 +112,27 @@ impl Actions {
     pub fn create_team(&self, actor: &Actor, draft: &TeamDraft) -> Result<TeamRecord, ActionError> {
         let organization = actor.organization_id();
         self.in_turn(|| {
-            let now = self.clock.now().wall;
             // The guard also covers the number of teams and the uniqueness of their names.
             let decided = self.authorize_people(actor, TEAMS_MANAGE)?;
-            let (today, batch) = (&decided.actor, Batch::new());
             decided.require_lasting()?;
             let others: Vec<TeamRecord> = self.read_all(&StoreKey::teams_of(organization))?;
-            require_feature(today, others.len())?;
+            require_feature(&decided.actor, others.len())?;
             if others.len() >= TEAMS_MAX {
                 let detail = "the organization has the maximum number of teams: remove a team \
                     first";
                 return Err(ActionError::Conflict { code: "too_many_teams", detail });
             }
-            require_free_name(&others, &draft.name, None)?;
+            require_free_name(names(&others, None), &draft.name, NAME_TAKEN)?;
             let record = TeamRecord {
-                id: TeamId::new(now, &mut *self.random()),
+                id: TeamId::new(decided.now, &mut *self.random()),
                 organization,
                 name: draft.name.clone(),
                 description: draft.description.clone(),
                 secret: draft.secret,
-                created_at: now,
+                created_at: decided.now,
                 version: 1,
             };
-            let audit_entry = AuditEntry::by(&decided, "team.create", record.id)
-                .with_change(&json!({}), &shape(&record));
-            let place = StoreKey::Team(organization, record.id);
-            let batch = batch.absent(place.to_bytes());
-            let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+            self.insert(decided, "team.create", record, Batch::new())
         })
     }
 
@@ -159,61 +143,36 @@ impl Actions {
     pub fn change_team(
         &self,
         actor: &Actor,
-        target: &TeamTarget,
+        target: &Target<TeamId>,
         change: &TeamChange,
     ) -> Result<TeamRecord, ActionError> {
         self.in_turn(|| {
-            let now = self.clock.now().wall;
             let decided = self.authorize_people(actor, TEAMS_MANAGE)?;
-            let (today, batch) = (&decided.actor, Batch::new());
-            let held = self.find_team(today, target.id)?;
+            let held = self.find_team(&decided.actor, target.id)?;
             decided.require_lasting()?;
-            let before = &held.record;
-            Self::check_version(target.versions.as_ref(), before.version)?;
-            let mut record = before.clone();
+            let mut record = target.current(&held)?;
             if let Some(name) = &change.name {
                 let others: Vec<TeamRecord> =
                     self.read_all(&StoreKey::teams_of(record.organization))?;
-                require_free_name(&others, name, Some(record.id))?;
+                require_free_name(names(&others, Some(record.id)), name, NAME_TAKEN)?;
                 record.name.clone_from(name);
             }
             if let Some(description) = &change.description {
                 record.description.clone_from(description);
             }
             record.secret = change.secret.unwrap_or(record.secret);
-            if record == *before {
-                self.await_index(held.revision);
-                return Ok(Attempt::Done(record));
-            }
-            record.version += 1;
-            let audit_entry = AuditEntry::by(&decided, "team.update", record.id)
-                .with_change(&shape(before), &shape(&record));
-            let place = StoreKey::Team(record.organization, record.id);
-            let batch = batch.unchanged(place.to_bytes(), held.revision);
-            let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+            self.update(decided, "team.update", (&held, record), Batch::new())
         })
     }
 
     /// Removes a team. The records of its members, and of keys shared with it, keep its id until
     /// their next change. Ids are never reused.
-    pub fn remove_team(&self, actor: &Actor, target: &TeamTarget) -> Result<(), ActionError> {
+    pub fn remove_team(&self, actor: &Actor, target: &Target<TeamId>) -> Result<(), ActionError> {
         self.in_turn(|| {
-            let now = self.clock.now().wall;
             let decided = self.authorize_people(actor, TEAMS_MANAGE)?;
-            let (today, batch) = (&decided.actor, Batch::new());
-            let held = self.find_team(today, target.id)?;
-            let record = &held.record;
-            Self::check_version(target.versions.as_ref(), record.version)?;
-            let place = StoreKey::Team(record.organization, record.id).to_bytes();
-            let batch = batch.unchanged(place.clone(), held.revision).delete(place);
-            let audit_entry = AuditEntry {
-                before: fields(shape(record)),
-                ..AuditEntry::by(&decided, "team.remove", record.id)
-            };
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            let held = self.find_team(&decided.actor, target.id)?;
+            target.current(&held)?;
+            self.delete(decided, "team.remove", &held)
         })
     }
 
@@ -249,13 +208,10 @@ impl Actions {
         change: impl Fn(&mut Vec<TeamId>),
     ) -> Result<(), ActionError> {
         self.in_turn(|| {
-            let now = self.clock.now().wall;
             let decided = self.authorize_people(actor, TEAMS_MANAGE)?;
-            let (today, batch) = (&decided.actor, Batch::new());
-            let found = self.find_team(today, team)?;
+            let found = self.find_team(&decided.actor, team)?;
             let organization = found.record.organization;
-            let place = StoreKey::User(user);
-            let held: Option<Revised<UserRecord>> = self.read(&place)?;
+            let held: Option<Revised<UserRecord>> = self.read(&StoreKey::User(user))?;
             let ours = held.filter(|held| held.record.organization == organization);
             let held = ours.ok_or(ActionError::NotFound("user"))?;
             let was_in = held.record.teams.contains(&team);
@@ -263,7 +219,7 @@ impl Actions {
             change(&mut record.teams);
             if record.teams.contains(&team) == was_in {
                 self.await_index(held.revision);
-                return Ok(Attempt::Done(()));
+                return Ok(Attempt::Done(record));
             }
             if !was_in {
                 decided.require_lasting()?;
@@ -274,18 +230,15 @@ impl Actions {
                     team first";
                 return Err(ActionError::Conflict { code: "too_many_teams", detail });
             }
-            record.version += 1;
             // A guard on the team prevents adding a user to a team that was just removed.
-            let batch = batch
-                .unchanged(place.to_bytes(), held.revision)
-                .unchanged(StoreKey::Team(organization, team).to_bytes(), found.revision);
+            let place = StoreKey::Team(organization, team).to_bytes();
+            let batch = Batch::new().unchanged(place, found.revision);
             let mut audit_entry = AuditEntry::by(&decided, action, team);
             let side = if was_in { &mut audit_entry.before } else { &mut audit_entry.after };
             side.insert("user".to_owned(), user.to_string().into());
-            let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            self.update_as(decided, audit_entry, (&held, record), batch)
         })
+        .map(|_member| ())
     }
 
     /// The existing teams of a list.
@@ -336,28 +289,25 @@ fn require_feature(actor: &Actor, teams: usize) -> Result<(), ActionError> {
     Err(ActionError::SubscriptionRequired { plan: plan.name.to_string(), feature: lacking })
 }
 
-fn require_free_name(
-    others: &[TeamRecord],
-    name: &str,
-    own: Option<TeamId>,
-) -> Result<(), ActionError> {
-    let read = Likeness::of(name);
-    let taken =
-        |other: &&TeamRecord| own != Some(other.id) && Likeness::of(&other.name).is_alike(&read);
-    match others.iter().find(taken) {
-        None => Ok(()),
-        Some(_) => Err(ActionError::Conflict {
-            code: "name_taken",
-            detail: "the organization already has a team with this name: use another name",
-        }),
-    }
+/// The names of teams, except the one that is changed.
+fn names(teams: &[TeamRecord], except: Option<TeamId>) -> impl Iterator<Item = &str> {
+    teams.iter().filter(move |team| except != Some(team.id)).map(|team| &*team.name)
 }
 
-/// The fields of a team in an audit event.
-fn shape(record: &TeamRecord) -> Value {
-    json!({
-        "name": record.name,
-        "description": record.description,
-        "visibility": if record.secret { "secret" } else { "visible" },
-    })
+impl Resource for TeamRecord {
+    fn identity(&self) -> Identity {
+        Identity::new(StoreKey::Team(self.organization, self.id), &self.id, Some(self.organization))
+    }
+
+    fn version(&mut self) -> &mut u64 {
+        &mut self.version
+    }
+
+    fn audit(&self) -> Value {
+        json!({
+            "name": self.name,
+            "description": self.description,
+            "visibility": if self.secret { "secret" } else { "visible" },
+        })
+    }
 }

@@ -68,8 +68,7 @@ impl Actions {
             };
             let batch = put(self.while_password(batch, &user)?, &place, &record)?;
             let audit_entry = AuditEntry::by(&decided, "totp.begin", me.user);
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            self.commit_change(decided, batch, audit_entry, ())
         })?;
         let url = url(&seed, &user.email);
         Ok(NewTotp { seed, url })
@@ -102,8 +101,7 @@ impl Actions {
             let batch = put(batch, &place, &record)?;
             let batch = self.keep_session(batch, me, SessionKept::WithSecondFactor)?;
             let audit_entry = AuditEntry::by(&decided, "totp.enable", me.user);
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(true)))
+            self.commit_change(decided, batch, audit_entry, true)
         })?;
         if confirmed {
             return Ok(codes);
@@ -140,8 +138,7 @@ impl Actions {
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = self.while_password(batch.delete(place.to_bytes()), &user)?;
             let audit_entry = AuditEntry::by(&decided, "totp.disable", me.user);
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(true)))
+            self.commit_change(decided, batch, audit_entry, true)
         })?;
         if removed {
             return Ok(());
@@ -181,8 +178,7 @@ impl Actions {
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = self.while_password(put(batch, &place, &record)?, &user)?;
             let audit_entry = AuditEntry::by(&decided, "totp.renew_codes", me.user);
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(true)))
+            self.commit_change(decided, batch, audit_entry, true)
         })?;
         if renewed {
             return Ok(codes);

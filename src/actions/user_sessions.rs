@@ -64,8 +64,7 @@ impl Actions {
             let audit_entry = AuditEntry::by(&decided, "session.end", target)
                 .inside(today.organization_id())
                 .with_change(&json!({}), &json!({ "user": id.to_string(), "count": ended }));
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            self.commit_change(decided, batch, audit_entry, ())
         })
     }
 

@@ -8,9 +8,9 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::events::AuditEntry;
+use crate::actions::changes::{Identity, Resource, Target};
 use crate::actions::people::knows_team;
-use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::actions::{ActionError, Actions};
 use crate::index::facts::{HeldRole, RoleFacts, UserFacts};
 use crate::model::edit::Edit;
 use crate::model::id::{TeamId, UserId};
@@ -22,14 +22,6 @@ use crate::records::notice::NoticeKind;
 use crate::records::people::TotpRecord;
 use crate::records::place::StoreKey;
 use crate::records::rights::RoleRecord;
-
-/// The user to change.
-#[derive(Clone, Debug)]
-pub struct UserTarget {
-    pub id: UserId,
-    /// The accepted versions (`If-Match`), if the caller sent any.
-    pub versions: Option<Vec<u64>>,
-}
 
 /// A change of a user. Fields that are `None` do not change.
 #[derive(Clone, Debug, Default)]
@@ -112,14 +104,14 @@ impl Actions {
     pub fn change_user(
         &self,
         actor: &Actor,
-        target: &UserTarget,
+        target: &Target<UserId>,
         change: &UserChange,
     ) -> Result<SeenUser, ActionError> {
         let record = self.in_turn(|| {
             let decided = self.authorize_people(actor, USERS_MANAGE)?;
-            let (today, batch) = (&decided.actor, Batch::new());
+            let today = &decided.actor;
             let held = self.find_user(today, target.id)?;
-            Self::check_version(target.versions.as_ref(), held.record.version)?;
+            target.current(&held)?;
             let before = &held.record;
             if change.email.is_some() && today.user_id() == Some(target.id) {
                 return Err(own_account("change your own address with PATCH /v1/me"));
@@ -132,41 +124,29 @@ impl Actions {
             if record.operator != before.operator {
                 today.require(INSTANCE_MANAGE)?;
             }
-            if record == *before {
-                self.await_index(held.revision);
-                return Ok(Attempt::Done(record));
-            }
             if gives_rights(before, &record) {
                 decided.require_lasting()?;
             }
             self.keep_the_last(before, Some(&record))?;
             if record.email != before.email {
-                let now = self.clock.now().wall;
-                record.notices.add(NoticeKind::EmailChanged, actor.author(), now);
+                record.notices.add(NoticeKind::EmailChanged, actor.author(), decided.now);
             }
-            record.version += 1;
-            let batch = self.rewrite_user(batch, &held, &record)?;
-            let audit_entry = AuditEntry::by(&decided, "user.update", target.id)
-                .inside(before.organization)
-                .with_change(&shape(before), &shape(&record));
-            let committed =
-                self.commit_change(decided, batch, self.clock.now().wall, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+            let batch = self.follow_user(Batch::new(), before, &record)?;
+            self.update(decided, "user.update", (&held, record), batch)
         })?;
         self.seen_user(actor, record)
     }
 
-    /// Adds a user's changed record to a batch. Ends the user's sessions after a change of role,
-    /// password or address, the loss of operator rights, or disabling.
-    pub(super) fn rewrite_user(
+    /// Adds to a batch what follows from a user's changed record: moves the address, and ends the
+    /// user's sessions after a change of role, password or address, the loss of operator rights, or
+    /// disabling.
+    pub(super) fn follow_user(
         &self,
         batch: Batch,
-        held: &Revised<UserRecord>,
+        before: &UserRecord,
         record: &UserRecord,
     ) -> Result<Batch, ActionError> {
-        let (place, before) = (StoreKey::User(record.id), &held.record);
-        let batch = batch.unchanged(place.to_bytes(), held.revision);
-        let batch = self.move_email(put(batch, &place, record)?, before, record)?;
+        let batch = self.move_email(batch, before, record)?;
         let other_rights = before.role != record.role
             || before.password != record.password
             || before.email != record.email
@@ -264,6 +244,20 @@ impl Actions {
         let totp = totp.is_some_and(|held| held.record.confirmed);
         let email_verified = self.is_email_verified(&record);
         Ok(SeenUser { record, totp, email_verified })
+    }
+}
+
+impl Resource for UserRecord {
+    fn identity(&self) -> Identity {
+        Identity::new(StoreKey::User(self.id), &self.id, Some(self.organization))
+    }
+
+    fn version(&mut self) -> &mut u64 {
+        &mut self.version
+    }
+
+    fn audit(&self) -> Value {
+        shape(self)
     }
 }
 

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use keyhouse_storage::Range;
 
 use crate::actions::actor::Actor;
-use crate::actions::keys::KeyTarget;
+use crate::actions::changes::Target;
 use crate::actions::{ActionError, Actions};
 use crate::model::id::KeyId;
 use crate::records::Revised;
@@ -44,7 +44,7 @@ impl Actions {
     pub fn revoke_with_descendants(
         &self,
         actor: &Actor,
-        target: &KeyTarget,
+        target: &Target<KeyId>,
         reason: Option<&str>,
     ) -> Result<(KeyRecord, Descendants), ActionError> {
         let root = self.revoke_key(actor, target, reason)?;
@@ -58,7 +58,7 @@ impl Actions {
                 if revoked >= DESCENDANTS_A_REQUEST_MAX {
                     return Ok((root, Descendants { revoked, left: left.len(), more: true }));
                 }
-                match self.revoke_key(actor, &KeyTarget { id, versions: None }, Some(REASON)) {
+                match self.revoke_key(actor, &Target { id, versions: None }, Some(REASON)) {
                     Ok(_revoked) => revoked += 1,
                     Err(ActionError::PermissionRequired(_) | ActionError::NotFound(_)) => {
                         left.insert(id);

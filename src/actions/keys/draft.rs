@@ -7,6 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::actions::changes::{Identity, Resource};
 use crate::model::catalogue::Preset;
 use crate::model::edit::Edit;
 use crate::model::id::{KeyId, OrganizationId};
@@ -173,6 +174,24 @@ fn stored_limit(limit: &RateLimit) -> RateLimitRecord {
         name: limit.name.clone(),
         limit: limit.limit,
         window_seconds: limit.window_seconds,
+    }
+}
+
+impl Resource for KeyRecord {
+    fn identity(&self) -> Identity {
+        Identity::new(self.place(), &self.id, Some(self.organization))
+    }
+
+    fn version(&mut self) -> &mut u64 {
+        &mut self.version
+    }
+
+    fn audit(&self) -> Value {
+        shape(self)
+    }
+
+    fn note_change(&mut self, now: Moment) {
+        self.updated_at = now;
     }
 }
 

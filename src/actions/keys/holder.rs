@@ -7,9 +7,10 @@ use std::net::IpAddr;
 
 use keyhouse_storage::Batch;
 
+use crate::actions::changes::rewrite;
 use crate::actions::events::AuditEntry;
 use crate::actions::keys::draft::shape;
-use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::actions::{ActionError, Actions, Attempt};
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::secret::Digest;
 use crate::records::Revised;
@@ -65,9 +66,7 @@ impl Actions {
             let mut record = held.record.clone();
             record.revoked_at = Some(now);
             record.revoked_reason = Some(REASON.to_owned());
-            record.version += 1;
-            record.updated_at = now;
-            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            let batch = rewrite(Batch::new(), &held, &mut record, now)?;
             let audit_entry = AuditEntry {
                 actor: Some(Author::Key(record.id)),
                 address,
@@ -78,7 +77,7 @@ impl Actions {
                 after: serde_json::Map::new(),
             };
             let audit_entry = audit_entry.with_change(&shape(&held.record), &shape(&record));
-            let batch = self.record(put(batch, &place, &record)?, now, audit_entry)?;
+            let batch = self.record(batch, now, audit_entry)?;
             let done = Attempt::Done(HolderRevoked::Done);
             Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| done))
         })

@@ -121,7 +121,7 @@ impl Actions {
             }
             let batch = self.import_batch(&findings)?;
             let audit_entry = audit_entry(&decided, &findings.records);
-            let Some(change) = self.complete_change(decided, batch, now, audit_entry)? else {
+            let Some(change) = self.complete_change(decided, batch, audit_entry)? else {
                 return Ok(Attempt::Again);
             };
             if !change.fits() {

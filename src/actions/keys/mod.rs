@@ -1,11 +1,10 @@
 //! Creates, lists, shows, changes, enables, disables and revokes keys.
 
 use keyhouse_storage::Batch;
-use serde_json::json;
 
 use crate::actions::actor::Actor;
-use crate::actions::events::AuditEntry;
-use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::actions::changes::Target;
+use crate::actions::{ActionError, Actions};
 use crate::model::fault::Fault;
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::key_text::{self};
@@ -35,7 +34,7 @@ mod within;
 use bounds::{check_lifetime, check_times, refuse_beyond_ceiling, require_access, takes_place};
 pub use descendants::{DESCENDANTS_A_REQUEST_MAX, Descendants};
 pub use draft::{KeyChange, KeyDraft, KeyKind};
-use draft::{apply, new_record, shape};
+use draft::{apply, new_record};
 pub use holder::{HolderRevoked, PresentedKey};
 pub use import::{ForeignKey, ForeignSecret, IMPORT_KEYS_MAX, Import, OwnerName};
 pub use list::{ListedKeys, OwnerWanted, Query, Wanted};
@@ -52,13 +51,6 @@ pub(super) use within::is_bounded;
 /// Actions that a key may apply to keys with more permissions than its own, so that it can stop a
 /// leaked key at once.
 const STOPS: [&str; 2] = ["key.revoke", "key.disable"];
-
-#[derive(Clone, Debug)]
-pub struct KeyTarget {
-    pub id: KeyId,
-    /// The accepted versions (`If-Match`), if the caller names any.
-    pub versions: Option<Vec<u64>>,
-}
 
 impl Actions {
     /// Creates a key. Only this response contains its secret.
@@ -87,12 +79,7 @@ impl Actions {
             decided.require_within(&record)?;
             record.secrets = vec![secret.clone()];
             let batch = self.within_limits(Batch::new(), record.organization, &[record.owner])?;
-            let place = record.place();
-            let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
-            let audit_entry =
-                AuditEntry::by(&decided, "key.create", id).with_change(&json!({}), &shape(&record));
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+            self.insert(decided, "key.create", record, batch)
         })?;
         Ok((record, made.secret))
     }
@@ -160,7 +147,7 @@ impl Actions {
     pub fn change_key(
         &self,
         actor: &Actor,
-        target: &KeyTarget,
+        target: &Target<KeyId>,
         change: &KeyChange,
     ) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.update", |today, record, standing, now| {
@@ -201,7 +188,7 @@ impl Actions {
     pub fn revoke_key(
         &self,
         actor: &Actor,
-        target: &KeyTarget,
+        target: &Target<KeyId>,
         reason: Option<&str>,
     ) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.revoke", |_today, record, _standing, now| {
@@ -218,7 +205,11 @@ impl Actions {
     ///
     /// # Errors
     /// The errors of [`Actions::change_key`].
-    pub fn disable_key(&self, actor: &Actor, target: &KeyTarget) -> Result<KeyRecord, ActionError> {
+    pub fn disable_key(
+        &self,
+        actor: &Actor,
+        target: &Target<KeyId>,
+    ) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.disable", |today, record, _standing, _now| {
             refuse_revoked(record)?;
             if today.has(KEYS_MANAGE) {
@@ -235,7 +226,11 @@ impl Actions {
     ///
     /// # Errors
     /// The errors of [`Actions::change_key`].
-    pub fn enable_key(&self, actor: &Actor, target: &KeyTarget) -> Result<KeyRecord, ActionError> {
+    pub fn enable_key(
+        &self,
+        actor: &Actor,
+        target: &Target<KeyId>,
+    ) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.enable", |today, record, standing, _now| {
             standing.refuse_team_mate()?;
             refuse_revoked(record)?;
@@ -256,40 +251,26 @@ impl Actions {
     fn rewrite_key(
         &self,
         actor: &Actor,
-        target: &KeyTarget,
+        target: &Target<KeyId>,
         action: &'static str,
         change: impl Fn(&Actor, &mut KeyRecord, KeyRelation, Moment) -> Result<(), ActionError>,
     ) -> Result<KeyRecord, ActionError> {
         Self::until_done(|| {
-            let now = self.clock.now().wall;
             let decided = self.authorize(actor)?;
+            let now = decided.now;
             let held = self.find_key(&decided.actor, target.id)?;
             let standing = self.standing(&decided.actor, &held.record)?;
-            Self::check_version(target.versions.as_ref(), held.record.version)?;
-            let mut record = held.record.clone();
+            let mut record = target.current(&held)?;
             change(&decided.actor, &mut record, standing, now)?;
-            if record == held.record {
-                // Another caller has committed the same change, which the index may not have yet.
-                self.await_index(held.revision);
-                return Ok(Attempt::Done(record));
-            }
-            if !STOPS.contains(&action) {
+            if record != held.record && !STOPS.contains(&action) {
                 decided.require_over(&held.record)?;
                 decided.require_over(&record)?;
             }
-            record.version += 1;
-            record.updated_at = now;
-            let place = record.place();
-            let mut batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            let mut batch = Batch::new();
             if takes_place(&record, now) && !takes_place(&held.record, now) {
                 batch = self.within_limits(batch, record.organization, &[record.owner])?;
             }
-            let audit_entry = AuditEntry::by(&decided, action, target.id)
-                .inside(record.organization)
-                .with_change(&shape(&held.record), &shape(&record));
-            let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+            self.update(decided, action, (&held, record), batch)
         })
     }
 

@@ -231,9 +231,8 @@ fn audit_entry(organization: OrganizationId, due: &[Revised<KeyRecord>]) -> Audi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::keys::{
-        ForeignKey, ForeignSecret, Import, KeyChange, KeyDraft, KeyKind, KeyTarget,
-    };
+    use crate::actions::changes::Target;
+    use crate::actions::keys::{ForeignKey, ForeignSecret, Import, KeyChange, KeyDraft, KeyKind};
     use crate::actions::test_instance::TestInstance;
     use crate::index::CallOrigin;
     use crate::model::code::Code;
@@ -247,8 +246,8 @@ mod tests {
         instance.actions.purge_keys(&Halt::default()).unwrap()
     }
 
-    fn target(id: KeyId) -> KeyTarget {
-        KeyTarget { id, versions: None }
+    fn target(id: KeyId) -> Target<KeyId> {
+        Target { id, versions: None }
     }
 
     fn foreign(text: &[u8]) -> Import {

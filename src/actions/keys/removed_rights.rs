@@ -2,9 +2,8 @@
 
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
-use crate::actions::keys::{
-    ForeignKey, ForeignSecret, Import, KeyDraft, KeyKind, KeyTarget, OwnerName,
-};
+use crate::actions::changes::Target;
+use crate::actions::keys::{ForeignKey, ForeignSecret, Import, KeyDraft, KeyKind, OwnerName};
 use crate::actions::test_instance::TestInstance;
 use crate::model::code::Code;
 use crate::model::foreign::Algorithm;
@@ -64,7 +63,7 @@ fn a_key_that_was_revoked_while_it_waited_makes_none() {
     let (record, secret) = instance.actions.create_key(&instance.owner(), service).unwrap();
     let grant = instance.actions.index().grant(&secret.digest()).unwrap();
     let key = Actor::key(secret.digest(), &grant, None);
-    let target = KeyTarget { id: record.id, versions: None };
+    let target = Target { id: record.id, versions: None };
     instance.actions.revoke_key(&instance.owner(), &target, None).unwrap();
     let error = instance.actions.create_key(&key, KeyDraft::default()).unwrap_err();
     assert!(matches!(error, ActionError::KeyRefused(Code::Revoked)), "{error:?}");

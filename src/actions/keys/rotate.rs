@@ -12,11 +12,10 @@ use std::time::Duration;
 use keyhouse_storage::Batch;
 
 use crate::actions::actor::Actor;
-use crate::actions::events::AuditEntry;
+use crate::actions::changes::Target;
 use crate::actions::keys::bounds::require_access;
-use crate::actions::keys::draft::shape;
-use crate::actions::keys::{KeyTarget, refuse_itself, refuse_revoked};
-use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::actions::keys::{refuse_itself, refuse_revoked};
+use crate::actions::{ActionError, Actions, put};
 use crate::model::id::KeyId;
 use crate::model::key_text;
 use crate::model::moment::Moment;
@@ -44,35 +43,25 @@ impl Actions {
     pub fn rotate_key(
         &self,
         actor: &Actor,
-        target: &KeyTarget,
+        target: &Target<KeyId>,
         overlap: Duration,
     ) -> Result<(KeyRecord, Secret), ActionError> {
         Self::until_done(|| {
-            let now = self.clock.now().wall;
             let decided = self.authorize(actor)?;
-            let today = &decided.actor;
+            let (today, now) = (&decided.actor, decided.now);
             let held = self.find_key(today, target.id)?;
             self.standing(today, &held.record)?.refuse_team_mate()?;
             require_all_of(today, &held.record)?;
             decided.require_over(&held.record)?;
-            Self::check_version(target.versions.as_ref(), held.record.version)?;
+            let mut record = target.current(&held)?;
             refuse_ended(&held.record, now)?;
             let organization = self.index.organization(held.record.organization);
             let organization = organization.ok_or(ActionError::NotFound("organization"))?;
             require_access(&organization, now)?;
-            let mut record = held.record.clone();
             let (secret, dropped) = self.renew(&mut record, now, min(overlap, OVERLAP_MAX));
-            record.version += 1;
-            record.updated_at = now;
-            let place = record.place();
-            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let batch = retire(batch, record.id, &dropped)?;
-            let audit_entry = AuditEntry::by(&decided, "key.rotate", record.id)
-                .inside(record.organization)
-                .with_change(&shape(&held.record), &shape(&record));
-            let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, audit_entry)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done((record, secret))))
+            let batch = retire(Batch::new(), record.id, &dropped)?;
+            let attempt = self.update(decided, "key.rotate", (&held, record), batch)?;
+            Ok(attempt.map(|record| (record, secret)))
         })
     }
 
@@ -169,8 +158,8 @@ mod tests {
     const HOUR: Duration = Duration::from_hours(1);
     const MOMENT: Duration = Duration::from_millis(1);
 
-    fn target(id: KeyId) -> KeyTarget {
-        KeyTarget { id, versions: None }
+    fn target(id: KeyId) -> Target<KeyId> {
+        Target { id, versions: None }
     }
 
     fn code(instance: &TestInstance, secret: &Secret) -> Code {

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use crate::actions::actor::Actor;
-use crate::actions::keys::KeyTarget;
+use crate::actions::changes::Target;
 use crate::actions::keys::standing::{KeyRelation, refuse_itself};
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::TeamFacts;
 use crate::model::fault::Fault;
-use crate::model::id::{OrganizationId, TeamId};
+use crate::model::id::{KeyId, OrganizationId, TeamId};
 use crate::model::role::TEAMS_MANAGE;
 use crate::records::key::{KeyRecord, ShareRecord, TeamAccess};
 
@@ -29,7 +29,7 @@ impl Actions {
     pub fn share_key(
         &self,
         actor: &Actor,
-        target: &KeyTarget,
+        target: &Target<KeyId>,
         share: ShareRecord,
     ) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.share", |today, record, standing, _now| {
@@ -66,7 +66,7 @@ impl Actions {
     pub fn unshare_key(
         &self,
         actor: &Actor,
-        target: &KeyTarget,
+        target: &Target<KeyId>,
         team: TeamId,
     ) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.unshare", |today, record, standing, _now| {

@@ -8,10 +8,12 @@ use std::ops::ControlFlow;
 use keyhouse_storage::{Batch, Range};
 
 use crate::actions::actor::Actor;
+use crate::actions::changes::rewrite;
 use crate::actions::events::AuditEntry;
-use crate::actions::keys::{ListedKeys, shape};
+use crate::actions::keys::ListedKeys;
+use crate::actions::keys::draft::shape;
 use crate::actions::people::newest_first;
-use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::actions::{ActionError, Actions, Attempt};
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::intersection::intersection;
 use crate::model::moment::Moment;
@@ -94,10 +96,8 @@ impl Actions {
             }
             let now = self.clock.now().wall;
             let mut record = held.record.clone();
-            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let (batch, action) = self.succeed(batch, &mut record, leaving, now)?;
-            record.version += 1;
-            record.updated_at = now;
+            let (batch, action) = self.succeed(Batch::new(), &mut record, leaving, now)?;
+            let batch = rewrite(batch, &held, &mut record, now)?;
             let audit_entry = AuditEntry {
                 actor: Some(leaving.removed_by),
                 address: None,
@@ -108,7 +108,7 @@ impl Actions {
                 after: serde_json::Map::new(),
             };
             let audit_entry = audit_entry.with_change(&shape(&held.record), &shape(&record));
-            let batch = self.record(put(batch, &place, &record)?, now, audit_entry)?;
+            let batch = self.record(batch, now, audit_entry)?;
             Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }

@@ -127,7 +127,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::actions::keys::KeyTarget;
+    use crate::actions::changes::Target;
     use crate::actions::test_instance::TestInstance;
     use crate::actions::usage::Interval;
     use crate::actions::usage::tests::reported;
@@ -196,7 +196,7 @@ mod tests {
     fn the_use_of_a_forgotten_key_goes_with_it() {
         let instance = TestInstance::new();
         let key = instance.made_key();
-        let target = KeyTarget { id: key.id, versions: None };
+        let target = Target { id: key.id, versions: None };
         instance.actions.revoke_key(&instance.owner(), &target, None).unwrap();
         instance.clock.advance(DAY * 80);
         instance.call(&key, Code::Revoked, 1);

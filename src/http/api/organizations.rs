@@ -4,8 +4,9 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
+use crate::actions::changes::Target;
 use crate::actions::organizations::{
-    OrganizationChange, OrganizationDraft, OrganizationTarget, SeenSubscription, SubscriptionChange,
+    OrganizationChange, OrganizationDraft, SeenSubscription, SubscriptionChange,
 };
 use crate::http::api::keys::patterns;
 use crate::http::api::{cursor, invitations, paging, plans, versions, with_etag};
@@ -134,8 +135,8 @@ fn named(call: &Call<'_>) -> Result<OrganizationId, Problem> {
     call.param(0).parse().map_err(|_source| ActionError::NotFound("organization").into())
 }
 
-fn target(call: &Call<'_>) -> Result<OrganizationTarget, Problem> {
-    Ok(OrganizationTarget { id: named(call)?, versions: versions(call) })
+fn target(call: &Call<'_>) -> Result<Target<OrganizationId>, Problem> {
+    Ok(Target { id: named(call)?, versions: versions(call) })
 }
 
 fn answer_record(record: &OrganizationRecord) -> Response {

@@ -4,7 +4,8 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
-use crate::actions::catalogue::{EntryChange, EntryTarget, Texts};
+use crate::actions::catalogue::{EntryChange, Texts};
+use crate::actions::changes::Target;
 use crate::http::api::{cursor, page_limit, versions, with_etag};
 use crate::http::input::{Fields, object, parsed};
 use crate::http::problem::Problem;
@@ -78,8 +79,8 @@ fn name(call: &Call<'_>) -> Result<Permission, Problem> {
     text.parse().map_err(|_source| ActionError::NotFound("permission in the catalogue").into())
 }
 
-fn target(call: &Call<'_>) -> Result<EntryTarget, Problem> {
-    Ok(EntryTarget { name: name(call)?, versions: versions(call) })
+fn target(call: &Call<'_>) -> Result<Target<Permission>, Problem> {
+    Ok(Target { id: name(call)?, versions: versions(call) })
 }
 
 fn answer_record(record: &PermissionRecord) -> Response {

@@ -3,6 +3,7 @@
 use rouille::Response;
 use serde_json::{Value, json};
 
+use crate::actions::changes::Target;
 use crate::actions::plans::PlanChange;
 use crate::http::api::keys::calls;
 use crate::http::api::{cursor, page_limit, versions, with_etag};
@@ -54,9 +55,8 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
         }),
     );
     fields.finish().map_err(Problem::invalid)?;
-    let versions = versions(call);
-    let changed =
-        app.actions.change_plan(call.actor()?, call.param(0), versions.as_ref(), &change)?;
+    let target = Target { id: call.param(0).to_owned(), versions: versions(call) };
+    let changed = app.actions.change_plan(call.actor()?, &target, &change)?;
     Ok(answer_record(&changed))
 }
 

@@ -4,7 +4,8 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
-use crate::actions::roles::{KnownRole, RoleChange, RoleDraft, RoleTarget};
+use crate::actions::changes::Target;
+use crate::actions::roles::{KnownRole, RoleChange, RoleDraft};
 use crate::http::api::keys::patterns;
 use crate::http::api::{cursor, paging, versions, with_etag};
 use crate::http::input::{Fields, parsed};
@@ -70,8 +71,8 @@ fn named(call: &Call<'_>) -> Result<Role, Problem> {
     call.param(0).parse().map_err(|_source| ActionError::NotFound("role").into())
 }
 
-fn target(call: &Call<'_>) -> Result<RoleTarget, Problem> {
-    Ok(RoleTarget { role: named(call)?, versions: versions(call) })
+fn target(call: &Call<'_>) -> Result<Target<Role>, Problem> {
+    Ok(Target { id: named(call)?, versions: versions(call) })
 }
 
 fn answer_record(record: &RoleRecord) -> Response {

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
-use crate::actions::teams::{TeamChange, TeamDraft, TeamTarget};
+use crate::actions::changes::Target;
+use crate::actions::teams::{TeamChange, TeamDraft};
 use crate::http::api::{cursor, no_fields, paging, versions, with_etag};
 use crate::http::input::{Fields, parsed};
 use crate::http::problem::Problem;
@@ -118,8 +119,8 @@ fn membership(call: &Call<'_>) -> Result<(TeamId, UserId), Problem> {
     Ok((team_id(call, 0)?, user?))
 }
 
-fn target(call: &Call<'_>) -> Result<TeamTarget, Problem> {
-    Ok(TeamTarget { id: team_id(call, 0)?, versions: versions(call) })
+fn target(call: &Call<'_>) -> Result<Target<TeamId>, Problem> {
+    Ok(Target { id: team_id(call, 0)?, versions: versions(call) })
 }
 
 fn parse_visibility(text: &str) -> Result<bool, &'static str> {

@@ -4,7 +4,8 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
-use crate::actions::users::{SeenUser, UserChange, UserTarget};
+use crate::actions::changes::Target;
+use crate::actions::users::{SeenUser, UserChange};
 use crate::http::api::keys::page;
 use crate::http::api::{cursor, paging, versions, with_etag};
 use crate::http::input::{Fields, boolean, parsed};
@@ -120,6 +121,6 @@ pub(super) fn user_id(call: &Call<'_>) -> Result<UserId, Problem> {
 }
 
 /// The user in the path, with the versions of `If-Match`.
-fn target(call: &Call<'_>) -> Result<UserTarget, Problem> {
-    Ok(UserTarget { id: user_id(call)?, versions: versions(call) })
+fn target(call: &Call<'_>) -> Result<Target<UserId>, Problem> {
+    Ok(Target { id: user_id(call)?, versions: versions(call) })
 }

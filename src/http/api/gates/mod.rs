@@ -6,7 +6,8 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
-use crate::actions::gates::{GateChange, GateTarget, shape};
+use crate::actions::changes::Target;
+use crate::actions::gates::{GateChange, shape};
 use crate::http::api::{cursor, page_limit, versions, with_etag};
 use crate::http::check::verify;
 use crate::http::input::{Fields, list, number, object, parsed, text, wrong};
@@ -66,8 +67,8 @@ fn name(call: &Call<'_>) -> Result<GateName, Problem> {
     call.param(0).parse().map_err(|_source| ActionError::NotFound("gate").into())
 }
 
-fn target(call: &Call<'_>) -> Result<GateTarget, Problem> {
-    Ok(GateTarget { name: name(call)?, versions: versions(call) })
+fn target(call: &Call<'_>) -> Result<Target<GateName>, Problem> {
+    Ok(Target { id: name(call)?, versions: versions(call) })
 }
 
 fn read_change(fields: &mut Fields) -> GateChange {

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
-use crate::actions::keys::{KeyDraft, KeyTarget, ListedKeys, Position, Query, Sort, Wanted};
+use crate::actions::changes::Target;
+use crate::actions::keys::{KeyDraft, ListedKeys, Position, Query, Sort, Wanted};
 use crate::http::api::teams::team_id;
 use crate::http::api::{cursor, no_fields, page_limit, versions, with_etag};
 use crate::http::input::{Fields, boolean, parsed, wrong};
@@ -224,6 +225,6 @@ fn key_id(call: &Call<'_>) -> Result<KeyId, Problem> {
 }
 
 /// The key in the path, with the versions of `If-Match`.
-fn target(call: &Call<'_>) -> Result<KeyTarget, Problem> {
-    Ok(KeyTarget { id: key_id(call)?, versions: versions(call) })
+fn target(call: &Call<'_>) -> Result<Target<KeyId>, Problem> {
+    Ok(Target { id: key_id(call)?, versions: versions(call) })
 }
