@@ -1,11 +1,11 @@
 //! Identifies the caller from a request's head and the index, before the body is read and before the
 //! request enters the pool's queue.
 //!
-//! It answers requests without a credential, or with an unknown or invalid one. It reads no store,
+//! Admission rejects requests whose credential is missing, unknown or invalid. It reads no store,
 //! decides no permission and counts no call of a valid key: the handler does.
 //!
-//! The index therefore holds sessions too, with their users. The handler reads from the store whether a
-//! session has expired.
+//! For this purpose the index also holds sessions with their users. The handler reads the session
+//! from the store, to find out whether it has expired.
 
 use http::header::{COOKIE, HeaderMap};
 use rouille::Response;
@@ -70,7 +70,7 @@ impl App {
         self.reported(path_of(arrival.parts), problem, self.id_of(arrival.parts))
     }
 
-    /// The caller by address alone. The local operator has no share.
+    /// The caller, known only by its address. The local operator has no share.
     fn stranger(&self, arrival: &Arrival<'_>) -> Caller {
         match arrival.surface {
             ListenerKind::Control => Caller::default(),
@@ -80,9 +80,9 @@ impl App {
         }
     }
 
-    /// A sign-in, attributed to the user who signed in with the same browser before. The device cookie
-    /// is not a credential. It only selects the share of the queue in which the request waits, so that
-    /// unauthenticated callers cannot block known users.
+    /// The caller of a sign-in: the user who signed in with the same browser before. The device
+    /// cookie is not a credential. It only selects the share of the queue in which the request
+    /// waits, so that strangers cannot block known users.
     fn in_known_browser(&self, arrival: &Arrival<'_>, caller: Caller) -> Caller {
         let cookies = match arrival.surface {
             ListenerKind::Main => text_of(&arrival.parts.headers, COOKIE.as_str()),
@@ -135,8 +135,8 @@ impl App {
         }
     }
 
-    /// The caller of a key that is valid now. Any other key is checked, counted and rejected like a
-    /// call.
+    /// The caller of a key that is valid now. A key that is not valid is checked, counted and
+    /// rejected like any other call.
     fn admit_key(
         &self,
         arrival: &Arrival<'_>,
@@ -161,8 +161,8 @@ impl App {
         }
     }
 
-    /// The holder of a known key, valid or not. The request draws on the share of its network only, so
-    /// that the holder of a leaked key cannot use up its owner's share.
+    /// The holder of a known key, valid or not. The request uses only the share of its network, so
+    /// that the holder of a leaked key cannot use up the share of the key's owner.
     fn admit_holder(&self, text: &[u8], caller: Caller) -> Result<Caller, Problem> {
         let digest = digest_of(self.index(), text).ok_or_else(malformed)?;
         match self.index().grant(&digest) {
@@ -172,8 +172,8 @@ impl App {
         }
     }
 
-    /// The user of a session that the index has. The handler reads from the store whether it has
-    /// expired.
+    /// The user of a session in the index. The handler reads the session from the store, to find
+    /// out whether it has expired.
     fn admit_session(
         &self,
         arrival: &Arrival<'_>,
@@ -203,7 +203,7 @@ fn as_user(user: &UserFacts, caller: Caller) -> Caller {
     }
 }
 
-/// The caller with a key. All personal keys of a user share the user's identity.
+/// The caller with a key. All personal keys of a user are one caller.
 fn named(grant: &Grant, caller: Caller) -> Caller {
     let owner = grant.owner.as_ref().map(|owner| *owner.facts().id.bytes());
     Caller {

@@ -32,8 +32,8 @@ pub(super) fn with_status(status_code: u16, value: &Value) -> Response {
     Response { status_code, headers, data: body, upgrade: None }
 }
 
-/// Adds the headers that every response has. `no-store` keeps decisions and personal data out of every
-/// cache between Keyhouse and the client.
+/// Adds the headers that every response has. `no-store` keeps check responses and personal data out
+/// of caches between Keyhouse and the client.
 pub(super) fn finish(mut response: Response) -> Response {
     for (name, value) in [
         ("Cache-Control", "no-store"),

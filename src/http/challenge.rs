@@ -1,11 +1,12 @@
 //! `WWW-Authenticate` challenges of a 401 (RFC 9110, section 11.6.1).
 //!
-//! They are made from the list of sources from which credentials are read, so a 401 offers every scheme
-//! that is accepted and no other.
+//! A 401 offers exactly the schemes that are accepted: challenges are created from the list of
+//! credential sources.
 //!
-//! Each challenge has a `WWW-Authenticate` line of its own, as Apache `HttpClient` 4 and wget need.
-//! `X-Keyhouse-Challenge` repeats all but the first, for nginx before 1.23, which passes on one line.
-//! Management offers Bearer only: with Basic, browsers would open a password dialog over the page.
+//! Each challenge has a `WWW-Authenticate` line of its own, as Apache `HttpClient` 4 and wget
+//! require. `X-Keyhouse-Challenge` repeats all challenges after the first, for nginx before 1.23,
+//! which forwards only one line. Management offers Bearer only: with Basic, browsers would open a
+//! password dialog over the page.
 
 use crate::http::answer::Header;
 use crate::model::credential::{CredentialSource, Scheme, schemes, titled};
@@ -13,22 +14,22 @@ use crate::model::credential::{CredentialSource, Scheme, schemes, titled};
 /// The realm of every challenge.
 pub(super) const REALM: &str = "keyhouse";
 const NAME: &str = "WWW-Authenticate";
-/// All challenges but the first.
+/// The header with all challenges after the first.
 pub(super) const OTHERS: &str = "X-Keyhouse-Challenge";
 
-/// The Bearer challenge (RFC 6750, section 3), which the management API sends. Basic is left out, because
-/// browsers would open a dialog over Keyhouse's own page.
+/// The Bearer challenge (RFC 6750, section 3), which the management API sends. It does not offer
+/// Basic, because browsers would open a dialog over Keyhouse's own page.
 pub(super) fn bearer(parameters: &str) -> Header {
     (NAME.into(), one(&Scheme::Bearer, parameters).into())
 }
 
-/// The challenges for these sources. `parameters` belong to Bearer.
+/// The challenges for these sources. `parameters` are those of the Bearer challenge.
 ///
-/// Each challenge has its own line: Apache `HttpClient` 4 (Maven) reads one challenge a line, and wget
-/// 1.21 aborts when a line with two is followed by another. nginx before 1.23 passes on the first line
-/// only, so the other challenges are repeated in a header that the nginx recipe reads. If no scheme is
-/// accepted, the challenge has the header's name as its scheme: a 401 must carry a challenge, and no
-/// client implements a scheme of that name.
+/// Each challenge has its own line: Apache `HttpClient` 4 (Maven) reads one challenge from a line,
+/// and wget 1.21 aborts when another line follows a line with two challenges. nginx before 1.23
+/// forwards only the first line, so the other challenges are repeated in a header that the nginx
+/// recipe reads. A 401 must have a challenge. If no scheme is accepted, its scheme is the name of
+/// the credential header, which no client implements as a scheme.
 pub(super) fn offered(sources: &[CredentialSource], parameters: &str) -> Vec<Header> {
     let schemes = schemes(sources);
     let mut challenges: Vec<String> =

@@ -1,11 +1,12 @@
 //! Finds a request's client address, and whether the client runs on this host.
 //!
-//! A request came through a proxy if its Host is the public name of this instance, or if its peer is a
-//! loopback address and its Host is not. If that proxy sends no `X-Forwarded-For`, the client's address
-//! is unknown; the proxy's own address is never used for it.
+//! A request came through a proxy if its Host is the public name of this instance, or if its peer
+//! address is a loopback address and its Host is not a loopback name. If the proxy sends no
+//! `X-Forwarded-For`, the client's address is unknown: the proxy's own address is never used
+//! instead.
 //!
-//! While the address is unknown, no address rule matches, failed sign-ins count for one network, and
-//! the log names the missing header once an hour.
+//! For an unknown address, no address rule matches, and failed sign-ins count for one shared
+//! network. The log names the missing header once an hour.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +21,7 @@ use crate::model::public_url::names_loopback;
 
 /// Minimum time between two log lines of a warning that any client can cause.
 const REPEAT_SECONDS: u64 = 60 * 60;
-/// A label of a host name that is at least this long and has digits could be a secret.
+/// A label of a host name of at least this length with digits could be a secret.
 const SECRET_CHARS_MIN: usize = 24;
 /// Most characters of a Host header that a response or a log line repeats.
 const HOST_CHARS_MAX: usize = 255;
@@ -31,7 +32,7 @@ pub(super) struct Hops<'a> {
     origin: RequestOrigin,
     host: Option<&'a str>,
     forwarded_for: Vec<&'a str>,
-    /// The request has a header that only proxies set.
+    /// Whether the request has a header that only proxies set.
     is_proxied: bool,
 }
 
@@ -46,8 +47,8 @@ impl Default for Hourly {
 }
 
 impl Hourly {
-    /// Whether the warning is due at this tick of the monotonic clock. Of concurrent callers only one
-    /// gets `true`.
+    /// Whether the warning is due at a tick of the monotonic clock. Of several concurrent callers,
+    /// only one receives `true`.
     pub(super) fn is_due(&self, ticks: u64) -> bool {
         let second = ticks / 1_000_000_000;
         let logged = self.0.load(Ordering::Relaxed);
@@ -57,7 +58,7 @@ impl Hourly {
 }
 
 impl<'a> Hops<'a> {
-    /// From a request whose body is not read yet.
+    /// Reads the parts from a request whose body is not read yet.
     pub(super) fn of_arrival(arrival: &Arrival<'a>) -> Self {
         let headers = &arrival.parts.headers;
         let text = |value: &'a http::HeaderValue| value.to_str().unwrap_or("?");
@@ -69,7 +70,7 @@ impl<'a> Hops<'a> {
         }
     }
 
-    /// From a request on the pool.
+    /// Reads the parts from a request on the pool.
     pub(super) fn of_request(origin: RequestOrigin, request: &'a Request) -> Self {
         let chain = request
             .headers()
@@ -84,9 +85,9 @@ impl<'a> Hops<'a> {
 }
 
 impl App {
-    /// The client's address and whether it runs on this host. The address is the peer's, or the one that
-    /// a trusted peer forwards. If a trusted peer forwards none, or none that is readable, the address is
-    /// unknown, and no address rule matches.
+    /// The client's address, and whether the client runs on this host. The address is that of the
+    /// peer, or the address that a trusted peer forwards. If a trusted peer forwards no readable
+    /// address, the address is unknown, and no address rule matches.
     pub(super) fn locate(&self, hops: &Hops<'_>) -> Source {
         let Peer::Tcp(peer) = hops.origin.peer else {
             let on_host = hops.origin.surface == ListenerKind::Control;
@@ -103,9 +104,9 @@ impl App {
         Source { address, on_host }
     }
 
-    /// Whether a trusted peer on another host is the client itself: its request is on the listener for
-    /// checks, names a host other than the public one, and has no header that only proxies set. On the
-    /// main listener such a request may also come from a proxy that forwards no headers.
+    /// Whether a trusted peer on another host is the client itself: its request is on the listener
+    /// for checks, names a host other than the public one, and has no header that only proxies set.
+    /// On the main listener, such a request could also come from a proxy that forwards no headers.
     fn asks_for_itself(&self, address: IpAddr, hops: &Hops<'_>) -> bool {
         let url = &self.settings.public_url;
         let is_public = hops.host.is_none_or(|host| url.is_named_by(host));
@@ -134,7 +135,7 @@ impl App {
         }
     }
 
-    /// Logs that requests reach this instance under a name other than its public one.
+    /// Logs that requests reach this instance under a name other than its public name.
     pub(super) fn warn_misdirected(&self, host: &str) {
         if self.misdirected.is_due(self.actions.clock().now().ticks) {
             tracing::warn!(
@@ -148,7 +149,8 @@ impl App {
     }
 }
 
-/// The Host header, cut for responses. The transport has rejected characters that no host or port has.
+/// The Host header, cut for responses. The transport has rejected characters that are not valid in
+/// a host or port.
 pub(super) fn shown_host(host: &str) -> &str {
     host.char_indices().nth(HOST_CHARS_MAX).map_or(host, |(end, _)| host.get(..end).unwrap_or(host))
 }

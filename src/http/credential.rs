@@ -18,20 +18,20 @@ pub(super) enum Credential {
         /// `Authorization` was sent with a scheme that is not accepted.
         authorization_ignored: bool,
     },
-    /// This text, which may or may not be a valid key.
+    /// A presented text, which may be a valid key.
     Presented(Text),
     Unusable(Unusable),
 }
 
-/// Why no single credential could be read. Names the places, never the texts.
+/// Why no single credential could be read. The error names the places, never the texts.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unusable {
     #[error("two different credentials were sent, in {0} and in {1}: send one")]
     Two(String, String),
-    /// One place twice. A proxy may check one line while the upstream reads the other.
+    /// One place appears twice. A proxy may check one line while the upstream reads the other.
     #[error("{0} was sent more than once: send it once")]
     Doubled(String),
-    /// One key as user name and a different one as password.
+    /// The user name and the password are two different keys.
     #[error(
         "two different credentials were sent in Authorization (Basic), as user name and as \
          password: send one"
@@ -74,7 +74,7 @@ impl Unusable {
         }
     }
 
-    /// A header on two lines.
+    /// The error of a header that appears on two lines.
     pub(super) fn doubled_header(name: &str) -> Self {
         Self::Doubled(titled(name))
     }
@@ -139,7 +139,7 @@ fn authorized(line: &[u8], schemes: &[Scheme]) -> Result<Option<Text>, Unusable>
 }
 
 /// RFC 7617: base64 of user name, colon, password. The key is the password, or the user name if the
-/// password is empty or a filler, because some clients offer only one of the two fields.
+/// password is empty or a filler, because some clients let users fill only one of the two fields.
 fn basic(encoded: &[u8]) -> Result<Text, Unusable> {
     let pair = Zeroizing::new(STANDARD.decode(encoded).map_err(|_source| Unusable::Basic)?);
     let cut = pair.iter().position(|byte| *byte == b':').ok_or(Unusable::Basic)?;
@@ -217,8 +217,8 @@ mod tests {
         }
     }
 
-    /// Clients that offer one of the two fields fill the other themselves: `key:x`, `key:x-oauth-basic`,
-    /// `token:key`. The filler was looked up as if it were the key.
+    /// Regression: clients that let users fill one of the two fields fill the other themselves:
+    /// `key:x`, `key:x-oauth-basic`, `token:key`. Keyhouse looked up the filler as the key.
     #[test]
     fn in_basic_the_part_with_the_shape_of_a_key_is_used() {
         for (pair, expected) in [
@@ -231,7 +231,7 @@ mod tests {
             (format!("{KEY}:{OTHER}"), "two"),
             ("foreign:secret".to_owned(), "secret"),
             ("foreign:".to_owned(), "foreign"),
-            // A user name that begins like a key.
+            // The user name begins like a key.
             ("kh_admin:secret".to_owned(), "secret"),
             ("a:b:c".to_owned(), "b:c"),
         ] {
@@ -252,7 +252,7 @@ mod tests {
             ("Token", ""),
             ("Token token=\"abc\"", "token=\"abc\""),
             ("Tokens abc", "ignored"),
-            // Basic is not accepted, so a malformed one is ignored too.
+            // The gate does not accept Basic, so even malformed Basic credentials are ignored.
             ("Basic !!", "ignored"),
         ] {
             assert_eq!(taken(&[("authorization", line)], &named), expected, "{line}");

@@ -1,17 +1,18 @@
 //! Compresses responses with a content coding that the client accepts.
 //!
-//! Only responses of management GETs and of batch checks are compressed, on the pool. They hold no
-//! secret: a secret is returned once, by the change that makes it. A compressed response with both a
-//! secret and text that an attacker chose would reveal the secret by its length (BREACH).
+//! Only responses of management GETs and of batch checks are compressed, on the pool. These
+//! responses contain no secret: only the change that creates a secret returns it, once. The length
+//! of a compressed response that contains both a secret and text from an attacker would reveal the
+//! secret (BREACH).
 
 use std::io::{Read as _, Write as _};
 
 use rouille::{Response, ResponseBody};
 
-/// Smaller responses are not compressed: their head is as long.
+/// Smaller responses are not compressed: their head is about as long.
 const COMPRESSED_FROM_BYTES: usize = 1024;
-/// Brotli's quality for responses: about as fast as a slow network. The page's files are compressed at
-/// build time, with the best quality.
+/// Brotli's quality for responses. At this quality, compression is about as fast as a slow network.
+/// The page's files are compressed at build time, with the best quality.
 const BROTLI_QUALITY: u32 = 4;
 const BROTLI_WINDOW_BITS: u32 = 22;
 const BROTLI_BUFFER_BYTES: usize = 4096;
@@ -71,7 +72,7 @@ impl Encoding {
     }
 }
 
-/// A text in every coding, made once.
+/// A text in every coding, created once.
 #[derive(Debug)]
 pub(super) struct Encoded {
     plain: Box<[u8]>,
@@ -86,7 +87,7 @@ impl Encoded {
         Self { plain: plain.into_boxed_slice(), brotli, gzip }
     }
 
-    /// 200 with this JSON, in a coding that the client accepts.
+    /// 200 with the JSON, in a coding that the client accepts.
     pub(super) fn json(&self, accept_encoding: Option<&str>) -> Response {
         let encoding = Encoding::accepted(accept_encoding);
         let encoded = match encoding {
@@ -109,7 +110,8 @@ pub(super) fn compressed(mut response: Response, accept_encoding: Option<&str>) 
         lines.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| &**value)
     };
     let is_json = header("Content-Type") == Some("application/json");
-    // A cookie is a secret, though in the head. An encoded response stays as it is.
+    // A response with a cookie is not compressed, since a cookie is a secret, nor is an already
+    // encoded response.
     let is_apart = header("Set-Cookie").is_some() || header("Content-Encoding").is_some();
     if !is_json || is_apart {
         return response;

@@ -1,7 +1,7 @@
 //! Reads the `X-Forwarded-*` headers in which a trusted proxy describes its client's request.
 //!
-//! There is no fallback from one set of headers to another, because a client can forge every header that
-//! the proxy does not set. `X-Original-*` and `Forwarded` are never read.
+//! If a header is missing, no other header replaces it, because a client can forge every header
+//! that the proxy does not set. `X-Original-*` and `Forwarded` are never read.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -92,7 +92,7 @@ pub(super) fn read<'a>(
         return Err(NotForwarded::Unreadable(PROTO));
     }
     let host = canonical_host(single(headers, HOST)?).ok_or(NotForwarded::Unreadable(HOST))?;
-    // The routes decide about UTF-8 that is not percent-encoded.
+    // Routes decide whether UTF-8 that is not percent-encoded is allowed.
     let uri = str::from_utf8(single_line(headers, URI)?.as_bytes());
     let path = raw_path(uri.map_err(|_source| NotForwarded::Unreadable(URI))?)?;
     let chain = forwarded_for(headers)?;
@@ -100,9 +100,9 @@ pub(super) fn read<'a>(
     Ok(ForwardedRequest { client, host, path, method })
 }
 
-/// Reads a request that a proxy repeats as its client made it. `target` is the client's path and query.
-/// The client's address is the last entry of `X-Forwarded-For`, which the proxy writes; earlier entries
-/// may be forged. A fault denies the request.
+/// Reads a request in which a proxy repeats its client's request. `target` is the client's path and
+/// query. The client's address is the last entry of `X-Forwarded-For`, which the proxy writes; the
+/// client can forge earlier entries. A fault denies the request.
 pub(super) fn read_repeated<'a>(
     parts: &'a Parts,
     target: &'a str,
@@ -140,8 +140,8 @@ pub(super) fn refuse_aliases(
     if odd.any(is_alias) { Err(NotForwarded::Alias) } else { Ok(()) }
 }
 
-/// The method that a CORS preflight announces: `Access-Control-Request-Method`, if it and `Origin` are
-/// each present once. The application decides about the rest of the preflight.
+/// The method that a CORS preflight announces: `Access-Control-Request-Method`, if this header and
+/// `Origin` are each present once. The upstream decides about the rest of the preflight.
 pub(super) fn announced_method(headers: &HeaderMap) -> Option<&str> {
     single(headers, ORIGIN).ok()?;
     let method = single(headers, ANNOUNCED_METHOD).ok()?;
@@ -166,13 +166,14 @@ fn forwarded_for(headers: &HeaderMap) -> Result<Vec<&str>, NotForwarded> {
     if chain.is_empty() { Err(NotForwarded::Missing(FORWARDED_FOR)) } else { Ok(chain) }
 }
 
-/// The client's address in a chain: the rightmost entry that is not a trusted proxy, else the leftmost
-/// entry. `None` if an entry up to that one is not readable.
+/// The client's address in a chain: the rightmost entry that is not a trusted proxy, or the
+/// leftmost entry. `None` if that entry, or an entry to its right, is not readable.
 pub(super) fn client(lines: &[&str], trusted: &[IpNet]) -> Option<IpAddr> {
     furthest(lines, trusted).map(canonical)
 }
 
-/// The same, not canonical, because trusted networks are compared with the address as written.
+/// Like `client`, but as written in the header: trusted networks are compared with the written
+/// address.
 fn furthest(lines: &[&str], trusted: &[IpNet]) -> Option<IpAddr> {
     let mut furthest = None;
     let entries = lines.iter().rev().flat_map(|line| line.rsplit(','));

@@ -20,8 +20,8 @@ pub(super) fn alive(
     answer::finish(answer::json(&json!({ "status": "ok" })))
 }
 
-/// `/readyz`: 200 while changes and checks work, which needs an index that follows its store and a
-/// process that is not stopping.
+/// `/readyz`: 200 while changes and checks work, that is, while the index follows its store and the
+/// process is not stopping.
 pub(super) fn ready(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: &[u8]) -> Response {
     let response = match not_ready_reason(app) {
         None => answer::json(&json!({ "status": "ready" })),
@@ -30,7 +30,7 @@ pub(super) fn ready(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: &
     answer::finish(response)
 }
 
-/// Why changes or checks do not work; `None` if they do.
+/// Why changes or checks do not work; `None` if both work.
 pub(super) fn not_ready_reason(app: &App) -> Option<&'static str> {
     match app.index().state() {
         _ if app.stopping.load(Ordering::Acquire) => Some("the server is stopping"),

@@ -25,7 +25,7 @@ pub(super) const LARGE_BODY_BYTES_MAX: usize = 1024 * 1024;
 pub(super) fn read_body(request: &Request) -> Result<Vec<u8>, Problem> {
     let mut body = Vec::new();
     if let Some(mut stream) = request.data() {
-        // The body is in memory. Reading it fails only if it was taken before.
+        // The body is in memory. Reading fails only if the body was taken before.
         stream
             .read_to_end(&mut body)
             .map_err(|error| Problem::invalid_json(format!("could not read the body: {error}")))?;
@@ -33,7 +33,7 @@ pub(super) fn read_body(request: &Request) -> Result<Vec<u8>, Problem> {
     Ok(body)
 }
 
-/// Content type of all bodies but forms.
+/// Content type of all bodies except forms.
 pub(super) const JSON: &str = "application/json";
 /// Content type of the forms that OAuth clients send.
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
@@ -48,8 +48,8 @@ pub(super) fn is_of_type(taken: &str, content_type: Option<&str>) -> bool {
     essence.is_some_and(|text| text.eq_ignore_ascii_case(taken))
 }
 
-/// The fields of an object, read one by one. A fault of one does not hide the next. Fields may hold
-/// secrets, so `Debug` prints nothing of them.
+/// The fields of an object, read one by one. All faults are collected before they are reported.
+/// Fields may contain secrets, so `Debug` does not print them.
 pub(super) struct Fields {
     left: Map<String, Value>,
     pointer: String,
@@ -84,8 +84,8 @@ impl Fields {
         self.faults.push(Fault::new(format!("{}/{}", self.pointer, escaped(name)), code, detail));
     }
 
-    /// Adds the fault of a missing field, unless the object has faults already: the missing field may be
-    /// a consequence of those.
+    /// Adds the fault of a missing field, unless the object has other faults, which may be the
+    /// cause.
     pub(super) fn incomplete(&mut self, name: &str, detail: impl fmt::Display) {
         if self.faults.is_empty() {
             self.fault(name, "required", detail);
@@ -101,7 +101,7 @@ impl Fields {
         self.nullable(name, read).value()
     }
 
-    /// Reads a field where null differs from absent.
+    /// Reads a field in which null and absent have different meanings.
     pub(super) fn nullable<T>(
         &mut self,
         name: &str,
@@ -121,7 +121,7 @@ impl Fields {
         }
     }
 
-    /// Reads a description. Null empties it.
+    /// Reads a description. Null means an empty description.
     pub(super) fn description(&mut self, name: &str) -> Option<String> {
         match self.nullable(name, parsed("invalid_description", parse_description)) {
             Edit::Keep => None,
@@ -143,7 +143,7 @@ impl Fields {
         self.optional(name, read)
     }
 
-    /// Ends the reading. Fields that are left are unknown, which is a fault.
+    /// Ends the reading. Each field that was not read is unknown, which is a fault.
     pub(super) fn finish(mut self) -> Result<(), Vec<Fault>> {
         let unknown: Vec<_> = self.left.keys().cloned().collect();
         for name in unknown {
@@ -197,9 +197,10 @@ pub(super) fn number(min: u32, max: u32) -> impl FnOnce(Value, &str) -> Result<u
     }
 }
 
-/// The whole number in a value. `2.0` is one too, since JSON and many programs make no difference.
+/// The whole number in a value. `2.0` is accepted, since JSON and many programs do not distinguish
+/// it from `2`.
 pub(super) fn whole(value: &Value) -> Option<u64> {
-    // A float is exact for whole numbers up to this one.
+    // The largest whole number up to which every whole number is exact as a float.
     const FLOAT_EXACT_MAX: f64 = 9_007_199_254_740_991.0;
     let exact = |number: &f64| number.fract() == 0.0 && number.abs() <= FLOAT_EXACT_MAX;
     let float = || value.as_f64().filter(exact)?.to_string().parse().ok();
@@ -229,7 +230,7 @@ pub(super) fn list<T>(
     }
 }
 
-/// Reads an object, its fields with `read`.
+/// Reads an object, and its fields with `read`.
 pub(super) fn object<T>(
     read: impl FnOnce(&mut Fields) -> Option<T>,
 ) -> impl FnOnce(Value, &str) -> Result<T, Vec<Fault>> {

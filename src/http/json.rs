@@ -9,8 +9,8 @@ use crate::http::input::escaped;
 
 pub(super) const JSON_DEPTH_MAX: usize = 32;
 
-/// Parses a text that is one JSON value. The error names line and column, and quotes at most a field's
-/// name.
+/// Parses a text that is one JSON value. The error contains line and column, and at most the name
+/// of a field.
 pub(super) fn parse(text: &[u8]) -> Result<Value, String> {
     if depth(text) > JSON_DEPTH_MAX {
         return Err(format!("is nested deeper than {JSON_DEPTH_MAX} levels"));
@@ -39,8 +39,8 @@ fn depth(json: &[u8]) -> usize {
     deepest
 }
 
-/// Builds a value and rejects an object that repeats a field, because two programs could each read a
-/// different one.
+/// Builds a value and rejects an object that repeats a field, because two programs could read
+/// different values.
 struct Strict;
 
 impl<'de> DeserializeSeed<'de> for Strict {

@@ -73,24 +73,26 @@ pub struct App {
     settings: HttpSettings,
     links: ArcSwap<Links>,
     stopping: AtomicBool,
-    /// Number of the next request id. It starts at random, so that the ids of two starts differ.
+    /// Number of the next request id. The first number is random, so that the ids of two starts
+    /// differ.
     request_ids: AtomicU64,
     /// Checks that wait for the store to write a reservation.
     waiting: BlockInPlace,
     counts: HttpCounts,
-    /// Second of the monotonic clock in which the last rejected proxy request was logged.
+    /// The second of the monotonic clock in which a rejected proxy request was last logged.
     warned_at: AtomicU64,
     /// Limits on the changes of each actor.
     paces: Paces,
-    /// Warning: a trusted proxy sent no `X-Forwarded-For`.
+    /// The warning that a trusted proxy sent no `X-Forwarded-For`.
     unforwarded: Hourly,
-    /// Warning: a browser's Host is not the public one.
+    /// The warning that a browser's Host is not the public name.
     misdirected: Hourly,
-    /// The `OpenAPI` document, made on the first request for it.
+    /// The `OpenAPI` document, created on the first request for it.
     description: OnceLock<Encoded>,
 }
 
-/// A management request for its handler. Its body may hold secrets, so it has no `Debug`.
+/// A management request for its handler. The type has no `Debug`, since the body may contain
+/// secrets.
 struct Call<'a> {
     request: &'a Request,
     origin: RequestOrigin,
@@ -110,7 +112,8 @@ impl Call<'_> {
         self.actor.as_ref().ok_or_else(Problem::no_credential)
     }
 
-    /// The query's parameters. The local operator's `organization` is left out: it selects the actor.
+    /// The query's parameters. The local operator's `organization` is left out, since it selects
+    /// the actor.
     fn parameters(&self) -> Parameters {
         let parameters = Parameters::parse(self.request.raw_url());
         let names_one = self.actor.as_ref().is_some_and(Actor::is_local);
@@ -126,7 +129,7 @@ impl Call<'_> {
         index::CallOrigin { ip: self.address, user_agent: self.user_agent() }
     }
 
-    /// The `User-Agent`, if it is visible ASCII, as in checks.
+    /// The `User-Agent`, if it is visible ASCII. Checks have the same rule.
     fn user_agent(&self) -> Option<&str> {
         let is_visible = |text: &&str| text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
         self.request.header("User-Agent").filter(is_visible)
@@ -168,7 +171,7 @@ impl App {
         self.links.store(Arc::new(links));
     }
 
-    /// Limits the changes of each actor, with a session and with a key.
+    /// Sets the limits on changes with a session and on changes with a key.
     #[must_use]
     pub fn paced_by(self, sessions: Pace, keys: Pace) -> Self {
         Self { paces: Paces::new(sessions, keys), ..self }
@@ -179,8 +182,8 @@ impl App {
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// Answers a request without a transport, as the local operator. The command line uses it when no
-    /// server runs.
+    /// Answers a request of the local operator without a transport. The command line uses this
+    /// function when no server runs.
     pub fn answer_locally(&self, request: &Request) -> Response {
         self.handle(RequestOrigin { surface: ListenerKind::Control, peer: Peer::Unix }, request)
     }
@@ -239,8 +242,8 @@ impl App {
         Ok(response)
     }
 
-    /// Counts a change of the actor. A change that is rejected later counts too, because the rejection
-    /// costs as much. Requests without an actor are not counted here.
+    /// Counts a change of the actor. A change that is rejected later also counts, because it costs
+    /// as much. Requests without an actor are not counted here.
     fn count_change(&self, route: &HttpRoute, call: &Call<'_>) -> Result<(), Problem> {
         let Some(actor) = call.actor.as_ref().filter(|_actor| route.is_change()) else {
             return Ok(());
@@ -258,7 +261,7 @@ impl App {
             router::RequiredCaller::Enrolling => self.actor(call).map(Some),
             router::RequiredCaller::Actor => {
                 let actor = self.actor(call)?;
-                // A key is not its owner: its requests are not held up.
+                // The rule applies to the sessions of a user, not to the user's keys.
                 if let Some(user) = actor.user_facts().filter(|_user| !actor.is_key())
                     && self.actions.must_enrol(actor.organization(), user)?
                 {
@@ -280,7 +283,7 @@ impl Application for App {
             Found::Nothing if check::is_below_gates(path_of(arrival.parts)) => {
                 Executor::Check { body: None }
             },
-            // Admission rejects these.
+            // Admission has already rejected such requests.
             Found::MethodNotAllowed(_) | Found::Nothing => {
                 Executor::Pool { body: Take { part: Part::Page, body_bytes_max: 0 } }
             },

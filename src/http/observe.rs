@@ -1,7 +1,8 @@
 //! Request ids, request metrics and the access log.
 //!
-//! The log line repeats nothing that a client sent, except a request id that passes validation. It has
-//! the route's pattern instead of the path, `other` for an unknown method, and no header and no query.
+//! The log line repeats nothing that a client sent, except a request id that passes validation. The
+//! line contains the route's pattern instead of the path, `other` for an unknown method, and no
+//! header and no query.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -21,14 +22,14 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 pub(super) const CODE: HeaderName = HeaderName::from_static("x-keyhouse-code");
 /// Longest request id that is accepted from a client.
 const REQUEST_ID_BYTES_MAX: usize = 64;
-/// Browsers use only TLS for a year (RFC 6797). Subdomains are not included, because other services may
-/// use them.
+/// The HSTS policy (RFC 6797): browsers use only TLS for a year. Subdomains are not included,
+/// because other services may use them.
 const TLS_ALONE: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// Placeholder in the log for an absent value.
 const NOTHING: &str = "-";
 
 impl App {
-    /// Gives a request exactly one id: the client's if it is valid, else a new one.
+    /// Gives a request exactly one id: the client's id if it is valid, otherwise a new id.
     pub(super) fn name_request(&self, headers: &mut HeaderMap) {
         let mut lines = headers.get_all(REQUEST_ID).iter();
         let only = lines.next().filter(|_line| lines.next().is_none());
@@ -45,7 +46,7 @@ impl App {
         self.id_or_new(parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()))
     }
 
-    /// The given id, or a new one for a request that did not pass through the transport.
+    /// The given id, or a new id for a request that did not pass through the transport.
     pub(super) fn id_or_new(&self, given: Option<&str>) -> String {
         given.map_or_else(|| self.new_id(), str::to_owned)
     }
@@ -64,7 +65,8 @@ impl App {
         if let Some(id) = arrival.parts.headers.get(REQUEST_ID) {
             answer.headers.insert(REQUEST_ID, id.clone());
         }
-        // Proxies forward a gate's denial to the client of another host, which sets its own policy.
+        // Proxies forward a gate's denial to clients of another host, for which this policy must
+        // not apply.
         if self.settings.public_url.is_https() && !is_below_gates(path_of(arrival.parts)) {
             answer.headers.insert(STRICT_TRANSPORT_SECURITY, TLS_ALONE);
         }
@@ -95,7 +97,7 @@ pub(super) const fn surface(surface: ListenerKind) -> &'static str {
     }
 }
 
-/// The method's name. An unknown method may be any text, even a secret, and becomes `other`.
+/// The method's name. An unknown method becomes `other`, since it may be any text, even a secret.
 fn method(parts: &Parts) -> &'static str {
     let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
     let own = parts.method.as_str();
@@ -109,7 +111,7 @@ fn route(arrival: &Arrival<'_>) -> &'static str {
     }
 }
 
-/// Whether an id may be repeated in headers, bodies and logs. A text that looks like a key may not.
+/// Whether an id may be repeated in headers, bodies and logs: it must not look like a key.
 fn is_fit(id: &[u8], prefix: &Prefix) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
     (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())

@@ -51,7 +51,8 @@ pub(super) fn setup(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     index(app, call)
 }
 
-/// Returns a file of the page. Its URL contains the hash of all files, so it never changes.
+/// Returns a file of the page. The URL contains the hash of all files, so the file at a URL never
+/// changes.
 pub(super) fn asset(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let Some((hash, path)) = call.params.split_first() else { return Err(Problem::not_found()) };
     let name = path.join("/");
@@ -74,7 +75,7 @@ impl File {
         Response { status_code: 200, headers, data: ResponseBody::from_data(body), upgrade: None }
     }
 
-    /// The smallest form that the client accepts.
+    /// The content in the smallest coding that the client accepts.
     fn encoded(&self, accepted: Option<&str>) -> (Option<&'static str>, &'static [u8]) {
         match Encoding::accepted(accepted) {
             Some(Encoding::Brotli) => (Some(Encoding::Brotli.name()), self.brotli),

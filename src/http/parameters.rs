@@ -15,11 +15,12 @@ const ORGANIZATION: &str = "organization";
 const OF_QUERY: char = '?';
 const OF_FORM: char = '/';
 
-/// Most parameters of a request. No route has as many, and each is compared with all others, a form's on
-/// the event loop.
+/// Most parameters of a request. No route has as many. The limit bounds the search for repeated
+/// parameters, which compares each with all others.
 const PARAMETERS_MAX: usize = 64;
 
-/// The parameters of a query or a form. They may hold secrets, so `Debug` prints nothing of them.
+/// The parameters of a query or a form. Parameters may contain secrets, so `Debug` does not print
+/// them.
 pub(super) struct Parameters {
     left: Vec<(String, String)>,
     mark: char,
@@ -63,13 +64,13 @@ impl Parameters {
         if wrong.is_empty() { Ok(id) } else { Err(Problem::invalid(wrong)) }
     }
 
-    /// Drops the parameter that [`Parameters::organization`] reads, for callers that may use it.
+    /// Drops the parameter that [`Parameters::organization`] has read, if the caller may use it.
     pub(super) fn without_organization(mut self) -> Self {
         self.left.retain(|(name, _)| name != ORGANIZATION);
         self
     }
 
-    /// Adds a fault of a parameter, unless it has one.
+    /// Adds a fault of a parameter, unless the parameter already has a fault.
     pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: &str) {
         let pointer = format!("{}{name}", self.mark);
         if !self.faults.iter().any(|fault| fault.pointer == pointer) {
@@ -105,7 +106,7 @@ impl Parameters {
         self.optional(name, "required", parse)
     }
 
-    /// Ends the reading. Parameters that are left are unknown, which is a fault.
+    /// Ends the reading. Each parameter that was not read is unknown, which is a fault.
     pub(super) fn finish(mut self) -> Result<(), Problem> {
         for (name, _) in &self.left {
             let pointer = format!("{}{name}", self.mark);

@@ -18,9 +18,10 @@ use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::model::fault::Fault;
 use crate::model::public_url::WebUrl;
 
-/// `Retry-After` where the wait is not known.
+/// `Retry-After` if the wait is not known.
 pub(super) const RETRY_AFTER_SECONDS: u64 = 1;
-/// An error response. Boxed, because most calls return no error.
+/// An error response. Its content is boxed, to keep `Result` small, because most calls return no
+/// error.
 #[derive(Debug)]
 pub(super) struct Problem(Box<ProblemFields>);
 
@@ -73,14 +74,14 @@ impl Problem {
     }
 
     /// Adds a Bearer challenge with these parameters (RFC 9110, 11.6.1; RFC 6750, 3).
-    /// [`Problem::offering`] replaces it by challenges for more schemes.
+    /// [`Problem::offering`] replaces this challenge by challenges for more schemes.
     pub(super) fn challenge(mut self, parameters: impl Into<String>) -> Self {
         self.0.challenge = Some(parameters.into());
         self
     }
 
-    /// Replaces the challenge by the schemes that these sources accept. A 403 keeps its Bearer challenge
-    /// only if Bearer is among them.
+    /// Replaces the challenge by challenges for the schemes that these sources accept. A 403 keeps
+    /// its Bearer challenge only if the sources accept Bearer.
     pub(super) fn offering(mut self, sources: &[CredentialSource]) -> Self {
         let Some(parameters) = self.0.challenge.take() else { return self };
         if self.0.status == 401 {
@@ -99,7 +100,7 @@ impl Problem {
         self.0.detail.as_deref()
     }
 
-    /// A member of the body that only some problems have.
+    /// An additional member of the body, which only some problems have.
     pub(super) fn member(&self, name: &str) -> Option<&Value> {
         self.0.extra.get(name)
     }
@@ -112,7 +113,7 @@ impl Problem {
         self.0.status
     }
 
-    /// Adds the URL of the plans to errors about a missing plan.
+    /// Adds the URL of the plans to errors about the features and limits of a plan.
     pub(super) fn with_prices(self, url: Option<&WebUrl>) -> Self {
         match (self.code(), url) {
             ("subscription_required" | "subscription_limit", Some(url)) => {
@@ -127,7 +128,7 @@ impl Problem {
         Value::Object(self.members())
     }
 
-    /// The response. People quote its `request_id` to the operator.
+    /// The response. Its `request_id` identifies the request in the operator's log.
     pub(super) fn into_response(mut self, request_id: String) -> Response {
         let mut body = self.members();
         body.insert("type".to_owned(), "about:blank".into());
@@ -167,7 +168,7 @@ impl Problem {
         Self::new(400, "invalid_json", "Request body is not valid JSON").detail(detail)
     }
 
-    /// A management request with several credentials, or with one that cannot be read.
+    /// A management request with several credentials, or with a credential that cannot be read.
     pub(super) fn doubled_credential(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(400, "doubled_credential", "Several credentials, or an unreadable one")
             .detail(detail)
@@ -339,7 +340,7 @@ fn fault(fault: &Fault) -> Value {
     reported.into()
 }
 
-/// Whole seconds, rounded up, so that a client that waits that long does not retry too early.
+/// Whole seconds, rounded up, so that a client that waits for them does not retry too early.
 pub(super) fn seconds_up(span: Duration) -> u64 {
     span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }

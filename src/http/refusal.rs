@@ -2,7 +2,7 @@
 
 use crate::http::transport::TransportRefusal;
 
-/// The detail; empty where the status alone is enough.
+/// The detail of the error; empty if the status is enough.
 pub(super) fn detail(refusal: &TransportRefusal) -> String {
     match refusal {
         TransportRefusal::NoHost => "the Host header is missing: HTTP/1.1 requires one".to_owned(),

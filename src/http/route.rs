@@ -7,16 +7,17 @@ use crate::http::problem::Problem;
 use crate::http::transport::{Arrival, Executor, ListenerKind, Part, Take};
 use crate::http::{App, Call, input};
 
-/// Runs on the event loop, and always returns a response.
+/// A handler on the event loop, which always returns a response.
 pub(super) type CheckHandler = fn(&App, &Arrival<'_>, &[&str], &[u8]) -> Response;
-/// Runs on the blocking pool.
+/// A handler on the blocking pool.
 pub(super) type ManageHandler = fn(&App, &Call<'_>) -> Result<Response, Problem>;
 
 #[derive(Debug)]
 pub(super) struct HttpRoute {
-    /// The method. `None` is any method, for check endpoints that handle each themselves.
+    /// The method. `None` matches any method, for check endpoints that handle all methods.
     pub(super) method: Option<Method>,
-    /// The path. `{name}` matches one segment, `{path}` at the end the rest of the path.
+    /// The path. `{name}` matches one segment, and `{path}` at the end matches the rest of the
+    /// path.
     pub(super) path: &'static str,
     pub(super) access: RequiredCaller,
     pub(super) run: Run,
@@ -24,37 +25,39 @@ pub(super) struct HttpRoute {
     pub(super) reads_query: bool,
 }
 
-/// The authentication that a route requires. It is checked on the head, before the body is read: see
+/// The authentication that a route requires. Admission checks it before the body is read: see
 /// [`crate::http::admission`]. The action checks permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RequiredCaller {
-    /// None. A check endpoint reads the credential itself.
+    /// No authentication. A check endpoint reads the credential itself.
     Open,
     /// A known key, valid or not.
     Holder,
     /// A session or a valid key.
     Actor,
-    /// The same. A user who must enrol a second factor first may use the route too.
+    /// A session or a valid key, including the session of a user who must first enrol a second
+    /// factor.
     Enrolling,
-    /// A valid key, as OAuth clients send it; no session.
+    /// A valid key, as OAuth clients send it. Sessions are not accepted.
     Client,
 }
 
-/// The handler, and where it runs.
+/// The handler, and the place where it runs.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Run {
     /// Runs on the event loop.
     Check { handler: CheckHandler, body_bytes_max: Option<usize> },
     /// Runs on the blocking pool.
     Manage { handler: ManageHandler, take: Take },
-    /// On the blocking pool: a check that is too long for the event loop.
+    /// Runs on the blocking pool: a check that is too long for the event loop.
     LongCheck { handler: ManageHandler, take: Take },
-    /// On the event loop for a key, on the pool for a session, because sessions are in the store.
+    /// Runs on the event loop for a key, and on the pool for a session, because sessions are in the
+    /// store.
     ByCaller { check: CheckHandler, manage: ManageHandler, body_bytes_max: Option<usize> },
 }
 
 impl Run {
-    /// Where it runs. `by_session`: the caller uses a session.
+    /// The place where the request runs. `by_session`: the caller uses a session.
     pub(super) fn lane(self, surface: ListenerKind, by_session: bool) -> Executor {
         let checks = |body_bytes_max| Take { part: Part::Checks, body_bytes_max };
         let lane = match self {
@@ -106,7 +109,8 @@ pub(super) const fn asking(
     HttpRoute { method: Some(method), path, access: RequiredCaller::Actor, run, reads_query: true }
 }
 
-/// A POST. An open one starts a session or uses a one-time link, and hashes a password.
+/// A POST. A POST without authentication starts a session or uses a one-time link, and hashes a
+/// password.
 pub(super) const fn post(
     path: &'static str,
     access: RequiredCaller,

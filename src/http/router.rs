@@ -8,7 +8,7 @@ use crate::http::route::{asking, check, get, in_part, list, long, manage, post, 
 use crate::http::transport::{ListenerKind, Part, Take};
 use crate::http::{api, check, health, input, metrics, openapi, page, path_of};
 
-/// All routes, the busiest first. Every GET route also serves HEAD.
+/// All routes, the most used first. Every GET route also serves HEAD.
 pub(super) static ROUTES: &[HttpRoute] = &[
     check("/v1/forward-auth/{gate}", check::forward_auth::answer),
     check("/v1/ext-authz/{gate}/{path}", check::ext_authz::answer),
@@ -257,7 +257,7 @@ pub(super) static ROUTES: &[HttpRoute] = &[
 pub(super) enum Found<'a> {
     /// The route and the values of its path parameters.
     Route { route: &'static HttpRoute, params: Vec<&'a str> },
-    /// The path exists, with these methods only.
+    /// The path has routes only for these methods.
     MethodNotAllowed(Vec<Method>),
     /// No route has this path.
     Nothing,
@@ -286,7 +286,8 @@ pub(super) fn find<'a>(method: &Method, path: &'a str, surface: ListenerKind) ->
 }
 
 impl HttpRoute {
-    /// Whether its responses hold no secret. A secret is returned once, by the change that makes it.
+    /// Whether responses of the route contain no secret. Only the change that creates a secret
+    /// returns it, once.
     pub(super) fn has_no_secret(&self) -> bool {
         match self.run {
             Run::Manage { .. } => self.method == Some(Method::GET),
@@ -295,19 +296,20 @@ impl HttpRoute {
         }
     }
 
-    /// Whether its requests wait in the queue for password hashing.
+    /// Whether requests of the route hash a password.
     pub(super) fn hashes(&self) -> bool {
         matches!(self.run, Run::Manage { take, .. } if take.part == Part::SignIn)
     }
 
-    /// Whether it counts as a change: a route on the blocking pool that is not a GET.
+    /// Whether requests of the route count as changes: the route runs on the blocking pool and is
+    /// not a GET.
     pub(super) fn is_change(&self) -> bool {
         let reads = matches!(self.method, Some(Method::GET | Method::HEAD));
         matches!(self.run, Run::Manage { .. }) && !reads
     }
 
-    /// The listener for checks serves only checks and health, the one for metrics only metrics and
-    /// health.
+    /// Whether a listener serves the route. The listener for checks serves only checks and health,
+    /// the listener for metrics only metrics and health.
     fn is_served_on(&self, surface: ListenerKind) -> bool {
         match surface {
             ListenerKind::Main | ListenerKind::Control => true,

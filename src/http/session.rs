@@ -59,12 +59,12 @@ impl OwnSession<'_> {
 }
 
 impl App {
-    /// The actor of a request. On the control socket a presented key is the actor, not the local
-    /// operator, so that the socket can be used to test a key's permissions.
+    /// The actor of a request. On the control socket, a presented key is the actor instead of the
+    /// local operator, so that the local operator can test a key's permissions.
     pub(super) fn actor(&self, call: &Call<'_>) -> Result<Actor, Problem> {
         let token = match call.origin.surface {
             ListenerKind::Main | ListenerKind::Control => self.session_token(call.request)?,
-            // These listeners ignore cookies, also next to a key.
+            // These listeners ignore cookies, even if the request also has a key.
             ListenerKind::Checks | ListenerKind::Metrics => None,
         };
         match (credential::take(&header_map(call.request)?, &CREDENTIALS), token) {
@@ -125,7 +125,8 @@ impl App {
         Ok(actor.with_second_factor(session.second_factor))
     }
 
-    /// The caller's session, for the endpoints of the user's own account. A key may not use those.
+    /// The caller's session, for the endpoints of the user's own account. A key may not use these
+    /// endpoints.
     pub(super) fn own_session<'a>(&self, call: &'a Call<'_>) -> Result<OwnSession<'a>, Problem> {
         let actor = call.actor()?;
         let user = actor.user_id().filter(|_user| !actor.is_key());
@@ -137,7 +138,7 @@ impl App {
         }
     }
 
-    /// Whether the head has a session cookie and no key.
+    /// Whether the request has a session cookie and no key.
     pub(super) fn is_sessions(&self, surface: ListenerKind, headers: &http::HeaderMap) -> bool {
         if matches!(surface, ListenerKind::Checks | ListenerKind::Metrics) {
             return false;
@@ -149,8 +150,8 @@ impl App {
         !keyed && pairs.any(|(known, _)| known == name)
     }
 
-    /// The device cookie, if the request has exactly one. It only selects the counter for a sign-in
-    /// attempt.
+    /// The device cookie, if the request has exactly one. The cookie only selects the counter for a
+    /// sign-in attempt.
     pub(super) fn device_cookie_of(&self, request: &Request) -> Option<Secret> {
         self.device_cookie_in(request.header("Cookie")?)
     }
@@ -166,8 +167,8 @@ impl App {
         }
     }
 
-    /// Adds a device cookie to the response of a successful sign-in. If none can be made, the sign-in
-    /// succeeds without it.
+    /// Adds a device cookie to the response of a successful sign-in. If the cookie cannot be
+    /// created, the sign-in succeeds without a cookie.
     pub(super) fn with_device(&self, call: &Call<'_>, user: UserId, answer: Response) -> Response {
         let old = self.device_cookie_of(call.request);
         match self.actions.device_cookie(old.as_ref(), user) {
@@ -205,8 +206,8 @@ impl App {
         }
     }
 
-    /// Rejects a session's request whose Host is not this instance's: it may come from a page whose name
-    /// was resolved to this address (DNS rebinding).
+    /// Rejects requests with a session whose Host does not name this instance. Such a request may
+    /// come from a page whose host name was resolved to this address (DNS rebinding).
     pub(super) fn guard_host(&self, host: Option<&str>) -> Result<(), Problem> {
         let public_url = &self.settings.public_url;
         match host {
@@ -219,8 +220,8 @@ impl App {
         }
     }
 
-    /// Rejects requests that another site made a browser send. A client that sends neither header is not
-    /// a browser.
+    /// Rejects cross-site requests of browsers. A client that sends neither `Origin` nor
+    /// `Sec-Fetch-Site` is not a browser.
     pub(super) fn guard_origin<'a>(
         &self,
         header: impl Fn(&str) -> Option<&'a str>,
@@ -241,7 +242,8 @@ fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
     header.split(';').filter_map(|pair| pair.trim().split_once('='))
 }
 
-/// The credential headers as a `HeaderMap`. A header that does not fit is an error; it is never skipped.
+/// The credential headers as a `HeaderMap`. A header that is not valid in a `HeaderMap` is an
+/// error, and is never skipped.
 pub(super) fn header_map(request: &Request) -> Result<http::HeaderMap, Problem> {
     let mut headers = http::HeaderMap::new();
     for (name, value) in request.headers() {

@@ -1,6 +1,7 @@
 //! Cursors of lists: the last item of a page, as text that is opaque to clients.
 //!
-//! They are base64url without padding, because rouille and others cut a parameter at a second `=`.
+//! Cursors are base64url without padding, because rouille and other programs cut a parameter at a
+//! second `=`.
 
 use std::str::FromStr;
 

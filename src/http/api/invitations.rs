@@ -1,4 +1,4 @@
-//! `/v1/invitations`: create, list, show and withdraw invitations, and accept one with its link.
+//! `/v1/invitations`: creates, lists, shows, withdraws and accepts invitations.
 
 use rouille::Response;
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ pub(super) fn invitation_view(seen: &SeenInvitation) -> Value {
     })
 }
 
-/// The invitation in the path. A malformed id is not found.
+/// The id of the invitation in the path. A malformed id gives 404.
 fn invitation_id(call: &Call<'_>) -> Result<InvitationId, Problem> {
     call.param(0).parse().map_err(|_source| ActionError::NotFound("invitation").into())
 }

@@ -1,6 +1,6 @@
 //! `POST /v1/links`: shows the account of a one-time link to its holder.
 //!
-//! The page displays the account in its form, for password managers. The link stays usable.
+//! The page's form contains the account, for password managers. The link is not used up.
 
 use rouille::Response;
 use serde_json::json;

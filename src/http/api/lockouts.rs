@@ -20,7 +20,7 @@ pub(in crate::http) fn list_lockouts(app: &App, call: &Call<'_>) -> Result<Respo
 }
 
 pub(in crate::http) fn lift(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    // A caller that may lift no lockout is rejected, whether or not the lockout exists.
+    // A caller without the right to lift lockouts is rejected before the lockout is looked up.
     app.actions.lockouts(call.actor()?, 1)?;
     let id = call.param(0).parse().map_err(|_no_id| ActionError::NotFound("lockout"))?;
     app.actions.lift_lockout(call.actor()?, id)?;

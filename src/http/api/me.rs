@@ -39,7 +39,7 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let (account, token) = app.actions.change_me(&own.me(), &change)?;
     let answered = answer_account(app, &account);
     let Some(token) = token else { return Ok(answered) };
-    // The expiry of the session does not change. The server enforces it in any case.
+    // The new cookie replaces the old one, and the session's end does not change.
     let (session, _) = app.actions.session(&token)?;
     let (times, now) = (app.actions.session_times(), app.actions.clock().now().wall);
     let seconds = session.lifetime_left(times, now).as_secs();

@@ -1,4 +1,4 @@
-//! The management API: wire shapes and handlers, one file per resource.
+//! The management API: request and response shapes, and handlers, one file per resource.
 
 pub(super) mod audit;
 mod cursor;
@@ -61,8 +61,8 @@ fn with_etag(response: Response, version: u64) -> Response {
     response.with_additional_header("ETag", format!("\"{version}\""))
 }
 
-/// The versions in `If-Match` (RFC 9110, 13.1.1). `None` without the header, or with `*`, which matches
-/// every version. A tag that is not one of ours matches none.
+/// The versions in `If-Match` (RFC 9110, 13.1.1). `None` without the header, or with `*`, which
+/// matches every version. A tag that is not a Keyhouse `ETag` matches no version.
 fn versions(call: &Call<'_>) -> Option<Vec<u64>> {
     let header = call.request.header("If-Match").filter(|header| header.trim() != "*");
     header.map(|header| header.split(',').filter_map(version_of_tag).collect())

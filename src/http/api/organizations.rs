@@ -123,14 +123,14 @@ fn domain(value: Value, pointer: &str) -> Result<Box<str>, Vec<Fault>> {
     parsed("invalid_domain", parse_domain)(value, pointer)
 }
 
-/// Reads which users need a second factor.
+/// Reads the list of the users who must have a second factor.
 fn required_of(fields: &mut Fields) -> Option<Vec<RequiredOf>> {
     let entry =
         |value, pointer: &str| parsed("invalid_role", str::parse::<RequiredOf>)(value, pointer);
     fields.optional("second_factor_required_of", list(REQUIRED_OF_MAX, entry))
 }
 
-/// The organization in the path. A malformed id is not found.
+/// The id of the organization in the path. A malformed id gives 404.
 fn named(call: &Call<'_>) -> Result<OrganizationId, Problem> {
     call.param(0).parse().map_err(|_source| ActionError::NotFound("organization").into())
 }

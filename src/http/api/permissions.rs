@@ -73,7 +73,8 @@ fn parse_group(text: &str) -> Result<String, InvalidName> {
     if text.trim().is_empty() { Ok(String::new()) } else { parse_name(text) }
 }
 
-/// The permission in the path. Clients may percent-encode its colons; no other character needs it.
+/// The permission in the path. Clients may percent-encode its colons; its other characters need no
+/// encoding.
 fn name(call: &Call<'_>) -> Result<Permission, Problem> {
     let text = call.param(0).replace("%3A", ":").replace("%3a", ":");
     text.parse().map_err(|_source| ActionError::NotFound("permission in the catalogue").into())

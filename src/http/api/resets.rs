@@ -1,4 +1,4 @@
-//! `/v1/users/{user}/reset` and `/v1/reset`: creates a password reset link, and uses one.
+//! `/v1/users/{user}/reset` and `/v1/reset`: creates a reset link, and sets a password with it.
 
 use rouille::Response;
 use serde_json::json;

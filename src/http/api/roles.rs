@@ -66,7 +66,7 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
     Ok(answer::empty())
 }
 
-/// The role in the path. A malformed one is not found.
+/// The role in the path. A malformed role gives 404.
 fn named(call: &Call<'_>) -> Result<Role, Problem> {
     call.param(0).parse().map_err(|_source| ActionError::NotFound("role").into())
 }

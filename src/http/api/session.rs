@@ -38,7 +38,7 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let (source, device) = (call.source(), app.device_cookie_of(call.request));
     let shown = SignIn { email, organization, password, code, source, user_agent, device };
     let session = app.actions.sign_in(&shown)?;
-    // The browser replaces its cookie, so its previous session is no longer reachable.
+    // The new cookie replaces the old one in the browser, so the previous session is ended.
     if let Some(old) = old {
         app.actions.sign_out(&old, call.address)?;
     }
@@ -53,7 +53,7 @@ pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Prob
     Ok(answer::json(&described(app, actor, call.address)?))
 }
 
-/// Signs out. Without a session it succeeds too.
+/// Signs out. The request also succeeds without a session.
 pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     if let Some(token) = app.session_token(call.request)? {
         app.guard_host(call.request.header("Host"))?;
@@ -70,7 +70,7 @@ pub(super) fn opened(
     call: &Call<'_>,
     session: &NewSession,
 ) -> Result<Response, Problem> {
-    // The user is missing only if the index is far behind. The sign-in works once it has caught up.
+    // The index lacks the user only while it is far behind. The client can sign in again later.
     let user = app.index().user(session.user).ok_or_else(Problem::index_behind)?;
     let actor = Actor::user(app.index(), user, None).ok_or_else(Problem::index_behind)?;
     let mut reported = described(app, &actor, call.address)?;
@@ -84,8 +84,8 @@ pub(super) fn opened(
     Ok(app.with_device(call, session.user, answer))
 }
 
-/// The user, and the facts about the organization that determine what the user can do. The page uses
-/// them to explain why an action is not available.
+/// The user, and the facts about the organization that determine what the user can do. The page
+/// uses these facts to explain why an action is not available.
 fn described(app: &App, actor: &Actor, address: Option<IpAddr>) -> Result<Value, Problem> {
     let organization = actor.organization();
     let now = app.actions.clock().now().wall;

@@ -58,7 +58,7 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
     Ok(gone)
 }
 
-/// A session. Only its own user also sees which session is the current one.
+/// A session, without the flag for the current session, which only the session's own user sees.
 pub(super) fn session_view(app: &App, session: &SessionRecord) -> Map<String, Value> {
     let mut view = Map::new();
     view.insert("id".to_owned(), session.id.to_string().into());

@@ -1,4 +1,5 @@
-//! `POST /v1/setup`: creates the first owner with the one-time setup link. 404 once that is done.
+//! `POST /v1/setup`: creates the first owner with the one-time setup link. After the setup, the
+//! response is 404.
 
 use rouille::Response;
 

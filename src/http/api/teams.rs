@@ -105,7 +105,7 @@ pub(in crate::http) fn remove_member(app: &App, call: &Call<'_>) -> Result<Respo
     Ok(answer::empty())
 }
 
-/// The team in the path. A malformed id is not found.
+/// The id of the team in the path. A malformed id gives 404.
 pub(super) fn team_id(call: &Call<'_>, at: usize) -> Result<TeamId, Problem> {
     call.param(at).parse().map_err(|_source| ActionError::NotFound("team").into())
 }

@@ -10,7 +10,7 @@ use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::secret::Secret;
 
-/// Starts the enrolment with `current_password`, confirms it with `code`.
+/// Starts an enrolment if the body has `current_password`, and confirms it if the body has `code`.
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let own = app.own_session(call)?;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
@@ -75,8 +75,8 @@ fn proof(call: &Call<'_>) -> Result<Proof, Problem> {
     }
 }
 
-/// The rows of a QR code, 1 for dark. The page draws them, because its policy allows no image from
-/// elsewhere. Null if the text is too long for a QR code; the page then shows the text.
+/// The rows of a QR code, 1 for dark. The page draws the rows itself. Null if the text is too long
+/// for a QR code; the page then shows the text.
 fn modules(text: &str) -> Value {
     let Ok(code) = QrCode::encode_text(text, QrCodeEcc::Medium) else { return Value::Null };
     let row = |y: i32| -> String {

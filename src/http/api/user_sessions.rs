@@ -24,7 +24,7 @@ pub(in crate::http) fn end_all(app: &App, call: &Call<'_>) -> Result<Response, P
 
 pub(in crate::http) fn end_one(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let id: Option<SessionId> = call.param(1).parse().ok();
-    // A malformed id is not found, but only for callers that may end sessions.
+    // A malformed id gives 404, but only to callers that may end sessions.
     let id = id.unwrap_or_default();
     app.actions.end_user_sessions(call.actor()?, user_id(call)?, Some(id))?;
     Ok(answer::empty())

@@ -63,7 +63,7 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
     Ok(page(app, actor, &listed))
 }
 
-/// Reads what happens to the keys of a removed user.
+/// Reads whether the keys of a removed user are revoked or transferred.
 fn disposition(parameters: &mut Parameters) -> KeyDisposition {
     let transfer = parameters.optional("keys", "invalid_choice", |text| match text {
         "revoke" => Ok(false),
@@ -115,7 +115,7 @@ fn user_view(seen: &SeenUser) -> Value {
     })
 }
 
-/// The user in the path. A malformed id is not found.
+/// The id of the user in the path. A malformed id gives 404.
 pub(super) fn user_id(call: &Call<'_>) -> Result<UserId, Problem> {
     call.param(0).parse().map_err(|_source| ActionError::NotFound("user").into())
 }

@@ -1,8 +1,8 @@
 //! Applies a gate to a proxy's request, for forward-auth and `ext_authz` alike.
 //!
-//! A gate decides before the key is read. Both endpoints use this file; they differ only in how they
-//! read the request. A request that no route matches is denied. `default` is part of the program and
-//! cannot be changed, so that proxies that were configured from an example keep their behavior.
+//! A gate decides before the key is read. Both endpoints use this file, and differ only in how they
+//! read the request. A request that no route matches is denied. The gate `default` is part of the
+//! program and cannot be changed, so that the examples for proxies work on every instance.
 
 use std::sync::atomic::Ordering;
 
@@ -16,7 +16,7 @@ use crate::model::gate::GateDecision;
 use crate::verify::Request;
 
 impl App {
-    /// Answers a proxy about its client's request.
+    /// Answers a proxy's check of its client's request.
     pub(super) fn answer_proxy(
         &self,
         arrival: &Arrival<'_>,

@@ -17,7 +17,7 @@ pub(in crate::http) fn answer(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let actor = call.actor()?;
     require_verify(actor)?;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    // A faulty check is an error in its own result, not of the batch.
+    // A check with faults gives an error in its own result, and does not affect the other checks.
     let one = |value: Value, pointer: &str| Ok(object(read_asked)(value, pointer));
     let requests = fields.required("requests", list(REQUESTS_MAX, one));
     fields.finish().map_err(Problem::invalid)?;

@@ -1,7 +1,8 @@
 //! `/v1/ext-authz/{gate}/...`: Envoy's `ext_authz` over HTTP, which repeats the client's request below a
 //! prefix.
 //!
-//! It reads only its own request line, `Host`, the last entry of `X-Forwarded-For` and the credential.
+//! The endpoint reads only its own request line, `Host`, the last entry of `X-Forwarded-For` and
+//! the credential.
 
 use rouille::Response;
 

@@ -1,7 +1,7 @@
-//! `/v1/forward-auth/{gate}`: for nginx `auth_request`, Caddy `forward_auth`, Traefik `ForwardAuth` and
-//! `HAProxy`.
+//! `/v1/forward-auth/{gate}`: checks for nginx `auth_request`, Caddy `forward_auth`, Traefik
+//! `ForwardAuth` and `HAProxy`.
 //!
-//! It reads only `X-Forwarded-{Method,Proto,Host,Uri,For}` and the credential.
+//! The endpoint reads only `X-Forwarded-{Method,Proto,Host,Uri,For}` and the credential.
 
 use http::Method;
 use rouille::Response;

@@ -1,8 +1,8 @@
 //! Denials for gRPC clients, which read `grpc-status` instead of a problem document.
 //!
-//! Both gate endpoints read the client's `Content-Type`, if the proxy forwards it. The HTTP status is
-//! unchanged, because the proxy acts on it. The client gets a `Trailers-Only` response of the gRPC
-//! protocol: `grpc-status` and `grpc-message` in the head, and no body.
+//! Both gate endpoints read the client's `Content-Type`, if the proxy forwards it. The HTTP status
+//! is unchanged, because the proxy decides by the status. The client receives a `Trailers-Only`
+//! response of the gRPC protocol: `grpc-status` and `grpc-message` in the head, and no body.
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;

@@ -55,7 +55,7 @@ pub(in crate::http) const HEADERS: [(&str, &str); 10] = [
 pub(super) struct Identity([String; HEADERS.len()]);
 
 impl Identity {
-    /// The empty identity, of a request whose credential was not read.
+    /// The identity of a request whose credential was not read: every value is the placeholder.
     pub(super) fn anonymous() -> Self {
         Self(HEADERS.map(|_header| NOTHING.to_owned()))
     }
@@ -106,8 +106,8 @@ fn joined<'a>(values: impl Iterator<Item = &'a str>) -> String {
     if encoded.is_empty() { NOTHING.to_owned() } else { encoded.join(",") }
 }
 
-/// Percent-encodes every byte outside `A-Za-z0-9._~@:*-`. The result of a value is never empty; a value
-/// `-` is encoded, because `-` is the placeholder.
+/// Percent-encodes every byte outside `A-Za-z0-9._~@:*-`. The result is never empty. A value `-` is
+/// encoded, because `-` is the placeholder.
 fn encoded(value: &str) -> String {
     if value.is_empty() {
         return NOTHING.to_owned();
@@ -128,8 +128,8 @@ fn encoded(value: &str) -> String {
 
 /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers, still a draft).
 ///
-/// The key's own limits have their names, its quota the name `quota`. The plan's limits, which all keys
-/// of the organization share, are `plan` and `plan_quota`.
+/// Each rate limit of the key appears under its name, and the key's quota as `quota`. The plan's
+/// limits, which all keys of the organization share, appear as `plan` and `plan_quota`.
 pub(super) fn limit_headers(grant: &Grant, now: Now) -> Vec<(&'static str, String)> {
     let organization = grant.organization.load();
     let plan = organization.plan.limiting();

@@ -1,4 +1,4 @@
-//! Checks for a program that embeds Keyhouse, decided and counted as over HTTP.
+//! Checks for a program that embeds Keyhouse. They are decided and counted like checks over HTTP.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use crate::index::grant::Grant;
 use crate::verify::{Code, Request};
 
 impl App {
-    /// Decides about a presented text, and counts the call. The error is the code of a 503: no decision
-    /// is possible at the moment.
+    /// Decides about a presented text, and counts the call. The error is the code of a 503: no
+    /// decision is possible now.
     pub fn decide_in_process<T>(
         &self,
         presented: &[u8],

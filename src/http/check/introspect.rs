@@ -1,10 +1,11 @@
 //! `POST /v1/introspect`: token introspection (RFC 7662), for OAuth clients to which a key was presented.
 //!
-//! It draws on no limit and counts no call. A key whose limit is used up is still active: RFC 7662
-//! returns the state of the token, and clients cache the response, so they would reject the key long
-//! after the limit has recovered. `/v1/verify` and the gates enforce limits.
+//! Introspection draws from no limit and counts no call. A key whose limit is used up is still
+//! active: RFC 7662 returns the state of the token, and a client that caches the response would
+//! reject the key long after the limit has recovered. `/v1/verify` and the gates enforce limits.
 //!
-//! It accepts keys only, never a session, because browsers send forms to any site that a page names.
+//! The endpoint accepts keys, but no session, because any web page can make a browser send a form
+//! to it.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -93,7 +94,7 @@ fn introspect(app: &App, arrival: &Arrival<'_>, body: &[u8]) -> Result<Value, Pr
         .map_err(|_unreserved| ActionError::StorageUnavailable.into())
 }
 
-/// Limits are evaluated last, so a key that exceeds one has passed all other rules.
+/// Limits are evaluated last, so a key that exceeds a limit has passed all other rules.
 fn is_active(code: Code) -> bool {
     matches!(code, Code::Valid | Code::RateLimited | Code::QuotaExceeded)
 }
@@ -105,8 +106,8 @@ fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor, Problem> {
     app.caller_by_key(&text, caller)
 }
 
-/// OAuth clients form-encode their secret before they send it as Basic (RFC 6749, 2.3.1); others do not.
-/// If that makes a difference, the text is tried as sent first.
+/// Some OAuth clients form-encode their secret before they send it as Basic (RFC 6749, 2.3.1),
+/// others do not. The text is decoded only if no key has the text as it was sent.
 pub(in crate::http) fn unescaped(
     app: &App,
     headers: &HeaderMap,
@@ -128,7 +129,8 @@ fn is_basic(headers: &HeaderMap) -> bool {
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))
 }
 
-/// Reads the form. Unknown fields are rejected: a misspelt `permissions` would require nothing.
+/// Reads the form. Unknown fields are rejected: a misspelt `permissions` would otherwise require no
+/// permission.
 fn read(headers: &HeaderMap, body: &[u8]) -> Result<IntrospectionRequest, Problem> {
     let content_type = headers.get(http::header::CONTENT_TYPE);
     if !input::is_of_type(FORM, content_type.and_then(|value| value.to_str().ok())) {

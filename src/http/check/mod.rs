@@ -1,8 +1,8 @@
 //! Check endpoints, which decide whether a credential allows a request.
 //!
-//! Each has one fixed set of inputs. Exactly one function builds the response that lets a request
-//! through, [`allow`]. It takes an [`Allowed`], which only a valid verdict or a gate's public route
-//! creates. Every error denies. Nothing redirects.
+//! Each endpoint reads one fixed set of inputs. Only the function [`allow`] builds the response
+//! that lets a request through. It takes an [`Allowed`], which only a valid verdict or a gate's
+//! public route creates. Every error denies the request. No check endpoint redirects.
 
 mod admit;
 pub(super) mod batch;
@@ -41,10 +41,10 @@ use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::verify::{Code, Request, Verdict, check, decide, digest_of};
 use identity::Identity;
 
-/// How long a check waits for the store to write a quota reservation.
+/// The longest wait of a check for the store to write a quota reservation.
 const RESERVATION_WAIT: Duration = Duration::from_secs(2);
-/// Most decisions about one call. A call decides again when other calls have used up the reservation
-/// that it waited for; each time another call was let through.
+/// Most decisions about one call. A call is decided again when other calls have used up the
+/// reservation for which it waited.
 const RESERVATION_TRIES_MAX: usize = 1_000;
 
 /// The presenter of a credential, for last use and address rules.
@@ -73,8 +73,8 @@ pub(super) fn is_below_gates(path: &str) -> bool {
     path.starts_with(FORWARD_AUTH) || path.starts_with(EXT_AUTHZ)
 }
 
-/// Whether a 401 of this URL offers every accepted scheme. Other URLs are called by browsers on
-/// Keyhouse's own page, and an offer of Basic would make them open a dialog.
+/// Whether a 401 of this URL offers every accepted scheme. Keyhouse's own page calls the other
+/// URLs, and an offer of Basic would make browsers open a dialog.
 pub(super) fn offers_all(raw_url: &str) -> bool {
     let path = raw_url.split_once('?').map_or(raw_url, |(path, _)| path);
     is_check_path(path) || path == REVOKE
@@ -86,7 +86,8 @@ fn gate_of(path: &str) -> Option<&str> {
     below.split('/').next()
 }
 
-/// The endpoint with which a holder revokes the own key. It is not a check, but has the same clients.
+/// The endpoint with which a holder revokes their own key. It is not a check, but its clients are
+/// those of checks.
 const REVOKE: &str = "/v1/whoami/revoke";
 /// Check endpoints without a gate.
 const CHECKS: [&str; 4] = ["/v1/verify", "/v1/verify/batch", "/v1/introspect", "/v1/whoami"];
@@ -98,7 +99,7 @@ pub(super) const EXT_AUTHZ: &str = "/v1/ext-authz/";
 /// [`App::pass_gate`] create it.
 struct Allowed(Identity);
 
-/// The only response that lets a request through. It has every identity header, none empty.
+/// Builds the only response that lets a request through, with every identity header.
 fn allow(allowed: Allowed) -> Response {
     answer::finish(answer::headers_only(allowed.0.into_headers()))
 }
@@ -111,7 +112,7 @@ impl App {
         refusal: &TransportRefusal,
     ) -> Response {
         let is_asked = is_below_gates(path_of(arrival.parts));
-        // Not every proxy forwards a 431, and none explains it.
+        // Not every proxy forwards a 431, and no proxy explains it.
         let problem = if is_asked && matches!(refusal, TransportRefusal::HeadTooLarge { .. }) {
             Problem::request_refused(refusal::detail(refusal))
         } else {
@@ -170,9 +171,9 @@ impl App {
         })?
     }
 
-    /// Decides about a presented text, and counts the call. Every call that a grant decided counts,
-    /// valid or not; calls are counted nowhere else. A key for which `is_known` is false, because the
-    /// caller may not see it, is not found, and its call is not counted.
+    /// Decides about a presented text, and counts the call. Every call of a known key is counted,
+    /// valid or not, and only here. If `is_known` is false, because the caller may not see the key,
+    /// the code is `NOT_FOUND`, and the call is not counted.
     fn decide_counted<T>(
         &self,
         presented: &PresentedCredential<'_>,
@@ -181,7 +182,7 @@ impl App {
         answer: impl Fn(Verdict, Option<&Grant>, Now) -> T,
     ) -> Result<T, Problem> {
         let origin = CallOrigin { ip: request.ip, user_agent: presented.user_agent };
-        // The caller whose check may have to wait.
+        // The caller whose share the check uses if it must wait.
         let waits = Cell::new(Caller::default());
         self.until_reserved(&waits, |now| {
             let judge = |grant: &Grant| {
@@ -199,8 +200,8 @@ impl App {
         })
     }
 
-    /// Repeats an attempt while it has to wait for the store to write a reservation. It waits outside of
-    /// the index's guard, and without blocking the event loop.
+    /// Repeats an attempt after each wait for a reservation. The wait is outside of the index's
+    /// guard, and does not block the event loop.
     fn until_reserved<T>(
         &self,
         waits: &Cell<Caller>,
@@ -216,15 +217,15 @@ impl App {
             };
             match self.waiting.run(&waits.get(), || unreserved.wait(RESERVATION_WAIT)) {
                 Some(true) => {},
-                // The store does not answer, or too many checks wait for it. No call passes whose
-                // reservation a crash could lose.
+                // The store does not respond, or too many checks wait. The call does not pass
+                // without a durable reservation, since a crash could lose the count.
                 Some(false) | None => break,
             }
         }
         Err(ActionError::StorageUnavailable.into())
     }
 
-    /// The credential of a check request, or its denial.
+    /// The credential of a check request, or the denial of the request.
     pub(super) fn presented(
         headers: &HeaderMap,
         sources: &[CredentialSource],
@@ -244,7 +245,7 @@ impl App {
     }
 }
 
-/// The share on which a check of a key draws: the key's and its organization's.
+/// The caller whose share a check of a key uses: the key and its organization, without an address.
 fn key_alone(grant: &Grant) -> Caller {
     Caller {
         actor: Some(*grant.live.key.bytes()),

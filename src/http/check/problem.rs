@@ -10,8 +10,8 @@ use crate::model::route::DoubtfulPath;
 use crate::verify::{Code, Verdict};
 
 impl Problem {
-    /// None of these places holds a credential. With `authorization_ignored`, `Authorization` was sent
-    /// with a scheme that is not accepted.
+    /// No source holds a credential. `authorization_ignored`: the request has `Authorization` with
+    /// a scheme that is not accepted.
     pub(in crate::http) fn no_credential_in(
         sources: &[CredentialSource],
         authorization_ignored: bool,
@@ -25,7 +25,7 @@ impl Problem {
         Self::new(401, "NO_CREDENTIAL", "Credential required").detail(detail).challenge("")
     }
 
-    /// Several credentials, or an unreadable one, in a check.
+    /// A check with several credentials, or with an unreadable credential.
     pub(in crate::http) fn unusable_credential(unusable: &Unusable) -> Self {
         let title = match unusable {
             Unusable::Two(..) | Unusable::Doubled(_) | Unusable::TwoInBasic => {
@@ -46,8 +46,8 @@ impl Problem {
             .detail("the proxy's check URL names a gate that does not exist: correct its name")
     }
 
-    /// The gate has no route for the request, or the route denies it. `doubt` names what the path holds
-    /// that the route does not allow.
+    /// The gate has no route for the request, or the route denies it. `doubt` is the ambiguity in
+    /// the path that the route does not allow.
     pub(in crate::http) fn route_not_allowed(doubt: Option<DoubtfulPath>) -> Self {
         let problem = Self::new(403, "ROUTE_NOT_ALLOWED", "The gate denies this request");
         match doubt {
@@ -63,7 +63,7 @@ impl Problem {
     }
 
     /// A verdict other than valid, with the challenge of RFC 6750 or, for limits, `Retry-After`.
-    /// `scope` is the required permissions, for `insufficient_scope`.
+    /// `scope` contains the required permissions, for `insufficient_scope`.
     pub(in crate::http) fn denied(verdict: Verdict, scope: Option<&str>) -> Self {
         let code = verdict.code;
         let (status, title) = denial(code);
@@ -79,8 +79,9 @@ impl Problem {
         }
     }
 
-    /// A rejection by the transport, on a check endpoint. Decisions are 200, 401, 403, 429 and 503; an
-    /// incomplete or malformed HTTP request gets no decision, and is 400, 408, 413 or 431 here too.
+    /// A rejection by the transport, on a check endpoint. A decision has the status 200, 401, 403,
+    /// 429 or 503. An incomplete or malformed HTTP request gets no decision, and has 400, 408, 413
+    /// or 431 as on every other endpoint.
     pub(in crate::http) fn check_refused(refusal: &TransportRefusal) -> Self {
         match refusal {
             TransportRefusal::DoubledHeader { name } => {
@@ -130,7 +131,7 @@ fn denial(code: Code) -> (u16, &'static str) {
         Code::InsufficientPermissions => (403, "Insufficient permissions"),
         Code::RateLimited => (429, "Rate limit exceeded"),
         Code::QuotaExceeded => (429, "Quota exceeded"),
-        // Never used as a denial. If it were, the request must not pass.
+        // A valid verdict is never denied. If a bug did this, the request must not pass.
         Code::Valid => (503, "No decision"),
     }
 }

@@ -240,8 +240,8 @@ fn verdict_fields(index: &Index, verdict: Verdict, grant: Option<&Grant>, now: N
     Value::Object(fields)
 }
 
-/// The patterns that a key is granted now: its own list, or the default without a list, within its
-/// owner's role and the organization's maximum. `null` if no short list expresses that.
+/// The permissions that a key is granted now, as patterns: its own list, or the default without a
+/// list, limited by its owner's role and all maximums. `null` if no short list is exact.
 pub(super) fn permissions(grant: &Grant) -> Value {
     with_granted(grant, |granted| match granted {
         Some(granted) => granted.texts().map(Value::from).collect(),

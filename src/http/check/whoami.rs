@@ -15,7 +15,8 @@ use crate::http::{App, Call, answer};
 use crate::model::credential::CREDENTIALS;
 use crate::verify::{Code, Request, Verdict, digest_of};
 
-/// Most bytes of the body of a revocation. It has no fields, and a key that is not valid may send it.
+/// Most bytes of the body of a revocation. The body has no fields, and the caller's key may be
+/// invalid.
 pub(in crate::http) const REVOKE_BODY_BYTES_MAX: usize = 64;
 
 pub(in crate::http) fn answer(
@@ -48,7 +49,7 @@ fn describe(app: &App, arrival: &Arrival<'_>) -> Result<Value, Problem> {
 pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let presented = App::presented(&header_map(call.request)?, &CREDENTIALS)?;
     no_fields(call)?;
-    // While the index is behind, a new key may be missing from it, so it is not reported as not found.
+    // While the index is behind, it may lack a new key, so the response is not "not found".
     let unknown = || {
         if app.index().is_behind() {
             return Problem::index_behind();

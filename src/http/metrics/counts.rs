@@ -1,10 +1,10 @@
 //! Counters of requests and checks.
 //!
-//! They are atomics that are found without a lock and, except for the first call of a gate, without an
-//! allocation.
+//! The counters are atomics. Finding a counter takes no lock and, except for the first call of a
+//! gate, no allocation.
 //!
 //! A name becomes a gate's label only after a gate has answered; other names are counted under
-//! `(unknown)`. Every label has a fixed list of values.
+//! `(unknown)`. All other labels have a fixed list of values.
 
 use std::array::from_fn;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::verify::Code;
 
 /// Label for unknown gates and for gates beyond the maximum. No gate can have this name.
 const GATE_UNKNOWN: &str = "(unknown)";
-/// Codes of check responses that are not verdicts. The last one counts every other code.
+/// Codes of check responses that are not verdicts. The last entry counts every other code.
 const CODES_BESIDE: [&str; 10] = [
     "REQUEST_REFUSED",
     "GATE_NOT_FOUND",
@@ -36,7 +36,7 @@ const CODES_BESIDE: [&str; 10] = [
     "internal",
     "other",
 ];
-/// Statuses with a counter of their own. The last one, 0, counts every other status.
+/// Statuses with a counter of their own. The last entry, 0, counts every other status.
 const STATUSES: [u16; 19] =
     [200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 421, 429, 500, 503, 0];
 
@@ -97,7 +97,7 @@ pub(in crate::http) struct HttpCounts {
     checks: [Codes; Endpoint::ALL.len()],
     default_gate: Gate,
     unknown_gate: Gate,
-    /// At most [`GATES_MAX`], including removed gates.
+    /// The counters by gate: at most [`GATES_MAX`], including removed gates.
     gates: HashMap<Box<str>, Arc<Gate>>,
     took: [Histogram; Endpoint::ALL.len()],
     surfaces: [Requests; ListenerKind::ALL.len()],
@@ -128,7 +128,7 @@ pub(super) struct Requests {
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) endpoint: Endpoint,
-    /// Empty for endpoints without a gate.
+    /// The gate; empty for endpoints without a gate.
     pub(super) gate: String,
     pub(super) code: &'static str,
     pub(super) count: u64,
@@ -170,7 +170,8 @@ impl HttpCounts {
             Endpoint::ForwardAuth => self.note_at_gate(gate, code, |gate| &gate.forward_auth),
             Endpoint::ExtAuthz => self.note_at_gate(gate, code, |gate| &gate.ext_authz),
             Endpoint::WhoAmI => self.note_check(endpoint, code),
-            // `note_check` counts these: their status does not depend on the verdict.
+            // `note_check` counts the checks of these endpoints, whose status does not depend on
+            // the verdict.
             Endpoint::Verify | Endpoint::VerifyBatch | Endpoint::Introspect => {},
         }
     }
@@ -189,8 +190,8 @@ impl HttpCounts {
         if let Some(gate) = self.gates.pin().get(name) {
             return of(gate).count(code);
         }
-        // A caller must not be able to create labels with invented names. Only an existing gate
-        // returns these codes.
+        // Only an existing gate returns these codes. A caller must not be able to create labels
+        // with invented names.
         if !is_gate_code(code) || self.gates.len() >= GATES_MAX {
             return of(&self.unknown_gate).count(code);
         }
@@ -206,7 +207,7 @@ impl HttpCounts {
         }
     }
 
-    /// All counts above zero, and always the valid checks of the default gate.
+    /// All counts above zero, and the count of valid checks of the default gate even if it is zero.
     pub(super) fn checks(&self) -> Vec<Checked> {
         let mut checked = Vec::new();
         let mut push = |endpoint, gate: &str, codes: &Codes| {
@@ -251,7 +252,7 @@ impl Requests {
 
 impl Codes {
     fn count(&self, code: &str) {
-        // Search from the end: most checks are valid, which is the last verdict.
+        // The search starts at the end: most checks are valid, which is the last verdict.
         let verdict = Code::ALL.iter().rposition(|known| known.as_str() == code);
         let beside = || {
             let place = CODES_BESIDE.iter().position(|known| *known == code);
@@ -270,8 +271,8 @@ impl Codes {
     }
 }
 
-/// Whether only an existing gate returns this code. The gate is looked up before its routes and the key;
-/// a request with several credentials may be `MALFORMED` before that.
+/// Whether only an existing gate returns this code. The gate is looked up before its routes and the
+/// key. A request with several credentials may be `MALFORMED` before the gate is looked up.
 fn is_gate_code(code: &str) -> bool {
     match code.parse() {
         Ok(Code::Malformed) => false,

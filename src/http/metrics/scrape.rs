@@ -1,7 +1,7 @@
 //! Collects all metrics for one scrape, and encodes them in the Prometheus text format.
 //!
-//! A label's value is from a list in this program, or the name of a gate. It is never a key, a user, an
-//! address or other text from a client.
+//! A label's value is from a list in this program, or the name of a gate. A label's value is never
+//! a key, a user, an address or other text from a client.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -76,7 +76,8 @@ impl Collector for Scrape {
 }
 
 impl Value {
-    /// A counter is encoded like a gauge: in this format `_total` is part of the family's name.
+    /// Counters are encoded like gauges: in this text format, `_total` is part of the family's
+    /// name.
     fn encode(&self, metric: &mut MetricEncoder<'_>) -> Result<(), fmt::Error> {
         match self {
             Self::Whole(value) => metric.encode_gauge(value),
@@ -316,7 +317,7 @@ fn of_actions(app: &App) -> Vec<Family> {
     ]
 }
 
-/// All values are 0 if the audit log is not exported.
+/// The metrics of the export. All values are 0 if the audit log is not exported.
 fn of_export(app: &App) -> Vec<Family> {
     let exported = app.actions.exported().now(app.actions.clock().now().wall);
     vec![

@@ -1,5 +1,5 @@
-//! `POST /v1/gates/{gate}/test`: dry-runs a request against a gate and explains the result. It counts no
-//! call.
+//! `POST /v1/gates/{gate}/test`: dry-runs a request against a gate and explains the result. The dry
+//! run counts no call.
 
 use rouille::Response;
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! `POST /v1/keys/{id}/explain`: dry-runs a check of a key and explains the verdict. It counts no call.
+//! `POST /v1/keys/{id}/explain`: dry-runs a check of a key and explains the verdict. The dry run
+//! counts no call.
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub(in crate::http) fn explain(app: &App, call: &Call<'_>) -> Result<Response, P
     let record = app.actions.key(actor, key_id(call)?)?;
     let gate = gate.map(|name| known_gate(app, actor, &name)).transpose()?;
     let newest = record.secrets.first();
-    // A key that is in the store but not in the index yet will be there soon.
+    // The index may not have a key that is in the store yet.
     let grant = newest.and_then(|secret| app.index().grant(&secret.digest));
     let grant = grant.ok_or_else(Problem::index_behind)?;
     let acceptance = gate.as_deref().map(Gate::acceptance).unwrap_or_default();

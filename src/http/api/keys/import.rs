@@ -33,7 +33,7 @@ pub(in crate::http) fn import(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let records = app.actions.import_keys(actor, &Import { keys, faults, dry_run })?;
     let mut keys: Vec<Value> = records.iter().map(|record| key_view(app, actor, record)).collect();
     if dry_run {
-        // The real import creates other ids.
+        // A dry run returns no ids, since the import creates new ones.
         for key in &mut keys {
             if let Some(fields) = key.as_object_mut() {
                 fields.insert("id".to_owned(), Value::Null);
@@ -44,7 +44,7 @@ pub(in crate::http) fn import(app: &App, call: &Call<'_>) -> Result<Response, Pr
     Ok(answer::created(&json!({ "dry_run": false, "imported": keys.len(), "keys": keys })))
 }
 
-/// Reads the keys, and the faults of those that are invalid.
+/// Reads the valid keys, and the faults of the invalid keys.
 fn keys(value: Value, pointer: &str) -> Result<(Vec<ForeignKey>, Vec<Fault>), Vec<Fault>> {
     let Value::Array(values) = value else {
         return wrong(pointer, "wrong_type", "must be a list");

@@ -219,7 +219,7 @@ fn answer_record(app: &App, actor: &Actor, record: &KeyRecord) -> Response {
     with_etag(answer::json(&key_view(app, actor, record)), record.version)
 }
 
-/// The key in the path. A malformed id is not found.
+/// The id of the key in the path. A malformed id gives 404.
 fn key_id(call: &Call<'_>) -> Result<KeyId, Problem> {
     call.param(0).parse().map_err(|_source| ActionError::NotFound("key").into())
 }

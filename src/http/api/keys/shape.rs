@@ -1,4 +1,4 @@
-//! JSON of a key: all fields, or the few that every member of the organization may see.
+//! The JSON of a key: all fields, or only the fields that every member of the organization may see.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -119,7 +119,7 @@ fn kind_name(record: &KeyRecord) -> &'static str {
     if record.is_service() { "service" } else { "personal" }
 }
 
-/// The last use, from the key's counters, which are current. The store is updated later.
+/// The last use, from the key's counters. The stored last use is older.
 fn last_used(
     app: &App,
     secret: Option<&SecretRecord>,
