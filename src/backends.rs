@@ -19,7 +19,7 @@ pub fn exists(url: &StorageUrl) -> bool {
     }
 }
 
-/// Opens the store of a URL, or creates it. May take as long as reading all of it.
+/// Opens the store of a URL, or creates it. Opening may take as long as reading the whole file.
 pub fn open(url: &StorageUrl) -> Result<Arc<dyn Store>, OpenError> {
     match url {
         #[cfg(feature = "redb")]

@@ -21,7 +21,7 @@ pub trait Clock: Send + Sync + fmt::Debug {
     fn now(&self) -> Now;
 }
 
-/// A time of day that the operator may set forward or back at any moment.
+/// A time of day. The operator of the host may set it forward or back at any moment.
 pub trait TimeOfDay: Send + Sync + fmt::Debug {
     /// Milliseconds since the Unix epoch.
     fn milliseconds(&self) -> i64;
@@ -56,7 +56,7 @@ impl SystemClock {
 }
 
 impl<T: TimeOfDay> SystemClock<T> {
-    /// As [`SystemClock::start`], with another time of day.
+    /// Like [`SystemClock::start`], with another source of the time of day.
     #[expect(clippy::disallowed_methods, reason = "this is the clock that is injected")]
     pub fn over(time_of_day: T) -> Self {
         Self { time_of_day, started: Instant::now(), latest: AtomicI64::new(i64::MIN) }
@@ -67,7 +67,8 @@ impl<T: TimeOfDay> Clock for SystemClock<T> {
     fn now(&self) -> Now {
         let read = self.time_of_day.milliseconds();
         let latest = self.latest.load(Ordering::Relaxed);
-        // Written at most once a millisecond, so that cores don't contend for its cache line.
+        // The latest time is written at most once a millisecond, so that cores do not contend for
+        // its cache line.
         let wall = if read > latest {
             self.latest.fetch_max(read, Ordering::Relaxed).max(read)
         } else {

@@ -1,7 +1,7 @@
 //! Keyhouse as a library: opens the store of an instance and checks its keys without HTTP.
 //!
-//! It does not manage keys. Create them with the command line or a server, while no program has the
-//! store open: a store is held by one process at a time.
+//! The library does not manage keys. Create keys with the command line or a server, while no
+//! program has the store open: only one process can open a store.
 
 #![warn(missing_docs)]
 
@@ -59,7 +59,7 @@ pub struct Check {
 }
 
 impl Default for Check {
-    /// No requirement, no address, and a cost of 1.
+    /// A check without a requirement and an address, at a cost of 1.
     fn default() -> Self {
         Self { permissions: None, ip: None, cost: 1 }
     }
@@ -70,7 +70,7 @@ impl Default for Check {
 pub struct Verdict {
     /// [`Code::Valid`], or the code of the first rule that rejected the key.
     pub code: Code,
-    /// When a rate limit or quota is used up: how long to wait before the next call.
+    /// The wait before the next call, if a rate limit or quota is used up.
     pub retry_after: Option<Duration>,
     /// The id of the key, if it was found. The key may be revoked.
     pub key: Option<KeyId>,
@@ -97,7 +97,7 @@ pub enum InstanceError {
     /// Another process holds the store.
     #[error("{0}")]
     InUse(String),
-    /// Its `keyhouse.toml` has faults.
+    /// The directory's `keyhouse.toml` has faults.
     #[error(transparent)]
     Settings(#[from] ConfigError),
     /// Any other failure, such as a damaged store.
@@ -111,19 +111,19 @@ pub enum Undecided {
     /// The cost is above the maximum.
     #[error("cost must be at most {COST_MAX}")]
     Cost,
-    /// The store is unavailable, or the index has not caught up with it. The text is the code that the
+    /// The store is unavailable, or the index is behind the store. The text is the code that the
     /// server's API would return. Retry later.
     #[error("the key can't be checked now: {0}")]
     Unavailable(&'static str),
 }
 
 impl Keyhouse {
-    /// Opens the instance of a data directory and starts the threads that follow its store. This reads
-    /// all of the store, which takes seconds for a million keys.
+    /// Opens the instance of a data directory and starts the threads that follow its store. Opening
+    /// reads the whole store, which takes seconds for a million keys.
     ///
-    /// It reads the settings in the directory's `keyhouse.toml`, if there is one, and ignores the
-    /// environment. Settings that the server gets from flags or the environment, such as
-    /// `--key-prefix`, must be in that file too.
+    /// The settings come from the directory's `keyhouse.toml`, if that file exists. The environment
+    /// is ignored, so settings that the server gets from flags or the environment, such as
+    /// `--key-prefix`, must also be in that file.
     ///
     /// # Errors
     /// [`InstanceError`]. If the store is missing or in use, nothing was created or changed.
@@ -137,7 +137,7 @@ impl Keyhouse {
             OpenFailure::InUse(message) => InstanceError::InUse(message),
             OpenFailure::Other(failure) => InstanceError::Failed(failure.into_message()),
         })?;
-        // Not visible to callers: this API creates no links.
+        // The public URL has no effect, since this API creates no links.
         let public_url = settings.public_url.clone().map_or_else(loopback_url, Ok)?;
         let app = instance.app(&settings, public_url, TrustedProxies::default());
         let app = app.map_err(|failure| InstanceError::Failed(failure.into_message()))?;
@@ -147,8 +147,8 @@ impl Keyhouse {
     /// Checks a presented secret and counts the call, as the server does: the call takes its cost from
     /// rate limits and quota, and updates the key's last use.
     ///
-    /// It reads only memory. It blocks only to reserve quota in the store, at most 2 s each time, so do
-    /// not call it on the thread of a single-threaded async runtime.
+    /// A check reads only memory. It blocks only to reserve quota in the store, at most 2 s each
+    /// time, so do not call this method on the thread of a single-threaded async runtime.
     ///
     /// # Errors
     /// [`Undecided`]. The call was not counted.

@@ -1,8 +1,8 @@
 //! Keyhouse: API keys for a team, self-hosted, in one binary.
 //!
-//! To check keys in process, without a server, open the store with [`Keyhouse`]. That type is the only
-//! stable API. The modules are the rooms of the binary; they are public only for its tests and
-//! benchmarks. ARCHITECTURE.md has the map.
+//! To check keys in process, without a server, open the store with [`Keyhouse`]. That type is the
+//! only stable API. The modules are public only for the tests and benchmarks of the binary.
+//! ARCHITECTURE.md describes them.
 
 pub mod actions;
 pub mod backends;

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-/// It uses less memory than the system's allocator with many threads, and musl needs it.
+/// This allocator uses less memory than the system's allocator with many threads, and replaces the
+/// slow allocator of musl.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

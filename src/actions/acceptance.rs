@@ -39,8 +39,9 @@ pub struct LinkUser {
 impl Actions {
     /// Creates a user for the holder of an invitation's token and opens the user's first session.
     ///
-    /// # Errors [`ActionError::LinkInvalid`] for a link that was used or withdrawn, has expired, or
-    /// whose creator lost the right to invite; [`ActionError::Conflict`] if a user already has the
+    /// # Errors
+    /// [`ActionError::LinkInvalid`] for a link that was used or withdrawn, has expired, or whose
+    /// creator lost the right to invite; [`ActionError::Conflict`] if a user already has the
     /// address.
     pub fn accept_invitation(
         &self,

@@ -139,8 +139,9 @@ impl Actions {
 
     /// The permissions that a preset grants now, limited to the permissions that the actor holds.
     ///
-    /// # Errors [`ActionError::PermissionRequired`] if no permission is left;
-    /// [`ActionError::Invalid`] if the permissions do not fit in one list.
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] if no permission is left; [`ActionError::Invalid`] if
+    /// the permissions do not fit in one list.
     pub(super) fn preset(&self, actor: &Actor, preset: Preset) -> Result<Patterns, ActionError> {
         let entries = self.entries()?;
         let all = preset.patterns(entries.iter().map(|entry| &*entry.name));

@@ -135,8 +135,9 @@ impl Actions {
 
     /// Clears the failed sign-ins of an account or a network.
     ///
-    /// # Errors [`ActionError::NotFound`] if there is no such lockout, or the actor may not lift
-    /// it. For a user whose lockouts the list may hide, the call succeeds in any case.
+    /// # Errors
+    /// [`ActionError::NotFound`] if there is no such lockout, or the actor may not lift it. For a
+    /// user whose lockouts the list may hide, the call succeeds in any case.
     pub fn lift_lockout(&self, actor: &Actor, id: LockoutId) -> Result<(), ActionError> {
         Self::until_done(|| {
             let decided = self.authorize(actor)?;

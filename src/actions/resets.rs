@@ -39,9 +39,10 @@ impl Actions {
     /// With `totp`, the use of the link also removes the second factor. `totp` requires an owner in
     /// a session with a second factor, or the operator on the host.
     ///
-    /// # Errors [`ActionError::PermissionRequired`] if the user holds a permission that the actor
-    /// does not hold; [`ActionError::Conflict`] for the actor's own account, so that a stranger at
-    /// an open session or with a key cannot take the account over.
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] if the user holds a permission that the actor does not
+    /// hold; [`ActionError::Conflict`] for the actor's own account, so that a stranger at an open
+    /// session or with a key cannot take the account over.
     pub fn reset_user(
         &self,
         actor: &Actor,

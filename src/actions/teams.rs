@@ -107,8 +107,9 @@ impl Actions {
 
     /// Creates a team.
     ///
-    /// # Errors [`ActionError::SubscriptionRequired`] if the plan allows no team, or no further
-    /// team; [`ActionError::Conflict`] for a name that exists, and over [`TEAMS_MAX`].
+    /// # Errors
+    /// [`ActionError::SubscriptionRequired`] if the plan allows no team, or no further team;
+    /// [`ActionError::Conflict`] for a name that exists, and over [`TEAMS_MAX`].
     pub fn create_team(&self, actor: &Actor, draft: &TeamDraft) -> Result<TeamRecord, ActionError> {
         let organization = actor.organization_id();
         self.in_turn(|| {

@@ -77,8 +77,9 @@ impl Actions {
     /// Confirms a second factor with its first code. Later sign-ins require a code, and all other
     /// sessions end. Returns the backup codes, which cannot be retrieved again.
     ///
-    /// # Errors [`ActionError::Conflict`] if there is no unconfirmed second factor;
-    /// [`ActionError::Invalid`] at `/code`.
+    /// # Errors
+    /// [`ActionError::Conflict`] if there is no unconfirmed second factor; [`ActionError::Invalid`]
+    /// at `/code`.
     pub fn confirm_totp(&self, me: &Me<'_>, code: &Secret) -> Result<Vec<Secret>, ActionError> {
         let user = self.own_record(me.user)?.record;
         let account = account_of(user.id);

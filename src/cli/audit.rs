@@ -150,7 +150,7 @@ fn show_check(report: &Value, is_intact: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The actor's name, or its id, or its kind.
+/// The actor's name, or the actor's id if it has no name, or the kind of the actor.
 fn actor(event: &Value) -> String {
     let actor = event.get("actor").unwrap_or(&Value::Null);
     let known = ["name", "id", "kind"].map(|field| text(actor, field));

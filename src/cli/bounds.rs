@@ -1,6 +1,6 @@
 //! A test that compares the shared bounds of the code with the table in SECURITY.md.
 //!
-//! It is in this room because only the command line may use all other rooms.
+//! The test is in this module because only the command line may use all other modules.
 
 use crate::actions::READERS_MAX;
 use crate::actions::accounts::ACCOUNTS_TRIED_MAX;

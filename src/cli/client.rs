@@ -1,7 +1,8 @@
 //! The connection of a command to an instance.
 //!
-//! A command uses the control socket of the server on this host, opens the store itself if no server
-//! runs, or calls a remote server with a key. All three run the same request handlers.
+//! A command uses the control socket of the server on this host, opens the store itself if no
+//! server runs, or calls a remote server with a key. The same request handlers run in all three
+//! cases.
 
 use std::io;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::model::secret::Secret;
 
 /// Timeout of a request to a remote server.
 const REMOTE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Number of attempts, and the pause between two, while another process holds the store.
+/// Number of attempts while another process holds the store.
 const TRIES: u32 = 60;
 const TRY_WAIT: Duration = Duration::from_millis(50);
 const USER_AGENT: &str = concat!("keyhouse-cli/", env!("CARGO_PKG_VERSION"));
@@ -29,7 +30,7 @@ const USER_AGENT: &str = concat!("keyhouse-cli/", env!("CARGO_PKG_VERSION"));
 pub(super) enum Client {
     /// The instance on this host.
     Host(Box<Settings>),
-    /// A server that is reached over the network.
+    /// A server that the command calls over the network.
     Remote { url: String, key: Secret },
 }
 
@@ -42,7 +43,7 @@ pub(super) struct Ask<'a> {
 }
 
 impl Client {
-    /// Selects the instance: `KEYHOUSE_URL` if it is set, else the instance on this host.
+    /// Selects the instance: `KEYHOUSE_URL` if it is set, otherwise the instance on this host.
     pub(super) fn new(
         environment: &ProcessEnvironment,
         settings: impl FnOnce(Written) -> Result<Settings, ConfigError>,
@@ -66,7 +67,7 @@ impl Client {
     /// Sends a request and returns the JSON of a 2xx response.
     ///
     /// # Errors
-    /// The failure that the response describes, or that the instance is unreachable.
+    /// The failure that the response describes, or an unreachable instance.
     pub(super) fn send(&self, ask: &Ask<'_>) -> Result<Value, Failure> {
         let (status, value) = self.answer(ask)?;
         if (200..300).contains(&status) {
@@ -76,7 +77,7 @@ impl Client {
         }
     }
 
-    /// Sends a request and returns the status and JSON of the response, whatever the status is.
+    /// Sends a request and returns the status and the JSON of any response.
     ///
     /// # Errors
     /// If the instance is unreachable.
@@ -115,7 +116,8 @@ fn ask_host(settings: &Settings, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), Failur
                 instance.close()?;
                 return answer;
             },
-            // Another command, or a server that starts or stops. It ends soon.
+            // Another command holds the store, or a server that starts or stops. The command
+            // retries, since it will soon be free.
             Err(OpenFailure::InUse(message)) => in_use = message,
             Err(OpenFailure::Other(failure)) => return Err(failure),
         }
@@ -169,7 +171,7 @@ pub(super) fn ask_instance(
     Ok((response.status_code, bytes))
 }
 
-/// The base of links: the public URL, or the address that `serve` would listen on.
+/// The base of links: the public URL, or the address on which `serve` would listen.
 fn public_url(settings: &Settings) -> Result<PublicUrl, Failure> {
     if let Some(url) = &settings.public_url {
         return Ok(url.clone());
@@ -185,8 +187,8 @@ fn ask_remote(url: &str, key: &Secret, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), 
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(REMOTE_TIMEOUT))
         .http_status_as_error(false)
-        // A redirect could send the key to another host. So could an HTTP proxy from the environment
-        // if the connection is not encrypted.
+        // A redirect could send the key to another host. Without encryption, an HTTP proxy from the
+        // environment could read the key.
         .max_redirects(0)
         .proxy(url.starts_with("https:").then(ureq::Proxy::try_from_env).flatten())
         .tls_config(
@@ -223,7 +225,7 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// A query string of the pairs that have a value, with its `?`.
+/// The query string of the pairs that have a value, including the `?`.
 pub(super) fn query(pairs: &[(&str, Option<&str>)]) -> String {
     let mut text = form_urlencoded::Serializer::new(String::new());
     for (name, value) in pairs {

@@ -1,6 +1,7 @@
 //! The control socket of the server, and the lock on its data directory.
 //!
-//! Commands on this host use the socket to reach the server. The lock keeps a second server out.
+//! Commands on this host use the socket to reach the server. The lock prevents a second server on
+//! the same data directory.
 
 use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Write as _};
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::exit::{Exit, Failure};
 use crate::config::Settings;
 
-/// The server locks this file in its data directory, whatever its storage is.
+/// The file that the server locks in its data directory, with every kind of storage.
 const CLAIM_NAME: &str = "serve.lock";
 
 /// The locked data directory and its socket. Dropping it removes the socket's file.
@@ -62,7 +63,7 @@ impl Control {
         Ok(Self { path: settings.control_socket.clone(), bound: false, _claim: claim })
     }
 
-    /// Opens the socket. A socket file that a crashed server left behind is replaced.
+    /// Opens the socket. Replaces the socket file of a crashed server.
     pub(super) fn bind(&mut self) -> Result<UnixListener, Failure> {
         let failed = |error| Failure::io(&format!("open {}", self.path.display()), &error);
         match std::fs::remove_file(&self.path) {

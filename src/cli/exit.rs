@@ -41,7 +41,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A shorter word is not a secret.
+/// The shortest word that could be a secret, in bytes.
 const SECRET_BYTES_MIN: usize = 24;
 
 #[derive(Debug)]
@@ -111,7 +111,7 @@ impl From<ConfigError> for Failure {
     }
 }
 
-/// Decodes the content of a file or stdin. `what` names it in the failure.
+/// Decodes the content of a file or stdin. `what` is its name in the failure.
 pub(super) fn decoded<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, Failure> {
     decode(bytes).map_err(|error| Failure::new(Exit::Usage, format!("{what} {error}")))
 }
@@ -148,7 +148,7 @@ fn is_of_key(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '+' | '/' | '=' | '.')
 }
 
-/// A long word with letters and digits that is not a flag.
+/// Whether a word could be a secret: a long word with letters and digits that is not a flag.
 fn looks_secret(word: &str) -> bool {
     let mixed = word.chars().any(|c| c.is_ascii_digit()) && word.chars().any(char::is_alphabetic);
     word.len() >= SECRET_BYTES_MIN && mixed && !word.starts_with("--")
@@ -160,7 +160,7 @@ pub(super) fn print(line: &str) -> Result<(), Failure> {
     write_out(&printable_line(line))
 }
 
-/// Prints a table to stdout, as [`print`] does a line. Its cells must already be printable.
+/// Prints a table to stdout, like [`print`]. The cells must already be printable.
 pub(super) fn print_table(table: &str) -> Result<(), Failure> {
     write_out(&printable(table))
 }
@@ -198,6 +198,6 @@ fn print_message_lines(lines: &str) {
 pub(super) fn harden() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let none = Rlimit { current: Some(0), maximum: Some(0) };
-    // A system that does not allow this is not a reason to stop.
+    // The program also runs on a system that does not allow this.
     let (Ok(()) | Err(_)) = setrlimit(Resource::Core, none);
 }

@@ -1,7 +1,7 @@
 //! `keyhouse import`: imports keys of another system from JSON lines or a JSON list.
 //!
-//! The keys go in steps, each all or nothing. A key that already exists is skipped, so an import that
-//! was interrupted can be repeated with the same file.
+//! The keys are sent in steps, and each step imports all of its keys or none. Keys that already
+//! exist are skipped, so that an interrupted import can be repeated with the same file.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,8 @@ use crate::cli::exit::{Exit, Failure, decoded, print, print_message};
 
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 const KEYS_A_STEP_MAX: usize = 500;
-/// Half of the limit for a request, because the stored record of a key is larger than its input.
+/// Maximum size of a step: half of the limit for a request, because the stored record of a key is
+/// larger than its input.
 const BYTES_A_STEP_MAX: usize = 512 * 1024;
 /// Most faults that are printed for one step.
 const FAULTS_SHOWN_MAX: usize = 20;
@@ -85,7 +86,7 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
     print(&format!("{imported} {verb}, {skipped} already exist"))
 }
 
-/// Sends one step. Keys that the API rejects as existing are left out of the next attempt.
+/// Sends one step. If the API reports existing keys, sends the step again without them.
 fn send(
     flags: &Flags,
     client: &Client,
@@ -121,7 +122,7 @@ fn send(
     }
 }
 
-/// The index of the key, if the fault is that it already exists.
+/// The index of the key, if the fault is that the key already exists.
 fn taken_at(fault: &Value) -> Option<usize> {
     let is_taken = fault.get("code").and_then(Value::as_str) == Some("digest_taken");
     entry_of(fault).filter(|_at| is_taken)
@@ -157,7 +158,7 @@ fn failure(status: u16, response: &Value, faults: &[Value], step: &[Line]) -> Fa
     Failure::new(Exit::Usage, "some lines are invalid; no key of this step was imported")
 }
 
-/// Reads all keys before any is sent. Errors do not repeat the input: it may be a secret.
+/// Reads all keys of the file. Errors do not contain the input, since it may be a secret.
 fn read(file: &Path) -> Result<Vec<Line>, Failure> {
     let bytes = read_bytes(file)?;
     let text = decoded(&bytes, &file.display().to_string())?;

@@ -41,7 +41,7 @@ pub(crate) struct Instance {
 
 #[derive(Debug)]
 pub(crate) enum OpenFailure {
-    /// Another process holds the store. It may be a server that can handle the request.
+    /// Another process holds the store. If it is a server, the server can handle the request.
     InUse(String),
     Other(Failure),
 }
@@ -130,7 +130,7 @@ impl Instance {
     }
 }
 
-/// A generator seeded by the operating system.
+/// A random generator seeded from the operating system.
 fn random() -> Result<StdRng, Failure> {
     let failed = |error| {
         Failure::new(Exit::Failed, format!("could not get random bytes from the system: {error}"))

@@ -31,7 +31,8 @@ pub(super) fn all(
     }
 }
 
-/// Prints a list as a table of the given fields, or as JSON. `none` is the message for an empty one.
+/// Prints a list as a table of the given fields, or as JSON. `none` is the message for an empty
+/// list.
 pub(super) fn print_all(
     items: Vec<Value>,
     columns: &[&str],
@@ -54,7 +55,7 @@ pub(super) fn print_all(
     print_table(&table.trim_fmt())
 }
 
-/// Prints the given fields of an object, one a line, or all of it as JSON.
+/// Prints the given fields of an object, one a line, or the whole object as JSON.
 pub(super) fn print_one(object: &Value, fields: &[&str], json: bool) -> Result<(), Failure> {
     if json {
         return print(&object.to_string());

@@ -1,4 +1,4 @@
-//! The command line: arguments, dispatch and exit codes. Only this room prints.
+//! The command line: arguments, dispatch and exit codes. No other module prints.
 
 mod audit;
 #[cfg(test)]

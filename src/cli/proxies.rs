@@ -14,7 +14,8 @@ use crate::http::transport::TrustedProxies;
 use crate::index::halt::Halt;
 
 const RESOLVE_INTERVAL: Duration = Duration::from_secs(30);
-/// After this many failed look-ups in a row, which take an hour, a name's addresses are dropped.
+/// After this many failed look-ups in a row, which take an hour, the addresses of a name are
+/// dropped.
 const FAILURES_MAX: u32 = 120;
 const ADDRESSES_A_NAME_MAX: usize = 64;
 
@@ -86,8 +87,8 @@ impl Names {
         self.resolve_all(&mut state);
     }
 
-    /// Resolves the names again. It holds the lock meanwhile, so that an older list never replaces
-    /// a newer one.
+    /// Resolves the names again. The lock is held meanwhile, so that an older list never replaces a
+    /// newer list.
     fn refresh(&self) {
         self.resolve_all(&mut self.lock());
     }
@@ -149,7 +150,7 @@ mod tests {
 
     use super::*;
 
-    /// Last byte of the address of `proxy`; 0 means that it does not resolve.
+    /// Last byte of the address of the name `proxy`; 0 if the name does not resolve.
     static LAST_BYTE: AtomicU8 = AtomicU8::new(0);
 
     fn resolve(name: &str) -> io::Result<Vec<IpAddr>> {

@@ -29,7 +29,7 @@ use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
 use crate::telemetry::{self, Logs};
 
-/// Number of attempts, and the pause between two, to open a store that another process holds.
+/// Number of attempts to open a store that another process holds.
 const LOCK_TRIES: u32 = 5;
 const LOCK_WAIT: Duration = Duration::from_millis(100);
 
@@ -120,8 +120,8 @@ impl From<Flags> for Written {
     }
 }
 
-/// Runs the server until SIGTERM or SIGINT. SIGHUP calls `reread` and applies the settings that can
-/// change while the server runs.
+/// Runs the server until SIGTERM or SIGINT. On SIGHUP, calls `reread` and applies the settings that
+/// can change while the server runs.
 pub(super) fn run(
     settings: &Settings,
     reread: impl Fn() -> Result<Settings, ConfigError>,
@@ -137,8 +137,8 @@ pub(super) fn run(
     served.and(closed)
 }
 
-/// Opens the instance. The attempts are enough for a command that holds the store for a moment, and
-/// not for a server that holds it.
+/// Opens the instance. Repeats the attempt long enough for a command that holds the store for a
+/// moment, but not for a server that holds it.
 fn open(settings: &Settings) -> Result<Instance, Failure> {
     let halt = Halt::default();
     for _ in 0..LOCK_TRIES {
@@ -165,16 +165,17 @@ fn serve(
 ) -> Result<(), Failure> {
     let is_set_up = create_first_owner(&instance.actions, settings)?;
     if let Err(error) = instance.actions.resume_removals() {
-        // The keys of the removed user are rejected anyway. The next start tries again.
+        // The start continues, since the keys of the removed user are already rejected. The next
+        // start tries again.
         tracing::error!(%error, "serve: could not finish the removal of a user");
     }
-    // Opened first, so that a listener with the same path fails.
+    // The control socket is opened first, so that a listener with the same path fails.
     let socket = Socket::Unix(control.bind()?);
     let mut listeners = vec![Listener { surface: ListenerKind::Control, socket }];
     let main = sockets::open(&settings.listen)?;
     let mut addresses = vec![format!("listening on {}", main.at)];
     listeners.push(Listener { surface: ListenerKind::Main, socket: main.socket });
-    // Dropped, and so removed, after the server has stopped.
+    // The socket files are removed on drop, after the server has stopped.
     let mut files = vec![main.file];
     if let Some(at) = &settings.check_listen {
         let checks = sockets::open(at)?;
@@ -198,7 +199,8 @@ fn serve(
         .map_err(|error| Failure::io("start a thread", &error))?;
     let app = Arc::new(instance.app(settings, public_url.clone(), trusted.clone())?);
     let runtime = signal_runtime()?;
-    // Before the server starts, so that an early signal also stops it in order.
+    // The handlers are installed before the server starts, so that an early signal also stops the
+    // server in order.
     let mut stop = runtime.block_on(async { Signals::new() })?;
     let server = Server::start(listeners, Arc::clone(&app) as Arc<_>, limits(settings, trusted))
         .map_err(|error| Failure::io("serve", &error))?;
@@ -281,7 +283,7 @@ fn create_first_owner(actions: &Actions, settings: &Settings) -> Result<bool, Fa
     Ok(true)
 }
 
-/// Reads the password from the first line of a file, or asks for it twice on a terminal.
+/// Reads the password from the first line of a file, or prompts for it twice on a terminal.
 fn password(file: Option<&Path>) -> Result<Secret, Failure> {
     if let Some(path) = file {
         let bytes = std::fs::read(path)

@@ -6,13 +6,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::exit::{Exit, Failure};
 
-/// How often the server checks that the index still follows the store.
+/// The interval at which the server checks that the index still follows the store.
 const ENDED_INTERVAL: Duration = Duration::from_secs(1);
-/// The kernel lists here the signals that the process ignores.
+/// The kernel's file that lists the signals that the process ignores.
 const STATUS: &str = "/proc/self/status";
 
-/// The signals that are caught. A signal that was ignored when the process started, as `nohup` and a
-/// shell's `&` do, stays ignored.
+/// The handled signals. A signal that was ignored when the process started, for example by `nohup`
+/// or a shell's `&`, stays ignored.
 pub(super) struct Signals {
     terminate: Option<Signal>,
     interrupt: Option<Signal>,
@@ -43,8 +43,8 @@ impl Signals {
 
     /// Waits for a signal.
     ///
-    /// It fails if the thread that follows the store has ended: changes would no longer reach the
-    /// index, so the supervisor must restart the server.
+    /// Fails if the thread that follows the store has ended. Changes would then no longer reach the
+    /// index, so the process supervisor must restart the server.
     pub(super) async fn wait(
         &mut self,
         has_ended: impl Fn() -> bool,

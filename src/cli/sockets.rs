@@ -1,10 +1,11 @@
-//! Opens the listening sockets of `serve`.
+//! Opens the listening sockets of `serve`, except the control socket.
 //!
-//! The control socket is opened in `control`.
+//! The module `control` opens the control socket.
 //!
-//! The kind of a listener decides what a peer may do, not its socket: a Unix peer is a trusted proxy on
-//! the main listener and on that for checks, and the operator on the control socket only. The control
-//! socket opens first, so that no other listener takes its path.
+//! The rights of a peer depend on the kind of the listener, not on the kind of its socket. A peer
+//! of a Unix socket is a trusted proxy on the main listener and on the listener for checks. Only on
+//! the control socket is it the local operator. The control socket is opened first, so that no
+//! other listener takes its path.
 
 use std::fs::Permissions;
 use std::io::{self, ErrorKind};
@@ -18,10 +19,10 @@ use crate::cli::exit::{Exit, Failure};
 use crate::config::Listen;
 use crate::http::transport::Socket;
 
-/// How many connections the system queues until the server accepts them.
+/// The number of connections that the system queues until the server accepts them.
 const BACKLOG: i32 = 1_024;
-/// The user and the group of the socket, such as a proxy's group, may connect. The group is that of a
-/// setgid directory, else the group of the process.
+/// The mode of a socket file: its user and its group, such as the group of a proxy, may connect.
+/// The group is that of a setgid directory, otherwise that of the process.
 const MODE: u32 = 0o660;
 
 /// An open socket with its actual port.
@@ -31,7 +32,8 @@ pub(super) struct Opened {
     pub(super) file: Option<SocketFile>,
 }
 
-/// A socket's file. Dropping it removes the file, unless another socket has replaced it.
+/// The file of a socket. A drop removes the file, unless the file of another socket has replaced
+/// it.
 pub(super) struct SocketFile {
     path: PathBuf,
     device: u64,
@@ -72,7 +74,7 @@ fn open_unix(path: &Path) -> io::Result<Opened> {
     Ok(Opened { socket, at: Listen::Unix(path.to_owned()), file: Some(file) })
 }
 
-/// Removes the socket file that a crashed server left behind. Any other file is an error.
+/// Removes the socket file of a crashed server. Any other file is an error.
 fn remove_stale(path: &Path) -> Result<(), Failure> {
     let shown = path.display();
     let failed = |error| Failure::io(&format!("inspect {shown}"), &error);

@@ -102,7 +102,7 @@ pub(super) struct Remove {
     to: Option<String>,
 }
 
-/// What happens to the keys. A transferred key grants no more than before.
+/// The disposition of the keys. A transferred key grants no more than before.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Keys {
     Revoke,

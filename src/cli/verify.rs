@@ -1,6 +1,7 @@
 //! `keyhouse verify`: checks a key.
 //!
-//! It reads the key from stdin, never from an argument: other users of the host can read arguments.
+//! The command reads the key from stdin, never from an argument, since other users of the host can
+//! read arguments.
 
 use std::io::{BufRead as _, Read as _};
 

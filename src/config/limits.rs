@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::config::written::{ProcessEnvironment, WrittenLimits};
 use crate::model::pace::Pace;
 
-/// Set to `off` for load tests, it removes the rates of changes.
+/// The variable that removes the rates of changes if it is `off`, for load tests.
 const CHANGE_RATE: &str = "KEYHOUSE_CHANGE_RATE";
 
-/// The validated fields of [`WrittenLimits`]. `None` is the default of the transport.
+/// The validated fields of [`WrittenLimits`]. `None` means the default of the transport.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfiguredLimits {
     pub head_timeout: Option<Duration>,

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use crate::config::written::ProcessEnvironment;
 
-/// Every system accepts a socket path of this length.
+/// Longest path of a socket. Every system accepts this length.
 const SOCKET_PATH_BYTES_MAX: usize = 100;
 const UNIX: &str = "unix:";
 const SOCKET_NAME: &str = "control.sock";
@@ -70,7 +70,8 @@ pub(super) fn control_socket(
     if beside.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
         return Some(beside);
     }
-    // Not the service manager's runtime directory, which commands do not know.
+    // The runtime directory of the service manager is not used, since commands do not have its
+    // variable.
     let folder = environment.get("XDG_RUNTIME_DIR")?;
     // The name depends on the absolute data directory, so that two instances do not share a socket.
     let directory = std::path::absolute(directory).ok()?;

@@ -1,7 +1,7 @@
 //! Settings from flags, the environment and a file.
 //!
-//! `written` holds the text that the operator wrote, `used` the validated settings. All faults are
-//! reported at once.
+//! The module `written` contains the settings as the operator wrote them, `used` the validated
+//! settings. All faults are reported at once.
 
 mod error;
 mod limits;

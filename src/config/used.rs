@@ -40,11 +40,11 @@ pub struct Settings {
     pub metrics_listen: Option<Listen>,
     /// The URL of the server for browsers. The default is `http://` and the bound address.
     pub public_url: Option<PublicUrl>,
-    /// Links to other sites that the page shows.
+    /// The links of the page to other sites.
     pub links: Links,
     /// Proxies whose forwarded headers are trusted.
     pub trusted_proxies: Vec<TrustedProxy>,
-    /// Starts even if the clock is far behind the newest audit event.
+    /// Whether the server starts even if the clock is far behind the newest audit event.
     pub accept_clock: bool,
     pub admin_email: Option<String>,
     pub admin_password_file: Option<PathBuf>,
@@ -61,8 +61,8 @@ pub struct Settings {
     pub session_times: SessionTimes,
 }
 
-/// Finds the data directory: the one that is set, else that of the service manager, else that of the
-/// user.
+/// Finds the data directory: the configured directory, otherwise the directory of the service
+/// manager, otherwise a directory of the user.
 pub fn locate(flags: &Written, environment: &ProcessEnvironment) -> Result<PathBuf, ConfigError> {
     let set = flags.data.clone().or_else(|| environment.get("KEYHOUSE_DATA").map(PathBuf::from));
     let service = || {
@@ -82,7 +82,7 @@ pub fn locate(flags: &Written, environment: &ProcessEnvironment) -> Result<PathB
 impl Settings {
     /// Merges flags, environment and file, in this order of precedence, and validates the result.
     ///
-    /// The file is `file`, or else `keyhouse.toml` in the data directory, if it exists.
+    /// The file is `file`, or otherwise `keyhouse.toml` in the data directory, if that file exists.
     ///
     /// # Errors
     /// [`ConfigError`] with all faults.
@@ -114,7 +114,7 @@ impl Settings {
     }
 }
 
-/// The tables that only the file has.
+/// The settings that only the file has, in tables.
 struct Tables {
     limits: WrittenLimits,
     audit: WrittenAudit,
@@ -224,7 +224,7 @@ impl Reader {
                 );
             }
             let is_socket = matches!(address, Some(Listen::Unix(_)));
-            // Browsers do not use a listener that serves only checks.
+            // Only the main listener serves browsers.
             if (beyond || is_socket) && name == "listen" && reach.public_url.is_none() {
                 self.fault(name, "an address beyond loopback or a Unix socket needs --public-url");
             }
@@ -294,7 +294,7 @@ impl Reader {
         let idle = self.parse("session-idle", |layer| layer.sessions.idle.clone(), parse_span);
         let absolute =
             self.parse("session-absolute", |layer| layer.sessions.absolute.clone(), parse_span);
-        // Each is validated by itself first, so that the fault names the right setting.
+        // Each setting is validated alone first, so that a fault names the right setting.
         for (name, alone) in [
             ("session-idle", SessionTimes::new(idle, Some(SESSION_MAX))),
             ("session-absolute", SessionTimes::new(None, absolute)),

@@ -53,7 +53,7 @@ pub const VARIABLES: [&str; 22] = [
     "KEYHOUSE_TRUSTED_PROXY",
     "KEYHOUSE_URL",
 ];
-/// A mistyped name is at least this similar to the known one, from 0 to 1.
+/// The least similarity, from 0 to 1, of an unknown name to the known name that is suggested.
 const SIMILARITY_MIN: f64 = 0.9;
 
 /// The environment variables, read once.
@@ -166,7 +166,7 @@ pub struct Written {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenSessions {
-    /// How long a session lasts without a request.
+    /// The time after which a session ends without a request.
     pub idle: Option<String>,
     /// Maximum length of a session.
     pub absolute: Option<String>,
@@ -176,7 +176,7 @@ pub struct WrittenSessions {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenAudit {
-    /// How long audit events are stored, such as `400d`.
+    /// The retention of audit events, such as `400d`.
     pub retention: Option<String>,
     /// Destination to which sealed audit events are exported.
     pub export: Option<String>,
@@ -209,8 +209,8 @@ pub struct WrittenLimits {
     pub connections_per_address_max: Option<usize>,
     /// Maximum number of management requests in progress.
     pub pool_in_flight_max: Option<usize>,
-    /// Rate of changes by a user in sessions, such as `10/s burst 100`, or `off`. Guests have a tenth
-    /// of the rate and a fifth of the burst.
+    /// Rate of changes by a user in sessions, such as `10/s burst 100`, or `off`. Guests have a
+    /// tenth of this rate and a fifth of the burst.
     pub session_changes: Option<String>,
     /// Rate of changes by a service key, or by all personal keys of a user together.
     pub key_changes: Option<String>,

@@ -1,6 +1,6 @@
 //! Counters and histograms made of atomics. Recording neither blocks nor allocates.
 //!
-//! Each number is read by itself: a reader gets no consistent view across several of them.
+//! Each number is read separately, so several numbers together are not a consistent snapshot.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -55,8 +55,8 @@ pub struct Distribution {
     /// Sum of all durations, in seconds.
     pub seconds: f64,
     pub count: u64,
-    /// Each bucket's upper bound in seconds and the number of durations in it. The last bound is
-    /// infinite.
+    /// The upper bound of each bucket in seconds, and the number of durations in the bucket. The
+    /// last bound is infinite.
     pub buckets: Vec<(f64, u64)>,
 }
 

@@ -1,8 +1,8 @@
 //! Logging to stderr, as text or JSON.
 //!
 //! Lines go through a bounded queue to a thread that writes them. If stderr is not read, lines are
-//! dropped: a full pipe must not block a check. Secrets never reach the log, since their type does not
-//! print them.
+//! dropped, so that a full pipe does not block a check. Secrets never reach the log, since their
+//! type does not print them.
 
 pub mod measure;
 
@@ -27,7 +27,7 @@ pub enum TelemetryError {
 /// Most lines that wait for the writer.
 pub(crate) const LINES_WAITING_MAX: usize = 4_096;
 
-/// The running log. Dropping it writes the lines that wait.
+/// The running log. Its drop writes the waiting lines.
 pub struct Logs {
     _worker: WorkerGuard,
     set_filter: Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>,
@@ -63,7 +63,7 @@ pub fn start(filter: &str, json: bool) -> Result<Logs, TelemetryError> {
 }
 
 /// Parses a filter. A bare word must be a level or this program's name: `tracing` would read a
-/// mistyped level as the name of a target, and log nothing.
+/// mistyped level as the name of a target, and log no lines.
 fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
     let wrong = || TelemetryError::Filter(filter.to_owned());
     let is_level = |word: &str| word.is_empty() || word.parse::<LevelFilter>().is_ok();

@@ -50,7 +50,8 @@ enum ChainError {
 /// cut, that of the last seal or of the cut. Rows that cannot be parsed are skipped; the check
 /// reports them.
 ///
-/// # Errors The errors of the store.
+/// # Errors
+/// The errors of the store.
 pub fn latest_moment(store: &dyn Store) -> Result<Option<Moment>, ReadError> {
     let range = Range { limit: 1, order: Order::Descending, ..Range::prefix(StoreKey::EVENTS) };
     let page = store.scan(&range, At::Latest)?;

@@ -40,7 +40,8 @@ impl SealWriter {
     /// must start before this process writes its first event. `random` must have been seeded by the
     /// operating system.
     ///
-    /// # Errors If the thread cannot be created, or the store does not respond.
+    /// # Errors
+    /// If the thread cannot be created, or the store does not respond.
     pub fn start(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,

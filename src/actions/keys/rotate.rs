@@ -36,10 +36,11 @@ impl Actions {
     /// The old secret ends after `overlap` or with the next rotation: a key has at most two
     /// secrets. The key keeps its usage and events.
     ///
-    /// # Errors The errors of [`Actions::change_key`]; [`ActionError::PermissionRequired`] for
-    /// every actor but the owner in a session, or, for a service key, an actor that holds all of
-    /// the key's permissions; [`ActionError::SubscriptionRequired`]; [`ActionError::Conflict`] for
-    /// a key that has ended.
+    /// # Errors
+    /// The errors of [`Actions::change_key`]; [`ActionError::PermissionRequired`] for every actor
+    /// but the owner in a session, or, for a service key, an actor that holds all of the key's
+    /// permissions; [`ActionError::SubscriptionRequired`]; [`ActionError::Conflict`] for a key that
+    /// has ended.
     pub fn rotate_key(
         &self,
         actor: &Actor,

@@ -61,8 +61,9 @@ impl Actions {
     /// Stops sharing a key with a team. The owner of the key may stop sharing even after leaving
     /// the team.
     ///
-    /// # Errors The errors of [`Actions::change_key`]; [`ActionError::NotFound`] for a team that
-    /// the actor may not see, unless the key is shared with it.
+    /// # Errors
+    /// The errors of [`Actions::change_key`]; [`ActionError::NotFound`] for a team that the actor
+    /// may not see, unless the key is shared with it.
     pub fn unshare_key(
         &self,
         actor: &Actor,

@@ -157,7 +157,8 @@ impl Throttle {
     /// Counts an attempt at an account. The caller checks the credentials afterwards. May block for
     /// [`WAITING_TIME`] while other attempts at the same account are pending.
     ///
-    /// # Errors The wait before the next attempt.
+    /// # Errors
+    /// The wait before the next attempt.
     pub(super) fn begin<'a>(
         &'a self,
         account: &str,

@@ -59,7 +59,8 @@ impl Default for Counted {
 impl Counted {
     /// Counts an attempt at its client and its site, or at neither.
     ///
-    /// # Errors The wait before the next attempt.
+    /// # Errors
+    /// The wait before the next attempt.
     pub(super) fn take(&mut self, at: Networks, now: u64) -> Result<(), Duration> {
         let site = draw(&self.site_rate, &self.sites, &at.site, now)?;
         if let Some(client) = at.client {

@@ -1,4 +1,5 @@
-//! The pages on the API: operations and headers from the description of the API, codes from its error table.
+//! The pages on the API. Operations and headers come from the `OpenAPI` document, codes from the
+//! table of errors.
 
 use std::collections::BTreeMap;
 

@@ -16,7 +16,7 @@ A label has a value from a fixed list, or the name of a gate. No label holds a k
 
 ";
 
-/// Labels of the metric that has no sample before the first request.
+/// The one metric that has no sample before the first request, and its labels.
 const WITHOUT_SAMPLE: (&str, [&str; 2]) = ("keyhouse_http_requests_total", ["status", "surface"]);
 
 pub(super) fn page(scrape: &str) -> String {

@@ -1,4 +1,4 @@
-//! The page on permissions: Keyhouse's own and what the built-in roles hold.
+//! The page on permissions: Keyhouse's own permissions, and those of the built-in roles.
 
 use super::{Table, code, codes};
 use crate::model::catalogue::OWN_CATALOGUE;

@@ -1,5 +1,5 @@
-//! The page on settings: flags of `serve` from clap, with their variables and keys of the file, and the
-//! tables of the file.
+//! The page on settings: the flags of `serve` from clap, each with its variable and its key in the
+//! settings file, and the tables of the file.
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ struct Row {
     meaning: &'static str,
 }
 
-/// Variables that no flag of `serve` names.
+/// Variables that belong to no flag of `serve`.
 const OTHER_VARIABLES: [(&str, &str); 3] = [
     (
         "KEYHOUSE_CHANGE_RATE",
@@ -99,7 +99,7 @@ fn flags() -> Table {
     for argument in serve.get_arguments() {
         let Some(long) = argument.get_long() else { continue };
         let variable = variable(long).unwrap_or_default();
-        // `--json`, `--help` and `--version` are no settings.
+        // `--json`, `--help` and `--version` are not settings.
         if variable.is_empty() && long != "config" {
             continue;
         }
@@ -117,7 +117,7 @@ fn variable(long: &str) -> Option<&'static str> {
     VARIABLES.into_iter().find(|known| *known == name)
 }
 
-/// The key of the file for a flag.
+/// The key in the settings file for a flag.
 fn key(long: &str) -> String {
     match long {
         "trusted-proxy" => "trusted_proxies".to_owned(),
@@ -238,7 +238,7 @@ mod tests {
     use super::*;
     use crate::config::Written;
 
-    /// The fields that serde knows in a table of the file, from its message for an unknown field.
+    /// The fields of a table of the settings file, read from serde's message for an unknown field.
     fn known(table: &str) -> BTreeSet<String> {
         let text = if table.is_empty() { "?".to_owned() } else { format!("{table}.?") };
         let text = text.replace('?', "\"?\" = 1");

@@ -16,7 +16,7 @@ pub enum Operation {
     Get,
     /// [`Store::scan`].
     Scan,
-    /// [`Store::submit`], and so [`Store::commit`].
+    /// [`Store::submit`], and therefore [`Store::commit`].
     Submit,
     /// [`Store::follow`].
     Follow,
@@ -30,7 +30,7 @@ pub enum Operation {
 pub enum Fault {
     /// The store is unavailable. Nothing changes.
     Unavailable,
-    /// For reads, follows and feeds: the revision is gone, or the feed missed commits.
+    /// The revision of a read or a follow is gone, or the feed missed commits.
     Compacted,
     /// The batch conflicts, even if its guards hold.
     Conflict,
@@ -44,7 +44,7 @@ pub enum Fault {
     Wait(TestGate),
 }
 
-/// Blocks operations until a test opens it. Clones are the same gate.
+/// A gate that blocks operations until a test opens it. Clones are the same gate.
 #[derive(Clone, Debug, Default)]
 pub struct TestGate(Arc<(Mutex<GateState>, Condvar)>);
 
@@ -61,7 +61,7 @@ impl TestGate {
         Self::default()
     }
 
-    /// Releases waiting operations and lets later ones pass.
+    /// Releases waiting operations, and lets later operations pass.
     pub fn open(&self) {
         lock(&self.0.0).open = true;
         self.0.1.notify_all();
@@ -84,11 +84,11 @@ impl TestGate {
     }
 }
 
-/// A store whose operations fail as a test requests. Other operations reach the wrapped store.
+/// A store in which a test makes operations fail. All other operations reach the wrapped store.
 ///
-/// After an unknown outcome it behaves like a reopened store: feeds end with
-/// [`FeedError::Compacted`], and earlier revisions can be neither read nor followed. To keep a handle
-/// to it, wrap it in an `Arc`: `Arc<S>` is a [`Store`] too.
+/// After an unknown outcome the store behaves like a reopened store: feeds end with
+/// [`FeedError::Compacted`], and earlier revisions can be neither read nor followed. To keep a
+/// handle to the store, wrap it in an `Arc`: `Arc<S>` is also a [`Store`].
 #[derive(Debug)]
 pub struct FaultyStore<S> {
     inner: S,
@@ -103,7 +103,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Plan {
-    /// Each with the number of operations until the fault, which counts as one.
+    /// The faults that happen once, each with the number of the operation that meets the fault.
     once: Vec<(Operation, usize, Fault)>,
     always: Vec<(Operation, Fault)>,
 }
@@ -128,7 +128,7 @@ impl<S: Store> FaultyStore<S> {
         Self { inner, shared: Arc::default() }
     }
 
-    /// The wrapped store. Its operations meet no faults.
+    /// The wrapped store, whose operations meet no faults.
     pub fn inner(&self) -> &S {
         &self.inner
     }
@@ -247,7 +247,7 @@ impl<S: Store> Store for FaultyStore<S> {
                 CommitError::Unknown(injected())
             },
             Some(Fault::UnknownApplied) => {
-                // The feeds end before the commit, since they must not show it.
+                // The feeds end before the commit, so that they do not return it.
                 self.reopen();
                 let outcome = self.inner.commit(batch);
                 self.reopen();

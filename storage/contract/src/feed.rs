@@ -1,7 +1,8 @@
 //! A bounded log of recent commits in memory, and the feeds that read it.
 //!
-//! It fits every store whose commits all pass through one process. It writes nothing to a medium, and
-//! it does not check durability: the store publishes a commit when it is durable.
+//! Every store whose commits all pass through one process can use this log. The log writes nothing
+//! to a medium and does not check durability: the store publishes a commit when the commit is
+//! durable.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +16,7 @@ pub const BACKLOG_COMMITS_MAX: usize = 8_192;
 /// Maximum size of the keys and values that are kept for slow feeds, in bytes.
 pub const BACKLOG_BYTES_MAX: usize = 16 << 20;
 
-/// The bounds of a [`FeedLog`]. The newest commit is kept whatever its size.
+/// The bounds of a [`FeedLog`]. The newest commit is always kept, regardless of its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Maximum number of commits.
@@ -76,7 +77,8 @@ impl FeedLog {
         Self(Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), bounds }))
     }
 
-    /// Adds commits for all feeds. They must be durable and follow the last published one without gaps.
+    /// Adds commits for all feeds. The commits must be durable, and follow the last published
+    /// commit without gaps.
     pub fn publish(&self, commits: impl IntoIterator<Item = Commit>) {
         let mut state = self.0.lock();
         for commit in commits {
@@ -95,8 +97,8 @@ impl FeedLog {
         self.0.changed.notify_all();
     }
 
-    /// A feed of every commit after `from`. `reached` is the latest revision that reads of the store
-    /// see. It may be ahead of the published commits.
+    /// A feed of every commit after `from`. `reached` is the latest revision that reads of the
+    /// store return. It may be ahead of the published commits.
     ///
     /// # Errors
     /// As [`crate::Store::follow`].
@@ -122,8 +124,8 @@ impl FeedLog {
         }))
     }
 
-    /// Makes feeds that have no more commits return [`FeedError::Unavailable`] until [`Self::restart`]:
-    /// the first time at once, later after the timeout of [`Feed::next`].
+    /// Makes feeds without further commits return [`FeedError::Unavailable`] until
+    /// [`Self::restart`]: the first call at once, later calls after the timeout of [`Feed::next`].
     pub fn interrupt(&self, cause: Cause) {
         let mut state = self.0.lock();
         if !matches!(state.condition, Condition::Closed) {
@@ -134,7 +136,7 @@ impl FeedLog {
     }
 
     /// Ends every feed with [`FeedError::Compacted`] and starts an empty log at a revision. A store
-    /// calls this when it was reopened, because only a read shows what it contains.
+    /// calls this method after it was reopened, because its content is then known only from reads.
     pub fn restart(&self, latest: Revision) {
         let mut state = self.0.lock();
         state.backlog.clear();
@@ -156,14 +158,15 @@ impl FeedLog {
 }
 
 impl Shared {
-    /// Every statement leaves the state consistent, so a poisoned lock is still usable.
+    /// Every statement leaves the state consistent, so the state is usable even if the lock is
+    /// poisoned.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// The last revision that is no longer in the log.
+    /// The latest revision that was dropped from the log.
     fn dropped(&self) -> Revision {
         Revision(self.latest.0.saturating_sub(self.backlog.len() as u64))
     }
@@ -189,7 +192,7 @@ struct LogFeed {
 }
 
 impl LogFeed {
-    /// The next step of the feed, or `None` if nothing is new.
+    /// The next step of the feed, or `None` if there is no new step.
     fn step(&self, state: &State) -> Option<Result<Arc<Commit>, FeedError>> {
         if self.stopped.load(Ordering::Acquire) || matches!(state.condition, Condition::Closed) {
             return Some(Err(FeedError::Stopped));
@@ -250,7 +253,8 @@ struct LogStop {
 
 impl Stop for LogStop {
     fn stop(&self) {
-        // Under the lock, so that a feed can't miss it between its check and its wait.
+        // The flag is set under the lock, so that a feed cannot miss it between its check and its
+        // wait.
         let state = self.log.lock();
         self.stopped.store(true, Ordering::Release);
         drop(state);

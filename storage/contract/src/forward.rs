@@ -1,4 +1,4 @@
-//! `Box<S>` and `Arc<S>` of a store `S` are stores too.
+//! `Box<S>` and `Arc<S>` of a store `S` are also stores.
 
 use std::sync::Arc;
 

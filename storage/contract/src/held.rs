@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::{At, Page, Revision};
 
-/// Maximum number of revisions held at once. The least recently used one is dropped first.
+/// Maximum number of revisions held at once. The least recently used revision is dropped first.
 pub const HELD_MAX: usize = 8;
-/// How long a revision is held after its last use.
+/// The time for which a revision is held after its last use.
 pub const HELD_AGE_MAX: Duration = Duration::from_mins(1);
 
 /// A bounded number of recent snapshots, by revision.
@@ -46,7 +46,7 @@ impl<T> Snapshots<T> {
         }
     }
 
-    /// The snapshot of a revision, if it is still held. This counts as a use.
+    /// The snapshot of a revision, if it is still held. The call counts as a use of the revision.
     pub fn get(&mut self, revision: Revision) -> Option<&T> {
         self.get_at(revision, now())
     }

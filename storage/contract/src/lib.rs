@@ -1,8 +1,8 @@
 //! The storage contract of Keyhouse: ordered keys, guarded batches, one revision counter, and a feed.
 //!
 //! A store maps byte keys to byte values, in byte order of the keys. Every committed batch gets the
-//! next [`Revision`]. An empty store is at [`Revision::ZERO`]. A store has no concept of API keys,
-//! users or HTTP, and its own error types do not cross this contract.
+//! next [`Revision`]. An empty store is at [`Revision::ZERO`]. A store does not depend on API keys,
+//! users or HTTP, and its own error types are not part of this contract.
 //!
 //! ```
 //! use keyhouse_storage::{At, Batch, MemoryStore, Store};
@@ -25,19 +25,19 @@
 //! - One counter. The n-th committed batch has revision n. The counter continues after the store is
 //!   closed and opened again, or moved to another medium. A rejected batch takes no revision.
 //! - A commit is durable before it is acknowledged or visible to feeds. Every commit that
-//!   [`Pending::wait`] returned or a feed showed survives a power cut.
-//! - Only [`CommitError::Unknown`] leaves open whether the batch was committed. A plugin returns it
-//!   unless it can prove that nothing changed.
+//!   [`Pending::wait`] or a feed returned survives a power cut.
+//! - Only after [`CommitError::Unknown`] is it unknown whether the batch was committed. A plugin
+//!   returns this error unless it can prove that nothing changed.
 //! - After [`CommitError::Unknown`], reads are unavailable until the plugin has read the medium
 //!   again. Then every earlier feed ends with [`FeedError::Compacted`], and [`Store::follow`] from an
 //!   earlier revision fails with [`ReadError::Compacted`].
-//! - Everything is bounded: the queue of batches, the commits kept for slow feeds, and the revisions
+//! - These have a maximum: the queue of batches, the commits kept for slow feeds, and the revisions
 //!   held for scans.
 //!
 //! A plugin does not retry, does not interpret values, and does not log. It returns a [`Cause`], which
 //! the caller logs.
 //!
-//! A scan has a direction, because lists show the newest rows first.
+//! A scan has a direction, because lists begin with the newest rows.
 
 #![warn(missing_docs)]
 #![warn(clippy::missing_errors_doc)]
@@ -64,7 +64,7 @@ pub use memory::MemoryStore;
 pub use outcome::{Cause, CommitError, FeedError, OpenError, Pending, ReadError};
 pub use range::{KeyBounds, Order, PAGE_BYTES_MAX, PAGE_ROWS_MAX, Page, Range};
 
-/// A position in the history of a store: the number of batches committed up to it.
+/// A position in the history of a store: the number of batches committed so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 
@@ -85,12 +85,13 @@ impl fmt::Display for Revision {
     }
 }
 
-/// The state of the store that a read sees.
+/// The state of the store that a read returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
-    /// A state with every batch that was acknowledged before the read began. It may have later ones.
+    /// A state with every batch that was acknowledged before the read began. The state may include
+    /// later batches.
     Latest,
-    /// Exactly the state at that revision, or [`ReadError::Compacted`] if it is gone.
+    /// Exactly the state at this revision, or [`ReadError::Compacted`] if that state is gone.
     ///
     /// To let a scan continue, a store keeps the revision of a [`Page`] that has rows and more to
     /// follow. The revision stays readable for at least [`HELD_AGE_MAX`] after its last use, while
@@ -109,10 +110,10 @@ pub struct Row {
     pub revision: Revision,
 }
 
-/// One committed batch, as a feed shows it.
+/// One committed batch, as a feed returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
-    /// The revision that the batch got.
+    /// The revision of the batch.
     pub revision: Revision,
     /// All writes of the batch, in their order.
     pub writes: Vec<Write>,
@@ -123,24 +124,24 @@ pub struct Commit {
 pub enum Step {
     /// The next commit in order.
     Commit(Commit),
-    /// No commit came within the timeout. The feed has shown every commit up to this revision.
+    /// No commit came within the timeout. The feed has returned every commit up to this revision.
     Progress(Revision),
 }
 
 /// Every commit after a revision, complete, in order, without gaps.
 ///
-/// A feed shows a commit only when it is durable. A store keeps a bounded number of commits for its
-/// feeds. A feed that falls too far behind ends with [`FeedError::Compacted`], and so does every feed
-/// of a store that had to be reopened. The caller then scans again and follows from the revision of
-/// the page.
+/// A feed returns a commit only when the commit is durable. A store keeps a bounded number of
+/// commits for its feeds. A feed that falls too far behind ends with [`FeedError::Compacted`], as
+/// does every feed of a store that was reopened after a fault. The caller then scans again and
+/// follows from the revision of the page.
 pub trait Feed: Send + fmt::Debug {
     /// Waits for the next commit, at most `timeout`.
     ///
     /// # Errors
     /// [`FeedError::Stopped`] on every call after [`Stop::stop`] or [`Store::close`].
     /// [`FeedError::Compacted`] on every call after the feed missed commits.
-    /// [`FeedError::Unavailable`] while the store is unavailable, at once the first time and later
-    /// after `timeout`. Call again.
+    /// [`FeedError::Unavailable`] while the store is unavailable: the first call returns at once,
+    /// later calls after `timeout`. The caller calls again.
     fn next(&mut self, timeout: Duration) -> Result<Step, FeedError>;
 
     /// A handle that another thread can use to end this feed.
@@ -153,10 +154,10 @@ pub trait Stop: Send + Sync + fmt::Debug {
     fn stop(&self);
 }
 
-/// An ordered key-value store. Every call may block the thread for as long as the medium takes.
+/// An ordered key-value store. Every call may block the thread until the medium has responded.
 ///
-/// Order: commits are totally ordered by revision. After [`Pending::wait`] or a feed has returned a
-/// commit, a read at [`At::Latest`] sees it and all earlier commits.
+/// Commits are totally ordered by revision. After [`Pending::wait`] or a feed has returned a
+/// commit, a read at [`At::Latest`] sees this commit and all earlier commits.
 pub trait Store: Send + Sync + fmt::Debug {
     /// The row of a key, or `None` if the key has no row.
     ///

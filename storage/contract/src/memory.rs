@@ -1,4 +1,4 @@
-//! A store in memory, for tests and trials. It is also the shortest example of the contract.
+//! A store in memory, for tests and trials. This file is also the shortest example of the contract.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,8 @@ use crate::{
 
 type Rows = Arc<BTreeMap<Vec<u8>, Arc<Row>>>;
 
-/// A store in memory. Its map is copied on the first write after a scan holds it.
+/// A store in memory. The first write after a scan copies the map if the scan's snapshot is still
+/// held.
 ///
 /// Nothing is durable: dropping the store drops its rows. [`Store::submit`] commits a batch before it
 /// returns.
@@ -80,7 +81,7 @@ impl MemoryStore {
                 },
             }
         }
-        // Published under the lock, so that the log is in the order of revisions.
+        // The commit is published under the lock, so that the log is in the order of revisions.
         self.log.publish([Commit { revision, writes: batch.into_writes() }]);
         Ok(revision)
     }

@@ -36,7 +36,7 @@ impl fmt::Display for Cause {
 /// Why a read failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    /// The requested revision is no longer or not yet readable. Read the latest one instead.
+    /// The requested revision is no longer or not yet readable. Read the latest revision instead.
     #[error("revision no longer in the store")]
     Compacted,
     /// The medium is unreachable, closed or damaged.
@@ -65,7 +65,7 @@ pub enum CommitError {
     Unknown(Cause),
 }
 
-/// Why a feed has no next step.
+/// Why a feed returns no step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FeedError {
     /// The feed missed commits. Scan again and follow from the revision of the scan.
@@ -79,16 +79,16 @@ pub enum FeedError {
     Unavailable(Cause),
 }
 
-/// Why a store did not open. The message names the path and what to do.
+/// Why a store did not open. The message contains the path and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// Another process has the store open.
     #[error("{0}")]
     InUse(Cause),
-    /// The stored data is damaged. It was not changed.
+    /// The stored data is damaged. The open has not changed it.
     #[error("{0}")]
     Damaged(Cause),
-    /// A newer version wrote the store. It was not changed.
+    /// A newer version wrote the store. The open has not changed it.
     #[error("{0}")]
     Newer(Cause),
     /// The medium can't be used, for example because of its permissions or a wrong path.
@@ -100,7 +100,7 @@ pub enum OpenError {
 pub struct Pending(Box<dyn FnOnce() -> Result<Revision, CommitError> + Send>);
 
 impl Pending {
-    /// An outcome that `wait` computes or blocks for.
+    /// An outcome that the closure `wait` returns, after blocking if necessary.
     pub fn new(wait: impl FnOnce() -> Result<Revision, CommitError> + Send + 'static) -> Self {
         Self(Box::new(wait))
     }
@@ -113,7 +113,7 @@ impl Pending {
     /// Blocks until the batch is durable, and returns its revision.
     ///
     /// # Errors
-    /// With every variant of [`CommitError`] but [`CommitError::Unknown`], nothing changed.
+    /// With every error except [`CommitError::Unknown`], nothing changed.
     pub fn wait(self) -> Result<Revision, CommitError> {
         (self.0)()
     }

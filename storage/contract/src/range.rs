@@ -4,9 +4,9 @@ use std::ops::Bound;
 
 use crate::{Revision, Row};
 
-/// Maximum number of rows in a page, whatever the requested limit is.
+/// Maximum number of rows in a page, regardless of the requested limit.
 pub const PAGE_ROWS_MAX: usize = 10_000;
-/// A page ends when its keys and values have this size in bytes, whatever the requested limit is.
+/// A page ends when its keys and values have this size in bytes, regardless of the requested limit.
 pub const PAGE_BYTES_MAX: usize = 16 << 20;
 
 /// The lower and the upper bound of the keys of a range.
@@ -27,7 +27,7 @@ pub enum Order {
 pub struct Range<'a> {
     /// Only keys that start with these bytes. Empty means all keys.
     pub prefix: &'a [u8],
-    /// Only keys after this one in the direction of the scan. The key need not exist.
+    /// Only keys after this key in the direction of the scan. This key need not exist.
     pub after: Option<&'a [u8]>,
     /// Maximum number of rows. A store returns at most [`PAGE_ROWS_MAX`]. Zero returns no row.
     pub limit: usize,
@@ -90,7 +90,7 @@ pub struct Page {
     /// The rows. A page ends early when it reaches [`PAGE_BYTES_MAX`]: use [`Page::more`], not the
     /// number of rows, to detect the end.
     pub rows: Vec<Row>,
-    /// Whether the range has more rows after the last one of this page.
+    /// Whether the range has more rows after the last row of this page.
     pub more: bool,
     /// The revision that was read. Pass it as [`crate::At::Revision`] to read the next page of the
     /// same state.

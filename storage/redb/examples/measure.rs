@@ -76,7 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let store = RedbStore::open(&settings)?;
     writeln!(out, "open and check, closed: {:?}", begun.elapsed())?;
     store.commit(Batch::new().put("last", ""))?;
-    // Copied without closing the store, as after a kill.
+    // The file is copied while the store is open, which gives the content after a kill.
     let copy = settings.directory.with_extension("killed");
     let open_file = settings.directory.join("keyhouse.redb");
     let killed = Settings { directory: copy, ..settings };

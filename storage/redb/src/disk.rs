@@ -1,6 +1,6 @@
 //! The disk of a store: reads and writes its one file.
 //!
-//! It is a trait so that tests can inject a disk that fails: see [`crate::FaultyDisk`].
+//! [`Disk`] is a trait so that tests can use a disk that fails: see [`crate::FaultyDisk`].
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Opens files. Tests replace it.
+/// A disk, which opens files. Tests use other implementations.
 pub trait Disk: fmt::Debug + Send + Sync {
     /// Opens an existing file for reading and writing.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
@@ -27,7 +27,7 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     /// `UnexpectedEof` if the file ends earlier.
     fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<()>;
 
-    /// Writes all of `bytes` at `offset`. They are durable after the next [`DiskFile::sync`].
+    /// Writes all of `bytes` at `offset`. The bytes are durable after the next [`DiskFile::sync`].
     ///
     /// # Errors
     /// After an error, any part of the bytes may have been written.
@@ -75,7 +75,8 @@ impl DiskFile for File {
     }
 }
 
-/// The file as a backend of redb. It does not implement redb's locks: the store has a lock file.
+/// The file as a backend of redb. It does not implement redb's locks, since the store has a lock
+/// file.
 #[derive(Debug)]
 pub(crate) struct Backend {
     file: Box<dyn DiskFile>,
@@ -90,8 +91,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Number of started syncs. A two-phase commit moves the root of the database only after its first
-    /// sync has succeeded: without a sync, no part of the commit is in the database.
+    /// Number of started syncs. A two-phase commit changes the root of the database only after its
+    /// first sync has succeeded. If no sync started, no part of the commit is in the database.
     pub(crate) fn syncs(&self) -> u64 {
         self.syncs.load(Ordering::Acquire)
     }

@@ -1,4 +1,4 @@
-//! A disk that fails as a test requests, below the real redb.
+//! A disk for the real redb in which a test makes operations fail.
 
 use std::io;
 use std::path::Path;
@@ -12,11 +12,11 @@ pub enum DiskOperation {
     Open,
     Read,
     Write,
-    /// [`DiskFile::set_length`], which every growth of the file goes through.
+    /// [`DiskFile::set_length`], which every growth of the file calls.
     SetLength,
-    /// [`DiskFile::sync`], which a failure skips. A commit syncs twice. If the first sync fails, the
-    /// batch is not in the file. If the second one fails, the batch is in the file unless the machine
-    /// loses power. Either way, the outcome is unknown.
+    /// [`DiskFile::sync`]. A failing sync does not run. A commit syncs twice. If the first sync
+    /// fails, the batch is not in the file. If the second sync fails, the batch is in the file
+    /// unless the machine loses power. In both cases the outcome is unknown.
     Sync,
 }
 

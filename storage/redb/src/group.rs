@@ -9,8 +9,9 @@ use crate::tables::{META, REVISION, ROWS, decode, encode};
 
 type Rows<'a> = Table<'a, &'static [u8], &'static [u8]>;
 
-/// Commits a group durably. Each batch sees the batches before it. A batch whose guards do not hold
-/// changes nothing and gets `None`. The other batches get their revisions.
+/// Commits a group durably. The guards of a batch see the earlier batches of the group. A batch
+/// whose guards do not hold changes nothing, and its result is `None`. The result of every other
+/// batch is its revision.
 ///
 /// After an error, [`failure`] gives the outcome of every batch.
 pub(crate) fn commit<'a>(
@@ -80,12 +81,12 @@ fn write(batch: &Batch, revision: Revision, rows: &mut Rows<'_>) -> Result<(), r
     Ok(())
 }
 
-/// How far a group had come when it failed.
+/// The phase in which a group failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reached {
-    /// Before the first sync: redb had not moved its root, so no part of the group is committed.
+    /// Before the first sync: redb had not changed its root, so no part of the group is committed.
     Preparation,
-    /// During or after a sync: redb may have moved its root.
+    /// During or after a sync: redb may have changed its root.
     Sync,
 }
 

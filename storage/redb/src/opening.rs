@@ -47,9 +47,9 @@ pub(crate) fn open(
 
 /// Reads the whole file and verifies every checksum, without changing a byte.
 ///
-/// redb detects flipped bits neither when it opens a file nor when it reads from it. It changes the
-/// file when it opens it, even if that fails. The inspection therefore uses an overlay. A file that was
-/// not closed is first repaired in the overlay, as it will be repaired on disk.
+/// redb does not detect flipped bits, and changes a file when it opens it, even if opening fails.
+/// The inspection therefore uses an overlay. A file that was not closed is first repaired in the
+/// overlay, in the same way as later on disk.
 pub(crate) fn inspect(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> Result<(), OpenError> {
     let seen = guarded(|| {
         let file = disk.open(path).map_err(redb::Error::Io)?;
@@ -80,7 +80,7 @@ pub(crate) fn inspect(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> Resul
     }
 }
 
-/// Runs an operation of redb. A panic inside it becomes an error.
+/// Runs an operation of redb, and turns a panic into an error.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(redb::Error::Corrupted("redb panicked".to_owned())))
@@ -112,7 +112,7 @@ fn is_damage(error: &redb::Error) -> bool {
             | TableIsNotMultimap(_)
             | TableTypeMismatch { .. }
             | TypeDefinitionChanged { .. }
-            // This store never writes an old format, so the format byte is damaged.
+            // This store never writes an old format of redb, so the format byte must be damaged.
             | UpgradeRequired(_)
     )
 }

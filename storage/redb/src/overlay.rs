@@ -11,7 +11,7 @@ const PAGE_BYTES: usize = 4_096;
 
 type Page = Box<[u8; PAGE_BYTES]>;
 
-/// The file on disk, overlaid with the pages that were written since.
+/// The file on disk, overlaid with the pages that redb has written during the inspection.
 ///
 /// The overlay stays small: opening a database that was not closed writes only its header and the
 /// state of its allocator.
@@ -24,7 +24,7 @@ pub(crate) struct Overlay {
 #[derive(Debug)]
 struct State {
     length: u64,
-    /// Length of the file's visible part. Truncation hides the rest permanently.
+    /// Length of the visible part of the file on disk. A truncation hides the rest permanently.
     file_visible: u64,
     pages: BTreeMap<u64, Page>,
 }

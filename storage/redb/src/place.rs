@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use keyhouse_storage::{Cause, OpenError};
 
 const FILE: &str = "keyhouse.redb";
-/// A file that is being created. It is renamed when it is a complete, durable, empty store.
+/// The name of a file during its creation. The file is renamed when it is a complete, durable,
+/// empty store.
 const FILE_NEW: &str = "keyhouse.redb.new";
 const LOCK: &str = "keyhouse.lock";
-/// The lock file contains a process id. No more bytes of it are read.
+/// Maximum number of bytes that are read from the lock file, which contains a process id.
 const LOCK_BYTES_MAX: u64 = 20;
 /// Mode bits that give access to the group or to others.
 const MODE_OTHERS: u32 = 0o077;
@@ -97,7 +98,8 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
     refuse_others(&path, "600")?;
-    // The lock ends with the process even without this line. The id is for error messages.
+    // Clears the process id, which is only for error messages. The lock itself ends with the
+    // process.
     file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
     writeln!(file, "{}", std::process::id()).map_err(failed)?;
     Ok(file)

@@ -13,7 +13,7 @@ pub(crate) const QUEUE_BATCHES_MAX: usize = 4_096;
 pub(crate) const QUEUE_BYTES_MAX: usize = 32 << 20;
 /// Maximum number of batches in one durable commit.
 pub(crate) const GROUP_BATCHES_MAX: usize = 256;
-/// A group is full when its batches have this size in bytes.
+/// The size of the batches, in bytes, at which a group is full.
 pub(crate) const GROUP_BYTES_MAX: usize = 8 << 20;
 
 pub(crate) type CommitOutcome = Result<Revision, CommitError>;
@@ -34,7 +34,7 @@ impl Submission {
     }
 
     pub(crate) fn answer(self, outcome: CommitOutcome) {
-        // The send fails if the caller has dropped its `Pending`.
+        // Sending fails if the caller has dropped its `Pending`, which is not an error.
         drop(self.outcome.send(outcome));
     }
 
@@ -51,7 +51,7 @@ fn await_outcome(receiver: &Receiver<CommitOutcome>) -> CommitOutcome {
 #[derive(Debug)]
 pub(crate) enum Work {
     Group(Vec<Submission>),
-    /// A read failed: reopen the database.
+    /// A read failed, so the writer must reopen the database.
     Broken(Cause),
     /// The store is closing and the queue is empty.
     Close,
@@ -68,7 +68,7 @@ struct State {
     waiting: VecDeque<Submission>,
     waiting_bytes: usize,
     broken: Option<Cause>,
-    /// Set while new batches are rejected, with the reason.
+    /// The reason for which new batches are rejected; `None` while batches are accepted.
     refusing: Option<Cause>,
     closing: bool,
 }
@@ -78,7 +78,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a batch, after waiting for space, or rejects it.
+    /// Waits for space and queues a batch, or rejects the batch.
     pub(crate) fn push(&self, submission: Submission) {
         let waiting = self.changed.wait_while(self.lock(), |state| {
             let full =
@@ -104,7 +104,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Rejects new batches. The writer still gets the queued ones.
+    /// Rejects new batches. The writer still receives the queued batches.
     pub(crate) fn close(&self) {
         self.lock().closing = true;
         self.changed.notify_all();
@@ -155,7 +155,7 @@ impl Queue {
         state.broken = None;
     }
 
-    /// Waits until the store is closing, at most `timeout`. Returns whether it is.
+    /// Waits until the store is closing, at most `timeout`. Returns whether the store is closing.
     pub(crate) fn pause(&self, timeout: Duration) -> bool {
         let waiting = self.changed.wait_timeout_while(self.lock(), timeout, |state| !state.closing);
         waiting.unwrap_or_else(PoisonError::into_inner).0.closing

@@ -20,7 +20,7 @@ pub(crate) struct State {
     pub(crate) queue: Queue,
     pub(crate) log: FeedLog,
     pub(crate) reopenings: AtomicU64,
-    /// Every read holds it shared, so that the database is not closed during a read.
+    /// Every read holds this lock shared, so that the database is not closed during a read.
     pub(crate) condition: RwLock<Condition>,
     pub(crate) held: Mutex<Snapshots<Arc<Snapshot>>>,
     /// While this lock is held, the writer does not change the file.
@@ -30,7 +30,7 @@ pub(crate) struct State {
 #[derive(Debug)]
 pub(crate) enum Condition {
     Open(Engine),
-    /// Closed after a fault, until the writer has reopened it.
+    /// The database is closed after a fault, until the writer has reopened it.
     Down(Cause),
     Closed,
 }
@@ -53,7 +53,8 @@ impl State {
         matches!(&*condition, Condition::Down(_))
     }
 
-    /// Runs `work` with the open database, or returns why it is not open. It stays open meanwhile.
+    /// Runs `work` with the open database, or returns why the database is not open. The database is
+    /// not closed while `work` runs.
     pub(crate) fn with_engine<T>(&self, work: impl FnOnce(&Engine) -> T) -> Result<T, Cause> {
         match &*self.condition.read().unwrap_or_else(PoisonError::into_inner) {
             Condition::Open(engine) => Ok(work(engine)),
@@ -70,7 +71,8 @@ impl State {
         let outcome = self.with_engine(|engine| {
             guarded(|| read(engine)).map_err(|error| {
                 let cause = Cause::of(&error);
-                // Under the shared lock, so that the report is about this database and not a later one.
+                // The report is made under the shared lock, so that the writer reopens this
+                // database and not a later one.
                 self.queue.report(cause.clone());
                 cause
             })

@@ -22,7 +22,7 @@ pub const CACHE_BYTES_DEFAULT: usize = 64 << 20;
 /// The directory of a store and its memory bounds.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The directory of the store, which contains nothing else. It is created if it is missing.
+    /// The directory of the store, which contains nothing else. A missing directory is created.
     pub directory: PathBuf,
     /// Maximum size of redb's cache, in bytes.
     pub cache_bytes: usize,
@@ -41,7 +41,7 @@ impl Settings {
     }
 }
 
-/// A store in one redb file. Dropping it closes it.
+/// A store in one redb file. Its drop closes it.
 #[derive(Debug)]
 pub struct RedbStore {
     state: Arc<State>,
@@ -53,7 +53,7 @@ type Writer = JoinHandle<Result<(), ReadError>>;
 impl RedbStore {
     /// Opens the store in a directory, or creates it.
     ///
-    /// This reads the whole file once, and a few times after a crash.
+    /// Opening reads the whole file once, and a few times after a crash.
     ///
     /// # Errors
     /// [`OpenError::InUse`] also if this process has the store open. [`OpenError::Unavailable`] also if
@@ -63,7 +63,7 @@ impl RedbStore {
     }
 
     /// Opens a store whose file is read and written through `disk`, for tests of failing disks. The
-    /// directory, the lock and a new file are created without it.
+    /// directory, the lock and a new file are created without `disk`.
     pub fn open_on(settings: &Settings, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
         let place = StoreDirectory::enter(&settings.directory, opening::make)?;
         let (engine, revision) = opening::open(&*disk, &place.file, settings.cache_bytes)?;
@@ -86,7 +86,7 @@ impl RedbStore {
         Ok(Self { state, writer: Mutex::new(Some(writer)) })
     }
 
-    /// How often the store has reopened its file after a fault.
+    /// The number of times that the store has reopened its file after a fault.
     pub fn reopenings(&self) -> u64 {
         self.state.reopenings.load(Ordering::Acquire)
     }
@@ -129,7 +129,7 @@ impl Store for RedbStore {
 
     fn check(&self) -> Result<(), ReadError> {
         self.state.with_engine(|_| ()).map_err(ReadError::Unavailable)?;
-        // Meanwhile reads continue and commits wait.
+        // During the check, reads continue and commits wait.
         let still = self.state.still();
         let disk = &*self.state.disk;
         let checked = opening::inspect(disk, &self.state.place.file, self.state.cache_bytes);
@@ -148,7 +148,7 @@ impl Store for RedbStore {
 
 impl Drop for RedbStore {
     fn drop(&mut self) {
-        // A caller that needs the outcome calls `close`.
+        // The error is ignored: a caller that needs it calls `close` before the drop.
         drop(self.close());
     }
 }

@@ -3,15 +3,16 @@
 use keyhouse_storage::{Order, Page, Range, Revision, Row};
 use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition, TableError};
 
-/// Keys to values. A value starts with the revision that wrote it, in eight bytes, big-endian.
+/// The table of rows: keys to values. A stored value starts with the revision that wrote it, in
+/// eight bytes, big-endian.
 pub(crate) const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
-/// The numbers [`FORMAT`] and [`REVISION`].
+/// The table of the numbers [`FORMAT`] and [`REVISION`].
 pub(crate) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// The version of the file's layout.
 pub(crate) const FORMAT: &str = "format";
 /// The number of committed batches.
 pub(crate) const REVISION: &str = "revision";
-/// The version that this code writes, which is also the newest that it reads.
+/// The version that this code writes, and the newest version that it reads.
 pub(crate) const FORMAT_NEWEST: u64 = 1;
 
 /// Writes an empty store to an empty database.

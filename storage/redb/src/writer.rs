@@ -11,7 +11,7 @@ use crate::opening::{self, guarded};
 use crate::queue::{Submission, Work};
 use crate::state::{Condition, State};
 
-/// The wait after the first failed reopening. It doubles after every further one.
+/// The wait after the first failed reopening. The wait doubles after every further failure.
 const REOPEN_WAIT_MIN: Duration = Duration::from_millis(100);
 /// The longest wait between two reopenings.
 const REOPEN_WAIT_MAX: Duration = Duration::from_secs(10);
@@ -19,7 +19,7 @@ const REOPEN_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Commits submitted batches until the store is closed.
 pub(crate) fn run(state: &State) -> Result<(), ReadError> {
     let ended = catch_unwind(AssertUnwindSafe(|| work(state))).unwrap_or_else(|_| {
-        // A panic of this crate. Panics of redb are handled as faults of the database.
+        // This crate panicked. Panics of redb are handled as faults of the database.
         let cause = Cause::new("the writer thread panicked");
         take_down(state, &cause);
         Err(ReadError::Unavailable(cause))
@@ -64,8 +64,8 @@ fn decide(state: &State, group: Vec<Submission>) {
     let outcomes = match committed {
         Ok(Ok(outcomes)) => outcomes,
         Ok(Err((cause, failure))) => {
-            // Taken down before the callers get their outcomes, so that they read nothing that the
-            // reopened database may contradict.
+            // The database is closed before the callers receive their outcomes, so that they read
+            // no state that the reopened database may contradict.
             take_down(state, &cause);
             for submission in group {
                 submission.answer(Err(failure.clone()));
@@ -93,12 +93,13 @@ fn decide(state: &State, group: Vec<Submission>) {
     }
 }
 
-/// Closes the database after a fault: nothing more is read from it or written to it.
+/// Closes the database after a fault. Later reads and writes are rejected.
 fn take_down(state: &State, cause: &Cause) {
     state.queue.refuse(cause);
     state.log.interrupt(cause.clone());
     let still = state.still();
-    // No read runs while the condition is locked. An earlier read may have held another revision.
+    // No read runs while the condition is locked, so no read can hold another revision after
+    // `clear`.
     let mut condition = state.condition_mut();
     state.held().clear();
     if let Condition::Open(engine) = &*condition {
@@ -109,7 +110,7 @@ fn take_down(state: &State, cause: &Cause) {
     drop(still);
 }
 
-/// Reopens the database, with as many attempts as it takes. Fails if the store is closed meanwhile.
+/// Reopens the database, and retries until it succeeds. Fails if the store is closed meanwhile.
 fn reopen(state: &State) -> Result<(), ReadError> {
     let mut wait = REOPEN_WAIT_MIN;
     loop {

@@ -1,4 +1,5 @@
-//! Flipped bits and truncated files: damage is rejected without changing the file, or is harmless.
+//! Flipped bits and truncated files: the store rejects a damaged file without changing it, or the
+//! damage is harmless.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -20,7 +21,7 @@ fn rows(store: &RedbStore) -> Vec<Row> {
     store.scan(&Range::prefix(b""), At::Latest).unwrap().rows
 }
 
-/// The bytes of a store's file, closed or as after a kill, and its rows.
+/// The bytes of a store's file, closed or as after a kill, and the rows of the store.
 fn sample(closed: bool) -> (Vec<u8>, Vec<Row>) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");
@@ -65,11 +66,11 @@ fn open(directory: &Path, bytes: &[u8], name: &str) -> Option<RedbStore> {
 struct Swept {
     rejected: usize,
     harmless: usize,
-    /// Opened with wrong rows.
+    /// The flips after which the store opened with wrong rows.
     wrong: Vec<String>,
 }
 
-/// Opens one damaged file for each flip, with the bits of the mask flipped.
+/// Opens one damaged file for each flip: a position, and a mask of the bits that are flipped.
 fn sweep(closed: bool, flips: impl Iterator<Item = (usize, u8)>) -> Swept {
     let (mut bytes, expected) = sample(closed);
     let mut swept = Swept::default();
@@ -94,7 +95,7 @@ fn sweep(closed: bool, flips: impl Iterator<Item = (usize, u8)>) -> Swept {
 #[test]
 fn flipped_bit_in_any_page_is_rejected_or_harmless() {
     for closed in [true, false] {
-        // Two places in each page, near the head and in the middle.
+        // Two positions in each page, near the head and in the middle.
         let places = (1..).flat_map(|page| [page * PAGE_BYTES + 9, page * PAGE_BYTES + 2_000]);
         let swept = sweep(closed, places.step_by(5).map(|place| (place, 8)));
         assert_eq!(swept.wrong, Vec::<String>::new(), "closed {closed}");

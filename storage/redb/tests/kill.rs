@@ -30,7 +30,7 @@ fn kill_repeatedly() {
     let place = directory.path().join("store");
     let mut acknowledged = BTreeMap::new();
     for round in 0..ROUNDS {
-        // Each round kills at another moment, soon after opening or later under load.
+        // Each round kills the child at another moment, soon after opening or later under load.
         load_and_kill(&place, 1 + (round * 137) % 700, &mut acknowledged);
         let store = RedbStore::open(&Settings::new(&place)).unwrap();
         let (rows, revision) = all_rows(&store);
@@ -40,7 +40,7 @@ fn kill_repeatedly() {
                 assert_eq!(row.map(|row| row.revision.0), Some(*revision), "{round}: {half}{key}");
             }
         }
-        // Every batch has distinct keys, so the counter gives the number of rows.
+        // Every batch writes two rows with distinct keys, so the revision gives the number of rows.
         assert_eq!(rows.len() as u64, revision * 2, "round {round}: half a batch");
         store.check().unwrap();
     }
@@ -59,7 +59,7 @@ fn load_and_kill(place: &Path, enough: usize, acknowledged: &mut BTreeMap<String
     for (seen, line) in lines.map_while(Result::ok).enumerate() {
         if let Some((key, revision)) = line.strip_prefix("ack ").and_then(|ack| ack.split_once(' '))
         {
-            // The kill may truncate a line. A complete line ends with a dot.
+            // The kill may truncate the last line. A complete line ends with a dot.
             if let Some(revision) = revision.strip_suffix('.') {
                 acknowledged.insert(key.to_owned(), revision.parse().unwrap());
             }

@@ -12,7 +12,7 @@ use keyhouse_storage_redb::{Disk, DiskFile, RedbStore, Settings};
 
 const SECTOR_BYTES: usize = 512;
 const COMMITS: u64 = 12;
-/// The power is cut at every third step. 1 would try all steps.
+/// The distance between the steps at which the power is cut. 1 would try all steps.
 const STEP: u64 = 3;
 
 /// A file whose unsynced sectors may each be lost.

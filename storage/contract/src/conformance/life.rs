@@ -102,7 +102,7 @@ fn feed_goes_on(open: &dyn Fn() -> Box<dyn Store>) -> Seen {
     drop(store);
     let store = open();
     let earlier = store.follow(Revision(last.0 - 1)).map(drop);
-    // A store may or may not keep its history.
+    // A store need not keep its history.
     holds("earlier", matches!(earlier, Ok(()) | Err(ReadError::Compacted)))?;
     let mut feed = store.follow(last)?;
     let next = store.commit(Batch::new().put("a", "3"))?;

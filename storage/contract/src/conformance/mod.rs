@@ -21,15 +21,15 @@ use crate::{
     At, Commit, CommitError, Feed, FeedError, Order, Range, ReadError, Revision, Row, Step, Store,
 };
 
-/// How long the suite waits for an expected commit. Enough for a busy machine.
+/// The longest wait of the suite for an expected commit, long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The claims that a store broke.
+/// The claims that a store did not fulfil.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken(Vec<(&'static str, String)>);
 
 impl Broken {
-    /// Each broken claim with the observed behaviour.
+    /// Each unfulfilled claim with the observed behaviour.
     pub fn claims(&self) -> &[(&'static str, String)] {
         &self.0
     }
@@ -47,7 +47,7 @@ impl std::error::Error for Broken {}
 /// Checks every claim, each with a new, empty store. Returns the number of claims.
 ///
 /// # Errors
-/// The claims that the store broke.
+/// The claims that the store did not fulfil.
 pub fn run(fresh: impl Fn() -> Box<dyn Store>) -> Result<usize, Broken> {
     let groups = [batches::CASES, reads::CASES, feeds::CASES, life::CASES];
     let mut broken = Vec::new();
@@ -65,7 +65,7 @@ pub fn run(fresh: impl Fn() -> Box<dyn Store>) -> Result<usize, Broken> {
 /// that opens and reopens one new, empty store. Returns the number of claims.
 ///
 /// # Errors
-/// The claims that the store broke.
+/// The claims that the store did not fulfil.
 pub fn run_reopening<P>(place: impl Fn() -> P) -> Result<usize, Broken>
 where
     P: Fn() -> Box<dyn Store>,
@@ -88,7 +88,7 @@ type Seen = Result<(), Unexpected>;
 type Case = (&'static str, fn(&dyn Store) -> Seen);
 type ReopeningCase = (&'static str, fn(&dyn Fn() -> Box<dyn Store>) -> Seen);
 
-/// The behaviour that a case observed instead of the claimed one.
+/// The behaviour that a case observed instead of the claimed behaviour.
 #[derive(Debug)]
 struct Unexpected(String);
 

@@ -174,7 +174,7 @@ fn nonsense_is_compacted(store: &dyn Store) -> Seen {
         equal("get", &store.get(b"a", at), &Err(ReadError::Compacted))?;
         equal("scan", &store.scan(&Range::prefix(b""), at), &Err(ReadError::Compacted))?;
     }
-    // A store may keep more of its history than it must. That history must be correct.
+    // A store may keep more history than required. If it does, the history must be correct.
     match store.get(b"a", At::Revision(Revision(1))) {
         Err(ReadError::Compacted) => Ok(()),
         other => {
