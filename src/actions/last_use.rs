@@ -20,7 +20,6 @@ use crate::index::pending_usage::PendingUsage;
 use crate::model::id::KeyId;
 
 pub const FLUSH_KEYS_MAX: usize = 5_000;
-/// The interval between flushes.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(2);
 /// The shortest time between two writes of one key.
 const REWRITE_AFTER: Duration = Duration::from_mins(1);

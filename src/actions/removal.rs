@@ -67,7 +67,7 @@ impl Actions {
         self.finish_removal(target.id)
     }
 
-    /// Resumes unfinished removals.
+    /// Resumes all removals that were interrupted.
     pub fn resume_removals(&self) -> Result<(), ActionError> {
         let mut leavers = Vec::new();
         self.each_record(&Range::prefix(StoreKey::LEAVERS), |held: Revised<RemovalRecord>| {

@@ -69,7 +69,6 @@ impl Reservations {
         self.answered.notify_all();
     }
 
-    /// Ends all renewals.
     pub fn end(&self) {
         self.lock().has_ended = true;
         self.arrived.notify_all();

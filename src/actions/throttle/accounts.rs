@@ -43,7 +43,6 @@ pub(super) enum AttemptSource {
     Afar,
     /// All clients on this host.
     Host,
-    /// A known browser.
     Browser(Browser),
 }
 
