@@ -32,7 +32,10 @@ pub trait TimeOfDay: Send + Sync + fmt::Debug {
 pub struct MachineTime;
 
 impl TimeOfDay for MachineTime {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that is injected")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "only this clock reads the time; other code receives the clock"
+    )]
     fn milliseconds(&self) -> i64 {
         let since_1970 =
             SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

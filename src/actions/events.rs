@@ -25,7 +25,7 @@ pub(super) struct AuditEntry {
 
 impl AuditEntry {
     /// A change that an actor makes in the actor's organization.
-    #[expect(clippy::needless_pass_by_value, reason = "ids are handed over as they are")]
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass ids by value")]
     pub(super) fn by(decided: &Authorized, action: &'static str, target: impl ToString) -> Self {
         let actor = &decided.actor;
         Self {

@@ -219,7 +219,11 @@ impl Actions {
         let held: Option<Revised<TotpRecord>> = self.read(&place)?;
         let Some(held) = held.filter(|held| held.record.confirmed) else { return Ok(Some(batch)) };
         let Some(code) = code else {
-            let fault = Fault::new("/code", "required", "is required with a second factor");
+            let fault = Fault::new(
+                "/code",
+                "required",
+                "is required, because your account has a second factor",
+            );
             return Err(ActionError::Invalid(vec![fault]));
         };
         let spent = spend(held.record, code, self.clock.now().wall);

@@ -344,8 +344,8 @@ impl Actions {
     /// are not answered until the index has the change.
     fn await_index(&self, revision: Revision) {
         if !self.index.wait_for(revision, INDEX_WAIT) {
-            tracing::error!(%revision, "actions: the index has not applied this change; checks \
-                stop until it has");
+            tracing::error!(%revision, "actions: the index has not applied a committed change; checks \
+                return 503 until the index has applied the change");
         }
     }
 

@@ -136,8 +136,10 @@ fn show_check(report: &Value, is_intact: bool) -> Result<(), Failure> {
     if let Some(cut) = report.get("cut").filter(|cut| !cut.is_null()) {
         let seal = cut.get("number").and_then(Value::as_u64).unwrap_or_default();
         let kept = Some(text(cut, "retention")).filter(|kept| !kept.is_empty());
-        let kept =
-            kept.map_or_else(|| "by an earlier version".to_owned(), |it| format!("retention {it}"));
+        let kept = kept.map_or_else(
+            || "by an earlier version of Keyhouse".to_owned(),
+            |it| format!("retention {it}"),
+        );
         print(&format!("cut       after seal {seal} at {}, {kept}", text(cut, "at")))?;
     }
     for fault in report.get("faults").and_then(Value::as_array).into_iter().flatten() {

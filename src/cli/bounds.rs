@@ -30,7 +30,7 @@ fn bounds() -> Vec<(String, String)> {
         number("connections of the metrics listener", limits.metrics_connections_max),
         head("a request's head", limits.head_bytes_max, limits.headers_max),
         head(
-            "a head that a trusted proxy repeats",
+            "a head of a request from a trusted proxy",
             limits.proxied_head_bytes_max,
             limits.proxied_headers_max,
         ),
@@ -52,22 +52,25 @@ fn bounds() -> Vec<(String, String)> {
     }
     let waiting =
         format!("{WAITING_A_PLACE} a place, at least {WAITING_MIN}; {OWN_MIN} a caller beyond");
-    bounds.push(("requests that wait for a place, each part".to_owned(), waiting));
+    bounds.push(("requests in each part that wait for a place".to_owned(), waiting));
     bounds.push(number("checks that wait for a quota's reservation", WAITING_FOR_QUOTAS_MAX));
-    let turns = ("pages of long reads at once".to_owned(), "half the cores".to_owned());
+    let turns = (
+        "pages of long reads that are read at the same time".to_owned(),
+        "half the cores".to_owned(),
+    );
     bounds.push(turns);
-    bounds.push(number("readers whose last turn is known", READERS_MAX));
+    bounds.push(number("readers whose last turn is stored", READERS_MAX));
     bounds.push(number("actors whose changes are counted", ACTORS_MAX));
     bounds.extend(bounds_of_sign_in());
     bounds.push(number("quotas that wait for a reservation", RENEWALS_WAITING_MAX));
     bounds.push(number("keys whose usage waits to be written", USES_WAITING_MAX));
     bounds.push(number("days of usage that wait to be written", OWED_MAX));
     bounds.push(number("shared user-agent names", AGENTS_MAX));
-    bounds.push(number("comparisons for a report of permissions", COMPARISONS_MAX));
+    bounds.push(number("pattern comparisons for one report of permissions", COMPARISONS_MAX));
     bounds.push(number("maxima of a transferred key", MAXIMA_MAX));
     let export = format!("{SEALS_A_TURN} seals of {} events", grouped(SEAL_EVENTS_MAX));
     bounds.push(("audit events that an export sends at once".to_owned(), export));
-    bounds.push(number("log lines that wait", LINES_WAITING_MAX));
+    bounds.push(number("log lines that wait to be written", LINES_WAITING_MAX));
     bounds
 }
 
@@ -77,10 +80,10 @@ fn bounds_of_sign_in() -> [(String, String); 8] {
         number("known browsers whose failures are counted", throttle::BROWSERS_MAX),
         number("clients whose failures are counted", throttle::CLIENTS_MAX),
         number("sites whose failures are counted", throttle::SITES_MAX),
-        number("accounts of an address that one sign-in tries", ACCOUNTS_TRIED_MAX),
-        number("sign-ins that wait for others at their account", throttle::WAITING_MAX),
+        number("accounts with one email address that a sign-in tries", ACCOUNTS_TRIED_MAX),
+        number("sign-ins that wait for another sign-in to the same account", throttle::WAITING_MAX),
         number("passwords that wait to be hashed", QUEUE_MAX),
-        number("sums of failed sign-ins, a minute", REFUSALS_MAX),
+        number("separate sums of failed sign-ins per minute", REFUSALS_MAX),
     ]
 }
 

@@ -91,7 +91,7 @@ impl Failure {
         Self::new(exit, message)
     }
 
-    /// The message, for errors of other rooms.
+    /// Returns the message, so that callers can add it to other errors.
     pub(crate) fn into_message(self) -> String {
         self.message
     }

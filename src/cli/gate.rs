@@ -54,7 +54,7 @@ Example: keyhouse gate create orders --route '/health public' \\
 
 #[derive(Debug, Args)]
 pub(super) struct Policy {
-    /// Name that proxies use: a-z, 0-9 and -
+    /// Name of the gate in a proxy's check URL: a-z, 0-9 and -
     name: String,
     /// Route, such as 'GET /orders/** orders:read'; repeatable; replaces all routes
     #[arg(long = "route", value_name = "R")]
@@ -64,7 +64,7 @@ pub(super) struct Policy {
     /// x-api-key, mc-api-key]
     #[arg(long = "credential", value_name = "C")]
     credentials: Vec<String>,
-    /// Accept keys of this organization's id, or all; repeatable [default: all]
+    /// Accept keys of the organization with this id, or of all; repeatable [default: all]
     #[arg(long = "accept-organization", value_name = "ID")]
     organizations: Vec<String>,
     /// Accept keys of this environment, or all; repeatable [default: all]

@@ -36,7 +36,7 @@ pub(super) struct Flags {
     /// Start at this line or list entry, counted from 1
     #[arg(long, value_name = "LINE", default_value_t = 1)]
     from: usize,
-    /// Organization of keys that name none [default: the first]
+    /// Organization of keys without the field organization [default: the first]
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
 }

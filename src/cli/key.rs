@@ -82,7 +82,7 @@ pub(super) struct Create {
 }
 
 #[derive(Debug, Args)]
-#[expect(clippy::doc_markdown, reason = "help for a terminal")]
+#[expect(clippy::doc_markdown, reason = "terminals show the help without Markdown")]
 pub(super) struct List {
     /// Only keys with this text in their name, description, hint or id
     #[arg(long, value_name = "TEXT")]

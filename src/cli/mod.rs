@@ -63,7 +63,7 @@ KEYHOUSE_KEY.";
 const GLOBAL: &str = "Global options";
 
 #[derive(Debug, Args)]
-#[expect(clippy::doc_markdown, reason = "help for a terminal")]
+#[expect(clippy::doc_markdown, reason = "terminals show the help without Markdown")]
 struct InstanceArguments {
     /// Data directory [default: $STATE_DIRECTORY, $XDG_STATE_HOME/keyhouse or ~/.local/state/keyhouse]
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR")]

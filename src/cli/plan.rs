@@ -24,7 +24,7 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
-#[expect(clippy::doc_markdown, reason = "help for a terminal")]
+#[expect(clippy::doc_markdown, reason = "terminals show the help without Markdown")]
 pub(super) struct Set {
     /// Plan: free, pro or enterprise
     plan: String,

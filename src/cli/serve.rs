@@ -34,7 +34,7 @@ const LOCK_TRIES: u32 = 5;
 const LOCK_WAIT: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
-#[expect(clippy::doc_markdown, reason = "help for a terminal")]
+#[expect(clippy::doc_markdown, reason = "terminals show the help without Markdown")]
 pub(super) struct Flags {
     /// Address to listen on, or unix:/PATH [default: 127.0.0.1:7117]
     #[arg(long, value_name = "ADDR")]

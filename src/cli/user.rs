@@ -63,7 +63,7 @@ pub(super) enum Command {
 pub(super) struct Named {
     /// Id or email address of the user
     pub(super) user: String,
-    /// Organization of the user, if the address has users in several
+    /// Organization, if users of several organizations have this address
     #[arg(long, value_name = "ID")]
     pub(super) organization: Option<String>,
 }

@@ -32,7 +32,7 @@ impl From<ActionError> for Problem {
             },
             ActionError::CodeRequired => {
                 Self::new(401, "code_required", "Second factor code required")
-                    .detail("send it as code, with email and password")
+                    .detail("sign in again with the field code, beside email and password")
                     .challenge("")
             },
             ActionError::OrganizationRequired(organizations) => Self::organization_required(

@@ -43,8 +43,8 @@ pub(super) enum NotForwarded {
     )]
     Echo,
     #[error(
-        "a header has the name of a header that Keyhouse or the proxy sets, with '_' or another \
-         character in place of '-'"
+        "a header name imitates the name of a header that Keyhouse or the proxy sets, with '_' or \
+         another character in place of '-': remove this header"
     )]
     Alias,
 }

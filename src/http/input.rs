@@ -170,7 +170,7 @@ pub(super) fn text(value: Value, pointer: &str) -> Result<String, Vec<Fault>> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature of every field reader")]
+#[expect(clippy::needless_pass_by_value, reason = "all field readers have this signature")]
 pub(super) fn boolean(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
     value.as_bool().ok_or(()).or_else(|()| wrong(pointer, "wrong_type", "must be true or false"))
 }

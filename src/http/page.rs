@@ -27,7 +27,7 @@ struct File {
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
 /// Returns the page. Its script selects the view by the URL.
-#[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
+#[expect(clippy::unnecessary_wraps, reason = "all handlers in the route table return a Result")]
 pub(super) fn index(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let tag = format!("\"{HASH}\"");
     if call.request.header("If-None-Match") == Some(&tag) {

@@ -170,7 +170,7 @@ impl HeldRole {
 }
 
 /// Facts about an organization that checks read.
-#[expect(clippy::struct_excessive_bools, reason = "three facts, each so or not")]
+#[expect(clippy::struct_excessive_bools, reason = "three independent facts, each true or false")]
 #[derive(Clone, Debug)]
 pub struct OrganizationFacts {
     pub id: OrganizationId,

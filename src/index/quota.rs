@@ -243,7 +243,7 @@ impl QuotaCounter {
         let given = window.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         if given.is_err() {
             // The rule changed at the same time: the call stays counted.
-            tracing::debug!(owner = ?self.owner, "quota: a draw was not returned");
+            tracing::debug!(owner = ?self.owner, "quota: a refunded call stays counted");
         }
     }
 

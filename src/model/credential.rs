@@ -59,14 +59,18 @@ pub enum InvalidSource {
     Header,
     #[error(
         "must name a scheme that carries a key, such as authorization:token; digest, negotiate \
-         and ntlm do not"
+         and ntlm carry no key"
     )]
     Scheme,
-    #[error("must name a cookie in 1 to {NAME_BYTES_MAX} of A-Z, a-z, 0-9, '-', '_' and '.'")]
+    #[error(
+        "must be a cookie name of 1 to {NAME_BYTES_MAX} characters of A-Z, a-z, 0-9, '-', '_' and '.'"
+    )]
     Cookie,
     #[error("must not be the cookie of Keyhouse's own sessions")]
     OwnCookie,
-    #[error("must be a prefix of 1 to {NAME_BYTES_MAX} of A-Z, a-z, 0-9, '-', '_' and '.'")]
+    #[error(
+        "must be a prefix of 1 to {NAME_BYTES_MAX} characters of A-Z, a-z, 0-9, '-', '_' and '.'"
+    )]
     WebSocketProtocol,
 }
 

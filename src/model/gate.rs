@@ -23,7 +23,7 @@ const NAME_BYTES_MAX: usize = 63;
 /// The text is not a gate name, an access or a preflight mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidGate {
-    #[error("must be 1 to {NAME_BYTES_MAX} of a-z, 0-9 and -, starting with a letter")]
+    #[error("must be 1 to {NAME_BYTES_MAX} characters of a-z, 0-9 and -, starting with a letter")]
     Name,
     #[error("must be key, public or denied")]
     Access,

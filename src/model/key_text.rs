@@ -73,9 +73,9 @@ impl fmt::Display for Environment {
 /// The text is not a prefix or an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPart {
-    #[error("must be 2 to 16 of a-z and 0-9, starting with a letter")]
+    #[error("must be 2 to 16 characters of a-z and 0-9, starting with a letter")]
     Prefix,
-    #[error("must be 1 to 16 of a-z and 0-9, starting with a letter")]
+    #[error("must be 1 to 16 characters of a-z and 0-9, starting with a letter")]
     Environment,
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::model::moment::Moment;
 
 /// The features and limits of a plan.
-#[expect(clippy::struct_excessive_bools, reason = "three features, each given or not")]
+#[expect(clippy::struct_excessive_bools, reason = "three independent features, each true or false")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The name and id: `free`, `pro`, `enterprise`.

@@ -16,7 +16,10 @@ use crate::model::permission::{
 /// A set of the patterns of one list: one bit for each pattern, in their order.
 type Bits = u128;
 
-const _: () = assert!(STORED_PATTERNS_MAX <= Bits::BITS as usize, "each pattern has a bit");
+const _: () = assert!(
+    STORED_PATTERNS_MAX <= Bits::BITS as usize,
+    "Bits has at least one bit for each pattern"
+);
 
 /// The index of one list.
 #[derive(Debug)]

@@ -72,7 +72,7 @@ impl OrganizationRecord {
     }
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "three facts, each so or not")]
+#[expect(clippy::struct_excessive_bools, reason = "three independent facts, each true or false")]
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserRecord {
@@ -153,7 +153,7 @@ pub struct DomainRecord {
     pub organization: OrganizationId,
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "three features, each given or not")]
+#[expect(clippy::struct_excessive_bools, reason = "three independent features, each true or false")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanRecord {

@@ -254,7 +254,7 @@ fn require_sortable(keys: usize) -> Result<(), ActionError> {
         return Ok(());
     }
     let detail = format!(
-        "an organization of more than {SORTED_KEYS_MAX} keys is listed by -created_at alone"
+        "an organization with more than {SORTED_KEYS_MAX} keys can only be listed by -created_at"
     );
     Err(ActionError::Invalid(vec![Fault::new("?sort", "too_many", detail)]))
 }

@@ -51,8 +51,8 @@ impl Authorized {
     /// [`ActionError::BeyondKey`].
     pub(in crate::actions) fn require_lasting(&self) -> Result<(), ActionError> {
         if self.key.as_deref().is_some_and(is_bounded) {
-            let detail = "a key with an expiry, networks or limits cannot give permissions that \
-                exceed them: sign in, or use a key without them";
+            let detail = "a key with an expiry, networks or limits cannot give rights that outlast \
+                or exceed these: sign in, or use a key without an expiry, networks and limits";
             return Err(ActionError::BeyondKey(vec![Fault::new("", CODE, detail)]));
         }
         Ok(())
@@ -76,7 +76,10 @@ fn beyond(key: &KeyRecord, other: &KeyRecord) -> Vec<Fault> {
     if let Some(end) = key.expires_at
         && other.expires_at.is_none_or(|theirs| theirs > end)
     {
-        fault("/expires_at", format!("must be at most {end}, when the calling key expires"));
+        fault(
+            "/expires_at",
+            format!("must be at most {end}, the time at which the calling key expires"),
+        );
     }
     if key.environment != other.environment {
         let environment = key.environment.as_str();
@@ -89,7 +92,7 @@ fn beyond(key: &KeyRecord, other: &KeyRecord) -> Vec<Fault> {
     let is_looser = |limit: &RateLimit| !theirs.iter().any(|their| their.is_within(limit));
     if let Some(limit) = key.rate_limits.iter().map(RateLimit::from).find(is_looser) {
         let (calls, seconds) = (limit.limit, limit.window_seconds);
-        let detail = format!("must have a limit of at most {calls} calls in {seconds} s");
+        let detail = format!("must include a limit of at most {calls} calls in {seconds} s");
         fault("/rate_limits", format!("{detail}, the limit of the calling key"));
     }
     if let Some(quota) = key.quota.as_ref().map(Quota::from) {

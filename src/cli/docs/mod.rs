@@ -87,7 +87,7 @@ impl Empty {
         let owner = FirstOwner {
             name: None,
             email: "owner@example.com".to_owned(),
-            password: Secret::new("of an instance that ends with the process".to_owned()),
+            password: Secret::new("password of an instance in memory".to_owned()),
         };
         instance
             .actions

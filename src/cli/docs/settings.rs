@@ -16,21 +16,21 @@ const INTRODUCTION: &str = "\
 # Settings
 
 A flag takes precedence over the environment, the environment over `keyhouse.toml`, and the file over the
-default. The file is `keyhouse.toml` in the data directory, or the one that `--config` names. All mistakes
-are reported at once, each with its place. An unknown key of the file is an error; an unknown `KEYHOUSE_*`
-variable is a warning.
+default. The file is `keyhouse.toml` in the data directory, or the file that `--config` names. The
+server reports all mistakes at once, each with its source. An unknown key in the file is an error; an unknown
+`KEYHOUSE_*` variable is a warning.
 
-An address beyond loopback needs `--public-url`, and either `--trusted-proxy`, the proxy that speaks TLS, or
-`--allow-plain-http`. A socket (`unix:/PATH`) is open to its user and group (0660); a process that can connect
-is trusted with its clients' addresses, as a trusted proxy is.
+An address beyond loopback needs `--public-url`, and either `--trusted-proxy`, the proxy that terminates
+TLS, or `--allow-plain-http`. Processes of the socket's user and group can connect to a socket (`unix:/PATH`,
+mode 0660). Each such process is a trusted proxy: its forwarded headers count.
 
-Host names of trusted proxies are resolved at the start and every 30 s. A name that never resolved is trusted
-with nothing; a name that stops resolving keeps its addresses for an hour. If a proxy sends no
-`X-Forwarded-For`, the client's address is unknown: address rules reject it, and the log names the missing
-header once an hour.
+Host names of trusted proxies are resolved at the start and every 30 s. A name that never resolved has no
+addresses; a name that stops resolving keeps its addresses for an hour. If a trusted proxy sends no
+`X-Forwarded-For`, the client's address is unknown: Keyhouse rejects keys with address rules, and logs the
+missing header once an hour.
 
 `SIGHUP` reads the settings again: the log filter, the page's links and the trusted proxies change at
-once, everything else at the next start.
+once; all other settings change at the next start.
 
 ## Flags of `keyhouse serve`
 
@@ -39,7 +39,7 @@ once, everything else at the next start.
 const LIMITS: &str = "
 ## `[limits]`
 
-TransportLimits of the server's sockets and paces of changes. [SECURITY.md](../../SECURITY.md#bounds-that-callers-share)
+Limits of the server's sockets, and rates of changes. [SECURITY.md](../../SECURITY.md#bounds-that-callers-share)
 lists the bounds that are fixed. Times are written as `10s` or `500ms`.
 
 ";
@@ -82,19 +82,19 @@ struct Row {
 const OTHER_VARIABLES: [(&str, &str); 3] = [
     (
         "KEYHOUSE_CHANGE_RATE",
-        "`off` switches `session_changes` and `key_changes` off, for load tests. It has no other value.",
+        "`off` disables the limits `session_changes` and `key_changes`, for load tests. No other value is accepted.",
     ),
-    ("KEYHOUSE_KEY", "The key with which commands call the server of `KEYHOUSE_URL`."),
+    ("KEYHOUSE_KEY", "The key that commands send to the server at `KEYHOUSE_URL`."),
     (
         "KEYHOUSE_URL",
-        "A remote server for all commands but `serve`, `https` unless it is on loopback. It needs `KEYHOUSE_KEY`.",
+        "URL of a remote server that every command except `serve` calls. `http` is accepted only for a loopback host. Requires `KEYHOUSE_KEY`.",
     ),
 ];
 
 fn flags() -> Table {
     let mut root = Cli::command();
     root.build();
-    let mut table = Table::new(["flag", "variable", "key of the file", "default", "meaning"]);
+    let mut table = Table::new(["flag", "variable", "key in keyhouse.toml", "default", "meaning"]);
     let Some(serve) = root.find_subcommand("serve") else { return table };
     for argument in serve.get_arguments() {
         let Some(long) = argument.get_long() else { continue };
@@ -143,64 +143,72 @@ fn limits() -> Vec<Row> {
         row(
             "head_timeout",
             span(own.head_timeout),
-            "From the first byte of a request's head to its last.",
+            "Maximum time from the first to the last byte of a request's head.",
         ),
         row(
             "idle_timeout",
             span(own.idle_timeout),
-            "How long a connection may stay without a request.",
+            "Maximum time that a connection stays open without a request.",
         ),
         row(
             "body_timeout",
             span(own.body_timeout),
-            "From the end of the head to the end of the body.",
+            "Maximum time from the end of a request's head to the end of its body.",
         ),
         row(
             "write_timeout",
             span(own.write_timeout),
-            "How long a client may take to read a response.",
+            "Maximum time in which a client must read a response.",
         ),
         row(
             "drain_timeout",
             span(own.drain_timeout),
-            "How long a stop waits for requests in flight.",
+            "Maximum time that a stopping server waits for requests in progress.",
         ),
-        row("headers_max", own.headers_max.to_string(), "Header lines of a request."),
+        row(
+            "headers_max",
+            own.headers_max.to_string(),
+            "Maximum number of header lines in a request.",
+        ),
         row(
             "head_bytes_max",
             own.head_bytes_max.to_string(),
-            "Bytes of a request's head, at least 8192.",
+            "Maximum size of a request's head in bytes. The setting must be at least 8192.",
         ),
         row(
             "proxied_headers_max",
             own.proxied_headers_max.to_string(),
-            "Header lines of a trusted proxy's request to a gate.",
+            "Maximum number of header lines in a trusted proxy's request to a gate.",
         ),
         row(
             "proxied_head_bytes_max",
             own.proxied_head_bytes_max.to_string(),
-            "Bytes of the head of a trusted proxy's request to a gate, at least 8192.",
+            "Maximum size in bytes of the head of a trusted proxy's request to a gate. The setting must be at least 8192.",
         ),
-        row("connections_max", own.connections_max.to_string(), "Open connections."),
+        row(
+            "connections_max",
+            own.connections_max.to_string(),
+            "Maximum number of open connections.",
+        ),
         row(
             "connections_per_address_max",
             own.connections_per_address_max.to_string(),
-            "Open connections of an IPv4 address or an IPv6 /64 that is no trusted proxy.",
+            "Maximum number of open connections from one IPv4 address or IPv6 /64. Trusted proxies are exempt.",
         ),
         row(
             "pool_in_flight_max",
             own.pool_in_flight_max.to_string(),
-            "Management requests that run at once.",
+            "Maximum number of management requests that run at the same time.",
         ),
         row(
             "session_changes",
             pace(&Pace::of_sessions()),
-            "Changes by a user in sessions, or `off`. Guests have a tenth of the rate and a fifth of the burst.",
+            "Maximum rate of changes by one user in sessions, or `off`. Guests have a tenth of the rate and a fifth of the burst.",
         ),
         row(
             "key_changes",
             pace(&Pace::of_keys()),
-            "Changes by a service key, or by all personal keys of a user together, or `off`.",
+            "Maximum rate of changes by one service key, or by all personal keys of one user together, or `off`.",
         ),
     ]
 }
@@ -210,12 +218,12 @@ fn audit() -> Vec<Row> {
         Row {
             key: "retention",
             default: Retention::default().to_string(),
-            meaning: "How long audit events are kept, `30d` to `3650d`.",
+            meaning: "How long audit events are kept, from `30d` to `3650d`.",
         },
         Row {
             key: "export",
             default: String::new(),
-            meaning: "Where events and heads are sent as they are sealed: `file:/PATH`, `syslog:unix:/PATH` or `syslog:tcp://HOST:PORT`.",
+            meaning: "Destination of sealed audit events and heads: `file:/PATH`, `syslog:unix:/PATH` or `syslog:tcp://HOST:PORT`.",
         },
     ]
 }

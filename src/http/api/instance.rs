@@ -7,7 +7,7 @@ use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::public_url::WebUrl;
 
-#[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
+#[expect(clippy::unnecessary_wraps, reason = "all handlers in the route table return a Result")]
 pub(in crate::http) fn show(app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
     let url = app.settings.public_url.to_string();
     let links = app.links.load();

@@ -21,7 +21,7 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
             fields.fault(
                 "current_password",
                 "required",
-                "is required to start, or code to confirm",
+                "is required to start the setup; to confirm the setup, send code instead",
             );
         },
         (Some(_), Some(_)) => {

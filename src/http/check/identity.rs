@@ -27,8 +27,8 @@ pub(in crate::http) const HEADERS: [(&str, &str); 10] = [
     ("X-Keyhouse-Key-Name", "Name of the key."),
     (
         "X-Keyhouse-User",
-        "Id of the key's owner; `-` for a service key, and for a secret that a former owner may have: \
-         one that is older than the first rotation after a transfer.",
+        "Id of the key's owner; `-` for a service key. Also `-` for a secret from before the first \
+         rotation after a transfer, because a former owner may have this secret.",
     ),
     (
         "X-Keyhouse-Email",
@@ -38,8 +38,8 @@ pub(in crate::http) const HEADERS: [(&str, &str); 10] = [
     ("X-Keyhouse-Role", "Role of the user in `X-Keyhouse-User`; `-` if there is none."),
     (
         "X-Keyhouse-Teams",
-        "Ids of the teams with which the key is shared, separated by commas: those of the user in \
-         `X-Keyhouse-User`, or all for a service key.",
+        "Ids of the teams with which the key is shared, separated by commas. For a personal key only \
+         the teams of the user in `X-Keyhouse-User`.",
     ),
     (
         "X-Keyhouse-Permissions",

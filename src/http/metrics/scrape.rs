@@ -232,7 +232,7 @@ fn of_transport(app: &App) -> Vec<Family> {
         ),
         counter(
             "keyhouse_accept_errors_total",
-            "Errors of accept, such as too many open files.",
+            "Failed attempts to accept a connection, such as with too many open files.",
             read(&counters.accept_errors),
         ),
         counter(

@@ -37,7 +37,7 @@ use components::Instance;
 use operation::Operation;
 use schema::Schema;
 
-#[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
+#[expect(clippy::unnecessary_wraps, reason = "all handlers in the route table return a Result")]
 pub(super) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let description = app.description.get_or_init(|| Encoded::new(describe(app).into_bytes()));
     Ok(description.json(call.request.header("Accept-Encoding")))

@@ -111,8 +111,8 @@ fn connections_max(limits: &TransportLimits) -> io::Result<usize> {
     let files = usize::try_from(files).unwrap_or(usize::MAX);
     match files.saturating_sub(limits.files_reserved).min(limits.connections_max) {
         0 => Err(io::Error::other(format!(
-            "the limit of {files} open files leaves none for connections, since {} are reserved: \
-             raise it",
+            "the limit of {files} open files leaves none for connections, because {} are \
+             reserved: raise the limit",
             limits.files_reserved,
         ))),
         connections_max => Ok(connections_max),

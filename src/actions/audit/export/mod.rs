@@ -107,7 +107,9 @@ impl Exporter {
     pub fn stop(self) {
         self.halt.halt();
         if self.ended.recv_timeout(STOP_WAIT) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-            tracing::warn!("audit: the export destination does not respond; stopping without it");
+            tracing::warn!(
+                "audit: the export destination does not respond; the next start sends the remaining events"
+            );
         }
     }
 }

@@ -60,7 +60,11 @@ fn a_beginning_that_is_removed_is_found_at_every_position_however_it_is_forged()
             sealer.turn(Duration::from_millis(1));
             for with_head in [false, true] {
                 let checked = log.check_store(&*store, with_head);
-                assert_ne!(checked.faults, [], "restarted: {gone:?} {forged:?} {checked:?}");
+                assert_ne!(
+                    checked.faults,
+                    [],
+                    "a log restarted without {gone:?} and with {forged:?}: {checked:?}"
+                );
             }
         }
     }

@@ -250,7 +250,7 @@ fn events_of_a_seal_in_another_order_are_found() {
         other.events.reverse();
         let mut rows = without(&log.rows, |row| row.key == place.to_bytes());
         rows.push(row(&place, &other));
-        log.assert_found(&rows, &format!("the events of {} turned round", seal.number));
+        log.assert_found(&rows, &format!("the events of seal {} in reverse order", seal.number));
     }
 }
 
@@ -270,7 +270,7 @@ fn a_row_that_is_put_in_is_found_at_every_position() {
         let mut rows = log.rows.clone();
         rows.push(row(&StoreKey::Event(event.id), &event));
         if at < floor {
-            log.assert_found(&rows, &format!("an event at {at}"));
+            log.assert_found(&rows, &format!("an added event at {at}"));
             found += 1;
         } else {
             let checked = log.check(&rows, true);
@@ -316,6 +316,6 @@ fn an_end_that_is_cut_off_is_found_at_every_position_with_a_head() {
     assert_eq!(
         log.check(&log.rows, true).faults,
         [],
-        "the loss of what no seal covers is not found"
+        "a deleted event that no seal covers is not detected"
     );
 }

@@ -126,7 +126,7 @@ fn route(value: Value, pointer: &str) -> Result<RouteRecord, Vec<Fault>> {
                 fields.fault(
                     name,
                     "contradiction",
-                    "requires the access key: leave it out, or set access to key",
+                    "is only for routes with access key: remove this field, or set access to key",
                 );
             }
         }

@@ -76,7 +76,7 @@ fn key(fields: &mut Fields, pointer: &str) -> Option<ForeignKey> {
         fields.fault(
             "preset",
             "unknown_field",
-            "is not a field of an import: list the permissions",
+            "is not accepted in an import: send permissions instead",
         );
     }
     let draft = draft(change, environment);

@@ -188,7 +188,11 @@ fn read_span(
         if moment > now && moment <= Moment::LATEST {
             Ok(moment)
         } else {
-            wrong(pointer, "out_of_range", "must give a time after now and before the year 10000")
+            wrong(
+                pointer,
+                "out_of_range",
+                "must be a positive duration that ends before the year 10000",
+            )
         }
     });
     match moment {
@@ -201,7 +205,7 @@ fn read_span(
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature of every field reader")]
+#[expect(clippy::needless_pass_by_value, reason = "all field readers have this signature")]
 pub(in crate::http) fn calls(value: Value, pointer: &str) -> Result<u64, Vec<Fault>> {
     let number = whole(&value).filter(|number| (1..=QUOTA_CALLS_MAX).contains(number));
     number.ok_or(()).or_else(|()| {

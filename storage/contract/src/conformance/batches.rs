@@ -27,15 +27,15 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn empty_store_is_at_zero(store: &dyn Store) -> Seen {
-    equal("revision", &latest(store)?, &Revision::ZERO)?;
-    equal("row", &store.get(b"a", At::Latest)?, &None)
+    equal("revision of an empty store", &latest(store)?, &Revision::ZERO)?;
+    equal("row of an empty store", &store.get(b"a", At::Latest)?, &None)
 }
 
 fn revisions_count_batches(store: &dyn Store) -> Seen {
     for expected in 1..=5 {
         let revision = store.commit(Batch::new().put("a", "").put(vec![expected], ""))?;
-        equal("revision", &revision, &Revision(expected.into()))?;
-        equal("revision read", &latest(store)?, &revision)?;
+        equal("revision of a commit", &revision, &Revision(expected.into()))?;
+        equal("revision at which the store is read", &latest(store)?, &revision)?;
     }
     Ok(())
 }
@@ -43,45 +43,60 @@ fn revisions_count_batches(store: &dyn Store) -> Seen {
 fn guard_on_absence(store: &dyn Store) -> Seen {
     let batch = Batch::new().absent("a").put("a", "1");
     store.commit(batch.clone())?;
-    equal("present", &store.commit(batch.clone()), &Err(CommitError::Conflict))?;
+    equal(
+        "an absence guard on an existing row conflicts",
+        &store.commit(batch.clone()),
+        &Err(CommitError::Conflict),
+    )?;
     store.commit(Batch::new().delete("a"))?;
-    equal("deleted", &store.commit(batch), &Ok(Revision(3)))
+    equal("an absence guard on a deleted row holds", &store.commit(batch), &Ok(Revision(3)))
 }
 
 fn guard_on_revision(store: &dyn Store) -> Seen {
     let first = store.commit(Batch::new().put("a", "1"))?;
     let conflict = Err(CommitError::Conflict);
-    for (name, revision) in [("older", Revision::ZERO), ("newer", first.next())] {
+    for (name, revision) in [
+        ("a guard on an older revision conflicts", Revision::ZERO),
+        ("a guard on a newer revision conflicts", first.next()),
+    ] {
         let batch = Batch::new().unchanged("a", revision).put("a", "2");
         equal(name, &store.commit(batch), &conflict)?;
     }
     store.commit(Batch::new().put("other", ""))?;
     let second = store.commit(Batch::new().unchanged("a", first).put("a", "2"))?;
     let stale = Batch::new().unchanged("a", first).put("a", "3");
-    equal("stale", &store.commit(stale), &conflict)?;
+    equal("a guard on the revision before a change conflicts", &store.commit(stale), &conflict)?;
     store.commit(Batch::new().delete("a"))?;
     let deleted = Batch::new().unchanged("a", second).put("a", "3");
-    equal("deleted", &store.commit(deleted), &conflict)?;
+    equal("a guard on the revision of a deleted row conflicts", &store.commit(deleted), &conflict)?;
     store.commit(Batch::new().put("a", "2"))?;
     let again = Batch::new().unchanged("a", second).put("a", "3");
-    equal("written again with the same value", &store.commit(again), &conflict)
+    equal(
+        "a guard on the revision before a deletion conflicts after the same value is written again",
+        &store.commit(again),
+        &conflict,
+    )
 }
 
 fn conflict_leaves_nothing(store: &dyn Store) -> Seen {
     let first = store.commit(Batch::new().put("a", "1").put("b", "1"))?;
     let batch = Batch::new().unchanged("a", first).absent("b");
     let outcome = store.commit(batch.put("a", "2").delete("b").put("c", "2"));
-    equal("outcome", &outcome, &Err(CommitError::Conflict))?;
-    equal("a", &value(store, b"a")?, &Some(b"1".to_vec()))?;
-    equal("b", &value(store, b"b")?, &Some(b"1".to_vec()))?;
-    equal("c", &value(store, b"c")?, &None)?;
-    equal("revision", &latest(store)?, &first)?;
-    equal("next revision", &store.commit(Batch::new().put("c", "")), &Ok(first.next()))
+    equal("outcome of a batch with a failed guard", &outcome, &Err(CommitError::Conflict))?;
+    equal("value of a after the conflict", &value(store, b"a")?, &Some(b"1".to_vec()))?;
+    equal("value of b after the conflict", &value(store, b"b")?, &Some(b"1".to_vec()))?;
+    equal("value of c after the conflict", &value(store, b"c")?, &None)?;
+    equal("revision after the conflict", &latest(store)?, &first)?;
+    equal(
+        "revision of the next commit",
+        &store.commit(Batch::new().put("c", "")),
+        &Ok(first.next()),
+    )
 }
 
 fn guards_precede_writes(store: &dyn Store) -> Seen {
     let batch = Batch::new().absent("a").absent("b").put("a", "").put("b", "");
-    equal("outcome", &store.commit(batch), &Ok(Revision(1)))
+    equal("outcome of guards on rows that the batch writes", &store.commit(batch), &Ok(Revision(1)))
 }
 
 fn writes_share_a_revision(store: &dyn Store) -> Seen {
@@ -91,18 +106,18 @@ fn writes_share_a_revision(store: &dyn Store) -> Seen {
     let seen: Vec<_> = rows.into_iter().map(|row| (row.key, row.value, row.revision)).collect();
     let row = |key: &str, value: &str, revision| (key.into(), value.into(), revision);
     let expected = vec![row("a", "1", first), row("b", "2", second), row("c", "2", second)];
-    equal("rows", &seen, &expected)
+    equal("rows with their revisions", &seen, &expected)
 }
 
 fn deleting_the_absent(store: &dyn Store) -> Seen {
-    equal("outcome", &store.commit(Batch::new().delete("a")), &Ok(Revision(1)))
+    equal("outcome of a deletion", &store.commit(Batch::new().delete("a")), &Ok(Revision(1)))
 }
 
 fn any_bytes(store: &dyn Store) -> Seen {
     let keys = [vec![0], vec![0, 0], vec![255], vec![255; KEY_BYTES_MAX], vec![10, 0, 255]];
     for key in &keys {
         store.commit(Batch::new().absent(key.clone()).put(key.clone(), ""))?;
-        equal("value", &value(store, key)?, &Some(Vec::new()))?;
+        equal("empty value", &value(store, key)?, &Some(Vec::new()))?;
     }
     Ok(())
 }
@@ -112,11 +127,15 @@ fn batch_at_the_bounds(store: &dyn Store) -> Seen {
     for index in 0..BATCH_WRITES_MAX.max(BATCH_GUARDS_MAX) {
         most = most.absent(format!("{index}")).put(format!("{index}"), "");
     }
-    equal("most writes", &store.commit(most), &Ok(Revision(1)))?;
+    equal(
+        "outcome of a batch with the maximum number of writes",
+        &store.commit(most),
+        &Ok(Revision(1)),
+    )?;
     let largest = Batch::new().put("large", vec![7; BATCH_BYTES_MAX - "large".len()]);
-    equal("largest", &store.commit(largest), &Ok(Revision(2)))?;
+    equal("outcome of a batch of the maximum size", &store.commit(largest), &Ok(Revision(2)))?;
     let read = value(store, b"large")?.map(|value| value.len());
-    equal("bytes read", &read, &Some(BATCH_BYTES_MAX - "large".len()))
+    equal("size of the value that is read", &read, &Some(BATCH_BYTES_MAX - "large".len()))
 }
 
 fn batch_beyond_the_bounds(store: &dyn Store) -> Seen {
@@ -134,9 +153,13 @@ fn batch_beyond_the_bounds(store: &dyn Store) -> Seen {
     ];
     for (reason, batch) in cases {
         let outcome = store.commit(batch);
-        equal("outcome", &outcome, &Err(CommitError::Invalid(reason)))?;
+        equal(
+            "outcome of a batch with a failed guard",
+            &outcome,
+            &Err(CommitError::Invalid(reason)),
+        )?;
     }
-    equal("revision", &latest(store)?, &Revision::ZERO)
+    equal("revision of an empty store", &latest(store)?, &Revision::ZERO)
 }
 
 fn submission_order(store: &dyn Store) -> Seen {
@@ -146,15 +169,27 @@ fn submission_order(store: &dyn Store) -> Seen {
         waiting.push(store.submit(batch));
     }
     for (expected, pending) in (1..).zip(waiting) {
-        equal("revision", &pending.wait(), &Ok(Revision(expected)))?;
+        equal(
+            "revisions follow the order of submission",
+            &pending.wait(),
+            &Ok(Revision(expected)),
+        )?;
     }
-    equal("last", &value(store, b"last")?, &Some(599_u16.to_be_bytes().to_vec()))
+    equal(
+        "the last submitted value is stored",
+        &value(store, b"last")?,
+        &Some(599_u16.to_be_bytes().to_vec()),
+    )
 }
 
 fn outcome_not_awaited(store: &dyn Store) -> Seen {
     drop(store.submit(Batch::new().put("a", "1")));
     store.commit(Batch::new().put("b", "1"))?;
-    equal("value", &value(store, b"a")?, &Some(b"1".to_vec()))
+    equal(
+        "value of a batch whose outcome is not awaited",
+        &value(store, b"a")?,
+        &Some(b"1".to_vec()),
+    )
 }
 
 fn counting_loses_nothing(store: &dyn Store) -> Seen {
@@ -181,8 +216,8 @@ fn counting_loses_nothing(store: &dyn Store) -> Seen {
     };
     on_threads(THREADS, &count)?;
     let counted = value(store, b"count")?.unwrap_or_default();
-    equal("count", &number(&counted)?, &(THREADS * STEPS))?;
-    equal("revision", &latest(store)?, &Revision(THREADS * STEPS))
+    equal("count after all threads", &number(&counted)?, &(THREADS * STEPS))?;
+    equal("revision after all threads", &latest(store)?, &Revision(THREADS * STEPS))
 }
 
 fn acknowledged_is_read(store: &dyn Store) -> Seen {
@@ -190,8 +225,14 @@ fn acknowledged_is_read(store: &dyn Store) -> Seen {
         for _ in 0..25 {
             let revision = store.commit(Batch::new().put("shared", ""))?;
             let row = store.get(b"shared", At::Latest)?;
-            holds("own commit is read", row.is_some_and(|row| row.revision >= revision))?;
-            holds("revision is reached", latest(store)? >= revision)?;
+            holds(
+                "a thread reads its own commit",
+                row.is_some_and(|row| row.revision >= revision),
+            )?;
+            holds(
+                "the latest revision includes a thread's own commit",
+                latest(store)? >= revision,
+            )?;
         }
         Ok(())
     };

@@ -19,8 +19,8 @@ pub(super) const CASES: &[Case] = &[
     ("a scan and the feed from its revision equal the store's rows", scan_then_follow),
     ("two feeds are independent", feeds_are_independent),
     ("a stopped feed ends at once and other feeds continue", stopped_feed_ends),
-    ("following from a future revision is compacted", future_is_compacted),
-    ("a commit that a feed showed is read", shown_is_read),
+    ("a feed from a future revision fails with compacted", future_is_compacted),
+    ("a commit that a feed returned can be read", shown_is_read),
 ];
 
 fn commits_are_whole(store: &dyn Store) -> Seen {
@@ -35,7 +35,7 @@ fn commits_are_whole(store: &dyn Store) -> Seen {
     }
     for (number, batch) in (1..).zip(batches) {
         let expected = Commit { revision: Revision(number), writes: batch.into_writes() };
-        equal("commit", &next_commit(&mut *feed)?, &expected)?;
+        equal("commit in the feed", &next_commit(&mut *feed)?, &expected)?;
     }
     Ok(())
 }
@@ -47,9 +47,17 @@ fn any_start(store: &dyn Store) -> Seen {
     for start in 0..=20 {
         let mut feed = store.follow(Revision(start))?;
         for expected in start + 1..=20 {
-            equal("revision", &next_commit(&mut *feed)?.revision, &Revision(expected))?;
+            equal(
+                "revision of the next commit",
+                &next_commit(&mut *feed)?.revision,
+                &Revision(expected),
+            )?;
         }
-        equal("end", &feed.next(Duration::ZERO)?, &Step::Progress(Revision(20)))?;
+        equal(
+            "position after the last commit",
+            &feed.next(Duration::ZERO)?,
+            &Step::Progress(Revision(20)),
+        )?;
     }
     Ok(())
 }
@@ -58,20 +66,24 @@ fn refused_is_not_shown(store: &dyn Store) -> Seen {
     let mut feed = store.follow(Revision::ZERO)?;
     store.commit(Batch::new().put("a", "1"))?;
     let refused = store.commit(Batch::new().absent("a").put("a", "2"));
-    equal("outcome", &refused, &Err(CommitError::Conflict))?;
+    equal("outcome of a batch with a failed guard", &refused, &Err(CommitError::Conflict))?;
     store.commit(Batch::new().put("b", "1"))?;
     next_commit(&mut *feed)?;
     let expected = vec![Write::Put { key: b"b".to_vec(), value: b"1".to_vec() }];
-    equal("writes", &next_commit(&mut *feed)?.writes, &expected)
+    equal("writes of the next commit", &next_commit(&mut *feed)?.writes, &expected)
 }
 
 fn progress_is_reported(store: &dyn Store) -> Seen {
     let mut feed = store.follow(Revision::ZERO)?;
-    equal("at zero", &feed.next(Duration::ZERO)?, &Step::Progress(Revision::ZERO))?;
+    equal(
+        "position in an empty store",
+        &feed.next(Duration::ZERO)?,
+        &Step::Progress(Revision::ZERO),
+    )?;
     let revision = store.commit(Batch::new().put("a", ""))?;
     next_commit(&mut *feed)?;
     let step = feed.next(Duration::from_millis(1))?;
-    equal("after a commit", &step, &Step::Progress(revision))
+    equal("position after a commit", &step, &Step::Progress(revision))
 }
 
 fn waits_for_a_commit(store: &dyn Store) -> Seen {
@@ -79,7 +91,7 @@ fn waits_for_a_commit(store: &dyn Store) -> Seen {
     thread::scope(|scope| {
         let waiting = scope.spawn(move || next_commit(&mut *feed));
         let revision = store.commit(Batch::new().put("a", ""))?;
-        equal("revision", &joined(waiting.join())?.revision, &revision)
+        equal("revision of the awaited commit", &joined(waiting.join())?.revision, &revision)
     })
 }
 
@@ -100,8 +112,8 @@ fn no_gaps_under_load(store: &dyn Store) -> Seen {
         let mut feed = store.follow(Revision(from))?;
         for expected in from + 1..=WRITERS * COMMITS {
             let commit = next_commit(&mut *feed)?;
-            equal("revision", &commit.revision, &Revision(expected))?;
-            equal("writes", &commit.writes.len(), &2)?;
+            equal("revision of the next commit", &commit.revision, &Revision(expected))?;
+            equal("number of writes in a commit", &commit.writes.len(), &2)?;
         }
         Ok(())
     };
@@ -141,7 +153,7 @@ fn scan_then_follow(store: &dyn Store) -> Seen {
         joined(writer.join())?;
         let (now, _) = all_rows(store, 100)?;
         let now = now.into_iter().map(|row| (row.key, row.value)).collect();
-        equal("rows", &rows, &now)
+        equal("rows of the scan with the writes of the feed", &rows, &now)
     })
 }
 
@@ -150,7 +162,7 @@ fn feeds_are_independent(store: &dyn Store) -> Seen {
     let mut other = store.follow(Revision::ZERO)?;
     let revision = store.commit(Batch::new().put("a", ""))?;
     for feed in [&mut one, &mut other] {
-        equal("revision", &next_commit(&mut **feed)?.revision, &revision)?;
+        equal("each feed returns the commit", &next_commit(&mut **feed)?.revision, &revision)?;
     }
     Ok(())
 }
@@ -166,17 +178,25 @@ fn stopped_feed_ends(store: &dyn Store) -> Seen {
         });
         stop.stop();
         let stopped = Err(FeedError::Stopped);
-        equal("ends", &joined(waiting.join())?, &[stopped.clone(), stopped])
+        equal("a stopped feed ends twice", &joined(waiting.join())?, &[stopped.clone(), stopped])
     })?;
     stop.stop();
     store.commit(Batch::new().put("a", ""))?;
-    equal("the other feed", &next_commit(&mut *other)?.revision, &Revision(1))
+    equal(
+        "commit in the feed that was not stopped",
+        &next_commit(&mut *other)?.revision,
+        &Revision(1),
+    )
 }
 
 fn future_is_compacted(store: &dyn Store) -> Seen {
     store.commit(Batch::new().put("a", ""))?;
     for revision in [Revision(2), Revision(u64::MAX)] {
-        equal("follow", &store.follow(revision).map(drop), &Err(ReadError::Compacted))?;
+        equal(
+            "a feed from a future revision",
+            &store.follow(revision).map(drop),
+            &Err(ReadError::Compacted),
+        )?;
     }
     Ok(())
 }
@@ -186,7 +206,7 @@ fn shown_is_read(store: &dyn Store) -> Seen {
     for number in 0..50_u8 {
         let pending = store.submit(Batch::new().put("a", vec![number]));
         let shown = next_commit(&mut *feed)?.revision;
-        super::holds("shown commit is read", latest(store)? >= shown)?;
+        super::holds("a commit that the feed returned can be read", latest(store)? >= shown)?;
         pending.wait()?;
     }
     Ok(())

@@ -54,7 +54,11 @@ fn closing_ends_feeds(store: &dyn Store) -> Seen {
     next_commit(&mut *feed)?;
     store.close()?;
     for _ in 0..2 {
-        equal("end", &feed.next(Duration::ZERO), &Err(FeedError::Stopped))?;
+        equal(
+            "the feed of a closed store ends",
+            &feed.next(Duration::ZERO),
+            &Err(FeedError::Stopped),
+        )?;
     }
     Ok(())
 }
@@ -64,7 +68,11 @@ fn closing_decides(store: &dyn Store) -> Seen {
     let pending: Vec<_> = batches.map(|batch| store.submit(batch)).collect();
     store.close()?;
     for (expected, pending) in (1..).zip(pending) {
-        equal("revision", &pending.wait(), &Ok(Revision(expected)))?;
+        equal(
+            "revision of a batch that was submitted before closing",
+            &pending.wait(),
+            &Ok(Revision(expected)),
+        )?;
     }
     Ok(())
 }
@@ -79,16 +87,16 @@ fn acknowledged_is_kept(open: &dyn Fn() -> Box<dyn Store>) -> Seen {
     store.close()?;
     drop(store);
     let store = open();
-    equal("rows and revision", &all_rows(&*store, 10)?, &before)?;
+    equal("rows and revision after reopening", &all_rows(&*store, 10)?, &before)?;
     Ok(store.close()?)
 }
 
 fn revisions_go_on(open: &dyn Fn() -> Box<dyn Store>) -> Seen {
     for expected in 1..=4 {
         let store = open();
-        equal("revision found", &latest(&*store)?, &Revision(expected - 1))?;
+        equal("revision after reopening", &latest(&*store)?, &Revision(expected - 1))?;
         let revision = store.commit(Batch::new().put("a", ""))?;
-        equal("revision", &revision, &Revision(expected))?;
+        equal("revision of a commit after reopening", &revision, &Revision(expected))?;
         store.close()?;
     }
     Ok(())
@@ -103,9 +111,12 @@ fn feed_goes_on(open: &dyn Fn() -> Box<dyn Store>) -> Seen {
     let store = open();
     let earlier = store.follow(Revision(last.0 - 1)).map(drop);
     // A store need not keep its history.
-    holds("earlier", matches!(earlier, Ok(()) | Err(ReadError::Compacted)))?;
+    holds(
+        "a feed from an earlier revision starts or fails with compacted",
+        matches!(earlier, Ok(()) | Err(ReadError::Compacted)),
+    )?;
     let mut feed = store.follow(last)?;
     let next = store.commit(Batch::new().put("a", "3"))?;
-    equal("next commit", &next_commit(&mut *feed)?.revision, &next)?;
+    equal("first commit of a feed after reopening", &next_commit(&mut *feed)?.revision, &next)?;
     Ok(store.close()?)
 }

@@ -13,7 +13,7 @@ pub(super) const CASES: &[Case] = &[
     ("a get at a held revision returns the row of that revision", get_at_a_held_revision),
     ("seven scans in progress keep their revisions", several_scans_are_held),
     (
-        "a future revision is compacted, and an old one is compacted or correct",
+        "a read at a future revision fails with compacted; a read at an old revision fails with compacted or is correct",
         nonsense_is_compacted,
     ),
     ("a read at the latest revision needs no scan before it", latest_by_number),
@@ -31,25 +31,25 @@ fn ranges_are_exact(store: &dyn Store) -> Seen {
     fill(store, &[b"\xff\xff", b"b", b"a", b"ab", b"a\xff", b"\xff", b"a\xff\x01", b"\x00", b"c"])?;
     #[rustfmt::skip]
     let cases: &[Scan<'_>] = &[
-        ("all", b"", None, 99, Ascending, &[b"\x00", b"a", b"ab", b"a\xff", b"a\xff\x01", b"b", b"c", b"\xff", b"\xff\xff"]),
-        ("all down", b"", None, 3, Descending, &[b"\xff\xff", b"\xff", b"c"]),
-        ("prefix", b"a", None, 99, Ascending, &[b"a", b"ab", b"a\xff", b"a\xff\x01"]),
-        ("prefix down", b"a", None, 99, Descending, &[b"a\xff\x01", b"a\xff", b"ab", b"a"]),
-        ("prefix that ends in 0xff", b"a\xff", None, 99, Ascending, &[b"a\xff", b"a\xff\x01"]),
-        ("prefix of 0xff alone", b"\xff", None, 99, Ascending, &[b"\xff", b"\xff\xff"]),
-        ("prefix of 0xff alone, down", b"\xff", None, 99, Descending, &[b"\xff\xff", b"\xff"]),
-        ("prefix without rows", b"d", None, 99, Ascending, &[]),
-        ("after a row", b"a", Some(b"ab"), 99, Ascending, &[b"a\xff", b"a\xff\x01"]),
-        ("after an absent key", b"a", Some(b"aa"), 1, Ascending, &[b"ab"]),
-        ("after a key before the prefix", b"b", Some(b"a"), 99, Ascending, &[b"b"]),
-        ("after a key behind the prefix", b"a", Some(b"b"), 99, Ascending, &[]),
-        ("after the last", b"", Some(b"\xff\xff"), 99, Ascending, &[]),
-        ("down after a row", b"a", Some(b"a\xff"), 99, Descending, &[b"ab", b"a"]),
-        ("down after an absent key", b"a", Some(b"aa"), 99, Descending, &[b"a"]),
-        ("down after a key behind the prefix", b"a", Some(b"c"), 1, Descending, &[b"a\xff\x01"]),
-        ("down after a key before the prefix", b"b", Some(b"a"), 99, Descending, &[]),
-        ("down after the first", b"", Some(b"\x00"), 99, Descending, &[]),
-        ("no rows wanted", b"", None, 0, Ascending, &[]),
+        ("a scan without a prefix returns all rows", b"", None, 99, Ascending, &[b"\x00", b"a", b"ab", b"a\xff", b"a\xff\x01", b"b", b"c", b"\xff", b"\xff\xff"]),
+        ("a descending scan starts at the last row", b"", None, 3, Descending, &[b"\xff\xff", b"\xff", b"c"]),
+        ("a scan returns only rows with its prefix", b"a", None, 99, Ascending, &[b"a", b"ab", b"a\xff", b"a\xff\x01"]),
+        ("a descending scan returns only rows with its prefix", b"a", None, 99, Descending, &[b"a\xff\x01", b"a\xff", b"ab", b"a"]),
+        ("a prefix may end in 0xff", b"a\xff", None, 99, Ascending, &[b"a\xff", b"a\xff\x01"]),
+        ("a prefix may be the byte 0xff", b"\xff", None, 99, Ascending, &[b"\xff", b"\xff\xff"]),
+        ("a descending scan may have the prefix 0xff", b"\xff", None, 99, Descending, &[b"\xff\xff", b"\xff"]),
+        ("a prefix may match no rows", b"d", None, 99, Ascending, &[]),
+        ("a scan after a row omits that row", b"a", Some(b"ab"), 99, Ascending, &[b"a\xff", b"a\xff\x01"]),
+        ("a scan may start after an absent key", b"a", Some(b"aa"), 1, Ascending, &[b"ab"]),
+        ("a scan after a key before its prefix returns all rows of the prefix", b"b", Some(b"a"), 99, Ascending, &[b"b"]),
+        ("a scan after a key behind its prefix returns no rows", b"a", Some(b"b"), 99, Ascending, &[]),
+        ("a scan after the last row returns no rows", b"", Some(b"\xff\xff"), 99, Ascending, &[]),
+        ("a descending scan after a row omits that row", b"a", Some(b"a\xff"), 99, Descending, &[b"ab", b"a"]),
+        ("a descending scan may start after an absent key", b"a", Some(b"aa"), 99, Descending, &[b"a"]),
+        ("a descending scan after a key behind its prefix starts at the prefix's last row", b"a", Some(b"c"), 1, Descending, &[b"a\xff\x01"]),
+        ("a descending scan after a key before its prefix returns no rows", b"b", Some(b"a"), 99, Descending, &[]),
+        ("a descending scan after the first row returns no rows", b"", Some(b"\x00"), 99, Descending, &[]),
+        ("a scan with limit 0 returns no rows", b"", None, 0, Ascending, &[]),
     ];
     for (name, prefix, after, limit, order, expected) in cases {
         let range = Range { prefix, after: *after, limit: *limit, order: *order };
@@ -66,11 +66,11 @@ fn page_says_more(store: &dyn Store) -> Seen {
     for order in [Order::Ascending, Order::Descending] {
         for (limit, more) in [(0, true), (2, true), (3, false), (4, false)] {
             let range = Range { limit, order, ..Range::prefix(b"a") };
-            equal("more", &store.scan(&range, At::Latest)?.more, &more)?;
+            equal("whether more rows follow", &store.scan(&range, At::Latest)?.more, &more)?;
         }
     }
     let nothing = store.scan(&Range { limit: 0, ..Range::prefix(b"c") }, At::Latest)?;
-    equal("more of an empty range", &nothing.more, &false)
+    equal("an empty range has no further rows", &nothing.more, &false)
 }
 
 fn page_is_bounded_in_rows(store: &dyn Store) -> Seen {
@@ -83,8 +83,8 @@ fn page_is_bounded_in_rows(store: &dyn Store) -> Seen {
         pending.wait()?;
     }
     let page = store.scan(&Range { limit: usize::MAX, ..Range::prefix(b"") }, At::Latest)?;
-    equal("rows", &page.rows.len(), &PAGE_ROWS_MAX)?;
-    equal("more", &page.more, &true)
+    equal("number of rows on the page", &page.rows.len(), &PAGE_ROWS_MAX)?;
+    equal("whether more rows follow", &page.more, &true)
 }
 
 fn page_is_bounded_in_bytes(store: &dyn Store) -> Seen {
@@ -94,20 +94,24 @@ fn page_is_bounded_in_bytes(store: &dyn Store) -> Seen {
     }
     let page = store.scan(&Range::prefix(b""), At::Latest)?;
     let bytes: usize = page.rows.iter().map(|row| row.key.len() + row.value.len()).sum();
-    holds("bytes are bounded", bytes <= PAGE_BYTES_MAX + ROW_BYTES)?;
-    equal("more", &page.more, &true)?;
+    holds("the bytes of a page are bounded", bytes <= PAGE_BYTES_MAX + ROW_BYTES)?;
+    equal("whether more rows follow", &page.more, &true)?;
     let (rows, _) = all_rows(store, PAGE_ROWS_MAX)?;
-    equal("rows of all pages", &rows.len(), &(PAGE_BYTES_MAX / ROW_BYTES + 1))
+    equal("number of rows on all pages", &rows.len(), &(PAGE_BYTES_MAX / ROW_BYTES + 1))
 }
 
 fn page_names_its_revision(store: &dyn Store) -> Seen {
     let revision = fill(store, &[b"a", b"b"])?;
     for prefix in ["", "a", "nothing"] {
         let page = store.scan(&Range::prefix(prefix.as_bytes()), At::Latest)?;
-        equal("revision", &page.revision, &revision)?;
+        equal("a page has the latest revision", &page.revision, &revision)?;
     }
     let last = fill(store, &[b"c"])?;
-    equal("later", &store.scan(&Range::prefix(b"a"), At::Latest)?.revision, &last)
+    equal(
+        "a page after a commit has its revision",
+        &store.scan(&Range::prefix(b"a"), At::Latest)?.revision,
+        &last,
+    )
 }
 
 fn scan_goes_on_unchanged(store: &dyn Store) -> Seen {
@@ -123,15 +127,15 @@ fn scan_goes_on_unchanged(store: &dyn Store) -> Seen {
             let after = rows.last().map(|row| row.key.clone());
             let range = Range { after: after.as_deref(), ..first };
             page = store.scan(&range, At::Revision(at))?;
-            equal("revision of a later page", &page.revision, &at)?;
-            equal("more", &page.more, &(round == 0))?;
+            equal("a later page has the revision of the first page", &page.revision, &at)?;
+            equal("whether more rows follow", &page.more, &(round == 0))?;
             rows.append(&mut page.rows);
             if !page.more {
                 break;
             }
         }
         rows.sort_by(|one, other| one.key.cmp(&other.key));
-        equal("rows", &rows, &before)?;
+        equal("number of rows on the page", &rows, &before)?;
         let undo = Batch::new().put("c", "c").put("d", "d").delete("bb0").delete("bb1");
         store.commit(undo)?;
     }
@@ -144,9 +148,13 @@ fn get_at_a_held_revision(store: &dyn Store) -> Seen {
     store.commit(Batch::new().put("b", "changed").put("c", "").delete("a"))?;
     let then = At::Revision(page.revision);
     let seen = store.get(b"b", then)?.map(|row| (row.value, row.revision));
-    equal("changed row", &seen, &Some((b"b".to_vec(), page.revision)))?;
-    holds("deleted row", store.get(b"a", then)?.is_some())?;
-    equal("later row", &store.get(b"c", then)?, &None)
+    equal(
+        "a row that changed later has its old value",
+        &seen,
+        &Some((b"b".to_vec(), page.revision)),
+    )?;
+    holds("a row that was deleted later exists", store.get(b"a", then)?.is_some())?;
+    equal("a row that was added later is absent", &store.get(b"c", then)?, &None)
 }
 
 fn several_scans_are_held(store: &dyn Store) -> Seen {
@@ -160,7 +168,7 @@ fn several_scans_are_held(store: &dyn Store) -> Seen {
     for (revision, rows_left) in under_way {
         let range = Range { after: Some(b"a"), ..Range::prefix(b"") };
         let page = store.scan(&range, At::Revision(revision))?;
-        equal("rows", &page.rows.len(), &rows_left)?;
+        equal("number of rows on the page", &page.rows.len(), &rows_left)?;
     }
     Ok(())
 }
@@ -171,21 +179,30 @@ fn nonsense_is_compacted(store: &dyn Store) -> Seen {
     }
     for revision in [Revision(4), Revision(u64::MAX)] {
         let at = At::Revision(revision);
-        equal("get", &store.get(b"a", at), &Err(ReadError::Compacted))?;
-        equal("scan", &store.scan(&Range::prefix(b""), at), &Err(ReadError::Compacted))?;
+        equal("a get at a future revision", &store.get(b"a", at), &Err(ReadError::Compacted))?;
+        equal(
+            "a scan at a future revision",
+            &store.scan(&Range::prefix(b""), at),
+            &Err(ReadError::Compacted),
+        )?;
     }
     // A store may keep more history than required. If it does, the history must be correct.
     match store.get(b"a", At::Revision(Revision(1))) {
         Err(ReadError::Compacted) => Ok(()),
-        other => {
-            equal("row of the old revision", &other?.map(|row| row.revision), &Some(Revision(1)))
-        },
+        other => equal(
+            "revision of the row at an old revision",
+            &other?.map(|row| row.revision),
+            &Some(Revision(1)),
+        ),
     }
 }
 
 fn latest_by_number(store: &dyn Store) -> Seen {
     let revision = fill(store, &[b"a"])?;
-    holds("row is there", store.get(b"a", At::Revision(revision))?.is_some())?;
+    holds(
+        "a get at the latest revision finds the row",
+        store.get(b"a", At::Revision(revision))?.is_some(),
+    )?;
     let page = store.scan(&Range::prefix(b""), At::Revision(revision))?;
-    equal("rows", &page.rows.len(), &1)
+    equal("number of rows on the page", &page.rows.len(), &1)
 }
