@@ -3,16 +3,15 @@
 //! The rights of the creator are checked again when the invitation is accepted. The invitation is
 //! invalid if its creator could not create it any more.
 
-use std::ops::ControlFlow;
-
-use keyhouse_storage::{Batch, Range};
+use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::acceptance::as_invalid_link;
 use crate::actions::accounts::email_taken;
 use crate::actions::actor::Actor;
 use crate::actions::events::AuditEntry;
-use crate::actions::people::{knows_team, newest_first};
+use crate::actions::people::knows_team;
+use crate::actions::rows::newest_first;
 use crate::actions::{ActionError, Actions, put};
 use crate::model::id::{InvitationId, OrganizationId, TeamId};
 use crate::model::moment::Moment;
@@ -126,17 +125,17 @@ impl Actions {
         let after = after.map(|id| StoreKey::Invitation(id).to_bytes());
         let range = newest_first(StoreKey::INVITATIONS, after.as_deref());
         let (mut seen, mut more) = (Vec::new(), false);
-        self.each_record(&range, |held: Revised<InvitationRecord>| {
-            if held.record.organization != actor.organization_id() {
-                return ControlFlow::Continue(());
+        for held in self.records::<InvitationRecord>(&range) {
+            let record = held?.record;
+            if record.organization != actor.organization_id() {
+                continue;
             }
             if seen.len() == limit {
                 more = true;
-                return ControlFlow::Break(());
+                break;
             }
-            seen.push(self.seen_invitation(actor, held.record));
-            ControlFlow::Continue(())
-        })?;
+            seen.push(self.seen_invitation(actor, record));
+        }
         let last = seen.last().filter(|_last| more).map(|last| last.record.id);
         Ok((seen, last))
     }
@@ -238,17 +237,9 @@ impl Actions {
         &self,
         organization: OrganizationId,
     ) -> Result<Vec<InvitationRecord>, ActionError> {
-        let mut found = Vec::new();
-        self.each_record(
-            &Range::prefix(StoreKey::INVITATIONS),
-            |held: Revised<InvitationRecord>| {
-                if held.record.organization == organization {
-                    found.push(held.record);
-                }
-                ControlFlow::Continue(())
-            },
-        )?;
-        Ok(found)
+        let mut invitations: Vec<InvitationRecord> = self.read_all(StoreKey::INVITATIONS)?;
+        invitations.retain(|record| record.organization == organization);
+        Ok(invitations)
     }
 
     /// Checks that the actor holds everything that a pending invitation grants.

@@ -5,8 +5,6 @@
 //! once, and a link whose creator is removed at the same time is invalid. Changes of keys and
 //! sign-ins do not use this counter.
 
-use keyhouse_storage::{At, Order, Range};
-
 use crate::actions::actor::Actor;
 use crate::actions::setup::LINK_LIFETIME;
 use crate::actions::{ActionError, Actions};
@@ -15,12 +13,10 @@ use crate::model::fault::Fault;
 use crate::model::id::{InvitationId, KeyId, OrganizationId, TeamId};
 use crate::model::role::{Role, TEAMS_MANAGE, TEAMS_READ};
 use crate::model::secret::Secret;
+use crate::records::Revised;
 use crate::records::key::{Author, KeyRecord};
 use crate::records::people::InvitationRecord;
 use crate::records::place::StoreKey;
-use crate::records::{Record, Revised, read_row};
-
-const ROWS_A_SCAN: usize = 500;
 
 impl Actions {
     /// The facts of a role, if the organization has it.
@@ -101,28 +97,6 @@ impl Actions {
         actor.require(TEAMS_MANAGE)
     }
 
-    /// Reads all records below a prefix, page by page, until `visit` breaks.
-    pub(super) fn each_record<T: Record>(
-        &self,
-        range: &Range<'_>,
-        mut visit: impl FnMut(Revised<T>) -> std::ops::ControlFlow<()>,
-    ) -> Result<(), ActionError> {
-        let mut after = range.after.map(<[u8]>::to_vec);
-        loop {
-            let range = Range { after: after.as_deref(), limit: ROWS_A_SCAN, ..*range };
-            let page = self.store.scan(&range, At::Latest)?;
-            for row in &page.rows {
-                if visit(read_row(row)?).is_break() {
-                    return Ok(());
-                }
-            }
-            after = page.rows.last().map(|row| row.key.clone());
-            if !page.more {
-                return Ok(());
-            }
-        }
-    }
-
     /// Finds a key by its id in any organization. Searches one given organization first.
     pub(super) fn key_anywhere(
         &self,
@@ -143,8 +117,4 @@ impl Actions {
 pub(super) fn knows_team(actor: &Actor, team: &TeamFacts) -> bool {
     let sees_all = || actor.has(TEAMS_READ) || actor.has(TEAMS_MANAGE);
     !team.secret || actor.is_in(team.id) || sees_all()
-}
-
-pub(super) fn newest_first<'a>(prefix: &'a [u8], after: Option<&'a [u8]>) -> Range<'a> {
-    Range { prefix, after, limit: ROWS_A_SCAN, order: Order::Descending }
 }

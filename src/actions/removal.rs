@@ -4,9 +4,7 @@
 //! effect. The tombstone contains the permissions of the role and the organization's maximum. A
 //! start of the server resumes an unfinished removal.
 
-use std::ops::ControlFlow;
-
-use keyhouse_storage::{Batch, Range};
+use keyhouse_storage::Batch;
 use serde_json::json;
 
 use crate::actions::actor::Actor;
@@ -69,12 +67,8 @@ impl Actions {
 
     /// Resumes all removals that were interrupted.
     pub fn resume_removals(&self) -> Result<(), ActionError> {
-        let mut leavers = Vec::new();
-        self.each_record(&Range::prefix(StoreKey::LEAVERS), |held: Revised<RemovalRecord>| {
-            leavers.push(held.record.user);
-            ControlFlow::Continue(())
-        })?;
-        leavers.into_iter().try_for_each(|user| self.finish_removal(user))
+        let leavers: Vec<RemovalRecord> = self.read_all(StoreKey::LEAVERS)?;
+        leavers.into_iter().try_for_each(|leaver| self.finish_removal(leaver.user))
     }
 
     fn finish_removal(&self, user: UserId) -> Result<(), ActionError> {

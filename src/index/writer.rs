@@ -67,17 +67,11 @@ impl Writer {
         let mut stale = Stale::all_of(self);
         let mut scanned = begun;
         for prefix in INDEXED {
-            let mut after: Option<Vec<u8>> = None;
-            loop {
-                let range = Range { after: after.as_deref(), ..Range::prefix(prefix) };
-                let page = store.scan(&range, At::Latest)?;
+            for page in store.pages(&Range::prefix(prefix), At::Latest) {
+                let page = page?;
                 scanned = scanned.max(page.revision);
                 for row in &page.rows {
                     self.timed(&row.key, |writer| writer.put_kept(row, &mut stale))?;
-                }
-                after = page.rows.last().map(|row| row.key.clone());
-                if !page.more {
-                    break;
                 }
             }
         }

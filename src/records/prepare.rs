@@ -98,26 +98,17 @@ fn mark(
 
 /// Adds the organization of an address's user to the row key of the address.
 fn emails_by_organization(store: &dyn Store) -> Result<(), PrepareError> {
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let range = Range {
-            after: after.as_deref(),
-            limit: ROWS_A_BATCH,
-            ..Range::prefix(StoreKey::EMAILS)
-        };
-        let page = store.scan(&range, At::Latest)?;
+    let range = Range { limit: ROWS_A_BATCH, ..Range::prefix(StoreKey::EMAILS) };
+    for page in store.pages(&range, At::Latest) {
         let mut batch = Batch::new();
-        for row in &page.rows {
+        for row in &page?.rows {
             batch = with_organization(store, batch, row)?;
         }
         if !batch.writes().is_empty() {
             store.commit(batch)?;
         }
-        after = page.rows.last().map(|row| row.key.clone());
-        if !page.more {
-            return Ok(());
-        }
     }
+    Ok(())
 }
 
 fn with_organization(store: &dyn Store, batch: Batch, row: &Row) -> Result<Batch, PrepareError> {

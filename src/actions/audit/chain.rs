@@ -1,7 +1,7 @@
 //! The chain of seals: how each hash is made, and where the chain ends.
 
 use blake3::Hasher;
-use keyhouse_storage::{At, Order, Range, Row, Store};
+use keyhouse_storage::{At, Order, Range, Row, Rows, Store};
 
 use crate::actions::audit::ChainError;
 use crate::model::moment::Moment;
@@ -89,35 +89,10 @@ pub(super) fn seals(
     Ok(store.scan(&range, At::Latest)?)
 }
 
-/// Calls `visit` with every stored seal after a number, in an order, until `visit` returns stop.
-pub(super) fn each_seal(
-    store: &dyn Store,
-    order: Order,
-    mut visit: impl FnMut(&Row) -> Result<Visit, ChainError>,
-) -> Result<(), ChainError> {
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let after_key = after.as_deref();
-        let range = Range { prefix: StoreKey::SEALS, after: after_key, limit: SEALS_A_PAGE, order };
-        let page = store.scan(&range, At::Latest)?;
-        for row in &page.rows {
-            match visit(row)? {
-                Visit::Next => {},
-                Visit::Stop => return Ok(()),
-            }
-        }
-        after = page.rows.last().map(|row| row.key.clone());
-        if !page.more {
-            return Ok(());
-        }
-    }
-}
-
-/// Whether a walk over seals continues.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Visit {
-    Next,
-    Stop,
+/// Returns the rows of all stored seals, in an order.
+pub(super) fn seal_rows(store: &dyn Store, order: Order) -> Rows<'_> {
+    let range = Range { prefix: StoreKey::SEALS, after: None, limit: SEALS_A_PAGE, order };
+    store.rows(&range, At::Latest)
 }
 
 /// Computes the hash of a seal. Two different seals never have the same input, since its encoding

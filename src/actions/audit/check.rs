@@ -9,8 +9,9 @@ use keyhouse_storage::{At, Order, Range, Row, Store};
 
 use crate::actions::actor::Actor;
 use crate::actions::audit::ChainError;
-use crate::actions::audit::chain::{AuditHead, SealHasher, Visit, cut_row, each_seal};
+use crate::actions::audit::chain::{AuditHead, SealHasher, cut_row, seal_rows};
 use crate::actions::audit::cut_proof::CutProof;
+use crate::actions::rows::rows_in_turns;
 use crate::actions::turns::ReadTurn;
 use crate::actions::{ActionError, Actions, Attempt};
 use crate::model::id::EventId;
@@ -221,12 +222,13 @@ impl<'a> Check<'a> {
 
     /// Checks the chain, seal by seal.
     fn seals(&mut self) -> Result<(), ChainError> {
-        each_seal(self.store, Order::Ascending, |row| {
+        for row in seal_rows(self.store, Order::Ascending) {
+            let row = row?;
             self.checked.seals += 1;
             let _turn = (self.turn)();
-            self.seal(row)?;
-            Ok(Visit::Next)
-        })
+            self.seal(&row)?;
+        }
+        Ok(())
     }
 
     fn seal(&mut self, row: &Row) -> Result<(), ChainError> {
@@ -303,57 +305,48 @@ impl<'a> Check<'a> {
 
     fn sealed_of(&mut self, part: &Part) -> Result<HashSet<EventId>, ChainError> {
         let (mut sealed, last) = (HashSet::new(), self.before.number);
-        each_seal(self.store, Order::Ascending, |row| {
+        for row in seal_rows(self.store, Order::Ascending) {
+            let row = row?;
             let _turn = (self.turn)();
-            let Ok(held) = read_row::<SealRecord>(row) else { return Ok(Visit::Next) };
+            let Ok(held) = read_row::<SealRecord>(&row) else { continue };
             let seal = held.record;
             if seal.number > last {
-                return Ok(Visit::Stop);
+                break;
             }
             for id in seal.events.into_iter().filter(|id| part.has(*id)) {
                 if !sealed.insert(id) {
                     self.fault(FaultKind::SealedTwice, Some(seal.number), Some(id));
                 }
             }
-            Ok(Visit::Next)
-        })?;
+        }
         Ok(sealed)
     }
 
     fn unsealed_of(&mut self, part: &Part, sealed: &HashSet<EventId>) -> Result<(), ChainError> {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let range = Range { after: after.as_deref(), ..Range::prefix(StoreKey::EVENTS) };
-            let _turn = (self.turn)();
-            let page = self.store.scan(&range, At::Latest)?;
-            for row in &page.rows {
-                let id = match StoreKey::parse(&row.key) {
-                    Ok(StoreKey::Event(id)) => id,
-                    // The row has the prefix of events, but is not an event.
-                    Ok(_) | Err(_) if part.part == 0 => {
-                        self.fault(FaultKind::EventInserted, None, None);
-                        continue;
-                    },
-                    Ok(_) | Err(_) => continue,
-                };
-                if !part.has(id) {
+        for row in rows_in_turns(self.store, &Range::prefix(StoreKey::EVENTS), self.turn) {
+            let id = match StoreKey::parse(&row?.key) {
+                Ok(StoreKey::Event(id)) => id,
+                // The row has the prefix of events, but is not an event.
+                Ok(_) | Err(_) if part.part == 0 => {
+                    self.fault(FaultKind::EventInserted, None, None);
                     continue;
-                }
-                self.checked.events += 1;
-                if sealed.contains(&id) {
-                    continue;
-                }
-                if id.moment() < self.before.floor {
-                    self.fault(FaultKind::EventInserted, None, Some(id));
-                } else {
-                    self.checked.unsealed += 1;
-                }
+                },
+                Ok(_) | Err(_) => continue,
+            };
+            if !part.has(id) {
+                continue;
             }
-            after = page.rows.last().map(|row| row.key.clone());
-            if !page.more {
-                return Ok(());
+            self.checked.events += 1;
+            if sealed.contains(&id) {
+                continue;
+            }
+            if id.moment() < self.before.floor {
+                self.fault(FaultKind::EventInserted, None, Some(id));
+            } else {
+                self.checked.unsealed += 1;
             }
         }
+        Ok(())
     }
 }
 

@@ -6,10 +6,10 @@
 
 use std::collections::HashMap;
 
-use keyhouse_storage::{At, Order, Range};
 use serde_json::{Map, Value};
 
 use crate::actions::actor::Actor;
+use crate::actions::rows::{newest_first, rows_in_turns};
 use crate::actions::{ActionError, Actions};
 use crate::model::id::{EventId, KeyId};
 use crate::model::moment::Moment;
@@ -22,7 +22,6 @@ use crate::records::{Revised, read_row};
 /// Maximum number of rows read for one page. If a filter has few matches, the next request
 /// continues the search.
 const ROWS_READ_MAX: usize = 20_000;
-const ROWS_A_SCAN: usize = 500;
 /// The field of a key that holds its shares with teams.
 const SHARES: &str = "teams";
 
@@ -120,51 +119,39 @@ impl Actions {
             (Some(after), Some(until)) => Some(after.min(until)),
             (after, until) => after.or(until),
         };
-        let mut after = start.map(|id| StoreKey::Event(id).to_bytes());
+        let after = start.map(|id| StoreKey::Event(id).to_bytes());
+        let range = newest_first(StoreKey::EVENTS, after.as_deref());
         let (mut events, mut rows_read) = (Vec::new(), 0);
-        loop {
-            let range = Range {
-                prefix: StoreKey::EVENTS,
-                after: after.as_deref(),
-                limit: ROWS_A_SCAN,
-                order: Order::Descending,
+        for row in rows_in_turns(&*self.store, &range, || self.page_turn(actor)) {
+            rows_read += 1;
+            let event = match read_row::<EventRecord>(&row?) {
+                Ok(held) => held.record,
+                Err(error) => {
+                    // An altered event is skipped, so that the others are still listed. The check
+                    // reports the altered event.
+                    tracing::error!(%error, "audit: could not decode an event");
+                    continue;
+                },
             };
-            let _turn = self.page_turn(actor);
-            let page = self.store.scan(&range, At::Latest)?;
-            for row in &page.rows {
-                rows_read += 1;
-                let event = match read_row::<EventRecord>(row) {
-                    Ok(held) => held.record,
-                    Err(error) => {
-                        // An altered event is skipped, so that the others are still listed. The
-                        // check reports the altered event.
-                        tracing::error!(%error, "audit: could not decode an event");
-                        continue;
-                    },
-                };
-                let id = event.id;
-                if query.since.is_some_and(|since| id.moment() < since) {
-                    return Ok(self.listed(actor, events, None));
-                }
-                if may_see(&event) && query.wants(&event) && self.tells(sight, actor, &event) {
-                    events.push(sight.of(event));
-                }
-                if events.len() > query.limit {
-                    // One event more than requested was read, only to find out whether more events
-                    // follow.
-                    events.pop();
-                    let next = events.last().map(|event| event.id);
-                    return Ok(self.listed(actor, events, next));
-                }
-                if rows_read >= ROWS_READ_MAX {
-                    return Ok(self.listed(actor, events, Some(id)));
-                }
+            let id = event.id;
+            if query.since.is_some_and(|since| id.moment() < since) {
+                break;
             }
-            after = page.rows.last().map(|row| row.key.clone());
-            if !page.more {
-                return Ok(self.listed(actor, events, None));
+            if may_see(&event) && query.wants(&event) && self.tells(sight, actor, &event) {
+                events.push(sight.of(event));
+            }
+            if events.len() > query.limit {
+                // One event more than requested was read, only to find out whether more events
+                // follow.
+                events.pop();
+                let next = events.last().map(|event| event.id);
+                return Ok(self.listed(actor, events, next));
+            }
+            if rows_read >= ROWS_READ_MAX {
+                return Ok(self.listed(actor, events, Some(id)));
             }
         }
+        Ok(self.listed(actor, events, None))
     }
 
     fn sight(&self, actor: &Actor, query: &EventQuery) -> Result<Sight, ActionError> {

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use keyhouse_storage::{At, Feed, Order, Range, Revision, Store};
+use keyhouse_storage::{At, Feed, Order, Pages, Range, Revision, Store};
 
 use crate::actions::audit::ChainError;
-use crate::actions::audit::chain::{AuditHead, Visit, each_seal};
+use crate::actions::audit::chain::{AuditHead, seal_rows};
 use crate::model::id::EventId;
 use crate::model::moment::Moment;
 use crate::records::event::SealRecord;
@@ -34,12 +34,16 @@ impl Unsealed {
         let begun = store.scan(&nothing, At::Latest)?.revision;
         let feed = store.follow(begun)?;
         let mut found: Vec<(Revision, EventId)> = Vec::new();
-        let mut scan = Scan::from(head.floor, begun);
+        // No event has this id, because random bits follow the time in an id.
+        let after = StoreKey::Event(EventId::first_of(head.floor)).to_bytes();
+        let range = Range { after: Some(&after), ..Range::prefix(StoreKey::EVENTS) };
+        let pages = store.pages(&range, At::Latest);
+        let mut scan = Scan { pages, until: begun, reached: head.floor };
         let rest = loop {
-            let mut events = scan.next(store)?;
+            let mut events = scan.next()?;
             remove_sealed(store, &mut events)?;
             found.extend(events.into_iter().map(|(id, revision)| (revision, id)));
-            if scan.is_done {
+            if scan.pages.is_done() {
                 break None;
             }
             if found.len() >= LOOKED_AT_MAX {
@@ -52,36 +56,25 @@ impl Unsealed {
 }
 
 /// Reads the events from a moment on, page by page.
-struct Scan {
-    after: Vec<u8>,
+struct Scan<'a> {
+    pages: Pages<'a>,
     until: Revision,
     reached: Moment,
-    is_done: bool,
 }
 
-impl Scan {
-    fn from(floor: Moment, until: Revision) -> Self {
-        // No event has this id, because random bits follow the time in an id.
-        let after = StoreKey::Event(EventId::first_of(floor)).to_bytes();
-        Self { after, until, reached: floor, is_done: false }
-    }
-
+impl Scan<'_> {
     /// Returns the next events committed up to the revision, each with its own revision.
-    fn next(&mut self, store: &dyn Store) -> Result<HashMap<EventId, Revision>, ChainError> {
+    fn next(&mut self) -> Result<HashMap<EventId, Revision>, ChainError> {
         let mut events = HashMap::new();
-        while !self.is_done && events.len() < LOOKED_AT_MAX {
-            let range = Range { after: Some(&self.after), ..Range::prefix(StoreKey::EVENTS) };
-            let page = store.scan(&range, At::Latest)?;
-            for row in page.rows.iter().filter(|row| row.revision <= self.until) {
+        while events.len() < LOOKED_AT_MAX
+            && let Some(page) = self.pages.next()
+        {
+            for row in page?.rows.iter().filter(|row| row.revision <= self.until) {
                 // The check reports rows that are not events.
                 if let Ok(StoreKey::Event(id)) = StoreKey::parse(&row.key) {
                     events.insert(id, row.revision);
                     self.reached = id.moment();
                 }
-            }
-            self.is_done = !page.more;
-            if let Some(last) = page.rows.last() {
-                self.after.clone_from(&last.key);
             }
         }
         Ok(events)
@@ -95,14 +88,14 @@ fn remove_sealed(
     events: &mut HashMap<EventId, Revision>,
 ) -> Result<(), ChainError> {
     let Some(oldest) = events.keys().min().map(EventId::moment) else { return Ok(()) };
-    each_seal(store, Order::Descending, |row| {
-        let seal = read_row::<SealRecord>(row)?.record;
+    for row in seal_rows(store, Order::Descending) {
+        let seal = read_row::<SealRecord>(&row?)?.record;
         if seal.latest < oldest || events.is_empty() {
-            return Ok(Visit::Stop);
+            break;
         }
         for id in &seal.events {
             events.remove(id);
         }
-        Ok(Visit::Next)
-    })
+    }
+    Ok(())
 }

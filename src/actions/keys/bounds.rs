@@ -5,7 +5,6 @@
 //! Enabling an expired key takes a place; transferring a key takes none.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::ControlFlow;
 
 use keyhouse_storage::{Batch, Range};
 
@@ -94,12 +93,12 @@ impl Actions {
             counted.add(*owner);
         }
         let (prefix, now) = (StoreKey::keys_of(organization), self.clock.now().wall);
-        self.each_record(&Range::prefix(&prefix), |held: Revised<KeyRecord>| {
-            if takes_place(&held.record, now) {
-                counted.add(held.record.owner);
+        for held in self.records::<KeyRecord>(&Range::prefix(&prefix)) {
+            let record = held?.record;
+            if takes_place(&record, now) {
+                counted.add(record.owner);
             }
-            ControlFlow::Continue(())
-        })?;
+        }
         Ok(counted)
     }
 

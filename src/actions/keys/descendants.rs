@@ -5,7 +5,6 @@
 //! of its own.
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 
 use keyhouse_storage::Range;
 
@@ -13,7 +12,6 @@ use crate::actions::actor::Actor;
 use crate::actions::changes::Target;
 use crate::actions::{ActionError, Actions};
 use crate::model::id::KeyId;
-use crate::records::Revised;
 use crate::records::key::{Author, KeyRecord};
 use crate::records::place::StoreKey;
 
@@ -92,9 +90,9 @@ impl Actions {
     ) -> Result<Vec<KeyId>, ActionError> {
         let mut open = Vec::new();
         let prefix = StoreKey::keys_of(root.organization);
-        self.each_record(&Range::prefix(&prefix), |held: Revised<KeyRecord>| {
-            let record = held.record;
-            let Author::Key(creator) = record.created_by else { return ControlFlow::Continue(()) };
+        for held in self.records::<KeyRecord>(&Range::prefix(&prefix)) {
+            let record = held?.record;
+            let Author::Key(creator) = record.created_by else { continue };
             let mut ancestors = [creator].into_iter().chain(record.parent());
             if ancestors.any(|id| family.contains(&id)) && family.len() < FAMILY_MAX {
                 family.insert(record.id);
@@ -102,8 +100,7 @@ impl Actions {
                     open.push(record.id);
                 }
             }
-            ControlFlow::Continue(())
-        })?;
+        }
         Ok(open)
     }
 }

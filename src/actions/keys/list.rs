@@ -1,10 +1,9 @@
 //! Lists the keys that the actor may see, the newest first.
 
-use keyhouse_storage::{At, Order, Range};
-
 use crate::actions::actor::Actor;
 use crate::actions::keys::standing::require_window;
 use crate::actions::keys::{KeyKind, is_listed_by_default};
+use crate::actions::rows::{newest_first, rows_in_turns};
 use crate::actions::{ActionError, Actions};
 use crate::model::id::{KeyId, TeamId, UserId};
 use crate::model::moment::Moment;
@@ -16,7 +15,6 @@ use crate::records::read_row;
 /// Maximum number of rows read for one page. If few rows match, the next request continues the
 /// search.
 const ROWS_READ_MAX: usize = 20_000;
-const ROWS_A_SCAN: usize = 500;
 
 /// Filters of a key list.
 #[derive(Debug)]
@@ -81,41 +79,27 @@ impl Actions {
         };
         let organization = actor.organization_id();
         let prefix = StoreKey::keys_of(organization);
-        let mut after = query.after.map(|id| StoreKey::Key(organization, id).to_bytes());
-        let mut keys = Vec::new();
-        let mut rows_read = 0;
-        loop {
-            let range = Range {
-                prefix: &prefix,
-                after: after.as_deref(),
-                limit: ROWS_A_SCAN,
-                order: Order::Descending,
-            };
-            let _turn = self.page_turn(actor);
-            let page = self.store.scan(&range, At::Latest)?;
-            for row in &page.rows {
-                let record = read_row::<KeyRecord>(row)?.record;
-                let id = record.id;
-                rows_read += 1;
-                if let Some(whole) = self.listed_whole(actor, query, &sought, &record) {
-                    keys.push((record, whole));
-                }
-                if keys.len() > query.limit {
-                    // One key more than requested was read, only to find out whether more keys
-                    // follow.
-                    keys.pop();
-                    let next = keys.last().map(|(record, _)| record.id);
-                    return Ok(ListedKeys { keys, next });
-                }
-                if rows_read >= ROWS_READ_MAX {
-                    return Ok(ListedKeys { keys, next: Some(id) });
-                }
+        let after = query.after.map(|id| StoreKey::Key(organization, id).to_bytes());
+        let range = newest_first(&prefix, after.as_deref());
+        let (mut keys, mut rows_read) = (Vec::new(), 0);
+        for row in rows_in_turns(&*self.store, &range, || self.page_turn(actor)) {
+            let record = read_row::<KeyRecord>(&row?)?.record;
+            let id = record.id;
+            rows_read += 1;
+            if let Some(whole) = self.listed_whole(actor, query, &sought, &record) {
+                keys.push((record, whole));
             }
-            after = page.rows.last().map(|row| row.key.clone());
-            if !page.more {
-                return Ok(ListedKeys { keys, next: None });
+            if keys.len() > query.limit {
+                // One key more than requested was read, only to find out whether more keys follow.
+                keys.pop();
+                let next = keys.last().map(|(record, _)| record.id);
+                return Ok(ListedKeys { keys, next });
+            }
+            if rows_read >= ROWS_READ_MAX {
+                return Ok(ListedKeys { keys, next: Some(id) });
             }
         }
+        Ok(ListedKeys { keys, next: None })
     }
 
     /// Converts the filters that match only keys that the actor sees whole. Returns `None` if no

@@ -158,25 +158,17 @@ impl Actions {
         halt: &Halt,
         mut each: impl FnMut(Revised<KeyRecord>) -> Result<(), ActionError>,
     ) -> Result<bool, ActionError> {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let range = Range {
-                after: after.as_deref(),
-                limit: ROWS_A_SCAN,
-                ..Range::prefix(StoreKey::KEYS)
-            };
-            let page = self.store.scan(&range, At::Latest)?;
+        let range = Range { limit: ROWS_A_SCAN, ..Range::prefix(StoreKey::KEYS) };
+        for page in self.store.pages(&range, At::Latest) {
+            let page = page?;
             for row in &page.rows {
                 each(read_row(row)?)?;
             }
-            after = page.rows.last().map(|row| row.key.clone());
-            if !page.more {
-                return Ok(true);
-            }
-            if halt.pause(SCAN_PAUSE) {
+            if page.more && halt.pause(SCAN_PAUSE) {
                 return Ok(false);
             }
         }
+        Ok(true)
     }
 
     /// Removes keys of one organization with all their rows, and returns their number. If one of

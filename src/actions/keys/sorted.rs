@@ -11,10 +11,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use keyhouse_storage::{At, Order, Range};
-
 use crate::actions::actor::Actor;
 use crate::actions::keys::Query;
+use crate::actions::rows::{newest_first, rows_in_turns};
 use crate::actions::{ActionError, Actions};
 use crate::model::fault::Fault;
 use crate::model::id::KeyId;
@@ -25,7 +24,8 @@ use crate::records::read_row;
 
 /// Maximum number of keys in an organization for which another order is available.
 pub const SORTED_KEYS_MAX: usize = 200_000;
-const ROWS_A_SCAN: usize = 500;
+/// Number of keys that are held beside a page until the best are chosen.
+const CANDIDATES_MAX: usize = 500;
 
 /// The field by which keys are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,36 +186,27 @@ impl Actions {
             return Ok(SortedKeys { keys: Vec::new(), next: None });
         };
         let prefix = StoreKey::keys_of(actor.organization_id());
-        let (mut best, mut rows_read) = (Vec::new(), 0);
-        let mut last_row: Option<Vec<u8>> = None;
-        loop {
-            let range = Range {
-                prefix: &prefix,
-                after: last_row.as_deref(),
-                limit: ROWS_A_SCAN,
-                order: Order::Descending,
-            };
-            let _turn = self.page_turn(actor);
-            let page = self.store.scan(&range, At::Latest)?;
-            for row in &page.rows {
-                let record = read_row::<KeyRecord>(row)?.record;
-                let whole = self.listed_whole(actor, query, &sought, &record);
-                let Some(whole) = whole else { continue };
-                let position = self.position(&record, whole, sort);
-                if after.is_none_or(|after| position.compare(after).is_gt()) {
-                    best.push((position, record, whole));
-                }
-            }
-            rows_read += page.rows.len();
-            require_sortable(rows_read)?;
-            // One key more than requested was read, only to find out whether more keys follow.
+        let (mut best, range) = (Vec::new(), newest_first(&prefix, None));
+        // One key more than requested is kept, only to find out whether more keys follow.
+        let keep_best = |best: &mut Vec<(Position, KeyRecord, bool)>| {
             best.sort_by(|(one, ..), (other, ..)| one.compare(other));
             best.truncate(query.limit + 1);
-            last_row = page.rows.last().map(|row| row.key.clone());
-            if !page.more {
-                break;
+        };
+        let rows = rows_in_turns(&*self.store, &range, || self.page_turn(actor));
+        for (rows_read, row) in rows.enumerate() {
+            require_sortable(rows_read + 1)?;
+            let record = read_row::<KeyRecord>(&row?)?.record;
+            let whole = self.listed_whole(actor, query, &sought, &record);
+            let Some(whole) = whole else { continue };
+            let position = self.position(&record, whole, sort);
+            if after.is_none_or(|after| position.compare(after).is_gt()) {
+                best.push((position, record, whole));
+            }
+            if best.len() >= query.limit + CANDIDATES_MAX {
+                keep_best(&mut best);
             }
         }
+        keep_best(&mut best);
         let more = best.len() > query.limit;
         best.truncate(query.limit);
         let next = best.last().filter(|_last| more).map(|(position, ..)| position.clone());

@@ -3,8 +3,6 @@
 //! The maximum of a transferred key is what the key granted at the moment of the removal. The
 //! maximum applies to every later owner.
 
-use std::ops::ControlFlow;
-
 use keyhouse_storage::{Batch, Range};
 
 use crate::actions::actor::Actor;
@@ -12,7 +10,7 @@ use crate::actions::changes::rewrite;
 use crate::actions::events::AuditEntry;
 use crate::actions::keys::ListedKeys;
 use crate::actions::keys::draft::shape;
-use crate::actions::people::newest_first;
+use crate::actions::rows::newest_first;
 use crate::actions::{ActionError, Actions, Attempt};
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::intersection::intersection;
@@ -51,19 +49,18 @@ impl Actions {
         let after = after.map(|id| StoreKey::Key(organization, id).to_bytes());
         let (mut keys, mut more) = (Vec::new(), false);
         let range = newest_first(&prefix, after.as_deref());
-        self.each_record(&range, |held: Revised<KeyRecord>| {
-            let record = held.record;
+        for held in self.records::<KeyRecord>(&range) {
+            let record = held?.record;
             if !ends_with(user, &record) || self.is_concealed_from(actor, &record) {
-                return ControlFlow::Continue(());
+                continue;
             }
             if keys.len() == limit {
                 more = true;
-                return ControlFlow::Break(());
+                break;
             }
             let whole = self.is_whole_for(actor, &record);
             keys.push((record, whole));
-            ControlFlow::Continue(())
-        })?;
+        }
         let next = keys.last().filter(|_last| more).map(|(record, _)| record.id);
         Ok(ListedKeys { keys, next })
     }
@@ -76,12 +73,12 @@ impl Actions {
     ) -> Result<(), ActionError> {
         let mut ids = Vec::new();
         let prefix = StoreKey::keys_of(leaving.organization);
-        self.each_record(&Range::prefix(&prefix), |held: Revised<KeyRecord>| {
-            if ends_with(leaving.user, &held.record) {
-                ids.push(held.record.id);
+        for held in self.records::<KeyRecord>(&Range::prefix(&prefix)) {
+            let record = held?.record;
+            if ends_with(leaving.user, &record) {
+                ids.push(record.id);
             }
-            ControlFlow::Continue(())
-        })?;
+        }
         ids.into_iter().try_for_each(|id| self.transfer_key(leaving, id))
     }
 

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use keyhouse_storage::{At, Range};
 
 use crate::actions::actor::Actor;
-use crate::actions::usage::{Interval, ROWS_A_SCAN, Span, waiting_of};
+use crate::actions::rows::ROWS_A_PAGE;
+use crate::actions::usage::{Interval, Span, waiting_of};
 use crate::actions::{ActionError, Actions};
 use crate::index::pending_usage::PendingUsage;
 use crate::model::calendar::Day;
@@ -102,28 +103,22 @@ impl Actions {
         rows_left: &mut usize,
         mut take: impl FnMut(KeyId, &keyhouse_storage::Row) -> Result<(), ActionError>,
     ) -> Result<bool, ActionError> {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let range =
-                Range { after: after.as_deref(), limit: ROWS_A_SCAN, ..Range::prefix(prefix) };
-            let page = self.store.scan(&range, At::Latest)?;
-            for row in &page.rows {
-                let (StoreKey::UsageHours(_, of) | StoreKey::UsageDay(_, of)) =
-                    StoreKey::parse(&row.key)?
-                else {
-                    continue;
-                };
-                if let Some(key) = of.key {
-                    take(key, row)?;
-                }
-            }
-            let Some(left) = rows_left.checked_sub(page.rows.len()) else { return Ok(false) };
+        for row in
+            self.store.rows(&Range { limit: ROWS_A_PAGE, ..Range::prefix(prefix) }, At::Latest)
+        {
+            let row = row?;
+            let Some(left) = rows_left.checked_sub(1) else { return Ok(false) };
             *rows_left = left;
-            after = page.rows.last().map(|row| row.key.clone());
-            if !page.more {
-                return Ok(true);
+            let (StoreKey::UsageHours(_, of) | StoreKey::UsageDay(_, of)) =
+                StoreKey::parse(&row.key)?
+            else {
+                continue;
+            };
+            if let Some(key) = of.key {
+                take(key, &row)?;
             }
         }
+        Ok(true)
     }
 
     /// Returns the keys with the most calls that the actor may see.

@@ -10,10 +10,11 @@ mod thinning;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use keyhouse_storage::{At, Range};
+use keyhouse_storage::Range;
 
 use crate::actions::actor::Actor;
 use crate::actions::keys::require_window;
+use crate::actions::rows::rows_in_turns;
 use crate::actions::{ActionError, Actions};
 use crate::index::live::KeyCounters;
 use crate::index::pending_usage::PendingUsage;
@@ -39,7 +40,6 @@ const HOURS_DEFAULT: u32 = 24;
 const DAYS_DEFAULT: u32 = 30;
 /// Maximum number of keys that are read to leave hidden keys out of a sum.
 const KEYS_READ_MAX: usize = 20_000;
-const ROWS_A_SCAN: usize = 500;
 
 /// The interval of a bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -198,30 +198,20 @@ impl Actions {
             return Ok(Vec::new());
         }
         let prefix = StoreKey::keys_of(actor.organization_id());
-        let (mut concealed, mut rows_read) = (Vec::new(), 0);
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let range =
-                Range { after: after.as_deref(), limit: ROWS_A_SCAN, ..Range::prefix(&prefix) };
-            let _turn = self.page_turn(actor);
-            let page = self.store.scan(&range, At::Latest)?;
-            for row in &page.rows {
-                let record = read_row::<KeyRecord>(row)?.record;
-                if self.is_concealed_from(actor, &record) {
-                    concealed.push(record);
-                }
-            }
-            rows_read += page.rows.len();
-            after = page.rows.last().map(|row| row.key.clone());
-            if !page.more {
-                return Ok(concealed);
-            }
+        let (mut concealed, range) = (Vec::new(), Range::prefix(&prefix));
+        let rows = rows_in_turns(&*self.store, &range, || self.page_turn(actor));
+        for (rows_read, row) in rows.enumerate() {
             if rows_read >= KEYS_READ_MAX {
                 // With more keys than [`KEYS_READ_MAX`], only an actor that sees all keys receives
                 // a sum.
                 return Err(ActionError::PermissionRequired(KEYS_READ.to_owned()));
             }
+            let record = read_row::<KeyRecord>(&row?)?.record;
+            if self.is_concealed_from(actor, &record) {
+                concealed.push(record);
+            }
         }
+        Ok(concealed)
     }
 
     fn key_buckets(

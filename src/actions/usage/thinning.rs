@@ -47,22 +47,21 @@ impl Actions {
     ) -> Result<usize, ActionError> {
         let Now { wall, .. } = self.clock.now();
         let first_kept = Hour::of(wall).day().minus(days_kept);
-        let (mut changed, mut after) = (0, None::<Vec<u8>>);
-        loop {
-            let range =
-                Range { after: after.as_deref(), limit: ROWS_A_BATCH, ..Range::prefix(prefix) };
-            let mut page = self.store.scan(&range, At::Latest)?;
+        let range = Range { limit: ROWS_A_BATCH, ..Range::prefix(prefix) };
+        let mut changed = 0;
+        for page in self.store.pages(&range, At::Latest) {
+            let mut page = page?;
             let rows_read = page.rows.len();
             page.rows.retain(|row| day_of(row).is_some_and(|day| day < first_kept));
             if !page.rows.is_empty() && self.commit_upkeep(change(&page.rows)?)?.is_some() {
                 changed += page.rows.len();
             }
             let are_all_old = page.rows.len() == rows_read;
-            after = page.rows.last().map(|row| row.key.clone());
             if !page.more || !are_all_old || halt.pause(PAUSE) {
-                return Ok(changed);
+                break;
             }
         }
+        Ok(changed)
     }
 
     /// Merges the hours of a day into its daily row. If the row is written in the meantime, its

@@ -51,6 +51,7 @@ mod held;
 mod memory;
 mod outcome;
 mod range;
+mod rows;
 
 use std::fmt;
 use std::time::Duration;
@@ -63,6 +64,7 @@ pub use held::{HELD_AGE_MAX, HELD_MAX, Snapshots};
 pub use memory::MemoryStore;
 pub use outcome::{Cause, CommitError, FeedError, OpenError, Pending, ReadError};
 pub use range::{KeyBounds, Order, PAGE_BYTES_MAX, PAGE_ROWS_MAX, Page, Range};
+pub use rows::{Pages, Rows};
 
 /// A position in the history of a store: the number of batches committed so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
