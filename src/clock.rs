@@ -60,7 +60,10 @@ impl SystemClock {
 
 impl<T: TimeOfDay> SystemClock<T> {
     /// Like [`SystemClock::start`], with another source of the time of day.
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that is injected")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "only this clock reads the time; other code receives the clock"
+    )]
     pub fn over(time_of_day: T) -> Self {
         Self { time_of_day, started: Instant::now(), latest: AtomicI64::new(i64::MIN) }
     }

@@ -74,15 +74,15 @@ pub const OWN_CATALOGUE: [OwnPermission; role::OWN_PERMISSIONS.len()] = [
     ),
     own(
         role::TEAMS_READ,
-        "See every team, secret ones included",
-        "Voir toutes les équipes, y compris les secrètes",
-        "Ver todos los equipos, incluidos los secretos",
+        "See every team, including secret teams",
+        "Voir toutes les équipes, y compris les équipes secrètes",
+        "Ver todos los equipos, incluidos los equipos secretos",
     ),
     own(
         role::TEAMS_MANAGE,
         "Create, change and remove teams, and share keys with any team",
-        "Créer, modifier et supprimer des équipes, et partager des clés avec n’importe laquelle",
-        "Crear, modificar y eliminar equipos, y compartir claves con cualquiera de ellos",
+        "Créer, modifier et supprimer des équipes, et partager des clés avec toute équipe",
+        "Crear, modificar y eliminar equipos, y compartir claves con cualquier equipo",
     ),
     own(
         role::ORGANIZATION_READ,
@@ -134,21 +134,21 @@ pub const OWN_CATALOGUE: [OwnPermission; role::OWN_PERMISSIONS.len()] = [
     ),
     own(
         role::INSTANCE_MANAGE,
-        "Run the instance: organizations, plans, subscriptions, this catalogue (operators)",
-        "Gérer l’instance : organisations, offres, abonnements, ce catalogue (opérateurs)",
-        "Gestionar la instancia: organizaciones, planes, suscripciones, este catálogo (operadores)",
+        "Manage the instance: organizations, plans, subscriptions and this catalogue (operators only)",
+        "Gérer l’instance : organisations, offres, abonnements et ce catalogue (opérateurs seulement)",
+        "Gestionar la instancia: organizaciones, planes, suscripciones y este catálogo (solo operadores)",
     ),
     own(
         role::INSTANCE_VERIFY,
-        "Check keys of every organization (operators)",
-        "Vérifier les clés de toutes les organisations (opérateurs)",
-        "Verificar las claves de todas las organizaciones (operadores)",
+        "Check keys of every organization (operators only)",
+        "Vérifier les clés de toutes les organisations (opérateurs seulement)",
+        "Verificar las claves de todas las organizaciones (solo operadores)",
     ),
     own(
         role::INSTANCE_IMPORT,
-        "Import keys from other systems (operators)",
-        "Importer des clés d’autres systèmes (opérateurs)",
-        "Importar claves de otros sistemas (operadores)",
+        "Import keys from other systems (operators only)",
+        "Importer des clés d’autres systèmes (opérateurs seulement)",
+        "Importar claves de otros sistemas (solo operadores)",
     ),
 ];
 
