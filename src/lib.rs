@@ -16,6 +16,7 @@ pub mod model;
 pub mod records;
 pub mod telemetry;
 pub mod verify;
+pub mod worker;
 
 pub use embed::{Check, InstanceError, Keyhouse, Undecided, Verdict};
 pub use verify::Code;

@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -20,10 +19,10 @@ use serde_json::{Map, Value};
 use crate::actions::events::AuditEntry;
 use crate::actions::throttle::Source;
 use crate::actions::{ActionError, Actions};
-use crate::index::halt::Halt;
 use crate::model::id::{OrganizationId, UserId};
 use crate::records::access::UserRecord;
 use crate::records::place::StoreKey;
+use crate::worker::Worker;
 
 /// Most pairs of account and network that are counted separately in a minute. All further pairs
 /// share one sum.
@@ -192,37 +191,17 @@ fn refused(target: FailedAccount, network: Option<IpNet>, sum: Sum) -> AuditEntr
     }
 }
 
-#[derive(Debug)]
-pub struct FailedSignInWriter {
-    halt: Arc<Halt>,
-    thread: JoinHandle<()>,
-}
-
-impl FailedSignInWriter {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// If the system cannot start a thread.
-    pub fn start(actions: Arc<Actions>) -> std::io::Result<Self> {
-        let halt = Arc::new(Halt::default());
-        let halted = Arc::clone(&halt);
-        let run = move || {
-            while !halted.pause(FLUSH_INTERVAL) {
-                actions.flush_failed_sign_ins();
-            }
+/// Starts the thread.
+///
+/// # Errors
+/// If the system cannot start a thread.
+pub fn start(actions: Arc<Actions>) -> std::io::Result<Worker> {
+    Worker::spawn("refusals", move |halt| {
+        while !halt.pause(FLUSH_INTERVAL) {
             actions.flush_failed_sign_ins();
-        };
-        let thread = Builder::new().name("refusals".to_owned()).spawn(run)?;
-        Ok(Self { halt, thread })
-    }
-
-    /// Writes the failures that wait and stops the thread.
-    pub fn stop(self) {
-        self.halt.halt();
-        if self.thread.join().is_err() {
-            tracing::error!("the thread that writes failed sign-ins panicked");
         }
-    }
+        actions.flush_failed_sign_ins();
+    })
 }
 
 #[cfg(test)]

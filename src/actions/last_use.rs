@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use keyhouse_storage::Store;
@@ -14,51 +13,32 @@ use keyhouse_storage::Store;
 use crate::actions::usage::rows::{Due, UseRows};
 use crate::clock::Clock;
 use crate::index::Index;
-use crate::index::halt::Halt;
 use crate::index::live::KeyCounters;
 use crate::index::pending_usage::PendingUsage;
 use crate::model::id::KeyId;
+use crate::worker::Worker;
 
 pub const FLUSH_KEYS_MAX: usize = 5_000;
 const FLUSH_INTERVAL: Duration = Duration::from_secs(2);
 /// The shortest time between two writes of one key.
 const REWRITE_AFTER: Duration = Duration::from_mins(1);
 
-#[derive(Debug)]
-pub struct LastUseWriter {
-    halt: Arc<Halt>,
-    thread: JoinHandle<()>,
-}
-
-impl LastUseWriter {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// If the system cannot start a thread.
-    pub fn start(
-        index: Arc<Index>,
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-    ) -> std::io::Result<Self> {
-        let halt = Arc::new(Halt::default());
-        let (halted, mut flusher) = (Arc::clone(&halt), Flusher::new(index, store, clock));
-        let run = move || {
-            while !halted.pause(FLUSH_INTERVAL) {
-                flusher.flush();
-            }
-            flusher.flush_all();
-        };
-        let thread = Builder::new().name("last-use".to_owned()).spawn(run)?;
-        Ok(Self { halt, thread })
-    }
-
-    /// Writes the waiting uses and stops the thread.
-    pub fn stop(self) {
-        self.halt.halt();
-        if self.thread.join().is_err() {
-            tracing::error!("the thread that writes last uses panicked");
+/// Starts the thread.
+///
+/// # Errors
+/// If the system cannot start a thread.
+pub fn start(
+    index: Arc<Index>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+) -> std::io::Result<Worker> {
+    let mut flusher = Flusher::new(index, store, clock);
+    Worker::spawn("last-use", move |halt| {
+        while !halt.pause(FLUSH_INTERVAL) {
+            flusher.flush();
         }
-    }
+        flusher.flush_all();
+    })
 }
 
 struct Flusher {

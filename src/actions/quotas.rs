@@ -6,48 +6,29 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use keyhouse_storage::{BATCH_WRITES_MAX, Batch, Store};
 
-use crate::index::halt::Halt;
 use crate::index::quota::{QuotaCounter, QuotaOwner, Renewal};
 use crate::index::reservations::{EndOfRenewals, Reservations};
 use crate::records::encode;
+use crate::worker::{Halt, Worker};
 
 /// The wait after the store rejected a batch.
 const RETRY_WAIT: Duration = Duration::from_millis(200);
 /// The thread searches for counters of deleted keys only if it holds this many counters.
 const HELD_SWEPT_MIN: usize = 4_096;
 
-#[derive(Debug)]
-pub struct QuotaReserver {
-    halt: Arc<Halt>,
-    thread: JoinHandle<()>,
-}
-
-impl QuotaReserver {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// If the system cannot start a thread.
-    pub fn start(reservations: Arc<Reservations>, store: Arc<dyn Store>) -> std::io::Result<Self> {
-        let halt = Arc::new(Halt::default());
+/// Starts the thread.
+///
+/// # Errors
+/// If the system cannot start a thread.
+pub fn start(reservations: Arc<Reservations>, store: Arc<dyn Store>) -> std::io::Result<Worker> {
+    Worker::spawn("quotas", move |halt| {
         halt.watch(Box::new(EndOfRenewals(Arc::clone(&reservations))));
-        let halted = Arc::clone(&halt);
-        let run = move || Reserving::new(reservations, store).run(&halted);
-        let thread = Builder::new().name("quotas".to_owned()).spawn(run)?;
-        Ok(Self { halt, thread })
-    }
-
-    /// Returns the unused reservations and stops the thread. After that no check can use a quota.
-    pub fn stop(self) {
-        self.halt.halt();
-        if self.thread.join().is_err() {
-            tracing::error!("the thread that reserves quotas panicked");
-        }
-    }
+        Reserving::new(reservations, store).run(halt);
+    })
 }
 
 struct Reserving {

@@ -9,10 +9,10 @@ use rand::rngs::StdRng;
 use crate::actions::Actions;
 use crate::actions::actor::Actor;
 use crate::actions::keys::KeyDraft;
-use crate::actions::last_use::LastUseWriter;
+use crate::actions::last_use;
 use crate::actions::setup::FirstOwner;
 use crate::clock::{Clock, ManualClock, Now};
-use crate::index::follow::{self, Follower};
+use crate::index::follow;
 use crate::index::{CallOrigin, Index};
 use crate::model::code::Code;
 use crate::model::id::UserId;
@@ -23,18 +23,19 @@ use crate::records::event::EventRecord;
 use crate::records::key::KeyRecord;
 use crate::records::place::StoreKey;
 use crate::records::{Record, encode, prepare, read_row};
+use crate::worker::Worker;
 
 pub(super) struct TestInstance {
     pub(super) store: Arc<MemoryStore>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) actions: Actions,
     pub(super) owner: UserId,
-    follower: Option<Follower>,
+    follower: Option<Worker>,
 }
 
 impl Drop for TestInstance {
     fn drop(&mut self) {
-        self.follower.take().into_iter().for_each(Follower::stop);
+        self.follower.take().into_iter().for_each(Worker::stop);
     }
 }
 
@@ -63,12 +64,12 @@ impl TestInstance {
     pub(super) fn write_uses(&self) {
         let index = Arc::clone(self.actions.index());
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
-        LastUseWriter::start(index, store, clock).unwrap().stop();
+        last_use::start(index, store, clock).unwrap().stop();
     }
 
     /// Starts another instance on the same store. Unwritten data is lost.
     pub(super) fn crash(&mut self) {
-        self.follower.take().into_iter().for_each(Follower::stop);
+        self.follower.take().into_iter().for_each(Worker::stop);
         let (actions, follower) = over(&self.store, &self.clock);
         (self.actions, self.follower) = (actions, Some(follower));
     }
@@ -121,7 +122,7 @@ impl TestInstance {
     }
 }
 
-fn over(store: &Arc<MemoryStore>, clock: &Arc<ManualClock>) -> (Actions, Follower) {
+fn over(store: &Arc<MemoryStore>, clock: &Arc<ManualClock>) -> (Actions, Worker) {
     let index = Arc::new(Index::new());
     let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(store);
     let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);

@@ -16,9 +16,9 @@ use crate::cli::instance::{Instance, OpenFailure};
 use crate::config::{ConfigError, ProcessEnvironment, Settings, Written};
 use crate::http::transport::TrustedProxies;
 use crate::http::transport::client::send;
-use crate::index::halt::Halt;
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
+use crate::worker::Halt;
 
 /// Timeout of a request to a remote server.
 const REMOTE_TIMEOUT: Duration = Duration::from_secs(30);

@@ -7,12 +7,9 @@ use keyhouse_storage::{OpenError, Store};
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 
-use crate::actions::audit::seal::SealWriter;
+use crate::actions::audit::seal;
 use crate::actions::commits::{Commits, MeasuredStore};
-use crate::actions::failed_sign_ins::FailedSignInWriter;
-use crate::actions::last_use::LastUseWriter;
-use crate::actions::quotas::QuotaReserver;
-use crate::actions::{Actions, audit};
+use crate::actions::{Actions, audit, failed_sign_ins, last_use, quotas};
 use crate::backends;
 use crate::cli::exit::{Exit, Failure, print_message, with_sources};
 use crate::clock::{Clock, SystemClock};
@@ -20,10 +17,11 @@ use crate::config::Settings;
 use crate::http::transport::TrustedProxies;
 use crate::http::{self, App};
 use crate::index::Index;
-use crate::index::follow::{self, Follower};
+use crate::index::follow;
 use crate::model::pace::Pace;
 use crate::model::public_url::PublicUrl;
 use crate::records::prepare;
+use crate::worker::Worker;
 
 /// How far the clock may be behind the newest audit event.
 const CLOCK_BEHIND_MAX: Duration = Duration::from_hours(1);
@@ -31,11 +29,11 @@ const CLOCK_BEHIND_MAX: Duration = Duration::from_hours(1);
 /// An open instance without sockets.
 pub(crate) struct Instance {
     store: Arc<dyn Store>,
-    follower: Follower,
-    last_use: LastUseWriter,
-    seals: SealWriter,
-    quotas: QuotaReserver,
-    failed_sign_ins: FailedSignInWriter,
+    follower: Worker,
+    last_use: Worker,
+    seals: Worker,
+    quotas: Worker,
+    failed_sign_ins: Worker,
     pub(super) actions: Arc<Actions>,
 }
 
@@ -85,19 +83,18 @@ impl Instance {
         let index = Arc::new(Index::new());
         let follower = follow::start(Arc::clone(&index), Arc::clone(&store))
             .map_err(|error| failed(&error))?;
-        let last_use =
-            LastUseWriter::start(Arc::clone(&index), Arc::clone(&store), Arc::clone(&clock))
-                .map_err(|error| Failure::io("start a thread", &error))?;
+        let last_use = last_use::start(Arc::clone(&index), Arc::clone(&store), Arc::clone(&clock))
+            .map_err(|error| Failure::io("start a thread", &error))?;
         let (store_of_seals, retention) = (Arc::clone(&store), settings.audit_retention);
-        let seals = SealWriter::start(store_of_seals, Arc::clone(&clock), random()?, retention)
+        let seals = seal::start(store_of_seals, Arc::clone(&clock), random()?, retention)
             .map_err(|error| Failure::io("start the thread that seals the audit log", &error))?;
-        let quotas = QuotaReserver::start(Arc::clone(index.reservations()), Arc::clone(&store))
+        let quotas = quotas::start(Arc::clone(index.reservations()), Arc::clone(&store))
             .map_err(|error| Failure::io("start a thread", &error))?;
         let actions =
             Actions::new(Arc::clone(&store), index, clock, random()?, settings.key_prefix.clone());
         let actions = actions.measured_by(commits).keeping(retention);
         let actions = Arc::new(actions.with_session_times(settings.session_times));
-        let failed_sign_ins = FailedSignInWriter::start(Arc::clone(&actions))
+        let failed_sign_ins = failed_sign_ins::start(Arc::clone(&actions))
             .map_err(|error| Failure::io("start a thread", &error))?;
         Ok(Self { store, follower, last_use, seals, quotas, failed_sign_ins, actions })
     }

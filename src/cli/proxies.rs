@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::config::TrustedProxy;
 use crate::http::transport::TrustedProxies;
-use crate::index::halt::Halt;
+use crate::worker::Worker;
 
 const RESOLVE_INTERVAL: Duration = Duration::from_secs(30);
 /// After this many failed look-ups in a row, which take an hour, the addresses of a name are
@@ -24,8 +23,7 @@ type Resolve = fn(&str) -> io::Result<Vec<IpAddr>>;
 /// A thread that keeps the list of trusted proxies up to date.
 pub(super) struct ProxyResolver {
     names: Arc<Names>,
-    halt: Arc<Halt>,
-    thread: JoinHandle<()>,
+    worker: Worker,
 }
 
 /// The proxies of the settings, and the list of networks that they resolve to.
@@ -54,15 +52,13 @@ impl ProxyResolver {
         let resolve = system_resolve;
         let names = Arc::new(Names { state: Mutex::default(), trusted, resolve });
         names.replace(proxies);
-        let halt = Arc::<Halt>::default();
-        let (watched, until) = (Arc::clone(&names), Arc::clone(&halt));
-        let thread =
-            std::thread::Builder::new().name("proxy-names".to_owned()).spawn(move || {
-                while !until.pause(RESOLVE_INTERVAL) {
-                    watched.refresh();
-                }
-            })?;
-        Ok(Self { names, halt, thread })
+        let watched = Arc::clone(&names);
+        let worker = Worker::spawn("proxy-names", move |halt| {
+            while !halt.pause(RESOLVE_INTERVAL) {
+                watched.refresh();
+            }
+        })?;
+        Ok(Self { names, worker })
     }
 
     /// Replaces the proxies after a reload of the settings.
@@ -72,8 +68,7 @@ impl ProxyResolver {
 
     /// Ends the thread without waiting for a look-up in progress.
     pub(super) fn stop(self) {
-        self.halt.halt();
-        drop(self.thread);
+        let _has_ended = self.worker.stop_within(Duration::ZERO);
     }
 }
 

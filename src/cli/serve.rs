@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::actions::audit::export::Exporter;
-use crate::actions::keys::KeyPurge;
+use crate::actions::keys::start_purge;
 use crate::actions::setup::FirstOwner;
 use crate::actions::{ActionError, Actions};
 use crate::cli::control::Control;
@@ -24,10 +24,10 @@ use crate::http::App;
 use crate::http::transport::{
     Listener, ListenerKind, Server, Socket, TransportLimits, TrustedProxies,
 };
-use crate::index::halt::Halt;
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
 use crate::telemetry::{self, Logs};
+use crate::worker::Halt;
 
 /// Number of attempts to open a store that another process holds.
 const LOCK_TRIES: u32 = 5;
@@ -212,7 +212,7 @@ fn serve(
         print_message(&format!("set up at {public_url}/setup#token={}", token.reveal()));
     }
     notify_service_manager(&[sd_notify::NotifyState::Ready]);
-    let purge = KeyPurge::start(Arc::clone(&instance.actions))
+    let purge = start_purge(Arc::clone(&instance.actions))
         .map_err(|error| Failure::io("start a thread", &error))?;
     let destination = settings.audit_export.clone();
     let export = destination.map(|to| Exporter::start(&instance.actions, to)).transpose();

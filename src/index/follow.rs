@@ -9,15 +9,14 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use keyhouse_storage::{Cause, Feed, FeedError, ReadError, Step, Store};
 
-use crate::index::halt::Halt;
 use crate::index::writer::Writer;
 use crate::index::{Index, State};
 use crate::records::RecordError;
+use crate::worker::{Halt, Worker};
 
 /// The longest wait for one step of the feed.
 pub(super) const FEED_WAIT: Duration = Duration::from_secs(5);
@@ -37,33 +36,15 @@ pub enum FollowError {
     Thread(#[from] io::Error),
 }
 
-/// The thread that keeps the index up to date. Dropping it leaves the thread running.
-#[derive(Debug)]
-pub struct Follower {
-    halt: Arc<Halt>,
-    thread: JoinHandle<()>,
-}
-
-impl Follower {
-    /// Stops following and waits for the thread to end.
-    pub fn stop(self) {
-        self.halt.halt();
-        if self.thread.join().is_err() {
-            tracing::error!("the thread that follows the store panicked");
-        }
-    }
-}
-
 /// Builds the index from the store and keeps it up to date in a thread of its own. Returns when the
 /// index contains all commits from before the call.
-pub fn start(index: Arc<Index>, store: Arc<dyn Store>) -> Result<Follower, FollowError> {
+pub fn start(index: Arc<Index>, store: Arc<dyn Store>) -> Result<Worker, FollowError> {
     let mut writer = Writer::new(index);
     let feed = first_build(&mut writer, &*store)?;
     let halt = Arc::new(Halt::default());
     halt.watch(feed.stopper());
     let following = Following { feed, writer, store, halt: Arc::clone(&halt), missed: false };
-    let thread = Builder::new().name("index-follow".to_owned()).spawn(|| following.run())?;
-    Ok(Follower { halt, thread })
+    Ok(Worker::halted_by(halt, "index-follow", || following.run())?)
 }
 
 /// Builds the index for the first time. If the feed misses commits during the build, it is opened

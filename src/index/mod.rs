@@ -10,7 +10,6 @@ mod digest_key;
 pub mod facts;
 pub mod follow;
 pub mod grant;
-pub mod halt;
 pub mod list;
 pub mod live;
 mod organizations;

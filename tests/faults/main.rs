@@ -27,8 +27,7 @@ use keyhouse::actions::setup::FirstOwner;
 use keyhouse::clock::{Clock, SystemClock};
 use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
 use keyhouse::http::{App, HttpSettings};
-use keyhouse::index::follow::{self, Follower};
-use keyhouse::index::halt::Halt;
+use keyhouse::index::follow;
 use keyhouse::index::{Index, State};
 use keyhouse::model::key_text::Prefix;
 use keyhouse::model::pace::Pace;
@@ -36,6 +35,7 @@ use keyhouse::model::secret::Secret;
 use keyhouse::records::event::EventRecord;
 use keyhouse::records::key::KeyRecord;
 use keyhouse::records::{prepare, read_row};
+use keyhouse::worker::{Halt, Worker};
 use keyhouse_storage::{At, Fault, FaultyStore, MemoryStore, Operation, Range, Store, TestGate};
 use keyhouse_storage_redb::{DiskOperation, FaultyDisk, RedbStore};
 use rand::SeedableRng as _;
@@ -51,12 +51,12 @@ struct TestInstance {
     actions: Arc<Actions>,
     index: Arc<Index>,
     store: Arc<dyn Store>,
-    follower: Option<Follower>,
+    follower: Option<Worker>,
 }
 
 impl Drop for TestInstance {
     fn drop(&mut self) {
-        self.follower.take().into_iter().for_each(Follower::stop);
+        self.follower.take().into_iter().for_each(Worker::stop);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyhouse::index::State;
-use keyhouse::index::halt::Halt;
+use keyhouse::worker::Halt;
 use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, Store, TestGate};
 use serde_json::json;
 

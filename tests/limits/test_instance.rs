@@ -4,18 +4,19 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use keyhouse::actions::Actions;
-use keyhouse::actions::quotas::QuotaReserver;
+use keyhouse::actions::quotas;
 use keyhouse::actions::setup::FirstOwner;
 use keyhouse::clock::{Clock, ManualClock};
 use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
 use keyhouse::http::{App, HttpSettings};
 use keyhouse::index::Index;
-use keyhouse::index::follow::{self, Follower};
+use keyhouse::index::follow;
 use keyhouse::model::key_text::Prefix;
 use keyhouse::model::secret::Secret;
 use keyhouse::records::access::PlanRecord;
 use keyhouse::records::place::StoreKey;
 use keyhouse::records::{encode, prepare};
+use keyhouse::worker::Worker;
 use keyhouse_storage::{Batch, Fault, FaultyStore, MemoryStore, Operation, Store};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -28,7 +29,7 @@ pub(crate) struct TestInstance {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: TestStore,
     index: Arc<Index>,
-    running: Option<(Follower, QuotaReserver)>,
+    running: Option<(Worker, Worker)>,
 }
 
 /// The answer of a check.
@@ -57,7 +58,7 @@ impl TestInstance {
         let index = Arc::new(Index::new());
         let shared = Arc::clone(&store) as Arc<dyn Store>;
         let follower = follow::start(Arc::clone(&index), Arc::clone(&shared)).unwrap();
-        let quotas = QuotaReserver::start(Arc::clone(index.reservations()), Arc::clone(&shared));
+        let quotas = quotas::start(Arc::clone(index.reservations()), Arc::clone(&shared));
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let random = StdRng::seed_from_u64(7);
         let actions = Actions::new(shared, Arc::clone(&index), time, random, Prefix::default());

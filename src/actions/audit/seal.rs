@@ -7,7 +7,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use keyhouse_storage::{At, Batch, Commit, Feed, FeedError, Revision, Row, Step, Store, Write};
@@ -18,50 +17,32 @@ use crate::actions::audit::chores::Chore;
 use crate::actions::audit::unsealed::Unsealed;
 use crate::actions::audit::{COMMIT_TIME_MAX, ChainError, SEAL_EVENTS_MAX};
 use crate::clock::Clock;
-use crate::index::halt::Halt;
 use crate::model::id::EventId;
 use crate::model::moment::Moment;
 use crate::model::retention::Retention;
 use crate::records::encode;
 use crate::records::event::{EventRecord, SEAL_VERSION, SealRecord};
 use crate::records::place::StoreKey;
+use crate::worker::{Halt, Worker};
 
 const SEAL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The thread that seals events.
-#[derive(Debug)]
-pub struct SealWriter {
-    halt: Arc<Halt>,
-    thread: JoinHandle<()>,
-}
-
-impl SealWriter {
-    /// Starts the sealer, which first seals the events that an earlier process left. The sealer
-    /// must start before this process writes its first event. `random` must have been seeded by the
-    /// operating system.
-    ///
-    /// # Errors
-    /// If the thread cannot be created, or the store does not respond.
-    pub fn start(
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        random: StdRng,
-        retention: Retention,
-    ) -> std::io::Result<Self> {
-        let mut sealer = Sealer::new(store, clock, random, retention);
-        sealer.begin().map_err(std::io::Error::other)?;
-        let halt = Arc::clone(&sealer.halt);
-        let thread = Builder::new().name("audit-seal".to_owned()).spawn(|| sealer.run())?;
-        Ok(Self { halt, thread })
-    }
-
-    /// Seals all committed events and stops.
-    pub fn stop(self) {
-        self.halt.halt();
-        if self.thread.join().is_err() {
-            tracing::error!("the thread that seals audit events panicked");
-        }
-    }
+/// Starts the sealer, which first seals the events that an earlier process left. The sealer
+/// must start before this process writes its first event. `random` must have been seeded by the
+/// operating system.
+///
+/// # Errors
+/// If the thread cannot be created, or the store does not respond.
+pub fn start(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    random: StdRng,
+    retention: Retention,
+) -> std::io::Result<Worker> {
+    let mut sealer = Sealer::new(store, clock, random, retention);
+    sealer.begin().map_err(std::io::Error::other)?;
+    let halt = Arc::clone(&sealer.halt);
+    Worker::halted_by(halt, "audit-seal", || sealer.run())
 }
 
 #[derive(Debug)]
@@ -592,7 +573,7 @@ mod tests {
     fn the_thread_seals_what_is_there_when_it_is_stopped() {
         let mut log = Log::new();
         let (store, clock) = (Arc::clone(&log.store), Arc::clone(&log.clock));
-        let writer = SealWriter::start(store, clock, random(), Retention::default()).unwrap();
+        let writer = start(store, clock, random(), Retention::default()).unwrap();
         for _ in 0..10 {
             log.commit(Duration::ZERO);
         }

@@ -38,7 +38,7 @@ use draft::{apply, new_record};
 pub use holder::{HolderRevoked, PresentedKey};
 pub use import::{ForeignKey, ForeignSecret, IMPORT_KEYS_MAX, Import, OwnerName};
 pub use list::{ListedKeys, OwnerWanted, Query, Wanted};
-pub use purge::{ENDED_KEPT, KeyPurge};
+pub use purge::{ENDED_KEPT, start_purge};
 pub use rotate::OVERLAP_MAX;
 pub use sharing::TEAMS_A_KEY_MAX;
 pub use sorted::{

@@ -5,7 +5,6 @@
 use std::collections::{HashMap, HashSet};
 use std::iter::successors;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use keyhouse_storage::{At, Batch, Range};
@@ -14,7 +13,6 @@ use serde_json::{Map, json};
 use crate::actions::events::AuditEntry;
 use crate::actions::keys::rotate::retire;
 use crate::actions::{ActionError, Actions, put};
-use crate::index::halt::Halt;
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
@@ -22,6 +20,7 @@ use crate::records::key::KeyRecord;
 use crate::records::place::StoreKey;
 use crate::records::taken::TakenRecord;
 use crate::records::{Revised, read_row};
+use crate::worker::{Halt, Worker};
 
 /// The time for which an ended key is kept.
 pub const ENDED_KEPT: Duration = Duration::from_hours(90 * 24);
@@ -39,48 +38,27 @@ const SCAN_PAUSE: Duration = Duration::from_millis(5);
 const FIRST_WAIT: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_hours(1);
 
-/// The thread that purges keys.
-#[derive(Debug)]
-pub struct KeyPurge {
-    halt: Arc<Halt>,
-    thread: JoinHandle<()>,
-}
-
-impl KeyPurge {
-    /// Starts the purge thread.
-    ///
-    /// # Errors
-    /// If the thread cannot be created.
-    pub fn start(actions: Arc<Actions>) -> std::io::Result<Self> {
-        let halt = Arc::new(Halt::default());
-        let halted = Arc::clone(&halt);
-        let run = move || {
-            let mut wait = FIRST_WAIT;
-            while !halted.pause(wait) {
-                match actions.purge_keys(&halted) {
-                    Ok(0) => {},
-                    Ok(keys) => tracing::info!(keys, "deleted keys that ended long ago"),
-                    Err(error) => {
-                        tracing::warn!(%error, "could not delete ended keys; retrying later");
-                    },
-                }
-                if let Err(error) = actions.thin_usage(&halted) {
-                    tracing::warn!(%error, "could not delete old usage; retrying later");
-                }
-                wait = INTERVAL;
+/// Starts the purge thread.
+///
+/// # Errors
+/// If the thread cannot be created.
+pub fn start_purge(actions: Arc<Actions>) -> std::io::Result<Worker> {
+    Worker::spawn("key-purge", move |halt| {
+        let mut wait = FIRST_WAIT;
+        while !halt.pause(wait) {
+            match actions.purge_keys(halt) {
+                Ok(0) => {},
+                Ok(keys) => tracing::info!(keys, "deleted keys that ended long ago"),
+                Err(error) => {
+                    tracing::warn!(%error, "could not delete ended keys; retrying later");
+                },
             }
-        };
-        let thread = Builder::new().name("key-purge".to_owned()).spawn(run)?;
-        Ok(Self { halt, thread })
-    }
-
-    /// Stops after the current batch.
-    pub fn stop(self) {
-        self.halt.halt();
-        if self.thread.join().is_err() {
-            tracing::error!("the thread that deletes ended keys panicked");
+            if let Err(error) = actions.thin_usage(halt) {
+                tracing::warn!(%error, "could not delete old usage; retrying later");
+            }
+            wait = INTERVAL;
         }
-    }
+    })
 }
 
 impl Actions {

@@ -9,13 +9,13 @@ use keyhouse_storage::{At, BATCH_WRITES_MAX, Batch, Range, Row};
 use crate::actions::usage::{DAYS_KEPT, HOURS_KEPT_DAYS};
 use crate::actions::{ActionError, Actions, put};
 use crate::clock::Now;
-use crate::index::halt::Halt;
 use crate::model::calendar::{Day, Hour};
 use crate::model::id::{KeyId, OrganizationId};
 use crate::records::place::StoreKey;
 use crate::records::place::UsageOf;
 use crate::records::read_row;
 use crate::records::usage::{DayRecord, HoursRecord};
+use crate::worker::Halt;
 
 /// Number of rows read at a time. Each row is at most two writes.
 const ROWS_A_BATCH: usize = BATCH_WRITES_MAX / 2;

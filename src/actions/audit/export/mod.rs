@@ -10,8 +10,6 @@ mod sink;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread::Builder;
 use std::time::Duration;
 
 use keyhouse_storage::{At, Batch, Order, Row, Store};
@@ -20,13 +18,13 @@ use crate::actions::Actions;
 use crate::actions::audit::ChainError;
 use crate::actions::audit::chain::seals;
 use crate::clock::Clock;
-use crate::index::halt::Halt;
 use crate::model::export::Destination;
 use crate::model::moment::Moment;
 use crate::records::event::{EventRecord, ExportRecord, SealRecord};
 use crate::records::place::StoreKey;
 use crate::records::{encode, read_row};
 use crate::telemetry::measure::Counter;
+use crate::worker::{Halt, Worker};
 use message::Entry;
 use sink::Sink;
 
@@ -78,8 +76,7 @@ impl Exported {
 
 #[derive(Debug)]
 pub struct Exporter {
-    halt: Arc<Halt>,
-    ended: Receiver<()>,
+    worker: Worker,
 }
 
 impl Exporter {
@@ -90,23 +87,13 @@ impl Exporter {
     pub fn start(actions: &Actions, destination: Destination) -> std::io::Result<Self> {
         let (store, clock) = (Arc::clone(&actions.store), Arc::clone(&actions.clock));
         let exported = Arc::clone(&actions.exported);
-        let work = Work::new(store, clock, exported, destination);
-        let halt = Arc::clone(&work.halt);
-        let (end, ended) = channel();
-        // The sender is dropped when the thread ends, for any reason.
-        let run = move || {
-            work.run();
-            drop(end);
-        };
-        let _detached = Builder::new().name("audit-export".to_owned()).spawn(run)?;
-        Ok(Self { halt, ended })
+        Work::new(store, clock, exported, destination).start()
     }
 
     /// Stops the export. If the destination does not respond, the stop does not wait for it, and
     /// the next start sends the undelivered entries again.
     pub fn stop(self) {
-        self.halt.halt();
-        if self.ended.recv_timeout(STOP_WAIT) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+        if !self.worker.stop_within(STOP_WAIT) {
             tracing::warn!(
                 "audit: the export destination does not respond; the next start sends the remaining events"
             );
@@ -160,6 +147,12 @@ impl Work {
             unsettled: None,
             has_complained: false,
         }
+    }
+
+    fn start(self) -> std::io::Result<Exporter> {
+        let halt = Arc::clone(&self.halt);
+        let worker = Worker::halted_by(halt, "audit-export", || self.run())?;
+        Ok(Exporter { worker })
     }
 
     fn run(mut self) {

@@ -2,6 +2,8 @@
 //! closes.
 
 use super::*;
+use std::sync::mpsc::channel;
+use std::thread::Builder;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -302,17 +304,16 @@ fn a_receiver_that_hangs_holds_nothing_up() {
     let mut log = Log::exported_to(&format!("syslog:unix:{}", path.display()));
     // More entries than the receiver's queue holds.
     log.make(400);
-    let halt = Arc::clone(&log.work.halt);
-    let (end, ended) = channel();
     let replacement = work(&log.store, &log.clock, &log.exported, "file:/nowhere/at/all");
     let hanging = std::mem::replace(&mut log.work, replacement);
     let destination = hanging.destination.clone();
+    let (end, ended) = channel();
+    let halt = Arc::clone(&hanging.halt);
     let run = move || {
         hanging.run();
-        drop(end);
+        end.send(()).unwrap();
     };
-    let hanging = Builder::new().name("export".to_owned()).spawn(run).unwrap();
-    let exporter = Exporter { halt, ended };
+    let exporter = Exporter { worker: Worker::halted_by(halt, "export", run).unwrap() };
     log.make(5);
     assert_eq!(log.sealer.head.number, 405, "sealing goes on");
     exporter.stop();
@@ -335,7 +336,7 @@ fn a_receiver_that_hangs_holds_nothing_up() {
     let reader = Builder::new().name("receiver".to_owned()).spawn(read).unwrap();
     log.send_all();
     let ids = reader.join().unwrap();
-    hanging.join().unwrap();
+    ended.recv().unwrap();
     assert!(log.events.iter().all(|id| ids.contains(id)));
     assert_eq!(log.lag(), Duration::ZERO);
 }
