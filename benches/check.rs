@@ -1,12 +1,12 @@
 //! Benchmark of the in-process check at 1 k, 100 k and 1 M keys, with the memory per key.
 //!
 //! The check parses, hashes, looks up and decides. Its floor is BLAKE3 of the text and one lookup in a
-//! plain hash map. The benchmark also measures the check with counting, for keys that were called
-//! before, and the counting of one busy key on one thread and on two at once. The last row is the longest
-//! requirement against the longest lists, beside the same requirement compared pattern by pattern.
+//! plain hash map. The benchmark also measures the check with counting, for keys that were called before,
+//! and the counting of one busy key on one thread and on two at once. The last row checks the longest
+//! requirement against the longest lists, and for comparison the same requirement pattern by pattern.
 //!
-//! Check and floor are timed in turn, block by block, so that the ratio is stable on a machine whose
-//! speed drifts. Quote the ratio, not the times.
+//! Blocks of checks and blocks of the floor are timed alternately, so that their ratio is stable on
+//! a machine whose speed drifts. Quote the ratio, not the times.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -133,7 +133,7 @@ fn measure_counting(index: &Index, presented: &[String], request: &Request<'_>) 
 }
 
 /// Measures the longest requirement against a transferred key with the longest lists. The lists cross,
-/// and the pattern that grants the permissions is the last of each list.
+/// and the last pattern of each list grants the permissions.
 fn measure_long_lists() {
     let list = |list: usize| -> Patterns {
         let pattern = |at: usize| {
@@ -183,7 +183,7 @@ fn measure_long_lists() {
     follower.stop();
 }
 
-/// Nanoseconds per text. Every text must pass.
+/// Returns the nanoseconds per check of a text. Every text must pass.
 fn timed(texts: &[String], mut passes: impl FnMut(&str) -> bool) -> f64 {
     let begun = Instant::now();
     let passed = texts.iter().filter(|text| passes(black_box(text))).count();
@@ -202,7 +202,7 @@ fn resident_bytes() -> usize {
     statm.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4_096
 }
 
-/// The `number`th key. Its secret, id and record are always the same.
+/// The `number`th key. Its secret, id and record are the same in every run.
 fn made(number: usize) -> (String, KeyRecord) {
     let mut random = StdRng::seed_from_u64(number as u64);
     let key = generate(&Prefix::default(), &Environment::default(), &mut random);
@@ -271,7 +271,7 @@ fn floor_map(keys: usize) -> FloorMap {
     map
 }
 
-/// The cheapest hash of a digest: its first bytes.
+/// Hashes a digest by its first bytes, which is the cheapest hash.
 #[derive(Default)]
 struct FirstBytes(u64);
 

@@ -1,4 +1,5 @@
-//! A storage plugin of 100 lines that keeps all its states. Running it runs the conformance suite.
+//! A storage plugin of 100 lines that keeps all its states. The program runs the conformance suite
+//! on the plugin.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};

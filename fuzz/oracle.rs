@@ -1,7 +1,7 @@
 //! The oracle for raw paths: a path that a gate allows must not reach a denied path of an upstream.
 //!
-//! It interprets a path in every way that is known of upstreams, and shares no code with the router
-//! that it tests. The fuzz target calls it with the input of libFuzzer, the tests of `model::route`
+//! The oracle interprets a path in every way that upstreams are known to, and shares no code with
+//! the router. The fuzz target calls it with the input of libFuzzer, the tests of `model::route`
 //! with the corpus and with generated paths.
 
 use super::{
@@ -99,7 +99,7 @@ fn without_ends(text: &str) -> String {
     text.split('/').map(without_end).collect::<Vec<_>>().join("/")
 }
 
-/// Keeps `..` as it is.
+/// Keeps `..` unchanged.
 fn without_end(segment: &str) -> &str {
     if segment == ".." { segment } else { segment.trim_end_matches(['.', ' ']) }
 }
@@ -122,7 +122,7 @@ fn cut(text: &str) -> String {
     text.split(['\0', '#', '?']).next().unwrap_or_default().to_owned()
 }
 
-/// The segments without empty ones, `.` and `..`.
+/// Returns the segments without empty segments, `.` and `..`.
 fn resolved(text: &str) -> Vec<String> {
     let mut segments = Vec::new();
     for segment in text.split('/') {

@@ -9,7 +9,8 @@ import sys
 import requests
 
 body = {"key": sys.stdin.read().strip(), "permissions": sys.argv[1]}
-# Sent as Basic, because a netrc file would replace an Authorization header.
+# The key is sent with Basic authentication, because a netrc file would replace an Authorization
+# header.
 credentials = ("check", os.environ["KEYHOUSE_KEY"])
 response = requests.post(os.environ["KEYHOUSE_URL"] + "/v1/verify", json=body, auth=credentials, timeout=2, allow_redirects=False)
 response.raise_for_status()

@@ -1,7 +1,6 @@
-#!/bin/sh
-# Checks whether the key on stdin has the permission in the first argument.
-# Exit status 0: yes. 4: no. Any other: the check failed.
-# Neither secret is in the arguments of a program. It uses introspection, which counts no call and enforces no rate limit.
+# !/bin/sh Checks whether the key on stdin has the permission in the first argument. Exit status 0: yes. 4: no. Any
+# other: the check failed. Neither secret is in the arguments of a program. The script uses introspection, which counts
+# no call and enforces no rate limit.
 set -eu
 response=$(tr -d '\r\n' | curl --silent --show-error --fail --max-time 2 --config /dev/fd/3 \
     --data-urlencode token@- --data-urlencode "permissions=$1" "$KEYHOUSE_URL/v1/introspect" 3<<END

@@ -91,7 +91,8 @@ fn each_example_client_distinguishes_yes_no_and_unknown() {
             assert_eq!(ended.code, Some(code), "{file}: {ended:?}");
             assert_eq!(ended.stdout.trim(), said, "{file}: {ended:?}");
         }
-        // An invalid request, or a service key that is not accepted, gives no answer about the key.
+        // If the request or the service key is invalid, the response contains nothing about the
+        // key.
         let own = std::mem::replace(&mut fixture.service.secret, "kh_live_wrong".to_owned());
         let refused = fixture.ask(program, &[file, "diagrams:read"], &good);
         fixture.service.secret = own;
@@ -161,8 +162,8 @@ fn a_program_that_embeds_keyhouse_decides_and_counts_like_a_server() {
     }
 }
 
-/// Two values of one enum differed in case only, so generators of clients stopped with an error or
-/// left fields out.
+/// Two values of one enum differed only in case, so client generators stopped with an error or
+/// omitted fields.
 #[test]
 fn a_client_generated_from_the_api_description_works_without_warnings() {
     let mut fixture = Fixture::set();

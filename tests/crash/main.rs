@@ -25,10 +25,10 @@ use server::{Home, Server};
 const WRITERS: usize = 16;
 const KILLS: usize = 50;
 const READY_WITHIN: Duration = Duration::from_secs(2);
-/// A server that answers nothing for this long is broken in another way.
+/// If the server sends nothing for this long, it has another fault, and the test fails.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// The state of a key as its writer knows it.
+/// The state of a key that its writer expects.
 #[derive(Clone, Debug)]
 struct Known {
     secret: String,
@@ -46,7 +46,7 @@ struct State {
     version: u64,
 }
 
-/// What one writer did until the server was gone.
+/// The changes of one writer until the server ended.
 #[derive(Debug, Default)]
 struct Journal {
     keys: HashMap<String, Known>,
@@ -54,7 +54,7 @@ struct Journal {
     lost: Option<String>,
 }
 
-/// How a writer authenticates: half of them each way.
+/// How a writer authenticates. Half of the writers use each variant.
 #[derive(Clone, Debug)]
 struct Credential {
     header: &'static str,
@@ -95,7 +95,7 @@ fn every_answered_change_survives_a_kill_and_none_is_partial() {
     ));
 }
 
-/// The log is whole, all of it is sealed, and it has an event for every change in the store.
+/// The audit log is complete and sealed, and has an event for every change in the store.
 fn check_audit(home: &Home, known: &HashMap<String, Known>) {
     let ended = home.run_cli(&["audit", "check", "--json"], "");
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -104,7 +104,7 @@ fn check_audit(home: &Home, known: &HashMap<String, Known>) {
     // A key's version counts its changes, including its creation; each has an event.
     let changes: u64 = known.values().map(|known| known.answered.version).sum();
     let events = reported["events"].as_u64().unwrap();
-    // Besides these: the setup, one sign-in, and the key that manages.
+    // Three more events: the setup, one sign-in, and the creation of the management key.
     assert_eq!(events, changes + 3, "{reported}");
 }
 
@@ -125,13 +125,13 @@ fn credentials(server: &Server) -> Vec<Credential> {
 }
 
 /// Starts 16 writers and kills the server after a number of answered changes, a different number
-/// each time. Returns that number and what each writer knows.
+/// each time. Returns that number and the state that each writer expects.
 fn write_until_killed(
     server: Server,
     credentials: &[Credential],
     kill: usize,
 ) -> (usize, Vec<Journal>) {
-    // From the first few changes to well into the run, without a pattern that the store could
+    // The numbers range from a few changes to many, and follow no pattern that the store could
     // share.
     let changes = WRITERS + (kill * 73) % 400;
     let address = server.address();
@@ -321,7 +321,7 @@ fn ask(
     connection.try_ask(method, path, &headers, body.to_string().as_bytes())
 }
 
-/// The body of an answer; none if the server was gone before the end of the body.
+/// Returns the body of a response, or none if the server ended before the end of the body.
 fn reported(answer: io::Result<Answer>, status: u16) -> Option<Value> {
     let answer = answer.ok()?;
     assert_eq!(answer.status, status, "{}", answer.body);

@@ -12,7 +12,7 @@ use crate::links::prose;
 use crate::server::{ADMIN_EMAIL, BINARY, Ended, Home, SEARCH_PATH, Server, run};
 use crate::{files, text_of};
 
-/// Pages whose commands run here.
+/// Pages whose commands this test runs.
 const RUN: &[&str] = &[
     "docs/README.md",
     "docs/cors.md",
@@ -68,7 +68,7 @@ fn commands_in_sentences_exist() {
     let reference = text_of("docs/reference/cli.md");
     let mut faults = Vec::new();
     for path in files(".", "md") {
-        // The changelog names commands of its time.
+        // The changelog names commands of earlier versions.
         if path == Path::new("CHANGELOG.md") || path.starts_with("docs/reference") {
             continue;
         }
@@ -119,7 +119,7 @@ fn index_commands_work() {
 fn tutorial_leads_to_a_revoked_key() {
     follow(
         "docs/tutorial.md",
-        // What ./run leaves behind.
+        // The files that ./run creates.
         "keyhouse key create --name first | sed 's/^/Authorization: Bearer /' >data/first-key.header",
     );
 }
@@ -263,7 +263,7 @@ fn bash(home: &Home, script: &str) -> Ended {
     run(command, b"")
 }
 
-/// Ports that were free a moment ago.
+/// Returns ports that are currently free.
 fn free_ports<const N: usize>() -> [u16; N] {
     let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())

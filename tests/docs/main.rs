@@ -1,4 +1,4 @@
-//! Claims about the documents: generated pages are current, commands run, links lead to a page and a heading.
+//! Tests of the documents: generated pages are current, commands run, links lead to a page and a heading.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -11,7 +11,7 @@ use crate::session_ends::sign_out;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 use crate::texts::{LANGUAGES, Texts};
 
-/// What a page that did not come over HTTPS finds: no clipboard.
+/// A page without HTTPS has no access to the clipboard.
 const NO_CLIPBOARD: &str =
     "Object.defineProperty(Navigator.prototype, 'clipboard', {get: () => undefined})";
 
@@ -42,7 +42,7 @@ fn two_step_sign_in_requires_a_code_once_it_is_on() {
     codes.click("button", &page.t("totp.saved"));
     page.find("button", &page.t("totp.turn_off"));
 
-    // The app's next code, then a backup code: each works once.
+    // The next code of the app and a backup code work once each.
     let sheet = backup.lines().next().unwrap();
     for code in [code_of(&seed, 1), sheet.to_owned()] {
         sign_out(&page, "ada");
@@ -86,7 +86,8 @@ fn changes_by_others_are_shown_until_acknowledged() {
     page.finish();
 }
 
-/// Before, used backup codes could be renewed only by turning the second factor off.
+/// In an earlier version, used backup codes could be replaced only by turning the second factor
+/// off.
 #[test]
 fn backup_codes_are_counted_and_renewed() {
     let instance = TestServer::start();
@@ -111,7 +112,7 @@ fn backup_codes_are_counted_and_renewed() {
     page.finish();
 }
 
-/// Before, no user could see or lift the lockouts after failed sign-ins.
+/// In an earlier version, no user could see or lift the lockouts after failed sign-ins.
 #[test]
 fn owner_sees_and_lifts_lockouts() {
     let instance = TestServer::start();
@@ -262,7 +263,8 @@ fn support_is_two_clicks_away() {
     page.finish();
 }
 
-/// The TOTP code of a seed, a number of steps from now. Tests use steps 0 and 1, which the server accepts.
+/// Returns the TOTP code of a seed, the given number of steps from now. Tests use steps 0 and 1, which the
+/// server accepts.
 pub(crate) fn code_of(seed: &str, steps_ahead: u64) -> String {
     let totp = Builder::new().with_secret(Secret::try_from_base32(seed).unwrap()).build().unwrap();
     totp.generate(seconds_since_1970() + 30 * steps_ahead).to_string()

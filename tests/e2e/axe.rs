@@ -1,6 +1,7 @@
-//! What axe-core finds: the rules of WCAG 2.2 A and AA and its best practices, on the page as it is now.
+//! Runs axe-core on the current page, with the rules of WCAG 2.2 A and AA and the best practices.
 //!
-//! `./test` fetches it; it runs in a world of its own, so the page's policy stays as it is.
+//! `./test` fetches axe-core. It runs in an isolated world, so the page's content security policy
+//! does not change.
 
 use std::fs;
 
@@ -23,7 +24,7 @@ impl Page {
         let world = self.driver.devtools("Page.createIsolatedWorld", asked);
         let world = Some(&world["executionContextId"]);
         self.driver.evaluate_in(world, &format!("{source}\n;0"));
-        // Off by default in axe-core, as WCAG 2.2 is young.
+        // axe-core disables this rule by default, because WCAG 2.2 is new.
         let options = json!({
             "runOnly": {"type": "tag", "values": TAGS},
             "rules": {"target-size": {"enabled": true}},
@@ -38,15 +39,15 @@ impl Page {
         violations.chain(undecided_contrasts(&reported)).chain(drawn).collect()
     }
 
-    /// axe-core finds nothing wrong.
+    /// Asserts that axe-core finds no violation.
     pub(crate) fn axe(&self) {
         let faults = self.axe_faults();
         assert!(faults.is_empty(), "at {}:\n{}", self.address(), faults.join("\n"));
     }
 }
 
-/// What axe-core leaves to others: the contrast of text in a drawing (WCAG 2.2, 1.4.3), against the first
-/// ground behind the drawing. `null` where all is well.
+/// Checks what axe-core does not: the contrast of text in a drawing (WCAG 2.2, 1.4.3) against the first
+/// background behind the drawing. Returns `null` without a violation.
 const DRAWN_TEXT: &str = r"(() => {
     const light = (color) => {
         const parts = color.match(/[\d.]+/g).slice(0, 3).map((part) => part / 255);

@@ -6,9 +6,9 @@ use crate::page::Page;
 use crate::screens::{self, furnished};
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
-/// A dialog. `place` goes to the view that has the button; `opener` names the button.
+/// A dialog. `place` opens the view with the button; `opener` names the button.
 pub(crate) struct Dialog {
-    /// Its name among the pictures.
+    /// The name of its screenshot.
     pub(crate) name: &'static str,
     place: fn(&Page, &TestServer),
     opener: fn(&Page) -> String,
@@ -72,14 +72,14 @@ pub(crate) const DIALOGS: &[Dialog] = &[
     dialog("change-own-address", screens::profile, |page| page.t("profile.change_email")),
 ];
 
-/// The button that does this to the first route of the gate.
+/// The button with this action for the first route of the gate.
 fn of_route(page: &Page, action: &str) -> String {
     let route = page.t_with("gate.named", &[("methods", "GET"), ("place", "/orders/{id}")]);
     page.t_with("gate.of", &[("action", &page.t(action)), ("route", &route)])
 }
 
 impl Dialog {
-    /// Opens the dialog by keyboard.
+    /// Opens the dialog with the keyboard.
     pub(crate) fn open(&self, page: &Page, instance: &TestServer) {
         (self.place)(page, instance);
         page.focus("button", &(self.opener)(page));
@@ -99,8 +99,8 @@ fn dialogs_work_by_keyboard_and_restore_the_focus() {
         dialog.open(&page, &instance);
         let name = dialog.name;
         assert_eq!(where_focus_is(&page), "inside", "{name}: not in the dialog that opened");
-        // Far enough to come round, forward and backward. A browser's own bar lies between the last
-        // and the first.
+        // Enough presses to reach the first element again, forward and backward. The browser's own
+        // bar follows the last element.
         for chord in ["Tab", "Shift+Tab"] {
             for step in 0..12 {
                 page.press(&[chord]);

@@ -1,6 +1,6 @@
 //! One chromedriver with one Chromium and a new profile, which end with their test.
 //!
-//! Independent of Keyhouse.
+//! This file uses nothing of Keyhouse.
 
 use std::fmt::{self, Debug, Formatter};
 use std::fs;
@@ -24,12 +24,12 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::server::{Log, SEARCH_PATH};
 
-/// Longest wait for something that must come: the machine may be busy with other tests.
+/// Maximum wait for an expected state. The machine may be busy with other tests.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 const POLL_EVERY: Duration = Duration::from_millis(40);
-/// Longest answer of chromedriver: a page that loads takes part in it.
+/// Maximum time of a response of chromedriver, which includes loading a page.
 const ANSWER_WAIT_MAX: Duration = Duration::from_mins(1);
-/// Nothing but loopback can be reached, and nothing but the page is at work.
+/// Only loopback is reachable, and no background activity of Chromium runs.
 const FLAGS: [&str; 12] = [
     "--headless",
     "--no-sandbox",
@@ -45,7 +45,7 @@ const FLAGS: [&str; 12] = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
 
-/// A browser. Dropping it ends all its processes, by the id of their group.
+/// A browser. Dropping the value ends all processes of the browser, by the id of their group.
 pub(crate) struct Driver {
     process: Child,
     session: WebDriver,
@@ -114,7 +114,7 @@ impl Driver {
         self.evaluate_in(None, expression)
     }
 
-    /// The same in a world of its own (`Page.createIsolatedWorld`).
+    /// Returns the value of an expression in an isolated world (`Page.createIsolatedWorld`).
     pub(crate) fn evaluate_in(&self, world: Option<&Value>, expression: &str) -> Value {
         let mut asked =
             json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
@@ -126,12 +126,12 @@ impl Driver {
         reported["result"]["value"].clone()
     }
 
-    /// The id of the process group that all of it belongs to.
+    /// The id of the process group of chromedriver and Chromium.
     pub(crate) fn group(&self) -> u32 {
         self.process.id()
     }
 
-    /// The folder with its profile.
+    /// The folder with the browser's profile.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -146,14 +146,15 @@ impl Debug for Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         kill(&mut self.process);
-        // Otherwise it would send a command to the ended process.
+        // Otherwise the client would send a command to the ended process.
         let _already_quit = self.session.clone().leak();
     }
 }
 
-/// Asks again until there is an answer; stops the test with `missing` when none comes in 20 s.
+/// Repeats the call until it returns a value; fails the test with `missing` if there is none after
+/// 20 s.
 ///
-/// The only place where a test waits for time to pass.
+/// No other function of these tests waits for time to pass.
 #[expect(clippy::disallowed_methods, reason = "what a browser shows can only be looked at again")]
 pub(crate) fn wait<T>(missing: impl Fn() -> String, mut ask: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + WAIT_MAX;
@@ -166,7 +167,7 @@ pub(crate) fn wait<T>(missing: impl Fn() -> String, mut ask: impl FnMut() -> Opt
     }
 }
 
-/// Whether asking again may help: the page moved on between look and deed.
+/// Whether a repetition may succeed, because the page changed between look-up and action.
 pub(crate) fn is_passing(error: &WebDriverError) -> bool {
     use WebDriverErrorInner as Inner;
     matches!(
@@ -181,7 +182,7 @@ pub(crate) fn is_passing(error: &WebDriverError) -> bool {
 fn chromedriver(folder: &Path, language: &str) -> Child {
     let profile = folder.join("profile");
     fs::create_dir(&profile).unwrap();
-    // A test that is killed can't clean up: then its end of the pipe closes, and the group ends itself.
+    // A killed test can't clean up. Its end of the pipe closes, and the process group then ends itself.
     Command::new("sh")
         .args(["-c", "chromedriver --port=0 </dev/null & read -r _; kill -KILL 0"])
         .env_clear()
@@ -207,7 +208,7 @@ fn capabilities(folder: &Path, language: &str) -> Capabilities {
     let options = json!({
         "binary": "/usr/bin/chromium",
         "args": flags,
-        // Chromium's own page for new tabs asks for a great deal.
+        // Chromium's own page for new tabs sends many requests.
         "prefs": {
             "intl": {"accept_languages": language, "selected_languages": language},
             "session": {"restore_on_startup": 4, "startup_urls": ["about:blank"]},
@@ -229,7 +230,8 @@ fn kill(process: &mut Child) {
     let _waited = process.wait();
 }
 
-/// The HTTP client between thirtyfour and chromedriver. It blocks, which here only its test waits for.
+/// The HTTP client between thirtyfour and chromedriver. The client blocks, and only its own test waits
+/// for it.
 struct Client {
     agent: ureq::Agent,
 }

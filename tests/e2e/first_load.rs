@@ -1,4 +1,4 @@
-//! What the first look at ten thousand keys costs: bytes on the wire, and how often the page must ask in turn.
+//! The cost of the first view of ten thousand keys: bytes on the wire and successive round trips.
 
 use serde_json::{Value, json};
 
@@ -8,15 +8,15 @@ use crate::page::Page;
 use crate::record::Request;
 use crate::test_server::TestServer;
 
-/// How the name of each key begins.
+/// The start of each key's name.
 const NAME: &str = "exporter of region";
 const KEYS: usize = 10_000;
 /// Maximum number of keys in one import request.
 const KEYS_A_REQUEST: usize = 500;
 const WIRE_BYTES_MAX: u64 = 100_000;
-/// The document; its files; session and texts; the keys.
+/// Maximum number of round trips: the document; its files; session and texts; the keys.
 const ROUNDS_MAX: usize = 4;
-/// What an answer waits for while rounds are counted.
+/// The latency of each response while round trips are counted.
 const LATENCY_MS: u32 = 600;
 
 #[test]
@@ -36,12 +36,12 @@ fn first_load_with_ten_thousand_keys_is_small() {
     assert!(first.iter().all(|it| it.status == 200 && !it.from_cache), "{first:#?}");
     assert!(bytes <= WIRE_BYTES_MAX, "{bytes} bytes: {first:#?}");
     is_kept_and_compressed(&first);
-    // A page of the list, not all of it.
+    // The list shows its first page only.
     assert!(listed <= 100, "{listed} keys are listed");
     page.click("button", &page.t("lists.more"));
     assert_eq!(self::listed(&page, listed), 2 * listed);
 
-    // The second load requests only what may have changed.
+    // The second load requests only resources that may have changed.
     let seen = page.requests().len();
     page.reload();
     self::listed(&page, 0);
@@ -74,7 +74,7 @@ fn first_load_needs_few_round_trips() {
     page.finish();
 }
 
-/// Files come compressed and are kept permanently; beside them there is the page and the API alone.
+/// Files are compressed and cached permanently; all other requests are for the page and the API.
 fn is_kept_and_compressed(requests: &[Request]) {
     let (files, rest): (Vec<_>, Vec<_>) =
         requests.iter().partition(|it| it.url.contains("/assets/"));
@@ -100,7 +100,7 @@ fn import(instance: &TestServer) {
     }
 }
 
-/// How many keys are listed, once there are more than so many.
+/// Returns the number of listed keys, once it exceeds the given number.
 fn listed(page: &Page, before: usize) -> usize {
     let count = || page.names("link").iter().filter(|name| name.starts_with(NAME)).count();
     wait(|| format!("no keys:\n{}", page.text()), || Some(count()).filter(|now| *now > before))

@@ -37,7 +37,8 @@ fn gate_is_created_tested_and_removed() {
     ]);
     assert_eq!(stored(&instance)["routes"], routes);
 
-    // A route equal to another one is rejected at its path, and the fault names the other route.
+    // A route that matches the same requests as another route is rejected at its path field, and
+    // the fault names the other route.
     page.click("button", &page.t("gate.add_route"));
     page.fill(&page.t("gate.path"), "/orders/*");
     page.fill(&page.t("gate.methods"), "post, get");
@@ -53,7 +54,7 @@ fn gate_is_created_tested_and_removed() {
     page.click("button", &page.t("gate.create_route"));
     page.no_dialog();
     assert_eq!(stored(&instance)["routes"][2]["methods"], json!(["POST"]));
-    // Also if the changed route comes first.
+    // The fault is at the changed route even if this route comes first.
     page.click("button", &of_route(&page, "actions.edit", READ));
     page.fill(&page.t("gate.methods"), "POST");
     page.click("button", &page.t("actions.save"));
@@ -105,7 +106,8 @@ fn gate_is_created_tested_and_removed() {
     page.finish();
 }
 
-/// A change in another tab is shown before it is overwritten, and the input stays.
+/// The page shows a change made in another tab before it overwrites this change, and the input
+/// stays.
 #[test]
 fn conflicting_change_of_a_gate_is_shown_before_it_is_overwritten() {
     let instance = TestServer::start();
@@ -144,7 +146,7 @@ fn conflicting_change_of_a_gate_is_shown_before_it_is_overwritten() {
         (&json!("/new"), &json!("orders:read"))
     );
 
-    // A route that is no longer there is not brought back.
+    // Saving a route that was removed meanwhile does not create it again.
     page.click("button", &of_route(&page, "actions.edit", READ));
     elsewhere(json!({"routes": []}));
     page.fill(&page.t("gate.permission"), "orders:write");
@@ -186,7 +188,7 @@ fn gate_without_organizations_never_accepts_all_of_them() {
     assert_eq!(gate["environments"], json!(["live", "test"]));
     page.within("main", "").see("neighbours");
 
-    // What the proxy needs follows the settings.
+    // The proxy configuration follows the settings.
     page.see("/v1/forward-auth/orders");
     page.see("proxy_set_header X-Shop-Key \"\";");
     page.choose(&page.t("gate.which_proxy"), "Envoy");

@@ -1,4 +1,4 @@
-//! Names that try to be more than text are text, wherever they are shown.
+//! Names with markup or scripts are shown as plain text in every view.
 
 use serde_json::json;
 
@@ -84,7 +84,7 @@ fn shown_everywhere(name: &str) {
     page.finish();
 }
 
-/// The name is shown as text, nothing was made of it, and it fits a narrow window.
+/// The name is shown as text, created no element, and fits a narrow window.
 fn is_text(page: &Page, name: &str, place: &str) {
     page.see(name);
     let strange =
