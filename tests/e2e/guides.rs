@@ -1,6 +1,7 @@
 //! Follows the vendors' public guides for API keys by their labels, in English, French and Spanish.
 //!
-//! The labels are written out here on purpose: a person reads them in the guide and looks for them on the page.
+//! The labels are literal texts, not keys of `web/locales`, because a person reads them in the guide and
+//! searches for them on the page.
 
 use serde_json::json;
 
@@ -21,7 +22,8 @@ struct Creation {
     save: &'static str,
 }
 
-/// Cloudcraft's guides. The French one keeps the English labels, so the page shows their usual translation.
+/// Cloudcraft's guides. Its French guide keeps the English labels, so the page shows their usual
+/// translation.
 const CREATIONS: [Creation; 3] = [
     Creation {
         language: "en",
@@ -82,7 +84,7 @@ fn cloudmc_guide_generates_renames_and_revokes_a_key_in_french() {
     page.find("heading", "Clés d’API");
     page.find("link", "ancienne");
 
-    // The endpoint is above the list, with a button that copies its URL.
+    // The API URL is above the list, with a button that copies this URL.
     page.click("button", "Copier l’URL de l’API");
     assert!(page.clipboard().starts_with("http"), "no URL was copied");
 
@@ -138,7 +140,7 @@ fn signed_in(instance: &TestServer, language: &'static str) -> Page {
     page
 }
 
-/// The menu's button shows the label and is named by it and by the user.
+/// The menu's button shows the label, and its name contains the label and the user.
 fn open_menu(page: &Page, label: &str) {
     page.within("banner", "Keyhouse").see(label);
     let buttons = page.names("button");
@@ -146,7 +148,7 @@ fn open_menu(page: &Page, label: &str) {
     page.click("button", name);
 }
 
-/// The tooltips of the buttons at the end of the last row.
+/// Returns the tooltips of the buttons at the end of the last row.
 fn titles(page: &Page) -> Vec<String> {
     let found = page.evaluate(
         "[...document.querySelectorAll('tbody tr:last-child td:last-child button')].map((button) => button.title)",

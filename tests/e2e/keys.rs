@@ -7,7 +7,8 @@ use crate::driver::wait;
 use crate::page::Page;
 use crate::test_server::{EMAIL, Made, PASSWORD, TestServer, made};
 
-/// Before, each filter replaced the history entry of the previous one, and Back left the list.
+/// In an earlier version, each filter replaced the history entry of the previous filter, and Back
+/// left the list.
 #[test]
 fn back_button_undoes_the_last_filter() {
     let instance = TestServer::start();
@@ -29,8 +30,8 @@ fn back_button_undoes_the_last_filter() {
     page.finish();
 }
 
-/// Before, a search that was still waiting for more typing wrote itself into the address of the next
-/// after it.
+/// In an earlier version, a search that still waited for more typing wrote its text into the address
+/// of the next view.
 #[test]
 fn pending_search_does_not_change_another_view() {
     let instance = TestServer::start();
@@ -43,13 +44,14 @@ fn pending_search_does_not_change_another_view() {
          field.dispatchEvent(new Event('input', {bubbles: true})); location.hash = '#/teams'; }",
     );
     page.find("heading", &page.t("teams.title"));
-    // The list waits 250 ms for the next letter: a timer that is set later comes after its own.
+    // The list waits 250 ms for the next letter. A timer of the test that starts later also ends
+    // later.
     page.evaluate("new Promise((done) => setTimeout(done, 250))");
     assert!(page.address().ends_with("/#/teams"), "{}", page.address());
     page.finish();
 }
 
-/// Two users rename a key at once: the second one sees the conflict, and the input stays.
+/// Two users rename a key at the same time: the second user sees the conflict, and the input stays.
 #[test]
 fn conflicting_rename_is_shown_before_it_is_overwritten() {
     let instance = TestServer::start();
@@ -98,7 +100,8 @@ fn read_access_to_a_shared_key_offers_no_rename() {
     page.finish();
 }
 
-/// Before, keys created by a leaked key kept working and had to be revoked one by one.
+/// In an earlier version, keys created by a leaked key kept working and had to be revoked one by
+/// one.
 #[test]
 fn key_is_revoked_with_the_keys_that_it_created() {
     let instance = TestServer::start();
@@ -130,7 +133,7 @@ fn key_is_revoked_with_the_keys_that_it_created() {
     page.finish();
 }
 
-/// Before, the page reported all keys as revoked, even if some were not.
+/// In an earlier version, the page reported all keys as revoked, even if some were not.
 #[test]
 fn keys_that_remain_after_a_revocation_are_counted() {
     let instance = TestServer::start();
@@ -162,7 +165,8 @@ fn keys_that_remain_after_a_revocation_are_counted() {
     page.finish();
 }
 
-/// Before, invalid values of a link were ignored silently: a wrong day became 30 days, a wrong team none.
+/// In an earlier version, invalid values of a link were ignored silently: a wrong day became 30 days, a
+/// wrong team became no team.
 #[test]
 fn values_of_a_link_are_filled_in_or_listed_as_ignored() {
     let instance = TestServer::start();
@@ -205,7 +209,7 @@ fn fault_in_a_closed_section_opens_it_and_gets_the_focus() {
     end_with_400(page);
 }
 
-/// Before, Enter in the permission search created the key.
+/// In an earlier version, Enter in the permission search created the key.
 #[test]
 fn enter_in_the_permission_search_creates_no_key() {
     let instance = TestServer::start();
@@ -231,7 +235,7 @@ fn open(instance: &TestServer, path: &str) -> Page {
     page
 }
 
-/// Waits until the address ends so, or no longer holds that.
+/// Waits until the address ends with a text, or no longer contains a text.
 fn at_address(page: &Page, part: &str, holds: bool) {
     let missing = || format!("{part} ({holds}): {}", page.address());
     wait(missing, || (page.address().contains(part) == holds).then_some(()));

@@ -19,7 +19,7 @@ fn setup_link_creates_the_owner_and_shows_an_empty_list() {
     let mut page = Page::open(&instance, "en");
     page.follow(&link);
     page.find("heading", &page.t("setup.title"));
-    // Wrong input uses up neither the link nor the input.
+    // After wrong input the link still works and the input stays.
     page.fill(&page.t("setup.name"), "Ada");
     page.fill(&page.t("setup.email"), EMAIL);
     page.fill(&page.t("setup.password"), "short");
@@ -40,7 +40,8 @@ fn setup_link_creates_the_owner_and_shows_an_empty_list() {
     page.finish();
 }
 
-/// Before, opening another link in the tab of an invalid one changed only the address.
+/// In an earlier version, opening another link in the tab of an invalid link changed only the
+/// address.
 #[test]
 fn invitation_works_once() {
     let instance = TestServer::start();
@@ -144,7 +145,8 @@ fn link_fills_in_a_new_key_and_creates_nothing() {
     page.finish();
 }
 
-/// Password managers stored a password for no account: forms behind links named none.
+/// Password managers stored passwords without an account, because the forms behind links contained
+/// no account name.
 fn assert_names_account(page: &Page, email: &str) {
     page.see(&page.t_with("link.account", &[("email", email)]));
     let named = page.evaluate(

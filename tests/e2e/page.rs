@@ -1,6 +1,7 @@
 //! A user with a browser: navigation, keyboard, look of the page.
 //!
-//! Actions inside the page are in `part`. A test ends with [`Page::finish`], which fails on unseen faults.
+//! Actions inside the page are in `part`. A test ends with [`Page::finish`], which fails if the browser
+//! reported a fault that the test did not expect.
 
 use std::cell::RefCell;
 use std::fs;
@@ -18,7 +19,7 @@ use crate::texts::Texts;
 use crate::tree::Node;
 
 const HEIGHT: u32 = 800;
-/// Highest screenshot of a whole page.
+/// Maximum height of a screenshot of a whole page.
 const SHOT_HEIGHT_MAX: f64 = 6_000.0;
 
 /// Colour scheme and width of the window.
@@ -29,26 +30,26 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    /// A light, wide screen.
+    /// A light and wide screen.
     pub(crate) const DESK: Self = Self { dark: false, width: 1280 };
-    /// Light, wide and narrow.
+    /// A wide and a narrow light screen.
     pub(crate) const LIGHT: [Self; 2] = [Self::DESK, Self { dark: false, width: 360 }];
-    /// Dark, wide and narrow.
+    /// A wide and a narrow dark screen.
     pub(crate) const DARK: [Self; 2] =
         [Self { dark: true, width: 1280 }, Self { dark: true, width: 360 }];
 
-    /// All of them.
+    /// All combinations of colour scheme and width.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         Self::LIGHT.into_iter().chain(Self::DARK)
     }
 
-    /// `dark-360`.
+    /// The name of the look, such as `dark-360`.
     pub(crate) fn name(self) -> String {
         format!("{}-{}", if self.dark { "dark" } else { "light" }, self.width)
     }
 }
 
-/// The browser, and the page that is open in it. All that [`Part`] does, it does on the whole page.
+/// The browser, and the page that is open in it. The methods of [`Part`] act on the whole page.
 #[derive(Debug)]
 pub(crate) struct Page {
     whole: Part,
@@ -64,7 +65,7 @@ impl Page {
         Self::open_at(instance.server().url(), language)
     }
 
-    /// The same for a server that is reached at another origin, such as a proxy's.
+    /// Opens a browser for a server behind another origin, such as a proxy's.
     pub(crate) fn open_at(origin: String, language: &'static str) -> Self {
         let driver = Rc::new(Driver::start(language));
         let page = Self {
@@ -100,7 +101,7 @@ impl Page {
         self.driver.run(self.driver.session().back());
     }
 
-    /// What the address bar shows.
+    /// Returns the text of the address bar.
     pub(crate) fn address(&self) -> String {
         self.driver.run(self.driver.session().current_url()).to_string()
     }
@@ -130,13 +131,13 @@ impl Page {
         self.click("button", &self.t("sign_in.button"));
     }
 
-    /// Runs this in every later document of the tab, before the page's own scripts.
+    /// Runs a script in every later document of the tab, before the page's own scripts.
     pub(crate) fn before_documents(&self, script: &str) {
         let asked = json!({"source": script});
         self.driver.devtools("Page.addScriptToEvaluateOnNewDocument", asked);
     }
 
-    /// Puts a session's cookie into the browser, as an earlier sign-in left it.
+    /// Stores a session's cookie in the browser, as after an earlier sign-in.
     pub(crate) fn bring_cookie(&self, name: &str, value: &str) {
         let url = self.origins.last().unwrap();
         let cookie = json!({"name": name, "value": value, "url": url, "httpOnly": true});
@@ -163,7 +164,7 @@ impl Page {
         self.driver.devtools("Input.insertText", json!({"text": text}));
     }
 
-    /// What has the focus.
+    /// Returns the focused element.
     pub(crate) fn focused(&self) -> Node {
         wait(|| "nothing has the focus".to_owned(), || self.driver.focused_node())
     }
@@ -175,7 +176,7 @@ impl Page {
         wait(missing, || self.driver.focused_node().filter(is_there));
     }
 
-    /// Waits for a dialog; its name.
+    /// Waits for a dialog and returns its name.
     pub(crate) fn dialog(&self) -> String {
         let missing = || format!("no dialog is open:\n{}", self.text());
         wait(missing, || self.names("dialog").pop().or_else(|| self.names("alertdialog").pop()))
@@ -189,7 +190,7 @@ impl Page {
         });
     }
 
-    /// What is in the clipboard.
+    /// Returns the content of the clipboard.
     pub(crate) fn clipboard(&self) -> String {
         let asked = json!({"permissions": ["clipboardReadWrite"]});
         self.driver.devtools("Browser.grantPermissions", asked);
@@ -258,7 +259,8 @@ impl Page {
         self.driver.evaluate(expression)
     }
 
-    /// Everything that the page has stored in the browser and scripts can read, as one text.
+    /// Returns everything that the page has stored in the browser and that scripts can read, as one
+    /// text.
     pub(crate) fn kept(&self) -> String {
         self.driver
             .evaluate(
@@ -282,14 +284,14 @@ impl Page {
         self.requests().iter().map(|request| request.wire_bytes).sum()
     }
 
-    /// Everything that the browser has reported so far.
+    /// Returns all events that the browser has reported so far.
     pub(crate) fn record(&self) -> Record {
         let mut record = self.record.borrow_mut();
         record.read(&self.driver);
         record.clone()
     }
 
-    /// A console line with this text is not a fault from now on.
+    /// From now on, console lines with this text are not faults.
     pub(crate) fn expect(&mut self, part: &str) {
         self.expected.push(part.to_owned());
     }
@@ -303,7 +305,8 @@ impl Page {
         assert!(!self.kept().contains(secret), "a secret is left in the browser");
     }
 
-    /// Unseen faults: console errors, CSP reports, requests to other hosts.
+    /// Returns faults that the test did not expect: console errors, CSP reports, requests to other
+    /// hosts.
     pub(crate) fn faults(&self) -> Vec<String> {
         let record = self.record();
         let mut faults = record.faults(&self.expected);
@@ -311,7 +314,7 @@ impl Page {
         faults
     }
 
-    /// Ends the browser. Fails on unseen faults.
+    /// Ends the browser. Fails if there are unexpected faults.
     pub(crate) fn finish(mut self) {
         self.finished = true;
         let faults = self.faults();
@@ -346,7 +349,7 @@ impl Drop for Page {
     }
 }
 
-/// Decodes what the browser sends pictures in (RFC 4648, section 4).
+/// Decodes base64 (RFC 4648, section 4), in which the browser sends pictures.
 fn bytes_of_base64(text: &str) -> Vec<u8> {
     use base64::Engine as _;
     base64::prelude::BASE64_STANDARD.decode(text).expect("base64 from the browser")

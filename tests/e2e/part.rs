@@ -20,12 +20,12 @@ const TAKE_TEXT: [&str; 6] = ["textbox", "searchbox", "spinbutton", "combobox", 
 pub(crate) struct Part {
     pub(crate) driver: Rc<Driver>,
     pub(crate) texts: Texts,
-    /// Nested elements: role, and a text that the element contains.
+    /// The path to the part: for each element its role and a text that it contains.
     within: Vec<(String, String)>,
 }
 
 impl Part {
-    /// All of the page.
+    /// The whole page.
     pub(crate) fn whole(driver: Rc<Driver>, texts: Texts) -> Self {
         Self { driver, texts, within: Vec::new() }
     }
@@ -37,7 +37,7 @@ impl Part {
         part
     }
 
-    /// The page's text with this key.
+    /// Returns the page's text with this key.
     pub(crate) fn t(&self, key: &str) -> String {
         self.texts.t(key)
     }
@@ -123,7 +123,7 @@ impl Part {
         nodes.into_iter().map(|node| node.name).collect()
     }
 
-    /// All text that is shown now.
+    /// Returns all visible text.
     pub(crate) fn text(&self) -> String {
         match self.here() {
             None => String::new(),
@@ -135,7 +135,8 @@ impl Part {
         }
     }
 
-    /// Acts on the only element with one of these roles and names, once it is enabled.
+    /// Acts on the only element with one of these roles and names, as soon as the element is
+    /// enabled.
     fn act(
         &self,
         roles: &[&str],
@@ -203,7 +204,7 @@ fn shown(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A key by its name (`Enter`) or its character.
+/// Returns a key by its name (`Enter`) or its character.
 pub(crate) fn key(name: &str) -> char {
     let key = match name {
         "Shift" => Key::Shift,

@@ -1,6 +1,6 @@
-//! Pictures of every screen, in every language and look, for people to look at: `./test screens`.
+//! Writes screenshots of every screen, in every language and look: `./test screens`.
 //!
-//! Not among the tests: nextest's default profile leaves this module out (`.config/nextest.toml`).
+//! The default profile of nextest excludes this module (`.config/nextest.toml`).
 
 use std::path::Path;
 

@@ -1,6 +1,7 @@
 //! Events of a whole run of the browser: requests, console messages, CSP reports.
 //!
-//! It is taken from chromedriver's logs, which outlive documents and tabs. `witness` shows that it is not blind.
+//! The events come from chromedriver's logs, which outlive documents and tabs. The tests in `witness` prove that
+//! faults are recorded.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +9,24 @@ use serde_json::Value;
 
 use crate::driver::Driver;
 
-/// Runs before every document's own scripts, in a world of its own: reports against the policy go to
-/// the console, which is kept.
+/// Runs in an isolated world before every document's own scripts, and writes reports of CSP
+/// violations to the console, whose lines are recorded.
 pub(crate) const WATCH: &str = r#"
 addEventListener("securitypolicyviolation", (event) => {
   const { disposition, effectiveDirective, blockedURI, sourceFile, lineNumber, sample } = event;
   console.error("POLICY", disposition, effectiveDirective, blockedURI, `${sourceFile}:${lineNumber}`, sample);
 }, true);
 "#;
-/// A request that fails by design: whether there is a session.
+/// A request that fails by design: the page tests whether there is a session.
 const EXPECTED: &str =
     "/v1/session - Failed to load resource: the server responded with a status of 401";
-/// Addresses that leave no browser.
+/// Schemes of addresses that cause no network request.
 const INNER: [&str; 3] = ["data:", "blob:", "about:"];
 
 /// All events so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
-    /// Warnings and errors of the console, uncaught exceptions and reports against the policy among them.
+    /// Warnings and errors of the console, including uncaught exceptions and reports of CSP violations.
     pub(crate) console: Vec<String>,
     /// Requests by the browser's id. A redirect replaces the request that led to it.
     pub(crate) requests: BTreeMap<String, Request>,
@@ -38,25 +39,25 @@ pub(crate) struct Record {
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) url: String,
-    /// 0 while there is no answer.
+    /// The status of the response; 0 while there is none.
     pub(crate) status: u64,
-    /// What it took on the wire, heads and all, compressed as it came.
+    /// Bytes of the response on the wire, with its head and compressed.
     pub(crate) wire_bytes: u64,
-    /// Taken from the browser's own cache.
+    /// Whether the response came from the browser's cache.
     pub(crate) from_cache: bool,
-    /// What it was for: `Document`, `Script`, `Fetch`.
+    /// The type of the requested resource: `Document`, `Script`, `Fetch`.
     pub(crate) kind: String,
-    /// The answer's header, names in lower case.
+    /// The response's headers, with names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
     /// Start and end of the request by the browser's clock.
     pub(crate) began_s: f64,
     pub(crate) ended_s: f64,
-    /// Its place among all requests.
+    /// The position among all requests.
     at: usize,
 }
 
 impl Request {
-    /// The value of a header of the answer, empty for none.
+    /// Returns the value of a header of the response, or an empty text.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
@@ -100,7 +101,7 @@ impl Record {
         self.addresses.iter().filter(|url| !is_own(url)).cloned().collect()
     }
 
-    /// All requests in order.
+    /// Returns all requests in order.
     pub(crate) fn in_order(&self) -> Vec<Request> {
         let mut requests: Vec<Request> = self.requests.values().cloned().collect();
         requests.sort_by_key(|request| request.at);
@@ -141,7 +142,7 @@ impl Record {
                 let lower = headers.map(|(name, value)| (name.to_lowercase(), text(value)));
                 request.headers = lower.collect();
             },
-            // Bytes on the wire. For a 304, another event contains the response.
+            // Records the bytes on the wire. For a 304, another event contains the response.
             "Network.responseReceivedExtraInfo" => {
                 self.request(id).status = reported["statusCode"].as_u64().unwrap_or_default();
             },

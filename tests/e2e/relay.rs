@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::test_server::TestServer;
 
-/// Longest wait for the rest of a request or an answer.
+/// Maximum wait for the rest of a request or a response.
 const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// The page that a proxy returns if it can't reach the server.
@@ -21,7 +21,7 @@ pub(crate) const PORTAL: (&str, &str) = ("200 OK", "<html><h1>Welcome to our net
 /// The response of a newer version to a request for a file of the older one.
 pub(crate) const GONE: (&str, &str) = ("404 Not Found", "{\"code\":\"not_found\"}");
 
-/// The proxy. It listens for as long as its test runs.
+/// The proxy, which listens until its test ends.
 #[derive(Debug)]
 pub(crate) struct Relay {
     address: SocketAddr,
@@ -32,7 +32,7 @@ pub(crate) struct Relay {
 struct Manner {
     /// The server that receives the requests; without one, connections are closed.
     instance: Option<SocketAddr>,
-    /// A part of a path, and the status and page that answer it.
+    /// A part of a path, and the status and page with which the relay responds to it.
     answers: Vec<(String, (&'static str, &'static str))>,
 }
 
@@ -66,12 +66,12 @@ impl Relay {
         self.manner.lock().unwrap().instance = Some(instance.address());
     }
 
-    /// From now on this answers each path with that part.
+    /// From now on the relay responds to each path that contains this part.
     pub(crate) fn answer(&self, part: &str, with: (&'static str, &'static str)) {
         self.manner.lock().unwrap().answers.push((part.to_owned(), with));
     }
 
-    /// From now on all requests are passed on again.
+    /// From now on the relay forwards all requests again.
     pub(crate) fn pass_all(&self) {
         self.manner.lock().unwrap().answers.clear();
     }
@@ -81,7 +81,7 @@ fn named(name: &str, work: impl FnOnce() + Send + 'static) {
     let _ends_with_its_work = thread::Builder::new().name(name.to_owned()).spawn(work).unwrap();
 }
 
-/// One request and its answer.
+/// Handles one request and its response.
 fn pass(mut client: &TcpStream, manner: &Mutex<Manner>) -> io::Result<()> {
     client.set_read_timeout(Some(SILENCE_MAX))?;
     let mut reader = BufReader::new(client);

@@ -14,10 +14,10 @@ use crate::people::{PASSWORD as THEIRS, Person};
 use crate::session_ends::sign_out;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
-/// A screen. `reach` begins in a fresh document and ends when all of the screen is shown.
+/// A screen. `reach` begins in a new document and ends when the whole screen is visible.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Screen {
-    /// Its name among the pictures.
+    /// The name of its screenshot.
     pub(crate) name: &'static str,
     reach: fn(&Page, &TestServer),
 }
@@ -119,7 +119,7 @@ fn dialogs_pass_axe_in_spanish() {
 /// Shows screens in this language, one after the other.
 pub(crate) type Walk = fn(&'static str, &mut dyn FnMut(&Page, &str));
 
-/// All walks, each with an instance of its own.
+/// All functions that show screens, each with its own instance.
 pub(crate) const WALKS: [Walk; 4] = [walk_screens, walk_dialogs, walk_as_onlooker, walk_as_warned];
 
 /// Shows each screen of an instance with data, before and after its owner signs in.
@@ -217,7 +217,7 @@ fn walk_as_warned(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
     page.finish();
 }
 
-/// Turns on a person's second factor; their backup codes.
+/// Turns on a user's second factor and returns the backup codes.
 fn second_factor(instance: &TestServer, person: &Person) -> Vec<String> {
     let ask = |body| instance.ask_as(person, &Ask::post("/v1/me/totp", &body));
     let begun = ask(json!({"current_password": THEIRS})).expect(201);
@@ -333,7 +333,8 @@ pub(crate) fn people(page: &Page, _house: &TestServer) {
     page.see("grace@example.com");
 }
 
-/// Guesses an account until it has to wait, once: a later walk finds it waiting.
+/// Sends wrong passwords for an account until it is locked out. Later calls find the account locked
+/// out and do nothing.
 pub(crate) fn people_locked_out(page: &Page, instance: &TestServer) {
     let body = json!({"email": "grace@example.com", "password": "wrong"});
     let wrong = Ask::post("/v1/session", &body).header("X-Forwarded-For", "203.0.113.9");
@@ -439,7 +440,7 @@ fn gate_default(page: &Page, _house: &TestServer) {
     page.see(&page.t("gates.default_what"));
 }
 
-/// A gate with all kinds of routes, once: the empty list is a screen too.
+/// Creates a gate with all kinds of routes, if there is none. The empty list is a screen too.
 fn make_gate(instance: &TestServer) {
     let gate = json!({
         "name": "orders", "description": "The shop's orders.", "environments": ["live", "test"],
@@ -483,7 +484,7 @@ fn keys_none_found(page: &Page, _house: &TestServer) {
     page.see(&page.t("keys.nothing_found"));
 }
 
-/// The key of this name, with its use and its history.
+/// Opens the key with this name and waits for its usage and history.
 fn open_key(page: &Page, name: &str) {
     page.go("/#/keys?status=all");
     page.click("link", name);
@@ -515,7 +516,7 @@ fn key_explained(page: &Page, instance: &TestServer) {
     page.see(&page.t("explain.why_INSUFFICIENT_PERMISSIONS"));
 }
 
-/// A new key with all of its parts unfolded.
+/// Opens the form of a new key and expands all its sections.
 fn new_key(page: &Page, _house: &TestServer) {
     page.go("/#/keys/new");
     page.click("radio", &page.t("new_key.custom"));

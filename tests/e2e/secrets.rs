@@ -1,4 +1,4 @@
-//! A secret is shown once: no address, no storage, no log, no file and no later answer holds it.
+//! A secret is shown once: no address, storage, log, file or later response contains it.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ fn new_secret_is_shown_once_and_stored_nowhere() {
     page.click("button", &page.t("new_key.save"));
     page.find("dialog", &page.t("secret.title"));
 
-    // Masked until the user shows it.
+    // The secret is masked until the user shows it.
     page.click("button", &page.t("secret.copy"));
     let secret = page.clipboard();
     assert!(secret.starts_with("kh_live_"), "no secret was copied");
@@ -46,7 +46,7 @@ fn new_secret_is_shown_once_and_stored_nowhere() {
     page.find("heading", "courier");
     left_nowhere(&instance, &page, &secret);
 
-    // It can't be shown again.
+    // The secret can't be shown again.
     page.reload();
     page.find("heading", "courier");
     left_nowhere(&instance, &page, &secret);
@@ -91,7 +91,7 @@ fn rotated_secret_is_shown_once() {
     page.finish();
 }
 
-/// Neither page nor browser nor log nor store nor any later answer holds the secret.
+/// The secret is absent from the page, the browser, the log, the store and all later responses.
 fn left_nowhere(instance: &TestServer, page: &Page, secret: &str) {
     let markup = page.evaluate("document.documentElement.outerHTML");
     assert!(!markup.as_str().unwrap().contains(secret), "the page still holds the secret");
@@ -113,7 +113,7 @@ fn holds(folder: &Path, secret: &[u8]) -> bool {
         if path.is_dir() {
             return holds(&path, secret);
         }
-        // Sockets can't be read, and hold nothing.
+        // Skip sockets: they have no content to read.
         let bytes = fs::read(&path).unwrap_or_default();
         bytes.windows(secret.len()).any(|window| window == secret)
     })

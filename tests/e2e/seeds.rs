@@ -55,7 +55,7 @@ fn an_owner_decides(language: &'static str) {
     page.sign_in(EMAIL, PASSWORD);
     open_keys_by_menu(&page, "ada");
 
-    // They make a key, name it, give it the least it needs, and share it.
+    // The owner creates a key, names it, grants only the needed permissions, and shares the key.
     page.click("link", &page.t("keys.create_first"));
     page.fill(&page.t("new_key.name"), "diagram exporter");
     page.click("radio", &page.t("new_key.owner_organization"));
@@ -66,7 +66,7 @@ fn an_owner_decides(language: &'static str) {
     let secret = copied_secret(&page);
     page.find("heading", "diagram exporter");
 
-    // It works, and no more than it was given.
+    // The key works within its permissions only.
     assert_eq!(forward(&instance, &secret), 200);
     let may = |permission: &str| {
         let body = json!({"key": secret, "permissions": permission});
@@ -74,7 +74,7 @@ fn an_owner_decides(language: &'static str) {
     };
     assert_eq!(may("diagrams:write"), "INSUFFICIENT_PERMISSIONS");
 
-    // A user sees that the key exists without details, and why they can't create one.
+    // A user sees the key without details, and why the user can't create keys.
     let theirs = signed_in(&instance, language, &outsider);
     theirs.find("heading", &theirs.t("keys.title"));
     theirs.see(&theirs.t("keys.hidden_service"));
@@ -86,13 +86,14 @@ fn an_owner_decides(language: &'static str) {
     );
     theirs.finish();
 
-    // A team member sees all of it.
+    // A team member sees all details of the key.
     let theirs = signed_in(&instance, language, &mate);
     theirs.click("link", "diagram exporter");
     theirs.find("heading", "diagram exporter");
     theirs.finish();
 
-    // The owner sees its last use and address, and revokes it: the next request is refused.
+    // The owner sees the key's last use and address, and revokes the key: the next request is
+    // refused.
     page.go("/#/keys");
     page.see("192.0.2.7");
     revoke(&page, "diagram exporter");
@@ -107,7 +108,7 @@ fn a_user_helps_themselves(language: &'static str) {
     let page = signed_in(&instance, language, &user);
     open_keys_by_menu(&page, "Somebody");
 
-    // A key for each application; a readable name is proposed.
+    // The user creates a key for each application; the page proposes a readable name.
     page.click("link", &page.t("keys.create_first"));
     let proposed = page.value(&page.t("new_key.name"));
     assert!(proposed.split('-').count() >= 3, "{proposed}");
@@ -124,7 +125,7 @@ fn a_user_helps_themselves(language: &'static str) {
     assert_ne!(first, second);
     assert_eq!((forward(&instance, &first), forward(&instance, &second)), (200, 200));
 
-    // The list shows name, last use and last address, and renames a key in place.
+    // The list shows name, last use and last address. The user renames a key in the list.
     page.go("/#/keys");
     page.see("192.0.2.7");
     page.click("button", &page.t_with("keys.rename", &[("name", "exporter")]));
@@ -139,7 +140,7 @@ fn a_user_helps_themselves(language: &'static str) {
     page.finish();
 }
 
-/// Every language has its two tests above.
+/// Each language of the page has both tests above.
 #[test]
 fn every_language_is_tested() {
     assert_eq!(LANGUAGES, ["en", "fr", "es"]);
@@ -179,7 +180,7 @@ fn signed_in(instance: &TestServer, language: &'static str, person: &Person) -> 
     page
 }
 
-/// The status that a proxy in front of a protected API receives.
+/// Returns the status that a proxy in front of a protected API receives.
 fn forward(instance: &TestServer, secret: &str) -> u16 {
     instance.bare(&Ask::forward_auth(secret)).status
 }

@@ -1,4 +1,5 @@
-//! Sessions that end while the user works, here or in another tab, and the effect of tabs on each other.
+//! Sessions that end while the user works, in this or another tab, and the effects of tabs on each
+//! other.
 
 use serde_json::json;
 
@@ -18,7 +19,7 @@ fn user_continues_after_signing_in_again() {
     page.click("radio", &page.t("new_key.read_write"));
     end_other_sessions(&instance);
 
-    // They turn the question away first: nothing typed is lost.
+    // The user closes the sign-in dialog first: no input is lost.
     page.click("button", &page.t("new_key.save"));
     assert_eq!(page.dialog(), page.t("sign_in.again"));
     page.press(&["Escape"]);
@@ -56,7 +57,8 @@ fn password_changed_elsewhere_requires_the_new_one() {
     page.finish();
 }
 
-/// Before, the previous user's form was sent in the name of the new user, and their view stayed.
+/// In an earlier version, the previous user's form was sent in the name of the new user, and the
+/// previous user's view stayed.
 #[test]
 fn another_user_who_signs_in_sees_no_data_of_the_previous_user() {
     let instance = TestServer::start();
@@ -194,7 +196,7 @@ pub(crate) fn sign_out(page: &Page, name: &str) {
     page.find("button", &page.t("sign_in.button"));
 }
 
-/// Ends all sessions of the owner but the test's own.
+/// Ends all sessions of the owner except the test's own.
 fn end_other_sessions(instance: &TestServer) {
     let reported = instance.ask(&Ask::get("/v1/sessions")).expect(200);
     for session in reported["items"].as_array().unwrap() {

@@ -15,14 +15,14 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// Reads the file of the language. Fails the test if there is none.
+    /// Reads the file of the language. Fails the test if it is missing.
     pub(crate) fn of(language: &'static str) -> Self {
         let path = format!("{}/../../web/locales/{language}.json", env!("CARGO_MANIFEST_DIR"));
         let text = fs::read_to_string(&path).expect("the texts of the language");
         Self { language, texts: serde_json::from_str(&text).expect("texts are JSON") }
     }
 
-    /// The text with this key. Fails the test if there is none.
+    /// The text with this key. Fails the test if it is missing.
     pub(crate) fn t(&self, key: &str) -> String {
         self.with(key, &[])
     }

@@ -14,7 +14,7 @@ use crate::driver::Driver;
 pub(crate) struct Node {
     pub(crate) role: String,
     pub(crate) name: String,
-    /// The value of a field, else empty.
+    /// The value of a field; empty for other elements.
     pub(crate) value: String,
     pub(crate) disabled: bool,
     /// `true`, `false` or `mixed` for elements that can be checked or pressed.
@@ -25,9 +25,10 @@ pub(crate) struct Node {
 }
 
 impl Driver {
-    /// The nodes of a role, of a name, or both, below a node or in the whole page, in the page's order.
+    /// Returns the nodes with a role, a name, or both, below a node or in the whole page, in page
+    /// order.
     ///
-    /// Empty while the page is changing.
+    /// The result is empty while the page is changing.
     pub(crate) fn nodes(
         &self,
         below: Option<&Node>,
@@ -49,7 +50,7 @@ impl Driver {
         nodes.iter().filter(|node| node["ignored"] == json!(false)).filter_map(node_of).collect()
     }
 
-    /// The node that has the focus.
+    /// Returns the focused node.
     pub(crate) fn focused_node(&self) -> Option<Node> {
         let asked = json!({"expression": "document.activeElement"});
         let reported = self.devtools("Runtime.evaluate", asked);
@@ -58,7 +59,7 @@ impl Driver {
         reported["nodes"].as_array()?.first().and_then(node_of)
     }
 
-    /// The text of a node as it is shown.
+    /// Returns the visible text of a node.
     pub(crate) fn text_of(&self, node: &Node) -> Option<String> {
         let asked = json!({"backendNodeId": node.id});
         let object = self.attempt_devtools("DOM.resolveNode", asked).ok()?;
@@ -71,7 +72,8 @@ impl Driver {
         reported["result"]["value"].as_str().map(str::to_owned)
     }
 
-    /// A node as the driver knows it, for clicks and keys. None when the page is just being replaced.
+    /// Returns the driver's element for a node, for clicks and keys; `None` while the page is being
+    /// replaced.
     pub(crate) fn element(&self, node: &Node) -> Option<WebElement> {
         // An element's id ends with its node's: `f.FRAME.d.DOCUMENT.e.NODE`.
         let root = self.attempt(self.session().find(By::Css(":root"))).ok()?;

@@ -1,5 +1,5 @@
-//! Failures of the server, the network or a proxy: the page shows them, the input stays,
-//! and the same click works once it is over.
+//! Failures of the server, the network or a proxy: the page shows the failure, the input stays, and
+//! the same click works after the failure.
 
 use serde_json::json;
 
@@ -39,7 +39,7 @@ fn network_failure_keeps_the_input_of_a_form() {
     page.click("button", &page.t("new_key.save"));
     made_one_key(&page, &instance);
 
-    // A view whose module was not loaded before.
+    // Opens a view whose module was not loaded yet.
     page.network(None);
     page.click("link", &page.t("teams.title"));
     page.see(&page.t("problems.unreachable"));
@@ -59,7 +59,7 @@ fn slow_request_shows_progress_and_is_sent_once() {
     page.click("button", &page.t("new_key.save"));
     let sending = page.find("button", &page.t("forms.sending"));
     assert!(sending.disabled, "{sending:?}");
-    // The focus is on the button, and then in a field: each would send the form.
+    // Enter would send the form both from the button and from a field.
     page.press(&["Enter", "Space"]);
     page.focus("textbox", &page.t("new_key.name"));
     page.press(&["Enter"]);
@@ -95,7 +95,7 @@ fn view_that_fails_to_load_can_be_retried() {
     page.finish();
 }
 
-/// Such a button did nothing at all, and left an error on the console.
+/// In an earlier version, such a button had no effect and caused a console error.
 #[test]
 fn dialog_that_fails_to_load_says_why() {
     let (relay, instance) = Relay::before_instance();
@@ -138,7 +138,7 @@ fn form_says_that_a_proxy_answered_for_keyhouse() {
     page.finish();
 }
 
-/// The notice came before the texts, and was made of their keys.
+/// In an earlier version, the notice appeared before the texts were loaded, and showed their keys.
 #[test]
 fn page_that_fails_to_start_says_why() {
     let (relay, _house) = Relay::before_instance();
@@ -169,7 +169,7 @@ fn outdated_page_says_what_to_do() {
     page.see_no(&page.t("problems.outdated"));
     page.find("heading", &page.t("teams.title"));
 
-    // So is the form behind a link, which keeps its token for the time after.
+    // The form behind a link stays too, and keeps its token until the reload.
     relay.answer("/views/", GONE);
     page.go("/invitation#token=for-later");
     page.see(&page.t("problems.outdated"));
@@ -178,7 +178,7 @@ fn outdated_page_says_what_to_do() {
     page.see_no(&page.t("problems.outdated"));
     page.find("textbox", &page.t("invitation.name"));
 
-    // Texts of another language are such files too.
+    // The texts of another language are also files that an update removes.
     page.go("/#/profile");
     page.find("combobox", &page.t("profile.language"));
     relay.answer("/assets/", GONE);
@@ -196,14 +196,14 @@ fn owner_at(relay: &Relay, path: &str) -> Page {
     page
 }
 
-/// The form of a new key, with a name typed.
+/// Opens the form of a new key and enters a name.
 fn filled_form(relay: &Relay) -> Page {
     let page = owner_at(relay, "/#/keys/new");
     page.fill(&page.t("new_key.name"), "diagram exporter");
     page
 }
 
-/// The only key was created by the previous session.
+/// The previous session created the only key.
 fn made_one_key(page: &Page, instance: &TestServer) {
     copied_secret(page);
     page.find("heading", "diagram exporter");

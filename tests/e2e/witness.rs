@@ -1,4 +1,4 @@
-//! Tests of the watchers: each causes a fault on purpose and expects the report.
+//! Tests of the recording of faults: each test causes a fault and expects its report.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ use crate::driver::{Driver, wait};
 use crate::page::{Look, Page};
 use crate::test_server::TestServer;
 
-/// An empty instance, and its page with a form.
+/// Starts an empty instance and opens its page with a form.
 fn at_the_door(language: &'static str) -> (TestServer, Page) {
     let instance = TestServer::start();
     let page = Page::open(&instance, language);
@@ -20,7 +20,7 @@ fn at_the_door(language: &'static str) -> (TestServer, Page) {
     (instance, page)
 }
 
-/// Waits until a fault of the run holds this text.
+/// Waits until a recorded fault contains this text.
 fn reported(page: &Page, part: &str) -> String {
     let missing = || format!("nobody told of {part:?}, but of {:?}", page.faults());
     wait(missing, || page.faults().into_iter().find(|fault| fault.contains(part)))
@@ -37,7 +37,7 @@ fn policy_violation_is_reported_even_after_leaving_the_page() {
         ("fetch('http://keyhouse.invalid/').catch(() => {})", "connect-src"),
     ] {
         page.evaluate(breach);
-        // The report is written by the page, and is read only after it is gone.
+        // The page writes the report; the test reads it only after the page was closed.
         page.go("/");
         reported(&page, &format!("\"POLICY\" \"enforce\" \"{directive}\""));
     }
@@ -151,7 +151,7 @@ fn bytes_on_the_wire_are_counted() {
     assert_eq!((fetched.status, fetched.method.as_str()), (200, "GET"));
     let grown = page.wire_bytes() - before;
     assert!(grown >= fetched.wire_bytes && fetched.wire_bytes > 1_000, "{grown} {fetched:?}");
-    // What never changes comes from the cache the second time.
+    // Files that never change come from the cache on the second load.
     page.reload();
     page.find("button", &page.t("sign_in.button"));
     assert!(page.requests().iter().any(|it| it.from_cache && it.url.contains("/assets/")));
@@ -181,7 +181,7 @@ fn failed_test_leaves_no_process_and_no_file() {
     assert!(!folder.exists(), "{} is left", folder.display());
 }
 
-/// How many running programs have this text among their arguments.
+/// Counts the running programs with this text in their arguments.
 fn processes_naming(text: &str) -> usize {
     let all = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let arguments = all.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());

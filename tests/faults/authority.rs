@@ -1,5 +1,5 @@
-//! Changes in flight when the actor's rights end. Every changing route of the API is held up before
-//! the store, the rights end with a 2xx, and the change must then be rejected.
+//! Changes in flight when the actor's rights end. Every changing request is held up before it
+//! reaches the store. A 2xx response then ends the actor's rights, and the change must be rejected.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use crate::people::{Person, join, overtaken};
 use crate::{LONG, Made, TestInstance};
 
 const PASSWORD: &str = "nine wild geese over the lake";
-/// These store nothing on behalf of an actor: checks, dry runs, and requests of the holder of a
-/// secret, a link or a password.
+/// Operations that store nothing on behalf of an actor: checks, dry runs, and requests of the
+/// holder of a secret, a link or a password.
 const NO_ACTOR: [&str; 18] = [
     "acceptInvitation",
     "checkAudit",
@@ -47,7 +47,7 @@ const NO_ACTOR: [&str; 18] = [
 /// The right that a change needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Needs {
-    /// A session: the change is about the user's own account.
+    /// A session, because the change is about the user's own account.
     Session,
     /// The custom role of the user, or the permissions of the key.
     Role,
@@ -64,7 +64,7 @@ struct Change {
     needs: Needs,
     /// The answer of a successful change.
     status: u16,
-    /// What must be stored first.
+    /// Records that must be stored first.
     first: Batch,
 }
 
@@ -148,7 +148,7 @@ impl Fixture {
         (status, reported)
     }
 
-    /// Holds a change up, ends the actor's rights meanwhile, and checks that the change was not
+    /// Holds up a change, ends the actor's rights meanwhile, and checks that the change was not
     /// applied.
     fn try_in_flight(
         &self,
@@ -199,7 +199,7 @@ impl Fixture {
     }
 }
 
-/// How an actor's rights end, by a change of the operator on the host.
+/// How the operator on the host ends an actor's rights.
 struct Ending {
     name: &'static str,
     method: &'static str,
@@ -211,9 +211,9 @@ fn ending(name: &'static str, method: &'static str, path: String, body: Value) -
     Ending { name, method, path, body }
 }
 
-/// A review found it: an administrator who rotated a key over and over got up to six more working
-/// secrets, answered after the answer to their demotion. Only creations, and changes of people,
-/// were decided by the actor's rights at that time.
+/// Found in a review: an administrator who rotated a key in a loop received up to six more working
+/// secrets after the response to their demotion. At that time, only creations and changes of users
+/// depended on the actor's current rights.
 #[test]
 fn no_change_by_a_user_commits_after_their_rights_ended() {
     let fixture = Fixture::set();
@@ -348,7 +348,7 @@ fn made(instance: &TestInstance, path: &str, body: &Value) -> Value {
     reported
 }
 
-/// Every change in the API description, each with an existing target.
+/// Returns every changing operation of the API description, each with an existing target.
 fn changes(fixture: &Fixture) -> Vec<Change> {
     let (status, document) = fixture.instance.manage("GET", "/openapi.json", &Value::Null);
     assert_eq!(status, 200);
@@ -538,7 +538,7 @@ impl Scene<'_> {
         text(other, "/id")
     }
 
-    /// With a notice that the user has not seen.
+    /// Adds a notice that the user has not seen.
     fn notice(&self) -> Batch {
         let place = StoreKey::User(self.fixture.dora.id.parse().unwrap());
         let row = self.fixture.store.get(&place.to_bytes(), At::Latest).unwrap().unwrap();
@@ -547,7 +547,7 @@ impl Scene<'_> {
         Batch::new().put(place.to_bytes(), encode(&place, &user).unwrap())
     }
 
-    /// With a confirmed second factor, as it is stored.
+    /// Adds a confirmed second factor in its stored form.
     fn turn_off_totp(&self) -> ((Vec<String>, Value), Batch) {
         let code = new_backup_code(&mut rand::rng());
         let record = TotpRecord {

@@ -21,7 +21,7 @@ impl TestInstance {
         (response.status_code, code.map(|(_, code)| code.to_string()).unwrap_or_default())
     }
 
-    /// The decision of a gate on a path, which must be the same at both endpoints.
+    /// Returns the decision of a gate on a path, which must be the same at both endpoints.
     fn through(&self, path: &str) -> (u16, String) {
         let by_headers = Request::get("/v1/forward-auth/shop")
             .header("x-forwarded-method", "GET")

@@ -42,7 +42,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-/// Longer than any step here takes; waits end as soon as possible.
+/// Longer than any step of these tests. Waits end as soon as their condition holds.
 const LONG: Duration = Duration::from_secs(20);
 
 /// An instance without sockets.
@@ -66,23 +66,23 @@ struct Made {
 }
 
 impl TestInstance {
-    /// A new one, with an owner.
+    /// Starts a new instance with an owner.
     fn over(store: Arc<dyn Store>) -> Self {
         Self::over_with(store, Arc::new(SystemClock::start()))
     }
 
-    /// The same at a given time; creates an owner if the store has none.
+    /// Starts an instance on a store at a given time, and creates an owner if the store has none.
     fn over_with(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         Self::paced(store, clock, (Pace::OFF, Pace::OFF))
     }
 
-    /// The same with a rate limit on the changes of sessions and of keys.
+    /// Starts an instance with a rate limit on the changes of sessions and of keys.
     fn paced(store: Arc<dyn Store>, clock: Arc<dyn Clock>, paces: (Pace, Pace)) -> Self {
         prepare::prepare(&*store).unwrap();
         let index = Arc::new(Index::new());
         let follower = follow::start(Arc::clone(&index), Arc::clone(&store)).unwrap();
-        // A different seed each time: a second instance on the same store must not generate the same
-        // ids.
+        // Each instance has a different seed: a second instance on the same store must not generate
+        // the same ids.
         let random = StdRng::from_rng(&mut rand::rng());
         let prefix = Prefix::default();
         let actions = Actions::new(Arc::clone(&store), Arc::clone(&index), clock, random, prefix);
@@ -111,7 +111,7 @@ impl TestInstance {
         (status, reported)
     }
 
-    /// A request with more headers: status, cookie and body of the answer.
+    /// Sends a request with more headers and returns the status, cookie and body of the response.
     fn ask(
         &self,
         method: &str,
@@ -163,13 +163,13 @@ impl TestInstance {
         (response.status_code, code.map(|(_, code)| code.to_string()).unwrap_or_default())
     }
 
-    /// Waits until the index has everything that is stored, and compares the two.
+    /// Waits until the index has applied all commits, and compares it with the store.
     fn assert_index_equals_store(&self) {
         let pause = Halt::default();
         let page = loop {
             match self.store.scan(&Range::prefix(b"key/"), At::Latest) {
                 Ok(page) => break page,
-                // Reopening ends by itself; nextest limits the wait.
+                // Reopening always ends; nextest limits the wait.
                 Err(_unavailable) => drop(pause.pause(Duration::from_millis(5))),
             }
         };
@@ -190,8 +190,8 @@ impl TestInstance {
 
 #[test]
 fn a_failed_redb_commit_is_outcome_unknown_and_the_index_follows_the_store() {
-    // The first sync of a two-phase commit decides whether the batch can be in; the second makes
-    // sure that it is.
+    // If the first sync of a two-phase commit fails, the batch is not stored. If the second sync
+    // fails, the batch is stored.
     for (sync, is_in) in [(1, false), (2, true)] {
         let folder = tempfile::tempdir().unwrap();
         let disk = FaultyDisk::new();
@@ -234,8 +234,8 @@ fn an_unavailable_store_blocks_changes_but_not_checks() {
     assert_eq!(instance.manage("POST", "/v1/keys", &json!({})).0, 201);
 }
 
-/// An adversarial review found it: revoking a key while another caller revoked it returned 200 from
-/// the store at once. The index did not have the revocation yet, and checks still accepted the key.
+/// Found in a review: revoking a key while another caller revoked it returned 200 from the store at
+/// once. The index did not have the revocation yet, and checks still accepted the key.
 #[test]
 fn no_answer_is_sent_before_the_index_has_the_change() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));

@@ -21,7 +21,7 @@ fn scrape(instance: &TestInstance) -> String {
     text
 }
 
-/// Waits until a line appears; nextest limits the wait.
+/// Waits until the metrics contain a line; nextest limits the wait.
 fn wait_for(instance: &TestInstance, line: &str) {
     let pause = Halt::default();
     while !scrape(instance).lines().any(|it| it == line) {

@@ -22,7 +22,7 @@ fn rename(instance: &TestInstance, person: &Person, number: usize) -> (u16, Valu
     (status, reported)
 }
 
-/// A review found it: a guest wrote 525 audit events a second, and a user made 1,080 keys.
+/// Found in a review: a guest caused 525 audit events a second, and a user created 1,080 keys.
 #[test]
 fn changes_are_limited_for_each_actor_and_reads_are_not() {
     let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
@@ -80,7 +80,7 @@ fn refused_changes_count_and_personal_keys_share_one_allowance() {
     assert_eq!(refused(&service), 403, "a service key has its own");
 }
 
-/// A review found it: an administrator made 100 service keys, and had 100 allowances.
+/// Found in a review: an administrator created 100 service keys and thereby had 100 rate limits.
 #[test]
 fn service_keys_share_an_allowance_of_their_organization() {
     let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
@@ -96,8 +96,8 @@ fn service_keys_share_an_allowance_of_their_organization() {
         let headers = [("Authorization", &*keys[key])];
         instance.ask("POST", "/v1/roles", &headers, &json!({"name": "a", "permissions": []})).0
     };
-    // Four times the allowance of one key: permissions are checked only for changes within the
-    // rate.
+    // Requests up to four times the burst of one key. Permissions are checked only for changes
+    // within the rate.
     for number in 0..4 * 30 {
         assert_eq!(change(number % 5), 403, "{number}");
     }

@@ -15,7 +15,8 @@ pub(crate) struct Person {
     pub(crate) cookie: String,
 }
 
-/// The token of an invitation by the operator on the host, or by the user with this cookie.
+/// Creates an invitation as the operator on the host, or as the user with this cookie, and returns
+/// its token.
 pub(crate) fn invite(
     instance: &TestInstance,
     cookie: Option<&str>,
@@ -29,14 +30,14 @@ pub(crate) fn invite(
     invited["url"].as_str().unwrap().rsplit_once("#token=").unwrap().1.to_owned()
 }
 
-/// Accepts an invitation: status, cookie, body.
+/// Accepts an invitation and returns status, cookie and body.
 fn accept(instance: &TestInstance, token: &str) -> (u16, String, Value) {
     let password = "nine wild geese over the lake";
     let body = json!({"token": token, "name": "Somebody", "password": password});
     instance.ask("POST", "/v1/invitations/accept", &[], &body)
 }
 
-/// Adds a user.
+/// Adds a user to the organization.
 pub(crate) fn join(instance: &TestInstance, name: &str, role: &str) -> Person {
     let (status, cookie, reported) = accept(instance, &invite(instance, None, name, role));
     assert_eq!(status, 201, "{reported}");
@@ -48,7 +49,8 @@ fn patch(instance: &TestInstance, by: Option<&Person>, target: &Person, change: 
     instance.ask("PATCH", &format!("/v1/users/{}", target.id), &headers, change).0
 }
 
-/// Runs `late`, whose change is held up before the store, and meanwhile `early`, which is applied.
+/// Runs `late` and holds its change up before the store. Meanwhile runs `early`, whose change is
+/// applied.
 pub(crate) fn overtaken<T: Send>(
     store: &FaultyStore<MemoryStore>,
     late: impl FnOnce() -> T + Send,
@@ -122,7 +124,7 @@ fn a_key_created_during_a_revocation_of_its_ancestors_is_revoked() {
     let child = make(&secret(&root));
     let revoke = format!("/v1/keys/{}/revoke", root["key"]["id"].as_str().unwrap());
     let gate = TestGate::new();
-    // The root's own revocation is the first.
+    // The revocation of the root key itself is the first batch.
     store.inject(Operation::Submit, 2, Fault::Wait(gate.clone()));
     let all = json!({"descendants": true});
     let (status, reported) = scope(|threads| {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{Made, TestInstance, people};
 
 const KEYS: usize = 3;
-/// A tombstone, a step per key, and the end.
+/// The steps: a tombstone, one step per key, and the end.
 const STEPS: usize = KEYS + 2;
 
 /// Adds a user and creates keys for them; returns the user's id and the keys.
@@ -27,7 +27,7 @@ fn join(instance: &TestInstance, name: &str) -> (String, Vec<Made>) {
     (person.id.clone(), (0..KEYS).map(make).collect())
 }
 
-/// How often a removal changed a key, according to the events.
+/// Counts how often removals changed a key, according to the events.
 fn changes(instance: &TestInstance, key: &Made) -> usize {
     let page = instance.store.scan(&Range::prefix(b"event/"), At::Latest).unwrap();
     let events = page.rows.iter().map(|row| read_row::<EventRecord>(row).unwrap().record);
@@ -55,7 +55,7 @@ fn a_removal_interrupted_at_any_step_is_finished_once() {
                 assert_eq!(instance.check(&keys[0].secret).0, 200, "{claim}: nothing was done");
                 continue;
             }
-            // Keys that were not reached yet are rejected all the same.
+            // Keys that the removal has not processed yet are rejected too.
             let found: Vec<_> = keys.iter().map(|key| instance.check(&key.secret).1).collect();
             let reached = found.iter().filter(|found| **found == code).count();
             let refused = found.iter().filter(|found| *found == "OWNER_DISABLED").count();

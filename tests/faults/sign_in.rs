@@ -55,7 +55,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Through a proxy, from some network.
+    /// A request through a proxy, from a distant network.
     pub(crate) fn afar() -> Self {
         Self::from(7)
     }
@@ -278,7 +278,7 @@ fn a_sign_in_fails_if_the_password_or_status_changes_meanwhile() {
         let store = Arc::new(FaultyStore::new(MemoryStore::new()));
         let instance = TestInstance::over_with(Arc::clone(&store) as Arc<_>, clock());
         let user = user_of(&instance);
-        // The very first sign-in stores the key of device cookies before it reads anything.
+        // The first sign-in stores the signing key of device cookies before it reads any record.
         instance.actions.device_cookie(None, user.id).unwrap();
         let gate = TestGate::new();
         store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
@@ -307,7 +307,7 @@ fn add_bob(instance: &TestInstance) -> UserRecord {
     bob
 }
 
-/// A review found it: the user had no session when a change that ends all sessions read the store.
+/// Found in a review: the user had no session when a change that ends all sessions read the store.
 /// A session that was opened before the change was written stayed open.
 #[test]
 fn a_session_opened_while_all_are_ended_is_ended_too() {
@@ -329,7 +329,7 @@ fn a_session_opened_while_all_are_ended_is_ended_too() {
     assert_eq!((session.status, session.code()), (401, "session_ended"));
 }
 
-/// Two sessions opened at once are both in the list that is used to end all of them.
+/// Two sessions that were opened at the same time are both in the list with which all sessions end.
 #[test]
 fn sessions_opened_at_once_are_all_ended() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
@@ -438,7 +438,7 @@ fn a_code_used_during_another_sign_in_is_rejected() {
     assert_eq!(status, 401);
 }
 
-/// The share of slots and memory in which a request waits, decided by its head alone.
+/// Returns the share of slots and memory in which a request waits. Only the request's head decides.
 fn caller(instance: &TestInstance, target: &str, header: (&str, &str)) -> Caller {
     let request = http::Request::builder().method("POST").uri(target);
     let request = request.header("host", "localhost").header(header.0, header.1);
@@ -447,7 +447,7 @@ fn caller(instance: &TestInstance, target: &str, header: (&str, &str)) -> Caller
     instance.app.admit(&Arrival { surface: ListenerKind::Main, peer, parts: &parts }).unwrap()
 }
 
-/// Strangers who filled the queue blocked users in browsers in which they had signed in before.
+/// Strangers who filled the queue also blocked users in known browsers.
 #[test]
 fn a_request_is_classified_by_credential_and_a_sign_in_by_device_cookie() {
     let instance = TestInstance::over(Arc::new(MemoryStore::new()));
@@ -472,7 +472,7 @@ fn a_request_is_classified_by_credential_and_a_sign_in_by_device_cookie() {
         ("/v1/keys", ("cookie", &bo.cookie), Some(*user.bytes()), false),
         ("/v1/keys", ("authorization", &own), Some(*user.bytes()), true),
         ("/v1/keys", ("authorization", &service), Some(*id.bytes()), true),
-        // The holder of a leaked key revokes it in the share of their address.
+        // The holder of a leaked key revokes the key within the share of the holder's address.
         ("/v1/whoami/revoke", ("authorization", &own), None, false),
     ] {
         let known = caller(&instance, target, header);
