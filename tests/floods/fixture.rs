@@ -13,16 +13,16 @@ use crate::floods::crossing;
 use crate::server::wire::{Answer, Connection};
 use crate::server::{MadeKey, Server, Session, ask_json};
 
-/// The gate at which one call costs as much as is reserved at once.
+/// The gate at which one call costs as many units as one reservation holds.
 pub(crate) const COSTLY: &str = "/v1/forward-auth/costly";
 /// The password of every user except the first owner.
 pub(crate) const PASSWORD: &str = "nine wild geese over the lake";
-/// How many keys the owner has to list.
+/// Number of keys in the owner's list.
 const KEYS_IMPORTED: usize = 3_000;
 const IMPORTED_AT_ONCE: usize = 500;
-/// How many keys were transferred from user to user.
+/// Number of keys that were transferred from one user to another.
 const KEYS_TRANSFERRED: usize = 16;
-/// How long a stranger waits for anything.
+/// Maximum wait of a stranger for a connection or a response.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The instance and its users.
@@ -39,12 +39,12 @@ pub(crate) struct Fixture {
     pub(crate) keys: Vec<MadeKey>,
     /// A key of the other organization whose calls at the costly gate each wait for a reservation.
     pub(crate) counted: MadeKey,
-    /// Keys of the other organization that were transferred from one user with a crossing list to
-    /// another, and then to the organization.
+    /// Keys of the other organization that were transferred between two users with crossing lists,
+    /// and then to the organization.
     pub(crate) transferred: Vec<String>,
     /// The address of a user who signs in again and again.
     pub(crate) visitor: String,
-    /// The device cookie of the browser in which they signed in before.
+    /// The device cookie of the browser in which this user signed in before.
     pub(crate) device: String,
     /// A key that a gate accepts and that may look itself up.
     pub(crate) passing: MadeKey,
@@ -52,7 +52,7 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    /// Starts with as many keys to revoke as the test needs.
+    /// Starts the instance with as many keys to revoke as the test needs.
     pub(crate) fn start(doomed: usize) -> Self {
         open_many_files();
         let server = Server::start_with(&[
@@ -108,12 +108,12 @@ impl Fixture {
         }
     }
 
-    /// A key that was not revoked yet.
+    /// Returns a key that was not revoked yet.
     pub(crate) fn next_doomed(&self) -> String {
         self.doomed.lock().unwrap().pop().expect("enough keys to revoke")
     }
 
-    /// One of the listeners.
+    /// Returns the address of a listener.
     pub(crate) fn main(&self) -> SocketAddr {
         self.server.address()
     }
@@ -225,15 +225,16 @@ pub(crate) fn stranger(to: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Sends bytes; fails on a refused connection.
+/// Sends bytes; returns an error if the connection is refused.
 pub(crate) fn send_all(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
     stream.write_all(bytes)
 }
 
-/// Method, path, header lines and body.
+/// Formats a request of method, path, header lines and body.
 type Asked<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8]);
 
-/// Sends requests on a kept connection, and opens another one where it was closed.
+/// Sends a request on a kept connection, and opens another connection if the server closed the
+/// first.
 pub(crate) fn ask_again(
     line: &mut Option<Connection>,
     to: SocketAddr,
@@ -249,7 +250,7 @@ pub(crate) fn ask_again(
     answered
 }
 
-/// Whether anything arrived on an idle connection: an answer, or its end.
+/// Whether a response or the end of the connection arrived on an idle connection.
 pub(crate) fn has_ended(line: &TcpStream) -> bool {
     line.set_nonblocking(true).unwrap();
     let came = line.peek(&mut [0]);

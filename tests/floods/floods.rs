@@ -1,5 +1,5 @@
-//! The hostile callers each try to exhaust one bound that all callers share. Each must get as far
-//! as that bound.
+//! Hostile callers, each of which tries to exhaust one bound that all callers share. Each must
+//! reach that bound.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex};
@@ -14,21 +14,22 @@ use crate::server::wire::{Answer, Connection};
 
 use Role::{Guest, Key, Neighbour, Nobody, User};
 
-/// How long held requests are left alone before they are checked again.
+/// Pause between two checks of held requests.
 const HELD_FOR: Duration = Duration::from_millis(500);
-/// How long a flood may take to reach its bound.
+/// Maximum time in which a flood must reach its bound.
 const REACHED_WITHIN: Duration = Duration::from_mins(1);
 /// Threads of one flood.
 pub(crate) const THREADS: usize = 8;
-/// Requests in flight per thread, where threads alone are too few: all threads together exceed what
-/// an organization may have running and waiting in any part.
+/// Requests in flight per thread, for floods that need more requests than threads: together they
+/// exceed what an organization may have running and waiting in any part.
 const CROWD: usize = 24;
-/// How long a refused request pauses and leaves its place to the others. The bound stays fully used
-/// meanwhile.
+/// Pause after a refused request, during which other requests take its place. The bound stays fully
+/// used meanwhile.
 const REFUSED_FOR: Duration = Duration::from_millis(20);
 /// Bodies of 4 KiB that each thread holds: together more than an address may hold.
 const SMALL_BODIES: usize = 140;
-/// The same for 64 KiB and 1 MiB: together more than an organization may hold.
+/// Bodies of 64 KiB, and below of 1 MiB, that each thread holds: together more than an organization
+/// may hold.
 const BODIES: usize = 14;
 const LARGE_BODIES: usize = 3;
 
@@ -43,7 +44,7 @@ pub(crate) enum End {
 use End::{Answer as Said, Closed};
 
 const BUSY: End = Said(503, "busy");
-/// The same without a body, for an answer to HEAD.
+/// The refusal of a HEAD request, whose response has no body.
 const BUSY_HEAD: End = Said(503, "");
 const DONE: End = Said(200, "");
 const MADE: End = Said(201, "");
@@ -55,13 +56,13 @@ const NOT_FOUND: End = Said(404, "not_found");
 /// The answer to a check when the queue for a reservation is full.
 const NOT_RESERVED: End = Said(503, "storage_unavailable");
 
-/// All answers that a flood may get.
+/// All responses that a flood may receive.
 const KNOWN: [End; 10] =
     [BUSY, BUSY_HEAD, DONE, MADE, FORBIDDEN, NO_SESSION, LATE, WRONG, NOT_FOUND, NOT_RESERVED];
-/// Returns an answer that is not in the list.
+/// The end of a request whose response is not in the list.
 const STRANGE: End = Said(0, "strange");
 
-/// Ends a flood and counts the outcomes of its requests.
+/// Signals the end of a flood and counts the outcomes of its requests.
 #[derive(Default)]
 pub(crate) struct Signal {
     state: Mutex<State>,
@@ -89,7 +90,7 @@ impl Signal {
         self.state.lock().unwrap().is_over
     }
 
-    /// Waits for the end, at most for the given time.
+    /// Waits for the end of the flood, at most for the given time.
     fn hold(&self, most: Duration) {
         let state = self.state.lock().unwrap();
         drop(self.ended.wait_timeout_while(state, most, |state| !state.is_over).unwrap());
@@ -113,7 +114,7 @@ impl Signal {
     }
 
     fn known(&self, answer: &Answer) -> End {
-        // A success may name any code.
+        // A successful response may contain any code.
         let code = if answer.status < 400 { String::new() } else { answer.code() };
         let known = |end: &&End| matches!(end, Said(status, known) if *status == answer.status && *known == code);
         let known = KNOWN.iter().find(known);
@@ -135,7 +136,7 @@ impl Signal {
         !self.noted.wait_timeout_while(state, REACHED_WITHIN, came).unwrap().1.timed_out()
     }
 
-    /// Outcomes of requests, each with its count.
+    /// The outcomes of all requests, each with its count.
     pub(crate) fn ends(&self) -> BTreeMap<End, usize> {
         self.state.lock().unwrap().ends.clone()
     }
@@ -174,15 +175,16 @@ impl Role {
     }
 }
 
-/// One attacker: how far its requests get, and how else they may end.
+/// One attacker, with the end of requests that reached the bound and the other permitted ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct By {
     pub(crate) role: Role,
-    /// What proves that a request got as far as possible: the bound, or an earlier refusal.
+    /// The end that proves that a request got as far as possible: a refusal at the bound, or
+    /// earlier.
     pub(crate) reached: End,
-    /// At least this percentage of requests got that far.
+    /// The minimum percentage of requests with this end.
     pub(crate) percent: usize,
-    /// How the other requests may end.
+    /// The permitted ends of the other requests.
     pub(crate) others: &'static [End],
 }
 
@@ -201,8 +203,8 @@ const fn holding(role: Role) -> By {
     by(role, BUSY, 50, &[LATE])
 }
 
-/// Requests for slots: the maximum runs and waits, and some requests are refused all the time.
-/// Refused requests pause and served ones do not, so refusals are few where answers are quick.
+/// Requests for slots: the maximum runs and waits, and further requests are refused. Refused
+/// requests pause and served requests do not, so there are few refusals if responses are quick.
 const fn crowding(role: Role, others: &'static [End]) -> By {
     by(role, BUSY, 1, others)
 }
@@ -223,10 +225,11 @@ pub(crate) struct Flood {
     pub(crate) by: &'static [By],
     /// How many requests must have reached the bound before measuring starts.
     pub(crate) begun: usize,
-    /// Whether the measured sign-in comes from a new browser. Where strangers exhaust a bound
-    /// shared by strangers, known browsers must still get in, and new ones need not.
+    /// Whether the measured sign-in comes from a new browser. If strangers exhaust a bound that
+    /// strangers share, sign-in must still work in known browsers, but not in new browsers.
     pub(crate) strangers_enter: bool,
-    /// Whether all password hashing threads are busy throughout, which no refusal shows.
+    /// Whether all password hashing threads must be busy during the whole flood, which no refusal
+    /// proves.
     pub(crate) fills_hashing: bool,
     run: fn(&Flooder<'_>),
 }
@@ -237,7 +240,7 @@ impl Flood {
     }
 }
 
-/// The baseline: as many harmless requests in flight as floods have. Attackers, server and measured
+/// The baseline: as many harmless requests in flight as in a flood. Attackers, server and measured
 /// callers share the cores of one machine here, unlike in production.
 pub(crate) const HARMLESS: [Flood; 2] = [
     flood("8 harmless requests", 1, &[always(Nobody, DONE)], |it| {
@@ -279,7 +282,7 @@ pub(crate) const FLOODS: &[Flood] = &[
     }),
     Flood {
         fills_hashing: true,
-        // Each is a different stranger with its own slot.
+        // Each request comes from a different stranger with its own slot.
         ..flood("places of sign-in, queue of Argon2", 1, &[always(Nobody, WRONG)], |it| {
             hammer(it, |line, number| it.guess(line, number, number));
         })
@@ -298,7 +301,7 @@ pub(crate) const FLOODS: &[Flood] = &[
         1,
         &[crowding(User, &[DONE]), crowding(Guest, &[DONE]), crowding(Neighbour, &[DONE])],
         |it| {
-            // The same address again: the password is hashed, and nothing changes.
+            // The email address does not change: the password is hashed, and nothing is written.
             let email = match it.role {
                 User => "user@example.com",
                 Guest => "guest@example.com",
@@ -309,7 +312,7 @@ pub(crate) const FLOODS: &[Flood] = &[
         },
     ),
     flood("places of the page", 1, PAGE_READERS, |it| {
-        // The answer of 600 KiB would keep the attackers' cores busy, not the server's.
+        // HEAD, because a response of 600 KiB would keep the attackers busy and not the server.
         crowd(it, CROWD, |line, _| it.ask(line, "HEAD", "/openapi.json", ""));
     }),
     flood(
@@ -346,7 +349,8 @@ pub(crate) const FLOODS: &[Flood] = &[
             crowding(Neighbour, &[DONE]),
         ],
         |it| match it.role {
-            // Six keys hold more slots at once: they need longer ones, which wait for the store.
+            // Six keys hold more slots at once, so their requests must take longer: they wait for
+            // the store.
             Key => crowd(it, CROWD, |line, number| it.rename_one(line, number)),
             Nobody | Guest | User | Neighbour => {
                 crowd(it, CROWD, |line, _| it.get(line, "/v1/users?limit=100"));
@@ -363,7 +367,7 @@ pub(crate) const FLOODS: &[Flood] = &[
             crowd(it, CROWD, |line, _| it.ask(line, "POST", "/v1/verify/batch", &body));
         },
     ),
-    // One key: its quarter of the requests that may wait.
+    // One key can hold its quarter of the requests that may wait.
     flood("checks that wait for a quota", 1, &[by(Key, NOT_RESERVED, 1, &[DONE])], |it| {
         let bearer = bearer(&it.fixture.counted);
         crowd(it, CROWD, |line, _| {
@@ -379,10 +383,10 @@ pub(crate) const FLOODS: &[Flood] = &[
         keep_open(it.signal, || stranger(it.fixture.metrics).ok(), 16);
     }),
     Flood {
-        // More than may wait, more than the pipe holds, and more than was read before.
+        // More lines than may wait, than the pipe holds, and than were read before.
         begun: 3 * LINES_WAITING_MAX,
         ..flood(UNREAD, 1, &[always(Nobody, NOT_FOUND)], |it| {
-            // The server's output is not read.
+            // The test does not read the server's output.
             let _unread = (it.thread == 0).then(|| it.fixture.server.log().unread());
             hammer(it, |line, number| {
                 let id = format!("{UNREAD_ID}{number}");
@@ -413,9 +417,9 @@ pub(crate) const FLOODS: &[Flood] = &[
             hammer(it, |line, _| it.ask(line, "POST", "/v1/keys", &body));
         },
     ),
-    // Keys of users with crossing lists that were transferred to the organization made the writer
-    // compute a product of the lists for each of their changes, and meanwhile all checks were
-    // refused.
+    // In an earlier version, for each change of a key that users with crossing lists had
+    // transferred to the organization, the writer computed a product of the lists, and meanwhile
+    // all checks were refused.
     flood(
         "the index's writer, by transferred keys",
         2,
@@ -426,11 +430,11 @@ pub(crate) const FLOODS: &[Flood] = &[
     ),
 ];
 
-/// The row whose log is not read.
+/// The name of the flood during which the log is not read.
 pub(crate) const UNREAD: &str = "lines of the log";
-/// The prefix of its request ids.
+/// The prefix of the request ids of that flood.
 pub(crate) const UNREAD_ID: &str = "unread-";
-/// How many lines of the log may wait in the server.
+/// Maximum number of log lines that may wait in the server.
 const LINES_WAITING_MAX: usize = 4_096;
 
 const fn flood(
@@ -468,8 +472,8 @@ impl Flooder<'_> {
         self.ask(line, "PATCH", &path, &format!("{{\"name\": \"n{number}\"}}"))
     }
 
-    /// Guesses a password of an account of its own, from another /64 of a /48. Neither had a
-    /// failure before, so each guess is hashed.
+    /// Guesses the password of an account that only this request uses, from a /64 that only this
+    /// request uses. Neither had a failure before, so each guess is hashed.
     fn guess(&self, line: &mut Option<Connection>, number: usize, site: usize) -> End {
         let email = format!("nobody{number}@example.com");
         let body = json!({"email": email, "password": "not the password"}).to_string();
@@ -493,7 +497,7 @@ fn bearer(key: &MadeKey) -> String {
     format!("Bearer {}", key.secret)
 }
 
-/// What a proxy sends with a request to a gate.
+/// The header lines that a proxy adds to a request to a gate.
 pub(crate) fn gate_headers(bearer: &str) -> [(&str, &str); 6] {
     [
         ("Authorization", bearer),
@@ -505,13 +509,13 @@ pub(crate) fn gate_headers(bearer: &str) -> [(&str, &str); 6] {
     ]
 }
 
-/// Many addresses, none of which belongs to the flood's victims.
+/// Returns one of many addresses, none of which belongs to the measured callers.
 fn anywhere(number: usize) -> String {
     format!("198.51.{}.{}", number / 250 % 250, number % 250 + 1)
 }
 
-/// Sends requests whose bodies lack the last byte, and holds them. Those that have ended are
-/// replaced.
+/// Sends requests whose bodies lack the last byte, and holds them. New requests replace those that
+/// ended.
 fn hold(
     flooder: &Flooder<'_>,
     (method, path, bytes): (&str, &str, usize),
@@ -531,7 +535,7 @@ fn hold(
                 from(signal.count()),
             );
             let sent = line.send(head.as_bytes()).and_then(|()| line.send(&vec![b' '; bytes - 1]));
-            // A request that was refused at once ended while it was being sent.
+            // The server refused the request while it was being sent.
             drop(sent);
             held.push(line);
         }
@@ -556,7 +560,7 @@ fn hammer(flooder: &Flooder<'_>, ask: impl Fn(&mut Option<Connection>, usize) ->
     }
 }
 
-/// The same with more requests in flight than this flood has threads.
+/// Sends requests as fast as they are answered, with several requests in flight per thread.
 fn crowd(
     flooder: &Flooder<'_>,
     count: usize,
@@ -569,8 +573,8 @@ fn crowd(
     });
 }
 
-/// Opens as many connections as the server accepts, and sends half a request head on each. Those
-/// that have ended are replaced.
+/// Opens as many connections as the server accepts, and sends half a request head on each. New
+/// connections replace those that ended.
 fn keep_open(signal: &Signal, open: impl Fn() -> Option<std::net::TcpStream>, count: usize) {
     let mut held = Vec::new();
     while !signal.is_over() {

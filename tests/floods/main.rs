@@ -6,7 +6,8 @@
 //!
 //! Durations are printed and not asserted, as the machine may be busy with other tests: p99, its
 //! ratio to that of a quiet run, and its ratios to those of runs with 8 and 192 harmless requests
-//! in flight. The last two are the fair ones, since the attackers run on the server's own cores.
+//! in flight. The last two ratios are the fair ones, because the attackers run on the server's own
+//! cores.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -32,16 +33,16 @@ use floods::{By, FLOODS, Flood, HARMLESS, Signal, THREADS, UNREAD, UNREAD_ID, ga
 use server::ask_json;
 use server::wire::{Answer, Connection};
 
-/// How often each flood is measured: revocations, and the requests beside each.
+/// Number of measurements per flood: each is a revocation with the other requests.
 const ROUNDS: usize = 8;
 const ROUNDS_LONG: usize = 20;
-/// How often runs without a flood are measured, to which all others are compared.
+/// Number of measurements per run without a flood, which is the basis of the ratios.
 const QUIET_ROUNDS: usize = 20;
 const CHECKS_A_ROUND: usize = 5;
-/// The command line is a process of its own, which takes far longer than its request.
+/// The command line runs in a process of its own, whose start takes far longer than its request.
 const ROUNDS_A_COMMAND: usize = 4;
 
-/// How long each kind of request took.
+/// The durations of each kind of request.
 #[derive(Default)]
 struct Times {
     revoke: Vec<Duration>,
@@ -51,12 +52,12 @@ struct Times {
     first_sign_in: Vec<Duration>,
     command: Vec<Duration>,
     metrics: Vec<Duration>,
-    /// How many requests were on the pool at each scrape.
+    /// The number of requests on the pool at each scrape.
     in_flight: Vec<usize>,
 }
 
 impl Times {
-    /// p99 of each kind of request, in milliseconds; none where there was no request.
+    /// Returns the p99 of each kind of request in milliseconds, or none without requests.
     fn p99s(&self) -> [(&'static str, Option<f64>); 7] {
         [
             ("revoke", p99(&self.revoke)),
@@ -69,7 +70,7 @@ impl Times {
         ]
     }
 
-    /// Each p99, and its ratio to those of the runs without a flood.
+    /// Formats each p99 with its ratios to the runs without a flood.
     fn shown(&self, others: &[Self]) -> String {
         let mut text = String::new();
         for (at, (name, p99)) in self.p99s().into_iter().enumerate() {
@@ -145,8 +146,8 @@ fn under(fixture: &Fixture, (flood, by): (&Flood, &By), rounds: usize) -> (Times
     (times, signal.sent(), came_to)
 }
 
-/// A flood proves nothing if its requests are refused before they reach its bound, or for another
-/// reason. Returns how the requests ended.
+/// Checks that the requests of a flood were refused at its bound and for no other reason. Returns
+/// how the requests ended.
 fn check_reached(name: &str, by: &By, signal: &Signal) -> String {
     let ends = signal.ends();
     let mut shown = String::new();
@@ -165,7 +166,7 @@ fn available_parallelism() -> usize {
     thread::available_parallelism().unwrap().get()
 }
 
-/// Ends a flood even if its measurement fails: its threads would never stop otherwise.
+/// Stops the threads of a flood even if its measurement fails.
 struct EndOnDrop<'a>(&'a Signal);
 
 impl Drop for EndOnDrop<'_> {
@@ -217,7 +218,7 @@ fn measure(fixture: &Fixture, rounds: usize, (flood, strangers_enter): (&str, bo
     times
 }
 
-/// A service sends a check with a body: memory for it must be free.
+/// A service sends a check with a body, which needs memory.
 fn verify(fixture: &Fixture, bearer: &str) -> Answer {
     let body = json!({"key": fixture.passing.secret, "cost": 0});
     ask_json(fixture.checks, "POST", "/v1/verify", &[("Authorization", bearer)], &body)

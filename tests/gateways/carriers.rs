@@ -72,7 +72,8 @@ fn stdout_has_only_the_secret_which_works_at_once() {
     assert_eq!(status, "200", "{body}");
 }
 
-/// The status and the body. The key is passed through stdin, where no list of processes shows it.
+/// Returns the status and the body. curl reads the key from stdin, so that no list of processes
+/// shows it.
 fn curl(home: &Home, url: &str, carrier: &str, key: &str) -> (String, String) {
     let mut command = home.command("curl");
     command.args(["--silent", "--show-error", "--max-time", "30", "--config", "-"]);

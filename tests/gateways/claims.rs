@@ -1,4 +1,4 @@
-//! What the five proxies let through, and what they never do.
+//! The requests that each of the five proxies forwards, and those that it rejects.
 
 use std::net::TcpListener;
 
@@ -122,8 +122,8 @@ fn the_secret_never_reaches_the_application() {
         for (index, headers) in rows.into_iter().enumerate() {
             let answer = proxy.ask("/", headers);
             if answer.status != 200 {
-                // A doubled credential may be refused: then it has not reached the application at
-                // all.
+                // The proxy may refuse a doubled credential, so that the application receives no
+                // request.
                 assert_eq!((index, answer.status), (5, 401), "{kind:?}: {answer:?}");
                 continue;
             }
@@ -381,7 +381,7 @@ fn haproxy_lets_nothing_pass_when_its_script_fails() {
     }
 }
 
-/// For applications that treat trailers as headers, which HAProxy forwards unseen.
+/// HAProxy forwards trailers unchecked, and some applications treat trailers as headers.
 #[test]
 fn haproxy_refuses_chunked_bodies_with_the_optional_line() {
     let (server, key) = server_with_a_key(&json!({ "name": "chunks" }));
@@ -455,7 +455,7 @@ fn with_another_last_character(text: &str) -> String {
     text.chars().take(kept).chain([other]).collect()
 }
 
-/// The name as some client might write it: in other cases, and with underscores for some or all
+/// Returns variants of a header's name: in other cases, and with underscores for some or all
 /// hyphens.
 fn spellings(name: &str) -> Vec<String> {
     vec![

@@ -69,7 +69,7 @@ fn the_documented_lines_turn_a_query_parameter_into_a_header() {
         assert_eq!(witness.count(), passed + 1, "{kind:?}");
         assert!(!proxy.end_and_search_log(&key), "{kind:?} logs the key");
 
-        // The log of a proxy about a failed request.
+        // Returns the log lines of a proxy about a failed request.
         let [closed] = free_ports();
         let proxy = start(Some(SocketAddr::from(([127, 0, 0, 1], closed))));
         let failed = proxy.ask(&good("/feed?api_key=KEY"), &[]);
@@ -82,7 +82,7 @@ fn the_documented_lines_turn_a_query_parameter_into_a_header() {
     });
 }
 
-/// The position in the example that the page names for its lines.
+/// The text in the example at which `docs/clients.md` inserts its lines.
 fn changes(kind: Kind) -> Vec<(String, String)> {
     let blocks = |name| blocks_below(name);
     let before = |at: &str, block: &str| (at.to_owned(), format!("{block}\n{at}"));

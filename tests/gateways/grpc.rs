@@ -14,7 +14,7 @@ use crate::server::{Ended, Home, Server, run};
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/bin/python");
 const ORDERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gateways/grpc/orders.py");
 
-/// The service, which stops when this is dropped.
+/// The service. Dropping the value stops the service.
 struct Orders {
     child: Child,
     address: SocketAddr,
@@ -50,7 +50,8 @@ fn grpc_passes_each_proxy_with_a_key_and_is_refused_without_one() {
     });
 }
 
-/// The changes that the page describes, towards the client and towards the application.
+/// The changes to the example that `docs/clients.md` describes, for the connection to the client
+/// and to the application.
 fn changes(kind: Kind) -> Vec<(String, String)> {
     let own = |rows: &[(&str, &str)]| {
         rows.iter().map(|(at, it)| ((*at).to_owned(), (*it).to_owned())).collect()
@@ -76,7 +77,7 @@ fn changes(kind: Kind) -> Vec<(String, String)> {
     }
 }
 
-/// `grpc_pass` has directives of its own for those that `proxy_pass` has in `location /`.
+/// `grpc_pass` needs its own form of the directives that `proxy_pass` has in `location /`.
 fn nginx() -> Vec<(String, String)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/nginx/nginx.conf");
     let text = fs::read_to_string(path).expect("the example");

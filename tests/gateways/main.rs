@@ -1,5 +1,4 @@
-//! Claims about the examples: five real proxies, with the very files of `examples/`, in front of
-//! Keyhouse.
+//! Tests of the examples: five real proxies in front of Keyhouse, with the files of `examples/`.
 //!
 //! Only the ports are replaced. A missing program fails the tests; nothing is skipped.
 

@@ -1,4 +1,4 @@
-//! The page and the API behind TLS, through the file for it in each proxy's example.
+//! The page and the API behind TLS, with the file for the page in each proxy's example.
 #![expect(clippy::expect_used, reason = "a broken fixture should stop its test")]
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::server::{ADMIN_EMAIL, ADMIN_PASSWORD, Home, Server, run};
 const NAME: &str = "keyhouse.example.com";
 /// After a visit over TLS, browsers use only TLS for a year.
 const TLS_ALONE: &str = "max-age=31536000";
-/// The client's source address; another loopback address than the proxies' own.
+/// The client's source address: a loopback address other than the proxies' address.
 const CLIENT: &str = "127.0.0.2";
 const FORGED: [&str; 6] = [
     "X-Forwarded-For: 6.6.6.6",
@@ -29,15 +29,15 @@ struct Browser {
     encrypted: u16,
 }
 
-/// The output of curl.
+/// Returns the output of curl.
 struct Answer {
     status: u16,
     lines: Vec<(String, String)>,
     body: String,
 }
 
-/// Behind nginx with its default Host the page was 421, and behind Envoy's default the address in a
-/// last use was the one that the client sent.
+/// Behind nginx with its default Host header the page returned 421. Behind Envoy with its defaults
+/// a last use showed the address that the client had sent.
 #[test]
 fn the_page_and_the_api_work_behind_tls_through_each_proxy() {
     in_all(|kind| {
@@ -156,7 +156,7 @@ impl Browser {
         Answer { status, lines: lines.collect(), body: body.to_owned() }
     }
 
-    /// Traefik opens its ports before it has a route.
+    /// Traefik opens its ports before it has loaded a route.
     fn wait_for_route(&self) {
         let url = format!("https://{NAME}:{}/readyz", self.encrypted);
         let is_there = |_: &usize| self.curl(&[], &url, "").status == 200;

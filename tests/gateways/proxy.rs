@@ -20,7 +20,7 @@ use crate::server::{Home, Log};
 const STAND_IN: &str = "application.py";
 const ROUTE_WAIT: Duration = Duration::from_millis(500);
 
-/// The program in front.
+/// The kind of proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Nginx,
@@ -41,27 +41,27 @@ pub(crate) struct Proxy {
     _home: Arc<Home>,
 }
 
-/// The servers around a proxy.
+/// The servers behind a proxy, and the gate that it uses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Between<'a> {
     pub(crate) keyhouse: SocketAddr,
-    /// Replaces the example's stand-in.
+    /// The application that replaces the example's stand-in.
     pub(crate) application: Option<SocketAddr>,
-    /// Replaces `default`.
+    /// The gate that replaces `default`.
     pub(crate) gate: &'a str,
 }
 
 /// How to detect that a proxy is ready.
 enum Sign {
-    /// By a line of its log.
+    /// By a line in the proxy's log.
     Line(&'static str),
-    /// By accepted connections.
+    /// By an accepted connection.
     Port,
-    /// By an answer that is not 404: its port is open before it has any route.
+    /// By a response other than 404: the proxy opens its port before it has loaded a route.
     Route,
 }
 
-/// A file of an example, as it is shipped or with replacements.
+/// A file of an example, unchanged or with replacements.
 #[derive(Default)]
 struct File {
     name: &'static str,
@@ -90,13 +90,15 @@ impl Kind {
         }
     }
 
-    /// The maximum time that clients wait in that case. Traefik's own 30 s cannot be set.
+    /// The maximum time that clients wait if Keyhouse sends nothing. Traefik's limit of 30 s cannot
+    /// be configured.
     pub(crate) fn waits_for_keyhouse_max(self) -> Duration {
         let seconds = if self == Self::Traefik { 40 } else { 10 };
         Duration::from_secs(seconds)
     }
 
-    /// Whether it resolves dot segments and doubled slashes before it sends or checks a path.
+    /// Whether the proxy resolves dot segments and doubled slashes before it forwards or checks a
+    /// path.
     pub(crate) fn mends_paths(self) -> bool {
         self == Self::Traefik
     }
@@ -133,7 +135,7 @@ impl Kind {
         }
     }
 
-    /// The files of the recipe for the page, and their names for the program.
+    /// The example's files for Keyhouse's own page, and the names that the program expects.
     fn page_files(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Nginx => &[("page.conf", "nginx.conf")],
@@ -149,7 +151,7 @@ impl Kind {
     /// The program, Debian's or the one that `./test` puts into `.venv`, and its arguments.
     fn command(self, home: &Home) -> Command {
         let (program, arguments): (_, &[&str]) = match self {
-            // It logs when it is ready; the example itself logs only errors.
+            // With `error_log`, nginx logs when it is ready; the example itself logs only errors.
             Self::Nginx => (
                 "nginx",
                 &["-e", "stderr", "-p", ".", "-c", "nginx.conf", "-g", "error_log stderr notice;"],
@@ -180,7 +182,8 @@ impl Kind {
         }
     }
 
-    /// Where the files name four ports: the proxy's, Keyhouse's, the application's and the stand-in's.
+    /// The texts with the four ports in the files: the proxy's, Keyhouse's, the application's and the
+    /// stand-in's.
     fn ports(self) -> [&'static str; 4] {
         match self {
             Self::Nginx => [
@@ -216,19 +219,19 @@ impl Kind {
         }
     }
 
-    /// The place of the gate's name.
+    /// The text with the gate's name in the files.
     fn gate(self) -> &'static str {
         if self == Self::Envoy { "/v1/ext-authz/default" } else { "/v1/forward-auth/default" }
     }
 }
 
 impl Proxy {
-    /// Starts as shipped: the application is the stand-in of the example.
+    /// Starts the example unchanged: the application is the example's stand-in.
     pub(crate) fn start(kind: Kind, keyhouse: SocketAddr) -> Self {
         Self::start_before(kind, keyhouse, None)
     }
 
-    /// Starts with another application than the stand-in.
+    /// Starts the example with another application than the stand-in.
     pub(crate) fn start_before(
         kind: Kind,
         keyhouse: SocketAddr,
@@ -237,7 +240,7 @@ impl Proxy {
         Self::start_between(kind, Between { keyhouse, application, gate: "default" }, &[])
     }
 
-    /// Starts with each of `changes` made to the example, whose text must occur there once.
+    /// Starts the example after `changes`. The text of each change must occur once in the example.
     pub(crate) fn start_between(
         kind: Kind,
         between: Between<'_>,
@@ -295,7 +298,7 @@ impl Proxy {
         Self::run(kind, home, own, None)
     }
 
-    /// Starts the example's recipe for Keyhouse's own page, in `home`, which holds a certificate.
+    /// Starts the example's files for Keyhouse's own page, in `home`, which contains a certificate.
     /// The ports are those of plain HTTP, of TLS and of Keyhouse.
     pub(crate) fn start_page(kind: Kind, home: &Arc<Home>, ports: [u16; 3]) -> Self {
         for (name, as_name) in kind.page_files() {
@@ -318,7 +321,7 @@ impl Proxy {
         let child = command.spawn().unwrap_or_else(|error| {
             panic!("could not start {kind:?} ({error}): ./test tests gets it")
         });
-        // Closes the write end, so that the log ends with the proxy.
+        // Closes this process's write end, so that the log ends when the proxy ends.
         drop(command);
         let address = SocketAddr::from(([127, 0, 0, 1], own));
         let mut proxy =
@@ -327,17 +330,17 @@ impl Proxy {
         proxy
     }
 
-    /// One request on a connection of its own.
+    /// Sends one request on its own connection.
     pub(crate) fn ask(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.open().ask("GET", path, headers, b"")
     }
 
-    /// A connection that can be kept.
+    /// Opens a keep-alive connection.
     pub(crate) fn open(&self) -> Connection {
         Connection::open(self.address)
     }
 
-    /// Stops it; returns whether its output contains `needle`.
+    /// Stops the proxy and returns whether its output contains `needle`.
     pub(crate) fn end_and_search_log(self, needle: &str) -> bool {
         let log = Arc::clone(&self.log);
         drop(self);
@@ -359,16 +362,15 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         for child in self.stand_in.iter_mut().chain([&mut self.child]) {
-            // Not SIGKILL: nginx's workers keep running after a killed master, which cannot stop
-            // them.
+            // SIGKILL would end only nginx's master, and its workers would keep running.
             let _signalled = kill_process(Pid::from_child(child), Signal::TERM);
             let _waited = child.wait();
         }
     }
 }
 
-/// A router sends a check to Keyhouse, which may delay the request; without a route the answer is
-/// 404 at once.
+/// Returns whether a route exists: with a route, Traefik sends a check to Keyhouse, which may delay
+/// the response; without a route, the response is an immediate 404.
 fn knows_a_route(address: SocketAddr) -> bool {
     let Ok(mut connection) = Connection::try_open(address) else { return false };
     connection.socket().set_read_timeout(Some(ROUTE_WAIT)).expect("a timeout");
@@ -378,7 +380,7 @@ fn knows_a_route(address: SocketAddr) -> bool {
     }
 }
 
-/// The files of a folder, unchanged.
+/// Reads the files of a folder.
 fn read(folder: &str, names: &[&'static str]) -> Vec<File> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let read = |name: &&'static str| File {
@@ -410,7 +412,7 @@ fn wait_until(child: &mut Child, is_so: impl Fn() -> bool) -> bool {
     }
 }
 
-/// Runs a check on all five at once.
+/// Runs a test with all five proxies in parallel.
 pub(crate) fn in_all(body: impl Fn(Kind) + Sync) {
     thread::scope(|scope| {
         for kind in Kind::ALL {
@@ -421,8 +423,8 @@ pub(crate) fn in_all(body: impl Fn(Kind) + Sync) {
     });
 }
 
-/// Ports that were free a moment ago, all different. They are below the kernel's range for outgoing
-/// connections: a proxy once could not bind its port, because a connection had it by then.
+/// Returns different ports that are currently free. They are below the kernel's range for outgoing
+/// connections, because such a connection once took a port before the proxy could bind it.
 pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(std::process::id() % 20_000).expect("below 20,000");

@@ -1,5 +1,5 @@
-//! The commands in the examples' pages work as documented. `tests/docs` runs those of all other
-//! pages.
+//! The commands in the examples' pages work as documented. `tests/docs` runs the commands of all
+//! other pages.
 #![expect(
     clippy::unwrap_used,
     reason = "a page or an answer of another shape should stop its test"

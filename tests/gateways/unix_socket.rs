@@ -1,5 +1,5 @@
-//! Keyhouse behind a Unix socket: the shipped nginx file with that one line replaced, and the unit
-//! of `examples/systemd`.
+//! Keyhouse on a Unix socket: the nginx example with one replaced line, and the unit of
+//! `examples/systemd`.
 #![expect(clippy::expect_used, reason = "a broken fixture should stop its test")]
 
 use std::fs;
@@ -14,7 +14,7 @@ use crate::proxy::free_ports;
 use crate::server::wire::Connection;
 use crate::server::{BINARY, Home, Log, Server};
 
-/// Stops nginx in order; its workers keep running after a killed master.
+/// Stops nginx with SIGTERM, because the workers keep running after a killed master.
 struct Nginx(Child);
 
 impl Drop for Nginx {
@@ -72,7 +72,8 @@ fn nginx_checks_keys_over_a_unix_socket() {
     assert!(answer.body.contains(&format!("X-Keyhouse-Key: {}\n", key.id)), "{}", answer.body);
     let denied = ask(&[]);
     assert_eq!((denied.status, denied.header("X-Keyhouse-Code")), (401, Some("NO_CREDENTIAL")));
-    // The client's address is the one that nginx sends, not one that the client sends.
+    // Keyhouse uses the client's address that nginx sends, and ignores an address that the client
+    // sends.
     let forged = ask(&[("X-Api-Key", &elsewhere.secret), ("X-Forwarded-For", "192.0.2.1")]);
     assert_eq!(forged.status, 403, "{forged:?}");
     session.revoke(&key.id);
@@ -98,7 +99,7 @@ fn systemd_accepts_the_unit_and_rates_it_secure() {
     };
     let (fits, said) = analyze(&["verify", "--man=no"]);
     assert!(fits && said.is_empty(), "{said}");
-    // In tenths: below 2.0 of 10.
+    // The exposure is in tenths: the limit is 2.0 of 10.
     let (fits, said) = analyze(&["security", "--offline=true", "--threshold=19"]);
     assert!(fits, "{said}");
     fs::write(&unit, text.replace("ProtectSystem=strict", "ProtectSystm=strict"))

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::proxy::{Between, Proxy, free_ports, in_all};
 use crate::server::{Home, Server, run};
 
-/// A folder served by Python's own server, which stops when this is dropped.
+/// A folder served by Python's own server. Dropping the value stops the server.
 struct Files {
     child: Child,
     address: SocketAddr,
@@ -34,7 +34,8 @@ const WAITING: [Waiting; 4] = [
     Waiting { name: "urllib", run: urllib },
 ];
 
-/// git, wget, `curl --anyauth` and urllib never authenticated: Basic was accepted, and not offered.
+/// git, wget, `curl --anyauth` and urllib never sent their credential, because Keyhouse accepted
+/// Basic and did not offer it.
 #[test]
 fn clients_that_wait_for_a_challenge_authenticate_through_each_proxy() {
     let server = Server::start();
@@ -66,7 +67,7 @@ fn clients_that_wait_for_a_challenge_authenticate_at_keyhouse_itself() {
     for (name, client) in
         [("curl", curl as fn(&Home, &str) -> Command), ("wget", wget), ("urllib", urllib)]
     {
-        // Each requests `URL/info/refs`; the query makes that suffix harmless.
+        // Each client requests `URL/info/refs`; the query makes that suffix harmless.
         let ended = run(client(&home, &format!("{}/v1/whoami?", server.url())), b"");
         assert!(ended.stdout.contains(&key.id), "{name}: {ended:?}");
     }

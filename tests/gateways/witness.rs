@@ -1,4 +1,4 @@
-//! An application that answers with the very bytes that reached it, and keeps them.
+//! An application that records the bytes of each request, and responds with these bytes.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -25,7 +25,7 @@ struct Seen {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Each request: its head, and its body without chunk headers.
+    /// Head and body of each request. The body is without chunk headers.
     records: Vec<Vec<u8>>,
     open: usize,
     /// The last peer that connected.
@@ -55,14 +55,15 @@ impl Witness {
         Self { address, seen }
     }
 
-    /// How many requests have reached it.
+    /// Returns the number of requests that have arrived.
     pub(crate) fn count(&self) -> usize {
         self.seen.state.lock().unwrap().records.len()
     }
 
-    /// All requests that have reached it, once all earlier connections are closed.
+    /// Returns all requests that have arrived, after all earlier connections are closed.
     pub(crate) fn into_records(self) -> Vec<Vec<u8>> {
-        // Connections are accepted in order: once this one is served, all earlier ones are.
+        // Connections are accepted in order: if this connection is served, all earlier connections
+        // are.
         let end = TcpStream::connect(self.address).expect("the witness listens");
         let end_address = end.local_addr().ok();
         drop(end);
@@ -78,7 +79,7 @@ fn start_thread(body: impl FnOnce() + Send + 'static) {
         thread::Builder::new().name("witness".to_owned()).spawn(body).expect("a thread");
 }
 
-/// Reads as leniently as any server does: ambiguous requests must not come this far.
+/// Reads as leniently as the most lenient server, because ambiguous requests must not arrive.
 fn serve(stream: TcpStream, seen: &Seen) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
@@ -93,7 +94,7 @@ fn serve(stream: TcpStream, seen: &Seen) -> io::Result<()> {
             }
         }
         let head: String = record.iter().copied().map(char::from).collect();
-        // Kept before the body, which may never come.
+        // The head is recorded before the body, which may never arrive.
         let at = {
             let mut state = seen.state.lock().unwrap();
             state.records.push(record.clone());
@@ -109,12 +110,13 @@ fn serve(stream: TcpStream, seen: &Seen) -> io::Result<()> {
         if !head.starts_with("HEAD ") {
             answer.append(&mut record);
         }
-        // In one write: a second part would wait for the acknowledgement of the first.
+        // The response is one write, because a second write would wait for the acknowledgement of
+        // the first.
         stream.get_mut().write_all(&answer)?;
     }
 }
 
-/// The status in `/answer/STATUS`, else 200.
+/// Returns the status in `/answer/STATUS`, or 200 for other paths.
 fn asked_status(head: &str) -> &str {
     head.split_once(" /answer/").and_then(|(_, rest)| rest.get(..3)).unwrap_or("200")
 }

@@ -1,5 +1,5 @@
-//! Call limits, counted call by call: the whole application in process, with a clock that stands
-//! still, many threads, and a store that crashes and fails.
+//! Tests of call limits, counted call by call: the whole application in process, with a clock that
+//! stands still, many threads, and a store that crashes and fails.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

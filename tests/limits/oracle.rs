@@ -1,5 +1,5 @@
-//! Our rate limits against `governor`, an independent GCRA implementation, over arbitrary times and
-//! costs.
+//! Compares the rate limits with `governor`, an independent GCRA implementation, over arbitrary
+//! times and costs.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use keyhouse::index::live::RateCounter;
 use keyhouse::model::limit::{Draw, RateLimit};
 use proptest::prelude::*;
 
-/// A time of calls: the distance to the previous one, and the cost of each call.
+/// A moment of calls: its distance to the previous moment, and the cost of each call.
 fn arrivals(window_seconds: u32) -> impl Strategy<Value = Vec<(u64, u32)>> {
     let window_ns = u64::from(window_seconds) * 1_000_000_000;
-    // Mostly within a window, sometimes at one moment, sometimes far apart.
+    // Most distances are within a window, some are zero and some are long.
     let pause = prop_oneof![3 => Just(0), 5 => 0..window_ns / 4, 1 => 0..3 * window_ns];
     prop::collection::vec((pause, 1..4_u32), 1..120)
 }
@@ -32,7 +32,7 @@ proptest! {
         let burst = NonZeroU32::new(rule.limit).unwrap();
         let quota = Quota::with_period(Duration::from_nanos(rule.weight(1))).unwrap();
         let oracle = RateLimiter::direct_with_clock(quota.allow_burst(burst), clock.clone());
-        // Our monotonic clock never shows zero.
+        // The monotonic clock of Keyhouse never shows zero.
         let mut now = 1;
         for (pause, cost) in arrivals {
             now += pause;
@@ -48,8 +48,7 @@ proptest! {
         }
     }
 
-    /// The times at which calls passed, each pair of them less than a window apart, are fewer than
-    /// twice the limit.
+    /// Within one window, fewer calls pass than twice the limit.
     #[test]
     fn no_window_holds_twice_the_limit((rule, arrivals) in limits()) {
         let (counter, mut now, mut passed) = (RateCounter::default(), 1, Vec::new());

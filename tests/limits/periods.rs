@@ -60,7 +60,7 @@ fn an_expired_key_frees_its_place_and_needs_one_to_be_extended() {
     let used = || done(&instance, "GET", "/v1/subscription", &Value::Null)["used"]["keys"].clone();
     assert_eq!(used(), 1);
     let (third, _) = instance.create(&json!({}));
-    // Otherwise, expired keys that are extended again would get around the maximum.
+    // Otherwise an organization could exceed the maximum by extending expired keys.
     let path = format!("/v1/keys/{short}");
     limit("PATCH", &path, json!({"expires_at": null}));
     limit("PATCH", &path, json!({"expires_at": "2027-01-01T00:00:00Z"}));

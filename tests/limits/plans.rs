@@ -64,7 +64,7 @@ fn a_call_refused_by_the_plan_does_not_count_for_the_key() {
     instance.plan(None, Some(25));
     assert_eq!(instance.pass_together(THREADS, &secret, "QUOTA_EXCEEDED"), 25);
     assert_eq!(left(), (Some(65), Some(55)));
-    // And the reverse: a call refused by the key's own limits does not count for the plan.
+    // A call refused by the key's own limits does not count for the plan.
     instance.plan(None, Some(100));
     let (_, other) = instance.create(&json!({}));
     assert_eq!(instance.pass_together(THREADS, &secret, "QUOTA_EXCEEDED"), 55);

@@ -28,8 +28,8 @@ fn thirty_two_threads_get_exactly_the_quota() {
     }
 }
 
-/// Each row: a zone, a moment just before its month ends, and how long until then. Paris is in
-/// summer time in March's last hours, and in winter time again in October's.
+/// Each row: a zone, a moment just before the end of its month, and the time until that end. Paris
+/// is in summer time in March's last hours, and in winter time again in October's.
 #[test]
 fn a_month_ends_by_its_time_zone_across_restarts_and_crashes() {
     for (zone, late, wait) in [
@@ -91,14 +91,14 @@ fn calls_are_refused_when_the_store_rejects_a_reservation() {
     instance.store.inject_always(Operation::Submit, Fault::Unavailable);
     let said: Vec<_> = (0..40).map(|_| instance.check(&counted)).collect();
     let passed = said.iter().take_while(|said| said.status == 200).count();
-    // Another reservation may have been written before the store refused.
+    // The store may have written another reservation before it failed.
     assert!((9..=19).contains(&passed), "{passed} of what was reserved");
     for said in &said[passed..] {
         assert_eq!((said.status, said.code.as_str()), (503, "storage_unavailable"));
     }
     assert_eq!(instance.check(&free).status, 200, "who has no quota needs no store");
     instance.store.heal();
-    // The thread retries by itself; until then checks are refused.
+    // The reservation thread retries by itself; until it succeeds, checks are refused.
     let passes = (0..1_000_000).any(|_| instance.check(&counted).status == 200);
     assert!(passes);
     let rest = instance.pass(&counted, 2_000, "QUOTA_EXCEEDED");
@@ -128,7 +128,8 @@ fn only_the_first_check_waits_for_an_unresponsive_store() {
     let (_, secret) = instance.create(&quota(1_000, "month", "UTC"));
     let gate = TestGate::new();
     instance.store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
-    // The first waits two seconds in vain; thousands more would take hours if each did.
+    // The first check waits two seconds in vain. If each of thousands of checks waited that long,
+    // the test would take hours.
     for _ in 0..5_000 {
         let said = instance.check(&secret);
         assert_eq!((said.status, said.code.as_str()), (503, "storage_unavailable"));

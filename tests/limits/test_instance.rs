@@ -32,7 +32,7 @@ pub(crate) struct TestInstance {
     running: Option<(Worker, Worker)>,
 }
 
-/// The answer of a check.
+/// The response to a check.
 #[derive(Clone, Debug)]
 pub(crate) struct Said {
     pub(crate) status: u16,
@@ -47,7 +47,7 @@ impl Drop for TestInstance {
 }
 
 impl TestInstance {
-    /// A new one, whose clock shows `now`.
+    /// Starts a new instance whose clock shows `now`.
     pub(crate) fn at(now: &str) -> Self {
         let clock = Arc::new(ManualClock::at(now.parse().unwrap()));
         Self::over(Arc::new(FaultyStore::new(MemoryStore::new())), clock)
@@ -86,13 +86,13 @@ impl TestInstance {
         }
     }
 
-    /// Stops in order, and restarts on the same store and clock.
+    /// Stops the instance cleanly, and restarts it on the same store and clock.
     pub(crate) fn restart(mut self) -> Self {
         self.end();
         Self::over(Arc::clone(&self.store), Arc::clone(&self.clock))
     }
 
-    /// Ends as in a crash, without writing anything more, and restarts.
+    /// Ends the instance as in a crash, without further writes, and restarts it.
     pub(crate) fn crash(mut self) -> Self {
         self.store.inject_always(Operation::Submit, Fault::Unavailable);
         self.end();
@@ -129,7 +129,7 @@ impl TestInstance {
         assert!(self.index.wait_for(revision, std::time::Duration::from_secs(20)));
     }
 
-    /// The answer to a proxy about a secret.
+    /// Returns the response to a proxy about a secret.
     pub(crate) fn check(&self, secret: &str) -> Said {
         let request = http::Request::get("/v1/forward-auth/default")
             .header("x-forwarded-method", "GET")
@@ -150,7 +150,7 @@ impl TestInstance {
         Said { status: response.status_code, code, limits }
     }
 
-    /// How many of the checks pass; the others must get `refusal`.
+    /// Returns how many checks pass. All other checks must return `refusal`.
     pub(crate) fn pass(&self, secret: &str, checks: usize, refusal: &str) -> usize {
         let passes = |said: &Said| {
             let fits = said.status == 200 || (said.status == 429 && said.code == refusal);
@@ -160,7 +160,7 @@ impl TestInstance {
         (0..checks).map(|_| self.check(secret)).filter(passes).count()
     }
 
-    /// The same from several threads at once.
+    /// Runs checks from several threads at once and returns how many pass.
     pub(crate) fn pass_together(&self, threads: usize, secret: &str, refusal: &str) -> usize {
         std::thread::scope(|scope| {
             let callers: Vec<_> =
@@ -169,7 +169,7 @@ impl TestInstance {
         })
     }
 
-    /// The answer of verify about a key, without counting.
+    /// Returns the response of `/v1/verify` about a key, without counting a call.
     pub(crate) fn verify(&self, secret: &str) -> Value {
         let (status, reported) = self.manage(
             "POST",

@@ -29,9 +29,10 @@ const PROTECTED_HOST: &str = "admin.example.com";
 const CLIENT: &str = "127.0.0.1";
 /// Part of every forged value.
 const FORGED: [&str; 2] = ["forged", "6.6.6."];
-/// The mark of the honest requests that follow each attack on its connection.
+/// The mark of the honest request that follows each attack on the same connection.
 const HONEST: &str = "honest";
-/// nginx removes headers by name: an application must not trust a name that Keyhouse does not set.
+/// nginx removes headers by name, so an application must not trust a header that Keyhouse does not
+/// set.
 const UNKNOWN_TO_NGINX: &str = "identity that Keyhouse doesn't set: ";
 /// HAProxy forwards trailers: an application must not treat them as headers.
 const TRAILER_OF_HAPROXY: &str = "identity in a trailer: ";
@@ -42,7 +43,7 @@ const ANSWER_WAIT: Duration = Duration::from_secs(5);
 /// How many connections attack one proxy at a time.
 const LANES: usize = 8;
 
-/// A request that the gate refuses. A proxy that finds it behind another request would let it pass.
+/// A request that the gate refuses. Smuggled behind another request, it would pass without a check.
 const INNER: &str =
     "GET /admin/smuggled HTTP/1.1\r\nHost: api.example.com\r\nX-Attack: smuggled\r\n{key}\r\n";
 
@@ -183,7 +184,7 @@ fn the_oracle_detects_each_kind_of_bypass() {
     }
 }
 
-/// The one attack that a recipe leaves to the application, as its README states.
+/// The only attack that an example leaves to the application, as its README states.
 fn left_to_the_application(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Nginx => Some(UNKNOWN_TO_NGINX),
@@ -233,7 +234,7 @@ impl Fixture {
             self.filled(b"GET /orders/7 HTTP/1.1\r\n{to}{key}Connection: close\r\n\r\n", HONEST);
         let answer = send(&proxy, &[&honest]);
         assert_eq!(answer, Some(200), "{kind:?}: an honest request passes");
-        // Most of the time is waiting for the answers to partial requests.
+        // Most of the time is spent waiting for responses to partial requests.
         thread::scope(|scope| {
             for lane in 0..LANES {
                 let (proxy, honest) = (&proxy, &honest);
@@ -268,7 +269,7 @@ impl Fixture {
         }
     }
 
-    /// A request as the application may receive it.
+    /// A request that the application may receive.
     fn example(&self) -> String {
         let mut text =
             format!("GET /orders/7 HTTP/1.1\r\nHost: api.example.com\r\nX-Attack: {HONEST}\r\n");
@@ -312,7 +313,8 @@ fn send(proxy: &Proxy, requests: &[&[u8]]) -> Option<u16> {
     connection.socket().set_read_timeout(Some(ANSWER_WAIT)).unwrap();
     let mut first = None;
     for request in requests {
-        // A refused request may close the connection before all of it is written.
+        // The server may refuse a request and close the connection before the whole request is
+        // written.
         let _sent = connection.send(request);
         let Ok(answer) = connection.read() else { break };
         first = first.or(Some(answer.status));

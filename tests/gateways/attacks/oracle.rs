@@ -1,8 +1,8 @@
 //! What may reach the application behind the gate of the attacks, decided from the bytes that
 //! arrived.
 //!
-//! It uses nothing of Keyhouse but the gate's routes, and reads paths and hosts in every way that
-//! some application might: a request passes only if all readings are allowed alike.
+//! The oracle uses only the gate's routes, and reads paths and hosts in every way in which an
+//! application might: a request passes only if every reading is allowed.
 
 use std::collections::BTreeSet;
 
@@ -67,7 +67,7 @@ pub(crate) fn judge(record: &[u8], truth: &Truth) -> Result<(), String> {
     Ok(())
 }
 
-/// Splits a head. A head that two programs could split differently is a bypass by itself.
+/// Splits a head. A head that two programs could split differently counts as a bypass.
 fn split(record: &[u8]) -> Result<Arrived, String> {
     let end = find(record, b"\r\n\r\n").ok_or("a head that doesn't end")?;
     let head = record.get(..end).unwrap_or_default();
@@ -212,7 +212,7 @@ fn readings(target: &[u8]) -> BTreeSet<String> {
     all
 }
 
-/// Removes dot segments and empty ones.
+/// Removes dot segments and empty segments.
 fn resolved(path: &str) -> String {
     let mut kept = Vec::new();
     for segment in path.split('/') {
@@ -261,7 +261,7 @@ fn check_unwanted(arrived: &Arrived) -> Result<(), String> {
     Ok(())
 }
 
-/// A header's name as CGI and similar interfaces see it.
+/// Returns a header's name as CGI and similar interfaces spell it.
 fn plain(name: &str) -> String {
     let letter = |it: char| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '-' };
     name.chars().map(letter).collect()
@@ -287,7 +287,7 @@ fn decode(path: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// Up to the first of these bytes.
+/// Returns the text up to the first of these bytes.
 fn cut(bytes: &[u8], at: &[u8]) -> Vec<u8> {
     bytes.iter().copied().take_while(|byte| !at.contains(byte)).collect()
 }

@@ -64,7 +64,7 @@ pub(crate) const ATTACKS: &[(&str, Shape)] = &[
     ("original address", Lines("X-Original-For: 6.6.6.6")),
     ("rewritten URL", Lines("X-Rewrite-URL: /admin/forged")),
     ("original URL, dots", Lines("X.Original.URL: /admin/forged")),
-    // Another method than the checked one.
+    // Headers that name another method than the checked method.
     ("method override", Lines("X-HTTP-Method-Override: DELETE")),
     ("method override, short", Lines("X-Method-Override: DELETE")),
     ("method override, shorter", Lines("X-HTTP-Method: DELETE")),
@@ -129,7 +129,7 @@ pub(crate) const ATTACKS: &[(&str, Shape)] = &[
     ("path, without a slash", Target(b"admin/x")),
     ("path, a key's route within the query", Target(b"/admin/x?/orders/7")),
     ("path, dots within the query", Target(b"/orders/7?/../../admin/x")),
-    // Another host than the checked one.
+    // Requests that name another host than the checked host.
     ("host, protected", Bytes(b"GET /open/x HTTP/1.1\r\nHost: admin.example.com\r\n{mark}\r\n")),
     ("host, capitals", Bytes(b"GET /open/x HTTP/1.1\r\nHost: ADMIN.Example.COM\r\n{mark}\r\n")),
     ("host, a last dot", Bytes(b"GET /open/x HTTP/1.1\r\nHost: admin.example.com.\r\n{mark}\r\n")),
@@ -153,7 +153,7 @@ pub(crate) const ATTACKS: &[(&str, Shape)] = &[
     ("whole URL without a host", Bytes(b"GET http:///open/x HTTP/1.1\r\n{to}\r\n")),
     ("whole URL of another scheme", Bytes(b"GET ftp://admin.example.com/open/x HTTP/1.1\r\n{to}\r\n")),
     ("a host instead of a path", Bytes(b"GET //admin.example.com/open/x HTTP/1.1\r\n{to}\r\n")),
-    // Credentials that do not reach Keyhouse, or a different one that does.
+    // Credentials that do not reach Keyhouse, or that differ from the one that reaches it.
     ("credential, none", Bytes(b"GET /orders/7 HTTP/1.1\r\n{to}\r\n")),
     ("credential, doubled", Lines("Authorization: Bearer {secret}")),
     ("credential, doubled as X-Api-Key", Bytes(b"GET /orders/7 HTTP/1.1\r\n{to}X-Api-Key: {secret}\r\nX-Api-Key: {secret}\r\n\r\n")),
@@ -174,7 +174,7 @@ pub(crate) const ATTACKS: &[(&str, Shape)] = &[
     ("an identity of 64 KiB", Lines("X-Keyhouse-User: forged{64k}")),
     ("a credential of 64 KiB", Bytes(b"GET /orders/7 HTTP/1.1\r\n{to}Authorization: Bearer {64k}\r\n\r\n")),
     ("a target of 64 KiB", Bytes(b"GET /open/{64k}/../admin HTTP/1.1\r\n{to}{key}\r\n")),
-    // Two requests in one, for one of two programs.
+    // Bytes that one program reads as one request and another program as two.
     ("CL and TE", Bytes(b"POST /open/x HTTP/1.1\r\n{to}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{inner}")),
     ("TE and CL", Bytes(b"POST /open/x HTTP/1.1\r\n{to}Transfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\n{inner}")),
     ("two CL", Bytes(b"POST /open/x HTTP/1.1\r\n{to}Content-Length: 0\r\nContent-Length: 1\r\n\r\n{inner}")),
@@ -214,7 +214,7 @@ pub(crate) const ATTACKS: &[(&str, Shape)] = &[
     ("Expect, another", Bytes(b"POST /open/x HTTP/1.1\r\n{to}Expect: 200-ok\r\nContent-Length: 0\r\n\r\n{inner}")),
     ("a change to h2c", Bytes(b"GET /open/x HTTP/1.1\r\n{to}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n{inner}")),
     ("HTTP/2 at once", Bytes(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{inner}")),
-    // Request lines.
+    // Unusual request lines.
     ("line, HTTP/0.9", Bytes(b"GET /admin/x\r\n{to}{key}\r\n")),
     ("line, two spaces", Bytes(b"GET  /admin/x HTTP/1.1\r\n{to}{key}\r\n")),
     ("line, a tab", Bytes(b"GET\t/admin/x\tHTTP/1.1\r\n{to}{key}\r\n")),

@@ -1,5 +1,5 @@
-//! The application behind the proxies of the shapes: it keeps the requests that arrive, and answers
-//! in every way that an application may.
+//! The application behind the proxies: it records the requests that arrive, and responds in every
+//! way that an application may.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,11 +18,11 @@ use crate::claims::IDENTITY;
 
 /// The header with the tag of a test's request.
 pub(super) const TAG: &str = "x-shape";
-/// How large the application's long answers are.
+/// Size of the application's long responses.
 pub(super) const LONG_BYTES: usize = 8 * 1024 * 1024;
-/// For a client that never reads the first event.
+/// Maximum wait for a client that never reads the first event.
 const RELEASE_WAIT_MAX: Duration = Duration::from_secs(20);
-/// Longer values are kept by their length.
+/// Of longer header values only the length is recorded.
 const VALUE_BYTES_MAX: usize = 64;
 
 /// Listens until the test's process ends.
@@ -48,11 +48,11 @@ struct State {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) method: String,
-    /// The target, by its length where it is long.
+    /// The target, or its length if it is long.
     pub(super) target: String,
     pub(super) lines: Vec<(String, String)>,
     pub(super) body: Content,
-    /// How many of the identity headers occur once and are not empty.
+    /// Number of identity headers that occur once and are not empty.
     pub(super) identity: usize,
 }
 
@@ -73,13 +73,13 @@ impl Application {
         Self { address, shared }
     }
 
-    /// The requests that arrived with that tag.
+    /// Returns the requests with this tag.
     pub(super) fn seen(&self, tag: &str) -> Vec<Seen> {
         let state = self.shared.state.lock().unwrap();
         state.seen.iter().filter(|(it, _)| it == tag).map(|(_, seen)| seen.clone()).collect()
     }
 
-    /// Lets the events with that tag end.
+    /// Ends the event stream with this tag.
     pub(super) fn release(&self, tag: &str) {
         self.shared.state.lock().unwrap().released.insert(tag.to_owned());
         self.shared.changed.notify_all();
@@ -176,14 +176,14 @@ fn answer(
             return stream.write_all(format!("{}{shown}", ok(&lines)).as_bytes());
         },
     };
-    // Declared, since Caddy would otherwise guess it from the first bytes, if they come with the
-    // head.
+    // The content type is explicit, because Caddy would otherwise guess it from the first bytes if
+    // they arrive with the head.
     let said = format!("Content-Type: application/octet-stream\r\n{}", body.announced());
     stream.write_all(ok(&said).as_bytes())?;
     body.write(stream)
 }
 
-/// WebSocket (RFC 6455): greets, then answers the first frame of text, then closes.
+/// Serves a WebSocket (RFC 6455): sends a greeting, echoes the first text frame, then closes.
 fn talk(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
     let switched = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzhZRbK+xOo=\r\n\r\n";

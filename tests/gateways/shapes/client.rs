@@ -10,7 +10,8 @@ use super::message::{Content, Head};
 use super::table::Shape;
 
 const READ_WAIT_MAX: Duration = Duration::from_mins(1);
-/// How long a client waits for 100 Continue, or for the first event, before it continues without.
+/// Maximum wait of a client for 100 Continue or for the first event, after which the client
+/// continues.
 const EARLY_WAIT: Duration = Duration::from_secs(5);
 
 /// What a client received.
@@ -22,12 +23,12 @@ pub(super) struct Received {
     pub(super) length: Option<usize>,
     /// Whether 100 Continue came before the body was sent.
     pub(super) is_continued: bool,
-    /// Whether the first event came before the last one was made.
+    /// Whether the first event arrived before the application sent the last event.
     pub(super) is_early: bool,
     pub(super) body: Content,
 }
 
-/// An answer with the code of a refusal.
+/// Returns the code of a refusal.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) received: Received,
@@ -42,7 +43,7 @@ pub(super) struct Request<'a> {
     pub(super) key: Option<&'a str>,
 }
 
-/// Sends it on a connection of its own.
+/// Sends the request on its own connection.
 pub(super) fn send(
     to: SocketAddr,
     request: Request<'_>,
@@ -70,7 +71,8 @@ pub(super) fn send(
     }
     thread::scope(|scope| {
         let (body, writer) = (shape.body, &writer);
-        // A refused request may close the connection before all of it is written.
+        // The server may refuse a request and close the connection before the whole request is
+        // written.
         scope.spawn(move || {
             let _sent = body.write(writer);
         });
@@ -140,8 +142,8 @@ fn content(reader: &mut BufReader<TcpStream>, head: &Head) -> io::Result<Content
     }
 }
 
-/// Reads events; the application makes the last one when the first was received, or after a
-/// timeout.
+/// Reads events. The application sends the last event after the client confirmed the first event,
+/// or after a timeout.
 fn read_events(
     reader: &mut BufReader<TcpStream>,
     head: &Head,

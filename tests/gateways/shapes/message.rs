@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 /// The size of the pieces in which bodies are written and compared.
 const PIECE_BYTES: usize = 64 * 1024;
-/// Longer content is compared with the pattern and not kept.
+/// Longer content is only compared with the pattern.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
 /// The pattern that bodies repeat, twice, so that a piece can begin anywhere in it.
 static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -35,15 +35,15 @@ pub(super) struct Head {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Content {
     pub(super) bytes: usize,
-    /// Whether it is the pattern from its beginning.
+    /// Whether the content is the repeated pattern.
     pub(super) is_pattern: bool,
-    /// The whole content, if it is short.
+    /// The whole content, if the content is short.
     pub(super) text: String,
     pub(super) trailers: Vec<(String, String)>,
 }
 
 impl Body {
-    /// The header lines that announce it.
+    /// Returns the header lines that announce the body.
     pub(super) fn announced(self) -> String {
         match self {
             Self::None => String::new(),
@@ -91,7 +91,7 @@ impl Head {
         Ok(Some(Self { line: line.trim_end().to_owned(), lines: read_lines(stream)? }))
     }
 
-    /// The status of an answer, 0 where there is none.
+    /// Returns the status of a response, or 0 without a response.
     pub(super) fn status(&self) -> u16 {
         self.line.split(' ').nth(1).and_then(|it| it.parse().ok()).unwrap_or_default()
     }
@@ -191,7 +191,7 @@ fn read_lines(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<(String, Stri
     }
 }
 
-/// With its line end; empty if the connection has ended.
+/// Reads a line with its line end. The line is empty if the connection has ended.
 fn read_line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
     let mut line = Vec::new();
     stream.by_ref().take(2 * 1024 * 1024).read_until(b'\n', &mut line)?;

@@ -2,7 +2,7 @@
 //! behind the bare proxy, and the gate refuses a request in the same way whatever its shape.
 //!
 //! The bare proxies of `bare/` are the setup before Keyhouse is added. Each shape goes through the
-//! bare proxy, through the example's with a key, and without one.
+//! bare proxy, and through the example's proxy with and without a key.
 
 mod application;
 mod client;
@@ -36,7 +36,7 @@ struct Fixture<'a> {
 /// The result of a shape.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Outcome {
-    /// `None`: the connection ended without an answer.
+    /// The status; `None` if the connection ended without a response.
     received: Option<Received>,
     code: Option<String>,
     seen: Vec<Seen>,
@@ -54,7 +54,7 @@ fn every_shape_arrives_through_proxies_with_raised_limits() {
 
 type Changes = &'static [(&'static str, &'static str)];
 
-/// Whether it accepts requests whose target is longer than Keyhouse reads.
+/// Whether the proxy accepts requests whose target is longer than Keyhouse reads.
 fn takes_long_targets(kind: Kind) -> bool {
     matches!(kind, Kind::Caddy | Kind::Traefik)
 }
@@ -128,7 +128,7 @@ fn compare(of_bare: fn(Kind) -> Changes, of_example: fn(Kind) -> Changes) {
 }
 
 impl Fixture<'_> {
-    /// Whether the application gets it; what differs.
+    /// Returns whether the application received the request, and all differences.
     fn compare(&self, at: usize, shape: &Shape) -> Result<bool, String> {
         let key = Some(self.key.secret.as_str());
         let bare = self.send(self.bare.address, shape, &format!("{at}-bare"), key);
@@ -139,8 +139,8 @@ impl Fixture<'_> {
         }
         let status = |it: &Outcome| it.received.as_ref().map(|it| it.status);
         if bare.seen.is_empty() {
-            // The proxy itself refuses such requests. It learns the length of a chunked body only
-            // later.
+            // The proxy itself refuses requests that announce such a length. For a chunked body the
+            // proxy knows the length only later.
             let of_proxy = status(&bare);
             let is_late = matches!(shape.body, Body::Chunked(_));
             let without_key = if is_late { Some(401) } else { of_proxy };

@@ -14,14 +14,14 @@ pub(super) struct Shape {
     pub(super) version: &'static str,
     pub(super) lines: Vec<(String, String)>,
     pub(super) body: Body,
-    /// Whether it waits for 100 Continue.
+    /// Whether the client waits for 100 Continue.
     pub(super) expects: bool,
-    /// Whether Keyhouse refuses it although the proxy alone would not: the target is longer than
-    /// Keyhouse reads in a proxy's request.
+    /// Whether Keyhouse refuses a request that the bare proxy accepts, because its target is longer
+    /// than Keyhouse reads in a proxy's request.
     pub(super) is_over_limit: bool,
 }
 
-/// All shapes; those that take seconds only in the long form.
+/// Returns all shapes. Shapes that take seconds are included only in the long form.
 pub(super) fn shapes(is_long: bool) -> Vec<Shape> {
     let mut shapes = plain();
     shapes.extend(heads());
