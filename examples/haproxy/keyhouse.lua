@@ -1,38 +1,41 @@
--- Asks Keyhouse about a request, with HAProxy's own HTTP client (2.6 and newer): no module needed.
+-- Sends Keyhouse a check of each request, with HAProxy's own HTTP client (2.6 and newer): no module
+-- needed.
 --
--- Marks the request as allowed in txn.keyhouse, or answers it. Anything unexpected does neither, and
--- the line after `http-request lua.keyhouse` refuses.
+-- Marks an allowed request in txn.keyhouse, and responds to a refused request. After an unexpected
+-- result the script does neither, and the line after `http-request lua.keyhouse` refuses the
+-- request.
 
--- `default` takes any valid key on any route. Another gate's name goes in its place.
+-- The gate `default` accepts any valid key on any route. Replace `default` with the name of another
+-- gate.
 local URL = "http://127.0.0.1:7117/v1/forward-auth/default"
 
--- A check takes well under a millisecond. One that doesn't come refuses the request soon: HAProxy
--- asks up to four times, each for this long, so the client waits for at most 2 s.
+-- A check takes well under a millisecond. If no response arrives, the request is refused: HAProxy
+-- tries up to four times with this timeout, so the client waits for at most 2 s.
 local TIMEOUT_MS = 500
 
--- Of the client's request Keyhouse gets these, every line of each, and nothing else. A gate may read
--- the key from other headers (`credentials`): list them here, and in haproxy.cfg for removal.
--- The last three are for CORS preflights and for refusals of gRPC.
+-- Keyhouse receives only these headers of the client's request, with every line of each. If the gate
+-- reads the key from other headers (`credentials`), list these headers here, and in haproxy.cfg for
+-- removal. The last three are for CORS preflights and for refusals of gRPC.
 local ASKED = {
     "authorization", "x-api-key", "mc-api-key", "user-agent",
     "origin", "access-control-request-method", "content-type",
 }
 
--- What the application learns. All of them, or the request isn't allowed.
+-- Identity headers for the application. If one is missing in the response, the request is refused.
 local IDENTITY = {
     "x-keyhouse-key", "x-keyhouse-key-name", "x-keyhouse-user", "x-keyhouse-email",
     "x-keyhouse-organization", "x-keyhouse-role", "x-keyhouse-teams", "x-keyhouse-permissions",
     "x-keyhouse-plan", "x-keyhouse-environment",
 }
 
--- What the client learns of a refusal.
+-- Headers of a refusal that the client receives.
 local REFUSALS = { [401] = "Unauthorized", [403] = "Forbidden", [429] = "Too Many Requests" }
 local TOLD = {
     "content-type", "www-authenticate", "retry-after", "ratelimit", "ratelimit-policy", "x-keyhouse-code",
     "x-keyhouse-reason", "grpc-status", "grpc-message",
 }
 
--- HAProxy counts the lines of a header from 0, its HTTP client takes them from 1.
+-- HAProxy numbers the lines of a header from 0, its HTTP client from 1.
 local function lines(headers, name)
     local found, all = {}, headers[name]
     local index = 0
@@ -43,7 +46,7 @@ local function lines(headers, name)
     return found
 end
 
--- HAProxy passes control characters in values on, some of which end a value for some programs.
+-- HAProxy forwards control characters in values, and some programs end a value at such a character.
 local function has_control_characters(headers)
     for name in pairs(headers) do
         for _, value in ipairs(lines(headers, name)) do
@@ -53,8 +56,8 @@ local function has_control_characters(headers)
     return false
 end
 
--- As the client wrote it: Keyhouse refuses what two programs could read differently. HTTP/2 has no full
--- URL: there HAProxy shows one of its own making, and passes only path and query on.
+-- The URL exactly as the client sent it: Keyhouse refuses a URL that two programs could read
+-- differently. HTTP/2 has no full URL: HAProxy composes one, and forwards only path and query.
 local function target(txn)
     if txn.sf:req_ver() == "2.0" then return txn.sf:pathq() end
     return txn.sf:url()

@@ -1,4 +1,4 @@
-"""A client that was generated from the API's description, used as its types say: makes a key, has it checked, revokes it."""
+"""Uses a client that was generated from the API description: creates a key, checks it and revokes it."""
 
 import os
 import sys

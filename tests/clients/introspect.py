@@ -1,4 +1,4 @@
-"""Authlib as a protected resource: each line of stdin is a token and the scope it needs; each line of stdout, what Authlib makes of it."""
+"""Authlib as a protected resource: each line of stdin is a token and the required scope; each line of stdout is Authlib's decision."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What JSON Schema can't say of valid requests: formats of our own, and what depends on more than the request."""
+"""Rules of valid requests that JSON Schema can't express: Keyhouse's own formats, and rules that depend on more than the request."""
 
 import base64
 import re
@@ -20,29 +20,29 @@ one_of("heir", "organization", "usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f")
 one_of("foreign-key", "sk_old_0123456789abcdef0123456789", "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=")
 one_of("name-cursor", *(base64.urlsafe_b64encode(name).rstrip(b"=").decode() for name in [b"a:b:c", b"diagrams:read"]))
 
-# Faults that no schema can foresee, by code: of what is stored, of the clock, of another field.
+# Codes of faults that a schema cannot express, because they depend on stored records, the clock or another field.
 UNFORESEEABLE = {
     "unknown_team", "unknown_role", "unknown_plan", "unknown_user", "unknown_owner", "unknown_organization",
     "digest_taken", "reserved_name", "operators_only", "wrong_password", "wrong_code", "invalid_password",
     "contradiction", "doubled", "no_owner", "equal_route",
 }
-# The same where the code alone would say too much.
+# Such faults whose code alone does not identify them: pointer and code.
 UNFORESEEABLE_AT = {
-    ("/expires_at", "out_of_range"),  # it has passed, or lies before not_before
+    ("/expires_at", "out_of_range"),  # the time has passed, or is before not_before
     ("/current_password", "required"),  # with a new password
-    ("/expires_at", "required"),  # where keys here must end
-    ("/expires_at", "too_long"),  # the same
+    ("/expires_at", "required"),  # if the organization limits the lifetime of keys
+    ("/expires_at", "too_long"),  # if the organization limits the lifetime of keys
     ("/organization", "not_found"),
     ("/owner", "not_found"),
     ("/overlap", "out_of_range"),  # the longest is shorter than the longest span
     ("?to", "required"),  # with keys=transfer
-    ("?from", "out_of_range"),  # it lies behind `to`
-    ("?cursor", "invalid_cursor"),  # it belongs to a list with another sort
+    ("?from", "out_of_range"),  # the time is after `to`
+    ("?cursor", "invalid_cursor"),  # the cursor belongs to a list with another sort
 }
 
 
 def violates_items_of_no_list(failure, body):
-    """Whether a request was taken for invalid by the items of a list that is null or empty in it, as it may be."""
+    """Whether schemathesis considers a request invalid because of the items of a list that is null or empty."""
     found = re.search(r"violates .* at (/\S+)", str(failure.message))
     steps = iter(found.group(1).strip("/").split("/") if found else [])
     for step in steps:
@@ -55,11 +55,11 @@ def violates_items_of_no_list(failure, body):
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
-    """A valid request may be refused for what its schema can't foresee, and for nothing else."""
+    """Whether a failure is expected: a valid request may be refused only for faults that a schema can't express."""
     if type(failure).__name__ == "AcceptedNegativeData" and violates_items_of_no_list(failure, case.body):
         return False
     if type(failure).__name__ == "UnsupportedMethodResponse" and case.operation.path.startswith("/v1/ext-authz/"):
-        # Envoy repeats its client's request, whatever the method.
+        # Envoy forwards its client's request with any method.
         return False
     if type(failure).__name__ != "RejectedPositiveData" or response.status_code != 400:
         return True
@@ -79,13 +79,13 @@ CREDENTIALS = ["Authorization", "X-API-Key", "MC-Api-Key"]
 
 @schemathesis.hook
 def filter_case(context, case):
-    """Of several credentials at once no program of ours may choose one: they are refused, as tests of their own show."""
+    """Whether a request has at most one credential. Keyhouse refuses several credentials, which other tests check."""
     headers = {name.lower() for name in case.headers or {}}
     return sum(name.lower() in headers for name in CREDENTIALS) + bool(case.cookies) <= 1
 
 
 def described_codes(case, status):
-    """The codes that the description names for a status of this operation."""
+    """Returns the codes that the description names for a status of this operation."""
     responses = case.operation.definition.raw["responses"]
     described = responses.get(str(status), {})
     reference = described.get("$ref")
@@ -98,7 +98,7 @@ def described_codes(case, status):
 
 @schemathesis.check
 def code_is_described(context, response, case):
-    """An error's code is one that the description names for its status."""
+    """Checks that the description names an error's code for its status."""
     if response.status_code < 400 or case.method.upper() == "HEAD":
         return
     code = response.json()["code"]

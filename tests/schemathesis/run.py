@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Holds a running keyhouse to its own description: every check of schemathesis, asked as owner, as user, as a key, as anonymous.
+"""Compares a running keyhouse with its API description: runs every check of schemathesis as owner, as user, with a key and without a credential.
 
-Each run has a server and a store of its own, so that what one breaks no other misses. A run whose
-own sign-in did not last to its end proves nothing and fails.
+Each run has its own server and store, so that the changes of one run do not affect another. A run fails if its
+credential is no longer valid at the end.
 """
 
 import argparse
@@ -27,7 +27,7 @@ ACTORS = ["owner", "user", "key", "anonymous"]
 
 
 class Session:
-    """Who asks with a session's cookie."""
+    """A caller with a session's cookie."""
 
     void_if_done = "signOut"
     shows_itself = "/v1/session"
@@ -43,7 +43,7 @@ class Session:
 
 
 class Key:
-    """Who asks with a key."""
+    """A caller with a key."""
 
     void_if_done = "revokeMe"
     shows_itself = "/v1/whoami"
@@ -97,7 +97,7 @@ class Server:
             self.process.kill()
 
     def ask(self, method, path, body=None, who=None):
-        """Status, body, and the session's cookie where one was given."""
+        """Returns the status, the body, and the session's cookie if the response sets one."""
         headers = {"Content-Type": "application/json"} if body is not None else {}
         headers.update(who.headers() if who else {})
         sent = None if body is None else json.dumps(body).encode()
@@ -136,7 +136,7 @@ class Server:
 
 
 def settings(folder, who):
-    """The settings of a run: the common ones, who asks, and the one thing that they must not do."""
+    """Returns the settings of a run: the common settings, the caller, and the operation that this caller omits."""
     text = (HERE / "schemathesis.toml").read_text()
     if who:
         text += f'\n[[operations]]\ninclude-operation-id = "{who.void_if_done}"\nenabled = false\n\n{who.settings()}'
@@ -147,7 +147,7 @@ def settings(folder, who):
 
 
 def run(binary, actor, examples, words):
-    """One run. Whether it passed, and what it said."""
+    """Performs one run. Returns whether it passed, and its output."""
     with tempfile.TemporaryDirectory(prefix="keyhouse-") as folder:
         server = Server(binary, folder)
         try:
