@@ -1,7 +1,8 @@
-//! A real `keyhouse serve` for tests: started in a folder of its own, asked over raw sockets, ended by its own id.
+//! A real `keyhouse serve` for tests: it runs in its own folder, receives requests over raw sockets, and is
+//! stopped by its process id.
 //!
-//! It deliberately has no HTTP library: tests decide on every byte of a request, doubled and broken lines among them.
-//! Take it in with `#[path = "../server/mod.rs"] mod server;`.
+//! This file deliberately uses no HTTP library: tests choose every byte of a request, including repeated and
+//! malformed lines. Include this file with `#[path = "../server/mod.rs"] mod server;`.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -29,16 +30,17 @@ use tempfile::TempDir;
 
 use wire::{Answer, Connection};
 
-/// The binary under test: cargo's own for the tests of this package, the debug build for those of another.
+/// The binary under test: the one that cargo names for tests of this package, or the debug build for tests
+/// of other packages.
 pub(crate) const BINARY: &str = match option_env!("CARGO_BIN_EXE_keyhouse") {
     Some(path) => path,
     None => concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/debug/keyhouse"),
 };
-/// The first owner, who is also operator.
+/// The email address of the first owner, who is also operator.
 pub(crate) const ADMIN_EMAIL: &str = "ada@example.com";
 /// The first owner's password.
 pub(crate) const ADMIN_PASSWORD: &str = "correct horse battery staple 17";
-/// What a started program finds its own programs with; nothing else of the environment reaches it.
+/// The `PATH` of started programs, which receive no other variable of the environment.
 pub(crate) const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const LINE_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -51,7 +53,8 @@ pub(crate) struct Home {
     folder: TempDir,
 }
 
-/// How a server is started: the store, the words before the program (`prlimit`, `--nofile=64`), the words after `serve`.
+/// How a server is started: the store, the arguments before the program (`prlimit`, `--nofile=64`), the arguments
+/// after `serve`.
 #[derive(Debug)]
 pub(crate) struct Launch<'a> {
     pub(crate) home: &'a Arc<Home>,
@@ -59,7 +62,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) args: &'a [&'a str],
 }
 
-/// A running server. Dropping it kills it, by its own id.
+/// A running server. Dropping the value kills the process.
 #[derive(Debug)]
 pub(crate) struct Server {
     home: Arc<Home>,
@@ -68,7 +71,7 @@ pub(crate) struct Server {
     log: Arc<Log>,
 }
 
-/// What a program that has ended left behind.
+/// The exit status and output of an ended program.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -76,14 +79,14 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// A signed-in user: the session's cookie and where to send it.
+/// A signed-in user: the session's cookie and the server's address.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) address: SocketAddr,
     pub(crate) cookie: String,
 }
 
-/// A key as it was answered when made.
+/// A created key, from the response to its creation.
 #[derive(Debug, Clone)]
 pub(crate) struct MadeKey {
     pub(crate) id: String,
@@ -104,7 +107,7 @@ struct Lines {
 }
 
 impl Home {
-    /// A fresh folder with the first owner's password file in it and no store yet.
+    /// Creates a folder with the first owner's password file and without a store.
     pub(crate) fn new() -> Arc<Self> {
         let folder =
             tempfile::Builder::new().prefix("keyhouse-").tempdir().expect("a folder for the test");
@@ -119,26 +122,26 @@ impl Home {
         Arc::new(home)
     }
 
-    /// The folder around the data directory, for a test's own files.
+    /// Returns the folder around the data directory, for a test's own files.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// What `--data` is given.
+    /// Returns the value for `--data`.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
-    /// What `--admin-password-file` is given.
+    /// Returns the value for `--admin-password-file`.
     pub(crate) fn password_file(&self) -> PathBuf {
         self.folder.path().join("admin-password")
     }
 
-    /// A program with a clean environment, whose home is this folder.
+    /// Returns a command with a clean environment, whose home is this folder.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("PATH", SEARCH_PATH).env("HOME", self.folder.path());
-        // Tests hammer as one actor.
+        // Tests send more changes as one actor than the limit allows.
         command.env("KEYHOUSE_CHANGE_RATE", "off").current_dir(self.folder.path());
         command
     }
@@ -152,28 +155,30 @@ impl Home {
 }
 
 impl Server {
-    /// Starts on a fresh store.
+    /// Starts a server on a new store.
     pub(crate) fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// Starts on a fresh store with more words after `serve`.
+    /// Starts a server on a new store with more arguments after `serve`.
     pub(crate) fn start_with(args: &[&str]) -> Self {
         Self::start_in(&Home::new(), args)
     }
 
-    /// Starts on the store in `home`, which may be fresh or left by an earlier server.
+    /// Starts a server on the store in `home`, which may be new or written by an earlier server.
     pub(crate) fn start_in(home: &Arc<Home>, args: &[&str]) -> Self {
         Self::launch(&Launch { home, wrapper: &[], args })
             .unwrap_or_else(|ended| panic!("keyhouse serve did not start: {ended:?}"))
     }
 
-    /// Starts with these options and waits until it is ready. Returns its output if it ended instead.
+    /// Starts a server with these options and waits until it is ready. Returns the output if the
+    /// server ended instead.
     pub(crate) fn launch(how: &Launch<'_>) -> Result<Self, Ended> {
         Self::launch_command(how.home, serve_command(how))
     }
 
-    /// Starts from a command that runs `keyhouse serve` on the store in `home`, and waits until it listens and is ready.
+    /// Starts a server with a command that runs `keyhouse serve` on the store in `home`, and waits until the server is
+    /// ready.
     pub(crate) fn launch_command(home: &Arc<Home>, mut command: Command) -> Result<Self, Ended> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("keyhouse serve can be started");
@@ -189,37 +194,37 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it listens.
+    /// Returns the address on which the server listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// `http://ADDRESS`, without a slash at the end.
+    /// Returns `http://ADDRESS`, without a slash at the end.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The folder that holds its store.
+    /// Returns the folder that contains the store.
     pub(crate) fn home(&self) -> &Arc<Home> {
         &self.home
     }
 
-    /// Its process id.
+    /// Returns the server's process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it has written on stderr.
+    /// Returns the server's stderr.
     pub(crate) fn log(&self) -> &Arc<Log> {
         &self.log
     }
 
-    /// Runs `keyhouse ARGS --data DIR` beside it.
+    /// Runs `keyhouse ARGS --data DIR` while the server runs.
     pub(crate) fn run_cli(&self, args: &[&str], stdin: &str) -> Ended {
         self.home.run_cli(args, stdin)
     }
 
-    /// One request on a connection of its own.
+    /// Sends one request on its own connection.
     pub(crate) fn ask(
         &self,
         method: &str,
@@ -230,7 +235,7 @@ impl Server {
         Connection::open(self.address).ask(method, path, headers, body.as_bytes())
     }
 
-    /// One request with a JSON body, or without any for `Value::Null`.
+    /// Sends one request with a JSON body, or without a body for `Value::Null`.
     pub(crate) fn ask_json(
         &self,
         method: &str,
@@ -241,18 +246,18 @@ impl Server {
         ask_json(self.address, method, path, headers, body)
     }
 
-    /// Signs the first owner in.
+    /// Signs in the first owner.
     pub(crate) fn sign_in(&self) -> Session {
         Session::sign_in(self.address, ADMIN_EMAIL, ADMIN_PASSWORD)
     }
 
-    /// Ends it without warning, as a power cut would end the process.
+    /// Kills the server without warning, as in a power cut.
     pub(crate) fn kill(mut self) -> ExitStatus {
         self.child.kill().expect("the server can be killed");
         self.child.wait().expect("the server can be waited for")
     }
 
-    /// Asks it to stop and waits until it has; what it said, and its exit code.
+    /// Stops the server with SIGTERM, waits for its end, and returns its output and exit code.
     pub(crate) fn stop(mut self) -> Ended {
         let id = Pid::from_child(&self.child);
         kill_process(id, Signal::TERM).expect("the server can be signalled");
@@ -293,12 +298,12 @@ impl Session {
         Self { address, cookie }
     }
 
-    /// One request in this session, with a JSON body unless it is `Value::Null`.
+    /// Sends one request in this session, with a JSON body, or without a body for `Value::Null`.
     pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
         ask_json(self.address, method, path, &[("Cookie", &self.cookie)], body)
     }
 
-    /// Makes a key from the fields of `POST /v1/keys`.
+    /// Creates a key from the fields of `POST /v1/keys`.
     pub(crate) fn make_key(&self, fields: &Value) -> MadeKey {
         let answer = self.ask("POST", "/v1/keys", fields);
         assert_eq!(answer.status, 201, "make a key: {answer:?}");
@@ -316,7 +321,7 @@ impl Session {
 }
 
 impl Log {
-    /// Reads `source` to its end on a thread of its own.
+    /// Reads `source` to its end on its own thread.
     pub(crate) fn follow(source: impl Read + Send + 'static) -> Arc<Self> {
         let log = Arc::new(Self::default());
         let writer = Arc::clone(&log);
@@ -335,7 +340,8 @@ impl Log {
         log
     }
 
-    /// The first line that holds `needle`, now or within 30 s; none once the program has closed its stderr without it.
+    /// Returns the first line that contains `needle`, now or within 30 s, or `None` if the program closes its stderr
+    /// before.
     pub(crate) fn wait_for(&self, needle: &str) -> Option<String> {
         let find = |state: &Lines| state.lines.iter().find(|line| line.contains(needle)).cloned();
         let state = self.state.lock().unwrap();
@@ -346,7 +352,8 @@ impl Log {
         find(&state)
     }
 
-    /// Leaves unread what the program writes, until this is dropped: its pipe fills.
+    /// Stops reading the program's output, so that its pipe fills, until the returned value is
+    /// dropped.
     pub(crate) fn unread(&self) -> impl Sized + '_ {
         self.state.lock().unwrap()
     }
@@ -358,12 +365,12 @@ impl Log {
             self.changed.wait_timeout_while(state, LINE_WAIT_MAX, |state| !state.ended).unwrap();
     }
 
-    /// All that was written so far.
+    /// Returns all lines so far.
     pub(crate) fn whole(&self) -> String {
         self.state.lock().unwrap().lines.join("\n")
     }
 
-    /// The last lines, for a failure's message.
+    /// Returns the last lines, for the message of a failed test.
     pub(crate) fn tail(&self) -> String {
         let state = self.state.lock().unwrap();
         let skipped = state.lines.len().saturating_sub(LOG_LINES_SHOWN_MAX);
@@ -380,7 +387,7 @@ pub(crate) fn run(mut command: Command, stdin: &[u8]) -> Ended {
         .spawn()
         .unwrap_or_else(|error| panic!("could not start {command:?}: {error}"));
     let mut input = child.stdin.take().expect("stdin is piped");
-    // A program that refuses its arguments ends before it reads.
+    // A program that rejects its arguments ends before it reads stdin.
     let _written = input.write_all(stdin);
     drop(input);
     let output = child.wait_with_output().expect("the program can be waited for");
@@ -391,7 +398,7 @@ pub(crate) fn run(mut command: Command, stdin: &[u8]) -> Ended {
     }
 }
 
-/// One request with a JSON body, or without any for `Value::Null`, on a connection of its own.
+/// Sends one request with a JSON body, or without a body for `Value::Null`, on its own connection.
 pub(crate) fn ask_json(
     address: SocketAddr,
     method: &str,
@@ -408,12 +415,13 @@ pub(crate) fn ask_json(
     connection.ask(method, path, &headers, body.to_string().as_bytes())
 }
 
-/// The whole of a file.
+/// Reads a whole file.
 pub(crate) fn bytes_of(path: &Path) -> Vec<u8> {
     fs::read(path).unwrap_or_else(|error| panic!("could not read {}: {error}", path.display()))
 }
 
-/// What servers, and the command line beside them, are started from: `BINARY` unless `./test` names another.
+/// Returns the program for servers and for the command line: `BINARY`, unless `./test` names another
+/// program.
 #[expect(clippy::disallowed_methods, reason = "how a run is given a release build")]
 fn binary() -> OsString {
     std::env::var_os("KEYHOUSE_TEST_BINARY").unwrap_or_else(|| BINARY.into())

@@ -1,4 +1,4 @@
-//! HTTP/1.1 on a plain socket: every byte of a request is the test's, every line of an answer is kept.
+//! HTTP/1.1 on a plain socket: tests choose every byte of a request and see every line of a response.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 const READ_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// An answer, with its header lines as they came, in order.
+/// A response, with its header lines unchanged and in order.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -31,33 +31,34 @@ pub(crate) struct Connection {
 }
 
 impl Answer {
-    /// The value of the only header line of that name, in any case.
+    /// Returns the value of the only header line with this name, in any case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let values = self.headers_named(name);
-        // A sign-in sets two cookies: the session's first, then the device's.
+        // A sign-in sets two cookies: first the session's, then the device's.
         let max = if name.eq_ignore_ascii_case("set-cookie") { 2 } else { 1 };
         assert!(values.len() <= max, "{name} is there {} times: {self:?}", values.len());
         values.first().copied()
     }
 
-    /// The values of all header lines of that name, in any case.
+    /// Returns the values of all header lines with this name, in any case.
     pub(crate) fn headers_named(&self, name: &str) -> Vec<&str> {
         let named = self.headers.iter().filter(|(it, _)| it.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str()).collect()
     }
 
-    /// Every challenge of the answer, in one line: it may have one for each scheme.
+    /// Returns all challenges of the response in one line. A response may have one challenge for
+    /// each scheme.
     pub(crate) fn challenges(&self) -> String {
         self.headers_named("www-authenticate").join(", ")
     }
 
-    /// The body as JSON.
+    /// Returns the body as JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body)
             .unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
     }
 
-    /// The body's `code`, empty when there is none.
+    /// Returns the body's `code`, or an empty text without one.
     pub(crate) fn code(&self) -> String {
         let code = serde_json::from_str(&self.body)
             .ok()
@@ -67,13 +68,13 @@ impl Answer {
 }
 
 impl Connection {
-    /// Connects; a server that doesn't accept stops the test.
+    /// Connects. Fails the test if the server does not accept.
     pub(crate) fn open(address: SocketAddr) -> Self {
         Self::try_open(address)
             .unwrap_or_else(|error| panic!("could not connect to {address}: {error}"))
     }
 
-    /// Connects.
+    /// Connects, or returns the error.
     pub(crate) fn try_open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, READ_WAIT_MAX)?;
         stream.set_read_timeout(Some(READ_WAIT_MAX))?;
@@ -82,12 +83,12 @@ impl Connection {
         Ok(Self { stream: BufReader::new(stream), host: address.to_string() })
     }
 
-    /// The socket, for timeouts and half-closing.
+    /// Returns the socket, for timeouts and half-closing.
     pub(crate) fn socket(&self) -> &TcpStream {
         self.stream.get_ref()
     }
 
-    /// One request and its answer; anything but a whole answer stops the test.
+    /// Sends one request and returns its response. Fails the test without a complete response.
     pub(crate) fn ask(
         &mut self,
         method: &str,
@@ -99,7 +100,8 @@ impl Connection {
             .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
-    /// One request and its answer. `Host` and `Content-Length` are added unless they are among `headers`.
+    /// Sends one request and returns its response. `Host` and `Content-Length` are added unless `headers`
+    /// contains them.
     pub(crate) fn try_ask(
         &mut self,
         method: &str,
@@ -125,12 +127,12 @@ impl Connection {
         if method == "HEAD" { self.read_head() } else { self.read() }
     }
 
-    /// Writes these very bytes.
+    /// Writes these bytes unchanged.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.get_mut().write_all(bytes)
     }
 
-    /// Reads one answer: by its length, its chunks or up to the end of the connection.
+    /// Reads one response: by its length, by its chunks or up to the end of the connection.
     pub(crate) fn read(&mut self) -> io::Result<Answer> {
         let mut answer = self.read_head()?;
         let mut body = Vec::new();
@@ -146,7 +148,7 @@ impl Connection {
         Ok(answer)
     }
 
-    /// Whether the other side has closed, within the read timeout, without another byte.
+    /// Whether the peer closes the connection within the read timeout without another byte.
     pub(crate) fn is_closed(&mut self) -> bool {
         match self.stream.fill_buf() {
             Ok(rest) => rest.is_empty(),

@@ -37,7 +37,7 @@ fn assign(instance: &TestServer, organization: &str, domains: &Value) -> Answer 
     instance.ask(&Ask::patch(&path, &json!({"domains": domains})))
 }
 
-/// The address that each way to check a key returns; all ways must agree.
+/// Returns the email address in the responses of all check endpoints, which must be equal.
 fn reported_email(instance: &TestServer, secret: &str) -> Option<String> {
     let answer = instance.bare(&Ask::forward_auth(secret));
     assert_eq!(answer.status, 200, "{}", answer.body);
@@ -141,7 +141,7 @@ fn an_address_is_unique_within_each_organization() {
     let here = let_in(&instance, &instance.owner(), &owner.email, THEIRS);
     owner.ask(&instance, invitation(EMAIL, "user")).problem(409, "email_taken");
     instance.ask(&invitation(&owner.email, "user")).problem(409, "email_taken");
-    // Two invitations of one address: the second acceptance in this organization is rejected.
+    // Two invitations for one address: the second acceptance in this organization is rejected.
     let late = instance.ask(&invitation("late@example.com", "user")).expect(201);
     let path = format!("/v1/users/{}", here.id);
     instance.ask(&Ask::patch(&path, &json!({"email": "late@example.com"}))).expect(200);
@@ -159,7 +159,7 @@ fn a_sign_in_asks_for_the_organization_only_after_the_password() {
     let_in(&instance, &owner, EMAIL, PASSWORD);
     let_in(&instance, &other, EMAIL, THEIRS);
     sign_in(&instance, EMAIL, "wrong password altogether", None).problem(401, "sign_in_failed");
-    // A password that fits one account only signs in without the question.
+    // A password that fits only one account signs in without a choice of the organization.
     let reported = sign_in(&instance, EMAIL, THEIRS, None).expect(201);
     assert_eq!(reported["organization"]["id"], json!(third));
     let problem = sign_in(&instance, EMAIL, PASSWORD, None).problem(409, "organization_required");
@@ -275,9 +275,10 @@ fn a_higher_ranked_user_can_change_an_address_and_sessions_end() {
     let event = &events["items"][0];
     assert_eq!(event["before"]["email"], "bo@example.com", "{event}");
     assert_eq!(event["after"]["email"], "bo@new.example", "{event}");
-    // The old address is free again, the new one is not.
+    // The old address is free again, and the new address is in use.
     instance.join("bo", "user");
-    // Only an owner ranks as high as an owner, and changing one's own address takes the password.
+    // Only an owner may change an owner's address, and a change of the caller's own address
+    // requires the password.
     let founder = format!("/v1/users/{}", instance.owner().id);
     let change = json!({"email": "eve@example.com"});
     admin.ask(&instance, Ask::patch(&founder, &change)).problem(403, "permission_required");
@@ -315,8 +316,7 @@ fn changing_ones_own_address_takes_the_password_and_a_confirmation() {
     let confirmed = instance.ask(&Ask::patch(&path, &json!({"email": new}))).expect(200);
     assert_eq!(confirmed["email_verified"], true);
     assert_eq!(reported_email(&instance, &key.secret).as_deref(), Some(new));
-    // A user manager may vouch for addresses anyway, so also for their own once they have that
-    // permission.
+    // A user manager may confirm addresses, and therefore also their own address.
     let later = "bo@later.example";
     let me = to(json!({"email": later, "current_password": THEIRS})).expect(200);
     assert_eq!(me["email_verified"], false, "{me}");
@@ -348,7 +348,7 @@ fn changing_ones_own_address_takes_a_code_with_a_second_factor() {
         assert_eq!(problem["errors"][0]["pointer"], "/code", "{problem}");
     }
     to(Some(&codes[0])).expect(200);
-    // The code is used up, for sign-in too.
+    // The code is used up, also for sign-in.
     let body = json!({"email": "bo@new.example", "password": THEIRS, "code": codes[0]});
     instance.bare(&Ask::post("/v1/session", &body)).problem(401, "sign_in_failed");
     let body = json!({"email": "bo@new.example", "password": THEIRS, "code": codes[1]});

@@ -10,7 +10,7 @@ use crate::ask::{Ask, Expect};
 use crate::server::wire::{Answer, Connection};
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
-/// Sends a head that announces a body, and no byte of it; returns the answer.
+/// Sends a head that announces a body, but no byte of the body. Returns the response.
 fn head_alone(instance: &TestServer, ask: &Ask, bytes: usize) -> Answer {
     let mut head =
         format!("{} {} HTTP/1.1\r\nHost: {}\r\n", ask.method, ask.target, instance.address());
@@ -88,8 +88,8 @@ fn a_revocation_by_the_holder_accepts_only_a_few_bytes() {
     head_alone(&instance, &by_holder, 65).problem(413, "body_too_large");
 }
 
-/// A refusal that closes the connection would cost a client, and a proxy's pool, a new one each
-/// time.
+/// A refusal must not close the connection, or a client and a proxy's pool would need a new
+/// connection each time.
 #[test]
 fn a_refused_request_with_a_small_body_keeps_the_connection() {
     let instance = TestServer::start();
@@ -105,11 +105,11 @@ fn a_refused_request_with_a_small_body_keeps_the_connection() {
 /// How long to wait until a held body is refused, and how many bodies are tried at most.
 const REFUSED_WITHIN: Duration = Duration::from_millis(20);
 const BODIES_MAX: usize = 64;
-/// The largest body of management.
+/// Maximum size of a body of a management request.
 const BODY_BYTES: usize = 64 * 1024;
 
-/// Bodies of changes from many addresses, each without its last byte. Stops at the first refusal,
-/// so the caller holds its maximum.
+/// Sends bodies of changes from many addresses, each without its last byte. Stops at the first
+/// refusal, so that the caller holds its maximum of memory.
 fn hold_all(instance: &TestServer, caller: &Ask) -> Vec<Connection> {
     let mut held = Vec::new();
     for number in 1..=BODIES_MAX {
@@ -140,10 +140,11 @@ fn patient() -> TestServer {
     )
 }
 
-/// The owner's address.
+/// The client address of the owner.
 const HOME: &str = "203.0.113.9";
 
-/// A change from the owner's address, with a body that does not fit beside what `hold_all` holds.
+/// Sends a change from the owner's address, with a body that does not fit beside the bodies of
+/// `hold_all`.
 fn change(instance: &TestServer, caller: Ask) -> Answer {
     let body = json!({"name": "made under attack"}).to_string();
     let padded = format!("{}{body}", " ".repeat(BODY_BYTES - body.len()));

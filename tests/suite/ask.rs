@@ -48,7 +48,7 @@ impl Ask {
             .header("X-Forwarded-For", "192.0.2.7")
     }
 
-    /// Adds a header, even beside one of the same name.
+    /// Adds a header, even if the request already has a header of this name.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
@@ -68,7 +68,7 @@ impl Ask {
         self.bytes("application/json", body.to_string().as_bytes())
     }
 
-    /// A form of the texts of an object.
+    /// Sets a form body with the texts of an object.
     pub(crate) fn form(self, fields: &Value) -> Self {
         let fields = fields.as_object().unwrap().iter();
         let pairs = fields.map(|(name, value)| (name, value.as_str().unwrap()));
@@ -81,13 +81,13 @@ impl Ask {
         self.header("Content-Type", content_type)
     }
 
-    /// The header lines, borrowed as a connection needs them.
+    /// Returns the borrowed header lines, as a connection needs them.
     pub(crate) fn lines(&self) -> Vec<(&str, &str)> {
         self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 }
 
-/// Every byte as a form may encode it.
+/// Percent-encodes every byte, as a form may.
 pub(crate) fn escaped(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "%{byte:02X}").unwrap();
@@ -95,12 +95,13 @@ pub(crate) fn escaped(bytes: &[u8]) -> String {
     })
 }
 
-/// What a test expects of an answer.
+/// The expectations of a test about a response.
 pub(crate) trait Expect {
-    /// The body as JSON, if the status is this one.
+    /// Asserts the status and returns the body as JSON.
     fn expect(&self, status: u16) -> Value;
 
-    /// The problem, if it has this status and code and all fields that every problem must have.
+    /// Asserts the status, the code and the fields that every problem must have. Returns the
+    /// problem.
     fn problem(&self, status: u16, code: &str) -> Value;
 }
 

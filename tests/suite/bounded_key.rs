@@ -129,8 +129,8 @@ impl Scene {
     }
 }
 
-/// A review found it: a key with an hour left suspended and resumed organizations, changed their
-/// plans, and created roles and teams. All of these changes outlived the key.
+/// Found in a review: a key that expired in an hour suspended and resumed organizations, changed
+/// their plans, and created roles and teams. All of these changes outlived the key.
 #[test]
 fn a_bounded_key_cannot_make_a_change_that_outlives_it() {
     let scene = Scene::set();
@@ -148,7 +148,7 @@ fn a_bounded_key_cannot_make_a_change_that_outlives_it() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    // Tess is locked out, so that there is a lockout to lift.
+    // Lock out Tess, so that there is a lockout to lift.
     let wrong = json!({"email": scene.tess.email, "password": "not the password at all"});
     let wrong = Ask::post("/v1/session", &wrong).header("X-Forwarded-For", "203.0.113.9");
     while scene.instance.bare(&wrong).status != 429 {}

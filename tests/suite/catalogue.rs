@@ -177,7 +177,7 @@ fn a_preset_cannot_exceed_the_permissions_of_its_user() {
     let anonymous = instance.join("nobody", &instance.role("Nothing", &nothing));
     let ask = Ask::post("/v1/keys", &json!({"preset": "read"}));
     instance.ask_as(&anonymous, &ask).problem(403, "permission_required");
-    // Grants stay when the catalogue changes: it describes, it does not grant.
+    // Changes of the catalogue do not change grants: the catalogue only describes permissions.
     assert_eq!(instance.ask(&Ask::new("DELETE", &path("diagrams:read"))).status, 204);
     assert_eq!(instance.code(&reader.secret, "diagrams:read"), "VALID");
 }

@@ -21,7 +21,7 @@ use crate::bounds::run_within;
 use crate::server::{Home, Server};
 use crate::test_server::{TestServer, serve_empty, write_settings};
 
-/// A start that is refused exits at once.
+/// A refused start ends immediately.
 const REFUSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Opens the store of a stopped server.
@@ -137,8 +137,8 @@ fn an_untouched_log_passes_the_check() {
     assert_eq!(reported["seals"], seals.len());
 }
 
-/// Each tampering with the log, and the faults that a check must report: without the earlier head,
-/// and with it.
+/// Each row: a manipulation of the log, and the faults that a check must report without and with
+/// the earlier head.
 struct Case {
     name: &'static str,
     tamper: fn(&RedbStore) -> Vec<Value>,
@@ -220,7 +220,7 @@ fn remove_event(store: &RedbStore) -> Vec<Value> {
     vec![json!({"kind": "event_removed", "seal": seal.number, "event": id.to_string()})]
 }
 
-/// Changes the creator of the key in its event.
+/// Replaces the creator of the key in the event of its creation.
 fn alter_event(store: &RedbStore) -> Vec<Value> {
     let (seal, id) = third(store);
     alter(store, id);
@@ -283,7 +283,7 @@ fn garble_seal(store: &RedbStore) -> Vec<Value> {
     vec![json!({"kind": "seal_unreadable", "seal": seal.number})]
 }
 
-/// Makes the last seal cover an earlier event too, and hashes it again.
+/// Makes the last seal also cover an earlier event, and computes its hash again.
 fn seal_twice(store: &RedbStore) -> Vec<Value> {
     let (_, id) = third(store);
     let mut seal = seals(store).pop().unwrap();
@@ -327,8 +327,8 @@ fn remove_end(store: &RedbStore) -> Vec<Value> {
     unknown_head()
 }
 
-/// The attack that a review described: the beginning is removed, and a forged cut claims that it
-/// had expired.
+/// Found in a review: an attacker removes the beginning of the log, and adds a forged cut that
+/// claims its expiry.
 fn remove_beginning(store: &RedbStore) -> Vec<Value> {
     let first = seals(store).swap_remove(0);
     let (number, hash, floor, at) = (first.number, first.hash, first.floor, first.at);
@@ -432,7 +432,7 @@ fn a_clock_an_hour_behind_the_log_is_refused_unless_accepted() {
     let event: fn(&RedbStore, Moment) = |store, at| {
         insert(store, EventId::new(at, &mut rand::rng()), "key.create", None);
     };
-    // All older events were cut off, and their seals with them.
+    // All older events and their seals were removed.
     let cut: fn(&RedbStore, Moment) = |store, at| {
         let last = seals(store).pop().unwrap();
         remove_all(store);

@@ -38,7 +38,8 @@ fn a_refusal_carries_the_challenge_of_its_reason() {
     for (name, ask, needs) in endpoints() {
         let answer = instance.bare(&ask);
         answer.problem(401, "NO_CREDENTIAL");
-        // One per line: wget 1.21 aborts where a line with two is followed by another.
+        // One challenge per line: wget 1.21 aborts if another line follows a line with two
+        // challenges.
         assert_eq!(answer.headers_named("www-authenticate"), [REALM, BASIC], "{name}");
         assert_eq!(answer.header("x-keyhouse-challenge"), Some(BASIC), "{name}");
         assert_never_kept(&answer, name);
@@ -144,7 +145,7 @@ fn a_gate_offers_the_schemes_it_accepts() {
             let answer = instance.bare(&ask);
             answer.problem(401, "NO_CREDENTIAL");
             assert_eq!(answer.headers_named("www-authenticate"), offered, "{}", ask.target);
-            // A head that the transport refuses gets the challenge of the same gate.
+            // The refusal of a head by the transport contains the challenge of the requested gate.
             let doubled = ask.clone().header("Authorization", "a").header("Authorization", "b");
             let answer = instance.bare(&doubled);
             answer.problem(401, "MALFORMED");
@@ -160,7 +161,7 @@ fn a_gate_offers_the_schemes_it_accepts() {
     }
 }
 
-/// The page uses these, and a browser opens a dialog over it where Basic is offered.
+/// The page uses these endpoints, and browsers open a password dialog if Basic is offered.
 #[test]
 fn management_offers_only_bearer() {
     let instance = TestServer::start();

@@ -85,13 +85,14 @@ fn a_change_for_another_version_is_rejected() {
     assert_eq!(instance.key(&made.id)["name"], "first");
     rename("*", "any").expect(200);
     rename(&tag, "late again").problem(412, "version_conflict");
-    // A weak tag never matches strongly (RFC 9110, 13.1.1); a bare number is not a tag.
+    // A weak tag never matches in a strong comparison (RFC 9110, 13.1.1); a number without quotes
+    // is not a tag.
     let version = instance.key(&made.id)["version"].clone();
     for wrong in [format!("W/\"{version}\""), version.to_string(), "nonsense".to_owned()] {
         let answer = rename(&wrong, "weak");
         assert!(matches!(answer.status, 400 | 412), "{wrong}: {}", answer.body);
     }
-    // A list may be unsupported; it must not be read as another version.
+    // Keyhouse may reject a list, but must not read it as another version.
     let listed = rename(&format!("\"1\", \"{version}\""), "listed");
     assert!(matches!(listed.status, 200 | 400 | 412), "{}", listed.body);
     for action in ["disable", "enable", "revoke"] {
@@ -144,7 +145,8 @@ fn concurrent_changes_without_a_version_all_succeed() {
     assert_eq!(instance.key(&made.id)["version"], made.key["version"].as_u64().unwrap() + 80);
 }
 
-/// Retries until it succeeds: too many concurrent changes of one key get a time to retry.
+/// Retries until the change succeeds: too many concurrent changes of one key return a time to
+/// retry.
 fn insist(instance: &TestServer, ask: &Ask) {
     let busy = (0..1_000).map(|_| instance.ask(ask)).take_while(|answer| answer.status != 200);
     for answer in busy {
@@ -233,7 +235,7 @@ fn use_is_visible_at_once_and_does_not_change_the_version() {
         instance.bare(&Ask::forward_auth(&made.secret).header("User-Agent", &long)).status,
         200
     );
-    // Characters that are not ASCII may be left out, but do not fail the call.
+    // Characters that are not ASCII may be omitted, but do not fail the call.
     let odd = Ask::forward_auth(&made.secret).header("User-Agent", "caf\u{e9}");
     let agent = instance.key(&made.id)["last_used"]["user_agent"].as_str().unwrap().to_owned();
     assert!(agent.len() <= 120, "{}", agent.len());

@@ -6,7 +6,7 @@ use crate::ask::{Ask, Expect};
 use crate::server::wire::Connection;
 use crate::test_server::{Line, TestServer};
 
-/// Everything that the check listener serves; a new route that it serves must be added here.
+/// All routes of the check listener. A new route of this listener must be added here.
 const SERVED: [&str; 8] = [
     "/v1/forward-auth/{gate}",
     "/v1/ext-authz/{gate}/{path}",
@@ -49,7 +49,7 @@ fn the_check_listener_serves_checks_and_rejects_other_routes() {
         let asked = path.replace("{gate}", "default").replace(['{', '}'], "");
         let is_gate = path.contains("{gate}") && served;
         if !is_gate && path != "/metrics" {
-            // The path is a known one, so a 404 below comes from the listener.
+            // The path exists on the main listener, so a 404 below comes from the check listener.
             main.ask(&Ask::new("PURGE", &asked)).problem(405, "method_not_allowed");
         }
         for method in METHODS {
@@ -89,7 +89,7 @@ fn the_check_listener_ignores_sessions() {
             .header("Host", &instance.address().to_string());
         instance.bare(&ask).expect(200);
         checks.ask(&ask).problem(401, "NO_CREDENTIAL");
-        // Beside a key, the session is ignored.
+        // If a request has a key, the session is ignored.
         checks.ask(&ask.bearer(&verifier.secret)).expect(200);
     }
 }

@@ -159,7 +159,7 @@ fn a_management_key_manages_keys_of_a_remote_server() {
     stdout_of(&remote(&["key", "revoke", id], ""));
     assert_eq!(remote(&["verify"], &secret).code, Some(4));
     assert_failed(&remote(&["key", "show", UNKNOWN_KEY], ""), 3, &["key not found"]);
-    // It has only the permissions that it was granted.
+    // The key has only the permissions that it was granted.
     assert_failed(
         &remote(&["key", "create", "--permission", "keyhouse:users:manage"], ""),
         4,
@@ -310,7 +310,7 @@ fn a_secret_is_read_from_stdin_and_never_printed() {
     // Neither empty nor very long input is a key.
     assert!(matches!(verify(&[], "").code, Some(2 | 4)));
     assert!(matches!(verify(&[], &"x".repeat(1_000_000)).code, Some(2 | 4)));
-    // Lists, a shown key and the server's log do not contain it.
+    // Lists, a shown key and the server's log do not contain the secret.
     let seen = [
         stdout_of(&instance.server().run_cli(&["key", "show", &made.id, "--json"], "")),
         stdout_of(&instance.server().run_cli(&["key", "list", "--json"], "")),
@@ -351,7 +351,7 @@ fn many_commands_at_once_succeed_with_a_server() {
     assert_eq!(instance.all_keys().len(), 12);
 }
 
-/// Compares help and usage with one file a command. `TRYCMD=overwrite` rewrites the files.
+/// Compares help and usage with one file per command. `TRYCMD=overwrite` rewrites the files.
 #[test]
 fn help_and_usage_equal_the_files() {
     trycmd::TestCases::new().default_bin_path(BINARY).case("tests/cmd/*.trycmd");

@@ -13,7 +13,7 @@ use crate::bounds::seconds_since_1970;
 use crate::server::{Launch, Server};
 use crate::test_server::TestServer;
 
-/// Adds an event that is later than the clock by this much.
+/// Adds an event whose time is after the clock by the given time.
 fn leave_event(instance: &TestServer, seconds_ahead: u64) {
     let store = RedbStore::open(&Settings::new(instance.home().data())).unwrap();
     let seconds = i64::try_from(seconds_since_1970() + seconds_ahead).unwrap();

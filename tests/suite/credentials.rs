@@ -11,7 +11,7 @@ use crate::test_server::{Line, TestServer};
 
 const CODES: [&str; 2] = ["MALFORMED", "NOT_FOUND"];
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// A match of this length is no accident.
+/// The minimum length of a match, so that it is not a coincidence.
 const WINDOW: usize = 12;
 
 /// Random texts that are the same in every run.
@@ -19,7 +19,7 @@ struct Texts(u64);
 
 impl Texts {
     fn next(&mut self) -> usize {
-        // xorshift64: an even distribution is the only requirement.
+        // xorshift64. Only an even distribution is required.
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -34,7 +34,7 @@ impl Texts {
         self.of(BASE62, length)
     }
 
-    /// A key as another instance makes it.
+    /// Returns a key in the format of another instance.
     fn key(&mut self, prefix: &str, environment: &str) -> String {
         let body = format!("{prefix}_{environment}_{}", self.base62(43));
         let mut sum = usize::try_from(crc32fast::hash(body.as_bytes())).unwrap();
@@ -47,7 +47,7 @@ impl Texts {
     }
 }
 
-/// Each text with its code.
+/// Returns each text with its expected code.
 fn texts(another: &str) -> Vec<(Vec<u8>, &'static str)> {
     let mut random = Texts(0x9e37_79b9_7f4a_7c15);
     let [malformed, unknown] = CODES;
@@ -59,7 +59,8 @@ fn texts(another: &str) -> Vec<(Vec<u8>, &'static str)> {
             add(&random.key("acme", environment), unknown);
         }
     }
-    // One character off, at each place except where the parts meet; cut short; too long.
+    // A valid key with one wrong character, at each position except the separators; a truncated
+    // key; a key that is too long.
     let good = random.key("kh", "live");
     for (at, old) in good.bytes().enumerate().filter(|(_, byte)| *byte != b'_') {
         let mut bytes = good.clone().into_bytes();
@@ -138,7 +139,7 @@ fn texts(another: &str) -> Vec<(Vec<u8>, &'static str)> {
     ] {
         add(text, code);
     }
-    // Only Basic and a form carry these completely.
+    // Only Basic and a form can carry these texts completely.
     for end in ["\0", "\r\nX-Keyhouse-User: ada", "\n", "\u{7f}", "\u{e9}", "\u{1f511}", "\u{feff}"]
     {
         let text = format!("{good}{end}");
@@ -156,7 +157,7 @@ fn fits_a_line(text: &[u8]) -> bool {
     plain && text.trim_ascii() == text
 }
 
-/// The parts of a text that would identify it.
+/// Returns the parts of a text that would identify the text.
 fn traces(text: &[u8]) -> Vec<String> {
     let middle = text.len() / 2;
     let parts = [
@@ -167,7 +168,7 @@ fn traces(text: &[u8]) -> Vec<String> {
     let encoded = STANDARD.encode(text);
     let encoded = encoded.get(..16).map(str::to_owned);
     let whole = parts.into_iter().flatten().filter(|part| part.len() == WINDOW);
-    // Parts that are public words are no secrets.
+    // Public words are not secret.
     let telling = whole.filter(|part| !part.starts_with(b"eyJhbGci"));
     let shown = telling.filter_map(|part| str::from_utf8(part).ok()).map(str::to_owned);
     shown.chain(encoded).collect()
@@ -211,7 +212,7 @@ fn a_foreign_text_gets_its_code_and_is_never_repeated() {
     }
     let mut known: Vec<String> = rows.iter().flat_map(|(text, _)| traces(text)).collect();
     known.extend(broken_carriers(&instance));
-    // The text after its hint, which the audit log has.
+    // Returns the text without its hint, because the audit log contains the hint.
     known.push(verifier.get(13..13 + WINDOW).unwrap().to_owned());
     let audit = instance.ask(&Ask::get("/v1/audit?limit=100")).expect(200);
     assert_eq!(audit["next_cursor"], serde_json::Value::Null, "one page is all that is looked at");
@@ -226,7 +227,7 @@ fn a_foreign_text_gets_its_code_and_is_never_repeated() {
     }
 }
 
-/// By each header that can carry the text: at forward-auth and whoami.
+/// Sends the text in each header that can carry it, to forward-auth and whoami.
 fn carriers(text: &[u8]) -> Vec<Ask> {
     let pair = [b"user:", text].concat();
     let mut asks = Vec::new();
@@ -256,7 +257,7 @@ fn inactive(line: &mut Line, text: &[u8], verifier: &str) -> Answer {
     answer
 }
 
-/// Carriers that are broken, doubled or contradict each other. Returns their texts.
+/// Sends malformed, repeated and contradicting carriers. Returns their texts.
 fn broken_carriers(instance: &TestServer) -> Vec<String> {
     let mut random = Texts(7);
     let mut carried = Vec::new();
@@ -296,8 +297,8 @@ fn broken_carriers(instance: &TestServer) -> Vec<String> {
             assert!(value.is_empty() || !answer.body.contains(value), "{claim}");
         }
     }
-    // Bytes that are not allowed in a header end the request or are no key; they are not repeated
-    // in either case.
+    // Bytes that are not allowed in a header end the request or are an invalid key. No response
+    // repeats them.
     for (bytes, statuses) in [
         (&b"\xff\xfe"[..], &[401][..]),
         (b"\xc3\xa9", &[401]),

@@ -75,7 +75,7 @@ fn repeated_transfers_keep_exactly_the_granted_permissions() {
     let heirs = [people[1].id.as_str(), people[2].id.as_str(), "organization"];
     for (at, (person, disposition)) in people.iter().zip(heirs).enumerate() {
         remove(&instance, person, disposition);
-        // Also of the next owner, if that is a person.
+        // The role of the next owner limits the key too, if the owner is a person.
         let bound = (at + 2).min(names.len());
         let claim = format!("transfer {at}");
         assert_eq!(instance.code(&key.secret, &granted_by(&names[..bound])), "VALID", "{claim}");
@@ -92,7 +92,7 @@ fn repeated_transfers_keep_exactly_the_granted_permissions() {
         instance.restart();
         instance.sign_in();
     }
-    // Permissions beyond those at the transfer do not return; those within it do.
+    // Permissions that the key did not have at the transfer do not return; the others do.
     let path = format!("/v1/keys/{}", key.id);
     let patch = |list: &[String]| instance.ask(&Ask::patch(&path, &json!({"permissions": list})));
     let problem = patch(&["*".to_owned()]).problem(400, "invalid_input");
@@ -122,7 +122,7 @@ fn a_crossing_role_or_organization_maximum_limits_without_a_list() {
     instance.ask(&Ask::patch(&organization, &json!({"permissions": crossing("d")}))).expect(200);
     assert_eq!(instance.code(&key.secret, &granted_by(&["b", "c"])), "INSUFFICIENT_PERMISSIONS");
     assert_eq!(instance.code(&key.secret, &granted_by(&["b", "c", "d"])), "VALID");
-    // A short list is returned as soon as there is one again.
+    // The list is returned again as soon as it is short.
     instance.ask(&Ask::patch(&organization, &json!({"permissions": ["a:*"]}))).expect(200);
     let change = json!({"permissions": ["a:read"]});
     instance

@@ -1,4 +1,4 @@
-//! Many concurrent changes of the same row: each gets the true result, and none is asked to retry.
+//! Many concurrent changes of the same row: each returns the correct result, and none has to retry.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::scope;
@@ -12,8 +12,8 @@ use crate::test_server::TestServer;
 /// limit.
 const CROWD: usize = 48;
 
-/// Each change used to be decided again whenever another one was faster. A change that lost sixteen
-/// times got 503 although there was room.
+/// In an earlier version, each change was decided again whenever another change was faster. A
+/// change that lost sixteen times returned 503 although the server had capacity.
 #[test]
 fn concurrent_creations_fill_a_plan_and_the_rest_get_the_reason() {
     const PLACES: usize = 30;
@@ -36,7 +36,7 @@ fn concurrent_creations_fill_a_plan_and_the_rest_get_the_reason() {
     assert_eq!(instance.all_keys().len(), PLACES);
 }
 
-/// The same for the guard of all permissions, which is one row for the whole instance.
+/// These changes share one guard row for the whole instance, and all of them must succeed.
 #[test]
 fn concurrent_invitations_organizations_and_roles_all_succeed() {
     let instance = TestServer::start();

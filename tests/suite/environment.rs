@@ -1,4 +1,4 @@
-//! The environment of users: teams, roles, other organizations, other plans.
+//! Creates the environment of a test: teams, roles, other organizations, other plans.
 
 use serde_json::{Value, json};
 

@@ -37,8 +37,8 @@ fn a_wildcard_never_grants_management_of_keyhouse() {
             assert_eq!(may(&instance, &made.secret, permission), "INSUFFICIENT_PERMISSIONS");
         }
     }
-    // Naming a management permission grants it, but never for the instance: that takes operator
-    // status.
+    // A role may name management permissions, but not those for the instance, which require
+    // operator status.
     let body = json!({"name": "instance", "permissions": ["keyhouse:*", "keyhouse:instance:*"]});
     instance.ask(&Ask::post("/v1/roles", &body)).problem(400, "invalid_input");
     let managing = instance.role("managing", &["keyhouse:*"]);
@@ -74,7 +74,8 @@ fn an_administrator_cannot_change_owners_or_operators() {
     let invitation = json!({"email": "friend@example.com", "role": "owner"});
     let invited = administrator.ask(&instance, Ask::post("/v1/invitations", &invitation));
     invited.problem(403, "permission_required");
-    // Nor can they through a key of the founder that holds all permissions a key can hold.
+    // An administrator cannot do so with a key of the founder that has all possible permissions
+    // either.
     let strong = instance.create(&json!({"permissions": ["*", "keyhouse:*"]}));
     let demote = Ask::patch(&format!("/v1/users/{}", owner.id), &json!({"role": "guest"}));
     instance.bare(&demote.bearer(&strong.secret)).problem(403, "permission_required");
@@ -159,7 +160,7 @@ fn a_transferred_key_of_a_removed_user_gains_no_permission() {
                 "{disposition} {permission}"
             );
         }
-        // The new owner cannot widen it either.
+        // The new owner cannot widen the key's permissions either.
         let widen = json!({"permissions": ["*", "diagrams:*"]});
         let owner: &Person =
             if disposition == "organization" { &instance.owner() } else { &administrator };
@@ -319,7 +320,7 @@ fn reported_permissions_never_exceed_current_grants() {
     instance.change_user(&person, &json!({"role": "guest"}));
     assert_eq!((reported(&open), reported(&listed)), ("-".to_owned(), "-".to_owned()));
     assert_eq!(reported(&service), "*,a:b");
-    // The organization's ceiling limits both kinds.
+    // The organization's maximum limits personal and service keys.
     let path = format!("/v1/organizations/{own}");
     instance.change_user(&person, &json!({"role": "user"}));
     instance.ask(&Ask::patch(&path, &json!({"permissions": ["diagrams:*", "a:*"]}))).expect(200);
@@ -370,7 +371,7 @@ fn a_manager_outside_a_secret_team_cannot_take_over_its_members() {
     instance.ask(&join).expect(204);
     let body = json!({"token": token_in(&link), "password": "a lighthouse made of salt"});
     instance.bare(&Ask::post("/v1/reset", &body)).problem(403, "link_invalid");
-    // A member of the team can see it.
+    // A member of the team can see the team.
     let join = Ask::new("PUT", &format!("/v1/teams/{team}/members/{}", manager.id));
     instance.ask(&join).expect(204);
     manager.ask(&instance, Ask::post(&path, &json!({}))).expect(201);

@@ -15,7 +15,7 @@ use crate::people::{self, Person};
 use crate::server::wire::Answer;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
-/// The source of the table of routes.
+/// The source file with the table of routes.
 const ROUTER: &str = include_str!("../../src/http/router.rs");
 /// Routes that take a body and change nothing, so they write no event.
 const NO_CHANGES: [&str; 7] = [
@@ -28,7 +28,7 @@ const NO_CHANGES: [&str; 7] = [
     "POST /v1/links",
 ];
 const NEW_PASSWORD: &str = "a longer walk in the snow";
-/// An imported key, as another system has it.
+/// A key in the format of another system.
 const FOREIGN: &str = "Zm9yZWlnbiBrZXlzIGFyZSBub3QgbGlrZSBvdXIgb3du";
 
 /// The actor of a change.
@@ -40,14 +40,14 @@ enum By {
     Key { id: String, secret: String },
 }
 
-/// What the event of a change must contain: its action, its target and its organization.
+/// The expected event of a change: its action, its target and its organization.
 type Said<'a> = (&'a str, &'a str, &'a Value);
 
 /// Makes changes and checks the event of each.
 struct Record {
     instance: TestServer,
     seen: HashSet<String>,
-    /// The user whose lists show all events.
+    /// The user who may list all events.
     readers: Vec<Person>,
     done: BTreeSet<&'static str>,
     secrets: Vec<String>,
@@ -73,7 +73,7 @@ impl Record {
         answer
     }
 
-    /// Makes a change through this route; exactly one event must follow, with the expected content.
+    /// Makes a change through this route and expects exactly one event with the expected content.
     fn does(&mut self, route: &'static str, by: &By, ask: &Ask, said: Said<'_>) -> Value {
         let answer = self.asked(by, ask);
         assert!((200..300).contains(&answer.status), "{route}: {}", answer.body);
@@ -96,7 +96,7 @@ impl Record {
         assert_eq!(&event["organization"], organization, "{route}: {event}");
         assert_eq!(event["address"], "127.0.0.1", "{route}: {event}");
         let (kind, id) = match by {
-            // The user who signs in is known at that point.
+            // The request has no credential, but the event of a sign-in names the user.
             By::Nobody => ("user", target.to_owned()),
             By::Owner => ("user", self.instance.owner().id),
             By::Person(person) => ("user", person.id.clone()),
@@ -135,8 +135,8 @@ impl Record {
             for name in ["secret", "url"] {
                 if let Some(text) = value[name].as_str() {
                     let token = text.split_once("token=").map_or(text, |(_, token)| token);
-                    // The start of an invitation's token is its id, which is not secret; the rest
-                    // is.
+                    // The start of an invitation's token is the invitation's id, which is not
+                    // secret. The rest is secret.
                     let (_, secret) = token.rsplit_once('.').unwrap_or(("", token));
                     self.secrets.push(secret.to_owned());
                 }
@@ -214,7 +214,7 @@ fn every_change_writes_one_event_and_no_event_holds_a_secret() {
     record.assert_no_secret();
 }
 
-/// Setup, sign-in, sign-out. Returns the organization.
+/// Performs setup, sign-in and sign-out. Returns the organization.
 fn come_in(record: &mut Record) -> Value {
     let link = record.instance.setup_link();
     let (_, token) = link.split_once("token=").unwrap();

@@ -23,8 +23,8 @@ fn id(key: &Value) -> &str {
     key["id"].as_str().unwrap()
 }
 
-/// Keys that were imported from another system became MALFORMED when the prefix was changed to
-/// their own, which is the last step of a migration.
+/// Keys that were imported from another system became MALFORMED when Keyhouse's prefix was set to
+/// their prefix, which is the last step of a migration.
 #[test]
 fn changing_the_prefix_invalidates_no_key() {
     let mut instance = TestServer::start();
@@ -53,7 +53,8 @@ fn changing_the_prefix_invalidates_no_key() {
     assert_eq!(instance.bare(&taken).status, 200);
 }
 
-/// A key in our format that was imported by its SHA-256 was accepted, and could never be found.
+/// A key in Keyhouse's format that was imported by its SHA-256 was accepted, and no check could
+/// ever find it.
 #[test]
 fn a_key_in_the_native_format_is_also_found_by_its_sha_256() {
     let (other, instance) = (TestServer::start(), TestServer::start());
@@ -64,7 +65,8 @@ fn a_key_in_the_native_format_is_also_found_by_its_sha_256() {
     instance.bare(&Ask::forward_auth(&secret)).problem(401, "REVOKED");
 }
 
-/// One text imported by two digests is two keys. Revoking one of them left the same text valid.
+/// One text that is imported by two digests becomes two keys. Revoking one key left the same text
+/// valid.
 #[test]
 fn a_text_revoked_by_one_digest_is_invalid_by_the_other() {
     let mut instance = TestServer::start();
@@ -94,7 +96,7 @@ fn a_text_revoked_by_one_digest_is_invalid_by_the_other() {
     }
 }
 
-/// A secret that was rotated away twice could be imported again, and worked.
+/// A secret that two rotations had replaced could be imported again, and was valid.
 #[test]
 fn a_rotated_secret_cannot_be_imported_again() {
     let mut instance = TestServer::start();
@@ -120,7 +122,7 @@ fn a_rotated_secret_cannot_be_imported_again() {
     instance.bare(&Ask::forward_auth(&key.secret)).problem(401, "NOT_FOUND");
 }
 
-/// The other digest was imported while the text was still a key's.
+/// The other digest was imported while the text was the secret of a key.
 #[test]
 fn rotating_a_secret_ends_both_of_its_digests() {
     let mut instance = TestServer::start();

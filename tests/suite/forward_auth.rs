@@ -19,7 +19,7 @@ const IDENTITY: [&str; 10] = [
     "X-Keyhouse-Environment",
 ];
 
-/// A denial: this status and code, no identity, nothing to cache.
+/// Asserts a denial: status, code, no identity headers, no caching.
 fn denied(answer: &Answer, claim: &str, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{claim}: {}", answer.body);
     assert_eq!(answer.header("cache-control"), Some("no-store"), "{claim}");
@@ -61,7 +61,7 @@ fn a_valid_key_is_allowed_with_every_identity_header() {
     {
         assert_eq!(answer.header(name), Some("-"), "{name}");
     }
-    // A name that equals the sign for an empty value is distinguished from it.
+    // A name that equals `-`, which stands for an empty value, is encoded differently.
     assert_eq!(answer.header("X-Keyhouse-Key-Name"), Some("%2D"));
     assert_eq!(answer.header("X-Keyhouse-Environment"), Some("test"));
 }
@@ -291,7 +291,7 @@ fn a_caller_that_is_no_trusted_proxy_gets_no_decision() {
     let made = instance.create(&json!({}));
     denied(&instance.bare(&Ask::forward_auth(&made.secret)), "good key", 403, "REQUEST_REFUSED");
     denied(&instance.bare(&Ask::forwarded()), "no key", 403, "REQUEST_REFUSED");
-    // The API takes no address from the headers of such a peer either.
+    // The API also ignores addresses in the headers of such a peer.
     let ask = Ask::get("/v1/whoami").bearer(&made.secret).header("X-Forwarded-For", "10.1.1.1");
     instance.bare(&ask).expect(200);
     assert_eq!(instance.key(&made.id)["last_used"]["ip"], "127.0.0.1");
@@ -310,7 +310,7 @@ fn identity_headers_of_the_client_are_rejected_or_ignored() {
     }
 }
 
-/// nginx turns a longer head into a 500: its `proxy_buffer_size` is 4 KiB.
+/// With its default `proxy_buffer_size` of 4 KiB, nginx returns 500 for a longer head.
 #[test]
 fn the_longest_identity_fits_into_the_buffer_of_a_proxy() {
     let instance = TestServer::start();

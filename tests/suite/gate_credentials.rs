@@ -1,5 +1,5 @@
-//! Where a gate reads the key: schemes, cookies and subprotocols, and the answer to a key that was
-//! sent elsewhere or twice.
+//! Where a gate reads the key: schemes, cookies and subprotocols, and the response to a key that
+//! was sent elsewhere or twice.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,8 +16,8 @@ impl TestServer {
         self.gate(name, &json!({"routes": [{"path": "/**"}], "credentials": credentials}));
     }
 
-    /// The code and the detail of the answer to these header lines, which must be the same at both
-    /// endpoints.
+    /// Returns the code and the detail of the response to these header lines, which must be the
+    /// same at both endpoints.
     fn reported(&self, gate: &str, lines: &[(&str, &str)]) -> (String, String) {
         let [one, other] = [forwarded(gate, WANTED), repeated(gate, WANTED)].map(|ask| {
             let ask = lines.iter().fold(ask, |ask, (name, value)| ask.header(name, value));
@@ -98,7 +98,7 @@ fn a_gate_accepts_its_configured_cookie_and_subprotocol() {
         }
         instance.restart();
     }
-    // Other gates ignore both.
+    // Other gates ignore the cookie and the subprotocol.
     assert_eq!(instance.reported("default", &[("Cookie", &feed)]).0, "NO_CREDENTIAL");
     assert_eq!(
         instance.reported("default", &[("Sec-WebSocket-Protocol", &socket)]).0,
@@ -106,8 +106,8 @@ fn a_gate_accepts_its_configured_cookie_and_subprotocol() {
     );
 }
 
-/// `key:x`, `key:x-oauth-basic`: the filler was looked up, and the answer was that no such key
-/// exists.
+/// For `key:x` and `key:x-oauth-basic`, an earlier version looked up the password, and returned
+/// that the key does not exist.
 #[test]
 fn a_filler_next_to_the_key_in_basic_is_ignored() {
     let instance = TestServer::start();

@@ -7,7 +7,7 @@ use crate::gates::{CodeOf, forwarded, repeated};
 use crate::server::wire::Answer;
 use crate::test_server::TestServer;
 
-/// Code, reason in the body, reason in the header: the last two must be equal.
+/// Returns the code and the reason. The reasons in the body and in the header must be equal.
 fn refusal(answer: &Answer) -> (String, String) {
     let code = answer.code_of();
     if code == "VALID" {
@@ -69,7 +69,7 @@ fn a_route_may_allow_a_path_that_other_routes_refuse() {
     }
 }
 
-/// Browsers ask by OPTIONS, without a credential, whether a page may send its request.
+/// Browsers send OPTIONS without a credential to find out whether a page may send its request.
 #[test]
 fn a_gate_can_let_cors_preflights_through() {
     let instance = TestServer::start();

@@ -7,7 +7,7 @@ use crate::ask::{Ask, Expect};
 use crate::server::wire::Answer;
 use crate::test_server::TestServer;
 
-/// The client's request to its proxy.
+/// The client's request to the proxy.
 pub(crate) type Wanted<'a> = (&'a str, &'a str, &'a str);
 
 pub(crate) fn forwarded(gate: &str, (method, host, uri): Wanted<'_>) -> Ask {
@@ -39,7 +39,8 @@ impl TestServer {
         self.ask(&Ask::post("/v1/gates", &body)).expect(201)
     }
 
-    /// The answer at both endpoints, which must be the same, and the result of the test.
+    /// Returns the response of both endpoints, which must be equal, and the result of the gate's
+    /// test.
     fn decides(&self, gate: &str, wanted: Wanted<'_>, secret: Option<&str>) -> (u16, String) {
         let keyed = |ask: Ask| match secret {
             Some(secret) => ask.bearer(secret),
@@ -170,7 +171,7 @@ fn an_invalid_gate_is_rejected_with_the_position_of_each_fault() {
             "invalid_requirement",
         ),
         (routes(json!([{"path": "/a", "allow": ["all"]}])), "/routes/0/allow/0", "invalid_choice"),
-        // No path would ever match it.
+        // No path could match this route.
         (routes(json!([{"path": "/wiki/Inc."}])), "/routes/0/path", "invalid_path"),
         (json!({"name": "a", "preflight": "yes"}), "/preflight", "invalid_choice"),
         (routes(doubled), "/routes/1", "equal_route"),
@@ -433,7 +434,7 @@ pub(crate) trait CodeOf {
 }
 
 impl CodeOf for Answer {
-    /// The code of a denial, even if its body is not sent.
+    /// Returns the code of a denial, even if the response has no body.
     fn code_of(&self) -> String {
         said(self).1
     }

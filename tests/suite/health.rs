@@ -23,7 +23,7 @@ fn the_user_agent_of_a_health_checker_gives_no_access() {
         let answer = instance.bare(&Ask::get(path));
         assert!((400..500).contains(&answer.status), "{path}: {}", answer.status);
     }
-    // A health checker's name gives no access (oauth2-proxy, CVE-2026-34457).
+    // The user agent of a health checker gives no access (oauth2-proxy, CVE-2026-34457).
     let ask = Ask::forwarded().header("User-Agent", "GoogleHC/1.0");
     instance.bare(&ask).problem(401, "NO_CREDENTIAL");
 }

@@ -53,7 +53,7 @@ fn no_restriction_prevents_revoking_a_leaked_key() {
         assert_eq!(instance.bare(&revoke().bearer(&made.secret)).status, 204, "{claim}");
         assert_eq!(instance.verify(&made.secret)["code"], "REVOKED", "{claim}");
     }
-    // It does not count as use, and counts against no limit.
+    // The request does not count as use, and counts against no limit.
     let made = instance.create(&json!({"rate_limits": limit}));
     assert_eq!(instance.bare(&revoke().bearer(&made.secret)).status, 204);
     let key = instance.key(&made.id);

@@ -245,7 +245,7 @@ fn a_digest_is_unique_in_the_whole_instance() {
     assert_eq!(taken(&blake), at("digest"));
     assert_eq!(taken(&json!({"key": foreign(2)})), at("key"));
     assert_eq!(taken(&json!({"key": text})), at("key"), "known by its SHA-256, it is the same key");
-    // The same 32 bytes by another algorithm are another key.
+    // The same 32 bytes with another algorithm are another key.
     let other = json!({"algorithm": "blake3", "digest": hex(&sha256(&text))});
     imported(&instance, &json!([other]));
     // A rotated or revoked secret still belongs to its key: importing the same file again does not
@@ -386,7 +386,7 @@ fn the_command_reads_files_lists_and_stdin_in_batches() {
     let list = format!("[{}]", lines_of(1_102..1_105).trim_end().replace('\n', ","));
     assert_eq!(run(&instance, &["-", "--from", "2"], &list), "2 imported, 0 already exist\n");
     instance.stop();
-    // Directly on the store, without a running server.
+    // Import directly into the store, without a running server.
     let reported = run(&instance, &["-"], &lines_of(1_102..1_104));
     assert_eq!(reported, "1 imported, 1 already exist\n");
     instance.restart();
@@ -450,7 +450,7 @@ fn a_killed_import_resumes_where_it_stopped() {
     let ended = instance.home().run_cli(&["import", &file, "--json"], "");
     let reported: Value = serde_json::from_str(&ended.stdout).unwrap();
     let skipped = usize::try_from(reported["skipped"].as_u64().unwrap()).unwrap();
-    // The batch in flight when the command was killed may have been applied since.
+    // The batch in flight when the command was killed may have been applied afterwards.
     assert!(skipped.is_multiple_of(500) && skipped > 0 && skipped >= there, "{there}: {ended:?}");
     assert_eq!(reported["imported"], KEYS - skipped, "{ended:?}");
     assert_eq!(instance.all_keys().len(), KEYS);

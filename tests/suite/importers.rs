@@ -76,7 +76,7 @@ fn an_operator_can_import_elsewhere_but_gains_no_access_there() {
     owned["owner"] = EMAIL.into();
     let expected = vec![("/keys/0/owner".to_owned(), "not_found".to_owned())];
     assert_eq!(faults(&import(&instance, &json!({"keys": [owned]}))), expected);
-    // The operator on the host names it for all keys without one.
+    // The operator on the host sets the organization for all keys without one.
     let path = instance.home().folder().join("keys.jsonl");
     std::fs::write(&path, json!({"key": foreign(4), "permissions": ["*"]}).to_string()).unwrap();
     let args = ["import", path.to_str().unwrap(), "--organization", far];

@@ -1,4 +1,4 @@
-//! Wrong input to the API gets an answer with what is wrong and where, and changes nothing.
+//! The response to invalid input names each fault and its field, and the request changes nothing.
 
 use serde_json::{Value, json};
 

@@ -54,7 +54,7 @@ fn an_active_key_is_described_by_the_fields_of_rfc_7662() {
         "active": true, "scope": "diagrams:read files:*", "token_type": "Bearer",
         "client_id": personal.id, "sub": owner.id, "username": owner.email,
         "iss": format!("http://{}", instance.address()), "iat": iat,
-        // The times never promise more than remains: the start is rounded up, the expiry down.
+        // The times are never too generous: the start is rounded up, the expiry down.
         "nbf": 1_577_836_801, "exp": 32_472_144_000_i64,
         "organization": instance.organization(), "environment": "live",
     });
@@ -186,7 +186,7 @@ fn the_caller_authenticates_with_its_own_key_as_bearer_or_basic() {
         let reported = instance.bare(&ask.clone().header("Authorization", &value)).expect(200);
         assert_eq!(reported["active"], true);
     }
-    // A bearer token is never encoded so.
+    // A bearer token is never form-encoded.
     instance.bare(&ask.clone().bearer(&escaped)).problem(401, "NOT_FOUND");
 
     let bare = instance.bare(&ask);

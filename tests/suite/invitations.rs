@@ -1,5 +1,5 @@
-//! `/v1/invitations`: users join through links that work once, and only while their maker could
-//! make them again.
+//! `/v1/invitations`: users join through links that work once, and only while the creator of a link
+//! still has the rights to create it.
 
 use std::thread;
 
@@ -168,7 +168,7 @@ fn users_and_pending_invitations_count_together_for_the_plan() {
     let problem = refused.problem(403, "subscription_limit");
     assert_eq!((&problem["limit"], &problem["maximum"]), (&json!("users"), &json!(4)), "{problem}");
     assert_eq!(problem["plan"], "pro", "{problem}");
-    // The same address again takes no further place.
+    // A second invitation for the same address does not count against the limit.
     instance.ask(&invitation("bo@example.com", "guest")).expect(201);
     let bo_again = instance.ask(&invitation("bo@example.com", "user")).expect(201);
     instance.bare(&acceptance(&token_in(&bo))).problem(403, "link_invalid");
@@ -191,7 +191,7 @@ fn users_and_pending_invitations_count_together_for_the_plan() {
     instance.ask(&invitation("di@example.com", "user")).expect(201);
 }
 
-/// Found while building: `*` is more than a low ceiling allows any user, so no user, not even an
+/// The role of a plain user is `*`, which exceeds a low maximum. Therefore no user, not even an
 /// owner, could have invited a plain user.
 #[test]
 fn under_a_low_ceiling_users_can_be_invited_and_changed() {

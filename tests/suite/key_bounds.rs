@@ -1,5 +1,5 @@
-//! A key can neither give nor change anything wider than itself, and its grants are revoked with
-//! it.
+//! A key can neither grant nor change rights beyond its own, and its revocation also ends the
+//! rights that it granted.
 
 use serde_json::{Value, json};
 
@@ -30,8 +30,8 @@ fn bounded(instance: &TestServer) -> Made {
     }))
 }
 
-/// A review found it: a leaked key created a sibling without expiry, networks and limits and in
-/// another environment, and used the sibling to remove its own bounds.
+/// Found in a review: a leaked key created another key without expiry, networks and limits and in
+/// another environment, and used that key to remove its own bounds.
 #[test]
 fn a_key_cannot_escape_its_bounds_through_a_sibling() {
     let instance = TestServer::start();
@@ -231,9 +231,9 @@ fn a_link_is_invalid_once_its_creating_key_has_bounds() {
     }
 }
 
-/// A review found it: a key with an hour left opened a gate, made an organization vouch for the
-/// addresses of another one, and exempted its users from the second factor. All of these changes
-/// outlived the key.
+/// Found in a review: a key that expired in an hour opened a gate, made an organization vouch for
+/// the addresses of another organization, and exempted its users from the second factor. All of
+/// these changes outlived the key.
 #[test]
 fn a_bounded_key_cannot_weaken_settings_that_outlive_it() {
     let instance = TestServer::start();

@@ -198,7 +198,8 @@ fn search_matches_name_description_and_hint() {
         items.map(|key| key["name"].as_str().unwrap().to_owned()).collect()
     };
     let set = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
-    // Texts long enough, and with letters that no id has, so that no random hint or id holds them.
+    // The texts are long and have letters that ids do not have, so that no random hint or id
+    // contains them.
     assert_eq!(found("deploy"), set(&["Deploy prod"]));
     assert_eq!(found("PROD"), set(&["Deploy prod"]));
     assert_eq!(found("Deploy%20p"), set(&["Deploy prod"]));
@@ -287,7 +288,7 @@ fn a_management_key_acts_within_its_permissions() {
 #[test]
 fn an_operator_can_grant_permissions_for_the_instance() {
     let instance = TestServer::start();
-    // The first owner is operator, so they do have the permissions for the instance.
+    // The first owner is operator, and therefore has the permissions for the instance.
     for (permission, allowed) in
         [("keyhouse:keys:read", true), ("keyhouse:*", true), ("keyhouse:instance:verify", true)]
     {
@@ -328,7 +329,8 @@ fn a_key_cannot_change_a_stronger_key_of_its_owner() {
     assert_eq!(now["status"], "disabled");
 }
 
-/// Management is always named in a key's permissions, and reading about keys is management.
+/// A key's list must name management permissions explicitly, and reading keys is a management
+/// permission.
 #[test]
 fn a_key_without_management_permissions_cannot_see_other_keys() {
     let instance = TestServer::start();
