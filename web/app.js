@@ -85,7 +85,7 @@ async function route() {
   const hash = location.hash.replace(/^#\//, "") || "keys";
   const [path, query] = hash.split("?");
   const view = await viewOf(path, new URLSearchParams(query));
-  // The user has navigated elsewhere in the meantime.
+  // Meanwhile the user has opened another view.
   if (turn !== shown) return;
   const title = place(view, path);
   const first = view.body.querySelector?.("[autofocus]");

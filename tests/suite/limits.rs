@@ -13,13 +13,13 @@ use crate::server::wire::{Answer, Connection};
 use crate::server::{Home, Launch, Server};
 use crate::test_server::TestServer;
 
-/// As many as the issue requires.
+/// Number of connections that the requirement names.
 const CONNECTIONS: usize = 200;
-/// How much more memory the server may hold afterwards.
+/// Maximum growth of the server's memory after the requests.
 const GROWTH_KIB_MAX: u64 = 64 * 1024;
-/// How long a head and a body may take here, so that tests of it are short.
+/// The timeouts of a head and of a body, which are short so that the tests are short.
 const TIMEOUT: Duration = Duration::from_millis(700);
-/// An incomplete head must have ended its connection by then.
+/// Time after which an incomplete head must have ended its connection.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
 /// An instance with shorter timeouts than the default.
@@ -30,14 +30,14 @@ fn impatient() -> TestServer {
     ))
 }
 
-/// Resident memory of a process in KiB.
+/// Returns the resident memory of a process in KiB.
 fn resident_kib(id: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// What was received before the connection ended.
+/// Returns the bytes received before the connection ended.
 fn reply(connection: &mut Connection) -> Option<Answer> {
     connection.socket().set_read_timeout(Some(CLOSED_WITHIN)).unwrap();
     match connection.read() {
@@ -71,8 +71,8 @@ fn two_hundred_concurrent_connections_are_all_answered() {
         instance.address()
     );
     for round in 0..3 {
-        // All send their request before the first answer is read; every one stays open for the next
-        // round.
+        // All connections send their request before the first response is read, and stay open for
+        // the next round.
         for line in &mut lines {
             line.0.send(check(&made.secret).as_bytes()).unwrap();
         }
@@ -126,7 +126,8 @@ fn an_oversized_request_is_rejected_and_its_memory_is_freed() {
     for (claim, bytes) in cases {
         for _ in 0..4 {
             let mut connection = Connection::open(instance.address());
-            // The server may close the connection before all is sent: its answer counts.
+            // The server may close the connection before the whole request is sent: only its
+            // response counts.
             let sent = connection.send(&bytes);
             let answer = reply(&mut connection);
             match &answer {
@@ -145,7 +146,8 @@ fn an_oversized_request_is_rejected_and_its_memory_is_freed() {
 fn many_large_senders_together_do_not_exhaust_memory() {
     let instance = impatient();
     let before = resident_kib(instance.server().id());
-    // Each sends slightly less than the limits and then waits, with an incomplete request.
+    // Each connection sends slightly less than the limits and then waits, with an incomplete
+    // request.
     let half = format!(
         "POST /v1/keys HTTP/1.1\r\nHost: {}\r\nX-A: {}",
         instance.address(),
@@ -159,7 +161,7 @@ fn many_large_senders_together_do_not_exhaust_memory() {
         " ".repeat(60_000)
     );
     let mut held = Vec::new();
-    // As many bodies as an address's share of the memory takes; admission.rs sends more.
+    // The bodies fill an address's share of the memory; admission.rs sends more.
     for at in 0..200 {
         let mut connection = Connection::open(instance.address());
         let is_body = at < 17;
@@ -219,7 +221,8 @@ fn a_head_sent_byte_by_byte_ends_within_the_timeout() {
     let mut connection = Connection::open(instance.address());
     connection.send(b"GET /readyz HTTP/1.1\r\n").unwrap();
     connection.socket().set_read_timeout(Some(TIMEOUT / 10)).unwrap();
-    // A byte each time that no answer arrived: each byte is in time, but the whole head is not.
+    // Send one byte after each wait without a response: each byte is in time, but the whole head is
+    // not.
     let ended = within(CLOSED_WITHIN, "dripping", || {
         (0..200).any(|_| {
             let refused = connection.send(b"a").is_err();
@@ -238,7 +241,7 @@ fn a_head_sent_byte_by_byte_ends_within_the_timeout() {
     assert!(ended);
 }
 
-/// Requests in which two parsers could find two different ends.
+/// Requests whose end two parsers could find at different positions.
 #[test]
 fn a_body_with_an_ambiguous_end_closes_the_connection() {
     let instance = impatient();
@@ -285,7 +288,7 @@ fn a_body_with_an_ambiguous_end_closes_the_connection() {
     ];
     for (claim, bytes) in cases {
         let mut connection = refuse(&instance, claim, &format!("{bytes}{hidden}"));
-        // The bytes after it were not read as a separate request.
+        // The server did not read the following bytes as a separate request.
         assert!(reply(&mut connection).is_none(), "{claim}");
     }
     assert!(instance.key(&made.id)["last_used"].is_null(), "the hidden request was answered");
@@ -350,18 +353,18 @@ fn many_connections_with_few_files_do_no_lasting_harm() {
         assert_eq!(first, status_line.as_bytes(), "those with a place are served");
         drop(crowd);
         within(Duration::from_secs(1), "the release", || {
-            // A request that finds the queue full could retry only after a second.
+            // A request that is refused because of a full queue could retry only after a second.
             let mut again = (0..10).filter_map(|_| knock(server.address()));
             again.next().unwrap().read_exact(&mut first).unwrap();
         });
         assert_eq!(first, status_line.as_bytes());
-        // The store has its files too: a change is applied.
+        // The store can still open its files: a change is applied.
         server.sign_in().make_key(&json!({"name": "after the crowd"}));
     }
     assert_eq!(server.stop().code, Some(0));
 }
 
-/// A connection that sends a request at once; none where the system's queue is full.
+/// Opens a connection and sends a request; returns `None` if the system's queue is full.
 fn knock(address: SocketAddr) -> Option<TcpStream> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok()?;
     stream.set_read_timeout(Some(CLOSED_WITHIN)).unwrap();
@@ -403,7 +406,7 @@ fn chunked(instance: &TestServer, megabytes: usize) -> Vec<u8> {
     format!("{head}{}0\r\n\r\n", chunk.repeat(megabytes)).into_bytes()
 }
 
-/// Checks that a server is ready.
+/// Returns whether a server is ready.
 trait Ready {
     fn expect_ready(&self);
 }

@@ -24,7 +24,7 @@ fn names(listed: &Value) -> Vec<String> {
     items.iter().map(|key| key["name"].as_str().unwrap_or("-").to_owned()).collect()
 }
 
-/// All pages of a list, joined.
+/// Returns the items of all pages of a list.
 fn pages(instance: &TestServer, person: &Person, query: &str, limit: usize) -> Vec<Value> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
     loop {
@@ -38,7 +38,7 @@ fn pages(instance: &TestServer, person: &Person, query: &str, limit: usize) -> V
     }
 }
 
-/// Five keys: some used, some expiring, names in both cases.
+/// Creates five keys: some used, some expiring, with names in both cases.
 fn furnished(instance: &TestServer) -> Vec<Made> {
     let owner = instance.owner();
     let drafts = [
@@ -55,7 +55,7 @@ fn furnished(instance: &TestServer) -> Vec<Made> {
     };
     call(3);
     call(0);
-    // Times are milliseconds: two uses in one would be equal.
+    // Times have milliseconds: two uses in one millisecond would be equal.
     while used(0) == used(3) {
         call(0);
     }
@@ -98,10 +98,10 @@ fn joined_pages_of_every_order_are_the_whole_list() {
     furnished(&instance);
     let owner = instance.owner();
     for number in 0..7 {
-        // Equal names, and equal in having neither expiry nor use.
+        // Keys with equal names, without expiry and use.
         owner.make(&instance, &json!({"name": format!("same {}", number % 2)}));
     }
-    // A user who sees some keys in full, and of others only that they exist.
+    // A user who sees some keys in full, and other keys without details.
     let plain = instance.join("plain", "user");
     plain.make(&instance, &json!({"name": "mine", "expires_in": "1d"}));
     for person in [&owner, &plain] {
@@ -114,7 +114,7 @@ fn joined_pages_of_every_order_are_the_whole_list() {
             }
         }
     }
-    // Keys that the user only knows to exist are last in every order, by time of creation.
+    // Keys that the user sees without details are last in every order, by time of creation.
     let by_name = pages(&instance, &plain, "sort=name", 100);
     assert_eq!(by_name[0]["name"], "mine");
     let backward = pages(&instance, &plain, "sort=-name", 100);
@@ -161,7 +161,7 @@ fn a_key_has_the_names_of_its_owner_and_creator() {
     assert_eq!(of(&key.id), (name.clone(), name.clone()));
     let theirs = boss.make(&instance, &service);
     assert_eq!(of(&theirs.id), (Value::Null, name));
-    // Neither a key nor the host is a user.
+    // Neither a key nor the operator on the host is a user.
     let manager = instance.manager();
     assert_eq!(of(&manager.id), (Value::Null, owner));
     let by_key =
@@ -208,7 +208,7 @@ fn the_trail_of_a_key_is_visible_to_users_who_see_all_of_it() {
             assert!(event["actor"]["name"].is_string(), "{event}");
         }
     }
-    // Everything for readers of the log; nothing for other users.
+    // Readers of the log see everything; other users see nothing.
     let whole = instance.ask(&trail).expect(200);
     assert!(whole["items"][0]["address"].is_string(), "{whole}");
     assert!(whole["items"][1]["after"]["name"].is_string(), "{whole}");
@@ -250,8 +250,8 @@ fn a_trail_does_not_reveal_secret_teams() {
     }
 }
 
-/// Forty keys of all kinds, of the owner and another user, some shared with a team, with names that
-/// are similar or odd.
+/// Creates forty keys of all kinds, of the owner and another user, some shared with a team, with
+/// similar and unusual names.
 fn crowd(instance: &TestServer, bo: &Person, team: &str, random: &mut StdRng) {
     let long = "\u{1f511}".repeat(250);
     let names = ["Bot", "bot", "api", "\u{130}|\u{c9}", &long];
@@ -324,7 +324,7 @@ fn filters_and_orders_can_be_combined() {
     }
 }
 
-/// The order, implemented a second time from its documentation.
+/// A second implementation of the order, from the documentation.
 fn sort(keys: &mut [&Value], order: &str) {
     let (name, descending) = order.strip_prefix('-').map_or((order, false), |name| (name, true));
     let value = |key: &Value| match name {

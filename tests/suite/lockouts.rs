@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::ask::{Ask, Expect};
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
-/// Fails to sign in from this address until throttled.
+/// Sends failing sign-ins from this address until they are throttled.
 fn fail(instance: &TestServer, email: &str, address: &str) {
     let body = json!({"email": email, "password": "not the password at all"});
     let ask = Ask::post("/v1/session", &body).header("X-Forwarded-For", address);
@@ -16,7 +16,8 @@ fn ids(listed: &Value) -> Vec<&str> {
     listed["items"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect()
 }
 
-/// An operator could neither see locked-out users nor unlock them, except by a reset.
+/// In an earlier version, an operator could not see locked-out users, and could unlock them only by
+/// a reset.
 #[test]
 fn an_operator_can_list_and_lift_lockouts_of_accounts_and_networks() {
     let instance = TestServer::start();

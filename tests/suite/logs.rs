@@ -9,7 +9,7 @@ use crate::people::token_in;
 use crate::server::{Home, Server};
 use crate::test_server::{EMAIL, PASSWORD, TestServer, serve_empty};
 
-/// Sends the last request of a test, and returns all that was logged up to then.
+/// Sends the last request of a test, and returns all log lines up to that request.
 fn log_of(server: &Server) -> String {
     server.ask("GET", "/healthz", &[("X-Request-Id", "the-last-one")], "");
     server.log().wait_for("the-last-one").unwrap();
@@ -30,7 +30,7 @@ impl Secrets {
         text.to_owned()
     }
 
-    /// `Basic`, with the text as the password or the user's name.
+    /// Returns the Basic credentials for `user:password`, and records their base64 text.
     fn basic(&mut self, pair: &str) -> String {
         let encoded = self.note(&STANDARD.encode(pair));
         format!("Basic {encoded}")
@@ -44,7 +44,7 @@ impl Secrets {
     }
 }
 
-/// The same text in every place where a client may put a credential: right, wrong, or twice.
+/// Sends a text in every place where a client may put a credential: correct, malformed or twice.
 fn carriers(secrets: &mut Secrets, text: &str) -> Vec<Ask> {
     let text = &secrets.note(text);
     let (password, name) =
@@ -72,8 +72,8 @@ fn carriers(secrets: &mut Secrets, text: &str) -> Vec<Ask> {
             with("X-Forwarded-For", text),
             with("X-Forwarded-Host", text),
         ]);
-        // An id is repeated. A text in the format of our keys is never an id; any other is the
-        // client's.
+        // The log repeats a request id. A text in the format of a Keyhouse key is never an id; any
+        // other text may be the client's id.
         if text.starts_with("kh_") {
             asks.push(with("X-Request-Id", text));
         }
@@ -154,7 +154,7 @@ fn provoke(instance: &TestServer) -> Secrets {
     }
     let imported = secrets.note("another-systems-key-0123456789");
     instance.ask(&Ask::post("/v1/keys/import", &json!({"keys": [{"key": imported}]})));
-    // Not HTTP, as far as hyper can see.
+    // Bytes that hyper does not recognize as HTTP.
     let mut line = instance.connect();
     line.0.send(format!("GET /{good} HTTP/1.1\r\nX-API-Key {good}\r\n\r\n").as_bytes()).unwrap();
     assert_eq!(line.0.read().unwrap().status, 400);

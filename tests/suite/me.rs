@@ -82,7 +82,7 @@ fn a_new_password_ends_every_other_session_and_renews_this_one() {
     Session::sign_in(instance.address(), EMAIL, NEW);
 }
 
-/// An attacker with an open session must not find the password by trying.
+/// An attacker with an open session must not be able to guess the password.
 #[test]
 fn guesses_of_the_current_password_are_throttled_like_sign_ins() {
     let instance = TestServer::start();

@@ -29,8 +29,8 @@ fn every_example_is_accepted() {
     let mut faults = Vec::new();
     for operation in operations(&fixture.instance) {
         let (actor, about) = match &*operation.id {
-            // Two belong to the first start, and have a test of their own. There is no lockout
-            // here; lockouts.rs lifts some.
+            // Two operations belong to the first start and have their own test. This instance has
+            // no lockout; lockouts.rs tests lifting.
             "setUp" | "showSetupPage" | "liftLockout" => continue,
             "forwardAuth" | "forwardAuthHead" | "extAuthz" | "extAuthzHead" | "introspect"
             | "whoAmI" | "revokeMe" => (Actor::Key(fixture.key_for(&operation)), About::Same),

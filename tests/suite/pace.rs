@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::server::{ADMIN_EMAIL, ADMIN_PASSWORD, Home, Launch, Server, Session, ask_json};
 use crate::test_server::write_settings;
 
-/// Without the variable that disables the limit for all other tests.
+/// This instance runs without the variable that disables the limit for all other tests.
 const PACED: [&str; 3] = ["env", "-u", "KEYHOUSE_CHANGE_RATE"];
 
 #[test]
@@ -31,7 +31,7 @@ fn a_user_with_many_changes_is_throttled_and_the_host_is_not() {
     }
 }
 
-/// Creates a key; returns the status of the answer. A refusal must have a retry time.
+/// Creates a key and returns the status. A refusal must contain a retry time.
 fn create(address: SocketAddr, cookie: &str) -> u16 {
     let headers = [("Cookie", cookie)];
     let answer = ask_json(address, "POST", "/v1/keys", &headers, &json!({"name": "key"}));

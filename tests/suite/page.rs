@@ -38,7 +38,8 @@ fn every_entry_path_serves_the_page_with_a_strict_policy() {
     }
 }
 
-/// Browsers cache the hashed folder without expiry, and request its name each time.
+/// Browsers cache the files of the hashed folder without expiry, and request the page, which
+/// contains the folder's name, each time.
 #[test]
 fn every_file_the_page_names_exists_and_is_cacheable() {
     let instance = TestServer::start();
@@ -75,7 +76,7 @@ fn every_file_the_page_names_exists_and_is_cacheable() {
     }
 }
 
-/// The names of all files in a folder and its subfolders.
+/// Returns the names of all files in a folder and its subfolders.
 fn files_below(folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

@@ -1,4 +1,4 @@
-//! Users besides the owner, who are invited, join and send requests with their own session.
+//! Users other than the owner, who are invited, join and send requests with their own session.
 
 use serde_json::{Value, json};
 
@@ -18,14 +18,14 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    /// The same request with this person's cookie.
+    /// Adds this person's cookie to a request.
     pub(crate) fn asks(&self, ask: &Ask) -> Ask {
         ask.clone().header("Cookie", &self.cookie)
     }
 }
 
 impl TestServer {
-    /// The owner of the instance.
+    /// Returns the owner of the instance.
     pub(crate) fn owner(&self) -> Person {
         let me = self.ask(&Ask::get("/v1/session")).expect(200);
         let id = me["user"]["id"].as_str().unwrap().to_owned();
@@ -37,12 +37,12 @@ impl TestServer {
         self.bare(&person.asks(ask))
     }
 
-    /// Adds a user: invited by the owner, with a session of their own.
+    /// Adds a user with a session, invited by the owner.
     pub(crate) fn join(&self, name: &str, role: &str) -> Person {
         self.join_by(&self.owner(), name, role)
     }
 
-    /// The same, invited by the given person.
+    /// Adds a user with a session, invited by the given person.
     pub(crate) fn join_by(&self, host: &Person, name: &str, role: &str) -> Person {
         let email = format!("{name}@example.com");
         let invited = self.ask_as(host, &invitation(&email, role)).expect(201);
@@ -65,7 +65,7 @@ pub(crate) fn acceptance(token: &str) -> Ask {
     Ask::post("/v1/invitations/accept", &body)
 }
 
-/// The token of the link in an answer.
+/// Returns the token of the link in a response.
 pub(crate) fn token_in(answer: &Value) -> String {
     let url = answer["url"].as_str().unwrap();
     url.rsplit_once("#token=").unwrap().1.to_owned()

@@ -66,7 +66,7 @@ fn only_a_management_key_of_an_operator_manages_the_instance() {
     let ask = Ask::post("/v1/organizations", &name).bearer(&operators.secret);
     let made = instance.bare(&ask).expect(201);
     assert_eq!(made["organization"]["plan"], "free", "unless said otherwise");
-    // The key made the link, so revoking the key invalidates the link.
+    // The key created the link, so revoking the key invalidates the link.
     instance.act(&operators.id, "revoke").expect(200);
     instance.bare(&acceptance(&token_in(&made))).problem(403, "link_invalid");
 }

@@ -32,8 +32,9 @@ fn key(server: &Server, words: &[&str]) -> String {
     made.stdout.trim().to_owned()
 }
 
-/// Behind a plain `proxy_pass` every client counted as one on this host, whose failures are counted
-/// apart and never capped: five guesses without the header used up nothing of the account's.
+/// Behind a plain `proxy_pass`, every client counted as a client on this host, whose failures are
+/// counted separately and without limit: five guesses without the header did not count for the
+/// account.
 #[test]
 fn a_client_behind_a_proxy_without_headers_is_not_local() {
     let server = start();
@@ -45,7 +46,8 @@ fn a_client_behind_a_proxy_without_headers_is_not_local() {
     ask(&server, &sign_in(PASSWORD)).problem(429, "too_many_attempts");
 }
 
-/// The proxy's own address once matched the rules of a key that may be used on this host alone.
+/// In an earlier version, the proxy's own address matched the rules of a key that may be used only
+/// on this host.
 #[test]
 fn the_address_of_a_proxy_without_headers_matches_no_rule() {
     let server = start();
@@ -65,8 +67,8 @@ fn the_address_of_a_proxy_without_headers_matches_no_rule() {
     assert_eq!(whole.matches("sent no X-Forwarded-For").count(), 1, "once an hour: {whole}");
 }
 
-/// The answer once blamed `--public-url` alone, which was right; the proxy sent its own upstream's
-/// name.
+/// In an earlier version, the response named only `--public-url` as the cause. That setting was
+/// correct: the proxy had sent the name of its upstream.
 #[test]
 fn a_wrong_host_gets_an_answer_with_both_hosts_and_the_proxy_setting() {
     let server = start();
@@ -103,7 +105,7 @@ fn browsers_on_tls_get_strict_transport_security() {
         let year = Some("max-age=31536000".to_owned());
         assert_eq!(reported(&Ask::new(method, path).header("Host", NAME)), year, "{path}");
     }
-    // A proxy returns a denial as its own answer, so this header would apply to another host.
+    // A proxy returns a denial as its own response, so this header would apply to another host.
     assert_eq!(reported(&Ask::forwarded()), None);
     let plain = Server::start();
     assert_eq!(ask(&plain, &Ask::get("/")).header("strict-transport-security"), None);

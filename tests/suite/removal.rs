@@ -115,7 +115,7 @@ fn a_transferred_service_key_keeps_the_permissions_it_granted() {
     );
 }
 
-/// Attempts of a new owner whose role has more permissions than the removed user's.
+/// Attempts of a new owner whose role has more permissions than the role of the removed user.
 #[test]
 fn a_transferred_key_gains_no_permission_of_its_new_owner() {
     let instance = TestServer::start();
@@ -142,13 +142,14 @@ fn a_transferred_key_gains_no_permission_of_its_new_owner() {
     assert!(!grants(&instance, &key.secret, "a:write"));
     patch(&boss, &key, json!(["a:read", "a:write"])).expect(200);
     assert!(grants(&instance, &key.secret, "a:write") && !grants(&instance, &key.secret, "b:read"));
-    // The new owner's role can manage keys; the key could not, and still cannot.
+    // The new owner's role includes key management. The key did not have this permission, and still
+    // does not.
     assert!(grants(&instance, &open.secret, "b:read"));
     assert!(!grants(&instance, &open.secret, "keyhouse:keys:read"));
     patch(&boss, &open, json!(["keyhouse:keys:read"])).problem(400, "invalid_input");
 
-    // A second removal freezes the permissions within the first, and the owner's role still limits
-    // them.
+    // A second removal keeps the key within the permissions at the first removal, and the role of
+    // each owner also limits the key.
     let cy = instance.join("cy", "owner");
     assert_eq!(instance.ask(&remove(&boss, &format!("?keys=transfer&to={}", cy.id))).status, 204);
     assert_eq!(instance.key(&key.id)["permissions"], json!(["a:read", "a:write"]));
@@ -185,7 +186,7 @@ fn a_removed_users_keys_stay_revoked_after_a_restart() {
     assert_eq!(code(&instance, &key.secret), "REVOKED");
 }
 
-/// A review found it: the removed user kept a secret that upstreams attributed to the new owner.
+/// Found in a review: the removed user kept a secret that upstreams attributed to the new owner.
 #[test]
 fn a_transferred_key_names_its_new_owner_only_after_rotation() {
     let instance = TestServer::start();
@@ -239,8 +240,8 @@ fn a_transferred_key_names_its_new_owner_only_after_rotation() {
     named(&key.secret, None, "-");
 }
 
-/// A review found it: a key that became the organization's own named all its teams, secret ones too,
-/// while the removed user still had its secret.
+/// Found in a review: a key that was transferred to the organization named all its teams, including
+/// secret teams, while the removed user still had the secret.
 #[test]
 fn a_key_transferred_to_the_organization_names_its_teams_only_after_rotation() {
     let instance = TestServer::start();

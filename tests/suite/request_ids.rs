@@ -40,7 +40,7 @@ fn kinds(instance: &TestServer) -> Vec<(&'static str, Ask, u16)> {
     ]
 }
 
-/// The answer's id, which the body of a problem repeats.
+/// Returns the response's id, which the body of a problem repeats.
 fn id_of(answer: &Answer, claim: &str) -> String {
     let id = answer.header("x-request-id").unwrap_or_else(|| panic!("{claim}: no id: {answer:?}"));
     if answer.status >= 400 {
@@ -98,7 +98,7 @@ fn an_invalid_id_is_replaced() {
             assert!(id_of(&answer, unfit).starts_with("req_"), "{unfit}");
         }
     }
-    // Of two ids the right one is unknown.
+    // With two ids, the server cannot know the right one.
     let doubled = Ask::get("/v1/keys").header("X-Request-Id", "a").header("X-Request-Id", "b");
     assert!(id_of(&instance.bare(&doubled), "two").starts_with("req_"));
 }

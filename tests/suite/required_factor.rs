@@ -13,7 +13,7 @@ fn require(instance: &TestServer, of: &Value) -> Value {
     instance.ask(&Ask::patch("/v1/organization", &change)).expect(200)
 }
 
-/// The same person in a new session.
+/// Signs in the same person again.
 fn again(instance: &TestServer, person: &Person, code: Option<&str>) -> Person {
     let mut body = json!({"email": person.email, "password": THEIRS});
     if let Some(code) = code {
@@ -56,7 +56,7 @@ fn a_user_without_a_required_factor_can_only_enrol_one() {
     user.ask(&instance, Ask::get("/v1/keys")).expect(200);
     instance.ask(&Ask::get("/v1/keys")).expect(200);
     instance.bare(&Ask::get("/v1/users").bearer(&key.secret)).expect(200);
-    // A factor that was begun and not confirmed does not count.
+    // A second factor without confirmation does not count.
     let begin = Ask::post("/v1/me/totp", &json!({"current_password": THEIRS}));
     admin.ask(&instance, begin).expect(201);
     admin.ask(&instance, Ask::get("/v1/users")).problem(403, "second_factor_required");
@@ -119,7 +119,8 @@ fn exempting_from_a_factor_needs_a_session_with_one() {
     assert_eq!(left["second_factor_required_of"], json!([]));
 }
 
-/// The requirement does not lock out the last owner: they can enrol, and the host always works.
+/// The requirement does not lock out the last owner: the owner can set up a second factor, and the
+/// operator on the host always has access.
 #[test]
 fn the_last_owner_can_recover_access() {
     let mut instance = TestServer::start();
@@ -145,8 +146,8 @@ fn the_last_owner_can_recover_access() {
     assert_eq!(newest["after"]["second_factor_required_of"], json!([]), "{newest}");
 }
 
-/// An administrator without any second factor removed the one of another administrator with a reset
-/// link, and signed in as them without a code; a key could do the same.
+/// An administrator without a second factor removed the second factor of another administrator with
+/// a reset link, and signed in as that administrator without a code. A key could do this too.
 #[test]
 fn only_an_owner_with_a_factor_or_the_host_removes_a_factor() {
     let instance = TestServer::start();
@@ -162,7 +163,7 @@ fn only_an_owner_with_a_factor_or_the_host_removes_a_factor() {
     let key = instance.create(&json!({"permissions": ["*", "keyhouse:*"]}));
     instance.bare(&wholly.clone().bearer(&key.secret)).problem(403, "permission_required");
     instance.ask(&wholly).problem(403, "second_factor_required");
-    // A plain reset by a peer leaves the factor in place.
+    // A plain reset by another administrator does not remove the second factor.
     let made = peer.ask(&instance, Ask::post(&path, &json!({}))).expect(201);
     let new = "a lighthouse made of salt";
     let apply = |made: &Value, password: &str| {
@@ -173,7 +174,7 @@ fn only_an_owner_with_a_factor_or_the_host_removes_a_factor() {
     let body = json!({"email": one.email, "password": new});
     instance.bare(&Ask::post("/v1/session", &body)).problem(401, "code_required");
 
-    // An owner who enrolled a factor in this very session counts as having shown it.
+    // A session in which an owner set up a second factor counts as a session with one.
     protect(&instance, &instance.owner(), PASSWORD);
     let made = instance.ask(&wholly).expect(201);
     assert_eq!(apply(&made, "another lighthouse of salt").status, 204);
@@ -191,7 +192,7 @@ fn only_an_owner_with_a_factor_or_the_host_removes_a_factor() {
     instance.bare(&Ask::post("/v1/session", &old)).problem(401, "sign_in_failed");
 }
 
-/// The link becomes invalid once its maker is no longer an owner.
+/// The link becomes invalid when its creator is no longer an owner.
 #[test]
 fn a_link_that_removes_a_factor_ends_with_its_makers_ownership() {
     let instance = TestServer::start();

@@ -61,7 +61,7 @@ fn a_new_reset_link_replaces_the_old_one_and_wrong_tokens_fail() {
     assert_eq!(instance.bare(&apply(&new, NEW)).status, 204);
 }
 
-/// Forms behind links could not give a password manager the account name.
+/// In an earlier version, forms behind links contained no account name for password managers.
 #[test]
 fn a_reset_link_names_its_user() {
     let instance = TestServer::start();
@@ -76,7 +76,7 @@ fn a_reset_link_names_its_user() {
         (&shown["kind"], &shown["email"]),
         (&json!("invitation"), &json!("lin@example.com"))
     );
-    // Reading does not use the link up, and an invalid link returns no user.
+    // Reading a link does not use it up, and an invalid link returns no user.
     assert_eq!(instance.bare(&apply(&reset, NEW)).status, 204);
     for token in [reset.as_str(), "", "."] {
         reported(token).problem(403, "link_invalid");
@@ -154,8 +154,8 @@ fn a_sole_owner_recovers_access_on_the_host() {
     assert_eq!(anonymous.code, Some(3), "{}", anonymous.stderr);
 }
 
-/// An open session or a found key must not suffice to take an account over: changing one's own
-/// password takes the current one.
+/// An open session or a found key must not suffice to take over an account: a change of the user's
+/// own password requires the current password.
 #[test]
 fn a_user_cannot_reset_themselves_by_session_or_key() {
     let instance = TestServer::start();
@@ -168,7 +168,8 @@ fn a_user_cannot_reset_themselves_by_session_or_key() {
         instance.bare(&ask.bearer(&key.secret)).problem(409, "own_account");
     }
     instance.ask(&make(&instance.owner())).problem(409, "own_account");
-    // Another manager can reset them. A caller without permission to reset learns nothing new.
+    // Another user manager can reset the user. A caller without permission to reset receives no new
+    // information.
     instance.ask(&make(&ada)).expect(201);
     let bo = instance.join("bo", "user");
     bo.ask(&instance, make(&bo)).problem(403, "permission_required");

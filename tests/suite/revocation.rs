@@ -12,7 +12,7 @@ use crate::test_server::{Line, Made, TestServer, made};
 const PAIRS: usize = 4;
 const ROUNDS_A_PAIR: usize = 500;
 
-/// The changes of a key in one round, one per step; later steps are rarer.
+/// The changes of a key in one round, one per step. Later steps occur less often.
 const SHORT_LIFE: &[(&str, &str)] = &[("", "VALID"), ("revoke", "REVOKED")];
 const LONG_LIFE: &[(&str, &str)] = &[
     ("", "VALID"),
@@ -27,7 +27,7 @@ const LONG_LIFE: &[(&str, &str)] = &[
 struct Life {
     made: Made,
     steps: &'static [(&'static str, &'static str)],
-    /// Twice the number of the current step; odd while a change is in flight.
+    /// Twice the number of the current step, plus one while a change is in flight.
     fixture: AtomicUsize,
 }
 
@@ -65,7 +65,7 @@ fn no_check_contradicts_an_answered_change() {
     assert!(checks > PAIRS * ROUNDS_A_PAIR, "only {checks} checks between the changes");
 }
 
-/// Checks the current key by every carrier; returns the number of checks.
+/// Checks the current key with every carrier and returns the number of checks.
 fn watch_all(line: &mut Line, instance: &TestServer, current: &Mutex<Option<Arc<Life>>>) -> usize {
     let life = current.lock().unwrap().clone();
     let Some(life) = life else {
@@ -78,7 +78,7 @@ fn watch_all(line: &mut Line, instance: &TestServer, current: &Mutex<Option<Arc<
     WAYS.len()
 }
 
-/// Changes many keys, and checks each step itself at once.
+/// Changes many keys, and checks the key immediately after each step.
 fn lead(instance: &TestServer, manager: &Made, pair: usize, current: &Mutex<Option<Arc<Life>>>) {
     let (mut changes, mut checks) = (instance.connect(), instance.connect());
     for round in 0..ROUNDS_A_PAIR {
@@ -116,8 +116,8 @@ fn make(line: &mut Line, manager: &Made, made: &Made, change: &str, step: usize)
     assert!(matches!(answer.status, 200 | 204), "{change}: {}", answer.body);
 }
 
-/// Checks a key that another thread is changing: the answer must be one that was right at some
-/// moment during the check.
+/// Checks a key that another thread is changing: the response must have been correct at some moment
+/// during the check.
 fn watch(line: &mut Line, instance: &TestServer, life: &Life, way: Way) {
     let before = life.fixture.load(Ordering::SeqCst);
     let code = ask(line, instance, &life.made, way);

@@ -9,7 +9,7 @@ use crate::people::{Person, invitation};
 use crate::test_server::{Made, TestServer};
 
 impl TestServer {
-    /// Creates a key of the given person.
+    /// Creates a key as the given person.
     pub(crate) fn create_as(&self, person: &Person, fields: &Value) -> Made {
         person.make(self, fields)
     }
@@ -168,7 +168,7 @@ fn a_role_cannot_exceed_the_permissions_of_its_creator() {
     }
     for pattern in ["keyhouse:instance:manage", "keyhouse:instance:*", "keyhouse:instance:verify"] {
         let ask = Ask::post("/v1/roles", &body(json!(["diagrams:read", pattern])));
-        // The owner is operator and has it: it still cannot come from a role.
+        // The owner is operator and has this permission, but a role still cannot contain it.
         for answer in [instance.ask_as(&keeper, &ask), instance.ask(&ask)] {
             let problem = answer.problem(400, "invalid_input");
             assert_eq!(problem["errors"][0]["code"], "operators_only", "{problem}");
@@ -299,7 +299,7 @@ fn a_reduced_role_limits_its_keys_from_the_next_check_on() {
     let (yes, no) = ("VALID", "INSUFFICIENT_PERMISSIONS");
     codes(json!(permissions), [yes, yes, yes, yes]);
     codes(json!(["diagrams:read", "files:read"]), [no, yes, no, yes]);
-    // The session stays valid, with the role's current permissions; so does a management key.
+    // The session and a management key stay valid, with the role's current permissions.
     instance.ask_as(&bo, &Ask::get("/v1/session")).expect(200);
     let create = Ask::post("/v1/keys", &json!({}));
     instance.ask_as(&bo, &create).problem(403, "permission_required");
@@ -330,7 +330,7 @@ fn a_custom_role_cannot_create_stronger_keys() {
     let listed = instance.create_as(&maker, &json!({"permissions": ["diagrams:read"]}));
     assert_eq!(instance.code(&listed.secret, "diagrams:read"), "VALID");
     assert_eq!(instance.code(&listed.secret, "diagrams:write"), "INSUFFICIENT_PERMISSIONS");
-    // A key without a list has its owner's permissions, whatever they are.
+    // A key without a list has the current permissions of its owner.
     let whole = instance.create_as(&maker, &json!({}));
     assert_eq!(instance.code(&whole.secret, "diagrams:write"), "VALID");
     assert_eq!(instance.code(&whole.secret, "files:read"), "INSUFFICIENT_PERMISSIONS");
@@ -338,8 +338,8 @@ fn a_custom_role_cannot_create_stronger_keys() {
     instance.ask_as(&maker, &wholly).expect(200);
     assert_eq!(instance.code(&listed.secret, "diagrams:write"), "VALID");
     assert_eq!(instance.code(&listed.secret, "files:read"), "INSUFFICIENT_PERMISSIONS");
-    // A key is not its owner: a key that may create keys cannot create one with more permissions
-    // than itself.
+    // A key does not have its owner's rights: a key that may create keys cannot create a key with
+    // more permissions than its own.
     let creator = json!({"permissions": ["keyhouse:keys:create", "diagrams:read"]});
     let creator = instance.create_as(&maker, &creator);
     let by_key = ask(&json!({})).bearer(&creator.secret);

@@ -10,7 +10,7 @@ fn rotate(instance: &TestServer, id: &str, body: &Value) -> Answer {
     instance.ask(&Ask::post(&format!("/v1/keys/{id}/rotate"), body))
 }
 
-/// Rotates, and returns the key and its new secret.
+/// Rotates a key, and returns the key and its new secret.
 fn rotated(instance: &TestServer, id: &str, body: &Value) -> (Value, String) {
     let reported = rotate(instance, id, body).expect(200);
     (reported["key"].clone(), reported["secret"].as_str().unwrap().to_owned())
@@ -57,7 +57,7 @@ fn both_secrets_work_during_the_overlap_and_old_use_is_shown() {
     instance.restart();
     assert_eq!(instance.key(&made.id), used, "it is known after a restart too");
 
-    // The next rotation ends the first secret for good, and the second one at once.
+    // The next rotation ends the first secret permanently, and the second secret immediately.
     let (key, newest) = rotated(&instance, &made.id, &json!({}));
     assert_eq!(key["secrets"].as_array().unwrap().len(), 2);
     assert_eq!(agents(&key), [Value::Null, json!("new client")]);

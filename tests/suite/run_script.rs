@@ -11,7 +11,7 @@ use crate::server::{Home, Log};
 
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// `./run` with the debug build, its data in `folder`.
+/// Returns a command for `./run` with the debug build and its data in `folder`.
 #[expect(clippy::disallowed_methods, reason = "the build needs the caller's cargo")]
 fn run_script(home: &Home, folder: &Path) -> Command {
     let mut command = home.command("./run");
@@ -24,7 +24,7 @@ fn run_script(home: &Home, folder: &Path) -> Command {
     command
 }
 
-/// The script, and the service that it started: both are stopped where the test fails.
+/// The script and the service that it started. Both are stopped if the test fails.
 struct Running(Child);
 
 impl Running {
@@ -42,7 +42,8 @@ impl Drop for Running {
     }
 }
 
-/// Runs it until it prints how to stop it; then runs `body` on its output, and stops it.
+/// Runs the script until it prints how to stop the service, then runs `body` on the output, and
+/// stops the script.
 fn while_it_runs(home: &Home, folder: &Path, body: impl FnOnce(&str)) {
     let (reader, writer) = std::io::pipe().unwrap();
     let mut command = run_script(home, folder);
@@ -56,13 +57,13 @@ fn while_it_runs(home: &Home, folder: &Path, body: impl FnOnce(&str)) {
     assert_eq!(running.0.wait().unwrap().code(), Some(0), "{}", log.whole());
 }
 
-/// The text after `label`.
+/// Returns the text after `label`.
 fn line<'a>(printed: &'a str, label: &str) -> Option<&'a str> {
     let after = |line| str::trim_start(line).strip_prefix(label)?.strip_prefix("  ");
     printed.lines().find_map(after).map(str::trim)
 }
 
-/// The answer to the printed curl command, run as printed.
+/// Runs the printed curl command unchanged and returns its output.
 fn status_of_printed_command(printed: &str) -> String {
     let words = line(printed, "Check it").unwrap();
     let mut shell = Command::new("sh");
@@ -106,7 +107,7 @@ fn the_first_run_prints_a_password_and_a_checked_key_and_the_second_reuses_both(
 
 #[test]
 fn missing_programs_are_installed_only_with_consent() {
-    // No compiler on the path, no root, no terminal.
+    // The environment has no compiler, no root rights and no terminal.
     let home = Home::new();
     let [checkout, tools] = checkout_with_tools(&home, &["apt-get", "sudo", "setpriv"]);
     let mut command = Command::new("setpriv");
@@ -121,7 +122,7 @@ fn missing_programs_are_installed_only_with_consent() {
 
 #[test]
 fn a_download_of_rust_that_fails_is_reported_with_the_next_step() {
-    // A compiler and a curl that reaches no server, but no cargo.
+    // The environment has a compiler and a curl that reaches no server, but no cargo.
     let home = Home::new();
     let [checkout, tools] = checkout_with_tools(&home, &["cut", "sort", "head", "sh"]);
     for (name, body) in [("cc", "exit 0"), ("curl", "echo 'no route to host' >&2; exit 6")] {
@@ -139,7 +140,7 @@ fn a_download_of_rust_that_fails_is_reported_with_the_next_step() {
     assert!(printed.contains("or newer in another way, then start ./run again."), "{printed}");
 }
 
-/// A checkout with the script alone, and a folder with few programs for `PATH`.
+/// Creates a checkout that contains only the script, and a folder with few programs for `PATH`.
 fn checkout_with_tools(home: &Home, programs: &[&str]) -> [PathBuf; 2] {
     let [checkout, tools] = ["checkout", "tools"].map(|name| home.folder().join(name));
     for folder in [&checkout, &tools] {

@@ -28,7 +28,7 @@ fn an_owner_on_pro_shares_a_key_and_plain_users_see_that_it_exists() {
     }));
     assert_eq!(key.key["name"], "diagram exporter");
 
-    // The key has its permissions, and no more.
+    // The key has only its granted permissions.
     let may = |permission: &str| {
         let body = json!({"key": key.secret, "permissions": permission});
         instance.ask(&Ask::post("/v1/verify", &body)).expect(200)["code"].clone()
@@ -42,7 +42,7 @@ fn an_owner_on_pro_shares_a_key_and_plain_users_see_that_it_exists() {
     assert_eq!(seen["teams"][0]["access"], "read");
     assert!(!seen.to_string().contains(&key.secret));
 
-    // A plain user sees that keys exist, no more, and cannot create one.
+    // A plain user sees that keys exist, but no details, and cannot create keys.
     let listed = outsider.ask(&instance, Ask::get("/v1/keys")).expect(200);
     let exists = json!({"id": key.id, "kind": "service", "status": "active",
         "owner_kind": "organization"});
@@ -69,7 +69,7 @@ fn a_user_creates_a_key_per_application_and_revokes_one_at_once() {
     let instance = TestServer::start();
     let user = instance.join("maker", "user");
 
-    // A key for each application, without limit.
+    // The user creates a key for each application, without limit.
     let applications = ["editor", "exporter", "robot"];
     let keys = applications.map(|name| user.make(&instance, &json!({"name": name})));
     for number in 0..40 {
@@ -78,7 +78,7 @@ fn a_user_creates_a_key_per_application_and_revokes_one_at_once() {
     let forward = |secret: &str| instance.bare(&Ask::forward_auth(secret));
     assert_eq!(forward(&keys[0].secret).status, 200);
 
-    // They see name, last use and last address.
+    // The user sees name, last use and last address.
     let shown = |id: &str| user.ask(&instance, Ask::get(&format!("/v1/keys/{id}"))).expect(200);
     let used = shown(&keys[0].id);
     assert_eq!(used["name"], "editor");
@@ -86,12 +86,12 @@ fn a_user_creates_a_key_per_application_and_revokes_one_at_once() {
     assert!(used["last_used"]["at"].is_string(), "{used}");
     assert_eq!(shown(&keys[1].id)["last_used"], Value::Null);
 
-    // They rename one.
+    // The user renames a key.
     let path = format!("/v1/keys/{}", keys[1].id);
     let renamed = user.ask(&instance, Ask::patch(&path, &json!({"name": "old exporter"})));
     assert_eq!(renamed.expect(200)["name"], "old exporter");
 
-    // They revoke one, and it is rejected at once, with the reason.
+    // The user revokes a key, and the next check rejects the key with the reason.
     user.ask(&instance, Ask::post(&format!("/v1/keys/{}/revoke", keys[0].id), &json!({})))
         .expect(200);
     forward(&keys[0].secret).problem(401, "REVOKED");

@@ -40,8 +40,8 @@ fn a_sign_in_returns_the_owner() {
     assert!(!me.to_string().contains("argon2"), "{me}");
 }
 
-/// The page can show why a key cannot be created, and what is missing, to users who may not read
-/// the organization's settings.
+/// The page can show users who may not read the organization's settings why they cannot create
+/// keys, and what is missing.
 #[test]
 fn a_session_returns_the_settings_that_apply_to_a_plain_user() {
     let instance = TestServer::start();
@@ -175,7 +175,7 @@ fn a_cookie_that_was_never_issued_is_rejected() {
     assert!(matches!(instance.bare(&doubled).status, 200 | 400), "two Cookie lines");
 }
 
-/// The request's origin as a browser reports it, and whether the request may change anything.
+/// The origin headers of a request by a browser, and whether the request may change anything.
 #[test]
 fn another_site_cannot_use_the_session_of_a_browser() {
     let instance = TestServer::start();
@@ -202,7 +202,7 @@ fn another_site_cannot_use_the_session_of_a_browser() {
             created.problem(403, "cross_site");
             signed_in.problem(403, "cross_site");
         }
-        // Reading is no change.
+        // Reading does not need a matching origin.
         instance.ask(&add(Ask::get("/v1/session"))).expect(200);
     }
     let names = instance.ask(&Ask::get("/v1/keys?limit=100")).expect(200);

@@ -40,7 +40,7 @@ fn the_link_creates_one_owner_and_is_then_invalid() {
     assert!(!said.contains("set up at"), "{said}");
 }
 
-/// The page showed the reason for a refused password in English, whatever its language.
+/// In an earlier version, the page showed the reason for a refused password always in English.
 #[test]
 fn a_refused_password_returns_its_reasons_as_codes() {
     let instance = TestServer::start_empty();
@@ -130,7 +130,7 @@ fn token_of(link: &str) -> String {
     link.rsplit_once("token=").unwrap().1.to_owned()
 }
 
-/// The part of a link that a browser sends.
+/// Returns the part of a link that a browser sends.
 fn path_of(link: &str) -> String {
     let rest = link.split_once("://").unwrap().1;
     let path = rest.find('/').map_or("/", |at| rest.get(at..).unwrap());

@@ -14,7 +14,7 @@ impl TestServer {
         self.ask_as(person, &sharing(key, team, access)).expect(200)
     }
 
-    /// The fields of a key that the given person sees in the list.
+    /// Returns the fields of a key that the given person sees in the list.
     fn listed(&self, person: &Person, key: &str) -> Option<Value> {
         let page = self.ask_as(person, &Ask::get("/v1/keys?status=all&limit=100")).expect(200);
         page["items"].as_array().unwrap().iter().find(|item| item["id"] == key).cloned()
@@ -33,7 +33,7 @@ fn path(key: &str) -> String {
     format!("/v1/keys/{key}")
 }
 
-/// An instance with a visible team, two of its members, and a key of the first.
+/// Starts an instance with a visible team, two members, and a key of the first member.
 fn shared_instance() -> (TestServer, String, Person, Person, Made) {
     let instance = TestServer::start();
     let team = instance.team("Blue", "visible", &[]);
@@ -154,8 +154,8 @@ fn a_team_member_with_read_access_sees_key_and_usage_only() {
     ] {
         instance.ask_as(&cy, &ask).problem(403, "permission_required");
     }
-    // A key of a team member gives access only to what its permissions allow, and to other keys
-    // only if they say so.
+    // A key of a team member gives access only within its permissions, and to other keys only if
+    // its permissions include that.
     let plain = instance.create_as(&cy, &json!({}));
     let get = Ask::get(&path(&key.id));
     instance.bare(&get.clone().bearer(&plain.secret)).problem(403, "permission_required");
@@ -254,7 +254,7 @@ fn a_removed_team_gives_no_access() {
     let rename = Ask::patch(&path(&key.id), &json!({"name": "ours"}));
     instance.ask_as(&cy, &rename).problem(403, "permission_required");
     assert_eq!(instance.verify(&key.secret)["teams"], json!([]));
-    // The next change removes the leftover share, which does not count.
+    // The remaining share does not count, and the next change removes it.
     let green = instance.team("Green", "visible", &[]);
     instance.put_in(&green, &bo);
     assert_eq!(instance.share(&bo, &key.id, &green, "read")["teams"][0]["name"], "Green");
@@ -361,7 +361,7 @@ fn the_most_visible_team_decides_the_visibility_of_a_shared_key() {
     let hidden = instance.listed(&di, &key.id).unwrap();
     assert_eq!(hidden.as_object().unwrap().len(), 4, "{hidden}");
     instance.ask_as(&di, &Ask::get(&path(&key.id))).problem(403, "permission_required");
-    // Of several shares the strongest counts.
+    // If several shares apply, the strongest share counts.
     instance.put_in(&blue, &cy);
     let rename = Ask::patch(&path(&key.id), &json!({"name": "ours"}));
     instance.ask_as(&cy, &rename).expect(200);

@@ -10,7 +10,7 @@ use crate::bounds::within;
 use crate::server::wire::Answer;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
-/// Far fewer refusals than a hash each would allow in this time.
+/// Number of refusals. Hashing a password for each of them would take longer than `REFUSED_WITHIN`.
 const REFUSALS: usize = 300;
 const REFUSED_WITHIN: Duration = Duration::from_secs(5);
 
@@ -23,7 +23,8 @@ fn from(address: &str, ask: Ask) -> Ask {
     ask.header("X-Forwarded-For", address)
 }
 
-/// Guesses until throttled. Returns the number of guesses before that, and the refusal.
+/// Guesses passwords until the sign-in is throttled. Returns the number of guesses before the
+/// refusal, and the refusal.
 fn guess(instance: &TestServer, ask: impl Fn() -> Ask) -> (usize, Answer) {
     for guesses in 0..20 {
         let answer = instance.bare(&ask());
@@ -35,8 +36,8 @@ fn guess(instance: &TestServer, ask: impl Fn() -> Ask) -> (usize, Answer) {
     panic!("nobody said to wait");
 }
 
-/// Asserts that `ask` has to wait after the failures of `wrong`. The shortest wait is a second,
-/// which a loaded machine may spend between two requests; then `wrong` fails again.
+/// Asserts that `ask` has to wait after the failures of `wrong`. On a loaded machine the shortest
+/// wait of a second may pass between two requests; in this case `wrong` fails again.
 fn must_wait(instance: &TestServer, wrong: impl Fn() -> Ask, ask: &Ask) {
     for _ in 0..10 {
         guess(instance, &wrong);
@@ -65,7 +66,8 @@ fn the_throttle_also_applies_to_right_passwords_and_unknown_accounts() {
     let (unknown, other) = guess(&instance, || sign_in("nobody@example.com", PASSWORD));
     assert_eq!(without_id(&refused), without_id(&other));
     let garbage = guess(&instance, || sign_in("no address", PASSWORD)).0;
-    // Five are free; a slow machine may spend the first waits of a second between two requests.
+    // Five failures do not cause a wait; on a slow machine the first waits of a second may pass
+    // between two requests.
     for guesses in [known, unknown, garbage] {
         assert!((5..=8).contains(&guesses), "{guesses}");
     }
@@ -87,7 +89,7 @@ fn a_refusal_costs_no_hash() {
     let refused = within(REFUSED_WITHIN, "refusing", || {
         (0..REFUSALS).filter(|_| line.ask(&ask()).status == 429).count()
     });
-    // A second passes now and then, and one more guess with it.
+    // During the test some waits of a second may end, each of which permits one more guess.
     assert!(refused > REFUSALS - 20, "{refused}");
 }
 
@@ -120,12 +122,12 @@ fn a_client_cannot_try_one_password_on_many_accounts() {
     answer.problem(429, "too_many_attempts");
     let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=10).contains(&wait), "{wait}");
-    // A neighbour in the same /24 is not throttled: they used to be refused for as long as the
-    // guessing continued.
+    // A client in the same /24 is not throttled. In an earlier version it was refused as long as
+    // the guessing continued.
     instance.bare(&from("203.0.113.5", sign_in(EMAIL, PASSWORD))).expect(201);
 }
 
-/// The device cookie that an answer sets, as a browser sends it back.
+/// Returns the device cookie of a response in the form that a browser sends.
 fn device(answer: &Answer) -> String {
     let set = answer.headers_named("set-cookie");
     let device = set.iter().find(|it| it.starts_with("keyhouse-device=")).unwrap();
@@ -135,7 +137,8 @@ fn device(answer: &Answer) -> String {
     device.split(';').next().unwrap().to_owned()
 }
 
-/// A stranger's continued guessing blocked the sign-in of the account's owner in 16 of 16 attempts.
+/// In an earlier version, a stranger's continued guessing blocked the sign-in of the account's
+/// owner in 16 of 16 attempts.
 #[test]
 fn a_stranger_cannot_block_sign_in_from_a_known_browser() {
     let instance = TestServer::start();
@@ -152,7 +155,7 @@ fn a_stranger_cannot_block_sign_in_from_a_known_browser() {
     let wrong = home(sign_in(EMAIL, "not the password at all")).header("Cookie", &device);
     instance.bare(&wrong).problem(401, "sign_in_failed");
     instance.bare(&Ask::get("/v1/session").header("Cookie", &device)).problem(401, "NO_CREDENTIAL");
-    // The first letter of its value is another one.
+    // Replace the first letter of the cookie's value.
     let (name, value) = device.split_once('=').unwrap();
     let other = if value.starts_with('A') { 'B' } else { 'A' };
     let forged = format!("{name}={other}{}", value.get(1..).unwrap());
@@ -190,7 +193,8 @@ fn a_device_cookie_allows_few_guesses_and_expires_with_the_password() {
     instance.bare(&with(&renewed)).expect(201);
 }
 
-/// Failed attempts by strangers also kept signed-in users from changing their password.
+/// In an earlier version, failed attempts by strangers also prevented signed-in users from changing
+/// their password.
 #[test]
 fn a_stranger_cannot_block_password_confirmation_in_a_session() {
     let instance = TestServer::start();
@@ -229,7 +233,7 @@ fn concurrent_guesses_get_no_more_attempts_than_sequential_ones() {
         tries.into_iter().map(|it| it.join().unwrap()).collect()
     });
     let looked_at = statuses.iter().filter(|status| **status == 401).count();
-    // Five are free; the queue may outlast the first second of waiting, and the next.
+    // Five failures do not cause a wait; waiting in the queue may take longer than the first waits.
     assert!((1..=8).contains(&looked_at), "{statuses:?}");
     assert!(statuses.iter().all(|status| matches!(status, 401 | 429)), "{statuses:?}");
 }
@@ -248,7 +252,7 @@ fn a_sign_in_issues_a_new_cookie_and_ends_the_replaced_session() {
     }
 }
 
-/// Failures are written a minute later, and when the server stops.
+/// The server writes failures to the audit log after a minute, and when it stops.
 #[test]
 fn failed_sign_ins_are_audited_in_sum_without_the_typed_text() {
     let mut instance = TestServer::start();

@@ -13,9 +13,9 @@ use crate::bounds::run_within;
 use crate::server::{BINARY, Ended, Home, Launch, Server, bytes_of};
 use crate::test_server::{TestServer, serve_empty, write_settings};
 
-/// Longest time for a start to fail.
+/// Maximum time until a start fails.
 const REFUSED_WITHIN: Duration = Duration::from_secs(1);
-/// Longest time for a start that reads the whole file first.
+/// Maximum time until a start fails that first reads the whole file.
 const CHECKED_WITHIN: Duration = Duration::from_secs(10);
 
 fn assert_refused(ended: &Ended, words: &[&str]) {
@@ -40,7 +40,7 @@ fn a_second_server_on_the_same_data_fails_and_names_the_first() {
     );
     assert_eq!(ended.code, Some(5), "{ended:?}");
     instance.ask(&Ask::get("/v1/session")).expect(200);
-    // A link to the directory is the same directory.
+    // A symbolic link to the directory names the same directory.
     let link = instance.home().folder().join("link");
     std::os::unix::fs::symlink(instance.home().data(), &link).unwrap();
     let mut command = instance.home().command(BINARY);
@@ -56,7 +56,8 @@ fn a_file_with_a_flipped_byte_is_rejected_and_not_changed() {
     for _ in 0..50 {
         instance.create(&json!({"description": "d".repeat(500)}));
     }
-    // The last key is only in pages that are in use. Earlier keys left stale copies in free pages.
+    // The last key is only in used pages of the file. Free pages contain stale copies of earlier
+    // keys.
     let name = "a-name-to-be-found-again-in-the-file";
     instance.create(&json!({"name": name}));
     instance.stop();
@@ -322,7 +323,7 @@ fn mode_of(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// The store, which is the largest file of the data directory.
+/// Returns the store, which is the largest file in the data directory.
 fn store_file(home: &Home) -> PathBuf {
     let files = fs::read_dir(home.data()).unwrap().map(|entry| entry.unwrap());
     let largest = files
@@ -331,7 +332,7 @@ fn store_file(home: &Home) -> PathBuf {
     largest.unwrap().path()
 }
 
-/// The positions of a text in a file.
+/// Returns the positions of a text in a file.
 fn places_of(bytes: &[u8], text: &str) -> Vec<usize> {
     let windows = bytes.windows(text.len()).enumerate();
     windows.filter(|(_, window)| *window == text.as_bytes()).map(|(at, _)| at).collect()

@@ -26,8 +26,8 @@ fn ask_as_proxy(server: &Server) -> Value {
     answer.json()["code"].clone()
 }
 
-/// A server that was started under `nohup`, or from a script with `&`, ended on the next hangup or
-/// interrupt. Its exit code was 0, so no supervisor restarted it.
+/// In an earlier version, a server that was started under `nohup`, or from a script with `&`, ended
+/// on the next hangup or interrupt. Its exit code was 0, so no supervisor restarted it.
 #[test]
 fn signals_that_are_ignored_at_start_stay_ignored() {
     let home = Home::new();
@@ -92,7 +92,8 @@ fn a_mistyped_variable_or_log_level_is_reported() {
     assert!(ended.stderr.contains("\"inof\" must be a level"), "{}", ended.stderr);
 }
 
-/// `keyhouse key list | head` ended with an error when `head` closed the pipe.
+/// In an earlier version, `keyhouse key list | head` ended with an error when `head` closed the
+/// pipe.
 #[test]
 fn a_closed_pipe_is_no_error_for_a_list_and_an_error_for_a_secret() {
     let server = Server::start();
@@ -117,7 +118,7 @@ fn a_closed_pipe_is_no_error_for_a_list_and_an_error_for_a_secret() {
     assert_eq!(into_closed_pipe(&["verify"]).0, Some(4));
 }
 
-/// A volume that was just mounted is a directory of root with mode 755.
+/// A newly mounted volume is a directory of root with mode 755.
 #[test]
 fn a_data_directory_that_others_can_access_is_rejected_with_a_remedy() {
     let home = Home::new();

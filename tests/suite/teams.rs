@@ -41,7 +41,7 @@ fn member(team: &str, user: &str) -> String {
     format!("/v1/teams/{team}/members/{user}")
 }
 
-/// The ids on a page.
+/// Returns the ids on a page.
 pub(crate) fn ids(page: &Value) -> Vec<&str> {
     page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect()
 }
@@ -149,7 +149,7 @@ fn only_team_managers_create_teams_and_add_members() {
         Ask::new("PUT", &member(&team, &seer.id)),
         Ask::new("DELETE", &member(&team, &bo.id)),
     ];
-    // Membership in a team does not include managing it.
+    // Membership in a team does not include the right to manage the team.
     for person in [&bo, &seer] {
         for ask in &changes {
             instance.ask_as(person, ask).problem(403, "permission_required");
@@ -196,7 +196,7 @@ fn a_secret_team_is_hidden_from_non_members() {
     let strong_own = instance.create_as(&strong, &json!({}));
 
     for (person, key) in [(&outside, &own), (&strong, &strong_own)] {
-        // The answers about an existing secret team and about a missing one are equal.
+        // The responses about an existing secret team and about a missing team are equal.
         let answers = |team: &str| -> Vec<String> {
             let share = format!("/v1/keys/{}/teams/{team}", key.id);
             let invited = json!({"email": "x@example.com", "role": "guest", "teams": [team]});

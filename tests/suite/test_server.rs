@@ -25,7 +25,7 @@ pub(crate) struct TestServer {
     cookie: String,
 }
 
-/// A key just created.
+/// A newly created key.
 #[derive(Clone, Debug)]
 pub(crate) struct Made {
     pub(crate) id: String,
@@ -34,12 +34,12 @@ pub(crate) struct Made {
 }
 
 impl TestServer {
-    /// A new one, with its owner signed in.
+    /// Starts a new instance and signs in its owner.
     pub(crate) fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// The same with more arguments after `serve`.
+    /// Starts a new instance with more arguments after `serve`, and signs in its owner.
     pub(crate) fn start_with(args: &[&str]) -> Self {
         let mut instance = Self::build(args, true);
         instance.restart();
@@ -47,7 +47,7 @@ impl TestServer {
         instance
     }
 
-    /// The same with this `keyhouse.toml`.
+    /// Starts a new instance with this `keyhouse.toml`, and signs in its owner.
     pub(crate) fn start_with_settings(settings: &str) -> Self {
         let mut instance = Self::build(&[], true);
         write_settings(&instance.home, settings);
@@ -56,7 +56,7 @@ impl TestServer {
         instance
     }
 
-    /// A new one without an owner.
+    /// Starts a new instance without an owner.
     pub(crate) fn start_empty() -> Self {
         let mut instance = Self::build(&[], false);
         instance.restart();
@@ -68,7 +68,7 @@ impl TestServer {
         Self { home: Home::new(), server: None, args, has_owner, cookie: String::new() }
     }
 
-    /// Stops the server if one runs, and starts one on the same data and another port.
+    /// Stops a running server, and starts a server on the same data and another port.
     pub(crate) fn restart(&mut self) {
         if self.server.is_some() {
             self.stop();
@@ -112,7 +112,7 @@ impl TestServer {
         self.cookie = Session::sign_in(self.address(), ADMIN_EMAIL, ADMIN_PASSWORD).cookie;
     }
 
-    /// The one-time link of an instance without an owner.
+    /// Returns the setup link of an instance without an owner.
     pub(crate) fn setup_link(&self) -> String {
         let line = self.server().log().wait_for("set up at ").unwrap();
         let (_, link) = line.split_once("set up at ").unwrap();
@@ -134,7 +134,7 @@ impl TestServer {
         self.bare(&self.as_owner(ask.clone()))
     }
 
-    /// The same request with the owner's cookie.
+    /// Adds the owner's cookie to a request.
     pub(crate) fn as_owner(&self, ask: Ask) -> Ask {
         ask.header("Cookie", &self.cookie)
     }
@@ -151,22 +151,22 @@ impl TestServer {
         self.create(&json!({"name": "manager", "kind": "service", "permissions": permissions}))
     }
 
-    /// The current state of the key with this id.
+    /// Returns the current state of the key with this id.
     pub(crate) fn key(&self, id: &str) -> Value {
         self.ask(&Ask::get(&format!("/v1/keys/{id}"))).expect(200)
     }
 
-    /// Makes the owner change a key: `revoke`, `disable`, `enable`.
+    /// Changes a key as the owner: `revoke`, `disable`, `enable`.
     pub(crate) fn act(&self, id: &str, action: &str) -> Answer {
         self.ask(&Ask::post(&format!("/v1/keys/{id}/{action}"), &json!({})))
     }
 
-    /// The answer of `POST /v1/verify` about this key.
+    /// Returns the response of `POST /v1/verify` about this key.
     pub(crate) fn verify(&self, secret: &str) -> Value {
         self.ask(&Ask::post("/v1/verify", &json!({"key": secret}))).expect(200)
     }
 
-    /// Every key of the list, page by page.
+    /// Returns every key of the list, page by page.
     pub(crate) fn all_keys(&self) -> Vec<Value> {
         let (mut line, mut keys, mut cursor) = (self.connect(), Vec::new(), String::new());
         loop {
@@ -206,7 +206,7 @@ pub(crate) fn write_settings(home: &Home, settings: &str) -> PathBuf {
     file
 }
 
-/// The key in the answer of `POST /v1/keys`.
+/// Returns the key in the response of `POST /v1/keys`.
 pub(crate) fn made(created: &Value) -> Made {
     let text = |pointer: &str| created.pointer(pointer).unwrap().as_str().unwrap().to_owned();
     Made { id: text("/key/id"), secret: text("/secret"), key: created["key"].clone() }

@@ -13,13 +13,14 @@ use crate::bounds::run_within;
 use crate::server::{BINARY, Ended, Home, Server, Session, run};
 use crate::test_server::{TestServer, serve_empty, write_settings};
 
-/// A start that is refused exits at once.
+/// A refused start ends immediately.
 const REFUSED_WITHIN: Duration = Duration::from_secs(10);
-/// Sequences that would colour a terminal, set its title, reverse a line, forge a line and hide.
+/// Sequences that would colour a terminal, set its title, reverse a line, forge a line and hide
+/// text.
 const WILD: &str =
     "a\u{9b}31mb\u{1b}]0;own\u{7}c\u{202e}d\u{2066}e\u{7f}f\u{e0041}g\r\nkeyhouse: done";
 
-/// No output controls a terminal, and no line begins as the caller wanted.
+/// Asserts that no output controls a terminal, and that no line starts with the caller's text.
 fn assert_tame(ended: &Ended) {
     for said in [&ended.stdout, &ended.stderr] {
         let wild = |it: char| {
@@ -33,7 +34,7 @@ fn assert_tame(ended: &Ended) {
     assert!(said.contains("a\\u009b31mb\\u001b]0;own\\u0007c\\u202ed"), "{said:?}");
 }
 
-/// A remote server that answers everything with this.
+/// Starts a remote server that returns this response to every request.
 fn hostile(status: u16, body: &Value) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -61,7 +62,7 @@ fn far(home: &Home, url: &str, args: &[&str]) -> Ended {
     run(command, b"")
 }
 
-/// Everything a remote server can return: lists, objects, JSON, and the texts of its errors.
+/// Responses of a remote server: lists, objects, JSON, and the texts of errors.
 #[test]
 fn output_of_a_remote_server_cannot_control_the_terminal() {
     let home = Home::new();
@@ -117,7 +118,7 @@ fn a_user_agent_is_plain_ascii_on_every_path() {
     }));
     let id = reader.key["id"].as_str().unwrap();
     let path = format!("/v1/keys/{id}");
-    // The pool serves the first, the event loop the second.
+    // The pool serves the first endpoint, the event loop the second.
     for target in ["/v1/keys", "/v1/whoami"] {
         let ask = Ask::get(target).bearer(&reader.secret);
         let _listed = instance.bare(&ask.clone().header("User-Agent", "curl/8.5.0")).expect(200);
@@ -139,7 +140,7 @@ fn files_and_stdin_may_begin_with_a_byte_order_mark_but_not_utf_16() {
         units.flat_map(u16::to_le_bytes).collect()
     };
     let with_mark = |text: &str| [b"\xef\xbb\xbf", text.as_bytes()].concat();
-    // The owner's password and the settings.
+    // Tests the owner's password and the settings.
     let home = Home::new();
     let password = home.folder().join("password");
     let settings = write_settings(&home, "");
@@ -189,7 +190,8 @@ fn files_and_stdin_may_begin_with_a_byte_order_mark_but_not_utf_16() {
     assert!(ended.stderr.contains("keys.jsonl is UTF-16"), "{ended:?}");
 }
 
-/// Names in two Unicode forms counted as two names; one could hide, or reverse the text around it.
+/// In an earlier version, names in two Unicode forms counted as two names, and a name could be
+/// invisible or reverse the text around it.
 #[test]
 fn names_are_normalized_visible_and_found_in_every_form() {
     let instance = TestServer::start();

@@ -11,21 +11,21 @@ use crate::server::Session;
 use crate::server::wire::Answer;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
-/// A second factor as its owner has it: the app, and the sheet with backup codes.
+/// A user's second factor: the app's seed and the backup codes.
 struct Factor {
     seed: String,
     backup: Vec<String>,
 }
 
 impl Factor {
-    /// The code of the given number of steps after now. Only the current and the next are
-    /// requested: whichever second the test runs in, the server accepts both.
+    /// Returns the code of the given number of steps after now. Tests use only the current and the
+    /// next code, which the server accepts at any second.
     fn code(&self, steps_ahead: u64) -> String {
         code_of(&self.seed, steps_ahead)
     }
 }
 
-/// The code of a seed, the given number of steps after now.
+/// Returns the code of a seed, the given number of steps after now.
 pub(crate) fn code_of(seed: &str, steps_ahead: u64) -> String {
     let secret = Secret::try_from_base32(seed).unwrap();
     let totp = Builder::new().with_secret(secret).build().unwrap();
@@ -75,7 +75,7 @@ fn a_factor_can_be_begun_confirmed_used_and_removed() {
     assert!(rows.len() >= 21 && rows.iter().all(fits), "{rows:?}");
     assert!(rows[0].as_str().unwrap().starts_with("11111110"), "a finder pattern");
 
-    // An unconfirmed factor protects nothing and is not requested.
+    // An unconfirmed second factor has no effect, and sign-in does not require its code.
     Session::sign_in(instance.address(), EMAIL, PASSWORD);
     let me = |field: &str| instance.ask(&Ask::get("/v1/me")).expect(200)[field].clone();
     assert_eq!(me("totp"), json!(false));
@@ -109,7 +109,7 @@ fn a_factor_can_be_begun_confirmed_used_and_removed() {
 fn a_code_and_a_backup_code_work_once_even_after_a_restart() {
     let mut instance = TestServer::start();
     let factor = set_up(&instance);
-    // The code that confirmed the factor is used up as well.
+    // The code that confirmed the second factor is used up too.
     sign_in(&instance, &factor.code(0)).problem(401, "sign_in_failed");
     let code = factor.code(1);
     sign_in(&instance, &code).expect(201);
@@ -214,7 +214,7 @@ fn a_factor_allows_a_short_password_and_then_cannot_be_removed() {
     assert_eq!(instance.bare(&ask).status, 204);
 }
 
-/// Used codes could be replaced only by removing the second factor.
+/// In an earlier version, used backup codes could be replaced only by removing the second factor.
 #[test]
 fn backup_codes_can_be_renewed_and_their_number_is_returned() {
     let instance = TestServer::start();

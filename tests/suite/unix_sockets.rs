@@ -33,7 +33,7 @@ impl Hidden {
         command.arg("serve").arg("--data").arg(home.data()).args(["--public-url", URL]);
         command.arg("--admin-email").arg(crate::test_server::EMAIL);
         command.arg("--admin-password-file").arg(home.password_file());
-        // The first through the environment, the second through a flag.
+        // The environment sets the first address, a flag the second.
         command.env("KEYHOUSE_LISTEN", at(&main_of(home)));
         command.args(["--check-listen", &at(&checks_of(home))]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -74,7 +74,7 @@ fn at(path: &Path) -> String {
     format!("unix:{}", path.display())
 }
 
-/// The status and the whole text of an answer.
+/// Returns the status and the whole text of a response.
 fn ask(
     socket: &Path,
     method: &str,
@@ -136,7 +136,7 @@ fn a_caller_through_a_socket_is_not_the_operator_on_the_host() {
             assert_eq!(status, on_checks, "checks: {method} {path} {lines:?}: {text}");
         }
     }
-    // The same requests succeed on the control socket, so the refusals above are meaningful.
+    // These requests succeed on the control socket, so the refusals above have no other cause.
     for (method, path, body, status) in [
         ("GET", "/v1/keys", "", 200),
         ("GET", "/v1/organizations", "", 200),
@@ -170,7 +170,7 @@ fn a_proxy_on_a_socket_must_send_the_client_address() {
         let (status, text) = ask(&socket, "GET", path, &whole[..5], "");
         assert_eq!(status, 403, "{text}");
         assert!(text.contains("REQUEST_REFUSED"), "{text}");
-        // The same for Envoy.
+        // The check endpoint for Envoy returns the same decision.
         let path = "/v1/ext-authz/default/orders";
         let (status, text) = ask(&socket, "GET", path, &[whole[0]], "");
         assert_eq!(status, 403, "{text}");
@@ -184,8 +184,8 @@ fn a_proxy_on_a_socket_must_send_the_client_address() {
 fn guesses_through_a_socket_are_throttled_with_and_without_an_address() {
     let home = Home::new();
     let hidden = Hidden::start(&home);
-    // Without an address all guesses count together, with a loose limit, and each account by
-    // itself.
+    // Without a client address, the guesses of all clients count together with a loose limit, and
+    // each account has its own limit.
     for (lines, accounts) in [(&[][..], 1), (&[("X-Forwarded-For", "192.0.2.9")], 70)] {
         let statuses: Vec<_> = (0..70)
             .map(|number| {
@@ -211,7 +211,7 @@ fn the_socket_is_open_to_user_and_group_and_removed_at_the_end() {
         assert!(found.file_type().is_socket());
         assert_eq!(found.permissions().mode() & 0o7777, 0o660);
     }
-    // A second server, on data of its own, does not touch the first one's sockets.
+    // A second server with its own data does not change the sockets of the first server.
     let other = Home::new();
     let taken = at(&checks_of(&home));
     let args = ["--listen", "127.0.0.1:0", "--check-listen", &taken];
@@ -228,7 +228,7 @@ fn the_socket_is_open_to_user_and_group_and_removed_at_the_end() {
     drop(killed);
     let again = Hidden::start(&home);
     assert_eq!(ask(&main_of(&again.home), "GET", "/readyz", &[], "").0, 200);
-    // A file that belongs to another server at the end stays.
+    // A stopping server does not remove a socket file that belongs to another server.
     fs::remove_file(checks_of(&home)).unwrap();
     let _another = UnixListener::bind(checks_of(&home)).unwrap();
     again.stop();

@@ -1,5 +1,5 @@
-//! Settings that could never apply are rejected when they are written, with what is wrong and
-//! where.
+//! Settings that could never apply are rejected when they are written, with the fault and its
+//! field.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn fault(answer: &Answer) -> (String, String) {
     (text("pointer"), text("code"))
 }
 
-/// Fields of a key that no call could ever pass, and the fault.
+/// Fields of a key that no call could ever satisfy, and the expected fault.
 fn hopeless() -> Vec<(&'static str, Value, (&'static str, &'static str))> {
     let rules = |allow: Value, deny: Value| json!({"ip_rules": {"allow": allow, "deny": deny}});
     let excluded = ("/ip_rules/deny", "contradiction");
@@ -107,7 +107,7 @@ fn a_route_that_no_request_could_match_is_rejected() {
     instance.ask(&Ask::post("/v1/gates", &json!({"name": "shop", "routes": routes}))).expect(201);
 }
 
-/// `deny 10.0.0.0/8` did not match `64:ff9b::a00:1`.
+/// In an earlier version, `deny 10.0.0.0/8` did not match `64:ff9b::a00:1`.
 #[test]
 fn an_address_that_embeds_ipv4_is_treated_as_ipv4() {
     let instance = TestServer::start();
@@ -127,7 +127,7 @@ fn an_address_that_embeds_ipv4_is_treated_as_ipv4() {
     assert_eq!(from("64:ff9b::cb00:7109").status, 200);
     assert_eq!(instance.key(&key.id)["last_used"]["ip"], "203.0.113.9");
     assert_eq!(from("2002:a00:1::1").status, 200, "6to4 is IPv6");
-    // An address that embeds the one of a proxy or of this host is not trusted.
+    // An IPv6 address that embeds the address of a proxy or of this host is not trusted.
     from("10.0.0.1, 64:ff9b::7f00:1").expect(200);
     assert_eq!(instance.key(&key.id)["last_used"]["ip"], "127.0.0.1");
 }

@@ -65,8 +65,8 @@ fn every_way_to_present_a_key_is_counted_once_by_its_result() {
     let expected = json!({"VALID": 7, "INSUFFICIENT_PERMISSIONS": 2});
     assert_eq!(instance.counted(&key), expected, "about itself");
 
-    // A request about a key that does not present it is not a call, and neither is one about an
-    // unknown key.
+    // A request about a key that does not present the key is not a call, and neither is a request
+    // about an unknown key.
     instance.ask(&verify(&key.secret, &json!({"explain": true}))).expect(200);
     instance.ask(&Ask::post(&format!("/v1/keys/{}/explain", key.id), &json!({}))).expect(200);
     let (_, neighbour) = instance.neighbour("other");

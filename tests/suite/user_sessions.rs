@@ -1,5 +1,5 @@
 //! `/v1/users/{user}/sessions` lists and ends another user's sessions, and the user gets a notice
-//! of it.
+//! of the end.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::test_server::TestServer;
 
 const NEW: &str = "a lighthouse made of salt";
 
-/// The same person in another session.
+/// Signs in the same person again.
 fn signed_in(instance: &TestServer, person: &Person) -> Person {
     let body = json!({"email": person.email, "password": PASSWORD});
     let answer = instance.bare(&Ask::post("/v1/session", &body));
@@ -79,7 +79,8 @@ fn a_user_can_end_only_their_own_sessions() {
     instance.ask(&Ask::get("/v1/session")).expect(200);
 }
 
-/// A user whose account was reset or whose sessions were ended used to get no notice of it.
+/// In an earlier version, a user whose account was reset or whose sessions were ended received no
+/// notice.
 #[test]
 fn a_user_gets_notices_at_sign_in_until_they_are_acknowledged() {
     let instance = TestServer::start();
@@ -104,12 +105,12 @@ fn a_user_gets_notices_at_sign_in_until_they_are_acknowledged() {
     let all = [("sessions_ended", "user"), ("password_reset", "user")];
     assert_eq!(notices(&answer.expect(201)), all);
 
-    // Notices that came after the seen ones stay.
+    // Notices that were added after the acknowledged notices stay.
     bo.ask(&instance, Ask::new("DELETE", &format!("/v1/me/notices?until={seen}"))).expect(204);
     let left = bo.ask(&instance, Ask::get("/v1/session")).expect(200);
     assert_eq!(notices(&left), all[1..]);
-    // The manager who reset the password could have signed in as Bo, so the notice of it stays for
-    // a week.
+    // The manager who reset the password could have signed in as Bo, so the notice of the reset
+    // stays for a week.
     bo.ask(&instance, Ask::new("DELETE", "/v1/me/notices")).expect(204);
     let left = bo.ask(&instance, Ask::get("/v1/session")).expect(200);
     assert_eq!(notices(&left), all[1..]);

@@ -115,7 +115,7 @@ fn an_administrator_cannot_change_a_higher_ranked_user() {
         let answer = instance.ask_as(&admin, &patch(&user, &change));
         assert_eq!(answer.status, status, "{change}: {}", answer.body);
     }
-    // Nor can an owner who is not an operator change operators.
+    // An owner who is not an operator cannot change operators either.
     for change in [json!({"operator": false}), json!({"disabled": true}), json!({"role": "guest"})]
     {
         instance.ask_as(&owner, &patch(&operator, &change)).problem(403, "permission_required");
@@ -203,7 +203,7 @@ fn the_last_owner_and_the_last_operator_cannot_be_removed() {
     instance.ask(&Ask::new("DELETE", &path(&ada))).problem(409, "last_owner");
     instance.ask(&patch(&ada, &json!({"operator": false}))).problem(409, "last_operator");
 
-    // A handover: another user becomes owner, then the first one steps down alone.
+    // A handover: another user becomes owner, then the first owner gives up the role.
     let bo = instance.join("bo", "user");
     instance.ask(&patch(&bo, &json!({"role": "owner"}))).expect(200);
     instance.ask(&patch(&ada, &json!({"disabled": true}))).problem(409, "last_operator");
@@ -212,7 +212,7 @@ fn the_last_owner_and_the_last_operator_cannot_be_removed() {
     let cookie = instance.bare(&signed_in).header("set-cookie").unwrap().to_owned();
     let bo = Person { cookie: cookie.split(';').next().unwrap().to_owned(), ..bo };
     instance.ask_as(&bo, &patch(&bo, &json!({"role": "user"}))).problem(409, "last_owner");
-    // A disabled owner does not count.
+    // A disabled owner does not count as an owner.
     let cy = instance.join_by(&bo, "cy", "owner");
     instance.ask_as(&bo, &patch(&cy, &json!({"disabled": true}))).expect(200);
     instance.ask_as(&bo, &patch(&bo, &json!({"role": "user"}))).problem(409, "last_owner");

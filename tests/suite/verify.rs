@@ -169,7 +169,7 @@ fn verify_requires_its_permission() {
     assert_eq!(by(&verifier).expect(200)["code"], "VALID");
     by(&made).problem(403, "permission_required");
     instance.bare(&Ask::post("/v1/verify", &body)).problem(401, "NO_CREDENTIAL");
-    // An explanation shows where rights come from, which needs a permission of its own.
+    // An explanation shows the sources of rights, which requires a separate permission.
     let explain = json!({"key": made.secret, "explain": true});
     let answer = instance.bare(&Ask::post("/v1/verify", &explain).bearer(&verifier.secret));
     assert!(matches!(answer.status, 400 | 403), "{}", answer.body);

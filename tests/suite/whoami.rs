@@ -126,7 +126,7 @@ fn two_different_credentials_are_rejected() {
     // The same key in two carriers is unambiguous.
     let (_, me, check) = doubled(("Authorization", &bearer), ("X-API-Key", &one));
     assert_eq!((me.status, check.status), (200, 200));
-    // An empty credential beside it is a second one, and no key.
+    // An empty credential beside the key counts as a second credential.
     let (_, me, check) = doubled(("Authorization", &bearer), ("X-API-Key", ""));
     assert_eq!((me.status, check.status), (401, 401));
 }

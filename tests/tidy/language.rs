@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::{files, room_of, rust_files};
 
-/// Words that make a reader stop, and what to write instead.
+/// Words that make a sentence hard to read, and what to write instead.
 const BANNED: &[(&str, &str)] = &[
     ("told", "name the subject: `the server reports`, `the request contains`"),
     ("whoever", "name the person or program: the client, the owner, the caller"),
@@ -25,17 +25,17 @@ const BANNED: &[(&str, &str)] = &[
     ("purse", "budget"),
 ];
 
-/// A banned word that stands for something else: file, the text around it, the reason.
+/// Permitted uses of a banned word: the file, the text around the word, and the reason.
 const ALLOWED: &[(&str, &str, &str)] = &[
     ("tests/tidy/language.rs", "", "this list"),
     ("src/http/openapi/people.rs", "\"heir\"", "the name of a format on the wire"),
     ("tests/schemathesis/hooks.py", "\"heir\"", "the name of a format on the wire"),
 ];
 
-/// Doc comments of as few words repeat the name of what they document.
+/// Minimum number of words in a doc comment. Shorter comments only repeat the name.
 const DOC_WORDS_MIN: usize = 5;
 
-/// Public types that two rooms share by name, and why.
+/// Names of public types that two rooms may share, with the reason.
 const PUBLIC_NAMES_SHARED: &[(&str, &str)] = &[(
     "Verdict",
     "`embed` shows other programs the same idea as `verify`, without the gate's parts",
@@ -63,7 +63,7 @@ fn no_text_has_a_banned_word() {
     assert!(faults.is_empty(), "{} lines:\n{}", faults.len(), faults.join("\n"));
 }
 
-/// The comment of a test's line, or the name of its function.
+/// Returns the comment in a line of a test, or the line if it declares a function.
 fn claim_or_comment(line: &str) -> &str {
     let line = line.trim_start();
     if line.starts_with("fn ") || line.starts_with("//") {
@@ -72,7 +72,8 @@ fn claim_or_comment(line: &str) -> &str {
     line.split_once(" // ").map_or("", |(_, comment)| comment)
 }
 
-/// All files with text for people: sources, tests, documents, the page and its English texts.
+/// Returns all files with text for readers: sources, tests, documents, the page and its English
+/// texts.
 fn written() -> impl Iterator<Item = PathBuf> {
     let sources = ["src", "storage", "tests", "benches", "examples", "fuzz", "web", "docs"];
     let extensions = ["rs", "js", "mjs", "py", "md", "css", "html", "yml", "trycmd", "toml"];
@@ -96,7 +97,7 @@ fn has_word(line: &str, word: &str) -> bool {
 fn doc_comments_say_more_than_the_name() {
     let mut faults = Vec::new();
     for path in rust_files("src") {
-        // What other programs see has to document each item.
+        // Other programs use this file, so each item has a comment.
         if path.ends_with("embed.rs") {
             continue;
         }
@@ -119,7 +120,7 @@ fn doc_comments_say_more_than_the_name() {
     assert!(faults.is_empty(), "{} comments:\n{}", faults.len(), faults.join("\n"));
 }
 
-/// One type name has one meaning: a reader who has met it once knows it everywhere.
+/// Each public type name has one meaning in the whole crate.
 #[test]
 fn no_two_rooms_have_public_types_of_one_name() {
     let mut rooms: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -143,7 +144,7 @@ fn no_two_rooms_have_public_types_of_one_name() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// The name of the type that a line at the left margin declares for other rooms.
+/// Returns the name of a public type that an unindented line declares.
 fn public_type(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("pub ").or_else(|| line.strip_prefix("pub(crate) "))?;
     let kinds = ["struct ", "enum ", "trait ", "type "];

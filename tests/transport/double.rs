@@ -15,11 +15,11 @@ use keyhouse::http::transport::{
 };
 use rouille::{Request, Response};
 
-/// Long enough for a busy machine; a test that waits this long fails.
+/// Maximum wait, long enough for a busy machine. A test that waits this long fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Double {
-    /// `/wait` signals here that it runs, then blocks until it is released.
+    /// The handler of `/wait` signals that it runs, then blocks until the test releases it.
     waiting: Sender<()>,
     go_on: Mutex<Receiver<()>>,
 }
@@ -145,7 +145,7 @@ impl TestInstance {
         Client { stream, unread: Vec::new() }
     }
 
-    /// Sends a request on a connection of its own.
+    /// Sends a request on its own connection.
     pub(crate) fn ask(&self, bytes: impl AsRef<[u8]>) -> Reply {
         self.connect().ask(bytes)
     }
@@ -220,7 +220,7 @@ impl<S: Read + Write> Client<S> {
         reply
     }
 
-    /// A reply of which nothing but the head is sent.
+    /// A response of which only the head is sent.
     pub(crate) fn head_of_reply(&mut self) -> Reply {
         let end = loop {
             if let Some(end) = self.unread.windows(4).position(|it| it == b"\r\n\r\n") {
@@ -234,7 +234,7 @@ impl<S: Read + Write> Client<S> {
         Reply { status, head, body: String::new() }
     }
 
-    /// Whether the server closes the connection before it sends anything more.
+    /// Whether the server closes the connection without sending another byte.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.unread.is_empty() && matches!(self.read(), Ok(0))
     }

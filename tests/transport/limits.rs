@@ -135,14 +135,14 @@ fn too_large_heads_are_refused() {
         client.send_until_refused(request.as_bytes());
         let reply = client.reply();
         assert_eq!(reply.status, status, "{name}");
-        // hyper's own answer is empty, which clients cannot interpret.
+        // hyper's own response has no body, so clients could not find the reason.
         let refusal = "HeadTooLarge { lines_max: 64, bytes_max: 16384 }";
         assert_eq!(reply.body == refusal, status == 431, "{name}: {}", reply.body);
     }
 }
 
-/// Applications behind Envoy and Traefik lost requests with a query of 17 KiB: a proxy's request
-/// repeats its client's target, but had the limit of all requests.
+/// Applications behind Envoy and Traefik did not receive requests with a query of 17 KiB: a proxy's
+/// check repeats the client's target, but had the limit of all requests.
 #[test]
 fn trusted_proxy_may_send_larger_heads_than_other_clients() {
     let proxies = vec!["127.0.0.0/8".parse().unwrap()];
@@ -229,7 +229,7 @@ fn one_address_has_an_eighth_of_the_memory_for_bodies() {
     assert_eq!(instance.ask(&echo).status, 200);
 }
 
-/// nextest runs each test in a process of its own, so this measures only its own bodies.
+/// nextest runs each test in its own process, so the memory includes only the bodies of this test.
 #[test]
 fn hostile_connections_cost_little_memory() {
     let instance = TestInstance::start();

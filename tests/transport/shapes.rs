@@ -3,7 +3,7 @@
 
 use crate::double::TestInstance;
 
-/// The second request that every smuggling attempt tries to get answered.
+/// The second request, for which every smuggling attempt tries to get a response.
 const SECOND: &str = "GET /check/smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 
 #[test]

@@ -1,4 +1,5 @@
-// ESLint rules of this page: each file says what it is, and scripts contain no texts for users.
+// ESLint rules of this page: each file starts with a comment about its purpose, and scripts contain
+// no texts for users.
 
 /** Names and protocol words in the code that are not texts for users. */
 const NO_TEXT = [

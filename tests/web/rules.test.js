@@ -1,4 +1,4 @@
-// Every rule for the page's scripts and styles rejects the line that it is there for.
+// Every rule for the page's scripts and styles rejects a line that violates the rule.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

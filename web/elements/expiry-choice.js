@@ -19,10 +19,10 @@ export function expiryChoice(chosen = PROPOSED) {
   const fits = (days) => daysMax === null || days <= daysMax;
   const span = (days) => [`${days}d`, lasting(days), endsAt(days)];
   const spans = DAYS.filter(fits).map(span);
-  // The organization allows less than the shortest of these.
+  // The organization's maximum is below the shortest of these choices.
   if (spans.length === 0) spans.push(span(daysMax));
   const known = spans.some(([days]) => days === chosen) || (chosen === "never" && daysMax === null);
-  // Any other number of days is shown as a date.
+  // Any other number of days appears as a date.
   if (!known && /^\d+d$/.test(chosen)) chosen = inputDate(Number.parseInt(chosen, 10));
   const isDate = /^\d{4}-\d{2}-\d{2}$/.test(chosen);
   const now = isDate ? "date" : known ? chosen : spans.some(([days]) => days === PROPOSED) ? PROPOSED : spans[0][0];
@@ -59,7 +59,7 @@ export function expiryChoice(chosen = PROPOSED) {
   const fields = () => {
     if (value() === "never") return {};
     if (value() !== "date") return { expires_in: value() };
-    // The end of that day in the user's time zone.
+    // The key expires at the end of the chosen day in the user's time zone.
     return { expires_at: date.value === "" ? "" : new Date(`${date.value}T23:59:59`).toISOString() };
   };
   return { element, fields };

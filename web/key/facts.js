@@ -62,7 +62,7 @@ function description(page) {
 function changeDescription(page) {
   const value = page.key.description;
   const text = h("textarea", { name: "description", maxlength: DESCRIPTION_CHARACTERS_MAX, value });
-  // The API accepts one line. The field is taller, so that a long line is visible.
+  // The API accepts only one line. The field is taller, so that a long line is visible.
   const changes = (form) => ({ description: valueOf(form, "description").replaceAll(/\s+/g, " ").trim() });
   const title = value ? t("key.edit_description") : t("key.add_description");
   return change(page, title, changes, field(t("key.description"), text, { hint: t("key.description_hint") }));

@@ -7,7 +7,7 @@ import { problemNotice } from "./messages.js";
 /** How each live element is drawn again. An element that left the page is forgotten with it. */
 const redraws = new WeakMap();
 
-// Behind the dialog that reports a conflict, show the current state of every live element on the page.
+// While the dialog reports a conflict, update every live element of the page to the current state.
 onStale(() => {
   for (const element of document.querySelectorAll(".live")) redraws.get(element)?.();
 });

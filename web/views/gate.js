@@ -21,7 +21,7 @@ export async function view({ params: [name] }) {
     page.redraw = redraw;
     return [routesCard(page), h("div.columns", {}, settingsCard(page), proxyCard(page.gate))];
   });
-  // Not redrawn after a change, so that the input of a test stays.
+  // The test card is not redrawn after a change, so that its input stays.
   const body = h("div.stack.sections", {}, changing.element, trialCard(page.gate), danger(page));
   return { title: name, body };
 }

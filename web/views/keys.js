@@ -60,7 +60,8 @@ export async function view({ query }) {
   // The request for the keys is already running.
   const choices = choicesOf(await loadingTeams);
   if (chosen.whose.startsWith("team_") && !teams.some((team) => team.id === chosen.whose)) {
-    // The team was removed, for example: the filter shows "All", so the list must show all.
+    // The owner in the address does not exist, for example because the team was removed: the filter
+    // shows "All", so the list must show all keys.
     chosen.whose = "";
     keys.reload(apiQuery(chosen));
   }
@@ -283,7 +284,7 @@ function actionsOf(key, name, status) {
       if (problem.code !== "version_conflict") throw problem;
       const before = key.name;
       show(await get(path));
-      // If the name did not change, save again: no other name is overwritten.
+      // If the name on the server did not change, save again: no other name is overwritten.
       if (key.name === before) return show(await patch(path, { name: wanted }, key.version));
       const fault = { pointer: "/name", code: "renamed_meanwhile", name: key.name };
       throw new Problem(412, { code: problem.code, errors: [fault] });

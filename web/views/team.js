@@ -93,7 +93,8 @@ function adding(team, outside, redraw) {
     }
     await put(`/v1/teams/${team.id}/members/${id}`);
     announce(t("team.added", { name: outside.find((one) => one.id === id).name }));
-    // Not awaited: the button gets its label back first, and `redraw` finds the focused button by its label.
+    // The redraw is not awaited: the button gets its label back first, and `redraw` finds the focused button
+    // by its label.
     redraw();
   };
   return h(

@@ -1,5 +1,5 @@
-//! `/metrics`: access, the format that Prometheus reads, correct numbers, and examples that use
-//! existing metrics only.
+//! `/metrics`: access, the format for Prometheus, correct numbers, and examples that use only
+//! existing metrics.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,8 +15,8 @@ use crate::server::SEARCH_PATH;
 use crate::server::wire::{Answer, Connection};
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
-/// Every label name with all its values; no values where it is the bound of a bucket, a version or
-/// a gate.
+/// Every label name with all its values. Labels for the bound of a bucket, a version or a gate have
+/// no fixed values.
 const LABELS: &[(&str, &[&str])] = &[
     ("code", &[]),
     ("endpoint", &["forward_auth", "ext_authz", "verify", "verify_batch", "introspect", "whoami"]),
@@ -47,7 +47,7 @@ const LABELS: &[(&str, &[&str])] = &[
     ("version", &[]),
 ];
 
-/// The address of the listener in a line of the log.
+/// Returns the listener's address from its log line.
 fn listener(instance: &TestServer, said: &str) -> SocketAddr {
     let line = instance.server().log().wait_for(said).unwrap();
     let rest = line.split_once("http://").unwrap().1.trim();
@@ -71,7 +71,7 @@ fn scrape(address: SocketAddr) -> String {
     answer.body
 }
 
-/// The number of this series, as written in the exposition.
+/// Returns the number of a series in the exposition.
 fn number(text: &str, series: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
     Some(line.parse().unwrap())
@@ -83,7 +83,7 @@ fn count(text: &str, series: &str) -> u64 {
     format!("{found}").parse().unwrap()
 }
 
-/// A file of the repository.
+/// Reads a file of the repository.
 fn file(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
@@ -264,7 +264,7 @@ fn every_action_is_counted_once_in_its_metric() {
         (requests(201), 1),
         (requests(400), 1),
         (requests(401), 1),
-        // Plus the request that read the numbers before.
+        // One more than before: the request that read the previous numbers.
         ("keyhouse_http_requests_total{surface=\"metrics\",status=\"200\"}".to_owned(), 1),
         ("keyhouse_index_entries{kind=\"secret\"}".to_owned(), 0),
     ] {
@@ -326,7 +326,7 @@ fn each_gate_has_its_own_label() {
     promtool(&["check", "metrics"], &text);
 }
 
-/// Every name of a metric in a text.
+/// Returns every metric name in a text.
 fn names(text: &str) -> BTreeSet<String> {
     let words = text.split(|it: char| !it.is_ascii_alphanumeric() && it != '_');
     words.filter(|word| word.starts_with("keyhouse_")).map(str::to_owned).collect()
@@ -346,7 +346,7 @@ fn the_dashboard_and_the_alerts_use_every_existing_metric() {
         let missing: Vec<_> = used.difference(&reported).collect();
         assert!(missing.is_empty(), "{path} names what is not measured: {missing:?}");
     }
-    // And they use all of them: a metric that is not shown need not be measured.
+    // The examples use every metric: a metric that no example shows is not needed.
     let dashboard = fs::read_to_string(file("examples/grafana-dashboard.json")).unwrap();
     let shown = names(&dashboard);
     let family = |name: &str| {
@@ -366,7 +366,7 @@ fn the_dashboard_and_the_alerts_use_every_existing_metric() {
 fn prometheus_accepts_the_alerts_and_they_fire_when_expected() {
     promtool(&["check", "rules", "examples/alerts.yml"], "");
     promtool(&["test", "rules", "tests/suite/metrics/alerts_test.yml"], "");
-    // Every query of the dashboard is checked too: promtool parses them as rules.
+    // promtool also checks every query of the dashboard, as a rule.
     let text = fs::read_to_string(file("examples/grafana-dashboard.json")).unwrap();
     let dashboard: Value = serde_json::from_str(&text).unwrap();
     let targets = dashboard["panels"].as_array().unwrap().iter();

@@ -15,16 +15,16 @@ pub(crate) struct Described {
     pub(crate) needs: Vec<String>,
     /// The example of the request body; null without a body.
     pub(crate) example: Value,
-    /// Whether the body is a form, not JSON.
+    /// Whether the body is a form instead of JSON.
     pub(crate) is_form: bool,
     /// Required headers, with an example of each.
     pub(crate) headers: Vec<(String, String)>,
-    /// The statuses that its answer may have.
+    /// The possible statuses of the response.
     pub(crate) statuses: Vec<u16>,
 }
 
 impl Described {
-    /// The request, with this path and this body.
+    /// Returns the request with this path and body.
     pub(crate) fn ask(&self, path: &str, body: &Value) -> Ask {
         let ask = Ask::new(&self.method, path);
         let ask = match (body.is_null(), self.is_form) {

@@ -32,7 +32,7 @@ pub(crate) enum Actor {
 pub(crate) struct Fixture {
     pub(crate) instance: TestServer,
     users: BTreeMap<char, Person>,
-    /// A plain user, in the team that every actor is in.
+    /// A plain user in the team of all actors.
     tess: Person,
     team: String,
     roles: BTreeMap<char, String>,
@@ -81,7 +81,7 @@ impl Fixture {
         fixture
     }
 
-    /// A new user with the same status as this actor.
+    /// Creates a user with the same status as this actor.
     fn newcomer(&self, actor: char) -> Person {
         let name = format!("{actor}{}", self.number());
         let person = self.instance.join(&name, &self.roles[&actor]);
@@ -100,7 +100,8 @@ impl Fixture {
         format!("thing {}", self.number())
     }
 
-    /// The actor behind a letter of the table, as long as an operation does not change them.
+    /// Returns the actor for a letter of the table: a new user or session if the operation changes
+    /// its own actor.
     pub(crate) fn actor(&self, letter: char, operation: &Described, relation: Relation) -> Actor {
         let changes_user = ["changeUser", "removeUser", "resetUser"].contains(&&*operation.id);
         match letter {
@@ -114,7 +115,7 @@ impl Fixture {
         }
     }
 
-    /// The owner of the instance, who is also operator and has the most permissions.
+    /// The owner of the instance, who is also operator and has all permissions.
     pub(crate) fn founder(&self) -> Actor {
         Actor::Person(self.instance.owner())
     }
@@ -133,7 +134,7 @@ impl Fixture {
         self.keys.borrow_mut().entry(permission.clone()).or_insert_with(make).clone()
     }
 
-    /// The same person in another session.
+    /// Signs in the same person again.
     fn signed_in(&self, person: &Person) -> Person {
         let body = json!({"email": person.email, "password": PASSWORD});
         let answer = self.instance.bare(&Ask::post("/v1/session", &body));
@@ -142,7 +143,7 @@ impl Fixture {
         Person { cookie, ..person.clone() }
     }
 
-    /// The path of an operation on an object with this relation to the actor.
+    /// Returns the path of an operation on an object with this relation to the actor.
     pub(crate) fn path(&self, operation: &Described, relation: Relation, actor: &Actor) -> String {
         let mut path = operation.path.clone();
         let places: Vec<String> = path
@@ -154,7 +155,7 @@ impl Fixture {
         for place in places {
             let relation = if place == about { relation } else { Relation::Same };
             let id = match (&*place, &*about) {
-                // The user to add to a team, or the team to share a key with.
+                // Returns the user to add to a team, or the team to share a key with.
                 ("user", "team") => self.tess.id.clone(),
                 ("team", "key") => self.team.clone(),
                 _ => self.thing(&place, relation, (operation, actor)),
@@ -212,7 +213,7 @@ impl Fixture {
         }
     }
 
-    /// A team of the actor, a team of others, and a secret one.
+    /// Returns a team of the actor, a team without the actor, or a secret team.
     fn team_for(&self, relation: Relation, actor: &Actor, maker: &Person) -> String {
         let visibility = if relation == Relation::Team { "secret" } else { "visible" };
         let body = json!({"name": self.name(), "visibility": visibility});
@@ -229,15 +230,15 @@ impl Fixture {
         match (relation, actor) {
             (Relation::Own, Actor::Person(person)) => person.id.clone(),
             (Relation::Other, _) => self.other.1.id.clone(),
-            // One of her sessions, for the next placeholder of the path.
+            // Returns a session of this user, for the next placeholder of the path.
             _ if operation.id == "endSessionOfUser" => self.tess.id.clone(),
             _ if operation.method == "GET" => self.tess.id.clone(),
             _ => self.instance.join(&format!("user{}", self.number()), "user").id,
         }
     }
 
-    /// A key of the actor, of a team member who shares it with write access, or of one who does
-    /// not.
+    /// Returns a key of the actor, of a team member who shares the key with write access, or of a
+    /// user who does not share the key.
     fn key_about(&self, relation: Relation, (operation, actor): (&Described, &Actor)) -> String {
         let owner = match (relation, actor) {
             (Relation::Own, Actor::Person(person)) => person,
@@ -274,7 +275,7 @@ impl Fixture {
         format!("somebody{}@example.com", self.number())
     }
 
-    /// The request example of an operation, with ids of existing objects filled in.
+    /// Returns the request example of an operation with ids of existing objects.
     pub(crate) fn body(&self, operation: &Described) -> Value {
         let mut body = operation.example.clone();
         let Some(fields) = body.as_object_mut() else { return body };
@@ -306,7 +307,7 @@ impl Fixture {
         body
     }
 
-    /// The answer to the actor.
+    /// Returns the response to the actor.
     pub(crate) fn status(&self, ask: Ask, actor: &Actor) -> (u16, String) {
         let ask = match actor {
             Actor::Person(person) => person.asks(&ask),

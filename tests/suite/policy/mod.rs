@@ -19,7 +19,7 @@ const RELATIONS: [Relation; 5] =
 /// A combination that cannot exist.
 const NONE: char = '.';
 
-/// The rows of the table: for each operation the answer to each actor, by relation.
+/// Reads the rows of the table: for each operation the response to each actor, by relation.
 fn table() -> BTreeMap<String, Vec<String>> {
     let rows = TABLE.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     let mut table = BTreeMap::new();
