@@ -7,48 +7,22 @@
 //! the same change. A caller that loses the race for a contended row waits for a turn (`in_turn`).
 //! Without turns, a caller that lost sixteen times received 503 although its change was possible.
 
-pub mod acceptance;
 pub mod accounts;
 pub mod actor;
 pub mod audit;
 mod authority;
-pub mod catalogue;
 pub mod changes;
 pub mod commits;
-pub mod devices;
 mod events;
-pub mod failed_sign_ins;
-pub mod gates;
-pub mod invitations;
+pub mod instance;
 pub mod keys;
 pub mod last_use;
-pub mod lockouts;
-pub mod me;
-mod new_password;
-pub mod notices;
-mod organization_record;
-pub mod organizations;
 pub mod pace;
-pub mod passwords;
-mod people;
-pub mod plans;
 pub mod quotas;
-pub mod removal;
-pub mod resets;
-pub mod roles;
 pub mod rows;
-pub mod second_factor;
-pub mod sessions;
-mod settings;
-pub mod setup;
-pub mod sign_in;
-pub mod teams;
-pub mod throttle;
-pub mod totp;
+pub mod signing_in;
 mod turns;
 pub mod usage;
-pub mod user_sessions;
-pub mod users;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -69,11 +43,11 @@ use crate::records::{Record, RecordError, Revised, encode, read_row};
 use actor::Actor;
 use audit::export::Exported;
 use commits::Commits;
-use devices::DeviceKey;
-use failed_sign_ins::FailedSignIns;
-use passwords::Passwords;
-use sign_in::SignIns;
-use throttle::Throttle;
+use signing_in::devices::DeviceKey;
+use signing_in::failed_sign_ins::FailedSignIns;
+use signing_in::passwords::Passwords;
+use signing_in::sign_in::SignIns;
+use signing_in::throttle::Throttle;
 pub use turns::READERS_MAX;
 use turns::{ReadTurn, ReadTurns};
 

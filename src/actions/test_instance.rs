@@ -10,7 +10,7 @@ use crate::actions::Actions;
 use crate::actions::actor::Actor;
 use crate::actions::keys::KeyDraft;
 use crate::actions::last_use;
-use crate::actions::setup::FirstOwner;
+use crate::actions::signing_in::setup::FirstOwner;
 use crate::clock::{Clock, ManualClock, Now};
 use crate::index::follow;
 use crate::index::{CallOrigin, Index};

@@ -3,13 +3,13 @@
 //! The test is in this module because only the command line may use all other modules.
 
 use crate::actions::READERS_MAX;
-use crate::actions::accounts::ACCOUNTS_TRIED_MAX;
+use crate::actions::accounts::emails::ACCOUNTS_TRIED_MAX;
 use crate::actions::audit::SEAL_EVENTS_MAX;
 use crate::actions::audit::export::SEALS_A_TURN;
-use crate::actions::failed_sign_ins::REFUSALS_MAX;
 use crate::actions::pace::ACTORS_MAX;
-use crate::actions::passwords::QUEUE_MAX;
-use crate::actions::throttle;
+use crate::actions::signing_in::failed_sign_ins::REFUSALS_MAX;
+use crate::actions::signing_in::passwords::QUEUE_MAX;
+use crate::actions::signing_in::throttle;
 use crate::http::transport::bounds::{
     OWN_MIN, WAITING_A_PLACE, WAITING_FOR_QUOTAS_MAX, WAITING_MIN,
 };

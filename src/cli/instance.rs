@@ -9,7 +9,8 @@ use rand::rngs::{StdRng, SysRng};
 
 use crate::actions::audit::seal;
 use crate::actions::commits::{Commits, MeasuredStore};
-use crate::actions::{Actions, audit, failed_sign_ins, last_use, quotas};
+use crate::actions::signing_in::failed_sign_ins;
+use crate::actions::{Actions, audit, last_use, quotas};
 use crate::backends;
 use crate::cli::exit::{Exit, Failure, print_message, with_sources};
 use crate::clock::{Clock, SystemClock};

@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::actions::audit::export::Exporter;
 use crate::actions::keys::start_purge;
-use crate::actions::setup::FirstOwner;
+use crate::actions::signing_in::setup::FirstOwner;
 use crate::actions::{ActionError, Actions};
 use crate::cli::control::Control;
 use crate::cli::exit::{Exit, Failure, decoded, print_message, with_sources};

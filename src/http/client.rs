@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rouille::Request;
 
-use crate::actions::throttle::Source;
+use crate::actions::signing_in::throttle::Source;
 use crate::http::transport::{Arrival, ListenerKind, Peer, RequestOrigin};
 use crate::http::{App, forwarded};
 use crate::model::network::canonical;

@@ -38,7 +38,7 @@ use rouille::{Request, Response};
 use crate::actions::Actions;
 use crate::actions::actor::Actor;
 use crate::actions::pace::Paces;
-use crate::actions::throttle::Source;
+use crate::actions::signing_in::throttle::Source;
 use crate::index::{self, Index};
 use crate::model::credential::CREDENTIALS;
 use crate::model::pace::Pace;

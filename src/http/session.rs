@@ -4,9 +4,9 @@ use rouille::{Request, Response};
 use zeroize::Zeroizing;
 
 use crate::actions::actor::Actor;
-use crate::actions::devices::DEVICE_LIFETIME;
-use crate::actions::me::Me;
-use crate::actions::throttle::Source;
+use crate::actions::signing_in::account::Me;
+use crate::actions::signing_in::devices::DEVICE_LIFETIME;
+use crate::actions::signing_in::throttle::Source;
 use crate::http::check::Holder;
 use crate::http::client::shown_host;
 use crate::http::credential::{self, Credential};

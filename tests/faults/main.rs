@@ -23,7 +23,7 @@ use std::thread::scope;
 use std::time::Duration;
 
 use keyhouse::actions::Actions;
-use keyhouse::actions::setup::FirstOwner;
+use keyhouse::actions::signing_in::setup::FirstOwner;
 use keyhouse::clock::{Clock, SystemClock};
 use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
 use keyhouse::http::{App, HttpSettings};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyhouse::actions::Actions;
 use keyhouse::actions::quotas;
-use keyhouse::actions::setup::FirstOwner;
+use keyhouse::actions::signing_in::setup::FirstOwner;
 use keyhouse::clock::{Clock, ManualClock};
 use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
 use keyhouse::http::{App, HttpSettings};

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::Value;
 
-use crate::actions::setup::FirstOwner;
+use crate::actions::signing_in::setup::FirstOwner;
 use crate::cli::client::{Ask, ask_instance};
 use crate::cli::exit::{Exit, Failure, print_message};
 use crate::cli::instance::Instance;

@@ -4,9 +4,9 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
-use crate::actions::acceptance::Newcomer;
-use crate::actions::invitations::{InvitationDraft, SeenInvitation};
-use crate::actions::teams::TEAMS_A_USER_MAX;
+use crate::actions::accounts::acceptance::Newcomer;
+use crate::actions::accounts::invitations::{InvitationDraft, SeenInvitation};
+use crate::actions::accounts::teams::TEAMS_A_USER_MAX;
 use crate::http::api::session::opened;
 use crate::http::api::{cursor, paging};
 use crate::http::input::{Fields, list, parsed, text};

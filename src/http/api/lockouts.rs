@@ -4,7 +4,7 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
-use crate::actions::lockouts::{Lockout, LockoutId};
+use crate::actions::signing_in::lockouts::{Lockout, LockoutId};
 use crate::http::api::page_limit;
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};

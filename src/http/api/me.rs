@@ -3,7 +3,7 @@
 use rouille::Response;
 use serde_json::{Value, json};
 
-use crate::actions::me::{MeChange, OwnAccount};
+use crate::actions::signing_in::account::{MeChange, OwnAccount};
 use crate::http::api::teams::own_teams;
 use crate::http::api::{versions, with_etag};
 use crate::http::input::{Fields, parsed, text};

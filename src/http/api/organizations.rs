@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::actions::ActionError;
 use crate::actions::changes::Target;
-use crate::actions::organizations::{
+use crate::actions::instance::organizations::{
     OrganizationChange, OrganizationDraft, SeenSubscription, SubscriptionChange,
 };
 use crate::http::api::keys::patterns;

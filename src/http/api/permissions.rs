@@ -4,8 +4,8 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
-use crate::actions::catalogue::{EntryChange, Texts};
 use crate::actions::changes::Target;
+use crate::actions::instance::catalogue::{EntryChange, Texts};
 use crate::http::api::{cursor, page_limit, versions, with_etag};
 use crate::http::input::{Fields, object, parsed};
 use crate::http::problem::Problem;

@@ -4,7 +4,7 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::changes::Target;
-use crate::actions::plans::PlanChange;
+use crate::actions::instance::plans::PlanChange;
 use crate::http::api::keys::calls;
 use crate::http::api::{cursor, page_limit, versions, with_etag};
 use crate::http::input::{Fields, boolean, number, object};

@@ -4,8 +4,8 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
+use crate::actions::accounts::roles::{KnownRole, RoleChange, RoleDraft};
 use crate::actions::changes::Target;
-use crate::actions::roles::{KnownRole, RoleChange, RoleDraft};
 use crate::http::api::keys::patterns;
 use crate::http::api::{cursor, paging, versions, with_etag};
 use crate::http::input::{Fields, parsed};

@@ -6,8 +6,8 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::sessions::NewSession;
-use crate::actions::sign_in::SignIn;
+use crate::actions::signing_in::sessions::NewSession;
+use crate::actions::signing_in::sign_in::SignIn;
 use crate::http::api::notices;
 use crate::http::api::teams::own_teams;
 use crate::http::input::{Fields, parsed, text};

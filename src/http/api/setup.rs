@@ -3,7 +3,7 @@
 
 use rouille::Response;
 
-use crate::actions::setup::FirstOwner;
+use crate::actions::signing_in::setup::FirstOwner;
 use crate::http::api::session::opened;
 use crate::http::input::{Fields, text};
 use crate::http::problem::Problem;

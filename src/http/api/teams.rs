@@ -6,9 +6,9 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
+use crate::actions::accounts::teams::{TeamChange, TeamDraft};
 use crate::actions::actor::Actor;
 use crate::actions::changes::Target;
-use crate::actions::teams::{TeamChange, TeamDraft};
 use crate::http::api::{cursor, no_fields, paging, versions, with_etag};
 use crate::http::input::{Fields, parsed};
 use crate::http::problem::Problem;

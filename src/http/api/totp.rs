@@ -4,7 +4,7 @@ use qrcodegen::{QrCode, QrCodeEcc};
 use rouille::Response;
 use serde_json::{Value, json};
 
-use crate::actions::totp::Proof;
+use crate::actions::signing_in::totp::Proof;
 use crate::http::input::{Fields, text};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};

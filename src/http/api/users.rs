@@ -4,8 +4,8 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
+use crate::actions::accounts::users::{SeenUser, UserChange};
 use crate::actions::changes::Target;
-use crate::actions::users::{SeenUser, UserChange};
 use crate::http::api::keys::page;
 use crate::http::api::{cursor, paging, versions, with_etag};
 use crate::http::input::{Fields, boolean, parsed};

@@ -13,7 +13,7 @@ use std::time::Duration;
 use http::StatusCode;
 use papaya::HashMap;
 
-use crate::actions::gates::GATES_MAX;
+use crate::actions::instance::gates::GATES_MAX;
 use crate::http::check::{EXT_AUTHZ, FORWARD_AUTH};
 use crate::http::path_of;
 use crate::http::transport::{Arrival, ListenerKind, TransportCounters};

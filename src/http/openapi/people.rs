@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 
-use crate::actions::teams::TEAMS_A_USER_MAX;
+use crate::actions::accounts::teams::TEAMS_A_USER_MAX;
 use crate::http::openapi::account::{ENTRANCE, opened};
 use crate::http::openapi::operation::{Asker, Operation, operation};
 use crate::http::openapi::schema::{

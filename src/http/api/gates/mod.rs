@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::actions::ActionError;
 use crate::actions::changes::Target;
-use crate::actions::gates::{GateChange, shape};
+use crate::actions::instance::gates::{GateChange, shape};
 use crate::http::api::{cursor, page_limit, versions, with_etag};
 use crate::http::check::verify;
 use crate::http::input::{Fields, list, number, object, parsed, text, wrong};

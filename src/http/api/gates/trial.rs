@@ -5,7 +5,7 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
-use crate::actions::gates::route_shape;
+use crate::actions::instance::gates::route_shape;
 use crate::http::check::{denied, explained, verify};
 use crate::http::input::{Fields, parsed, text};
 use crate::http::problem::Problem;

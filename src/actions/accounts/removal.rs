@@ -7,10 +7,10 @@
 use keyhouse_storage::Batch;
 use serde_json::json;
 
+use crate::actions::accounts::users::shape;
 use crate::actions::actor::Actor;
 use crate::actions::changes::Target;
 use crate::actions::events::AuditEntry;
-use crate::actions::users::shape;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
 use crate::model::id::{OrganizationId, UserId};

@@ -4,14 +4,14 @@
 
 use keyhouse_storage::Batch;
 
-use crate::actions::accounts::account_of;
-use crate::actions::failed_sign_ins::SignInFailure;
-use crate::actions::me::Me;
-use crate::actions::passwords::Fit;
-use crate::actions::sessions::{Admitted, NewSession};
-use crate::actions::setup::hash_failed;
-use crate::actions::throttle::{Attempter, Guess, Source};
-use crate::actions::totp::spend;
+use crate::actions::accounts::emails::account_of;
+use crate::actions::signing_in::account::Me;
+use crate::actions::signing_in::failed_sign_ins::SignInFailure;
+use crate::actions::signing_in::passwords::Fit;
+use crate::actions::signing_in::sessions::{Admitted, NewSession};
+use crate::actions::signing_in::setup::hash_failed;
+use crate::actions::signing_in::throttle::{Attempter, Guess, Source};
+use crate::actions::signing_in::totp::spend;
 use crate::actions::{ActionError, Actions, put};
 use crate::index::CallOrigin;
 use crate::model::fault::Fault;
@@ -223,7 +223,7 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::Invalid`] at `/current_password`.
-    pub(super) fn prove(
+    pub(in crate::actions) fn prove(
         &self,
         user: &UserRecord,
         password: &Secret,
@@ -240,7 +240,11 @@ impl Actions {
     }
 
     /// Counts a guess at an account before the credentials are checked.
-    pub(super) fn guess(&self, account: &str, by: Attempter) -> Result<Guess<'_>, ActionError> {
+    pub(in crate::actions) fn guess(
+        &self,
+        account: &str,
+        by: Attempter,
+    ) -> Result<Guess<'_>, ActionError> {
         self.throttle.begin(account, by, &*self.clock).map_err(|wait| {
             self.failed_sign_ins.note(account, by.source, SignInFailure::Throttled);
             ActionError::Throttled { wait }
@@ -248,13 +252,13 @@ impl Actions {
     }
 
     /// Records a failed guess: the next guess waits longer, and the audit log receives an event.
-    pub(super) fn refuse(&self, guess: Guess<'_>, account: &str, source: Source) {
+    pub(in crate::actions) fn refuse(&self, guess: Guess<'_>, account: &str, source: Source) {
         guess.failed();
         self.failed_sign_ins.note(account, source, SignInFailure::Failed);
     }
 }
 
-pub(super) fn wrong_password() -> ActionError {
+pub(in crate::actions) fn wrong_password() -> ActionError {
     let detail = "is incorrect";
     ActionError::Invalid(vec![Fault::new("/current_password", "wrong_password", detail)])
 }

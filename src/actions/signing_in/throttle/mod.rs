@@ -47,26 +47,26 @@ pub struct Source {
 
 impl Source {
     /// The network by which the audit log groups failures. `None` if the address is unknown.
-    pub(super) fn network(self) -> Option<IpNet> {
+    pub(in crate::actions) fn network(self) -> Option<IpNet> {
         self.address.map(network_of)
     }
 }
 
 /// A known browser: identified by its device cookie, or by an open session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Browser([u8; 16]);
+pub(in crate::actions) struct Browser([u8; 16]);
 
 impl Browser {
-    pub(super) const fn from_bytes(bytes: [u8; 16]) -> Self {
+    pub(in crate::actions) const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    pub(super) const fn bytes(&self) -> &[u8; 16] {
+    pub(in crate::actions) const fn bytes(&self) -> &[u8; 16] {
         &self.0
     }
 
     /// The browser of an open session.
-    pub(super) fn of_session(cookie: Digest) -> Self {
+    pub(in crate::actions) fn of_session(cookie: Digest) -> Self {
         let mut bytes = [0; 16];
         bytes.iter_mut().zip(cookie.bytes()).for_each(|(to, from)| *to = *from);
         Self(bytes)
@@ -75,15 +75,15 @@ impl Browser {
 
 /// The client of an attempt.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Attempter {
-    pub(super) source: Source,
+pub(in crate::actions) struct Attempter {
+    pub(in crate::actions) source: Source,
     /// The browser, if the account has signed in with it before.
-    pub(super) browser: Option<Browser>,
+    pub(in crate::actions) browser: Option<Browser>,
 }
 
 /// Counters of recent failed sign-ins.
 #[derive(Default)]
-pub(super) struct Throttle {
+pub(in crate::actions) struct Throttle {
     ledger: Mutex<FailureCounts>,
     decided: Condvar,
 }
@@ -113,7 +113,7 @@ struct CountedAttempt {
 
 /// A permitted attempt. If the attempt is dropped without a result, it is not counted, since the
 /// client learned nothing.
-pub(super) struct Guess<'a> {
+pub(in crate::actions) struct Guess<'a> {
     throttle: &'a Throttle,
     clock: &'a dyn Clock,
     place: CountedAttempt,
@@ -130,21 +130,21 @@ enum AttemptOutcome {
 
 /// The accounts and networks that are throttled now.
 #[derive(Debug, Default)]
-pub(super) struct Slowed {
+pub(in crate::actions) struct Slowed {
     /// By the digest of the account's name.
-    pub(super) accounts: HashMap<Digest, SlowedAccount>,
+    pub(in crate::actions) accounts: HashMap<Digest, SlowedAccount>,
     /// The throttled accounts, without failures that were sign-ins to another organization.
-    pub(super) guessed: HashMap<Digest, SlowedAccount>,
+    pub(in crate::actions) guessed: HashMap<Digest, SlowedAccount>,
     /// `None` is the shared entry of all clients with an unknown address.
-    pub(super) networks: Vec<(Option<IpNet>, Duration)>,
+    pub(in crate::actions) networks: Vec<(Option<IpNet>, Duration)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct SlowedAccount {
+pub(in crate::actions) struct SlowedAccount {
     /// Consecutive failures of the counter with the most failures.
-    pub(super) failures: u32,
+    pub(in crate::actions) failures: u32,
     /// The longest wait of the next attempt.
-    pub(super) wait: Duration,
+    pub(in crate::actions) wait: Duration,
 }
 
 impl fmt::Debug for Throttle {
@@ -159,7 +159,7 @@ impl Throttle {
     ///
     /// # Errors
     /// The wait before the next attempt.
-    pub(super) fn begin<'a>(
+    pub(in crate::actions) fn begin<'a>(
         &'a self,
         account: &str,
         by: Attempter,
@@ -189,18 +189,18 @@ impl Throttle {
 
     /// Resets all failures of an account. The caller must be permitted to reset the account's
     /// password.
-    pub(super) fn forgive(&self, account: &str) {
+    pub(in crate::actions) fn forgive(&self, account: &str) {
         self.lock().accounts.forgive_all(Digest::of(account.as_bytes()));
     }
 
     /// Resets the failures of a network. `None` is the shared entry of all clients with an unknown
     /// address.
-    pub(super) fn forgive_network(&self, network: Option<IpNet>) {
+    pub(in crate::actions) fn forgive_network(&self, network: Option<IpNet>) {
         self.lock().networks.forgive(network);
     }
 
     /// Returns the accounts and networks that are throttled at this tick.
-    pub(super) fn slowed(&self, now: u64) -> Slowed {
+    pub(in crate::actions) fn slowed(&self, now: u64) -> Slowed {
         let ledger = self.lock();
         let mut slowed = Slowed { networks: ledger.networks.closed(now), ..Slowed::default() };
         for (account, standing) in ledger.accounts.all() {
@@ -225,21 +225,21 @@ impl Throttle {
 
 impl Guess<'_> {
     /// Records a wrong password or code.
-    pub(super) fn failed(mut self) {
+    pub(in crate::actions) fn failed(mut self) {
         self.outcome = AttemptOutcome::Failed;
     }
 
     /// Records that the password was wrong at this account and correct at another account of the
     /// same address. The failure counts for the account, not for the networks, because the client
     /// signs in successfully.
-    pub(super) fn failed_beside_a_fit(mut self) {
+    pub(in crate::actions) fn failed_beside_a_fit(mut self) {
         self.outcome = AttemptOutcome::FailedBesideAFit;
     }
 
     /// Records a complete sign-in and resets the account's failures. Must not be called for a
     /// correct password alone: an attacker who knows the password could then guess codes without a
     /// limit.
-    pub(super) fn succeeded(mut self) {
+    pub(in crate::actions) fn succeeded(mut self) {
         self.outcome = AttemptOutcome::Succeeded;
     }
 }

@@ -142,7 +142,11 @@ impl Actions {
     /// # Errors
     /// [`ActionError::PermissionRequired`] if no permission is left; [`ActionError::Invalid`] if
     /// the permissions do not fit in one list.
-    pub(super) fn preset(&self, actor: &Actor, preset: Preset) -> Result<Patterns, ActionError> {
+    pub(in crate::actions) fn preset(
+        &self,
+        actor: &Actor,
+        preset: Preset,
+    ) -> Result<Patterns, ActionError> {
         let entries = self.entries()?;
         let all = preset.patterns(entries.iter().map(|entry| &*entry.name));
         let held = |pattern: &&Pattern| actor.holds(RightQuery::Pattern(pattern.as_str()));

@@ -2,10 +2,10 @@
 
 use keyhouse_storage::Batch;
 
-use crate::actions::accounts::account_of;
+use crate::actions::accounts::emails::account_of;
 use crate::actions::events::AuditEntry;
-use crate::actions::me::Me;
-use crate::actions::sessions::SessionKept;
+use crate::actions::signing_in::account::Me;
+use crate::actions::signing_in::sessions::SessionKept;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
 use crate::model::moment::Moment;
@@ -205,7 +205,11 @@ impl Actions {
 
 /// The record after the use of a code; `None` for a wrong code. A code is accepted only if its time
 /// step is later than the last accepted step. A backup code is accepted once.
-pub(super) fn spend(record: TotpRecord, code: &Secret, now: Moment) -> Option<TotpRecord> {
+pub(in crate::actions) fn spend(
+    record: TotpRecord,
+    code: &Secret,
+    now: Moment,
+) -> Option<TotpRecord> {
     if let Some(step_last) = step_of(&record.secret, code.reveal(), now, record.step_last) {
         return Some(TotpRecord { step_last, ..record });
     }
@@ -220,7 +224,7 @@ fn digests(codes: &[Secret]) -> Vec<Digest> {
     codes.iter().filter_map(|code| backup_digest(code.reveal())).collect()
 }
 
-pub(super) fn wrong_code() -> ActionError {
+pub(in crate::actions) fn wrong_code() -> ActionError {
     let detail = "is incorrect, expired or already used: enter a new code";
     ActionError::Invalid(vec![Fault::new("/code", "wrong_code", detail)])
 }

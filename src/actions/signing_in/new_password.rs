@@ -1,6 +1,6 @@
 //! Checks of new passwords against the rules for passwords.
 
-use crate::actions::setup::hash_failed;
+use crate::actions::signing_in::setup::hash_failed;
 use crate::actions::{ActionError, Actions};
 use crate::model::fault::Fault;
 use crate::model::id::OrganizationId;
@@ -10,7 +10,7 @@ use crate::model::secret::Secret;
 impl Actions {
     /// The faults of a new password. The caller must have proved that they may set a password,
     /// because the check takes a turn and as much time as hashing.
-    pub(super) fn judge(
+    pub(in crate::actions) fn judge(
         &self,
         password: &Secret,
         about: &Personal<'_>,
@@ -21,7 +21,7 @@ impl Actions {
     }
 
     /// Like `judge`, but returns an error, for requests with no other fault.
-    pub(super) fn require_good(
+    pub(in crate::actions) fn require_good(
         &self,
         password: &Secret,
         about: &Personal<'_>,
@@ -34,13 +34,16 @@ impl Actions {
     }
 
     /// The name of an organization, or an empty text if the index does not have it.
-    pub(super) fn organization_name(&self, id: OrganizationId) -> String {
+    pub(in crate::actions) fn organization_name(&self, id: OrganizationId) -> String {
         self.index.organization(id).map(|known| known.name.clone()).unwrap_or_default()
     }
 }
 
 /// Checks the length only: the required length may have changed since `judge`.
-pub(super) fn require_length(password: &Secret, factors: Factors) -> Result<(), ActionError> {
+pub(in crate::actions) fn require_length(
+    password: &Secret,
+    factors: Factors,
+) -> Result<(), ActionError> {
     check_length(password, factors).map_err(|error| ActionError::Invalid(vec![fault(&error)]))
 }
 

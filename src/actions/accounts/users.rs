@@ -7,9 +7,9 @@
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
+use crate::actions::accounts::people::knows_team;
 use crate::actions::actor::Actor;
 use crate::actions::changes::{Identity, Resource, Target};
-use crate::actions::people::knows_team;
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::{HeldRole, RoleFacts, UserFacts};
 use crate::model::edit::Edit;
@@ -140,7 +140,7 @@ impl Actions {
     /// Adds to a batch what follows from a user's changed record: moves the address, and ends the
     /// user's sessions after a change of role, password or address, the loss of operator rights, or
     /// disabling.
-    pub(super) fn follow_user(
+    pub(in crate::actions) fn follow_user(
         &self,
         batch: Batch,
         before: &UserRecord,
@@ -157,12 +157,16 @@ impl Actions {
 
     /// Requires that the actor holds everything that a user holds, and sees every secret team of
     /// the user.
-    pub(super) fn require_over(&self, actor: &Actor, user: &UserRecord) -> Result<(), ActionError> {
+    pub(in crate::actions) fn require_over(
+        &self,
+        actor: &Actor,
+        user: &UserRecord,
+    ) -> Result<(), ActionError> {
         actor.require_rank_over(&self.facts_of(user)?)?;
         self.require_sight_of(actor, &user.teams)
     }
 
-    pub(super) fn require_sight_of(
+    pub(in crate::actions) fn require_sight_of(
         &self,
         actor: &Actor,
         teams: &[TeamId],
@@ -172,7 +176,7 @@ impl Actions {
     }
 
     /// A user of the actor's organization; for the operator on the host, of any organization.
-    pub(super) fn find_user(
+    pub(in crate::actions) fn find_user(
         &self,
         actor: &Actor,
         id: UserId,
@@ -182,7 +186,10 @@ impl Actions {
     }
 
     /// The facts of a user's stored record, which decide the user's rank.
-    pub(super) fn facts_of(&self, record: &UserRecord) -> Result<UserFacts, ActionError> {
+    pub(in crate::actions) fn facts_of(
+        &self,
+        record: &UserRecord,
+    ) -> Result<UserFacts, ActionError> {
         let role = match (self.held_role(record.organization, record.role), record.role) {
             (Ok(role), _) => role,
             (Err(_unknown), Role::Custom(id)) => {
@@ -202,7 +209,7 @@ impl Actions {
     /// Prevents the removal of the last owner who can sign in from an organization, and of the last
     /// such operator from the instance. `after` is the changed record; `None` if the user is
     /// removed.
-    pub(super) fn keep_the_last(
+    pub(in crate::actions) fn keep_the_last(
         &self,
         before: &UserRecord,
         after: Option<&UserRecord>,
@@ -232,7 +239,7 @@ impl Actions {
     }
 
     /// Whether a user's address is verified.
-    pub(super) fn is_email_verified(&self, user: &UserRecord) -> bool {
+    pub(in crate::actions) fn is_email_verified(&self, user: &UserRecord) -> bool {
         let organization = self.index.organization(user.organization);
         let vouched = organization.is_some_and(|known| known.vouches_for(&user.email));
         vouched && !user.email_unconfirmed
@@ -291,12 +298,12 @@ fn changed(before: &UserRecord, change: &UserChange) -> UserRecord {
 }
 
 /// The error of an action that users can only do in their own session.
-pub(super) fn own_account(detail: &'static str) -> ActionError {
+pub(in crate::actions) fn own_account(detail: &'static str) -> ActionError {
     ActionError::Conflict { code: "own_account", detail }
 }
 
 /// The fields of a user in an audit event.
-pub(super) fn shape(user: &UserRecord) -> Value {
+pub(in crate::actions) fn shape(user: &UserRecord) -> Value {
     json!({
         "name": user.name,
         "email": user.email,

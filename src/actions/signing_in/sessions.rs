@@ -12,8 +12,8 @@ use std::time::Duration;
 use keyhouse_storage::{Batch, Revision};
 
 use crate::actions::events::AuditEntry;
-use crate::actions::me::Me;
-use crate::actions::setup::audit_entry;
+use crate::actions::signing_in::account::Me;
+use crate::actions::signing_in::setup::audit_entry;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::CallOrigin;
 use crate::index::facts::UserFacts;
@@ -40,21 +40,21 @@ pub struct NewSession {
 }
 
 /// The guards and writes of a session to open, and whether its user presented a code.
-pub(super) struct Admitted {
-    pub(super) batch: Batch,
+pub(in crate::actions) struct Admitted {
+    pub(in crate::actions) batch: Batch,
     /// Whether a code of a second factor was used up.
-    pub(super) second_factor: bool,
+    pub(in crate::actions) second_factor: bool,
 }
 
 impl Admitted {
-    pub(super) fn by_password(batch: Batch) -> Self {
+    pub(in crate::actions) fn by_password(batch: Batch) -> Self {
         Self { batch, second_factor: false }
     }
 }
 
 /// The change of a session when all other sessions of its user end.
 #[derive(Clone, Copy)]
-pub(super) enum SessionKept<'a> {
+pub(in crate::actions) enum SessionKept<'a> {
     Unchanged,
     Under(&'a Secret),
     /// The user has just presented a code of a second factor.
@@ -105,7 +105,7 @@ impl Actions {
         })
     }
 
-    pub(super) fn open_session(
+    pub(in crate::actions) fn open_session(
         &self,
         user: UserId,
         organization: OrganizationId,
@@ -117,7 +117,7 @@ impl Actions {
 
     /// Opens a session in a batch. Each attempt calls `admit`, which adds the guards and writes of
     /// the session.
-    pub(super) fn open_session_with(
+    pub(in crate::actions) fn open_session_with(
         &self,
         user: UserId,
         organization: OrganizationId,
@@ -181,7 +181,11 @@ impl Actions {
     }
 
     /// Adds the end of all sessions of a user to a batch.
-    pub(super) fn end_sessions(&self, batch: Batch, user: UserId) -> Result<Batch, ActionError> {
+    pub(in crate::actions) fn end_sessions(
+        &self,
+        batch: Batch,
+        user: UserId,
+    ) -> Result<Batch, ActionError> {
         let (sessions, guard) = self.sessions_of(user)?;
         if sessions.digests.is_empty() {
             // The guard prevents a session that is opened meanwhile from surviving the batch.
@@ -193,7 +197,7 @@ impl Actions {
     }
 
     /// Adds the end of all other sessions of a user to a batch.
-    pub(super) fn keep_session(
+    pub(in crate::actions) fn keep_session(
         &self,
         batch: Batch,
         me: &Me<'_>,
@@ -253,7 +257,7 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::NotFound`] for a session that belongs to another user or has ended.
-    pub(super) fn without_session(
+    pub(in crate::actions) fn without_session(
         &self,
         batch: Batch,
         user: UserId,
@@ -270,7 +274,7 @@ impl Actions {
     }
 
     /// The sessions of a user, and a guard that the list is unchanged at the commit.
-    pub(super) fn sessions_of(
+    pub(in crate::actions) fn sessions_of(
         &self,
         user: UserId,
     ) -> Result<(SessionsRecord, SessionsGuard), ActionError> {
@@ -282,10 +286,10 @@ impl Actions {
 }
 
 /// A guard that the list of a user's sessions is unchanged.
-pub(super) struct SessionsGuard(Vec<u8>, Option<Revision>);
+pub(in crate::actions) struct SessionsGuard(Vec<u8>, Option<Revision>);
 
 impl SessionsGuard {
-    pub(super) fn on(self, batch: Batch) -> Batch {
+    pub(in crate::actions) fn on(self, batch: Batch) -> Batch {
         match self.1 {
             Some(revision) => batch.unchanged(self.0, revision),
             None => batch.absent(self.0),

@@ -6,7 +6,7 @@
 //! sign-ins do not use this counter.
 
 use crate::actions::actor::Actor;
-use crate::actions::setup::LINK_LIFETIME;
+use crate::actions::signing_in::setup::LINK_LIFETIME;
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::{HeldRole, TeamFacts};
 use crate::model::fault::Fault;
@@ -20,7 +20,7 @@ use crate::records::place::StoreKey;
 
 impl Actions {
     /// The facts of a role, if the organization has it.
-    pub(super) fn held_role(
+    pub(in crate::actions) fn held_role(
         &self,
         organization: OrganizationId,
         role: Role,
@@ -35,7 +35,7 @@ impl Actions {
     }
 
     /// A new invitation with its one-time token. The caller authorizes and writes the invitation.
-    pub(super) fn new_invitation(
+    pub(in crate::actions) fn new_invitation(
         &self,
         organization: OrganizationId,
         email: String,
@@ -61,7 +61,7 @@ impl Actions {
     }
 
     /// The role that a request names for a user, if the organization has it.
-    pub(super) fn role_asked(
+    pub(in crate::actions) fn role_asked(
         &self,
         organization: OrganizationId,
         role: Role,
@@ -74,7 +74,7 @@ impl Actions {
 
     /// Checks that the actor may add a user to these teams. Each team must belong to the
     /// organization, and the actor must be in the team or manage all teams.
-    pub(super) fn require_teams(
+    pub(in crate::actions) fn require_teams(
         &self,
         actor: &Actor,
         organization: OrganizationId,
@@ -98,7 +98,7 @@ impl Actions {
     }
 
     /// Finds a key by its id in any organization. Searches one given organization first.
-    pub(super) fn key_anywhere(
+    pub(in crate::actions) fn key_anywhere(
         &self,
         id: KeyId,
         likely: OrganizationId,
@@ -114,7 +114,7 @@ impl Actions {
 }
 
 /// Whether an actor may see a team.
-pub(super) fn knows_team(actor: &Actor, team: &TeamFacts) -> bool {
+pub(in crate::actions) fn knows_team(actor: &Actor, team: &TeamFacts) -> bool {
     let sees_all = || actor.has(TEAMS_READ) || actor.has(TEAMS_MANAGE);
     !team.secret || actor.is_in(team.id) || sees_all()
 }

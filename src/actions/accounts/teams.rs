@@ -12,10 +12,10 @@ use std::sync::Arc;
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
+use crate::actions::accounts::people::knows_team;
 use crate::actions::actor::Actor;
 use crate::actions::changes::{Identity, Resource, Target, require_free_name};
 use crate::actions::events::AuditEntry;
-use crate::actions::people::knows_team;
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, Attempt};
 use crate::index::facts::{TeamFacts, UserFacts};
@@ -243,7 +243,7 @@ impl Actions {
     }
 
     /// The existing teams of a list.
-    pub(super) fn teams_left(
+    pub(in crate::actions) fn teams_left(
         &self,
         organization: OrganizationId,
         teams: Vec<TeamId>,

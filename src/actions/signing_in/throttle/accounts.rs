@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::actions::throttle::Browser;
-use crate::actions::throttle::room::make_room;
+use crate::actions::signing_in::throttle::Browser;
+use crate::actions::signing_in::throttle::room::make_room;
 use crate::model::secret::Digest;
 
 /// Maximum number of remembered accounts. The accounts with the fewest failures are removed first,

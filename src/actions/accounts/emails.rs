@@ -20,22 +20,22 @@ pub const ACCOUNTS_TRIED_MAX: usize = 4;
 
 /// An account that a sign-in tries, which may not exist.
 #[derive(Debug)]
-pub(super) struct SignInAccount {
+pub(in crate::actions) struct SignInAccount {
     /// The name under which failures are counted.
-    pub(super) name: String,
+    pub(in crate::actions) name: String,
     /// The user; `None` if the account does not exist.
-    pub(super) user: Option<UserRecord>,
+    pub(in crate::actions) user: Option<UserRecord>,
 }
 
 /// The name under which failures at a user's account are counted. Two users of one address are
 /// counted separately: a success of the owner of one account does not clear failures at the other.
-pub(super) fn account_of(user: UserId) -> String {
+pub(in crate::actions) fn account_of(user: UserId) -> String {
     user.to_string()
 }
 
 impl Actions {
     /// Finds the user of an organization by address, in canonical form.
-    pub(super) fn user_of(
+    pub(in crate::actions) fn user_of(
         &self,
         organization: OrganizationId,
         email: &str,
@@ -47,7 +47,7 @@ impl Actions {
 
     /// The users who have an address, in canonical form, at most `limit`. The users of the oldest
     /// organizations come first.
-    pub(super) fn users_of(
+    pub(in crate::actions) fn users_of(
         &self,
         email: &str,
         limit: usize,
@@ -68,7 +68,7 @@ impl Actions {
     /// [`ACCOUNTS_TRIED_MAX`]. The accounts of organizations that vouch for the address come first,
     /// then the oldest, so that other organizations cannot displace them. The result is never
     /// empty: a missing account takes as much time as an existing account.
-    pub(super) fn accounts(
+    pub(in crate::actions) fn accounts(
         &self,
         email: &str,
         organization: Option<OrganizationId>,
@@ -114,7 +114,7 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::Conflict`] if another user of the organization has the new address.
-    pub(super) fn move_email(
+    pub(in crate::actions) fn move_email(
         &self,
         batch: Batch,
         before: &UserRecord,
@@ -140,7 +140,7 @@ impl From<UserRecord> for SignInAccount {
 }
 
 /// The error reveals nothing about users of other organizations.
-pub(super) fn email_taken() -> ActionError {
+pub(in crate::actions) fn email_taken() -> ActionError {
     ActionError::Conflict {
         code: "email_taken",
         detail: "a user of this organization already has this address: use another address",
@@ -153,11 +153,11 @@ mod tests {
 
     use super::*;
     use crate::actions::actor::Actor;
-    use crate::actions::lockouts::LockoutId;
-    use crate::actions::organization_record::new_organization;
-    use crate::actions::sign_in::SignIn;
+    use crate::actions::instance::organization_record::new_organization;
+    use crate::actions::signing_in::lockouts::LockoutId;
+    use crate::actions::signing_in::sign_in::SignIn;
+    use crate::actions::signing_in::throttle::Source;
     use crate::actions::test_instance::TestInstance;
-    use crate::actions::throttle::Source;
     use crate::model::secret::Secret;
 
     const ADA: &str = "ada@example.com";

@@ -2,14 +2,14 @@
 
 use keyhouse_storage::Batch;
 
-use crate::actions::accounts::account_of;
+use crate::actions::accounts::emails::account_of;
 use crate::actions::actor::Actor;
 use crate::actions::events::AuditEntry;
-use crate::actions::new_password::require_length;
-use crate::actions::sessions::SessionKept;
-use crate::actions::sign_in::wrong_password;
-use crate::actions::throttle::{Attempter, Browser, Guess, Source};
-use crate::actions::totp::{spend, wrong_code};
+use crate::actions::signing_in::new_password::require_length;
+use crate::actions::signing_in::sessions::SessionKept;
+use crate::actions::signing_in::sign_in::wrong_password;
+use crate::actions::signing_in::throttle::{Attempter, Browser, Guess, Source};
+use crate::actions::signing_in::totp::{spend, wrong_code};
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
@@ -37,7 +37,7 @@ pub struct Me<'a> {
 impl Me<'_> {
     /// The attempter when this user must present a password or a code again. An open session counts
     /// as a known browser, so that a stranger's guesses do not block the user's changes.
-    pub(super) fn attempter(&self) -> Attempter {
+    pub(in crate::actions) fn attempter(&self) -> Attempter {
         let browser = Some(Browser::of_session(self.token.digest()));
         Attempter { source: self.source, browser }
     }
@@ -255,13 +255,16 @@ impl Actions {
     }
 
     /// The record of a session's user.
-    pub(super) fn own_record(&self, user: UserId) -> Result<Revised<UserRecord>, ActionError> {
+    pub(in crate::actions) fn own_record(
+        &self,
+        user: UserId,
+    ) -> Result<Revised<UserRecord>, ActionError> {
         self.read(&StoreKey::User(user))?.ok_or(ActionError::SessionEnded)
     }
 
     /// The factors with which a user signs in. The batch is committed only if the factors are
     /// unchanged.
-    pub(super) fn factors(
+    pub(in crate::actions) fn factors(
         &self,
         batch: Batch,
         user: UserId,

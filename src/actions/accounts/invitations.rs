@@ -6,11 +6,11 @@
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
-use crate::actions::acceptance::as_invalid_link;
-use crate::actions::accounts::email_taken;
+use crate::actions::accounts::acceptance::as_invalid_link;
+use crate::actions::accounts::emails::email_taken;
+use crate::actions::accounts::people::knows_team;
 use crate::actions::actor::Actor;
 use crate::actions::events::AuditEntry;
-use crate::actions::people::knows_team;
 use crate::actions::rows::newest_first;
 use crate::actions::{ActionError, Actions, put};
 use crate::model::id::{InvitationId, OrganizationId, TeamId};
@@ -158,7 +158,10 @@ impl Actions {
     }
 
     /// Checks that the creator of an invitation could create it now.
-    pub(super) fn require_maker(&self, invitation: &InvitationRecord) -> Result<(), ActionError> {
+    pub(in crate::actions) fn require_maker(
+        &self,
+        invitation: &InvitationRecord,
+    ) -> Result<(), ActionError> {
         let organization = invitation.organization;
         let maker = self.author_today(invitation.created_by, organization);
         let maker = maker.ok_or(ActionError::LinkInvalid)?;
@@ -179,7 +182,10 @@ impl Actions {
     }
 
     /// Checks that the plan allows one more user.
-    pub(super) fn require_place(&self, organization: OrganizationId) -> Result<(), ActionError> {
+    pub(in crate::actions) fn require_place(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<(), ActionError> {
         self.require_users(organization, self.index.users_of(organization).len() + 1)
     }
 

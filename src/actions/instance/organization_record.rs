@@ -11,7 +11,7 @@ use crate::records::access::OrganizationRecord;
 use crate::records::place::StoreKey;
 
 /// The record of a new organization. Only the plan differs between new organizations.
-pub(super) fn new_organization(
+pub(in crate::actions) fn new_organization(
     id: OrganizationId,
     name: String,
     plan: &str,

@@ -9,9 +9,9 @@ use keyhouse_storage::{Batch, Revision};
 use rand::Rng;
 
 use crate::actions::events::AuditEntry;
-use crate::actions::organization_record::new_organization;
-use crate::actions::passwords::HashError;
-use crate::actions::sessions::NewSession;
+use crate::actions::instance::organization_record::new_organization;
+use crate::actions::signing_in::passwords::HashError;
+use crate::actions::signing_in::sessions::NewSession;
 use crate::actions::{ActionError, Actions, put};
 use crate::index::CallOrigin;
 use crate::model::fault::Fault;
@@ -163,14 +163,14 @@ impl Actions {
         if faults.is_empty() { Ok((email, name)) } else { Err(ActionError::Invalid(faults)) }
     }
 
-    pub(super) fn hash(&self, password: &Secret) -> Result<String, ActionError> {
+    pub(in crate::actions) fn hash(&self, password: &Secret) -> Result<String, ActionError> {
         // The generator for the salt is seeded before the wait, so that the wait does not lock the
         // shared random generator.
         let mut seeded: rand::rngs::StdRng = rand::SeedableRng::from_rng(&mut *self.random());
         self.passwords.hash(password, &mut seeded).map_err(hash_failed)
     }
 
-    pub(super) fn new_token(&self) -> Secret {
+    pub(in crate::actions) fn new_token(&self) -> Secret {
         let mut bytes = zeroize::Zeroizing::new([0; TOKEN_BYTES]);
         self.random().fill_bytes(&mut *bytes);
         Secret::new(URL_SAFE_NO_PAD.encode(*bytes))
@@ -182,7 +182,7 @@ fn domain_of(email: &str) -> &str {
     email.split('@').next_back().unwrap_or("organization")
 }
 
-pub(super) fn hash_failed(error: HashError) -> ActionError {
+pub(in crate::actions) fn hash_failed(error: HashError) -> ActionError {
     match error {
         HashError::Busy => ActionError::Busy,
         HashError::Failed => ActionError::StorageUnavailable,
@@ -190,7 +190,7 @@ pub(super) fn hash_failed(error: HashError) -> ActionError {
 }
 
 /// The audit event of a user who changed their own access.
-pub(super) fn audit_entry(
+pub(in crate::actions) fn audit_entry(
     action: &'static str,
     user: UserId,
     organization: Option<OrganizationId>,

@@ -17,7 +17,7 @@ use keyhouse_storage::{BATCH_WRITES_MAX, Batch, CommitError};
 use serde_json::{Map, Value};
 
 use crate::actions::events::AuditEntry;
-use crate::actions::throttle::Source;
+use crate::actions::signing_in::throttle::Source;
 use crate::actions::{ActionError, Actions};
 use crate::model::id::{OrganizationId, UserId};
 use crate::records::access::UserRecord;
@@ -38,7 +38,7 @@ const FLUSH_INTERVAL: Duration = Duration::from_mins(1);
 const UNKNOWN: &str = "unknown";
 
 #[derive(Default)]
-pub(super) struct FailedSignIns(Mutex<Sums>);
+pub(in crate::actions) struct FailedSignIns(Mutex<Sums>);
 
 #[derive(Default)]
 struct Sums {
@@ -52,7 +52,7 @@ struct Sums {
 
 /// The reason why a sign-in failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SignInFailure {
+pub(in crate::actions) enum SignInFailure {
     Failed,
     /// The attempt came too soon after other attempts and was not checked.
     Throttled,
@@ -83,7 +83,7 @@ impl fmt::Debug for FailedSignIns {
 }
 
 impl FailedSignIns {
-    pub(super) fn note(&self, account: &str, source: Source, refusal: SignInFailure) {
+    pub(in crate::actions) fn note(&self, account: &str, source: Source, refusal: SignInFailure) {
         let throttled = u64::from(refusal == SignInFailure::Throttled);
         let sum = Sum { count: 1, throttled, address: source.address };
         self.add((account.to_owned(), source.network()), sum);

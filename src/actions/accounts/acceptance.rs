@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::actions::accounts::email_taken;
-use crate::actions::sessions::NewSession;
-use crate::actions::setup::audit_entry;
+use crate::actions::accounts::emails::email_taken;
+use crate::actions::signing_in::sessions::NewSession;
+use crate::actions::signing_in::setup::audit_entry;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::CallOrigin;
 use crate::model::fault::Fault;
@@ -155,7 +155,7 @@ impl Actions {
 }
 
 /// Maps the error of a creator's missing rights to an invalid link.
-pub(super) fn as_invalid_link(error: ActionError) -> ActionError {
+pub(in crate::actions) fn as_invalid_link(error: ActionError) -> ActionError {
     match error {
         ActionError::PermissionRequired(_)
         | ActionError::BeyondKey(_)

@@ -9,11 +9,11 @@
 
 use keyhouse_storage::Batch;
 
+use crate::actions::accounts::invitations::{InvitationStatus, SeenInvitation};
 use crate::actions::actor::{Actor, OWNER};
 use crate::actions::authority::Authorized;
 use crate::actions::changes::Target;
-use crate::actions::invitations::{InvitationStatus, SeenInvitation};
-use crate::actions::organization_record::new_organization;
+use crate::actions::instance::organization_record::new_organization;
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, put};
 use crate::model::edit::Edit;

@@ -18,7 +18,7 @@ use keyhouse_storage::Batch;
 use rand::Rng as _;
 use zeroize::Zeroizing;
 
-use crate::actions::throttle::Browser;
+use crate::actions::signing_in::throttle::Browser;
 use crate::actions::{ActionError, Actions, put};
 use crate::model::id::{Id, UserId};
 use crate::model::moment::Moment;
@@ -36,7 +36,7 @@ const KEY_BYTES: usize = 32;
 
 /// The instance's key, cached after the first read.
 #[derive(Default)]
-pub(super) struct DeviceKey(OnceLock<Zeroizing<[u8; KEY_BYTES]>>);
+pub(in crate::actions) struct DeviceKey(OnceLock<Zeroizing<[u8; KEY_BYTES]>>);
 
 impl fmt::Debug for DeviceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,12 +90,12 @@ impl Device {
 }
 
 /// The accounts that signed in with a browser.
-pub(super) struct KnownDevices(Vec<Device>);
+pub(in crate::actions) struct KnownDevices(Vec<Device>);
 
 impl KnownDevices {
     /// The browser, if the account signed in with this browser after the last change of the
     /// password.
-    pub(super) fn browser_of(&self, user: &UserRecord) -> Option<Browser> {
+    pub(in crate::actions) fn browser_of(&self, user: &UserRecord) -> Option<Browser> {
         let fits = |device: &&Device| {
             device.user == user.id && device.password_changes == user.password_changes
         };
@@ -105,7 +105,7 @@ impl KnownDevices {
 
 impl Actions {
     /// Reads a device cookie. Without a cookie the result is empty.
-    pub(super) fn known_devices(
+    pub(in crate::actions) fn known_devices(
         &self,
         cookie: Option<&Secret>,
     ) -> Result<KnownDevices, ActionError> {

@@ -2,7 +2,7 @@
 
 use keyhouse_storage::Batch;
 
-use crate::actions::organizations::OrganizationChange;
+use crate::actions::instance::organizations::OrganizationChange;
 use crate::actions::{ActionError, Actions, put};
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
@@ -17,7 +17,7 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::Invalid`] for a role that the organization does not have.
-    pub(super) fn apply(
+    pub(in crate::actions) fn apply(
         &self,
         record: &mut OrganizationRecord,
         change: &OrganizationChange,
@@ -72,7 +72,7 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::Conflict`] for a domain that belongs to another organization.
-    pub(super) fn move_domains(
+    pub(in crate::actions) fn move_domains(
         &self,
         mut batch: Batch,
         before: &OrganizationRecord,

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::actions::throttle::Source;
-use crate::actions::throttle::room::make_room;
+use crate::actions::signing_in::throttle::Source;
+use crate::actions::signing_in::throttle::room::make_room;
 use crate::model::limit::{Draw, RateLimit};
 use crate::model::network::{client_of, site_of};
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use keyhouse_storage::Batch;
 
-use crate::actions::accounts::account_of;
+use crate::actions::accounts::emails::account_of;
 use crate::actions::actor::{Actor, OWNER};
 use crate::actions::events::AuditEntry;
 use crate::actions::{ActionError, Actions};

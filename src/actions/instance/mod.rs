@@ -1,0 +1,8 @@
+//! What operators manage for the instance: organizations, plans, gates and the catalogue.
+
+pub mod catalogue;
+pub mod gates;
+pub(in crate::actions) mod organization_record;
+pub mod organizations;
+pub mod plans;
+pub(in crate::actions) mod settings;
