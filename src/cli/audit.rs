@@ -20,7 +20,7 @@ pub(super) enum Command {
     List(List),
     /// Check that no audit event was removed, changed or added
     #[command(
-        after_help = "Prints the head, the newest seal's hash. Keep it outside this host: a \
+        after_help = "Prints the head, the newest seal's hash. Keep the head outside this host: a \
                             later check with --head\nalso detects a log that was cut short or \
                             rewritten.\n\nExit code 0 if the log is intact, 1 if it is not."
     )]

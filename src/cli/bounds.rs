@@ -30,7 +30,7 @@ fn bounds() -> Vec<(String, String)> {
         number("connections of the metrics listener", limits.metrics_connections_max),
         head("a request's head", limits.head_bytes_max, limits.headers_max),
         head(
-            "a head of a request from a trusted proxy",
+            "the head of a request from a trusted proxy",
             limits.proxied_head_bytes_max,
             limits.proxied_headers_max,
         ),

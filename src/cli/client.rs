@@ -55,8 +55,9 @@ impl Client {
         let url: PublicUrl =
             url.parse().map_err(|error| wrong(format!("KEYHOUSE_URL: {error}")))?;
         let key = environment.get("KEYHOUSE_KEY").map(|key| Secret::new(key.to_owned()));
-        let key = key
-            .ok_or_else(|| wrong("KEYHOUSE_URL needs KEYHOUSE_KEY: set it to a key".to_owned()))?;
+        let key = key.ok_or_else(|| {
+            wrong("KEYHOUSE_URL needs KEYHOUSE_KEY: set KEYHOUSE_KEY to a key".to_owned())
+        })?;
         if !url.is_https() && !url.is_loopback() {
             let message = "KEYHOUSE_URL: http would send the key unencrypted; use https";
             return Err(wrong(message.to_owned()));

@@ -27,7 +27,9 @@ pub(super) enum Command {
     #[command(after_help = "Only the given options change.")]
     Set(Policy),
     /// Delete a gate
-    #[command(after_help = "Requests from proxies that use the gate are denied from then on.")]
+    #[command(
+        after_help = "After the deletion, all requests from proxies that use the gate are denied."
+    )]
     Delete {
         /// Name of the gate
         name: String,
@@ -64,10 +66,10 @@ pub(super) struct Policy {
     /// x-api-key, mc-api-key]
     #[arg(long = "credential", value_name = "C")]
     credentials: Vec<String>,
-    /// Accept keys of the organization with this id, or of all; repeatable [default: all]
+    /// Organization whose keys are accepted, by id, or all; repeatable [default: all]
     #[arg(long = "accept-organization", value_name = "ID")]
     organizations: Vec<String>,
-    /// Accept keys of this environment, or all; repeatable [default: all]
+    /// Environment whose keys are accepted, or all; repeatable [default: all]
     #[arg(long = "accept-environment", value_name = "E")]
     environments: Vec<String>,
     /// Units that a call takes from rate limits and quota [default: 1]

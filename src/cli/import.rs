@@ -155,7 +155,7 @@ fn failure(status: u16, response: &Value, faults: &[Value], step: &[Line]) -> Fa
     if known == 0 {
         return Failure::of_problem(status, response);
     }
-    Failure::new(Exit::Usage, "some lines are invalid; no key of this step was imported")
+    Failure::new(Exit::Usage, "some lines are invalid: correct these lines")
 }
 
 /// Reads all keys of the file. Errors do not contain the input, since it may be a secret.

@@ -13,7 +13,7 @@ use crate::model::text::printable_line;
 pub(super) enum Command {
     /// Create a key
     #[command(
-        after_help = "Prints the secret, and nothing else, to stdout. It is shown only once.\n\n\
+        after_help = "Prints the secret, and nothing else, to stdout. The secret is shown only once.\n\n\
                             Example: keyhouse key create --name bot --permission diagrams:read"
     )]
     Create(Create),
@@ -33,7 +33,7 @@ pub(super) enum Command {
     },
     /// Replace the secret of a key
     #[command(
-        after_help = "Prints the secret, and nothing else, to stdout. It is shown only once."
+        after_help = "Prints the secret, and nothing else, to stdout. The secret is shown only once."
     )]
     Rotate {
         /// Id of the key

@@ -51,7 +51,7 @@ pub(super) struct Flags {
     /// URL of this server for browsers [default on loopback: the listen address]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// URL of the API that keys are for; shown on the page [default: --public-url]
+    /// URL of the protected API; shown on the page [default: --public-url]
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
     /// URL of your support; linked from the page

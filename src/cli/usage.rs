@@ -17,7 +17,7 @@ pub(super) struct Flags {
     /// Group calls by hour, kept for 7 days, or by UTC day, kept for 90 days
     #[arg(long, value_name = "I", default_value = "hour")]
     interval: Interval,
-    /// Only calls at or after this time [default: 24 hours ago, or 30 days ago for days]
+    /// Only calls at or after this time [default: 24 hours ago, or 30 days ago with --interval day]
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
     /// Only calls before this time

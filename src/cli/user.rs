@@ -36,8 +36,8 @@ pub(super) enum Command {
     Remove(Remove),
     /// Print a link with which a user sets a new password
     #[command(
-        after_help = "The link works once, for 24 hours. Use it if an owner has lost the password \
-                            and no other owner can\nreset it."
+        after_help = "The link works once, for 24 hours. Use this command if an owner has lost the \
+                            password and no other\nowner can reset the password."
     )]
     Reset {
         #[command(flatten)]

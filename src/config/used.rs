@@ -172,7 +172,7 @@ impl Reader {
         }
         let control_socket = control_socket(&directory, environment);
         if control_socket.is_none() {
-            self.fault("data", "the path is too long for the control socket: use a shorter one or set XDG_RUNTIME_DIR");
+            self.fault("data", "the path is too long for the control socket: use a shorter path or set XDG_RUNTIME_DIR");
         }
         match (listen, control_socket) {
             (Some(listen), Some(control_socket)) if self.faults.is_empty() => Ok(Settings {

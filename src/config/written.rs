@@ -135,7 +135,7 @@ pub struct Written {
     pub storage: Option<String>,
     /// URL of this server for browsers.
     pub public_url: Option<String>,
-    /// URL of the API that keys are for; shown on the page.
+    /// URL of the protected API; shown on the page.
     pub endpoint_url: Option<String>,
     /// URL of the operator's support; linked from the page.
     pub support_url: Option<String>,

@@ -49,11 +49,15 @@ impl From<ActionError> for Problem {
             ActionError::Conflict { code, detail } => {
                 Self::new(409, code, "Conflict with the current state").detail(detail)
             },
-            ActionError::VersionConflict { current } => {
-                Self::new(412, "version_conflict", "Changed since it was read")
-                    .detail("another request changed it: read it again, then repeat the change")
-                    .extra("current_version", current)
-            },
+            ActionError::VersionConflict { current } => Self::new(
+                412,
+                "version_conflict",
+                "Changed since it was read",
+            )
+            .detail(
+                "another request changed the object: read the object again, then repeat the change",
+            )
+            .extra("current_version", current),
             ActionError::SignInFailed => Self::new(401, "sign_in_failed", "Sign-in failed")
                 .detail("email, password or code is incorrect")
                 .challenge(""),
@@ -71,8 +75,9 @@ impl From<ActionError> for Problem {
             ActionError::StorageFull => unavailable("storage_full", "Store is full")
                 .detail("nothing was changed: free disk space, then retry"),
             ActionError::StorageUnavailable => {
-                unavailable("storage_unavailable", "Store unavailable")
-                    .detail("nothing was changed: retry, and see the server log if it persists")
+                unavailable("storage_unavailable", "Store unavailable").detail(
+                    "nothing was changed: retry, and see the server log if the error persists",
+                )
             },
             ActionError::OutcomeUnknown => unavailable("outcome_unknown", "Outcome unknown")
                 .detail("the change may or may not have been applied: check before retrying"),

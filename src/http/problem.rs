@@ -170,7 +170,7 @@ impl Problem {
 
     /// A management request with several credentials, or with a credential that cannot be read.
     pub(super) fn doubled_credential(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(400, "doubled_credential", "Several credentials, or an unreadable one")
+        Self::new(400, "doubled_credential", "Several credentials, or an unreadable credential")
             .detail(detail)
     }
 
@@ -222,8 +222,8 @@ impl Problem {
 
     pub(super) fn second_factor_required() -> Self {
         Self::new(403, "second_factor_required", "Second factor required").detail(
-            "turn on a second factor (POST /v1/me/totp), or sign in with it, then try \
-             again",
+            "turn on a second factor (POST /v1/me/totp), or sign in with a code, then \
+             try again",
         )
     }
 
@@ -323,7 +323,7 @@ impl Problem {
                 .retry_after(u64::from(*retry_after_seconds)),
             TransportRefusal::Panicked | TransportRefusal::ResponseNotSendable => {
                 Self::new(500, "internal", "Internal error")
-                    .detail("the server log has the cause; quote request_id to the operator")
+                    .detail("the server log contains the cause: send request_id to the operator")
             },
         }
     }

@@ -204,7 +204,7 @@ impl Parser {
         match self.waiting.pop() {
             Some(Waiting::Open) => Ok(()),
             Some(Waiting::And | Waiting::Or) | None => {
-                Err(InvalidRequirement::Unexpected { expected: "the end or AND or OR", at })
+                Err(InvalidRequirement::Unexpected { expected: "the end, AND or OR", at })
             },
         }
     }
@@ -279,7 +279,7 @@ mod tests {
             ("a:b c:d", "expected AND, OR or ')' at character 5"),
             ("AND a:b", "expected a permission or '(' at character 1"),
             ("(a:b", "expected ')' at character 5"),
-            ("a:b)", "expected the end or AND or OR at character 4"),
+            ("a:b)", "expected the end, AND or OR at character 4"),
             ("a:b (c:d)", "expected AND, OR or ')' at character 5"),
             ("()", "expected a permission or '(' at character 2"),
             ("a:b AND bad", "\"bad\" must be 2 to 8 segments"),

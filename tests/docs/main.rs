@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 /// Folders that are not part of the source.
 const APART: &[&str] = &["target", ".git", ".venv", "data", "node_modules"];
 
-/// The files below a folder with this extension, sorted, as paths from the root of the repository.
+/// Returns the files with this extension below a folder, sorted, as paths from the root of the
+/// repository.
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     let (mut found, mut folders) = (Vec::new(), vec![PathBuf::from(folder)]);
     while let Some(folder) = folders.pop() {

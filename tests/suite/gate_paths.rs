@@ -158,7 +158,7 @@ fn a_refused_grpc_call_gets_a_grpc_status() {
             &ask,
             401,
             "16",
-            "NO_CREDENTIAL: the request has no key: send it in one of Authorization",
+            "NO_CREDENTIAL: the request has no key: send a key in one of Authorization",
         );
         refused(&ask.clone().bearer(&gone.secret), 401, "16", "REVOKED");
         let traced = ask.clone().header("X_Keyhouse_User", "x").bearer(&good);

@@ -13,7 +13,7 @@ use crate::server::wire::{Answer, Connection};
 use crate::server::{Home, Launch, Server};
 use crate::test_server::TestServer;
 
-/// Number of connections that the requirement names.
+/// Number of connections that the server must hold open at the same time.
 const CONNECTIONS: usize = 200;
 /// Maximum growth of the server's memory after the requests.
 const GROWTH_KIB_MAX: u64 = 64 * 1024;

@@ -158,7 +158,7 @@ impl Actions {
             },
             Err(RoutesFault::Equal(equal)) => {
                 let detail = format!(
-                    "matches the same requests as /routes/{}, and neither is more specific",
+                    "matches the same requests as /routes/{}, and neither route is more specific",
                     equal.first
                 );
                 faults.push(Fault::new(format!("/routes/{}", equal.second), "equal_route", detail));

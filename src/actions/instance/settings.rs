@@ -87,7 +87,7 @@ impl Actions {
             if known.is_some() {
                 return Err(ActionError::Conflict {
                     code: "domain_taken",
-                    detail: "a domain is assigned to another organization: remove it there first",
+                    detail: "a domain is assigned to another organization: remove the domain there first",
                 });
             }
             let record = DomainRecord { organization: after.id };

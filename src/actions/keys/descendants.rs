@@ -19,7 +19,7 @@ use crate::records::place::StoreKey;
 pub const DESCENDANTS_A_REQUEST_MAX: usize = 1_000;
 /// Maximum number of descendants of one key that are followed.
 const FAMILY_MAX: usize = 200_000;
-const REASON: &str = "the key that created it was revoked";
+const REASON: &str = "the key that created this key was revoked";
 
 /// Result of revoking a key's descendants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

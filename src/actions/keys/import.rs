@@ -179,7 +179,8 @@ impl Actions {
             }
         }
         if !findings.digests.insert(key.secret.digest) || self.is_taken(&key.secret)? {
-            let detail = "is already the digest of a key here, or occurs twice in this request";
+            let detail =
+                "is already the digest of a key in this instance, or occurs twice in this request";
             findings.faults.push(fault(key.secret.field, "digest_taken", detail));
         }
         findings.records.push(self.foreign_record(actor, key, (organization, owner), now));

@@ -48,7 +48,9 @@ pub struct Sort {
 
 /// The text is not the name of a sort order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be created_at, name, last_used or expires_at, with a '-' before it for descending")]
+#[error(
+    "must be created_at, name, last_used or expires_at, with a leading '-' for descending order"
+)]
 pub struct InvalidSort;
 
 impl Sort {

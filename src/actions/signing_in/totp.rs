@@ -240,7 +240,7 @@ fn not_begun() -> ActionError {
 }
 
 const TOO_SHORT: &str = "without a second factor a password needs at least 15 characters: change \
-    it (PATCH /v1/me), then remove the second factor";
+    the password (PATCH /v1/me), then remove the second factor";
 const _: () = assert!(PASSWORD_CHARACTERS_MIN == 15);
 
 fn too_short() -> ActionError {

@@ -37,7 +37,7 @@ impl App {
         reported: Result<ForwardedRequest<'_>, NotForwarded>,
     ) -> Result<Allowed, Problem> {
         if !self.is_trusted(arrival.peer) {
-            let detail = "the address of the proxy is not in trusted_proxies: add it";
+            let detail = "the address of the proxy is not in trusted_proxies: add the address";
             self.warn_refused(arrival, &detail);
             return Err(Problem::request_refused(detail).reason("proxy_not_trusted"));
         }

@@ -20,7 +20,7 @@ impl Problem {
         let detail = if authorization_ignored {
             format!("the scheme in Authorization is not accepted: send a key in one of {places}")
         } else {
-            format!("the request has no key: send it in one of {places}")
+            format!("the request has no key: send a key in one of {places}")
         };
         Self::new(401, "NO_CREDENTIAL", "Credential required").detail(detail).challenge("")
     }
@@ -42,8 +42,9 @@ impl Problem {
     }
 
     pub(in crate::http) fn gate_not_found() -> Self {
-        Self::new(403, "GATE_NOT_FOUND", "Gate not found")
-            .detail("the proxy's check URL names a gate that does not exist: correct its name")
+        Self::new(403, "GATE_NOT_FOUND", "Gate not found").detail(
+            "the proxy's check URL names a gate that does not exist: correct the gate's name",
+        )
     }
 
     /// The gate has no route for the request, or the route denies it. `doubt` is the ambiguity in

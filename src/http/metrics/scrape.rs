@@ -222,7 +222,7 @@ fn of_transport(app: &App) -> Vec<Family> {
         ),
         counter(
             "keyhouse_connections_refused_total",
-            "Connections closed at once because their address had too many open.",
+            "Connections closed at once because their client address had too many open connections.",
             vec![crowded],
         ),
         counter(

@@ -13,7 +13,7 @@ pub struct TransportCounters {
     pub connections_open: AtomicU64,
     /// Accepted connections, including those closed at once by the limit per address.
     pub connections_accepted: AtomicU64,
-    /// Connections closed at once because their address had too many open.
+    /// Connections closed at once because their client address had too many open connections.
     pub connections_refused: AtomicU64,
     /// Number of times that accepting paused because the total number of connections was at its
     /// limit.

@@ -137,7 +137,7 @@ impl redb::StorageBackend for Backend {
         self.file.sync()
     }
 
-    #[expect(clippy::disallowed_names, reason = "the trait uses this name")]
+    #[expect(clippy::disallowed_names, reason = "the trait defines this name")]
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.watch.admit()?;
         self.file.write(offset, data)

@@ -111,7 +111,7 @@ impl redb::StorageBackend for Overlay {
         Ok(())
     }
 
-    #[expect(clippy::disallowed_names, reason = "the trait uses this name")]
+    #[expect(clippy::disallowed_names, reason = "the trait defines this name")]
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = self.lock();
         if offset.checked_add(data.len() as u64).is_none_or(|end| end > state.length) {

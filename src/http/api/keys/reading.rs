@@ -97,7 +97,7 @@ fn name(fields: &mut Fields) -> Option<String> {
         fields.fault(
             "name",
             "required",
-            "must not be null: leave it out to keep the name, or to generate one",
+            "must not be null: omit the field to keep the name, or to generate a name",
         );
     }
     name.value()
