@@ -1,9 +1,10 @@
 //! Benchmark of the in-process check at 1 k, 100 k and 1 M keys, with the memory per key.
 //!
-//! The check parses, hashes, looks up and decides. Its floor is BLAKE3 of the text and one lookup in a
-//! plain hash map. The benchmark also measures the check with counting, for keys that were called before,
-//! and the counting of one busy key on one thread and on two at once. The last row checks the longest
-//! requirement against the longest lists, and for comparison the same requirement pattern by pattern.
+//! The check parses, hashes, looks up and decides. The floor of a check is BLAKE3 of the text and one
+//! lookup in a plain hash map. The benchmark also measures the check with counting, for keys that were
+//! called before, and the counting of a busy key on one thread and on two threads at once. The last row
+//! checks the longest requirement against the longest lists, and for comparison the same requirement
+//! pattern by pattern.
 //!
 //! Blocks of checks and blocks of the floor are timed alternately, so that their ratio is stable on
 //! a machine whose speed drifts. Quote the ratio, not the times.
@@ -202,7 +203,7 @@ fn resident_bytes() -> usize {
     statm.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4_096
 }
 
-/// The `number`th key. Its secret, id and record are the same in every run.
+/// The `number`th key. The key's secret, id and record are the same in every run.
 fn made(number: usize) -> (String, KeyRecord) {
     let mut random = StdRng::seed_from_u64(number as u64);
     let key = generate(&Prefix::default(), &Environment::default(), &mut random);

@@ -1,7 +1,7 @@
 //! `embed DIRECTORY PERMISSION`: checks a key from stdin in process, without HTTP.
 //!
 //! DIRECTORY is the data directory of the instance. The exit status is 0 if the key has the permission,
-//! 4 if not, and another one if the check failed. The code of the verdict goes to stdout.
+//! 4 if not, and another status if the check failed. The code of the verdict goes to stdout.
 
 use std::error::Error;
 use std::io::{self, Read as _, Write as _};

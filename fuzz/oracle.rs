@@ -46,7 +46,8 @@ pub(super) fn is_closed_to_a_reader(target: &str) -> bool {
 
 /// The segments of a target in every interpretation: decoded up to three times; with or without
 /// parameters; with `\\` as a slash or not; cut at a NUL, a fragment or a query or not; with dots and
-/// spaces removed from the ends of segments, as on Windows; with wide characters as narrow ones.
+/// spaces removed from the ends of segments, as on Windows; with wide characters as narrow
+/// characters.
 fn readings(target: &str) -> Vec<Vec<String>> {
     let mut texts = vec![target.split('?').next().unwrap_or_default().to_owned()];
     for _ in 0..3 {

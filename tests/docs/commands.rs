@@ -1,7 +1,8 @@
 //! The commands of README.md, `docs` and `examples` do what their pages say.
 //!
 //! The `sh` blocks of a page run as one script, in a folder with the examples and the data of a fresh
-//! instance. Only ports are replaced. A `text` block after them lists lines that the block before it prints.
+//! instance. The test replaces only ports. A `text` block after them lists lines that the block before it
+//! prints.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -173,7 +174,7 @@ fn service_guide_starts_an_instance() {
     page.follow(&home, &setup, &[("7117", port)]);
 }
 
-/// Runs the commands of a page against an instance of its own.
+/// Runs the commands of a page against a separate instance.
 fn follow(page: &str, setup: &str) {
     let server = Server::start();
     let [clients, application] = free_ports();
@@ -188,7 +189,7 @@ struct Page {
     blocks: Vec<Block>,
 }
 
-/// One block of commands, and lines that it prints.
+/// One block of commands, and lines that the block prints.
 struct Block {
     commands: String,
     printed: Vec<String>,

@@ -1,7 +1,7 @@
 //! Runs axe-core on the current page, with the rules of WCAG 2.2 A and AA and the best practices.
 //!
-//! `./test` fetches axe-core. It runs in an isolated world, so the page's content security policy
-//! does not change.
+//! `./test` fetches axe-core. axe-core runs in an isolated world, so the page's content security
+//! policy does not change.
 
 use std::fs;
 

@@ -1,6 +1,6 @@
 //! Opens, walks through and closes every dialog by keyboard, and checks that the focus is restored.
 //!
-//! The same table gives screens to axe-core and to the pictures.
+//! axe-core and the screenshots use this table too.
 
 use crate::page::Page;
 use crate::screens::{self, furnished};

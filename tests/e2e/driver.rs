@@ -182,7 +182,8 @@ pub(crate) fn is_passing(error: &WebDriverError) -> bool {
 fn chromedriver(folder: &Path, language: &str) -> Child {
     let profile = folder.join("profile");
     fs::create_dir(&profile).unwrap();
-    // A killed test can't clean up. Its end of the pipe closes, and the process group then ends itself.
+    // A killed test can't clean up. The test's end of the pipe closes, and the browser's process group
+    // then ends itself.
     Command::new("sh")
         .args(["-c", "chromedriver --port=0 </dev/null & read -r _; kill -KILL 0"])
         .env_clear()

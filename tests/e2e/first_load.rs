@@ -111,7 +111,8 @@ fn is_compressed(request: &Request) -> bool {
 }
 
 /// The number of round trips: requests that started only after a response. The network delays each response by
-/// [`LATENCY_MS`], so that requests of one round start close together and those of the next round much later.
+/// [`LATENCY_MS`], so that requests of one round start close together, and requests of the next round much
+/// later.
 fn rounds(requests: &[Request]) -> usize {
     let mut begun: Vec<f64> = requests.iter().map(|request| request.began_s).collect();
     begun.sort_by(f64::total_cmp);

@@ -231,7 +231,8 @@ fn route_allows_special_paths_and_gate_forwards_preflights() {
     assert_eq!(stored(&instance)["routes"][0]["allow"], json!(["semicolon"]));
     ask(&page, "/packages/@scope%2Fname", "gate.why_unclear");
 
-    // A preflight is checked like any request, until the gate forwards those whose announced request a route accepts.
+    // A preflight is checked like any request, until the gate is set to forward preflights whose announced request
+    // matches a route.
     let announce = |page: &Page, reported: &str| {
         page.choose(&page.t("gate.method"), "OPTIONS");
         page.fill(&page.t("gate.preflight_for"), "GET");

@@ -199,7 +199,7 @@ impl Page {
         text.as_str().expect("a text in the clipboard").to_owned()
     }
 
-    /// Opens a new tab and returns the previous one.
+    /// Opens a new tab and returns the previous tab.
     pub(crate) fn new_tab(&self) -> Tab {
         let session = self.driver.session();
         let tab = Tab(self.driver.run(session.window()));
@@ -210,7 +210,7 @@ impl Page {
         tab
     }
 
-    /// Switches to a tab and returns the previous one.
+    /// Switches to a tab and returns the previous tab.
     pub(crate) fn turn_to(&self, tab: &Tab) -> Tab {
         let had = Tab(self.driver.run(self.driver.session().window()));
         self.driver.run(self.driver.session().switch_to_window(tab.0.clone()));
@@ -274,7 +274,7 @@ impl Page {
             .to_owned()
     }
 
-    /// All requests so far, in order.
+    /// Returns all requests so far, in order.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.record().in_order()
     }

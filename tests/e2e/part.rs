@@ -1,6 +1,6 @@
 //! The page or a part of it, and the actions of a user: see, click, fill, choose.
 //!
-//! Each action waits until it is possible, and fails the test after 20 s.
+//! Each action waits until the element is ready, and fails the test after 20 s.
 
 use std::rc::Rc;
 

@@ -142,7 +142,8 @@ impl Record {
                 let lower = headers.map(|(name, value)| (name.to_lowercase(), text(value)));
                 request.headers = lower.collect();
             },
-            // Records the bytes on the wire. For a 304, another event contains the response.
+            // Records the bytes on the wire. For a response with status 304, another event contains
+            // the response.
             "Network.responseReceivedExtraInfo" => {
                 self.request(id).status = reported["statusCode"].as_u64().unwrap_or_default();
             },

@@ -1,4 +1,5 @@
-//! A proxy in front of the server, on loopback. It forwards requests, or answers them itself if a test says so.
+//! A proxy in front of the server, on loopback. The relay forwards requests, or responds to them itself if a
+//! test requires that.
 //!
 //! Each connection carries one request, so that a change by the test applies to the next request.
 
@@ -18,7 +19,7 @@ pub(crate) const BAD_GATEWAY: (&str, &str) =
     ("502 Bad Gateway", "<html><h1>502 Bad Gateway</h1></html>");
 /// The page that a hotel's network returns in place of every answer.
 pub(crate) const PORTAL: (&str, &str) = ("200 OK", "<html><h1>Welcome to our network</h1></html>");
-/// The response of a newer version to a request for a file of the older one.
+/// The response of a newer version to a request for a file of the older version.
 pub(crate) const GONE: (&str, &str) = ("404 Not Found", "{\"code\":\"not_found\"}");
 
 /// The proxy, which listens until its test ends.
@@ -30,7 +31,7 @@ pub(crate) struct Relay {
 
 #[derive(Debug, Default)]
 struct Manner {
-    /// The server that receives the requests; without one, connections are closed.
+    /// The server that receives the requests. Without a server, connections are closed.
     instance: Option<SocketAddr>,
     /// A part of a path, and the status and page with which the relay responds to it.
     answers: Vec<(String, (&'static str, &'static str))>,

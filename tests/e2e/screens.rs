@@ -275,7 +275,7 @@ pub(crate) fn furnished() -> TestServer {
     instance
 }
 
-/// Opens a screen in a new document, so that nothing of the previous one stays open.
+/// Opens a screen in a new document, so that nothing of the previous screen stays open.
 fn reach(screen: &Screen, page: &Page, instance: &TestServer) {
     page.looks(Look::DESK);
     page.follow("about:blank");

@@ -27,7 +27,8 @@ impl Texts {
         self.with(key, &[])
     }
 
-    /// The text with its parameters: `[("name", "Ada")]`. For a plural it is the form `other`.
+    /// The text with its parameters: `[("name", "Ada")]`. For a plural text, returns the form
+    /// `other`.
     pub(crate) fn with(&self, key: &str, parameters: &[(&str, &str)]) -> String {
         let found = self.texts.pointer(&format!("/{}", key.replace('.', "/")));
         let found = found.map(|text| text.get("other").unwrap_or(text));

@@ -2,7 +2,7 @@
 //!
 //! Elements that are hidden or behind a modal dialog are not in the tree. Chromium's tab may crash if the tree is
 //! read while one document replaces another: after such a click, use [`crate::part::Part::see`], which waits
-//! without the tree.
+//! without reading the tree.
 
 use serde_json::{Value, json};
 use thirtyfour::{By, WebElement};

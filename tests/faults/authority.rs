@@ -187,7 +187,7 @@ impl Fixture {
     /// The control: if no right ends, the change is applied and its event names the actor.
     fn check_that_it_works(&self, asker: &Asker, change: &Change) {
         if change.operation == "liftLockout" {
-            // Lockouts are counted in memory: a lifted one cannot be restored from the store.
+            // Lockouts are counted in memory: a lifted lockout cannot be restored from the store.
             return;
         }
         let (before, done) = (self.rows(), self.changes_by(asker.author));

@@ -1,4 +1,4 @@
-//! The client's address on each listener, behind a proxy and without one.
+//! The client's address on each listener, with and without a proxy.
 
 use std::sync::Arc;
 

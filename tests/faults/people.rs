@@ -1,5 +1,5 @@
 //! Races between changes of users: one change is decided and held up before it is stored, while
-//! another one removes its precondition.
+//! another change removes its precondition.
 
 use std::sync::Arc;
 use std::thread::scope;

@@ -413,7 +413,7 @@ fn a_code_works_once_even_after_a_restart_with_an_older_clock() {
     assert_eq!(Client::afar().sign_in(&instance, PASSWORD).code(), "code_required");
 }
 
-/// Two sign-ins with one code, both checked before either is written.
+/// Two sign-ins with the same code: both are checked before one of them is written.
 #[test]
 fn a_code_used_during_another_sign_in_is_rejected() {
     let (clock, store) = (clock(), Arc::new(FaultyStore::new(MemoryStore::new())));

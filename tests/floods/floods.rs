@@ -1,5 +1,5 @@
-//! Hostile callers, each of which tries to exhaust one bound that all callers share. Each must
-//! reach that bound.
+//! Hostile callers, each of which tries to exhaust one bound that all callers share. Each caller
+//! must reach its bound.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex};
@@ -241,7 +241,7 @@ impl Flood {
 }
 
 /// The baseline: as many harmless requests in flight as in a flood. Attackers, server and measured
-/// callers share the cores of one machine here, unlike in production.
+/// callers share the cores of one machine, unlike in production.
 pub(crate) const HARMLESS: [Flood; 2] = [
     flood("8 harmless requests", 1, &[always(Nobody, DONE)], |it| {
         hammer(it, |line, _| it.get(line, "/healthz"));
@@ -473,7 +473,7 @@ impl Flooder<'_> {
     }
 
     /// Guesses the password of an account that only this request uses, from a /64 that only this
-    /// request uses. Neither had a failure before, so each guess is hashed.
+    /// request uses. Account and network had no failure before, so the server hashes each guess.
     fn guess(&self, line: &mut Option<Connection>, number: usize, site: usize) -> End {
         let email = format!("nobody{number}@example.com");
         let body = json!({"email": email, "password": "not the password"}).to_string();
@@ -485,7 +485,8 @@ impl Flooder<'_> {
     }
 }
 
-/// One of 96 patterns of eight segments with a name in one of them and wildcards in all others.
+/// Returns one of 96 patterns of eight segments, with a name in one segment and wildcards in all
+/// others.
 pub(crate) fn crossing(name: &str, number: usize) -> String {
     let (place, name) = (number % 8, format!("{name}{:02}", number / 8));
     let segment = |at| if at == place { name.clone() } else { "*".to_owned() };
@@ -514,8 +515,8 @@ fn anywhere(number: usize) -> String {
     format!("198.51.{}.{}", number / 250 % 250, number % 250 + 1)
 }
 
-/// Sends requests whose bodies lack the last byte, and holds them. New requests replace those that
-/// ended.
+/// Sends requests whose bodies lack the last byte, and holds them. New requests replace ended
+/// requests.
 fn hold(
     flooder: &Flooder<'_>,
     (method, path, bytes): (&str, &str, usize),
@@ -574,7 +575,7 @@ fn crowd(
 }
 
 /// Opens as many connections as the server accepts, and sends half a request head on each. New
-/// connections replace those that ended.
+/// connections replace ended connections.
 fn keep_open(signal: &Signal, open: impl Fn() -> Option<std::net::TcpStream>, count: usize) {
     let mut held = Vec::new();
     while !signal.is_over() {

@@ -1,13 +1,12 @@
 //! For each bound that callers share, one hostile caller tries to exhaust it. Meanwhile an owner
 //! revokes keys, a gate and a service check, a user signs in, an operator uses the command line on
-//! the host, and metrics are read. All of them succeed.
+//! the host, and metrics are read. All these requests succeed.
 //!
-//! Each flood must reach the bound that it attacks, which its own answers prove.
+//! Each flood must reach the bound that it attacks, which its responses prove.
 //!
-//! Durations are printed and not asserted, as the machine may be busy with other tests: p99, its
-//! ratio to that of a quiet run, and its ratios to those of runs with 8 and 192 harmless requests
-//! in flight. The last two ratios are the fair ones, because the attackers run on the server's own
-//! cores.
+//! Durations are printed and not asserted, because the machine may be busy with other tests: p99,
+//! and its ratios to the p99 of a quiet run and of runs with 8 and 192 harmless requests in flight.
+//! The last two ratios are the fair ones, because the attackers run on the server's own cores.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -39,7 +38,7 @@ const ROUNDS_LONG: usize = 20;
 /// Number of measurements per run without a flood, which is the basis of the ratios.
 const QUIET_ROUNDS: usize = 20;
 const CHECKS_A_ROUND: usize = 5;
-/// The command line runs in a process of its own, whose start takes far longer than its request.
+/// The command line runs in a separate process, whose start takes far longer than its request.
 const ROUNDS_A_COMMAND: usize = 4;
 
 /// The durations of each kind of request.
@@ -122,7 +121,7 @@ fn rows_of(flood: &'static Flood) -> impl Iterator<Item = (&'static Flood, &'sta
     flood.by.iter().take(rows).map(move |by| (flood, by))
 }
 
-/// Measures while a flood runs in threads of its own.
+/// Measures while a flood runs in other threads.
 fn under(fixture: &Fixture, (flood, by): (&Flood, &By), rounds: usize) -> (Times, usize, String) {
     let signal = Signal::default();
     let name = format!("{}, by {:?}", flood.bound, by.role);
@@ -224,7 +223,7 @@ fn verify(fixture: &Fixture, bearer: &str) -> Answer {
     ask_json(fixture.checks, "POST", "/v1/verify", &[("Authorization", bearer)], &body)
 }
 
-/// A user signs in, from a network of their own, in a browser with this cookie.
+/// A user signs in from a network that no other caller uses, in a browser with this cookie.
 fn sign_in(fixture: &Fixture, device: &str) -> Answer {
     let email = format!("{}@example.com", fixture.visitor);
     let body = json!({"email": email, "password": PASSWORD});

@@ -1,4 +1,4 @@
-//! The requests that each of the five proxies forwards, and those that it rejects.
+//! Which requests each of the five proxies forwards or rejects.
 
 use std::net::TcpListener;
 

@@ -1,6 +1,6 @@
 //! Tests of the examples: five real proxies in front of Keyhouse, with the files of `examples/`.
 //!
-//! Only the ports are replaced. A missing program fails the tests; nothing is skipped.
+//! The tests replace only the ports. A missing program fails the tests; nothing is skipped.
 
 mod attacks;
 mod carriers;

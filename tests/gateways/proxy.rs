@@ -53,11 +53,12 @@ pub(crate) struct Between<'a> {
 
 /// How to detect that a proxy is ready.
 enum Sign {
-    /// By a line in the proxy's log.
+    /// The proxy is ready when its log contains a line.
     Line(&'static str),
-    /// By an accepted connection.
+    /// The proxy is ready when it accepts a connection.
     Port,
-    /// By a response other than 404: the proxy opens its port before it has loaded a route.
+    /// The proxy is ready when it returns another status than 404: it opens its port before it has
+    /// loaded a route.
     Route,
 }
 
@@ -148,7 +149,7 @@ impl Kind {
         }
     }
 
-    /// The program, Debian's or the one that `./test` puts into `.venv`, and its arguments.
+    /// Returns the program, from Debian or from `.venv` (installed by `./test`), and its arguments.
     fn command(self, home: &Home) -> Command {
         let (program, arguments): (_, &[&str]) = match self {
             // With `error_log`, nginx logs when it is ready; the example itself logs only errors.
@@ -299,7 +300,7 @@ impl Proxy {
     }
 
     /// Starts the example's files for Keyhouse's own page, in `home`, which contains a certificate.
-    /// The ports are those of plain HTTP, of TLS and of Keyhouse.
+    /// `ports` are the ports of plain HTTP, of TLS and of Keyhouse.
     pub(crate) fn start_page(kind: Kind, home: &Arc<Home>, ports: [u16; 3]) -> Self {
         for (name, as_name) in kind.page_files() {
             let [file] = read(kind.folder(), &[name]).try_into().unwrap_or_default();
@@ -423,8 +424,8 @@ pub(crate) fn in_all(body: impl Fn(Kind) + Sync) {
     });
 }
 
-/// Returns different ports that are currently free. They are below the kernel's range for outgoing
-/// connections, because such a connection once took a port before the proxy could bind it.
+/// Returns different ports that are currently free. The ports are below the kernel's range for
+/// outgoing connections, because such a connection once took a port before the proxy could bind it.
 pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(std::process::id() % 20_000).expect("below 20,000");

@@ -47,7 +47,7 @@ const LINE_WAIT_MAX: Duration = Duration::from_secs(30);
 const READY_TRIES_MAX: usize = 2_000;
 const LOG_LINES_SHOWN_MAX: usize = 40;
 
-/// A folder for one store, which outlives the servers that are started on it.
+/// A folder for one store. The folder outlives the servers that use it.
 #[derive(Debug)]
 pub(crate) struct Home {
     folder: TempDir,

@@ -58,7 +58,7 @@ impl Answer {
             .unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
     }
 
-    /// Returns the body's `code`, or an empty text without one.
+    /// Returns the body's `code`, or an empty text if there is none.
     pub(crate) fn code(&self) -> String {
         let code = serde_json::from_str(&self.body)
             .ok()

@@ -1,5 +1,5 @@
-//! An email address belongs to one user in each organization. It is an identity only where the
-//! organization vouches for it.
+//! An email address belongs to one user in each organization. The address is an identity only if
+//! the organization vouches for it.
 
 use serde_json::{Value, json};
 

@@ -78,8 +78,8 @@ fn sign_ins_and_link_requests_are_limited_to_four_kilobytes() {
     instance.bare(&ask).expect(201);
 }
 
-/// With a leaked key, even a revoked one, a client held 64 KiB of its owner's memory for bodies at
-/// each request for its revocation.
+/// With a leaked key, even if it was revoked, a client held 64 KiB of the key owner's memory for
+/// bodies with each request to revoke the key.
 #[test]
 fn a_revocation_by_the_holder_accepts_only_a_few_bytes() {
     let instance = TestServer::start();

@@ -130,7 +130,7 @@ impl Scene {
 }
 
 /// Found in a review: a key that expired in an hour suspended and resumed organizations, changed
-/// their plans, and created roles and teams. All of these changes outlived the key.
+/// their plans, and created roles and teams. These changes outlived the key.
 #[test]
 fn a_bounded_key_cannot_make_a_change_that_outlives_it() {
     let scene = Scene::set();
@@ -152,7 +152,7 @@ fn a_bounded_key_cannot_make_a_change_that_outlives_it() {
     let wrong = json!({"email": scene.tess.email, "password": "not the password at all"});
     let wrong = Ask::post("/v1/session", &wrong).header("X-Forwarded-For", "203.0.113.9");
     while scene.instance.bare(&wrong).status != 429 {}
-    // Only the key's bounds prevent each of these changes.
+    // Only the key's bounds prevent these changes.
     for (operation, ask) in &refused {
         let answer = scene.instance.bare(&ask.clone().bearer(&unbounded.secret));
         assert!(

@@ -12,7 +12,8 @@ use crate::test_server::TestServer;
 const REALM: &str = "Bearer realm=\"keyhouse\"";
 const BASIC: &str = "Basic realm=\"keyhouse\", charset=\"UTF-8\"";
 
-/// Each check endpoint without a credential, and whether it needs a permission.
+/// Returns a request to each check endpoint without a credential, and whether the endpoint needs a
+/// permission.
 fn endpoints() -> [(&'static str, Ask, bool); 6] {
     let form = Ask::new("POST", "/v1/introspect").form(&json!({"token": "x"}));
     [

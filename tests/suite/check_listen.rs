@@ -1,4 +1,4 @@
-//! `--check-listen` serves checks and health, and nothing else.
+//! `--check-listen` serves only checks and health.
 
 use serde_json::json;
 

@@ -307,7 +307,7 @@ fn a_secret_is_read_from_stdin_and_never_printed() {
         let tail = made.secret.get(20..).unwrap();
         assert!(!ended.stdout.contains(tail) && !ended.stderr.contains(tail), "{ended:?}");
     }
-    // Neither empty nor very long input is a key.
+    // Empty input and very long input are not keys.
     assert!(matches!(verify(&[], "").code, Some(2 | 4)));
     assert!(matches!(verify(&[], &"x".repeat(1_000_000)).code, Some(2 | 4)));
     // Lists, a shown key and the server's log do not contain the secret.

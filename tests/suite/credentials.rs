@@ -1,5 +1,5 @@
-//! Hundreds of texts that are not keys of this instance, each sent by several carriers. Each gets
-//! its code, and no text is repeated in an answer, in the log or in the audit log.
+//! Hundreds of texts that are not keys of this instance, each sent by several carriers. Each
+//! request returns the expected code, and no response, log line or audit event repeats a text.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -37,7 +37,7 @@ fn a_wildcard_never_grants_management_of_keyhouse() {
             assert_eq!(may(&instance, &made.secret, permission), "INSUFFICIENT_PERMISSIONS");
         }
     }
-    // A role may name management permissions, but not those for the instance, which require
+    // A role may name management permissions, but no permissions for the instance, which require
     // operator status.
     let body = json!({"name": "instance", "permissions": ["keyhouse:*", "keyhouse:instance:*"]});
     instance.ask(&Ask::post("/v1/roles", &body)).problem(400, "invalid_input");

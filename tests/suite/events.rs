@@ -146,7 +146,7 @@ impl Record {
         }
     }
 
-    /// No event in the store holds a secret or the digest of one.
+    /// No event in the store contains a secret or the digest of a secret.
     fn assert_no_secret(mut self) {
         self.instance.stop();
         let store = opened(self.instance.home());
@@ -417,7 +417,8 @@ fn change_a_user(record: &mut Record, user: &str, home: &Value) {
     record.does("DELETE /v1/users/{user}", &by, &remove, ("user.remove", user, home));
 }
 
-/// Signs a user in twice, ends one session and then all; the user acknowledges the notices.
+/// Signs a user in twice, ends one session and then all sessions; the user acknowledges the
+/// notices.
 fn end_sessions(record: &mut Record, user: &str, home: &Value) {
     let (by, path) = (By::Owner, format!("/v1/users/{user}"));
     let email = record.asked(&by, &Ask::get(&path)).expect(200)["email"].clone();

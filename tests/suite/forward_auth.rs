@@ -89,7 +89,7 @@ fn a_long_target_is_decided_and_a_too_long_one_gets_a_code() {
             assert!(answer.body.contains("256 header lines and 81920 bytes"), "{}", answer.body);
         }
     }
-    // For all other callers the ordinary limit applies, with an answer that names it.
+    // For all other callers the ordinary limit applies, and the response names this limit.
     for path in ["/v1/whoami", "/v1/session", "/nowhere", "/"] {
         let long = instance.bare(&Ask::get(path).header("X-Long", &"x".repeat(17 << 10)));
         assert_eq!((long.status, long.code().as_str()), (431, "head_too_large"), "{path}");

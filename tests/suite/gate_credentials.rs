@@ -129,7 +129,8 @@ fn a_filler_next_to_the_key_in_basic_is_ignored() {
     }
 }
 
-/// Two credentials got the same answer as a mistyped one, so users looked for a typing error.
+/// In an earlier version, two credentials caused the same response as a mistyped credential, so
+/// users looked for a typing error.
 #[test]
 fn two_credentials_are_rejected_with_their_positions() {
     let instance = TestServer::start();

@@ -113,7 +113,7 @@ fn a_gate_can_let_cors_preflights_through() {
             assert_eq!(instance.bare(&ask).status, 403, "{method} {path}");
         }
     }
-    // Any method but OPTIONS is checked, whatever its headers.
+    // Every method except OPTIONS is checked, with any headers.
     for ask in [
         forwarded("shop", ("PUT", "a.org", "/orders/7")),
         repeated("shop", ("PUT", "a.org", "/orders/7")),

@@ -80,8 +80,7 @@ fn a_caller_can_revoke_only_the_key_it_presents() {
     assert_eq!(instance.key(&made.id), made.key);
 }
 
-/// Otherwise a secret that was rotated away, perhaps because it leaked, would revoke its
-/// replacement.
+/// Otherwise a replaced secret, which may have leaked, could revoke its replacement.
 #[test]
 fn an_expired_secret_cannot_revoke_its_key() {
     let instance = TestServer::start();

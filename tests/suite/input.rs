@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::ask::{Ask, Expect};
 use crate::test_server::TestServer;
 
-/// An input to one field, and the pointer of the fault that the answer must have.
+/// An input to one field, and the pointer of the fault in the expected response.
 struct Wrong {
     claim: &'static str,
     input: Value,

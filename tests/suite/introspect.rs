@@ -21,7 +21,7 @@ fn verifier(instance: &TestServer) -> String {
     instance.create(&json!({"kind": "service", "permissions": permissions})).secret
 }
 
-/// An inactive token: exactly these bytes, whatever the reason.
+/// The response for an inactive token, which has the same bytes for every reason.
 fn assert_inactive(answer: &Answer, claim: &str) {
     assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"active":false}"#), "{claim}");
     let names: Vec<_> = answer.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();

@@ -1,4 +1,4 @@
-//! Large, slow or malformed input of one client does no harm to the next one.
+//! Large, slow or malformed input of one client does not affect the next client.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -85,7 +85,8 @@ fn two_hundred_concurrent_connections_are_all_answered() {
         }
         for (at, line) in lines.iter_mut().enumerate() {
             let answer = line.0.read().unwrap();
-            // A limited number of management requests runs at once; the rest gets a time to retry.
+            // A limited number of management requests runs at once; all other requests are refused
+            // with a time to retry.
             let reported = answer.status == 503 && answer.header("retry-after").is_some();
             assert!(
                 answer.status == 200 || reported,

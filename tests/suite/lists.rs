@@ -281,8 +281,8 @@ fn crowd(instance: &TestServer, bo: &Person, team: &str, random: &mut StdRng) {
     }
 }
 
-/// For every combination of filters, each order lists exactly the matching keys, in that order,
-/// each once, whatever the page size.
+/// For every combination of filters, each order lists exactly the matching keys, in that order and
+/// once each, with every page size.
 #[test]
 fn filters_and_orders_can_be_combined() {
     let instance = TestServer::start();

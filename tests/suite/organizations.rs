@@ -160,7 +160,7 @@ fn a_new_organization_has_an_owner_and_is_isolated() {
         let path = format!("/v1/organizations/{id}");
         owner.ask(&instance, Ask::get(&path)).problem(403, "permission_required");
     }
-    // The owner may not change operator settings of their own organization either.
+    // An owner may not change operator settings of the owner's organization either.
     for change in [json!({"suspended": false}), json!({"permissions": ["*"]}), json!({"plan": "x"})]
     {
         owner.ask(&instance, Ask::patch("/v1/organization", &change)).problem(400, "invalid_input");

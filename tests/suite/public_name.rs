@@ -67,7 +67,7 @@ fn the_address_of_a_proxy_without_headers_matches_no_rule() {
     assert_eq!(whole.matches("sent no X-Forwarded-For").count(), 1, "once an hour: {whole}");
 }
 
-/// In an earlier version, the response named only `--public-url` as the cause. That setting was
+/// In an earlier version, the response named only `--public-url` as the cause. `--public-url` was
 /// correct: the proxy had sent the name of its upstream.
 #[test]
 fn a_wrong_host_gets_an_answer_with_both_hosts_and_the_proxy_setting() {

@@ -1,5 +1,5 @@
-//! `DELETE /v1/users/{id}` ends a user's access at once. Their keys are revoked or transferred with
-//! at most the permissions they granted.
+//! `DELETE /v1/users/{id}` ends a user's access at once. The user's keys are revoked, or
+//! transferred with at most the permissions that they granted.
 
 use serde_json::{Value, json};
 

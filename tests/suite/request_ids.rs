@@ -1,5 +1,5 @@
-//! `X-Request-Id`: every request has one id, the client's own if it is valid, and the same in the
-//! answer's head, in a problem's body and in the log.
+//! `X-Request-Id`: every request has one id, which is the client's id if that is valid. The
+//! response's head, a problem's body and the log contain the same id.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! A second factor that an organization requires of a role, and the actions that need a session
-//! with one.
+//! Roles for which an organization requires a second factor, and actions that need a session with a
+//! second factor.
 
 use serde_json::{Value, json};
 
@@ -174,7 +174,7 @@ fn only_an_owner_with_a_factor_or_the_host_removes_a_factor() {
     let body = json!({"email": one.email, "password": new});
     instance.bare(&Ask::post("/v1/session", &body)).problem(401, "code_required");
 
-    // A session in which an owner set up a second factor counts as a session with one.
+    // If an owner sets up a second factor, the current session counts as signed in with it.
     protect(&instance, &instance.owner(), PASSWORD);
     let made = instance.ask(&wholly).expect(201);
     assert_eq!(apply(&made, "another lighthouse of salt").status, 204);

@@ -1,4 +1,5 @@
-//! `/v1/keys/{id}/rotate` gives a key a new secret and shows whether the old one is still in use.
+//! `/v1/keys/{id}/rotate` gives a key a new secret and shows whether the old secret is still in
+//! use.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! `./run` leads from a checkout to a checked key with one command.
+//! `./run` builds and starts Keyhouse from a checkout, and creates and checks a key.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -24,7 +24,7 @@ fn run_script(home: &Home, folder: &Path) -> Command {
     command
 }
 
-/// The script and the service that it started. Both are stopped if the test fails.
+/// The script and the service that it started. Script and service are stopped if the test fails.
 struct Running(Child);
 
 impl Running {

@@ -63,7 +63,7 @@ fn an_owner_on_pro_shares_a_key_and_plain_users_see_that_it_exists() {
     assert_eq!(may("diagrams:read"), "VALID");
 }
 
-/// Every user creates any number of keys of their own.
+/// Every user can create any number of personal keys.
 #[test]
 fn a_user_creates_a_key_per_application_and_revokes_one_at_once() {
     let instance = TestServer::start();

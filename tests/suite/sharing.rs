@@ -88,7 +88,7 @@ fn a_team_member_with_write_access_can_rename_disable_and_revoke() {
     assert_eq!(instance.verify(&key.secret)["code"], "DISABLED");
     let enable = Ask::post(&format!("{}/enable", path(&key.id)), &json!({}));
     instance.ask_as(&cy, &enable).problem(403, "permission_required");
-    // The owner can undo changes of a team member, but not those of an administrator.
+    // The owner can undo changes of a team member, but not changes of an administrator.
     assert_eq!(instance.ask_as(&bo, &enable).expect(200)["status"], "active");
     instance.ask(&disable).expect(200);
     instance.ask_as(&cy, &disable).expect(200);

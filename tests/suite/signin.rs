@@ -151,7 +151,8 @@ fn a_stranger_cannot_block_sign_in_from_a_known_browser() {
         let known = home(sign_in(EMAIL, PASSWORD)).header("Cookie", &device);
         instance.bare(&known).expect(201);
     }
-    // The cookie signs no user in and is valid for one account only. A malformed cookie is ignored.
+    // The device cookie signs in no user and is valid for one account only. A malformed cookie is
+    // ignored.
     let wrong = home(sign_in(EMAIL, "not the password at all")).header("Cookie", &device);
     instance.bare(&wrong).problem(401, "sign_in_failed");
     instance.bare(&Ask::get("/v1/session").header("Cookie", &device)).problem(401, "NO_CREDENTIAL");
@@ -177,7 +178,7 @@ fn a_device_cookie_allows_few_guesses_and_expires_with_the_password() {
         home(sign_in(EMAIL, "not the password at all")).header("Cookie", &stolen)
     });
     assert!((5..=8).contains(&guesses), "{guesses}");
-    // Those guesses do not count against other browsers.
+    // Guesses from this browser do not count against other browsers.
     instance.bare(&home(sign_in(EMAIL, PASSWORD))).expect(201);
 
     let change = json!({"password": "a longer walk in the snow", "current_password": PASSWORD});

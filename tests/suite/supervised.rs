@@ -27,7 +27,7 @@ fn ask_as_proxy(server: &Server) -> Value {
 }
 
 /// In an earlier version, a server that was started under `nohup`, or from a script with `&`, ended
-/// on the next hangup or interrupt. Its exit code was 0, so no supervisor restarted it.
+/// on the next hangup or interrupt. The server's exit code was 0, so no supervisor restarted it.
 #[test]
 fn signals_that_are_ignored_at_start_stay_ignored() {
     let home = Home::new();

@@ -309,7 +309,7 @@ fn teams_and_roles_of_another_organization_are_hidden() {
         instance.ask_as(&stranger, &ask).problem(404, "not_found");
     }
     // Team names are unique within an organization only, and users cannot join a team of another
-    // one.
+    // organization.
     let body = json!({"name": "Blue", "visibility": "visible"});
     instance.ask_as(&stranger, &Ask::post("/v1/teams", &body)).expect(201);
     let body = json!({"name": "Drawer", "permissions": []});

@@ -124,12 +124,12 @@ impl TestServer {
         Line(Connection::open(self.address()))
     }
 
-    /// Sends a request without a credential, on a connection of its own.
+    /// Sends a request without a credential on its own connection.
     pub(crate) fn bare(&self, ask: &Ask) -> Answer {
         self.connect().ask(ask)
     }
 
-    /// Sends a request as the owner, on a connection of its own.
+    /// Sends a request as the owner on its own connection.
     pub(crate) fn ask(&self, ask: &Ask) -> Answer {
         self.bare(&self.as_owner(ask.clone()))
     }

@@ -225,7 +225,7 @@ fn concurrent_mutual_demotions_leave_an_owner() {
         instance.sign_in();
         let ada = instance.owner();
         let bo = instance.join(&format!("bo{round}"), "owner");
-        // Both are operators, so each may change the other.
+        // Both users are operators, so each may change the other.
         instance.ask(&patch(&bo, &json!({"operator": true}))).expect(200);
         let demote = |by: &Person, whom: &Person| -> Answer {
             instance.ask_as(by, &patch(whom, &json!({"role": "user"})))

@@ -1,5 +1,5 @@
-//! Heads that two programs could read differently: each is refused and its connection ends, so
-//! nothing behind it can pass as a request of its own.
+//! Heads that two programs could read differently: the server refuses each head and closes its
+//! connection, so that no following bytes count as a separate request.
 
 use crate::double::TestInstance;
 

@@ -13,7 +13,8 @@ export function explanation(result) {
   const isAboutPermission = result.code === "INSUFFICIENT_PERMISSIONS";
   return [
     failed ? h("p", {}, t("explain.decided", { source: sourceName(result.source) })) : null,
-    // The detail of the API is in English. It names the network, the limit or the time that decided.
+    // The detail of the API is in English. The detail names the network, the limit or the time that
+    // decided.
     result.detail && !isAboutPermission ? h("p.small", { lang: "en" }, result.detail) : null,
     (result.rules.find((rule) => rule.permissions.length > 0)?.permissions ?? []).map(granting),
     h("details", {}, h("summary", {}, t("explain.all_rules")), h("ol.rules", {}, result.rules.map(rule))),

@@ -1,4 +1,5 @@
-// The dialog that shows a one-time link. It is shown once, because Keyhouse stores only its digest and sends no mail.
+// The dialog that shows a one-time link. The link is shown only once, because Keyhouse stores only its digest and
+// sends no mail.
 
 import { open } from "../lib/dialog.js";
 import { h } from "../lib/dom.js";

@@ -1,5 +1,5 @@
-// <usage-chart>: calls over time as stacked bars. It is redrawn for its width, so that its text keeps its size.
-// Each outcome has a colour and a pattern. The numbers are also available as a table.
+// <usage-chart>: calls over time as stacked bars. The chart is redrawn when its width changes, so that its text
+// keeps its size. Each outcome has a colour and a pattern. The numbers are also available as a table.
 
 import { replaceChildren, freshId, h, svg } from "../lib/dom.js";
 import { formatDate, optionalText, number, t } from "../lib/text.js";
@@ -91,7 +91,7 @@ function column(bucket, { x, step, y, codes, ids, interval }) {
     const calls = bucket.codes[code] ?? 0;
     if (calls === 0) return null;
     const [from, to] = [y(below), y((below += calls))];
-    // One call among thousands must be visible.
+    // A single call among thousands must be visible.
     const height = Math.max(from - to, 1.5);
     return svg("rect", { x: x + gap / 2, y: from - height, width: step - gap, height, fill: `url(#${ids[at]})` });
   });

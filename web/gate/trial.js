@@ -72,7 +72,7 @@ function verdict(result) {
     {},
     h("p", {}, badge, " ", why(result)),
     result.route ? h("p", {}, parts("gate.by_route", { route: h("code", {}, routeName(result.route)) })) : null,
-    // The detail of the API is in English. It names the ambiguous part of the request.
+    // The detail of the API is in English. The detail names the ambiguous part of the request.
     result.detail && !result.explain ? h("p.small", { lang: "en" }, result.detail) : null,
     result.explain ? explanation(result.explain) : null,
     h("p.small.soft", {}, t("gate.proxy_status", { status: String(result.status) })),

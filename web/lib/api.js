@@ -107,7 +107,7 @@ async function exchange(url, options) {
   });
   const members = parse(text);
   if (response.ok && members) return members;
-  // A proxy in front of Keyhouse answered: it can't reach Keyhouse, or it returns a page of its own.
+  // A proxy in front of Keyhouse responded: the proxy can't reach Keyhouse, or returns its own page.
   const isAlone = [502, 503, 504].includes(response.status) && !members?.code;
   const error = isAlone ? { code: "unreachable" } : (members ?? { code: "unreadable" });
   const retryAfter = Number(response.headers.get("Retry-After")) || undefined;

@@ -1,5 +1,5 @@
-// Tables that become blocks on narrow screens. Their ARIA roles are explicit, because browsers drop the table
-// roles when the layout is not a table.
+// Tables that become blocks on narrow screens. The ARIA roles of a table are explicit, because browsers drop
+// them when the layout is not a table.
 
 import { h } from "./dom.js";
 

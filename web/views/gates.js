@@ -14,7 +14,7 @@ import { formatList, t } from "../lib/text.js";
 const ANY = { name: "{name}" };
 
 export async function view() {
-  // This request fails for users who are not operators.
+  // The request for organizations fails for users who are not operators.
   const organizations = await all("/v1/organizations");
   const columns = [t("gates.name"), t("gates.routes"), t("gates.accepted_keys"), t("gates.environments")];
   const cells = (gate) => [

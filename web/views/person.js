@@ -204,7 +204,7 @@ async function changeEmail(user, { redraw }) {
 }
 
 async function reset(user) {
-  // Only owners whose session has a second factor can remove one.
+  // Only owners whose session has a second factor can remove another user's second factor.
   const removes = user.totp && session.user.role === "owner";
   const made = await open(t("person.reset"), (close) => {
     const submit = async (element) => {

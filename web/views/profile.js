@@ -16,7 +16,7 @@ import { sessions } from "./sessions.js";
 
 export async function view({ redraw }) {
   const [me, roles] = await Promise.all([get("/v1/me"), allRoles()]);
-  // All parts share the newest state of the account.
+  // All sections of the profile share the newest state of the account.
   const seen = { me };
   const changed = async () => {
     await reload();

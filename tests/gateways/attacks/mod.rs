@@ -1,8 +1,8 @@
-//! Attacks on a gate through each proxy: whatever a client sends, the application receives only
-//! allowed requests, with the identity that was checked.
+//! Attacks on a gate through each proxy: for every request of a client, the application receives
+//! only allowed requests with the checked identity.
 //!
-//! Every byte of an attack is written on a socket. A witness in the application's place keeps every
-//! byte that arrives, and one function judges it.
+//! Every byte of an attack is written on a socket. A witness in the application's place records
+//! every byte that arrives, and one function judges the bytes.
 #![expect(clippy::unwrap_used, reason = "an answer of another shape should stop the test")]
 
 mod oracle;
@@ -47,7 +47,7 @@ const LANES: usize = 8;
 const INNER: &str =
     "GET /admin/smuggled HTTP/1.1\r\nHost: api.example.com\r\nX-Attack: smuggled\r\n{key}\r\n";
 
-/// A Keyhouse with a gate and a key that may read orders, and nothing else.
+/// A Keyhouse with a gate and a key whose only permission is to read orders.
 struct Fixture {
     server: Server,
     key: MadeKey,
@@ -262,7 +262,7 @@ impl Fixture {
         outcome
     }
 
-    /// Sends the attacks of one lane, each with an honest request behind it.
+    /// Sends the attacks of one lane, and an honest request after each attack.
     fn attack_in_lane(&self, proxy: &Proxy, lane: usize, honest: &[u8]) {
         for (index, (_, shape)) in ATTACKS.iter().enumerate().skip(lane).step_by(LANES) {
             send(proxy, &[&self.bytes(*shape, &index.to_string()), honest]);
@@ -306,8 +306,8 @@ impl Fixture {
     }
 }
 
-/// Sends these requests on one connection, each after the answer to the previous one, as long as it
-/// is open. Returns the status of the first answer.
+/// Sends these requests on one connection while it is open, each after the response to the previous
+/// request. Returns the status of the first answer.
 fn send(proxy: &Proxy, requests: &[&[u8]]) -> Option<u16> {
     let mut connection = Connection::open(proxy.address);
     connection.socket().set_read_timeout(Some(ANSWER_WAIT)).unwrap();
@@ -325,8 +325,8 @@ fn send(proxy: &Proxy, requests: &[&[u8]]) -> Option<u16> {
     first
 }
 
-/// The key's identity headers as Keyhouse returns them to a proxy, for comparison with those at the
-/// application.
+/// The key's identity headers as Keyhouse returns them to a proxy, for comparison with the headers
+/// that the application received.
 fn identity(server: &Server, key: &MadeKey) -> Vec<(String, String)> {
     let bearer = format!("Bearer {}", key.secret);
     let headers = [

@@ -32,7 +32,8 @@ struct Arrived {
     headers: Vec<(String, String)>,
 }
 
-/// Headers that carry a credential, or another method, path or host than the checked one.
+/// Headers that carry a credential, or a method, path or host that differs from the checked
+/// request.
 const UNWANTED: [&str; 11] = [
     "authorization",
     "x-api-key",

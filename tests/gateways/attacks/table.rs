@@ -1,4 +1,4 @@
-//! The attacks of a client whose valid key allows `GET /orders/{id}` and nothing else.
+//! The attacks of a client whose valid key allows only `GET /orders/{id}`.
 
 /// The request of an attack.
 #[derive(Debug, Clone, Copy)]
@@ -7,7 +7,7 @@ pub(crate) enum Shape {
     Lines(&'static str),
     /// `GET` of this target with the key.
     Target(&'static [u8]),
-    /// This method and target, with the key.
+    /// A request of this method and target, with the key.
     Method(&'static str),
     /// These bytes. Placeholders: `{to}` the lines of the host and the mark, `{key}` the line of
     /// the key, `{mark}` the line of the mark, `{secret}` the key itself, `{inner}` a request that
@@ -153,7 +153,7 @@ pub(crate) const ATTACKS: &[(&str, Shape)] = &[
     ("whole URL without a host", Bytes(b"GET http:///open/x HTTP/1.1\r\n{to}\r\n")),
     ("whole URL of another scheme", Bytes(b"GET ftp://admin.example.com/open/x HTTP/1.1\r\n{to}\r\n")),
     ("a host instead of a path", Bytes(b"GET //admin.example.com/open/x HTTP/1.1\r\n{to}\r\n")),
-    // Credentials that do not reach Keyhouse, or that differ from the one that reaches it.
+    // Missing, repeated, conflicting and misplaced credentials.
     ("credential, none", Bytes(b"GET /orders/7 HTTP/1.1\r\n{to}\r\n")),
     ("credential, doubled", Lines("Authorization: Bearer {secret}")),
     ("credential, doubled as X-Api-Key", Bytes(b"GET /orders/7 HTTP/1.1\r\n{to}X-Api-Key: {secret}\r\nX-Api-Key: {secret}\r\n\r\n")),

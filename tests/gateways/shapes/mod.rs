@@ -1,5 +1,5 @@
-//! Shapes of requests through each proxy. An application behind the gate receives the same as
-//! behind the bare proxy, and the gate refuses a request in the same way whatever its shape.
+//! Shapes of requests through each proxy. An application behind the gate receives the same bytes as
+//! behind the bare proxy, and the gate refuses requests of every shape in the same way.
 //!
 //! The bare proxies of `bare/` are the setup before Keyhouse is added. Each shape goes through the
 //! bare proxy, and through the example's proxy with and without a key.
@@ -22,10 +22,10 @@ use client::{Received, Request};
 use message::Body;
 use table::{Shape, shapes};
 
-/// Lines that a proxy rewrites for the next hop, whatever their value.
+/// Headers whose value a proxy always rewrites for the next hop.
 const OF_ONE_HOP: [&str; 3] = ["connection", "upgrade", "expect"];
 
-/// One proxy without and with a gate, the application behind both.
+/// A proxy without a gate, a proxy with a gate, and the application behind both proxies.
 struct Fixture<'a> {
     bare: Proxy,
     gate: Proxy,

@@ -264,7 +264,7 @@ fn every_action_is_counted_once_in_its_metric() {
         (requests(201), 1),
         (requests(400), 1),
         (requests(401), 1),
-        // One more than before: the request that read the previous numbers.
+        // The expected number includes the request that read the previous numbers.
         ("keyhouse_http_requests_total{surface=\"metrics\",status=\"200\"}".to_owned(), 1),
         ("keyhouse_index_entries{kind=\"secret\"}".to_owned(), 0),
     ] {
