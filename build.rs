@@ -16,6 +16,8 @@ const INDEX: &str = "index.html";
 const FIRST_MODULES: [&str; 2] = ["app.js", "views/keys.js"];
 /// Replaced by the list of preloaded modules.
 const MODULES_MARK: &str = "<!-- modules of the first view -->";
+/// Types of the scripts. Only checks read them.
+const NOT_SERVED: [&str; 2] = ["tsconfig.json", "types"];
 /// Replaced by the hash of all files.
 const HASH_MARK: &str = "{hash}";
 /// Size of brotli's window, as a power of two. No file of the page is larger.
@@ -51,6 +53,9 @@ fn read_into(files: &mut Files, folder: &Path, name: &str) -> Result<(), Box<dyn
         let entry = entry?;
         let own = entry.file_name().into_string().map_err(|name| format!("{}", name.display()))?;
         let name = if name.is_empty() { own } else { format!("{name}/{own}") };
+        if NOT_SERVED.contains(&name.as_str()) {
+            continue;
+        }
         if entry.file_type()?.is_dir() {
             // The routes serve one level of folders below the hash.
             if name.contains('/') {

@@ -8,7 +8,13 @@ import { load, reload, session, onOtherTab } from "./lib/state.js";
 import { preferredLanguage, setLanguage, currentLanguage, t } from "./lib/text.js";
 import { signInDialog, signInView } from "./views/sign-in.js";
 
-/** Views by the pattern of their address after `#/`. `:` matches one segment. */
+/** @typedef {{token: string, done: () => void}} Link */
+
+/**
+ * Views by the pattern of their address after `#/`. `:` matches one segment.
+ *
+ * @type {[string, () => Promise<{view: (address: Page.Address) => Page.View | Promise<Page.View>}>][]}
+ */
 const VIEWS = [
   ["keys", () => import("./views/keys.js")],
   ["keys/new", () => import("./views/new-key.js")],
@@ -30,7 +36,11 @@ const VIEWS = [
   ["gates/:", () => import("./views/gate.js")],
 ];
 
-/** Forms of one-time links, by path. They need no session. */
+/**
+ * Forms of one-time links, by path. They need no session.
+ *
+ * @type {Record<string, () => Promise<{view: (link: Link) => Page.View}>>}
+ */
 const LINKS = {
   "/setup": () => import("./views/setup.js"),
   "/invitation": () => import("./views/invitation.js"),
@@ -93,16 +103,25 @@ async function route() {
   if (turn > 1) scrollTo(0, 0);
 }
 
-/** The view of an address. Without a session it is the sign-in form; a required second factor is set up first. */
+/**
+ * The view of an address. Without a session it is the sign-in form; a required second factor is set up first.
+ *
+ * @param {string} path
+ * @param {URLSearchParams} query
+ */
 async function viewOf(path, query) {
   if (!session) return signInView(enter, query.get("organization"));
   if (!session.user.second_factor_required) return matchingView(path, query);
   return viewOrProblem(async () => (await imported(() => import("./views/required-factor.js"))).requiredFactor(route));
 }
 
+/**
+ * @param {string} path
+ * @param {URLSearchParams} query
+ */
 async function matchingView(path, query) {
   const names = path.split("/");
-  const fits = ([pattern]) => {
+  const fits = (/** @type {[string, unknown]} */ [pattern]) => {
     const wanted = pattern.split("/");
     return wanted.length === names.length && wanted.every((name, at) => name === names[at] || name === ":");
   };
@@ -112,7 +131,11 @@ async function matchingView(path, query) {
   return viewOrProblem(async () => (await imported(view[1])).view({ params, query, redraw: route }));
 }
 
-/** The view, or a notice with the problem that prevented it. */
+/**
+ * The view, or a notice with the problem that prevented it.
+ *
+ * @param {() => Promise<Page.View>} view
+ */
 async function viewOrProblem(view) {
   try {
     return await view();
@@ -122,7 +145,11 @@ async function viewOrProblem(view) {
   }
 }
 
-/** Imports a view's module. A failure is thrown as a `Problem`. */
+/**
+ * Imports a view's module. A failure is thrown as a `Problem`.
+ *
+ * @param {() => Promise<any>} module
+ */
 async function imported(module) {
   try {
     return await module();
@@ -133,6 +160,7 @@ async function imported(module) {
   }
 }
 
+/** @param {string} part */
 function decode(part) {
   try {
     return decodeURIComponent(part);
@@ -150,6 +178,7 @@ async function enter() {
   await route();
 }
 
+/** @param {{view: (link: Link) => Page.View}} module */
 function showLink(module) {
   const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
   // Remove the token from the address bar and the history.
@@ -159,7 +188,11 @@ function showLink(module) {
   document.querySelector("main input:not([hidden])")?.focus();
 }
 
-/** The open sign-in dialog after a session has ended, else `null`. */
+/**
+ * The open sign-in dialog after a session has ended, else `null`.
+ *
+ * @type {ReturnType<typeof signInDialog> | null}
+ */
 let signInPrompt = null;
 
 async function signInAgain() {

@@ -13,7 +13,7 @@ export function notices() {
   const acknowledge = async () => {
     button.disabled = true;
     try {
-      await remove("/v1/me/notices", { until: unseen.at(-1).at });
+      await remove("/v1/me/notices", { until: unseen.at(-1)?.at });
     } catch (problem) {
       if (!problem.members) throw problem;
       button.after(problemNotice(problem));
@@ -39,6 +39,7 @@ export function notices() {
   return place;
 }
 
+/** @param {Api.Notice} options */
 function noticeText({ kind, at, by }) {
   const nameless = { local: "events.actor_local", key: "notices.key", user: "notices.operator" };
   // events.actor_local, notices.key, notices.operator

@@ -8,7 +8,13 @@ import { setSession, instance, isOperator, may, session } from "./lib/state.js";
 import { t } from "./lib/text.js";
 import { about } from "./views/about.js";
 
-/** Entries of the navigation: hash, text key, and whether the user sees the entry. */
+/** @typedef {[string, string, () => boolean]} Place */
+
+/**
+ * Entries of the navigation: hash, text key, and whether the user sees the entry.
+ *
+ * @type {Place[]}
+ */
 const PLACES = [
   ["keys", "keys.title", () => true],
   ["teams", "teams.title", () => true],
@@ -18,6 +24,7 @@ const PLACES = [
   ["organization", "organization.title", () => may("keyhouse:organization:read")],
   ["audit", "audit.title", () => may("keyhouse:audit:read")],
 ];
+/** @type {Place[]} */
 const OPERATORS_PLACES = [
   ["organizations", "organizations.title", isOperator],
   ["plans", "plans.title", isOperator],
@@ -26,6 +33,7 @@ const OPERATORS_PLACES = [
 
 const main = h("main", { id: "main", tabindex: "-1" });
 const busy = h("progress.busy", { hidden: true });
+/** @type {HTMLAnchorElement[]} */
 let links = [];
 /** The first segment of the address of the current view. */
 let here = "";
@@ -43,13 +51,18 @@ export function frame({ alone = !session } = {}) {
 
 /** Redraws the frame, for example after a change of language. Keeps the view. */
 export function refresh() {
-  const focused = document.activeElement;
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
   frame();
   mark();
   focused?.focus({ preventScroll: true });
 }
 
-/** Shows a view: `{title, actions, body}`. */
+/**
+ * Shows a view: `{title, actions, body}`.
+ *
+ * @param {Page.View} view
+ * @param {string} hash
+ */
 export function place(view, hash) {
   [here] = hash.split("/");
   const title = h("h1", { tabindex: "-1" }, view.title);
@@ -68,19 +81,27 @@ function mark() {
   }
 }
 
-/** Changes the title of the current view. */
+/**
+ * Changes the title of the current view.
+ *
+ * @param {string} title
+ */
 export function setTitle(title) {
   replaceChildren(main.querySelector("h1"), title);
   document.title = `${title} · Keyhouse`;
 }
 
-/** Shows or hides the progress bar. */
+/**
+ * Shows or hides the progress bar.
+ *
+ * @param {boolean} is
+ */
 export function showBusy(is) {
   busy.hidden = !is;
 }
 
 function skip() {
-  const jump = (event) => {
+  const jump = (/** @type {Event} */ event) => {
     event.preventDefault();
     main.focus();
   };
@@ -103,7 +124,7 @@ function bar() {
       "aria-expanded": "false",
       "aria-controls": "side",
       onclick: () => {
-        const open = document.getElementById("side").classList.toggle("open");
+        const open = document.getElementById("side")?.classList.toggle("open");
         toggle.setAttribute("aria-expanded", String(open));
       },
     },
@@ -148,11 +169,11 @@ function bar() {
   );
 }
 
-const hideMenu = () => document.getElementById("person-menu").hidePopover();
-const item = (href, text) => h("a", { href, onclick: hideMenu }, text);
+const hideMenu = () => document.getElementById("person-menu")?.hidePopover();
+const item = (/** @type {string} */ href, /** @type {string} */ text) => h("a", { href, onclick: hideMenu }, text);
 
 function navigation() {
-  const linkTo = ([hash, key]) => h("a", { href: `#/${hash}`, "data-place": hash }, t(key));
+  const linkTo = (/** @type {Place} */ [hash, key]) => h("a", { href: `#/${hash}`, "data-place": hash }, t(key));
   const own = PLACES.filter(([, , seen]) => seen()).map(linkTo);
   const operators = OPERATORS_PLACES.filter(([, , seen]) => seen()).map(linkTo);
   links = [...own, ...operators];

@@ -18,6 +18,9 @@ const onNames = (names, message) => ({
   message,
 });
 
+/** An attribute in a call of `h` or `svg`. */
+const OF_ELEMENT = "CallExpression[callee.name=/^(h|svg)$/] > ObjectExpression > Property";
+
 const STORAGE = "The page stores nothing in the browser.";
 const ADDRESS = "The page contacts only the server that it came from.";
 const INLINE = "The content security policy blocks inline styles and handlers.";
@@ -42,11 +45,11 @@ const RESTRICTED = [
   },
   {
     selector: anyOf(
-      "CallExpression[callee.name=/^(h|svg)$/] > ObjectExpression > Property[key.name=style]",
+      `${OF_ELEMENT}[key.name=style]`,
       "MemberExpression[property.name=style]",
       "Literal[value=style]",
-      "Property[key.name=/^on[a-z]+$/][value.raw=/^['\"]/]",
-      "Property[key.name=/^on[a-z]+$/][value.type=TemplateLiteral]",
+      `${OF_ELEMENT}[key.name=/^on/][value.raw=/^['"]/]`,
+      `${OF_ELEMENT}[key.name=/^on/][value.type=TemplateLiteral]`,
     ),
     message: INLINE,
   },

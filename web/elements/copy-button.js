@@ -8,6 +8,10 @@ import { t } from "../lib/text.js";
 /**
  * A copy button. `text()` returns the text to copy, `shown()` the element whose text is selected if copying is not
  * available. `label` is the accessible name.
+ *
+ * @param {() => string} text
+ * @param {() => HTMLElement} shown
+ * @param {string} label
  */
 export function copyButton(text, shown, label) {
   const button = h("button.copy", { type: "button", "aria-label": label, onclick: () => copy() }, t("copy.copy"));
@@ -17,9 +21,9 @@ export function copyButton(text, shown, label) {
     } catch {
       // No secure context, or the user denied access.
       const element = shown();
-      element.focus?.();
-      if (element.select) element.select();
-      else getSelection().selectAllChildren(element);
+      element.focus();
+      if (element instanceof HTMLInputElement) element.select();
+      else getSelection()?.selectAllChildren(element);
       announce(t("copy.selected"));
       return;
     }

@@ -16,11 +16,11 @@ const YEAR = 365;
  */
 export function expiryChoice(chosen = PROPOSED) {
   const daysMax = session.organization.key_lifetime_days_max;
-  const fits = (days) => daysMax === null || days <= daysMax;
-  const span = (days) => [`${days}d`, lasting(days), endsAt(days)];
+  const fits = (/** @type {number} */ days) => daysMax === null || days <= daysMax;
+  const span = (/** @type {number} */ days) => [`${days}d`, lasting(days), endsAt(days)];
   const spans = DAYS.filter(fits).map(span);
   // The organization's maximum is below the shortest of these choices.
-  if (spans.length === 0) spans.push(span(daysMax));
+  if (spans.length === 0 && daysMax !== null) spans.push(span(daysMax));
   const known = spans.some(([days]) => days === chosen) || (chosen === "never" && daysMax === null);
   // Any other number of days appears as a date.
   if (!known && /^\d+d$/.test(chosen)) chosen = inputDate(Number.parseInt(chosen, 10));
@@ -65,12 +65,16 @@ export function expiryChoice(chosen = PROPOSED) {
   return { element, fields };
 }
 
-const lasting = (days) => (days === YEAR ? t("expiry.year") : t("expiry.days", { count: days }));
-const endsAt = (days) => t("expiry.until", { day: day(Date.now() + days * DAY_MS) });
+const lasting = (/** @type {number} */ days) => (days === YEAR ? t("expiry.year") : t("expiry.days", { count: days }));
+const endsAt = (/** @type {number} */ days) => t("expiry.until", { day: day(Date.now() + days * DAY_MS) });
 
-/** The date in a number of days, in the format of a date field and the user's time zone. */
+/**
+ * The date in a number of days, in the format of a date field and the user's time zone.
+ *
+ * @param {number} days
+ */
 function inputDate(days) {
   const then = new Date(Date.now() + days * DAY_MS);
-  const two = (part) => String(part).padStart(2, "0");
+  const two = (/** @type {number} */ part) => String(part).padStart(2, "0");
   return `${then.getFullYear()}-${two(then.getMonth() + 1)}-${two(then.getDate())}`;
 }

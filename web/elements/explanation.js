@@ -5,9 +5,13 @@ import { codeName } from "./usage-chart.js";
 import { optionalText, t } from "../lib/text.js";
 
 /** The reason for an outcome: explain.why_VALID, .why_REVOKED, ... one for each code. */
-export const whyText = (code) => optionalText(`explain.why_${code}`) ?? codeName(code);
+export const whyText = (/** @type {string} */ code) => optionalText(`explain.why_${code}`) ?? codeName(code);
 
-/** The deciding rule, the source of each required permission and all rules, as a list of nodes. */
+/**
+ * The deciding rule, the source of each required permission and all rules, as a list of nodes.
+ *
+ * @param {Api.Explanation} result
+ */
 export function explanation(result) {
   const failed = result.rules.find((rule) => rule.outcome === "failed");
   const isAboutPermission = result.code === "INSUFFICIENT_PERMISSIONS";
@@ -22,11 +26,15 @@ export function explanation(result) {
 }
 
 // explain.source_key, .source_secret, .source_role, ... : one for each source
-const sourceName = (source) => optionalText(`explain.source_${source}`) ?? source;
+const sourceName = (/** @type {string | null} */ source) => optionalText(`explain.source_${source}`) ?? source;
 
-/** The sources that grant or do not grant one permission. */
+/**
+ * The sources that grant or do not grant one permission.
+ *
+ * @param {Api.Explanation["rules"][number]["permissions"][number]} options
+ */
 function granting({ permission, granted, by }) {
-  const stage = (one) => {
+  const stage = (/** @type {Api.Explanation["rules"][number]["permissions"][number]["by"][number]} */ one) => {
     const source = stageName(one);
     const words = one.granted ? t("explain.grants", { source }) : t("explain.grants_not", { source });
     return h("li", {}, words, one.pattern ? [" ", h("code", {}, one.pattern)] : null);
@@ -40,6 +48,7 @@ function granting({ permission, granted, by }) {
   );
 }
 
+/** @param {{source: string, name: string | null}} options */
 function stageName({ source, name }) {
   if (source !== "role" || !name) return sourceName(source);
   if (name === "operator") return t("explain.operator");
@@ -49,6 +58,7 @@ function stageName({ source, name }) {
 
 const MARKS = { passed: "✓", failed: "✗", not_reached: "–" };
 
+/** @param {Api.Explanation["rules"][number]} options */
 function rule({ code, outcome }) {
   const mark = h("span.outcome", { "aria-hidden": "true" }, MARKS[outcome] ?? "–");
   // explain.rule_REVOKED, ... : one for each rule; explain.outcome_passed, ..._failed, ..._not_reached

@@ -8,7 +8,12 @@ const RATE_LIMITS_MAX = 8;
 const CALLS_MAX = 1_000_000_000;
 const WINDOW_SECONDS_MAX = 86_400;
 
-/** The fields. `limitsFrom(form)` reads their values. */
+/**
+ * The fields. `limitsFrom(form)` reads their values.
+ *
+ * @param {Api.RateLimit[]} limits
+ * @param {Api.Quota | null} quota
+ */
 export function limitFields(limits, quota) {
   const rows = h("div.stack", {});
   const more = h("button", { type: "button", onclick: () => add(null) }, t("key.add_limit"));
@@ -23,7 +28,7 @@ export function limitFields(limits, quota) {
     }
     more.hidden = rows.children.length >= RATE_LIMITS_MAX;
   };
-  const add = (limit) => {
+  const add = (/** @type {Api.RateLimit | null} */ limit) => {
     const leave = () => {
       row.remove();
       number();
@@ -39,8 +44,16 @@ export function limitFields(limits, quota) {
   return h("div.stack", {}, group("rate_limits", t("key.rate_limits"), rows, more), quotaFields(quota));
 }
 
+/**
+ * @param {Api.RateLimit | null} limit
+ * @param {() => void} leave
+ */
 function limitRow(limit, leave) {
-  const part = (name, label, properties) => {
+  const part = (
+    /** @type {keyof Api.RateLimit} */ name,
+    /** @type {string} */ label,
+    /** @type {Page.Properties} */ properties,
+  ) => {
     const value = limit?.[name] ?? "";
     const input = h("input", { required: true, autocomplete: "off", ...properties, name: `limit_${name}`, value });
     const element = field(label, input);
@@ -59,6 +72,7 @@ function limitRow(limit, leave) {
   );
 }
 
+/** @param {Api.Quota | null} quota */
 function quotaFields(quota) {
   const zones = [...new Set([quota?.timezone ?? ownZone(), "UTC", ...allZones()])];
   const periods = [
@@ -88,11 +102,15 @@ function quotaFields(quota) {
   return group("quota", t("key.quota"), box, parts);
 }
 
-/** The fields of the request: `{rate_limits, quota}`. */
+/**
+ * The fields of the request: `{rate_limits, quota}`.
+ *
+ * @param {HTMLFormElement} form
+ */
 export function limitsFrom(form) {
   const rows = [...form.querySelectorAll("fieldset.limit")];
-  const text = (row, name) => row.querySelector(`[name="${name}"]`).value;
-  const whole = (value) => (value === "" ? null : Number(value));
+  const text = (/** @type {Element} */ row, /** @type {string} */ name) => row.querySelector(`[name="${name}"]`).value;
+  const whole = (/** @type {string} */ value) => (value === "" ? null : Number(value));
   const rate_limits = rows.map((row) => ({
     name: text(row, "limit_name"),
     limit: whole(text(row, "limit_limit")),

@@ -6,18 +6,23 @@ import { announce } from "../lib/messages.js";
 import { session } from "../lib/state.js";
 import { t } from "../lib/text.js";
 
-/** Returns `{element, rules}`; `rules()` returns the entered networks. */
+/**
+ * Returns `{element, rules}`; `rules()` returns the entered networks.
+ *
+ * @param {Page.Networks} options
+ */
 export function networkFields({ allow, deny }) {
-  const lines = (name, networks) =>
+  const lines = (/** @type {string} */ name, /** @type {string[]} */ networks) =>
     h("textarea.code", { name, rows: 3, spellcheck: "false", autocomplete: "off", value: networks.join("\n") });
   const allowed = lines("ip_rules/allow", allow);
   const denied = lines("ip_rules/deny", deny);
   const addMine = () => {
-    if (!listIn(allowed).includes(session.address)) {
-      allowed.value = [...listIn(allowed), session.address].join("\n");
+    const address = session.address ?? "";
+    if (!listIn(allowed).includes(address)) {
+      allowed.value = [...listIn(allowed), address].join("\n");
     }
     allowed.focus();
-    announce(t("networks.added", { address: session.address }));
+    announce(t("networks.added", { address }));
   };
   const mine = session.address
     ? h("button", { type: "button", onclick: addMine }, t("networks.mine", { address: session.address }))
@@ -32,4 +37,4 @@ export function networkFields({ allow, deny }) {
   return { element, rules: () => ({ allow: listIn(allowed), deny: listIn(denied) }) };
 }
 
-const listIn = (area) => area.value.split(/[\s,]+/).filter((text) => text !== "");
+const listIn = (/** @type {HTMLTextAreaElement} */ area) => area.value.split(/[\s,]+/).filter((text) => text !== "");

@@ -6,9 +6,13 @@ import { h } from "../lib/dom.js";
 import { moment, t } from "../lib/text.js";
 import { copyButton } from "./copy-button.js";
 
-/** Shows a link. `body` describes its recipient and its purpose. Resolves when the dialog closes. */
+/**
+ * Shows a link. `body` describes its recipient and its purpose. Resolves when the dialog closes.
+ *
+ * @param {{title: string, body: string, url: string, endsAt: string}} options
+ */
 export function oneTimeLink({ title, body, url, endsAt }) {
-  const show = (close) => {
+  const show = (/** @type {(value?: any) => void} */ close) => {
     const link = h("p.code.one-time", { tabindex: "-1" }, url);
     return h(
       "div.stack",

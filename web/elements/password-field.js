@@ -11,6 +11,10 @@ export const CHARACTERS_MIN_WITH_CODE = 8;
 /**
  * A password field. With `fresh`, for a new password, it shows the number of characters and marks when
  * `charactersMin` is reached.
+ *
+ * @param {string} label
+ * @param {string} name
+ * @param {{fresh?: boolean, charactersMin?: number, hint?: string, [name: string]: unknown}} [options]
  */
 export function passwordField(label, name, options = {}) {
   const { fresh = false, charactersMin = CHARACTERS_MIN, hint, ...properties } = options;
@@ -40,7 +44,7 @@ export function passwordField(label, name, options = {}) {
     },
     t("password.show"),
   );
-  const look = (seen) => {
+  const look = (/** @type {boolean} */ seen) => {
     input.type = seen ? "text" : "password";
     eye.setAttribute("aria-label", seen ? t("password.hide_label", { label }) : t("password.show_label", { label }));
     replaceChildren(eye, seen ? t("password.hide") : t("password.show"));

@@ -12,6 +12,10 @@ const SENTENCE_MS = 300;
 /**
  * The matrix of `entries` (`GET /v1/permissions`) with the patterns `chosen`. `inWords` describes the selection in a
  * sentence; `null` omits the sentence. Returns `{element, permissions}`; `permissions()` returns the selection.
+ *
+ * @param {Api.Permission[]} entries
+ * @param {string[]} chosen
+ * @param {((permissions: string[]) => string) | null} [inWords]
  */
 export function permissionMatrix(entries, chosen, inWords = keySentence) {
   const rest = new Set(chosen);
@@ -35,7 +39,7 @@ export function permissionMatrix(entries, chosen, inWords = keySentence) {
   const find = () => {
     const needle = normalizedForSearch(search.value.trim());
     for (const one of [...rows, ...ownRows]) one.element.hidden = !one.text.includes(needle);
-    const isFound = (list) => list.some((one) => !one.element.hidden);
+    const isFound = (/** @type {{element: HTMLElement}[]} */ list) => list.some((one) => !one.element.hidden);
     nothing.hidden = isFound(rows) || isFound(ownRows);
     // If only Keyhouse's own permissions match, open their section. A search never closes it.
     if (needle !== "" && !isFound(rows) && isFound(ownRows)) management.open = true;
@@ -82,9 +86,14 @@ export function permissionMatrix(entries, chosen, inWords = keySentence) {
   return { element, permissions };
 }
 
-/** A sentence that is updated after a short pause in the input: `{element, update}`. */
+/**
+ * A sentence that is updated after a short pause in the input: `{element, update}`.
+ *
+ * @param {() => string} words
+ */
 export function sentence(words) {
   const element = h("p.sentence", { role: "status" }, words());
+  /** @type {ReturnType<typeof setTimeout>} */
   let timer;
   const update = () => {
     clearTimeout(timer);
@@ -93,7 +102,11 @@ export function sentence(words) {
   return { element, update };
 }
 
-/** `[{resource, group, entries}]`, ordered by group and name. */
+/**
+ * `[{resource, group, entries}]`, ordered by group and name.
+ *
+ * @param {Api.Permission[]} entries
+ */
 function resourcesOf(entries) {
   const found = new Map();
   for (const entry of entries) {
@@ -101,11 +114,18 @@ function resourcesOf(entries) {
     if (!found.has(resource)) found.set(resource, { resource, group: entry.group, entries: [] });
     found.get(resource).entries.push(entry);
   }
-  const inGroups = (one, other) => compareNames(one.group, other.group) || compareNames(one.resource, other.resource);
+  const inGroups = (/** @type {Page.Resource} */ one, /** @type {Page.Resource} */ other) =>
+    compareNames(one.group, other.group) || compareNames(one.resource, other.resource);
   return [...found.values()].sort(inGroups);
 }
 
-/** The row of one resource. Its checkbox for all actions checks and locks the others. */
+/**
+ * The row of one resource. Its checkbox for all actions checks and locks the others.
+ *
+ * @param {Page.Resource} options
+ * @param {Set<string>} rest
+ * @param {boolean} hasWhole
+ */
 function row({ resource, group, entries }, rest, hasWhole) {
   const whole = `${resource}:*`;
   const boxes = entries.map((entry) => {
@@ -115,6 +135,7 @@ function row({ resource, group, entries }, rest, hasWhole) {
   });
   const all = hasWhole ? tick(t("matrix.all_of", { resource }), t("matrix.all"), null, rest.delete(whole)) : null;
   const lock = () => {
+    if (!all) return;
     for (const { box } of boxes) {
       box.disabled = all.box.checked;
       if (all.box.checked) box.checked = true;
@@ -147,6 +168,12 @@ function row({ resource, group, entries }, rest, hasWhole) {
   };
 }
 
+/**
+ * @param {string} name
+ * @param {string} label
+ * @param {string | null} about
+ * @param {boolean} checked
+ */
 function tick(name, label, about, checked) {
   const box = h("input", { type: "checkbox", id: freshId("may"), "aria-label": name, checked, title: about });
   const element = h("label.tick", { for: box.id }, box, h("span", {}, label), about ? h("span.hint", {}, about) : null);

@@ -3,7 +3,11 @@
 import { all } from "../lib/api.js";
 import { replaceChildren, freshId, h } from "../lib/dom.js";
 
-/** The `datalist` of `input`. It is loaded when the field first gets the focus. */
+/**
+ * The `datalist` of `input`. It is loaded when the field first gets the focus.
+ *
+ * @param {HTMLInputElement} input
+ */
 export function permissionNames(input) {
   const names = h("datalist", { id: freshId("names") });
   const offer = async () => {

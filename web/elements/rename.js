@@ -7,6 +7,14 @@ import { t } from "../lib/text.js";
 /**
  * A rename button with the content `label`. `place()` returns the element with the name, which a field labelled
  * `field` replaces; `name()` returns the current name; `save(name)` may throw a `Problem`.
+ *
+ * @param {{
+   label: Page.Child,
+   field: string,
+   place: () => HTMLElement,
+   name: () => string,
+   save: (name: string) => Promise<void>,
+ }} options
  */
 export function renameButton({ label, field: fieldLabel, place, name, save }) {
   const begin = () => {
@@ -19,14 +27,15 @@ export function renameButton({ label, field: fieldLabel, place, name, save }) {
       dir: "auto",
     });
     // A hidden `h1` would leave screen readers without a page heading.
-    const hide = (is) => (shown.matches("h1") ? shown.classList.toggle("visually-hidden", is) : (shown.hidden = is));
+    const hide = (/** @type {boolean} */ is) =>
+      shown.matches("h1") ? shown.classList.toggle("visually-hidden", is) : (shown.hidden = is);
     const leave = () => {
       element.remove();
       hide(false);
       button.hidden = false;
       button.focus();
     };
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       const wanted = valueOf(element, "name");
       if (wanted !== name()) await save(wanted);
       leave();

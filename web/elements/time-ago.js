@@ -16,12 +16,18 @@ class TimeAgo extends HTMLElement {
   }
 
   refresh() {
-    replaceChildren(this.firstElementChild, ago(this.firstElementChild.dateTime));
+    const time = /** @type {HTMLTimeElement} */ (this.firstElementChild);
+    replaceChildren(time, ago(time.dateTime));
   }
 }
 customElements.define("time-ago", TimeAgo);
 
-/** The relative time, or `otherwise` if `iso` is empty. */
+/**
+ * The relative time, or `otherwise` if `iso` is empty.
+ *
+ * @param {string | null | undefined} iso
+ * @param {Page.Child} [otherwise]
+ */
 export function timeAgo(iso, otherwise = null) {
   if (!iso) return otherwise;
   return h("time-ago", {}, h("time", { datetime: iso, title: exactMoment(iso) }));

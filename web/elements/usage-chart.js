@@ -14,13 +14,19 @@ const LOOKS = 6;
 /** The pattern of each look. */
 const PATTERNS = [null, "M0,6 L6,0", "M0,0 L6,6", "M0,3 L6,3", "M3,0 L3,6", "M0,3 L6,3 M3,0 L3,6"];
 
+// codes.VALID, codes.RATE_LIMITED, ...
 /** The name of an outcome; its API code if there is no text for it. */
-export const codeName = (code) => optionalText(`codes.${code}`) ?? code; // codes.VALID, codes.RATE_LIMITED, ...
+export const codeName = (/** @type {string} */ code) => optionalText(`codes.${code}`) ?? code;
 
 /** The look of each outcome. The first look is reserved for allowed calls. */
-export const looksOf = (codes) => codes.map((code, at) => (codes.includes("VALID") ? at : at + 1));
+export const looksOf = (/** @type {string[]} */ codes) =>
+  codes.map((code, at) => (codes.includes("VALID") ? at : at + 1));
 
-/** A small square with the look of an outcome, for the legend. */
+/**
+ * A small square with the look of an outcome, for the legend.
+ *
+ * @param {number} at
+ */
 export function swatch(at) {
   const id = freshId("look");
   return svg(
@@ -31,16 +37,24 @@ export function swatch(at) {
   );
 }
 
-/** The chart of `buckets` (`{start, calls, codes}`), stacked by `codes`. `label` is its accessible name. */
+/**
+ * The chart of `buckets` (`{start, calls, codes}`), stacked by `codes`. `label` is its accessible name.
+ *
+ * @param {Page.Chart} shown
+ */
 export function usageChart(shown) {
-  const element = h("usage-chart", {});
+  const element = /** @type {UsageChart} */ (h("usage-chart", {}));
   element.shown = shown;
   return element;
 }
 
 class UsageChart extends HTMLElement {
+  watcher = new ResizeObserver(() => this.draw());
+  drawnAt = 0;
+  /** @type {Page.Chart | null} */
+  shown = null;
+
   connectedCallback() {
-    this.watcher = new ResizeObserver(() => this.draw());
     this.watcher.observe(this);
   }
 
@@ -50,20 +64,24 @@ class UsageChart extends HTMLElement {
 
   draw() {
     const width = Math.floor(this.clientWidth);
-    if (width === 0 || width === this.drawnAt) return;
+    if (!this.shown || width === 0 || width === this.drawnAt) return;
     this.drawnAt = width;
     replaceChildren(this, drawing(this.shown, width));
   }
 }
 customElements.define("usage-chart", UsageChart);
 
+/**
+ * @param {Page.Chart} options
+ * @param {number} width
+ */
 function drawing({ buckets, codes, interval, label }, width) {
   const top = niceTop(Math.max(...buckets.map((bucket) => bucket.calls)));
   const ticks = top === 1 ? [0, 1] : [0, top / 2, top];
-  const compact = (value) => number(value, { notation: "compact" });
+  const compact = (/** @type {number} */ value) => number(value, { notation: "compact" });
   const left = Math.max(...ticks.map((tick) => compact(tick).length)) * LETTER_PX + 10;
   const room = { left, width: width - left, height: HEIGHT - TOP - FOOT };
-  const y = (value) => TOP + room.height * (1 - value / top);
+  const y = (/** @type {number} */ value) => TOP + room.height * (1 - value / top);
   const ids = codes.map(() => freshId("look"));
   const lines = ticks.map((tick) => [
     svg("line.grid", { x1: left, x2: width, y1: y(tick), y2: y(tick) }),
@@ -84,6 +102,10 @@ function drawing({ buckets, codes, interval, label }, width) {
   );
 }
 
+/**
+ * @param {Page.Bucket} bucket
+ * @param {Page.Scale} options
+ */
 function column(bucket, { x, step, y, codes, ids, interval }) {
   const gap = Math.min(4, step / 5);
   let below = 0;
@@ -104,15 +126,27 @@ function column(bucket, { x, step, y, codes, ids, interval }) {
   );
 }
 
-/** The tooltip of a column. */
+/**
+ * The tooltip of a column.
+ *
+ * @param {Page.Bucket} bucket
+ * @param {string[]} codes
+ * @param {"hour" | "day"} interval
+ */
 function bucketText(bucket, codes, interval) {
   const counted = codes.filter((code) => bucket.codes[code]);
   const lines = counted.map((code) => t("usage.of_code", { code: codeName(code), count: bucket.codes[code] }));
   return [startOf(bucket, interval), t("usage.count", { count: bucket.calls }), ...lines].join("\n");
 }
 
+/**
+ * @param {Page.Bucket[]} buckets
+ * @param {{left: number, step: number, interval: "hour" | "day"}} options
+ */
 function timeTicks(buckets, { left, step, interval }) {
+  /** @type {Intl.DateTimeFormatOptions} */
   const hour = { hour: "numeric", minute: "2-digit" };
+  /** @type {Intl.DateTimeFormatOptions} */
   const short = interval === "hour" ? hour : { day: "numeric", month: "short", timeZone: "UTC" };
   const texts = buckets.map((bucket) => formatDate(bucket.start, short));
   const longest = Math.max(...texts.map((text) => text.length)) * LETTER_PX + 14;
@@ -126,12 +160,22 @@ function timeTicks(buckets, { left, step, interval }) {
   });
 }
 
-/** The start of a bucket. Days are in UTC. */
+/**
+ * The start of a bucket. Days are in UTC.
+ *
+ * @param {Page.Bucket} bucket
+ * @param {"hour" | "day"} interval
+ */
 export function startOf(bucket, interval) {
+  /** @type {Intl.DateTimeFormatOptions} */
   const hour = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" };
   return formatDate(bucket.start, interval === "hour" ? hour : { dateStyle: "medium", timeZone: "UTC" });
 }
 
+/**
+ * @param {string} id
+ * @param {number} at
+ */
 function look(id, at) {
   const number = Math.min(at, LOOKS - 1);
   const lines = PATTERNS[number];
@@ -143,9 +187,13 @@ function look(id, at) {
   );
 }
 
-/** A round number of at least `most` whose half is a whole number too. */
+/**
+ * A round number of at least `most` whose half is a whole number too.
+ *
+ * @param {number} most
+ */
 function niceTop(most) {
   if (most <= 1) return 1;
   const power = 10 ** Math.floor(Math.log10(most));
-  return [1, 2, 4, 6, 8, 10].map((times) => times * power).find((top) => top >= most && top % 2 === 0);
+  return [1, 2, 4, 6, 8, 10].map((times) => times * power).find((top) => top >= most && top % 2 === 0) ?? most;
 }

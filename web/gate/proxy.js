@@ -8,9 +8,16 @@ import { formatList, t } from "../lib/text.js";
 import { DEFAULT_GATE } from "./words.js";
 
 /** The check paths of a gate: for most proxies, and for Envoy. */
-export const pathsOf = ({ name }) => [`/v1/forward-auth/${name}`, `/v1/ext-authz/${name}`];
+export const pathsOf = (/** @type {{name: string}} */ { name }) => [
+  `/v1/forward-auth/${name}`,
+  `/v1/ext-authz/${name}`,
+];
 
-/** A path with a copy button. */
+/**
+ * A path with a copy button.
+ *
+ * @param {string} path
+ */
 export function pathLine(path) {
   const shown = h("code", {}, path);
   return h(
@@ -26,19 +33,20 @@ export function pathLine(path) {
 }
 
 /** The headers of credential sources, each once. `authorization:token` is in the header `authorization`. */
-const headersIn = (sources) => [...new Set(sources.map((source) => source.split(":")[0]))];
+const headersIn = (/** @type {string[]} */ sources) => [...new Set(sources.map((source) => source.split(":")[0]))];
 
 /** Sources inside a header with other content, which removing the header would remove too. */
-const isPartOfHeader = (source) => /^(cookie|websocket-protocol):/.test(source);
+const isPartOfHeader = (/** @type {string} */ source) => /^(cookie|websocket-protocol):/.test(source);
 
 /** The header that a proxy must forward to Keyhouse for a source. */
-const headerOf = (source) => source.replace(/^websocket-protocol:.*/, "sec-websocket-protocol").split(":")[0];
+const headerOf = (/** @type {string} */ source) =>
+  source.replace(/^websocket-protocol:.*/, "sec-websocket-protocol").split(":")[0];
 
 /** A header in its usual spelling: `X-Api-Key`. */
-const titled = (header) => header.replaceAll(/(^|-)[a-z]/g, (first) => first.toUpperCase());
+const titled = (/** @type {string} */ header) => header.replaceAll(/(^|-)[a-z]/g, (first) => first.toUpperCase());
 
 /** Proxies by name: index of their check path, and the lines that remove these headers. */
-const PROXIES = {
+const PROXIES = /** @type {Record<string, Page.Proxy>} */ ({
   nginx: {
     label: "nginx",
     strip: (headers) => headers.map((header) => `proxy_set_header ${titled(header)} "";`),
@@ -65,15 +73,16 @@ const PROXIES = {
     repeats: true,
     strip: (headers) => ["request_headers_to_remove:", ...headers.map((header) => `- ${header}`)],
   },
-};
+});
 
 /** The proxy that was selected last. */
 let chosen = "nginx";
 
+/** @param {Page.GateSettings} gate */
 export function proxyCard(gate) {
   const advice = h("div.stack", {});
   const show = () => replaceChildren(advice, adviceFor(gate, PROXIES[chosen]));
-  const onchange = (event) => {
+  const onchange = (/** @type {Page.ControlEvent} */ event) => {
     chosen = event.target.value;
     show();
   };
@@ -87,6 +96,10 @@ export function proxyCard(gate) {
   );
 }
 
+/**
+ * @param {Page.GateSettings} gate
+ * @param {Page.Proxy} proxy
+ */
 function adviceFor(gate, proxy) {
   const [byHeaders, byLine] = pathsOf(gate);
   const inside = gate.credentials.filter(isPartOfHeader);

@@ -13,6 +13,7 @@ import { kindName, KINDS, listedKinds, namesIn, placeOf, routeName, wholeNumber 
 
 const LOOKS = { key: "span.badge.accent", public: "span.badge.warn", denied: "span.badge.bad" };
 
+/** @param {Page.GatePage} page */
 export function routesCard(page) {
   const { routes } = page.gate;
   const add = h("button", { type: "button", onclick: () => edit(page, null) }, t("gate.add_route"));
@@ -37,12 +38,19 @@ export function routesCard(page) {
   );
 }
 
+/**
+ * @param {Page.GatePage} page
+ * @param {Api.Route} route
+ */
 function cells(page, route) {
   const isOpen = route.access !== "key";
   const none = () => h("span.soft.none", {}, "–");
   const anyKey = () => h("span.soft", {}, t("gate.any_key"));
   const needs = route.permissions ? h("code", {}, route.permissions) : anyKey();
-  const named = (action) => ({ type: "button", "aria-label": t("gate.of", { action, route: routeName(route) }) });
+  const named = (/** @type {string} */ action) => ({
+    type: "button",
+    "aria-label": t("gate.of", { action, route: routeName(route) }),
+  });
   return [
     h("div", {}, h("code.strong", {}, placeOf(route)), allowed(route)),
     route.methods ? route.methods.join(", ") : h("span.soft", {}, t("gate.any_method")),
@@ -59,12 +67,18 @@ function cells(page, route) {
 }
 
 /** The special paths that a route allows, if any. */
-const allowed = ({ allow }) =>
+const allowed = (/** @type {Api.Route} */ { allow }) =>
   allow.length > 0 ? h("div.small.soft", {}, t("gate.allows", { kinds: listedKinds(allow) })) : null;
 
-const accessName = (access) => t(`gate.access_${access}`); // gate.access_key, .access_public, .access_denied
+// gate.access_key, .access_public, .access_denied
+const accessName = (/** @type {string} */ access) => t(`gate.access_${access}`);
 
-/** The current index of a route. The routes may have been changed elsewhere. */
+/**
+ * The current index of a route. The routes may have been changed elsewhere.
+ *
+ * @param {Api.Route[]} routes
+ * @param {Api.Route} route
+ */
 function placeIn(routes, route) {
   const written = JSON.stringify(route);
   const at = routes.findIndex((one) => JSON.stringify(one) === written);
@@ -72,7 +86,12 @@ function placeIn(routes, route) {
   return at;
 }
 
-/** Saves the result of `changed(routes)`. */
+/**
+ * Saves the result of `changed(routes)`.
+ *
+ * @param {Page.GatePage} page
+ * @param {(routes: Api.Route[]) => object[]} changed
+ */
 async function save(page, changed) {
   try {
     page.gate = await patch(page.path, { routes: changed(page.gate.routes) }, page.gate.version);
@@ -83,10 +102,14 @@ async function save(page, changed) {
   }
 }
 
+/**
+ * @param {Page.GatePage} page
+ * @param {Api.Route | null} route
+ */
 async function edit(page, route) {
   const title = route ? t("gate.edit_route") : t("gate.new_route");
   const done = await open(title, (close) => {
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       const typed = typedIn(element);
       const { routes } = page.gate;
       const at = route ? placeIn(routes, route) : routes.length;
@@ -94,7 +117,7 @@ async function edit(page, route) {
       try {
         await save(page, () => changed);
       } catch (problem) {
-        problem.faults?.forEach((fault) => nameEqual(fault, at, changed));
+        problem.faults?.forEach((/** @type {Page.Fault} */ fault) => nameEqual(fault, at, changed));
         throw problem;
       }
       close(true);
@@ -107,19 +130,29 @@ async function edit(page, route) {
   page.redraw();
 }
 
-/** Names the equal route in the fault, whichever of the two routes the API reports. */
+/**
+ * Names the equal route in the fault, whichever of the two routes the API reports.
+ *
+ * @param {Page.Fault} fault
+ * @param {number} at
+ * @param {{host: string | null, path: string, methods: string[] | null}[]} routes
+ */
 function nameEqual(fault, at, routes) {
   if (fault.code !== "equal_route") return;
-  const places = `${fault.pointer} ${fault.detail}`.match(/(?<=\/routes\/)\d+/g).map(Number);
-  const other = places.find((place) => place !== at);
+  const places = `${fault.pointer} ${fault.detail}`.match(/(?<=\/routes\/)\d+/g)?.map(Number);
+  const other = places?.find((place) => place !== at);
   if (other !== undefined) Object.assign(fault, { code: "equal_to", route: routeName(routes[other]) });
   fault.pointer = `/routes/${at}/path`;
 }
 
+/**
+ * @param {Api.Gate} gate
+ * @param {Api.Route | null} route
+ */
 function fields(gate, route) {
   const access = route?.access ?? "key";
   const allow = route?.allow ?? [];
-  const input = (name, value, more) =>
+  const input = (/** @type {string} */ name, /** @type {unknown} */ value, /** @type {Page.Properties} */ more = {}) =>
     h("input.code", { name, value, autocomplete: "off", spellcheck: "false", ...more });
   const requirement = input("permissions", route?.permissions);
   const names = permissionNames(requirement);
@@ -137,7 +170,7 @@ function fields(gate, route) {
       hint: t("gate.route_cost_hint", { count: gate.cost }),
     }),
   );
-  const choose = (event) => (ofKey.hidden = event.target.value !== "key");
+  const choose = (/** @type {Page.ControlEvent} */ event) => (ofKey.hidden = event.target.value !== "key");
   return [
     field(t("gate.path"), input("path", route?.path), { hint: t("gate.path_hint") }),
     field(t("gate.methods"), input("methods", (route?.methods ?? []).join(", ")), {
@@ -157,9 +190,13 @@ function fields(gate, route) {
   ];
 }
 
-/** The entered route. Fields that apply only to routes with a key are omitted for others. */
+/**
+ * The entered route. Fields that apply only to routes with a key are omitted for others.
+ *
+ * @param {HTMLFormElement} element
+ */
 function typedIn(element) {
-  const text = (name) => valueOf(element, name).trim() || null;
+  const text = (/** @type {string} */ name) => valueOf(element, name).trim() || null;
   const methods = namesIn(valueOf(element, "methods").toUpperCase());
   const access = valueOf(element, "access");
   const cost = text("cost");
@@ -175,6 +212,10 @@ function typedIn(element) {
   };
 }
 
+/**
+ * @param {Page.GatePage} page
+ * @param {Api.Route} route
+ */
 async function drop(page, route) {
   const name = h("code", {}, routeName(route));
   const words = {
@@ -183,6 +224,6 @@ async function drop(page, route) {
     button: t("gate.remove_route"),
     done: t("gate.route_removed"),
   };
-  const without = (routes) => routes.toSpliced(placeIn(routes, route), 1);
+  const without = (/** @type {Api.Route[]} */ routes) => routes.toSpliced(placeIn(routes, route), 1);
   if (await confirm(words, () => save(page, without))) page.redraw();
 }

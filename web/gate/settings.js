@@ -9,9 +9,10 @@ import { announce } from "../lib/messages.js";
 import { compareNames, formatList, t } from "../lib/text.js";
 import { namesIn, acceptedKeys, wholeNumber } from "./words.js";
 
+/** @param {Page.GatePage} page */
 export function settingsCard(page) {
   const { gate, organizations } = page;
-  const fact = (name, value) => [h("dt", {}, name), h("dd", {}, value)];
+  const fact = (/** @type {string} */ name, /** @type {Page.Child} */ value) => [h("dt", {}, name), h("dd", {}, value)];
   const headers = gate.credentials.map((header) => h("li", {}, h("code", {}, header)));
   const edit = h("button", { type: "button", onclick: () => change(page) }, t("gate.edit"));
   return card(
@@ -30,6 +31,7 @@ export function settingsCard(page) {
   );
 }
 
+/** @param {Page.GatePage} page */
 async function change(page) {
   // Keep organizations that no longer exist until the user unchecks them.
   const gone = (page.gate.organizations ?? []).filter((id) => !page.organizations.some((one) => one.id === id));
@@ -37,7 +39,7 @@ async function change(page) {
   organizations.sort((one, other) => compareNames(one.name, other.name));
   let shown = page.gate;
   const done = await open(t("gate.edit"), (close) => {
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       try {
         close(await patch(page.path, typedIn(element, organizations), shown.version));
       } catch (problem) {
@@ -56,9 +58,13 @@ async function change(page) {
   page.redraw();
 }
 
+/**
+ * @param {Api.Gate} gate
+ * @param {{id: string, name: string}[]} organizations
+ */
 function fields(gate, organizations) {
   const now = typed(gate, organizations);
-  const input = (name, properties = {}) =>
+  const input = (/** @type {string} */ name, properties = {}) =>
     h("input", { name, value: now[name], autocomplete: "off", spellcheck: "false", ...properties });
   const whose = [
     ["all", t("gates.all_organizations"), t("gate.all_organizations_hint")],
@@ -84,7 +90,12 @@ function fields(gate, organizations) {
   ];
 }
 
-/** The values of the settings fields. */
+/**
+ * The values of the settings fields.
+ *
+ * @param {Api.Gate} options
+ * @param {{id: string, name: string}[]} organizations
+ */
 function typed({ description, credentials, organizations: whose, environments, cost, preflight }, organizations) {
   const ticked = organizations.map(({ id }) => [id, whose?.includes(id) ?? false]);
   return {
@@ -98,7 +109,12 @@ function typed({ description, credentials, organizations: whose, environments, c
   };
 }
 
-/** The fields of the request. "These" without a checked organization is sent as an empty list, not as "all". */
+/**
+ * The fields of the request. "These" without a checked organization is sent as an empty list, not as "all".
+ *
+ * @param {HTMLFormElement} element
+ * @param {{id: string, name: string}[]} organizations
+ */
 function typedIn(element, organizations) {
   const ticked = organizations.map(({ id }) => id).filter((id) => element.elements.namedItem(id).checked);
   const environments = namesIn(valueOf(element, "environments"));

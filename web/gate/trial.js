@@ -10,10 +10,12 @@ import { routeName } from "./words.js";
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
+/** @param {Page.GateSettings} gate */
 export function trialCard(gate) {
   const answer = h("div.answer", { role: "status" });
-  const submit = async (element) => {
+  const submit = async (/** @type {HTMLFormElement} */ element) => {
     replaceChildren(answer);
+    /** @type {Record<string, string>} */
     const test = {};
     for (const name of ["method", "url", "key", "ip", "preflight_for"]) {
       const text = valueOf(element, name).trim();
@@ -26,7 +28,7 @@ export function trialCard(gate) {
   const typed = { autocomplete: "off", spellcheck: "false" };
   const secret = h("input.code", { ...typed, name: "key", type: "password", autocomplete: "one-time-code" });
   // Only OPTIONS can be a preflight request. Ignore the announced method otherwise.
-  const onchange = (event) => {
+  const onchange = (/** @type {Page.ControlEvent} */ event) => {
     announced.hidden = event.target.value !== "OPTIONS";
     if (announced.hidden) announced.querySelector("input").value = "";
   };
@@ -64,6 +66,7 @@ export function trialCard(gate) {
   return card(t("gate.test"), null, element, answer);
 }
 
+/** @param {Page.ResponseOf<`/v1/gates/${string}/test`, "post">} result */
 function verdict(result) {
   const { allowed } = result;
   const badge = h(`span.badge.${allowed ? "good" : "bad"}`, {}, allowed ? t("gate.allowed") : t("gate.refused"));
@@ -79,6 +82,7 @@ function verdict(result) {
   );
 }
 
+/** @param {Page.ResponseOf<`/v1/gates/${string}/test`, "post">} options */
 function why({ code, route }) {
   if (code === "VALID" && route?.access === "public") return t("gate.why_public");
   if (code === "ROUTE_NOT_ALLOWED") return route ? t("gate.why_denied") : t("gate.why_no_route");

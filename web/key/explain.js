@@ -8,10 +8,12 @@ import { field, form, valueOf } from "../lib/form.js";
 import { t } from "../lib/text.js";
 import { card } from "./parts.js";
 
+/** @param {Api.Key} key */
 export function explainCard(key) {
   const answer = h("div.answer", { role: "status" });
-  const submit = async (element) => {
+  const submit = async (/** @type {HTMLFormElement} */ element) => {
     replaceChildren(answer);
+    /** @type {Record<string, string>} */
     const test = {};
     for (const name of ["permissions", "ip"]) {
       const text = valueOf(element, name).trim();
@@ -36,6 +38,10 @@ export function explainCard(key) {
   return card(t("explain.title"), null, element, answer);
 }
 
+/**
+ * @param {Api.Explanation} result
+ * @param {Record<string, string>} test
+ */
 function verdict(result, test) {
   const badge = result.valid ? h("span.badge.good", {}, t("explain.yes")) : h("span.badge.bad", {}, t("explain.no"));
   return h(

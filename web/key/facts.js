@@ -11,6 +11,7 @@ import { action, change, fact } from "./parts.js";
 
 const DESCRIPTION_CHARACTERS_MAX = 1000;
 
+/** @param {Page.KeyPage} page */
 export function factsCard(page) {
   const { key, rights } = page;
   return h(
@@ -47,6 +48,7 @@ export function factsCard(page) {
   );
 }
 
+/** @param {Page.KeyPage} page */
 function description(page) {
   const { key, rights } = page;
   if (!rights.label) return key.description ? h("p", { dir: "auto" }, key.description) : null;
@@ -59,28 +61,37 @@ function description(page) {
   );
 }
 
+/** @param {Page.KeyPage} page */
 function changeDescription(page) {
   const value = page.key.description;
   const text = h("textarea", { name: "description", maxlength: DESCRIPTION_CHARACTERS_MAX, value });
   // The API accepts only one line. The field is taller, so that a long line is visible.
-  const changes = (form) => ({ description: valueOf(form, "description").replaceAll(/\s+/g, " ").trim() });
+  const changes = (/** @type {HTMLFormElement} */ form) => ({
+    description: valueOf(form, "description").replaceAll(/\s+/g, " ").trim(),
+  });
   const title = value ? t("key.edit_description") : t("key.add_description");
   return change(page, title, changes, field(t("key.description"), text, { hint: t("key.description_hint") }));
 }
 
+/** @param {Api.Key} key */
 export function ownerName(key) {
   if (key.kind === "service") return session.organization.name;
   if (key.owner === session.user.id) return t("key.you", { name: session.user.name || session.user.email });
   return key.owner_name ?? h("code", {}, key.owner);
 }
 
-/** The time of creation, and the creator if the user may see it. */
+/**
+ * The time of creation, and the creator if the user may see it.
+ *
+ * @param {Api.Key} key
+ */
 function created(key) {
   const when = timeAgo(key.created_at);
   const who = creator(key);
   return who ? parts("key.created_when", { when, who }) : when;
 }
 
+/** @param {Api.Key} key */
 function creator(key) {
   if (key.created_by === session.user.id) return session.user.name || session.user.email;
   if (key.created_by === "local") return t("events.actor_local");
@@ -88,13 +99,18 @@ function creator(key) {
   return key.created_by === key.owner ? key.owner_name : null;
 }
 
+/** @param {Api.Key} key */
 function end(key) {
   if (!key.expires_at) return t("key.never_expires");
   const exact = h("time", { datetime: key.expires_at }, moment(key.expires_at));
   return [exact, h("span.soft", {}, " · ", timeAgo(key.expires_at))];
 }
 
-/** Time, address and user agent of the last use of a key or a secret. */
+/**
+ * Time, address and user agent of the last use of a key or a secret.
+ *
+ * @param {Api.Use | null} last
+ */
 export function lastUse(last) {
   if (!last) return t("key.never_used");
   return [
@@ -104,12 +120,14 @@ export function lastUse(last) {
   ];
 }
 
+/** @param {Api.Key} key */
 function metadata(key) {
   if (Object.keys(key.metadata).length === 0) return null;
   const text = JSON.stringify(key.metadata, null, 2);
   return h("div.wide", {}, h("dt", {}, t("key.metadata")), h("dd", {}, h("pre", {}, text)));
 }
 
+/** @param {Page.KeyPage} page */
 function changeEnd(page) {
   const { key } = page;
   const choice = expiryChoice(key.expires_at ? localDay(key.expires_at) : "never");
@@ -124,9 +142,13 @@ function changeEnd(page) {
   return change(page, t("key.change_expiry"), changes, h("p", {}, now), choice.element);
 }
 
-/** A date in the format of a date field, in the user's time zone. */
+/**
+ * A date in the format of a date field, in the user's time zone.
+ *
+ * @param {string} iso
+ */
 function localDay(iso) {
   const then = new Date(iso);
-  const two = (part) => String(part).padStart(2, "0");
+  const two = (/** @type {number} */ part) => String(part).padStart(2, "0");
   return `${then.getFullYear()}-${two(then.getMonth() + 1)}-${two(then.getDate())}`;
 }

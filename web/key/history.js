@@ -9,11 +9,16 @@ import { card } from "./parts.js";
 
 const PAGE_ITEMS = 10;
 
-/** `nameOf(id)` returns the name of a team, or `undefined`. */
+/**
+ * `nameOf(id)` returns the name of a team, or `undefined`.
+ *
+ * @param {Api.Key} key
+ * @param {(id: string) => string | undefined} nameOf
+ */
 export function historyCard(key, nameOf) {
-  const line = (event) => eventLine(event, nameOf);
-  const show = (events) => h("ol.history", {}, events.map(line));
-  const more = (element, events) => {
+  const line = (/** @type {Api.Event} */ event) => eventLine(event, nameOf);
+  const show = (/** @type {Api.Event[]} */ events) => h("ol.history", {}, events.map(line));
+  const more = (/** @type {Element} */ element, /** @type {Api.Event[]} */ events) => {
     const lines = events.map(line);
     element.append(...lines);
     return lines[0];
@@ -23,6 +28,10 @@ export function historyCard(key, nameOf) {
   return { element: card(t("key.history"), null, events.element), reload: events.reload };
 }
 
+/**
+ * @param {Api.Event} event
+ * @param {(id: string) => string | undefined} nameOf
+ */
 function eventLine(event, nameOf) {
   const changes = changesIn(event, nameOf);
   return h(

@@ -7,7 +7,13 @@ import { form } from "../lib/form.js";
 import { announce } from "../lib/messages.js";
 import { t } from "../lib/text.js";
 
-/** A card with a heading and buttons. */
+/**
+ * A card with a heading and buttons.
+ *
+ * @param {string} title
+ * @param {Page.Child} buttons
+ * @param {...Page.Child} children
+ */
 export function card(title, buttons, ...children) {
   const heading = h("h2", { id: freshId("part") }, title);
   return h(
@@ -18,20 +24,30 @@ export function card(title, buttons, ...children) {
   );
 }
 
-export const fact = (name, ...value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
+export const fact = (/** @type {string} */ name, /** @type {Page.Child[]} */ ...value) =>
+  h("div", {}, h("dt", {}, name), h("dd", {}, value));
 
 /** A button that keeps the focus when its part of the page is redrawn. */
-export const action = (name, label, onclick, properties = {}) =>
-  h("button", { type: "button", "data-action": name, onclick, ...properties }, label);
+export const action = (
+  /** @type {string} */ name,
+  /** @type {string} */ label,
+  /** @type {() => unknown} */ onclick,
+  properties = {},
+) => h("button", { type: "button", "data-action": name, onclick, ...properties }, label);
 
 /**
  * Opens a dialog with a form that changes a key. `changes(form)` returns the fields to send; `page.update(key)` shows
  * the result.
+ *
+ * @param {Page.KeyPage} page
+ * @param {string} title
+ * @param {(form: HTMLFormElement) => Record<string, unknown>} changes
+ * @param {...Page.Child} fields
  */
 export async function change(page, title, changes, ...fields) {
   let isStale = false;
-  const content = (close) => {
-    const submit = async (element) => {
+  const content = (/** @type {(value?: any) => void} */ close) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       const { id, version } = page.key;
       try {
         close(await patch(`/v1/keys/${id}`, changes(element), version));

@@ -8,9 +8,13 @@ import { parts, t } from "../lib/text.js";
 
 const REASON_CHARACTERS_MAX = 256;
 
-/** Revokes a key after confirmation. Resolves to the revoked key, or to `undefined` after cancel. */
+/**
+ * Revokes a key after confirmation. Resolves to the revoked key, or to `undefined` after cancel.
+ *
+ * @param {Api.Key} key
+ */
 export async function revokeKey(key) {
-  const path = `/v1/keys/${encodeURIComponent(key.id)}`;
+  const path = /** @type {const} */ (`/v1/keys/${encodeURIComponent(key.id)}`);
   const descendants = await loadForDialog(t("key.revoke_title"), () => get(`${path}/descendants`));
   if (descendants === undefined) return undefined;
   const { count } = descendants;
@@ -31,6 +35,7 @@ export async function revokeKey(key) {
     ...(reason.value.trim() === "" ? {} : { reason: reason.value.trim() }),
     ...(created.querySelector("input").checked ? { descendants: true } : {}),
   });
+  /** @type {Page.ResponseOf<`/v1/keys/${string}/revoke`, "post"> | undefined} */
   let revoked;
   await confirm(words, async () => {
     do revoked = await post(`${path}/revoke`, body());

@@ -2,7 +2,12 @@
 
 import { may, session } from "../lib/state.js";
 
-/** `teams` are the teams that the user sees, with `is_member`. */
+/**
+ * `teams` are the teams that the user sees, with `is_member`.
+ *
+ * @param {Api.Key} key
+ * @param {Api.Team[]} teams
+ */
 export function rightsTo(key, teams) {
   const manages = may("keyhouse:keys:manage");
   const isOwn = key.owner === session.user.id;
@@ -20,7 +25,12 @@ export function rightsTo(key, teams) {
   };
 }
 
-/** The teams that a key is not shared with yet and can be. */
+/**
+ * The teams that a key is not shared with yet and can be.
+ *
+ * @param {Api.Key} key
+ * @param {Api.Team[]} teams
+ */
 export function shareable(key, teams) {
   const has = new Set(key.teams.map((team) => team.id));
   return teams.filter((team) => !has.has(team.id) && (team.is_member || may("keyhouse:teams:manage")));

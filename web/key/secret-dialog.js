@@ -8,10 +8,14 @@ import { announce } from "../lib/messages.js";
 import { instance } from "../lib/state.js";
 import { t } from "../lib/text.js";
 
-/** Shows the secret of a created or rotated key. Resolves when the dialog closes. */
+/**
+ * Shows the secret of a created or rotated key. Resolves when the dialog closes.
+ *
+ * @param {{key: Api.Key, secret: string}} options
+ */
 export async function showSecret({ key, secret }) {
-  const handlers = {};
-  const onEscape = (event) => {
+  const handlers = { leave: (/** @type {Event} */ event) => event.preventDefault() };
+  const onEscape = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape") handlers.leave(event);
   };
   addEventListener("beforeunload", warn);
@@ -26,8 +30,14 @@ export async function showSecret({ key, secret }) {
 }
 
 /** Reloading the page now would lose the secret. */
-const warn = (event) => event.preventDefault();
+const warn = (/** @type {Event} */ event) => event.preventDefault();
 
+/**
+ * @param {Api.Key} key
+ * @param {string} secret
+ * @param {() => void} close
+ * @param {{leave: (event: Event) => void}} handlers
+ */
 function content(key, secret, close, handlers) {
   const input = h("input.code", {
     id: freshId("secret"),
@@ -39,7 +49,7 @@ function content(key, secret, close, handlers) {
     value: secret,
   });
   const line = h("code", { tabindex: "0" });
-  const show = (shown) => {
+  const show = (/** @type {boolean} */ shown) => {
     input.type = shown ? "text" : "password";
     const label = shown ? t("secret.hide") : t("secret.show");
     eye.setAttribute("aria-label", label);
@@ -50,7 +60,7 @@ function content(key, secret, close, handlers) {
   const strike = svg("path", { d: "M4 4l16 16" });
   const eye = h("button.icon", { type: "button", onclick: () => show(input.type === "password") }, eyeDrawing(strike));
   // If copying is not available, the text is selected, so it must be visible.
-  const revealed = (element) => {
+  const revealed = (/** @type {HTMLElement} */ element) => {
     show(true);
     return element;
   };
@@ -60,7 +70,7 @@ function content(key, secret, close, handlers) {
   const box = saved.querySelector("input");
   const follow = () => done.setAttribute("aria-disabled", String(!box.checked));
   follow();
-  const leave = (event) => {
+  const leave = (/** @type {Event} */ event) => {
     event.preventDefault();
     if (box.checked) return finish();
     box.focus();
@@ -113,7 +123,11 @@ function content(key, secret, close, handlers) {
   );
 }
 
-/** An eye icon; `strike` crosses it out. */
+/**
+ * An eye icon; `strike` crosses it out.
+ *
+ * @param {SVGElement} strike
+ */
 function eyeDrawing(strike) {
   return svg(
     "svg.drawn",
@@ -124,7 +138,11 @@ function eyeDrawing(strike) {
   );
 }
 
-/** A command that tests the key. It sends the secret only to this instance. */
+/**
+ * A command that tests the key. It sends the secret only to this instance.
+ *
+ * @param {string} secret
+ */
 function curlLine(secret) {
   return `curl -H "Authorization: Bearer ${secret}" ${instance.public_url}/v1/whoami`;
 }

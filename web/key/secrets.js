@@ -10,7 +10,11 @@ import { timeAgo } from "../elements/time-ago.js";
 import { lastUse } from "./facts.js";
 import { card, fact } from "./parts.js";
 
-/** Overlaps: value for the API, seconds, text key. */
+/**
+ * Overlaps: value for the API, seconds, text key.
+ *
+ * @type {[string, number, string][]}
+ */
 const OVERLAPS = [
   ["0s", 0, "rotate.stop_now"],
   ["1h", 3600, "rotate.hour"],
@@ -20,6 +24,7 @@ const OVERLAPS = [
 ];
 const PROPOSED = "24h";
 
+/** @param {Page.KeyPage} page */
 export function secretsCard(page) {
   const { key, rights } = page;
   const isOthers = !rights.rotate && key.kind === "personal" && rights.change && key.status !== "expired";
@@ -36,12 +41,17 @@ export function secretsCard(page) {
   );
 }
 
-const hasEnded = (secret) => secret.ends_at !== null && new Date(secret.ends_at) <= new Date();
+const hasEnded = (/** @type {Page.KeySecret} */ secret) =>
+  secret.ends_at !== null && new Date(secret.ends_at) <= new Date();
 
-/** The last use of the replaced secret, while it still works. */
+/**
+ * The last use of the replaced secret, while it still works.
+ *
+ * @param {Api.Key} key
+ */
 function replaced(key) {
   const old = key.secrets[1];
-  if (!old || hasEnded(old) || key.status === "revoked") return null;
+  if (!old?.ends_at || hasEnded(old) || key.status === "revoked") return null;
   const hint = h("code", {}, t("key.hint", { hint: old.hint }));
   const last = old.last_used;
   const isUsed = last && last.at > key.secrets[0].created_at;
@@ -59,6 +69,10 @@ function replaced(key) {
   );
 }
 
+/**
+ * @param {Page.KeySecret} secret
+ * @param {boolean} isNewest
+ */
 function secretLines(secret, isNewest) {
   let state = null;
   if (!isNewest) state = h("span.badge", {}, hasEnded(secret) ? t("rotate.ended") : t("rotate.replaced"));
@@ -74,14 +88,18 @@ function secretLines(secret, isNewest) {
   ];
 }
 
-/** Asks for the overlap, rotates the secret, and shows the new secret once. */
+/**
+ * Asks for the overlap, rotates the secret, and shows the new secret once.
+ *
+ * @param {Page.KeyPage} page
+ */
 export async function rotate(page) {
   const { key } = page;
   const made = await open(t("rotate.title"), (close) => {
     const effect = h("p.consequence", { role: "status" });
     const choices = OVERLAPS.map(([span, , words]) => [span, t(words)]); // rotate.none, .hour, .day, .week, .month
     const showEffect = () => replaceChildren(effect, consequence(key, element.elements.namedItem("overlap").value));
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       const { id, version } = page.key;
       close(await post(`/v1/keys/${id}/rotate`, { overlap: valueOf(element, "overlap") }, { version }));
     };
@@ -99,8 +117,12 @@ export async function rotate(page) {
   page.update(made.key);
 }
 
+/**
+ * @param {Api.Key} key
+ * @param {string} span
+ */
 function consequence(key, span) {
-  const [, seconds] = OVERLAPS.find(([name]) => name === span);
+  const [, seconds] = OVERLAPS.find(([name]) => name === span) ?? OVERLAPS[0];
   const hint = h("code", {}, t("key.hint", { hint: key.secrets[0].hint }));
   const older = key.secrets[1];
   const end = moment(new Date(Date.now() + seconds * 1000).toISOString());

@@ -14,6 +14,7 @@ const accesses = () => [
   ["write", t("key.team_write")],
 ];
 
+/** @param {Page.KeyPage} page */
 export function teamsCard(page) {
   const { key, rights } = page;
   const teams = key.teams.toSorted((one, other) => compareNames(one.name, other.name));
@@ -31,6 +32,10 @@ export function teamsCard(page) {
   );
 }
 
+/**
+ * @param {Page.KeyPage} page
+ * @param {Page.KeyTeam} team
+ */
 function share(page, team) {
   const name = h("a", { href: `#/teams/${team.id}` }, team.name);
   const secret = team.visibility === "secret" ? h("span.badge", {}, t("key.team_secret")) : null;
@@ -61,8 +66,13 @@ function share(page, team) {
   return h("li", {}, h("span.grow", {}, name, " ", secret), h("span.row", {}, control, leave), trouble);
 }
 
-const sharePath = (page, team) => `/v1/keys/${page.key.id}/teams/${team.id}`;
+const sharePath = (/** @type {Page.KeyPage} */ page, /** @type {{id: string}} */ team) =>
+  /** @type {const} */ (`/v1/keys/${page.key.id}/teams/${team.id}`);
 
+/**
+ * @param {Page.KeyPage} page
+ * @param {Page.KeyTeam} team
+ */
 async function unshare(page, team) {
   const names = { name: h("strong", {}, page.key.name), team: h("strong", {}, team.name) };
   const words = {
@@ -74,12 +84,13 @@ async function unshare(page, team) {
   if (await confirm(words, () => remove(sharePath(page, team)))) await page.reload();
 }
 
+/** @param {Page.KeyPage} page */
 function adding(page) {
   const teams = shareable(page.key, page.teams);
   if (teams.length === 0) return null;
   const choices = teams.map((team) => [team.id, team.name]).toSorted(([, one], [, other]) => compareNames(one, other));
-  const submit = async (element) => {
-    const team = teams.find(({ id }) => id === valueOf(element, "team"));
+  const submit = async (/** @type {HTMLFormElement} */ element) => {
+    const team = teams.find(({ id }) => id === valueOf(element, "team")) ?? teams[0];
     const path = sharePath(page, team);
     page.update(await put(path, { access: valueOf(element, "new_access") }));
     announce(t("key.team_added", { name: team.name }));

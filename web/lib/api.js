@@ -11,6 +11,10 @@ const SLOW_MS = 400;
  * A problem of the API (RFC 9457), or a code of the page itself: `unreachable`, `timeout`, `outdated`, `unreadable`.
  */
 export class Problem extends Error {
+  /**
+   * @param {number} status
+   * @param {Page.Members} members
+   */
   constructor(status, members) {
     super(members.detail ?? members.code);
     this.status = status;
@@ -27,36 +31,92 @@ export class Problem extends Error {
 
 /** Called when the session has ended. Resolves to whether the user signed in again. */
 let signInAgain = async () => false;
+/** @param {() => Promise<boolean>} handler */
 export const onSessionEnd = (handler) => (signInAgain = handler);
 
 /** Called when a resource was changed elsewhere after it was shown. Handlers stay as long as the page. */
+/** @type {Set<() => void>} */
 const staleHandlers = new Set();
+/** @param {() => void} handler */
 export const onStale = (handler) => staleHandlers.add(handler);
 
 /** Called with `true` when the first slow request starts, with `false` when the last one ends. */
+/** @type {(isBusy: boolean) => void} */
 let notifyBusy = () => {};
+/** @param {(isBusy: boolean) => void} handler */
 export const onBusy = (handler) => (notifyBusy = handler);
 
+/**
+ * @template {Page.PathWith<"get">} P
+ * @param {P} path
+ * @param {Page.QueryOf<P, "get">} [query]
+ * @returns {Promise<Page.ResponseOf<P, "get">>}
+ */
 export const get = (path, query) => request("GET", path, { query });
-export const post = (path, body = {}, options = {}) => request("POST", path, { body, ...options });
-export const put = (path, body = {}) => request("PUT", path, { body });
-/** Changes a resource. With `version`, only if the resource still has that version. */
+
+/**
+ * @template {Page.PathWith<"post">} P
+ * @param {P} path
+ * @param {Page.BodyOf<P, "post">} [body]
+ * @param {{quietly?: boolean, version?: number}} [options]
+ * @returns {Promise<Page.ResponseOf<P, "post">>}
+ */
+export const post = (path, body, options = {}) => request("POST", path, { body: body ?? {}, ...options });
+
+/**
+ * @template {Page.PathWith<"put">} P
+ * @param {P} path
+ * @param {Page.BodyOf<P, "put">} [body]
+ * @returns {Promise<Page.ResponseOf<P, "put">>}
+ */
+export const put = (path, body) => request("PUT", path, { body: body ?? {} });
+
+/**
+ * Changes a resource. With `version`, only if the resource still has that version.
+ *
+ * @template {Page.PathWith<"patch">} P
+ * @param {P} path
+ * @param {Page.BodyOf<P, "patch">} body
+ * @param {number} [version]
+ * @returns {Promise<Page.ResponseOf<P, "patch">>}
+ */
 export const patch = (path, body, version) => request("PATCH", path, { body, version });
+
+/**
+ * @template {Page.PathWith<"delete">} P
+ * @param {P} path
+ * @param {Page.QueryOf<P, "delete">} [query]
+ * @param {number} [version]
+ * @returns {Promise<Page.ResponseOf<P, "delete">>}
+ */
 export const remove = (path, query, version) => request("DELETE", path, { query, version });
 
-/** All items of a short list, such as teams, up to `itemsMax`. */
-export async function all(path, query = {}, itemsMax = 2000) {
+/**
+ * All items of a short list, such as teams, up to `itemsMax`.
+ *
+ * @template {Page.PathWith<"get">} P
+ * @param {P} path
+ * @param {Page.QueryOf<P, "get">} [query]
+ * @returns {Promise<Page.ItemOf<P>[]>}
+ */
+export async function all(path, query, itemsMax = 2000) {
+  /** @type {any[]} */
   const items = [];
+  /** @type {string | null | undefined} */
   let cursor;
   do {
-    const page = await get(path, { ...query, limit: 100, cursor });
+    const page = await request("GET", path, { query: { ...query, limit: 100, cursor } });
     items.push(...page.items);
     cursor = page.next_cursor;
   } while (cursor && items.length < itemsMax);
   return items;
 }
 
-/** The texts of a language, from the folder `locales`. */
+/**
+ * The texts of a language, from the folder `locales`.
+ *
+ * @param {string} name
+ */
 export async function locale(name) {
   try {
     return await exchange(new URL(`../locales/${name}.json`, import.meta.url), {});
@@ -68,13 +128,20 @@ export async function locale(name) {
 
 /**
  * Sends one request. With `quietly`, it shows no progress bar and no sign-in dialog.
+ *
+ * @param {string} method
+ * @param {string} path
+ * @param {{query?: Record<string, any>, body?: Record<string, unknown>, version?: number, quietly?: boolean}} [options]
+ * @returns {Promise<any>}
  */
 export async function request(method, path, { query, body, version, quietly } = {}) {
   const url = new URL(path, location.origin);
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value !== undefined && value !== null && value !== "") url.searchParams.set(name, value);
   }
+  /** @type {Record<string, string>} */
   const headers = {};
+  /** @type {RequestInit} */
   const options = { method, headers, credentials: "same-origin", cache: "no-store", redirect: "error" };
   if (body !== undefined) {
     headers["Content-Type"] = "application/json";
@@ -93,13 +160,23 @@ export async function request(method, path, { query, body, version, quietly } = 
   }
 }
 
-/** The list item that a pointer names, if it is a text. Shown with its fault, because a list has many items. */
+/**
+ * The list item that a pointer names, if it is a text. Shown with its fault, because a list has many items.
+ *
+ * @param {Record<string, unknown> | undefined} body
+ * @param {string} pointer
+ * @returns {string | undefined}
+ */
 function itemAt(body, pointer) {
   const names = pointer.split("/").slice(1);
-  const item = names.reduce((at, name) => at?.[name], body);
+  const item = names.reduce((/** @type {any} */ at, name) => at?.[name], body);
   return /^\d+$/.test(names.at(-1) ?? "") && typeof item === "string" ? item : undefined;
 }
 
+/**
+ * @param {URL} url
+ * @param {RequestInit} options
+ */
 async function exchange(url, options) {
   const response = await reach(url, options);
   const text = await response.text().catch(() => {
@@ -114,6 +191,10 @@ async function exchange(url, options) {
   throw new Problem(response.status, { code: "internal", ...error, retryAfter });
 }
 
+/**
+ * @param {URL} url
+ * @param {RequestInit} options
+ */
 async function reach(url, options) {
   try {
     return await fetch(url, { ...options, signal: AbortSignal.timeout(PATIENCE_MS) });
@@ -122,7 +203,11 @@ async function reach(url, options) {
   }
 }
 
-/** The members of a response; `null` if it is not JSON and therefore not from Keyhouse. */
+/**
+ * The members of a response; `null` if it is not JSON and therefore not from Keyhouse.
+ *
+ * @param {string} text
+ */
 function parse(text) {
   if (text === "") return {};
   try {
@@ -133,6 +218,11 @@ function parse(text) {
 }
 
 let waitingFor = 0;
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @returns {Promise<T>}
+ */
 async function watched(promise) {
   let isSlow = false;
   const timer = setTimeout(() => {

@@ -9,13 +9,20 @@ import { t } from "./text.js";
  *
  * `content(close)` returns the nodes below the title. With `stays`, only `close` closes the dialog, so that
  * Escape does not lose a secret.
+ *
+ * @template T
+ * @param {string} title
+ * @param {(close: (value?: T) => void) => Node} content
+ * @param {{stays?: boolean, wide?: boolean}} [options]
+ * @returns {Promise<T | undefined>}
  */
 export function open(title, content, { stays = false, wide = false } = {}) {
   return new Promise((resolve) => {
+    /** @type {T | undefined} */
     let result;
     let closable = !stays;
-    const came = document.activeElement;
-    const close = (value) => {
+    const focused = document.activeElement;
+    const close = (/** @type {T | undefined} */ value = undefined) => {
       result = value;
       closable = true;
       dialog.close();
@@ -26,6 +33,7 @@ export function open(title, content, { stays = false, wide = false } = {}) {
       { type: "button", "aria-label": t("actions.close"), onclick: () => close() },
       "×",
     );
+    /** @type {HTMLDialogElement} */
     const dialog = h(
       wide ? "dialog.wide" : "dialog",
       {
@@ -33,10 +41,13 @@ export function open(title, content, { stays = false, wide = false } = {}) {
         closedby: stays ? "none" : "closerequest",
         onclose: () => {
           // Browsers without `closedby`, and some gestures, close the dialog anyway.
-          if (!closable) return dialog.showModal();
+          if (!closable) {
+            dialog.showModal();
+            return;
+          }
           dialog.remove();
           // The browser restores the focus, unless the element was removed.
-          if (!came?.isConnected) document.querySelector("main h1")?.focus();
+          if (!focused?.isConnected) document.querySelector("main h1")?.focus();
           resolve(result);
         },
       },
@@ -56,6 +67,11 @@ let isLoading = false;
 /**
  * Loads the data of a dialog. Resolves to `undefined` if the load fails, after a dialog with this title has shown
  * the problem, and while another load is running, so that a second click opens no second dialog.
+ *
+ * @template T
+ * @param {string} title
+ * @param {() => Promise<T>} load
+ * @returns {Promise<T | undefined>}
  */
 export async function loadForDialog(title, load) {
   if (isLoading) return undefined;
@@ -74,12 +90,16 @@ export async function loadForDialog(title, load) {
 /**
  * Asks for confirmation, runs `act` and announces `done`. Resolves to `true` if `act` succeeded.
  * `words`: `{title, body, button, done, safe}`. `body` may be nodes; `safe` shows no danger button.
+ *
+ * @param {{title: string, body: Page.Child, button: string, done?: string, safe?: boolean}} words
+ * @param {() => Promise<unknown>} act
+ * @returns {Promise<boolean | undefined>}
  */
 export function confirm(words, act) {
   return open(words.title, (close) => {
     const trouble = h("div", {});
     const go = h(words.safe ? "button.primary" : "button.danger", { type: "submit" }, words.button);
-    const submit = async (event) => {
+    const submit = async (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       go.disabled = true;
       try {

@@ -7,7 +7,11 @@ import { exactMoment, optionalText, formatList, number, parts, t } from "./text.
 const WHOLE = /\.(create|remove|delete|import|setup)$/;
 const A_MOMENT = /^\d{4}-\d\d-\d\dT/;
 
-/** An event as a sentence: a list of texts and nodes. The sentence does not name the subject. */
+/**
+ * An event as a sentence: a list of texts and nodes. The sentence does not name the subject.
+ *
+ * @param {Api.Event} event
+ */
 export function eventText(event) {
   const actor = h("strong", {}, actorName(event.actor));
   // events.key_create, events.key_update, ... : one for each action; `unknown` for an action without a text
@@ -16,7 +20,11 @@ export function eventText(event) {
   return parts(key, { actor });
 }
 
-/** The actor's name, or a text for the kind of actor. */
+/**
+ * The actor's name, or a text for the kind of actor.
+ *
+ * @param {Api.Event["actor"]} actor
+ */
 function actorName(actor) {
   if (actor.name) return actor.name;
   if (actor.kind === "local") return t("events.actor_local");
@@ -27,38 +35,56 @@ function actorName(actor) {
 /**
  * The changed fields with their old and new values, as nodes; none if the event created or removed its subject.
  * `nameOf(id)` may return the name of a resource that the event names only by id.
+ *
+ * @param {Api.Event} event
+ * @param {(id: string) => string | undefined} [nameOf]
+ * @returns {Page.Child[]}
  */
 export function changesIn(event, nameOf = () => undefined) {
   const names = Object.keys({ ...event.before, ...event.after });
   if (names.length === 0 || WHOLE.test(event.action)) return [];
-  const text = (value) => written(value, nameOf);
-  const line = (name) => [
+  const text = (/** @type {unknown} */ value) => written(value, nameOf);
+  const line = (/** @type {string} */ name) => [
     h("dt", {}, fieldName(name)),
     h("dd", {}, difference(text(event.before[name]), text(event.after[name]))),
   ];
   return [h("dl.facts", {}, names.map(line))];
 }
 
+/** @param {unknown} value */
 const isNothing = (value) => value === null || value === undefined;
 
+/**
+ * @param {string} before
+ * @param {string} after
+ */
 function difference(before, after) {
   return parts("events.from_to", { before: h("del", {}, before), after: h("ins", {}, after) });
 }
 
-/** The label of a field; its API name if there is no text for it. */
+/**
+ * The label of a field; its API name if there is no text for it.
+ *
+ * @param {string} name
+ */
 function fieldName(name) {
   // event_fields.name, event_fields.permissions, ...
   return optionalText(`event_fields.${name}`) ?? name;
 }
 
+/**
+ * @param {any} value
+ * @param {(id: string) => string | undefined} nameOf
+ * @returns {string}
+ */
 function written(value, nameOf) {
-  const text = (one) => written(one, nameOf);
+  const text = (/** @type {unknown} */ one) => written(one, nameOf);
   if (isNothing(value) || value === "") return t("events.nothing");
   if (value === true) return t("events.yes");
   if (value === false) return t("events.no");
   if (typeof value === "number") return number(value);
   // A list inside a list, such as a team with its access.
-  const pair = (one) => (Array.isArray(one) ? one.map(text).join(" ") : text(one));
+  const pair = (/** @type {unknown} */ one) => (Array.isArray(one) ? one.map(text).join(" ") : text(one));
   if (Array.isArray(value)) return value.length === 0 ? t("events.nothing") : formatList(value.map(pair));
   if (typeof value === "object") {
     const named = Object.entries(value).filter(([, one]) => !isNothing(one));

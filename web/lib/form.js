@@ -9,9 +9,13 @@ const CONTROLS = "input,select,textarea";
 /**
  * A labelled field around `control`: an `input`, `select` or `textarea`, or an element that contains one.
  * `hint` appears below the label.
+ *
+ * @param {string} label
+ * @param {HTMLElement} control
+ * @param {{hint?: Page.Child, optional?: boolean}} [options]
  */
 export function field(label, control, { hint, optional } = {}) {
-  const target = control.matches(CONTROLS) ? control : control.querySelector(CONTROLS);
+  const target = /** @type {Page.Control} */ (control.matches(CONTROLS) ? control : control.querySelector(CONTROLS));
   target.id ||= freshId("field");
   const hintId = hint ? freshId("hint") : null;
   const fault = h("p.fault", { id: freshId("fault") });
@@ -26,14 +30,27 @@ export function field(label, control, { hint, optional } = {}) {
   );
 }
 
-/** A group of controls with one legend, such as radio buttons. */
+/**
+ * A group of controls with one legend, such as radio buttons.
+ *
+ * @param {string} name
+ * @param {string} legend
+ * @param {...Page.Child} children
+ */
 export function group(name, legend, ...children) {
   const fault = h("p.fault", { id: freshId("fault") });
   const attributes = { "data-field": name, "aria-describedby": fault.id };
   return h("fieldset.field", attributes, h("legend", {}, legend), ...children, fault);
 }
 
-/** Radio buttons. `choices` are `[value, label, hint?]`. */
+/**
+ * Radio buttons. `choices` are `[value, label, hint?]`.
+ *
+ * @param {string} name
+ * @param {Page.Choice[]} choices
+ * @param {string} chosen
+ * @param {(event: Page.ControlEvent) => unknown} [onchange]
+ */
 export function radios(name, choices, chosen, onchange) {
   return choices.map(([value, label, hint]) => {
     const id = freshId("choice");
@@ -48,14 +65,27 @@ export function radios(name, choices, chosen, onchange) {
   });
 }
 
+/**
+ * @param {string} name
+ * @param {Page.Child} label
+ * @param {Page.Properties} [properties]
+ */
 export function checkbox(name, label, properties = {}) {
   const id = freshId("box");
   return h("div.choice", {}, h("input", { type: "checkbox", name, id, ...properties }), h("label", { for: id }, label));
 }
 
-/** A select. `options` are `[value, label]`. */
+/**
+ * A select. `options` are `[value, label]`.
+ *
+ * @param {string} name
+ * @param {Page.Choice[]} options
+ * @param {string} [chosen]
+ * @param {Page.Properties} [properties]
+ */
 export function select(name, options, chosen, properties = {}) {
-  const option = ([value, label]) => h("option", { value, selected: value === chosen }, label);
+  const option = (/** @type {Page.Choice} */ [value, label]) =>
+    h("option", { value, selected: value === chosen }, label);
   return h("select", { name, ...properties }, options.map(option));
 }
 
@@ -63,11 +93,19 @@ export function select(name, options, chosen, properties = {}) {
  * A form. `submit(form)` may throw a `Problem`. Each fault then appears at the field whose `data-field` is its
  * pointer (`rate_limits/0/name`) or the nearest parent of it; other problems appear above the buttons. The first
  * field with a fault gets the focus. The form can't be submitted again while `submit` runs.
+ *
+ * @param {{
+ * submit: (form: HTMLFormElement) => unknown,
+ * button: string,
+ * cancel?: () => unknown,
+ * danger?: boolean,
+ * }} options
+ * @param {...Page.Child} children
  */
 export function form({ submit, button, cancel, danger }, ...children) {
   const trouble = h("div.trouble", {});
   const send = h(danger ? "button.danger" : "button.primary", { type: "submit" }, button);
-  const onsubmit = async (event) => {
+  const onsubmit = async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     if (element.getAttribute("aria-busy") === "true") return;
     clear(element, trouble);
@@ -90,13 +128,23 @@ export function form({ submit, button, cancel, danger }, ...children) {
   return element;
 }
 
-/** The value of the form's control with this name. */
+/**
+ * The value of the form's control with this name.
+ *
+ * @param {HTMLFormElement} element
+ * @param {string} name
+ * @returns {string}
+ */
 export const valueOf = (element, name) => element.elements.namedItem(name).value;
 
 /**
  * Updates a form after its resource was changed elsewhere. Fields that the user did not edit take the current
  * value. Fields that the user edited keep the input; if the current value differs, it appears below the field.
  * `before` and `now` are the values by field name.
+ *
+ * @param {HTMLFormElement} element
+ * @param {Record<string, unknown>} before
+ * @param {Record<string, unknown>} now
  */
 export function showCurrentValues(element, before, now) {
   for (const [name, value] of Object.entries(now)) {
@@ -113,16 +161,25 @@ export function showCurrentValues(element, before, now) {
   }
 }
 
+/**
+ * @param {HTMLFormElement} element
+ * @param {Element} trouble
+ */
 function clear(element, trouble) {
   replaceChildren(trouble);
   for (const fault of element.querySelectorAll(".fault")) replaceChildren(fault);
   for (const wrong of element.querySelectorAll("[aria-invalid]")) wrong.removeAttribute("aria-invalid");
 }
 
+/**
+ * @param {HTMLFormElement} element
+ * @param {Element} trouble
+ * @param {import("./api.js").Problem} problem
+ */
 function show(element, trouble, problem) {
   const unplaced = problem.faults.filter((fault) => !place(element, fault));
   if (unplaced.length > 0 || problem.faults.length === 0) {
-    const line = (fault) => h("p.fault", {}, `${fault.pointer}: ${faultText(fault)}`);
+    const line = (/** @type {Page.Fault} */ fault) => h("p.fault", {}, `${fault.pointer}: ${faultText(fault)}`);
     replaceChildren(trouble, problemNotice(problem), unplaced.map(line));
   }
   const wrong = [...element.querySelectorAll("[aria-invalid]")];
@@ -131,6 +188,7 @@ function show(element, trouble, problem) {
   wrong[0]?.focus();
 }
 
+/** @param {Element} control */
 function unfold(control) {
   for (let at = control.closest("details"); at; at = at.parentElement.closest("details")) at.open = true;
 }
@@ -138,12 +196,15 @@ function unfold(control) {
 /**
  * Shows a fault at the field of its pointer (`rate_limits/0/name`) or of the longest part of it. Returns `false`
  * if there is no such field.
+ *
+ * @param {HTMLFormElement} element
+ * @param {Page.Fault} fault
  */
 function place(element, fault) {
   // Pointers into the body start with a slash, pointers to the query with a question mark.
   const path = fault.pointer.split(/[/?]/).slice(1);
   const whole = path.map((_, at) => path.slice(0, at + 1).join("/")).slice(1);
-  const fieldOf = (name) => element.querySelector(`[data-field="${CSS.escape(name)}"]`);
+  const fieldOf = (/** @type {string} */ name) => element.querySelector(`[data-field="${CSS.escape(name)}"]`);
   const at = [...whole.reverse(), ...path.toReversed()].map(fieldOf).find((one) => one !== null);
   if (!at) return false;
   const line = at.querySelector(":scope > .fault");
@@ -151,7 +212,7 @@ function place(element, fault) {
   const text = fault.item === undefined ? words : t("forms.item", { item: fault.item, text: words });
   line.append(line.hasChildNodes() ? " " : "", text);
   const controls = [...at.querySelectorAll(CONTROLS)];
-  const holds = (control) => fault.item !== undefined && control.value.includes(fault.item);
+  const holds = (/** @type {Page.Control} */ control) => fault.item !== undefined && control.value.includes(fault.item);
   (controls.find(holds) ?? controls[0])?.setAttribute("aria-invalid", "true");
   return true;
 }

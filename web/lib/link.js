@@ -9,6 +9,15 @@ import { t } from "./text.js";
 
 /**
  * The form of a one-time link. Without a token, or when the link is no longer valid (`invalid`), it says what to do.
+ *
+ * @param {{
+ * token: string,
+ * invalid: string,
+ * lead: string,
+ * submit: (form: HTMLFormElement) => unknown,
+ * button: string,
+ * }} options
+ * @param {...Page.Child} fields
  */
 export function linkForm({ token, invalid, lead, submit, button }, ...fields) {
   const card = h("div.card.stack", {});
@@ -16,7 +25,7 @@ export function linkForm({ token, invalid, lead, submit, button }, ...fields) {
   if (token === "") {
     return replaceChildren(card, h("p", {}, t("link.incomplete")), h("p.soft", {}, t("link.open_again")), away);
   }
-  const send = async (element) => {
+  const send = async (/** @type {HTMLFormElement} */ element) => {
     try {
       await submit(element);
     } catch (problem) {
@@ -32,6 +41,8 @@ export function linkForm({ token, invalid, lead, submit, button }, ...fields) {
 /**
  * The email of the link's account, for the user and for password managers, after the server has returned it.
  * Empty if the link is no longer valid; the form then shows that.
+ *
+ * @param {string} token
  */
 export function accountOfLink(token) {
   const place = h("div", {});
@@ -48,17 +59,32 @@ export function accountOfLink(token) {
   return place;
 }
 
-/** A hidden username field. Password managers need one in every password form. */
+/**
+ * A hidden username field. Password managers need one in every password form.
+ *
+ * @param {string} email
+ */
 export function userName(email) {
   return h("input", { hidden: true, autocomplete: "username", value: email, "aria-hidden": "true", tabindex: "-1" });
 }
 
-/** The values of the named fields, without empty ones. */
+/**
+ * The values of the named fields, without empty ones.
+ *
+ * @param {HTMLFormElement} element
+ * @param {string[]} names
+ * @returns {Record<string, string>}
+ */
 export function filledFields(element, names) {
   return Object.fromEntries(names.map((name) => [name, valueOf(element, name)]).filter(([, value]) => value !== ""));
 }
 
-/** Continues with the session that the link created. */
+/**
+ * Continues with the session that the link created.
+ *
+ * @param {Api.Session} signedIn
+ * @param {() => void} done
+ */
 export function enterWith(signedIn, done) {
   setSession(signedIn);
   done();

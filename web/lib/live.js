@@ -15,10 +15,13 @@ onStale(() => {
 /**
  * An element with the nodes that `draw(redraw)` returns. `redraw()` draws it again. The caller handles a problem of
  * the first draw.
+ *
+ * @param {(redraw: () => Promise<void>) => Page.Child | Promise<Page.Child>} draw
  */
 export async function live(draw) {
   const element = h("div.stack.sections.live", {});
   const redraw = async () => {
+    /** @type {Page.Child} */
     let drawn;
     try {
       drawn = await draw(redraw);
@@ -26,10 +29,12 @@ export async function live(draw) {
       if (!problem.members) throw problem;
       drawn = problemNotice(problem, redraw);
     }
-    const name = element.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+    const name =
+      document.activeElement && element.contains(document.activeElement) ? nameOf(document.activeElement) : null;
     replaceChildren(element, drawn);
     if (name === null) return;
-    const same = [...element.querySelectorAll("a, button, input, select, summary")].find((one) => nameOf(one) === name);
+    const controls = element.querySelectorAll("a, button, input, select, summary");
+    const same = [...controls].find((one) => nameOf(one) === name);
     (same ?? document.querySelector("main h1")).focus();
   };
   replaceChildren(element, await draw(redraw));
@@ -37,4 +42,6 @@ export async function live(draw) {
   return { element, redraw };
 }
 
-const nameOf = (control) => control.getAttribute("aria-label") ?? (control.textContent || control.name);
+/** @param {Element} control */
+const nameOf = (control) =>
+  control.getAttribute("aria-label") ?? (control.textContent || (control.getAttribute("name") ?? ""));

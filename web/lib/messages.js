@@ -12,8 +12,13 @@ const line = h("p.announcement", { role: "status" });
 /** The live region of announcements. The shell adds it to the page. */
 export const status = h("div.status", {}, line);
 
+/** @type {ReturnType<typeof setTimeout>} */
 let timer;
-/** Announces a success, such as "Copied". */
+/**
+ * Announces a success, such as "Copied".
+ *
+ * @param {string} text
+ */
 export function announce(text) {
   clearTimeout(timer);
   // A modal dialog covers the rest of the page, so the announcement moves into it.
@@ -23,7 +28,11 @@ export function announce(text) {
   timer = setTimeout(() => replaceChildren(line), SHOWN_MS);
 }
 
-/** The text of a problem; the API's own detail if there is no text for its code. */
+/**
+ * The text of a problem; the API's own detail if there is no text for its code.
+ *
+ * @param {any} problem
+ */
 export function problemText(problem) {
   const { plan, feature, limit } = problem.members ?? {};
   const members = {
@@ -38,7 +47,12 @@ export function problemText(problem) {
   return optionalText(`problems.${problem.code}`, members) ?? problem.members?.detail ?? t("problems.internal");
 }
 
-/** The text of one fault of the input. */
+/**
+ * The text of one fault of the input.
+ *
+ * @param {Page.Fault} fault
+ * @returns {string}
+ */
 export function faultText(fault) {
   const words = optionalText(`faults.${fault.code}`, fault);
   if (words === undefined) return fault.detail;
@@ -46,13 +60,22 @@ export function faultText(fault) {
   return `${words} ${t("faults.reason", { detail: passwordReasons(fault) })}`;
 }
 
-/** Why a password was rejected, in the user's language; the server's English for a reason without a text. */
+/**
+ * Why a password was rejected, in the user's language; the server's English for a reason without a text.
+ *
+ * @param {Page.Fault} fault
+ */
 function passwordReasons(fault) {
   const texts = (fault.reasons ?? []).map((reason) => optionalText(`password_reasons.${reason}`));
   return texts.length > 0 && !texts.includes(undefined) ? texts.join(" ") : fault.detail;
 }
 
-/** A notice with a problem, and a button to retry if `retry` is given. */
+/**
+ * A notice with a problem, and a button to retry if `retry` is given.
+ *
+ * @param {any} problem
+ * @param {() => unknown} [retry]
+ */
 export function problemNotice(problem, retry) {
   // The request id helps only to find an error in the server log.
   const id = problem.status >= 500 ? problem.members?.request_id : null;
@@ -67,7 +90,15 @@ export function problemNotice(problem, retry) {
   );
 }
 
+/**
+ * @param {any} problem
+ * @param {() => unknown} [retry]
+ */
 function retryButton(problem, retry) {
+  /**
+   * @param {() => unknown} onclick
+   * @param {string} text
+   */
   const button = (onclick, text) => h("button", { type: "button", onclick }, text);
   if (problem.code === "outdated") return button(() => location.reload(), t("actions.reload"));
   return retry ? button(retry, t("actions.retry")) : null;

@@ -6,7 +6,11 @@ import { optionalText, formatList, t } from "./text.js";
 const WORDS_MAX = 2;
 const SENTENCE_MAX = 8;
 
-/** A short description for lists: the first resources, and the number of others. */
+/**
+ * A short description for lists: the first resources, and the number of others.
+ *
+ * @param {string[] | null} permissions
+ */
 export function shortPermissions(permissions) {
   if (permissions === null) return t("permission_words.follows_owner");
   const shown = uncovered(permissions);
@@ -14,7 +18,11 @@ export function shortPermissions(permissions) {
   return shown.join() === "*" ? t("permission_words.all") : inWords(shown, WORDS_MAX);
 }
 
-/** A sentence: "This key can ...". A key without a list of permissions has those of its owner. */
+/**
+ * A sentence: "This key can ...". A key without a list of permissions has those of its owner.
+ *
+ * @param {string[] | null} permissions
+ */
 export function keySentence(permissions) {
   if (permissions === null) return t("permission_words.key_as_owner");
   const shown = uncovered(permissions);
@@ -22,7 +30,11 @@ export function keySentence(permissions) {
   return t("permission_words.key", { what: inWords(shown, SENTENCE_MAX) });
 }
 
-/** A sentence about a role: "This role can ...". */
+/**
+ * A sentence about a role: "This role can ...".
+ *
+ * @param {string[]} permissions
+ */
 export function roleSentence(permissions) {
   const shown = uncovered(permissions);
   if (shown.length === 0) return t("permission_words.role_nothing");
@@ -32,26 +44,39 @@ export function roleSentence(permissions) {
 /**
  * The permissions without those that another one covers, and without incomplete ones that have no colon yet.
  * Permissions to manage Keyhouse come first, so that "and 3 more" never hides them.
+ *
+ * @param {string[]} permissions
  */
 function uncovered(permissions) {
   const wide = permissions.filter((permission) => permission.includes("*"));
-  const isCovered = (permission) => wide.some((pattern) => pattern !== permission && covers(pattern, permission));
-  const isComplete = (permission) => permission === "*" || permission.includes(":");
-  const manages = (permission) => permission.startsWith("keyhouse:");
+  const isCovered = (/** @type {string} */ permission) =>
+    wide.some((pattern) => pattern !== permission && covers(pattern, permission));
+  const isComplete = (/** @type {string} */ permission) => permission === "*" || permission.includes(":");
+  const manages = (/** @type {string} */ permission) => permission.startsWith("keyhouse:");
   const shown = permissions.filter((permission) => isComplete(permission) && !isCovered(permission));
   return [...shown.filter(manages), ...shown.filter((permission) => !manages(permission))];
 }
 
-/** The actions on the first `max` resources, and the number of other resources. */
+/**
+ * The actions on the first `max` resources, and the number of other resources.
+ *
+ * @param {string[]} permissions
+ * @param {number} max
+ */
 function inWords(permissions, max) {
   const resources = byResource(permissions);
   const count = resources.length - max;
-  const names = count > 0 ? (items) => items.join(", ") : formatList;
+  const names = count > 0 ? (/** @type {string[]} */ items) => items.join(", ") : formatList;
   const phrases = byActions(resources.slice(0, max)).map(([actions, named]) => phrase(actions, named, names));
   const what = phrases.reduce((first, second) => t("permission_words.both", { first, second }));
   return count > 0 ? t("permission_words.and_more", { what, count }) : what;
 }
 
+/**
+ * @param {string[]} actions
+ * @param {string[]} resources
+ * @param {(items: string[]) => string} names
+ */
 function phrase(actions, resources, names) {
   const [isAll, isEverywhere] = [actions.includes("*"), resources[0] === "*"];
   if (isAll && isEverywhere) return t("permission_words.everything");
@@ -62,10 +87,19 @@ function phrase(actions, resources, names) {
   return t("permission_words.some_of", { resource, actions: verbs });
 }
 
-/** The word for a usual action; other actions keep their name. */
+/**
+ * The word for a usual action; other actions keep their name.
+ *
+ * @param {string} action
+ */
 const inWord = (action) => optionalText(`permission_words.actions.${action}`) ?? action;
 
-/** `[[resource, [action, ...]], ...]`, in the order of first occurrence. */
+/**
+ * `[[resource, [action, ...]], ...]`, in the order of first occurrence.
+ *
+ * @param {string[]} permissions
+ * @returns {[string, string[]][]}
+ */
 function byResource(permissions) {
   const groups = new Map();
   for (const permission of permissions) {
@@ -78,7 +112,12 @@ function byResource(permissions) {
   return [...groups];
 }
 
-/** Resources with equal actions, grouped: `[[actions, [resource, ...]], ...]`. */
+/**
+ * Resources with equal actions, grouped: `[[actions, [resource, ...]], ...]`.
+ *
+ * @param {[string, string[]][]} resources
+ * @returns {[string[], string[]][]}
+ */
 function byActions(resources) {
   const groups = new Map();
   for (const [resource, actions] of resources) {

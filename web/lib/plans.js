@@ -2,4 +2,5 @@
 
 import { optionalText } from "./text.js";
 
+/** @param {string} id */
 export const planName = (id) => optionalText(`plans.name_${id}`) ?? id; // plans.name_free, .name_pro, .name_enterprise

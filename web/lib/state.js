@@ -3,9 +3,12 @@
 import { get, request } from "./api.js";
 
 /** `GET /v1/instance`. */
-export let instance = {};
-/** `GET /v1/session`, or `null` without a session. */
-export let session = null;
+export let instance = /** @type {Page.Instance} */ ({});
+/**
+ * `GET /v1/session`, or `null` without a session. The type leaves `null` out, because views are shown only with a
+ * session.
+ */
+export let session = /** @type {Page.SignedIn} */ (/** @type {unknown} */ (null));
 
 const channel = new BroadcastChannel("keyhouse");
 
@@ -19,18 +22,30 @@ export async function reload() {
   session = await fetchSession();
 }
 
-/** Sets the session after a sign-in or sign-out (`null`) and notifies other tabs. */
+/**
+ * Sets the session after a sign-in or sign-out (`null`) and notifies other tabs.
+ *
+ * @param {Api.Session | null} signedIn
+ */
 export function setSession(signedIn) {
-  session = signedIn;
+  session = /** @type {Page.SignedIn} */ (signedIn);
   channel.postMessage(session?.user.id ?? null);
 }
 
-/** Calls `handler` when another tab signs in or out. */
+/**
+ * Calls `handler` when another tab signs in or out.
+ *
+ * @param {(event: MessageEvent<string | null>) => void} handler
+ */
 export function onOtherTab(handler) {
   channel.addEventListener("message", handler);
 }
 
-/** Whether the user has a `keyhouse:` permission. */
+/**
+ * Whether the user has a `keyhouse:` permission.
+ *
+ * @param {string} permission
+ */
 export const may = (permission) => session?.permissions.includes(permission) ?? false;
 
 export const isOperator = () => session?.user.operator ?? false;

@@ -6,14 +6,20 @@ import { locale } from "./api.js";
 /** The languages of the page, each with its name in that language. */
 export const LANGUAGES = { en: "English", fr: "Français", es: "Español" };
 
+/** @type {Record<string, any>} */
 let texts = {};
+/** @type {Page.Language} */
 let language = "en";
 let plurals = new Intl.PluralRules("en");
 
-/** Loads a language. Texts that are already on the page do not change. */
+/**
+ * Loads a language. Texts that are already on the page do not change.
+ *
+ * @param {string} name
+ */
 export async function setLanguage(name) {
   texts = await locale(name);
-  language = name;
+  language = /** @type {Page.Language} */ (name);
   plurals = new Intl.PluralRules(name);
   document.documentElement.lang = name;
 }
@@ -31,12 +37,21 @@ export function preferredLanguage() {
  * The text with this key (`"keys.title"`), with `{name}` replaced by the parameter of that name.
  * Numbers are written in the language; a text with plural forms (`{"one": ..., "other": ...}`)
  * chooses by `count`.
+ *
+ * @param {string} key
+ * @param {Record<string, any>} [parameters]
  */
 export function t(key, parameters = {}) {
   return parts(key, parameters).join("");
 }
 
-/** The text as a list of texts and nodes. Parameters may be nodes, such as a link. */
+/**
+ * The text as a list of texts and nodes. Parameters may be nodes, such as a link.
+ *
+ * @param {string} key
+ * @param {Record<string, any>} [parameters]
+ * @returns {(string | Node)[]}
+ */
 export function parts(key, parameters = {}) {
   const text = pick(find(key), parameters.count);
   if (text === undefined) return [key];
@@ -46,33 +61,72 @@ export function parts(key, parameters = {}) {
     .map((part) => (part.startsWith("{") ? written(parameters[part.slice(1, -1)], part) : part));
 }
 
-/** The text with this key, or `undefined`: for codes that a newer API may add. */
+/**
+ * The text with this key, or `undefined`: for codes that a newer API may add.
+ *
+ * @param {string} key
+ * @param {Record<string, any>} [parameters]
+ */
 export const optionalText = (key, parameters) => (find(key) === undefined ? undefined : t(key, parameters));
 
+/**
+ * @param {string} key
+ * @returns {string[]}
+ */
 export const words = (key) => find(key) ?? [];
 
+/**
+ * @param {number} value
+ * @param {Intl.NumberFormatOptions} [options]
+ */
 export const number = (value, options) => new Intl.NumberFormat(language, options).format(value);
 
-/** Date and time to the minute, in the user's time zone. */
+/**
+ * Date and time to the minute, in the user's time zone.
+ *
+ * @param {string} iso
+ */
 export const moment = (iso) =>
   new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
 
-/** Date and time with seconds and time zone, for tooltips and audit events. */
+/**
+ * Date and time with seconds and time zone, for tooltips and audit events.
+ *
+ * @param {string} iso
+ */
 export const exactMoment = (iso) =>
   new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" }).format(new Date(iso));
 
-/** A date in the user's time zone. */
+/**
+ * A date in the user's time zone.
+ *
+ * @param {string | number} iso
+ */
 export const day = (iso) => new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(new Date(iso));
 
-export const formatDate = (date, options) => new Intl.DateTimeFormat(language, options).format(date);
+/**
+ * @param {string | Date} date
+ * @param {Intl.DateTimeFormatOptions} options
+ */
+export const formatDate = (date, options) => new Intl.DateTimeFormat(language, options).format(new Date(date));
 
-/** `a, b and c`. */
+/**
+ * `a, b and c`.
+ *
+ * @param {string[]} items
+ */
 export const formatList = (items) => new Intl.ListFormat(language, { type: "conjunction" }).format(items);
 
-/** `3 hours ago`, `in 2 days`. */
+/**
+ * `3 hours ago`, `in 2 days`.
+ *
+ * @param {string} iso
+ * @param {number} [now]
+ */
 export function ago(iso, now = Date.now()) {
   const seconds = (new Date(iso).getTime() - now) / 1000;
   const format = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
   const steps = [
     ["year", 31557600],
     ["month", 2629800],
@@ -88,22 +142,43 @@ export function ago(iso, now = Date.now()) {
 export const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 export const allZones = () => Intl.supportedValuesOf("timeZone");
 
-/** A text normalized for search as on the server: without case, marks and compatibility forms. */
+/**
+ * A text normalized for search as on the server: without case, marks and compatibility forms.
+ *
+ * @param {string} text
+ */
 export const normalizedForSearch = (text) =>
   text.normalize("NFKD").replace(/\p{M}/gu, "").toUpperCase().toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "");
 
-/** Compares names in the order of the current language. */
+/**
+ * Compares names in the order of the current language.
+ *
+ * @param {string} one
+ * @param {string} other
+ */
 export const compareNames = (one, other) => one.localeCompare(other, language, { numeric: true });
 
+/**
+ * @param {string} key
+ * @returns {any}
+ */
 function find(key) {
-  return key.split(".").reduce((at, name) => at?.[name], texts);
+  return key.split(".").reduce((/** @type {any} */ at, name) => at?.[name], texts);
 }
 
+/**
+ * @param {string | Record<string, string> | undefined} text
+ * @param {number | undefined} count
+ */
 function pick(text, count) {
   if (text === undefined || typeof text === "string") return text;
   return text[plurals.select(count ?? 0)] ?? text.other;
 }
 
+/**
+ * @param {any} value
+ * @param {string} place
+ */
 function written(value, place) {
   if (value === undefined) return place;
   return typeof value === "number" ? number(value) : value;

@@ -31,6 +31,7 @@ const KINDS = [
   "audit",
 ];
 
+/** @param {Page.Address} options */
 export async function view({ query }) {
   const [people, teams, roles] = await Promise.all([
     may("keyhouse:users:read") ? all("/v1/users") : [session.user],
@@ -38,7 +39,7 @@ export async function view({ query }) {
     allRoles(),
   ]);
   const names = new Map([...people, ...teams, ...roles].map((one) => [one.id, one.name]));
-  const line = (event) => lineOf(event, names);
+  const line = (/** @type {Api.Event} */ event) => lineOf(event, names);
   const events = list("/v1/audit", {
     query: apiQuery(query),
     show: (items) => h("ol.events.card.flush", {}, items.map(line)),
@@ -57,26 +58,41 @@ export async function view({ query }) {
   return { title: t("audit.title"), actions: reads ? [button] : [], body };
 }
 
-/** The API query of the address. Days are in the user's time zone. */
+/**
+ * The API query of the address. Days are in the user's time zone.
+ *
+ * @param {URLSearchParams} query
+ */
 function apiQuery(query) {
   const kind = query.get("what");
+  const since = query.get("since");
   const until = query.get("until");
   return {
     actor: query.get("who"),
     action: kind ? `${kind}.*` : null,
     target: query.get("subject"),
-    since: query.get("since") ? dayOf(query.get("since"), 0) : null,
+    since: since ? dayOf(since, 0) : null,
     until: until ? dayOf(until, 1) : null,
   };
 }
 
-/** The start of a day, plus a number of days; `undefined` if it is not a date. */
+/**
+ * The start of a day, plus a number of days; `undefined` if it is not a date.
+ *
+ * @param {string} text
+ * @param {number} later
+ */
 function dayOf(text, later) {
   const at = new Date(`${text}T00:00`);
   at.setDate(at.getDate() + later);
   return Number.isNaN(at.getTime()) ? null : at.toISOString();
 }
 
+/**
+ * @param {URLSearchParams} query
+ * @param {{id: string, name: string, email: string}[]} people
+ * @param {(query: Record<string, unknown>) => unknown} reload
+ */
 function filters(query, people, reload) {
   people.sort((one, other) => compareNames(one.name, other.name));
   const who = [
@@ -89,7 +105,7 @@ function filters(query, people, reload) {
   // A link from another page may name a key or a removed user.
   if (!who.some(([id]) => id === chosen)) who.push([chosen, chosen]);
   const what = [["", t("audit.any_action")], ...KINDS.map((kind) => [kind, kindName(kind)])];
-  const date = (name) => h("input", { type: "date", name, value: query.get(name) });
+  const date = (/** @type {string} */ name) => h("input", { type: "date", name, value: query.get(name) });
   const value = query.get("subject");
   const subject = h("input", { name: "subject", value, autocomplete: "off", spellcheck: "false" });
   const apply = () => {
@@ -103,7 +119,7 @@ function filters(query, people, reload) {
     return reload(apiQuery(query));
   };
   const clear = () => {
-    for (const control of element.elements) control.value = "";
+    for (const control of element.elements) /** @type {Page.Control} */ (control).value = "";
     apply();
   };
   const element = form(
@@ -124,8 +140,12 @@ function filters(query, people, reload) {
 }
 
 // audit.kind_session, .kind_key and so on, one for each of KINDS
-const kindName = (kind) => t(`audit.kind_${kind}`);
+const kindName = (/** @type {string} */ kind) => t(`audit.kind_${kind}`);
 
+/**
+ * @param {Api.Event} event
+ * @param {Map<string, string>} names
+ */
 function lineOf(event, names) {
   return h(
     "li",
@@ -136,28 +156,41 @@ function lineOf(event, names) {
   );
 }
 
+/** @param {Api.Event} event */
 function whenAndWhere(event) {
   const time = h("time", { datetime: event.at, title: exactMoment(event.at) }, moment(event.at));
   return event.address ? [time, " · ", event.address] : time;
 }
 
-/** Views by the prefix of an id. */
+/**
+ * Views by the prefix of an id.
+ *
+ * @type {Record<string, string>}
+ */
 const PLACES = { key: "keys", usr: "people", team: "teams", role: "roles" };
 
-function subjectOf({ target, target_name, before, after }, names) {
-  const place = PLACES[target.split("_")[0]];
-  const candidates = [target_name, after.name, names.get(target), before.name, after.email, before.email];
+/**
+ * @param {Api.Event} options
+ * @param {Map<string, string>} names
+ */
+function subjectOf({ target, before, after }, names) {
+  const place = PLACES[(target ?? "").split("_")[0]];
+  const candidates = [after.name, names.get(target ?? ""), before.name, after.email, before.email];
   const name = candidates.find((one) => typeof one === "string");
   const text = name ?? h("code", {}, target);
   return place ? h("a", { href: `#/${place}/${target}`, title: target }, text) : h("span", { title: target }, text);
 }
 
-/** The old and new value of each changed field. */
+/**
+ * The old and new value of each changed field.
+ *
+ * @param {Api.Event} options
+ */
 function changes({ before, after }) {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   const changed = names.filter((name) => written(before[name]) !== written(after[name]));
   if (changed.length === 0) return null;
-  const row = (name) =>
+  const row = (/** @type {string} */ name) =>
     h(
       "tr",
       {},
@@ -171,13 +204,21 @@ function changes({ before, after }) {
   return h("details", {}, h("summary.small", {}, t("audit.details")), table);
 }
 
-/** A value as in the log; empty if there is none. */
+/**
+ * A value as in the log; empty if there is none.
+ *
+ * @param {unknown} value
+ */
 function written(value) {
   if (value === null || value === undefined || value === "") return "–";
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** The last removal of older events, and its retention period. */
+/**
+ * The last removal of older events, and its retention period.
+ *
+ * @param {NonNullable<Api.Checked["cut"]>} options
+ */
 function cutInWords({ at, retention }) {
   if (retention === null) return t("audit.cut_before", { at: moment(at) });
   return t("audit.cut", { at: moment(at), days: number(parseInt(retention, 10)) });
@@ -190,7 +231,7 @@ function check() {
     () => {
       const outcome = h("div", {});
       const head = h("input", { name: "head", autocomplete: "off", spellcheck: "false" });
-      const submit = async (element) => {
+      const submit = async (/** @type {HTMLFormElement} */ element) => {
         const noted = valueOf(element, "head").trim();
         replaceChildren(outcome, report(await post("/v1/audit/check", noted ? { head: noted } : {})));
       };
@@ -212,11 +253,13 @@ function check() {
   );
 }
 
+/** @param {Api.Checked} options */
 function report({ ok, events, unsealed, faults, head, cut }) {
   const hash = h("code.one-time", { tabindex: "-1" }, head.hash);
-  const fault = (one) => h("li", {}, t(`audit.fault_${one.kind}`), " ", h("code", {}, one.event ?? place(one)));
+  const fault = (/** @type {Api.Checked["faults"][number]} */ one) =>
+    h("li", {}, t(`audit.fault_${one.kind}`), " ", h("code", {}, one.event ?? place(one)));
   // audit.fault_altered, .fault_chain_broken and so on
-  const place = ({ seal }) => (seal === undefined ? "" : t("audit.seal", { seal }));
+  const place = (/** @type {{seal?: number}} */ { seal }) => (seal === undefined ? "" : t("audit.seal", { seal }));
   const broken = () => [
     h("p", {}, t("audit.tampered", { count: faults.length })),
     h("ul.bullets", {}, faults.map(fault)),

@@ -12,10 +12,11 @@ import { live } from "../lib/live.js";
 import { isOperator } from "../lib/state.js";
 import { t } from "../lib/text.js";
 
+/** @param {Page.Address} options */
 export async function view({ params: [name] }) {
   if (name === DEFAULT_GATE.name && isOperator()) return builtIn();
-  const path = `/v1/gates/${encodeURIComponent(name)}`;
-  const page = { path, gate: null, organizations: [], redraw: null };
+  const path = /** @type {const} */ (`/v1/gates/${encodeURIComponent(name)}`);
+  const page = /** @type {Page.GatePage} */ ({ path });
   const changing = await live(async (redraw) => {
     [page.gate, page.organizations] = await Promise.all([get(path), all("/v1/organizations")]);
     page.redraw = redraw;
@@ -38,6 +39,7 @@ function builtIn() {
   return { title: DEFAULT_GATE.name, body };
 }
 
+/** @param {Page.GatePage} page */
 function danger(page) {
   const confirmRemoval = async () => {
     const { name, version } = page.gate;

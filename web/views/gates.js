@@ -17,7 +17,7 @@ export async function view() {
   // The request for organizations fails for users who are not operators.
   const organizations = await all("/v1/organizations");
   const columns = [t("gates.name"), t("gates.routes"), t("gates.accepted_keys"), t("gates.environments")];
-  const cells = (gate) => [
+  const cells = (/** @type {Api.Gate} */ gate) => [
     named(gate.name, null, gate.description),
     gate.routes.length > 0
       ? t("gates.count", { count: gate.routes.length })
@@ -26,7 +26,8 @@ export async function view() {
     gate.environments ? formatList(gate.environments) : t("gates.all_environments"),
   ];
   const button = h("button.primary", { type: "button", onclick: make }, t("gates.new"));
-  const card = (rows) => h("div.card.flush", {}, table(t("gates.title"), columns, [builtIn(), ...rows]));
+  const card = (/** @type {Page.Child[][]} */ rows) =>
+    h("div.card.flush", {}, table(t("gates.title"), columns, [builtIn(), ...rows]));
   const shown = list("/v1/gates", {
     show: (items) => card(items.map(cells)),
     more: (element, items) => addRows(element.querySelector("table"), columns, items.map(cells)).querySelector("a"),
@@ -43,7 +44,7 @@ export async function view() {
   };
 }
 
-const named = (name, badge, about) => [
+const named = (/** @type {string} */ name, /** @type {Page.Child} */ badge, /** @type {string} */ about) => [
   h("a.strong", { href: `#/gates/${name}` }, name),
   badge ? h("span.badges", {}, badge) : null,
   about ? h("span.below.small.soft", {}, about) : null,
@@ -72,7 +73,7 @@ function noneYet() {
 
 async function make() {
   const made = await open(t("gates.new"), (close) => {
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       const [name, description] = ["name", "description"].map((one) => valueOf(element, one).trim());
       close(await post("/v1/gates", { name, description }));
     };

@@ -8,8 +8,9 @@ import { t } from "../lib/text.js";
 import { session } from "../lib/state.js";
 import { accountOfLink, enterWith, filledFields, linkForm } from "../lib/link.js";
 
+/** @param {{token: string, done: () => void}} options */
 export function view({ token, done }) {
-  const submit = async (element) => {
+  const submit = async (/** @type {HTMLFormElement} */ element) => {
     const shown = filledFields(element, ["name", "password"]);
     enterWith(await post("/v1/invitations/accept", { token, ...shown }, { quietly: true }), done);
   };

@@ -19,8 +19,9 @@ import { rotate, secretsCard } from "../key/secrets.js";
 import { teamsCard } from "../key/teams.js";
 import { usageCard } from "../key/usage.js";
 
-const pathOf = (id) => `/v1/keys/${encodeURIComponent(id)}`;
+const pathOf = (/** @type {string} */ id) => /** @type {const} */ (`/v1/keys/${encodeURIComponent(id)}`);
 
+/** @param {Page.Address} options */
 export async function view({ params: [id] }) {
   try {
     const [key, teams] = await Promise.all([get(pathOf(id)), all("/v1/teams")]);
@@ -42,20 +43,29 @@ function hidden() {
   );
 }
 
+/**
+ * @param {Api.Key} key
+ * @param {Api.Team[]} teams
+ */
 function shown(key, teams) {
   const actions = h("div.row", {});
   const about = h("div.stack", {});
   const access = h("div.columns", {});
   const history = historyCard(key, (id) => teams.find((team) => team.id === id)?.name);
+  /** @type {Page.KeyPage} */
   const page = {
     key,
     teams,
-    rights: null,
-    rename: null,
-    /** Shows the changed key and restores the focus. */
+    rights: rightsTo(key, teams),
+    rename: h("span", {}),
+    /**
+     * Shows the changed key and restores the focus.
+     *
+     * @param {Api.Key} changed
+     */
     update(changed) {
       page.key = changed;
-      const focused = document.activeElement?.dataset.action;
+      const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.action;
       draw();
       history.reload();
       if (!focused) return;
@@ -79,6 +89,7 @@ function shown(key, teams) {
   return { title: key.name, actions, body };
 }
 
+/** @param {Page.KeyPage} page */
 function actionsFor(page) {
   const { key, rights } = page;
   if (!rights.label) return [];
@@ -92,13 +103,14 @@ function actionsFor(page) {
   ];
 }
 
+/** @param {Page.KeyPage} page */
 function renaming(page) {
   return renameButton({
     label: t("key.rename"),
     field: t("key.name"),
     place: () => document.querySelector("main h1"),
     name: () => page.key.name,
-    save: async (name) => {
+    save: async (/** @type {string} */ name) => {
       const renamed = await patch(pathOf(page.key.id), { name }, page.key.version);
       setTitle(renamed.name);
       page.update(renamed);
@@ -107,6 +119,7 @@ function renaming(page) {
   });
 }
 
+/** @param {Page.KeyPage} page */
 function notices(page) {
   const { key, rights } = page;
   const found = [];
@@ -121,6 +134,7 @@ function notices(page) {
   return found;
 }
 
+/** @param {Api.Key} key */
 function revoked(key) {
   return h(
     "div.notice.bad",
@@ -130,6 +144,7 @@ function revoked(key) {
   );
 }
 
+/** @param {Page.KeyPage} page */
 async function disable(page) {
   const words = {
     title: t("key.disable_title"),
@@ -140,6 +155,7 @@ async function disable(page) {
   await confirmed(page, words, () => post(`${pathOf(page.key.id)}/disable`));
 }
 
+/** @param {Page.KeyPage} page */
 async function enable(page) {
   try {
     page.update(await post(`${pathOf(page.key.id)}/enable`));
@@ -150,11 +166,17 @@ async function enable(page) {
   }
 }
 
+/** @param {Page.KeyPage} page */
 async function revoke(page) {
   const changed = await revokeKey(page.key);
   if (changed) page.update(changed);
 }
 
+/**
+ * @param {Page.KeyPage} page
+ * @param {Page.Confirmation} words
+ * @param {() => Promise<Api.Key>} act
+ */
 async function confirmed(page, words, act) {
   let changed;
   await confirm(words, async () => (changed = await act()));

@@ -25,11 +25,16 @@ const TYPING_MS = 250;
 const SORTS = ["-created_at", "name", "-last_used", "expires_at"];
 const STATUSES = ["", "active", "disabled", "not_yet_valid", "expired", "revoked", "all"];
 
+/** @typedef {Record<"search" | "whose" | "status" | "only" | "sort", string>} Chosen */
+/** @typedef {[keyof Chosen, string, string[][]][]} Choices */
+
 /** Whether the user may create a personal or a service key. */
 export const canCreate = () => may("keyhouse:keys:create") || may("keyhouse:keys:manage");
 
+/** @param {Page.Address} options */
 export async function view({ query }) {
   const loadingTeams = all("/v1/teams");
+  /** @type {Api.Team[]} */
   let teams = [];
   const chosen = chosenBy(query);
   const columns = [
@@ -41,7 +46,7 @@ export async function view({ query }) {
     t("keys.created"),
     { hidden: t("keys.actions") },
   ];
-  const rowsOf = (items) => items.map((key) => row(key, teams));
+  const rowsOf = (/** @type {Page.ItemOf<"/v1/keys">[]} */ items) => items.map((key) => row(key, teams));
   const found = h("p.visually-hidden", { role: "status" });
   const keys = list("/v1/keys", {
     query: apiQuery(chosen),
@@ -66,7 +71,7 @@ export async function view({ query }) {
     keys.reload(apiQuery(chosen));
   }
   /** Reloads the list. A chosen filter is a step of the browser history, a typed letter is not. */
-  const change = (isStep) => {
+  const change = (/** @type {boolean} */ isStep) => {
     const query = new URLSearchParams(Object.entries(chosen).filter(([, value]) => value !== ""));
     const address = query.size > 0 ? `#/keys?${query}` : "#/keys";
     if (isStep) history.pushState(null, "", address);
@@ -81,9 +86,13 @@ export async function view({ query }) {
   return { title: t("keys.title"), actions, body };
 }
 
-/** The filters of the address. Unknown values are ignored. */
+/**
+ * The filters of the address. Unknown values are ignored.
+ *
+ * @param {URLSearchParams} query
+ */
 function chosenBy(query) {
-  const chosen = { search: query.get("search") ?? "" };
+  const chosen = { search: query.get("search") ?? "", whose: "", status: "", only: "", sort: "" };
   for (const [name, , options] of choicesOf([])) {
     const wanted = query.get(name) ?? "";
     const isTeam = name === "whose" && wanted.startsWith("team_");
@@ -135,7 +144,8 @@ export function creationNotice() {
 }
 
 function links() {
-  const link = (url, text) => (url ? h("a", { href: url, target: "_blank", rel: "noreferrer" }, text) : null);
+  const link = (/** @type {string | null} */ url, /** @type {string} */ text) =>
+    url ? h("a", { href: url, target: "_blank", rel: "noreferrer" }, text) : null;
   const shown = [
     isOperator() ? h("a", { href: `#/organizations/${session.organization.id}` }, t("keys.to_subscription")) : null,
     link(instance.pricing_url, t("keys.pricing")),
@@ -144,7 +154,11 @@ function links() {
   return shown.length > 0 ? h("p.row", {}, shown) : null;
 }
 
-/** The filters of the list: name, label, options. */
+/**
+ * The filters of the list: name, label, options.
+ *
+ * @param {Api.Team[]} teams
+ */
 function choicesOf(teams) {
   const whose = [
     ["", t("keys.all")],
@@ -160,22 +174,30 @@ function choicesOf(teams) {
     ["ending", t("keys.expiring")],
   ];
   const sorts = SORTS.map((sort) => [sort === SORTS[0] ? "" : sort, t(`keys.sort_${sort.replace("-", "")}`)]);
-  return [
+  /** @type {Choices} */
+  const choices = [
     ["whose", t("keys.owner"), whose],
     ["status", t("keys.status"), statuses],
     ["only", t("keys.activity"), only],
     ["sort", t("keys.sort"), sorts],
   ];
+  return choices;
 }
 
+/**
+ * @param {Chosen} chosen
+ * @param {Choices} choices
+ * @param {(isStep: boolean) => void} change
+ */
 function filters(chosen, choices, change) {
-  const choice = ([name, label, options]) => {
-    const onchange = (event) => {
+  const choice = (/** @type {Choices[number]} */ [name, label, options]) => {
+    const onchange = (/** @type {Page.ControlEvent} */ event) => {
       chosen[name] = event.target.value;
       change(true);
     };
     return field(label, select(name, options, chosen[name], { onchange }));
   };
+  /** @type {ReturnType<typeof setTimeout>} */
   let timer;
   const search = h("input", {
     type: "search",
@@ -201,9 +223,13 @@ function filters(chosen, choices, change) {
   );
 }
 
-const isListAddress = (hash) => /^(#\/?|#\/keys)?(\?|$)/.test(hash);
+const isListAddress = (/** @type {string} */ hash) => /^(#\/?|#\/keys)?(\?|$)/.test(hash);
 
-/** The API query of the chosen filters. */
+/**
+ * The API query of the chosen filters.
+ *
+ * @param {Chosen} options
+ */
 function apiQuery({ whose, status, only, sort, search }) {
   const isTeam = whose.startsWith("team_");
   return {
@@ -218,8 +244,10 @@ function apiQuery({ whose, status, only, sort, search }) {
   };
 }
 
-const isFiltered = ({ whose, status, only, search }) => [whose, status, only, search].some((value) => value !== "");
+const isFiltered = (/** @type {Chosen} */ { whose, status, only, search }) =>
+  [whose, status, only, search].some((value) => value !== "");
 
+/** @param {() => void} clear */
 function nothingFound(clear) {
   return h(
     "div.card.empty",
@@ -234,38 +262,55 @@ function noneYet() {
   return h("div.card.empty", {}, h("h2", {}, t("keys.none")), h("p.soft", {}, t("keys.what")), first);
 }
 
+/**
+ * @param {Page.ItemOf<"/v1/keys">} key
+ * @param {Api.Team[]} teams
+ */
 function row(key, teams) {
   // A key that the user may not open: the API returns no details.
-  if (!key.name) {
+  if (!("name" in key)) {
     const kind = key.kind === "service" ? t("keys.hidden_service") : t("keys.hidden_personal");
     const nothing = () => h("span.soft.none", {}, "–");
     return [h("span.soft", {}, kind), nothing(), nothing(), keyStatus(key), nothing(), nothing(), nothing()];
   }
   const name = h("a.strong", { href: `#/keys/${key.id}`, dir: "auto" });
+  const status = h("div", {}, statusOf(key));
+  /** @type {Page.Child[]} */
   const cells = [
     h("div.named", {}, name, h("code.below.small.soft", {}, key.hint ?? "")),
     ownerOf(key),
     permissionsOf(key),
-    h("div", {}, statusOf(key)),
+    status,
     lastUseOf(key),
     day(key.created_at),
     null,
   ];
-  if (rightsTo(key, teams).label) cells[6] = actionsOf(key, name, cells[3]);
+  if (rightsTo(key, teams).label) cells[6] = actionsOf(key, name, status);
   showName(key, name);
   return cells;
 }
 
+/**
+ * @param {Api.Key} key
+ * @param {HTMLElement} name
+ */
 function showName(key, name) {
   replaceChildren(name, key.name);
   name.title = key.name;
 }
 
-/** The buttons that rename and revoke a key. `name` and `status` are the elements that show the result. */
+/**
+ * The buttons that rename and revoke a key. `name` and `status` are the elements that show the result.
+ *
+ * @param {Api.Key} key
+ * @param {HTMLElement} name
+ * @param {HTMLElement} status
+ */
 function actionsOf(key, name, status) {
-  const path = `/v1/keys/${key.id}`;
+  const path = /** @type {const} */ (`/v1/keys/${key.id}`);
+  /** @type {Record<string, HTMLElement>} */
   const label = {};
-  const show = (changed) => {
+  const show = (/** @type {Api.Key} */ changed) => {
     Object.assign(key, changed);
     showName(key, name);
     for (const [text, element] of Object.entries(label)) replaceChildren(element, t(text, { name: key.name }));
@@ -273,11 +318,11 @@ function actionsOf(key, name, status) {
     replaceChildren(status, statusOf(key));
     buttons.remove();
   };
-  const icon = (sign, text) => {
+  const icon = (/** @type {string} */ sign, /** @type {string} */ text) => {
     label[text] = h("span.visually-hidden", {});
     return [h("span", { "aria-hidden": "true" }, sign), label[text]];
   };
-  const save = async (wanted) => {
+  const save = async (/** @type {string} */ wanted) => {
     try {
       show(await patch(path, { name: wanted }, key.version));
     } catch (problem) {
@@ -286,7 +331,7 @@ function actionsOf(key, name, status) {
       show(await get(path));
       // If the name on the server did not change, save again: no other name is overwritten.
       if (key.name === before) return show(await patch(path, { name: wanted }, key.version));
-      const fault = { pointer: "/name", code: "renamed_meanwhile", name: key.name };
+      const fault = { pointer: "/name", code: "renamed_meanwhile", detail: "", name: key.name };
       throw new Problem(412, { code: problem.code, errors: [fault] });
     }
   };
@@ -311,12 +356,14 @@ function actionsOf(key, name, status) {
   return buttons;
 }
 
+/** @param {Api.Key} key */
 function ownerOf(key) {
   if (key.kind === "service") return t("keys.organization");
   if (key.owner === session.user.id) return t("keys.you");
   return key.owner_name ?? h("span.soft", {}, t("keys.former_member"));
 }
 
+/** @param {Api.Key} key */
 function permissionsOf(key) {
   const teams = key.teams.map((team) => team.name);
   return [
@@ -325,9 +372,10 @@ function permissionsOf(key) {
   ];
 }
 
+/** @param {Api.Key} key */
 function statusOf(key) {
   const ends = key.expires_at;
-  const soon = key.status === "active" && ends && new Date(ends) - Date.now() < SOON_MS;
+  const soon = key.status === "active" && ends && new Date(ends).getTime() - Date.now() < SOON_MS;
   const line = ends
     ? t(key.status === "expired" ? "keys.expired_on" : "keys.expires_on", { day: day(ends) })
     : t("keys.no_expiry");
@@ -335,6 +383,7 @@ function statusOf(key) {
   return [keyStatus(key), key.status === "revoked" ? null : expiry];
 }
 
+/** @param {Api.Key} key */
 function lastUseOf(key) {
   if (!key.last_used) return h("span.soft", {}, t("keys.never_used"));
   return [timeAgo(key.last_used.at), h("code.below.small.soft", {}, key.last_used.ip ?? t("keys.no_address"))];

@@ -14,7 +14,12 @@ export const seesLockouts = () => isOperator() || session.user.role === "owner";
 /** All current lockouts. */
 export const allLockouts = async () => (await get("/v1/sign-in-lockouts", { limit: 100 })).items;
 
-/** The list, or `null` if there are no lockouts. */
+/**
+ * The list, or `null` if there are no lockouts.
+ *
+ * @param {Api.Lockout[]} items
+ * @param {Page.Redraw} redraw
+ */
 export function lockouts(items, redraw) {
   if (items.length === 0) return null;
   const columns = [
@@ -23,7 +28,7 @@ export function lockouts(items, redraw) {
     t("lockouts.until"),
     { hidden: t("lockouts.lift") },
   ];
-  const row = (item) => [
+  const row = (/** @type {Api.Lockout} */ item) => [
     named(item),
     item.failures ?? "",
     item.until ? timeAgo(item.until) : t("lockouts.not_blocked"),
@@ -38,14 +43,19 @@ export function lockouts(items, redraw) {
   );
 }
 
-const nameOf = (item) => item.user?.email ?? item.network ?? t("lockouts.unknown");
+const nameOf = (/** @type {Api.Lockout} */ item) => item.user?.email ?? item.network ?? t("lockouts.unknown");
 
+/** @param {Api.Lockout} item */
 function named(item) {
   if (item.kind === "network") return nameOf(item);
-  const isHere = item.user.organization === session.organization.id;
-  return isHere ? h("a", { href: `#/people/${item.user.id}` }, nameOf(item)) : nameOf(item);
+  const isHere = item.user?.organization === session.organization.id;
+  return isHere ? h("a", { href: `#/people/${item.user?.id}` }, nameOf(item)) : nameOf(item);
 }
 
+/**
+ * @param {Api.Lockout} item
+ * @param {Page.Redraw} redraw
+ */
 function liftButton(item, redraw) {
   const lift = async () => {
     const words = {

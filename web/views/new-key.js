@@ -19,13 +19,19 @@ const KINDS = [
   ["personal", "keyhouse:keys:create"],
   ["service", "keyhouse:keys:manage"],
 ];
-/** The patterns of the presets. The server reduces them to the user's own permissions. */
+/**
+ * The patterns of the presets. The server reduces them to the user's own permissions.
+ *
+ * @type {Record<string, string[]>}
+ */
 const PRESETS = { read: ["*:read"], "read-write": ["*:read", "*:write"] };
 const SHOWN_MAX = 10;
 
+/** @param {Page.Address} options */
 export async function view({ query }) {
   const title = t("new_key.title");
-  if (!session.organization.api_access || !canCreate()) return { title, body: creationNotice() };
+  if (!session.organization.api_access || !canCreate())
+    return { title, body: /** @type {HTMLElement} */ (creationNotice()) };
   const [entries, allTeams] = await Promise.all([all("/v1/permissions"), all("/v1/teams")]);
   const teams = allTeams.filter((team) => team.is_member || may("keyhouse:teams:manage"));
   const kinds = KINDS.filter(([, needed]) => may(needed)).map(([kind]) => kind);
@@ -35,7 +41,11 @@ export async function view({ query }) {
   return { title, body: h("div.stack", {}, linkNotice, newKeyForm(values, { kinds, entries, teams })) };
 }
 
-/** A notice that a link filled in the form, with the ignored parts of the link. */
+/**
+ * A notice that a link filled in the form, with the ignored parts of the link.
+ *
+ * @param {string[]} ignored
+ */
 function fromLink(ignored) {
   return h(
     `div.notice${ignored.length > 0 ? ".warn" : ""}`,
@@ -54,6 +64,10 @@ function fromLink(ignored) {
   );
 }
 
+/**
+ * @param {import("../lib/prefill.js").Prefilled} values
+ * @param {{kinds: string[], entries: Api.Permission[], teams: Api.Team[]}} options
+ */
 function newKeyForm(values, { kinds, entries, teams }) {
   const kind = kindChoice(kinds, values.kind, () => rights.follow());
   const rights = permissionChoice(values, entries, () => kind.value());
@@ -71,7 +85,7 @@ function newKeyForm(values, { kinds, entries, teams }) {
     name.value = proposedName();
     name.focus();
   };
-  const submit = async (element) => {
+  const submit = async (/** @type {HTMLFormElement} */ element) => {
     const description = valueOf(element, "description").trim();
     const made = await post("/v1/keys", {
       name: name.value,
@@ -127,13 +141,13 @@ function newKeyForm(values, { kinds, entries, teams }) {
   return element;
 }
 
-const card = (...children) => h("section.card.stack", {}, ...children);
-const folded = (title, open, ...children) =>
+const card = (/** @type {Page.Child[]} */ ...children) => h("section.card.stack", {}, ...children);
+const folded = (/** @type {string} */ title, /** @type {boolean} */ open, /** @type {Page.Child[]} */ ...children) =>
   h("details.card", { open }, h("summary", {}, h("h2", {}, title)), h("div.stack", {}, ...children));
 
 /** A readable name, such as "quiet-otter-42". */
 function proposedName() {
-  const pick = (list) => list[Math.floor(Math.random() * list.length)];
+  const pick = (/** @type {string[]} */ list) => list[Math.floor(Math.random() * list.length)];
   return [
     pick(words("new_key.first_words")),
     pick(words("new_key.second_words")),
@@ -141,7 +155,13 @@ function proposedName() {
   ].join("-");
 }
 
-/** The choice of the owner, shown only if the user may create both kinds. */
+/**
+ * The choice of the owner, shown only if the user may create both kinds.
+ *
+ * @param {string[]} kinds
+ * @param {string | undefined} wanted
+ * @param {() => void} follow
+ */
 function kindChoice(kinds, wanted, follow) {
   if (kinds.length === 1) return { element: null, value: () => kinds[0] };
   const choices = [
@@ -152,7 +172,13 @@ function kindChoice(kinds, wanted, follow) {
   return { element, value: () => element.querySelector("input:checked").value };
 }
 
-/** The choice of permissions: a preset, full access, or a custom selection. */
+/**
+ * The choice of permissions: a preset, full access, or a custom selection.
+ *
+ * @param {import("../lib/prefill.js").Prefilled} wanted
+ * @param {Api.Permission[]} entries
+ * @param {() => string} kindNow
+ */
 function permissionChoice(wanted, entries, kindNow) {
   const matrix = permissionMatrix(entries, wanted.permissions, null);
   const choices = [
@@ -198,6 +224,10 @@ function permissionChoice(wanted, entries, kindNow) {
   return { element, follow, fields };
 }
 
+/**
+ * @param {Api.Team[]} teams
+ * @param {Map<string, string>} wanted
+ */
 function teamShares(teams, wanted) {
   if (teams.length === 0) return { element: null, shares: () => [] };
   const options = [
@@ -219,7 +249,7 @@ function teamShares(teams, wanted) {
       choices.map((one) => one.element),
     ),
   );
-  const isShared = ({ choice }) => choice.value !== "";
+  const isShared = (/** @type {{choice: HTMLSelectElement}} */ { choice }) => choice.value !== "";
   const shares = () => choices.filter(isShared).map(({ team, choice }) => ({ id: team.id, access: choice.value }));
   return { element, shares };
 }

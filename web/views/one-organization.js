@@ -13,10 +13,14 @@ import { moment, number, t } from "../lib/text.js";
 import { organizationBadges } from "./organizations.js";
 import { features } from "./plans.js";
 
+/** @typedef {`/v1/organizations/${string}`} OrganizationPath */
+
 const STATUSES = ["trialing", "active", "past_due", "canceled"];
 
+/** @param {Page.Address} options */
 export async function view({ params: [id] }) {
-  const path = `/v1/organizations/${encodeURIComponent(id)}`;
+  const path = /** @type {const} */ (`/v1/organizations/${encodeURIComponent(id)}`);
+  /** @type {Api.Organization | undefined} */
   let organization;
   const body = await live(async (redraw) => {
     const isFirst = organization === undefined;
@@ -33,18 +37,26 @@ export async function view({ params: [id] }) {
     ];
   });
   const rename = () => {
-    const name = h("input", { name: "name", value: organization.name, autocomplete: "off" });
-    const save = (element) => patch(path, { name: valueOf(element, "name") }, organization.version);
+    const name = h("input", { name: "name", value: organization?.name, autocomplete: "off" });
+    const save = (/** @type {HTMLFormElement} */ element) =>
+      patch(path, { name: valueOf(element, "name") }, organization?.version);
     return edit(t("one_organization.rename"), [field(t("organizations.name"), name)], save, body.redraw);
   };
   const button = h("button", { type: "button", onclick: rename }, t("one_organization.rename"));
-  return { title: organization.name, actions: [button], body: body.element };
+  return { title: organization?.name ?? "", actions: [button], body: body.element };
 }
 
-/** Opens a form in a dialog and redraws the view after it was saved. */
+/**
+ * Opens a form in a dialog and redraws the view after it was saved.
+ *
+ * @param {string} title
+ * @param {Page.Child[]} content
+ * @param {(form: HTMLFormElement) => Promise<unknown>} save
+ * @param {Page.Redraw} redraw
+ */
 async function edit(title, content, save, redraw) {
   const done = await open(title, (close) => {
-    const submit = async (element) => close(await save(element));
+    const submit = async (/** @type {HTMLFormElement} */ element) => close(await save(element));
     return form({ submit, button: t("actions.save"), cancel: () => close() }, ...content);
   });
   if (!done) return;
@@ -52,9 +64,19 @@ async function edit(title, content, save, redraw) {
   redraw();
 }
 
+/**
+ * @param {OrganizationPath} path
+ * @param {Api.Subscription} seen
+ * @param {Api.Plan[]} plans
+ * @param {Page.Redraw} redraw
+ */
 function subscriptionOf(path, seen, plans, redraw) {
-  const fact = (label, value) => [h("dt", {}, label), h("dd", {}, value)];
-  const of = (used, maximum) => (maximum === null ? number(used) : t("one_organization.used_of", { used, maximum }));
+  const fact = (/** @type {string} */ label, /** @type {Page.Child} */ value) => [
+    h("dt", {}, label),
+    h("dd", {}, value),
+  ];
+  const of = (/** @type {number} */ used, /** @type {number | null} */ maximum) =>
+    maximum === null ? number(used) : t("one_organization.used_of", { used, maximum });
   const end = seen.current_period_end ? moment(seen.current_period_end) : t("one_organization.no_end");
   const access = seen.access
     ? h("span.badge.good", {}, t("one_organization.access_yes"))
@@ -63,7 +85,7 @@ function subscriptionOf(path, seen, plans, redraw) {
     const choices = plans.map((plan) => [plan.id, planName(plan.id)]);
     const value = local(seen.current_period_end);
     const end = h("input", { name: "current_period_end", type: "datetime-local", value });
-    const save = (element) => {
+    const save = (/** @type {HTMLFormElement} */ element) => {
       const until = valueOf(element, "current_period_end");
       const current_period_end = until ? new Date(until).toISOString() : null;
       const [plan, status] = ["plan", "status"].map((name) => valueOf(element, name));
@@ -104,22 +126,31 @@ function subscriptionOf(path, seen, plans, redraw) {
   );
 }
 
-const statusName = (status) => t(`one_organization.status_${status}`);
+const statusName = (/** @type {string} */ status) => t(`one_organization.status_${status}`);
 
-/** Date and time in the format of a `datetime-local` field, in the user's time zone. */
+/**
+ * Date and time in the format of a `datetime-local` field, in the user's time zone.
+ *
+ * @param {string | null} iso
+ */
 function local(iso) {
   if (!iso) return "";
   const at = new Date(iso);
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
+/**
+ * @param {OrganizationPath} path
+ * @param {Api.Organization} organization
+ * @param {Page.Redraw} redraw
+ */
 function domainsOf(path, organization, redraw) {
   const { domains, id } = organization;
   // Emails of the operators' own organization do not depend on domains.
   const isOwn = id === session.organization.id;
   const change = () => {
     const list = h("textarea.code", { name: "domains", value: domains.join("\n"), rows: "4", spellcheck: "false" });
-    const save = (element) => {
+    const save = (/** @type {HTMLFormElement} */ element) => {
       const typed = valueOf(element, "domains")
         .split(/[\s,]+/)
         .filter((one) => one !== "");
@@ -143,11 +174,16 @@ function domainsOf(path, organization, redraw) {
   );
 }
 
+/**
+ * @param {OrganizationPath} path
+ * @param {Api.Organization} organization
+ * @param {Page.Redraw} redraw
+ */
 function maximumOf(path, organization, redraw) {
   const change = () => {
     const lines = organization.permissions.join("\n");
     const list = h("textarea.code", { name: "permissions", value: lines, rows: "6", spellcheck: "false" });
-    const save = (element) => {
+    const save = (/** @type {HTMLFormElement} */ element) => {
       const permissions = [
         ...new Set(
           valueOf(element, "permissions")
@@ -180,6 +216,11 @@ function maximumOf(path, organization, redraw) {
   );
 }
 
+/**
+ * @param {OrganizationPath} path
+ * @param {Api.Organization} organization
+ * @param {Page.Redraw} redraw
+ */
 function suspension(path, organization, redraw) {
   const { name, suspended, version } = organization;
   const button = suspended ? t("one_organization.resume") : t("one_organization.suspend");

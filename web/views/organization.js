@@ -10,10 +10,16 @@ import { refresh } from "../shell.js";
 import { instance, isOperator, may, reload, session } from "../lib/state.js";
 import { day, formatList, number, t } from "../lib/text.js";
 
+/** @type {Page.FeatureName[]} */
 const FEATURES = ["api_access", "teams", "multiple_teams"];
-/** The limits of a plan, each with the name of its usage count. */
+/**
+ * The limits of a plan, each with the name of its usage count.
+ *
+ * @type {[keyof Api.Limits, (keyof Api.Subscription["used"])?][]}
+ */
 const LIMITS = [["keys", "keys"], ["keys_per_user"], ["users", "users"], ["requests_per_10s"], ["requests_per_month"]];
 
+/** @param {Page.Address} options */
 export async function view({ redraw }) {
   const seesSubscription = may("keyhouse:subscription:read");
   const [organization, roles, subscription] = await Promise.all([
@@ -37,17 +43,22 @@ export async function view({ redraw }) {
   return { title: t("organization.title"), body };
 }
 
-/** A problem of one part is shown in its place, so that the other part stays visible. */
+/**
+ * A problem of one part is shown in its place, so that the other part stays visible.
+ *
+ * @param {any} problem
+ */
 function shownAlone(problem) {
   if (!problem.members) throw problem;
   return problemNotice(problem);
 }
 
+/** @param {Api.Organization} organization */
 function settings(organization) {
   if (!may("keyhouse:organization:manage")) return readOnly(organization);
   let shown = organization;
   const members = organization.members_create_keys;
-  const submit = async (element) => {
+  const submit = async (/** @type {HTMLFormElement} */ element) => {
     const days = valueOf(element, "key_lifetime_days_max").trim();
     const changed = {
       name: valueOf(element, "name"),
@@ -89,19 +100,29 @@ function settings(organization) {
   );
 }
 
-/** The values of the settings fields. */
+/**
+ * The values of the settings fields.
+ *
+ * @param {Api.Organization} options
+ */
 function typed({ name, members_create_keys, key_lifetime_days_max: days }) {
   return { name, members_create_keys, key_lifetime_days_max: String(days ?? "") };
 }
 
-/** The roles that require a second factor. Only owners can change them. */
+/**
+ * The roles that require a second factor. Only owners can change them.
+ *
+ * @param {Api.Organization} options
+ * @param {Api.Role[]} roles
+ * @param {Page.Redraw} redraw
+ */
 function secondFactor({ second_factor_required_of: named }, roles, redraw) {
-  const nameOf = (id) => (id === "operator" ? t("organization.operators") : roleName(id, roles));
+  const nameOf = (/** @type {string} */ id) => (id === "operator" ? t("organization.operators") : roleName(id, roles));
   if (session.user.role !== "owner") {
     return h("p", {}, named.length > 0 ? formatList(named.map(nameOf)) : t("organization.second_factor_optional"));
   }
   const ids = [...new Set(["operator", ...roles.map((role) => role.id), ...named])];
-  const submit = async (element) => {
+  const submit = async (/** @type {HTMLFormElement} */ element) => {
     const required = ids.filter((id) => element.elements.namedItem(id).checked);
     await patch("/v1/organization", { second_factor_required_of: required });
     announce(t("organization.saved"));
@@ -120,6 +141,7 @@ function secondFactor({ second_factor_required_of: named }, roles, redraw) {
   );
 }
 
+/** @param {Api.Organization} organization */
 function readOnly(organization) {
   const days = organization.key_lifetime_days_max;
   return [
@@ -137,6 +159,7 @@ function readOnly(organization) {
   ];
 }
 
+/** @param {Api.Subscription} subscription */
 function subscriptionFacts(subscription) {
   const { features, limits, used, status, current_period_end: end } = subscription;
   const tone = { active: "good", trialing: "accent", past_due: "warn", canceled: "bad" }[status];
@@ -163,13 +186,17 @@ function subscriptionFacts(subscription) {
     h(
       "dl.facts",
       {},
-      LIMITS.map(([name, count]) => limit(name, limits[name], used[count])),
+      LIMITS.map(([name, count]) => limit(name, limits[name], count && used[count])),
       teams(features, used),
     ),
     changing(),
   ];
 }
 
+/**
+ * @param {string} name
+ * @param {boolean} has
+ */
 function feature(name, has) {
   // features.api_access, .teams, .multiple_teams
   const label = t(`features.${name}`);
@@ -178,16 +205,29 @@ function feature(name, has) {
   return h(has ? "li.has" : "li", {}, mark, label, h("span.visually-hidden", {}, ` (${words})`));
 }
 
+/**
+ * @param {string} name
+ * @param {number | null} maximum
+ * @param {number | undefined} used
+ */
 function limit(name, maximum, used) {
   // limits.keys_per_user, .keys, .users, .requests_per_10s, .requests_per_month
   return [h("dt", {}, t(`limits.${name}`)), h("dd", {}, amount(used, maximum))];
 }
 
+/**
+ * @param {Api.Features} features
+ * @param {{teams: number}} used
+ */
 function teams(features, used) {
   const maximum = features.multiple_teams ? null : features.teams ? 1 : 0;
   return [h("dt", {}, t("subscription.teams")), h("dd", {}, amount(used.teams, maximum))];
 }
 
+/**
+ * @param {number | undefined} used
+ * @param {number | null} maximum
+ */
 function amount(used, maximum) {
   if (used === undefined) return maximum === null ? t("subscription.unlimited") : number(maximum);
   if (maximum === null) return t("subscription.used_unlimited", { used });

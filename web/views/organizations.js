@@ -14,7 +14,7 @@ import { day, t } from "../lib/text.js";
 export async function view() {
   const plans = (await all("/v1/plans")).map((plan) => [plan.id, planName(plan.id)]);
   const columns = [t("organizations.name"), t("organizations.plan"), t("organizations.since")];
-  const cells = (one) => [
+  const cells = (/** @type {Api.Organization} */ one) => [
     [h("a.strong", { href: `#/organizations/${one.id}` }, one.name), organizationBadges(one)],
     planName(one.plan),
     day(one.created_at),
@@ -29,7 +29,11 @@ export async function view() {
   return { title: t("organizations.title"), actions: [button], body: shown.element };
 }
 
-/** Badges of an organization. */
+/**
+ * Badges of an organization.
+ *
+ * @param {Api.Organization} one
+ */
 export function organizationBadges(one) {
   const is = [];
   if (one.id === session.organization.id) is.push(h("span.badge.accent", {}, t("organizations.yours")));
@@ -37,9 +41,13 @@ export function organizationBadges(one) {
   return is.length > 0 ? h("span.badges", {}, is) : null;
 }
 
+/**
+ * @param {Page.Choice[]} plans
+ * @param {Page.Redraw} reload
+ */
 async function make(plans, reload) {
   const made = await open(t("organizations.new"), (close) => {
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       const [name, plan, owner_email] = ["name", "plan", "owner_email"].map((one) => valueOf(element, one));
       close(await post("/v1/organizations", { name, plan, owner_email }));
     };

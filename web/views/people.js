@@ -16,9 +16,11 @@ import { allLockouts, lockouts, seesLockouts } from "./lockouts.js";
 /** The number of people that are listed. Others are found by their full email. */
 const PEOPLE_MAX = 1000;
 
+/** @param {Page.Address} options */
 export async function view({ query }) {
   const manages = may("keyhouse:users:manage");
-  let context = {};
+  /** @type {Page.PeopleContext} */
+  let context = { roles: [], teams: [] };
   const list = await live(async (redraw) => {
     const [people, invitations, roles, teams, waiting] = await Promise.all([
       all("/v1/users", {}, PEOPLE_MAX),
@@ -36,7 +38,13 @@ export async function view({ query }) {
   return { title: t("people.title"), actions: manages ? [button] : [], body: list.element };
 }
 
-/** The people, with a search field. */
+/**
+ * The people, with a search field.
+ *
+ * @param {Api.User[]} people
+ * @param {Page.PeopleContext} context
+ * @param {URLSearchParams} query
+ */
 function found(people, context, query) {
   const isWhole = people.length < PEOPLE_MAX;
   const place = h("div", {});
@@ -66,10 +74,15 @@ function found(people, context, query) {
   return h("div.stack", {}, finding, h("div.card.flush", {}, place));
 }
 
+/**
+ * @param {Api.User[]} people
+ * @param {Page.PeopleContext} options
+ */
 function peopleTable(people, { roles, teams }) {
   const columns = [t("people.person"), t("people.role"), t("people.teams"), t("people.totp"), t("people.since")];
-  const inTeams = (user) => teams.filter((team) => user.teams.includes(team.id)).map((team) => team.name);
-  const cells = (user) => [
+  const inTeams = (/** @type {Api.User} */ user) =>
+    teams.filter((team) => user.teams.includes(team.id)).map((team) => team.name);
+  const cells = (/** @type {Api.User} */ user) => [
     [
       h("a.strong", { href: `#/people/${user.id}` }, user.name),
       badges(user),
@@ -83,7 +96,11 @@ function peopleTable(people, { roles, teams }) {
   return table(t("people.title"), columns, people.map(cells));
 }
 
-/** Badges of a user. */
+/**
+ * Badges of a user.
+ *
+ * @param {Api.User} user
+ */
 export function badges(user) {
   const is = [];
   if (user.id === session.user.id) is.push(h("span.badge.accent", {}, t("people.you")));
@@ -92,15 +109,21 @@ export function badges(user) {
   return is.length > 0 ? h("span.badges", {}, is) : null;
 }
 
+/**
+ * @param {Api.Invitation[]} invitations
+ * @param {Page.PeopleContext} options
+ * @param {boolean} manages
+ * @param {Page.Redraw} redraw
+ */
 function invited(invitations, { roles, teams }, manages, redraw) {
   if (invitations.length === 0) return null;
   const columns = [t("people.invitation"), t("people.role"), t("people.state"), { hidden: t("people.actions") }];
   const states = {
-    pending: (one) => [h("span.badge.good", {}, t("people.pending")), " ", ends(one)],
+    pending: (/** @type {Api.Invitation} */ one) => [h("span.badge.good", {}, t("people.pending")), " ", ends(one)],
     expired: () => h("span.badge", {}, t("people.expired")),
     void: () => [h("span.badge.warn", {}, t("people.void")), h("span.below.soft.small", {}, t("people.void_hint"))],
   };
-  const cells = (one) => [
+  const cells = (/** @type {Api.Invitation} */ one) => [
     [h("span.strong", {}, one.name ?? one.email), one.name ? h("span.below.soft.small", {}, one.email) : null],
     roleName(one.role, roles),
     states[one.status](one),
@@ -114,8 +137,15 @@ function invited(invitations, { roles, teams }, manages, redraw) {
   );
 }
 
-const ends = (one) => h("span.soft.small", {}, t("people.expires"), " ", timeAgo(one.expires_at));
+const ends = (/** @type {Api.Invitation} */ one) =>
+  h("span.soft.small", {}, t("people.expires"), " ", timeAgo(one.expires_at));
 
+/**
+ * @param {Api.Invitation} one
+ * @param {Api.Role[]} roles
+ * @param {Api.Team[]} teams
+ * @param {Page.Redraw} redraw
+ */
 function actionsOf(one, roles, teams, redraw) {
   const renew = async () => {
     const words = {
@@ -124,9 +154,10 @@ function actionsOf(one, roles, teams, redraw) {
       button: t("people.renew"),
       safe: true,
     };
+    /** @type {Awaited<ReturnType<typeof send>> | undefined} */
     let made;
     if (await confirm(words, async () => (made = await send(one)))) {
-      await showLink(made);
+      if (made) await showLink(made);
       redraw();
     }
   };
@@ -139,7 +170,10 @@ function actionsOf(one, roles, teams, redraw) {
     };
     if (await confirm(words, () => remove(`/v1/invitations/${one.id}`))) redraw();
   };
-  const named = (text) => ({ type: "button", "aria-label": t("people.for", { action: text, email: one.email }) });
+  const named = (/** @type {string} */ text) => ({
+    type: "button",
+    "aria-label": t("people.for", { action: text, email: one.email }),
+  });
   return h(
     "div.row.end",
     {},
@@ -148,13 +182,17 @@ function actionsOf(one, roles, teams, redraw) {
   );
 }
 
+/**
+ * @param {Page.PeopleContext} options
+ * @param {Page.Redraw} redraw
+ */
 async function invite({ roles, teams }, redraw) {
   const mine = teams.filter((team) => team.is_member || may("keyhouse:teams:manage"));
   const assignable = roles.filter((role) => canAssign(role, roles));
   const made = await open(t("people.invite"), (close) => {
     const role = roleField(assignable, roles, "user");
     const email = h("input", { name: "email", type: "email", autocomplete: "off", required: true });
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       const name = valueOf(element, "name").trim();
       const chosen = mine.filter((team) => element.elements.namedItem(team.id).checked).map((team) => team.id);
       const fields = { email: email.value, role: valueOf(element, "role"), teams: chosen };
@@ -184,10 +222,11 @@ async function invite({ roles, teams }, redraw) {
   redraw();
 }
 
-const send = ({ email, role, name, teams }) =>
-  post("/v1/invitations", { email, role, teams, ...(name ? { name } : {}) });
+const send = (
+  /** @type {{email: string, role: string, name?: string | null, teams: string[]}} */ { email, role, name, teams },
+) => post("/v1/invitations", { email, role, teams, ...(name ? { name } : {}) });
 
-const showLink = ({ invitation, url }) =>
+const showLink = (/** @type {{invitation: Api.Invitation, url: string}} */ { invitation, url }) =>
   oneTimeLink({
     title: t("people.link_title"),
     body: t("people.link_body", { email: invitation.email }),
@@ -195,7 +234,13 @@ const showLink = ({ invitation, url }) =>
     endsAt: invitation.expires_at,
   });
 
-/** The choice of a role, with the description of the chosen role. */
+/**
+ * The choice of a role, with the description of the chosen role.
+ *
+ * @param {Api.Role[]} assignable
+ * @param {Api.Role[]} roles
+ * @param {string} chosen
+ */
 export function roleField(assignable, roles, chosen) {
   const meaning = h("p.hint", { role: "status" });
   const current = () => assignable.find((role) => role.id === choice.value) ?? assignable[0];

@@ -14,8 +14,8 @@ export async function view() {
     const entries = await all("/v1/permissions");
     const groups = [...new Set(entries.filter((one) => !one.own).map((one) => one.group))].sort(compareNames);
     // Permissions without a group come last, before Keyhouse's own.
-    groups.sort((one, other) => (one === "") - (other === ""));
-    const ofGroup = (group) => entries.filter((one) => !one.own && one.group === group);
+    groups.sort((one, other) => Number(one === "") - Number(other === ""));
+    const ofGroup = (/** @type {string} */ group) => entries.filter((one) => !one.own && one.group === group);
     const own = entries.filter((one) => one.own);
     const names = [...new Set(entries.map((one) => one.group))].filter((name) => name !== "");
     return [
@@ -32,7 +32,14 @@ export async function view() {
   return { title: t("permissions.title"), actions: isOperator() ? [button] : [], body: list.element };
 }
 
-function part(title, entries, groups, redraw, hint) {
+/**
+ * @param {string} title
+ * @param {Api.Permission[]} entries
+ * @param {string[]} groups
+ * @param {Page.Redraw} redraw
+ * @param {string} [hint]
+ */
+function part(title, entries, groups, redraw, hint = "") {
   return h(
     "section.card",
     {},
@@ -46,6 +53,11 @@ function part(title, entries, groups, redraw, hint) {
   );
 }
 
+/**
+ * @param {Api.Permission} entry
+ * @param {string[]} groups
+ * @param {Page.Redraw} redraw
+ */
 function line(entry, groups, redraw) {
   const { description } = entry;
   const text = description[currentLanguage()] || description.en || description.fr || description.es;
@@ -57,9 +69,17 @@ function line(entry, groups, redraw) {
   );
 }
 
+/**
+ * @param {Api.Permission} entry
+ * @param {string[]} groups
+ * @param {Page.Redraw} redraw
+ */
 function actions(entry, groups, redraw) {
-  const path = `/v1/permissions/${entry.name}`;
-  const named = (action) => ({ type: "button", "aria-label": t("permissions.of", { action, name: entry.name }) });
+  const path = /** @type {const} */ (`/v1/permissions/${entry.name}`);
+  const named = (/** @type {string} */ action) => ({
+    type: "button",
+    "aria-label": t("permissions.of", { action, name: entry.name }),
+  });
   const edit = async () => {
     if (await editEntry(entry, groups)) redraw();
   };
@@ -80,9 +100,14 @@ function actions(entry, groups, redraw) {
   );
 }
 
+/**
+ * @param {Api.Permission | null} entry
+ * @param {string[]} groups
+ */
 function editEntry(entry, groups) {
   return open(entry ? entry.name : t("permissions.new"), (close) => {
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
+      /** @type {Record<string, string>} */
       const description = {};
       for (const language of Object.keys(LANGUAGES)) description[language] = valueOf(element, language);
       const body = { group: valueOf(element, "group"), description };
@@ -93,10 +118,15 @@ function editEntry(entry, groups) {
     };
     const name = h("input.code", { name: "name", autocomplete: "off", spellcheck: "false", required: true });
     const groupInput = h("input", { name: "group", value: entry?.group, autocomplete: "off", list: "groups" });
-    const descriptionField = ([language, label]) =>
+    const descriptionField = (/** @type {[string, string]} */ [language, label]) =>
       field(
         t("permissions.description", { language: label }),
-        h("input", { name: language, value: entry?.description[language], lang: language, autocomplete: "off" }),
+        h("input", {
+          name: language,
+          value: entry?.description[/** @type {Page.Language} */ (language)],
+          lang: language,
+          autocomplete: "off",
+        }),
         { optional: true },
       );
     return form(

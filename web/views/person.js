@@ -15,7 +15,17 @@ import { badges, roleField } from "./people.js";
 import { removePerson } from "./removal.js";
 import { sessionsOf } from "./sessions.js";
 
+/**
+ * @typedef {{
+ *   roles: Api.Role[],
+ *   keys: Page.ItemOf<`/v1/users/${string}/keys`>[] | null,
+ *   redraw: Page.Redraw,
+ * }} Context
+ */
+
+/** @param {Page.Address} options */
 export async function view({ params: [id] }) {
+  /** @type {string | undefined} */
   let name;
   const seesKeys = may("keyhouse:keys:read") || may("keyhouse:users:manage");
   const body = await live(async (redraw) => {
@@ -36,11 +46,19 @@ export async function view({ params: [id] }) {
       settings(user, { roles, keys, redraw }),
     ];
   });
-  return { title: name, body: body.element };
+  return { title: name ?? "", body: body.element };
 }
 
+/**
+ * @param {Api.User} user
+ * @param {Api.Role[]} roles
+ * @param {Api.Team[]} teams
+ */
 function facts(user, roles, teams) {
-  const fact = (label, value) => [h("dt", {}, label), h("dd", {}, value)];
+  const fact = (/** @type {string} */ label, /** @type {Page.Child} */ value) => [
+    h("dt", {}, label),
+    h("dd", {}, value),
+  ];
   const inTeams = teams.filter((team) => user.teams.includes(team.id));
   const role = roles.find((one) => one.id === user.role);
   const roleShown = may("keyhouse:roles:read")
@@ -66,12 +84,13 @@ function facts(user, roles, teams) {
   );
 }
 
+/** @param {Page.ItemOf<`/v1/users/${string}/keys`>[]} keys */
 function keysOf(keys) {
-  const item = (key) =>
+  const item = (/** @type {Page.ItemOf<`/v1/users/${string}/keys`>} */ key) =>
     h(
       "li",
       {},
-      h("a", { href: `#/keys/${key.id}` }, key.name ?? t("person.key_unnamed")),
+      h("a", { href: `#/keys/${key.id}` }, ("name" in key ? key.name : null) ?? t("person.key_unnamed")),
       " ",
       // status.active, .disabled, .expired, .not_yet_valid, .revoked
       h("span.badge", {}, textFor(`status.${key.status}`) ?? key.status),
@@ -84,11 +103,22 @@ function keysOf(keys) {
   );
 }
 
-/** The management actions that the current user can take, each with its effect. */
+/**
+ * The management actions that the current user can take, each with its effect.
+ *
+ * @param {Api.User} user
+ * @param {Context} context
+ */
 function settings(user, context) {
   const isSelf = user.id === session.user.id;
   const rows = [];
-  const row = (title, text, label, onclick, kind = "button") =>
+  const row = (
+    /** @type {string} */ title,
+    /** @type {string} */ text,
+    /** @type {string} */ label,
+    /** @type {() => unknown} */ onclick,
+    kind = "button",
+  ) =>
     rows.push(
       h(
         "div.setting",
@@ -124,6 +154,11 @@ function settings(user, context) {
   return h("section.card", {}, h("h2", {}, t("person.manage")), h("div.settings", {}, rows));
 }
 
+/**
+ * @param {Api.User} user
+ * @param {Context} context
+ * @param {(title: string, text: string, label: string, onclick: () => unknown, kind?: string) => unknown} row
+ */
 function operatorRow(user, context, row) {
   const keys = user.operator
     ? ["person.operator_revoke", "person.operator_revoke_hint", "person.operator_revoke_button"]
@@ -140,12 +175,18 @@ function operatorRow(user, context, row) {
   row(title, hint, button, () => confirmed(words, change, context));
 }
 
-/** Runs an action after confirmation and redraws. */
+/**
+ * Runs an action after confirmation and redraws.
+ *
+ * @param {Page.Confirmation} words
+ * @param {() => Promise<unknown>} act
+ * @param {{redraw: Page.Redraw}} options
+ */
 async function confirmed(words, act, { redraw }) {
   if (await confirm(words, act)) redraw();
 }
 
-const enable = async (user, { redraw }) => {
+const enable = async (/** @type {Api.User} */ user, /** @type {{redraw: Page.Redraw}} */ { redraw }) => {
   const words = {
     title: t("person.confirm", { action: t("person.enable_button"), name: user.name }),
     body: t("person.enable_hint"),
@@ -156,7 +197,7 @@ const enable = async (user, { redraw }) => {
   await confirmed(words, () => patch(`/v1/users/${user.id}`, { disabled: false }, user.version), { redraw });
 };
 
-const disable = async (user, { redraw }) => {
+const disable = async (/** @type {Api.User} */ user, /** @type {{redraw: Page.Redraw}} */ { redraw }) => {
   const words = {
     title: t("person.confirm", { action: t("person.disable_button"), name: user.name }),
     body: t("person.disable_hint"),
@@ -166,10 +207,14 @@ const disable = async (user, { redraw }) => {
   await confirmed(words, () => patch(`/v1/users/${user.id}`, { disabled: true }, user.version), { redraw });
 };
 
+/**
+ * @param {Api.User} user
+ * @param {Context} options
+ */
 async function edit(user, { roles, redraw }) {
   const givable = roles.filter((role) => role.id === user.role || canAssign(role, roles));
   const done = await open(t("person.edit"), (close) => {
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       const change = { name: valueOf(element, "name"), role: valueOf(element, "role") };
       close(await patch(`/v1/users/${user.id}`, change, user.version));
     };
@@ -185,10 +230,15 @@ async function edit(user, { roles, redraw }) {
   redraw();
 }
 
-/** Changes the email. Saving the same email confirms one that the user set themselves. */
+/**
+ * Changes the email. Saving the same email confirms one that the user set themselves.
+ *
+ * @param {Api.User} user
+ * @param {Context} options
+ */
 async function changeEmail(user, { redraw }) {
   const done = await open(t("person.email"), (close) => {
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       close(await patch(`/v1/users/${user.id}`, { email: valueOf(element, "email") }, user.version));
     };
     const email = h("input", { name: "email", type: "email", value: user.email, autocomplete: "off", required: true });
@@ -203,11 +253,12 @@ async function changeEmail(user, { redraw }) {
   redraw();
 }
 
+/** @param {Api.User} user */
 async function reset(user) {
   // Only owners whose session has a second factor can remove another user's second factor.
   const removes = user.totp && session.user.role === "owner";
   const made = await open(t("person.reset"), (close) => {
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       const totp = element.elements.namedItem("totp")?.checked ?? false;
       close(await post(`/v1/users/${user.id}/reset`, { totp }));
     };

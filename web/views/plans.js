@@ -10,15 +10,23 @@ import { announce } from "../lib/messages.js";
 import { table } from "../lib/table.js";
 import { number, t } from "../lib/text.js";
 
+/** @type {Page.FeatureName[]} */
 const FEATURES = ["api_access", "teams", "multiple_teams"];
+/** @type {(keyof Api.Limits)[]} */
 const LIMITS = ["keys_per_user", "keys", "users", "requests_per_10s", "requests_per_month"];
 /** The known plans from the smallest to the largest. Other plans follow. */
 const ORDER = ["free", "pro", "enterprise"];
 
-const featureName = (name) => t(`plans.feature_${name}`); // plans.feature_api_access, _teams, _multiple_teams
-const limitName = (name) => t(`plans.limit_${name}`); // plans.limit_keys, _users and so on
+// plans.feature_api_access, _teams, _multiple_teams
+const featureName = (/** @type {string} */ name) => t(`plans.feature_${name}`);
+// plans.limit_keys, _users and so on
+const limitName = (/** @type {string} */ name) => t(`plans.limit_${name}`);
 
-/** The features of a plan. */
+/**
+ * The features of a plan.
+ *
+ * @param {Api.Features} given
+ */
 export function features(given) {
   const names = FEATURES.filter((name) => given[name]).map(featureName);
   if (names.length === 0) return h("span.soft", {}, t("plans.no_features"));
@@ -32,19 +40,26 @@ export function features(given) {
 export async function view() {
   const body = await live(async (redraw) => {
     const plans = await all("/v1/plans");
-    const place = (plan) => (ORDER.includes(plan.id) ? ORDER.indexOf(plan.id) : ORDER.length);
+    const place = (/** @type {Api.Plan} */ plan) => (ORDER.includes(plan.id) ? ORDER.indexOf(plan.id) : ORDER.length);
     plans.sort((one, other) => place(one) - place(other));
     return [h("p.soft", {}, t("plans.what")), h("div.card.flush", {}, compared(plans, redraw))];
   });
   return { title: t("plans.title"), body: body.element };
 }
 
-/** One row per feature or limit, one column per plan, edit buttons in the last row. */
+/**
+ * One row per feature or limit, one column per plan, edit buttons in the last row.
+ *
+ * @param {Api.Plan[]} plans
+ * @param {Page.Redraw} redraw
+ */
 function compared(plans, redraw) {
   const columns = [t("plans.feature_or_limit"), ...plans.map((plan) => planName(plan.id))];
-  const yes = (is) => (is ? h("span.badge.good", {}, t("plans.yes")) : h("span.soft", {}, t("plans.no")));
-  const most = (limit) => (limit === null ? h("span.soft", {}, t("plans.unlimited")) : number(limit));
-  const button = (plan) => {
+  const yes = (/** @type {boolean} */ is) =>
+    is ? h("span.badge.good", {}, t("plans.yes")) : h("span.soft", {}, t("plans.no"));
+  const most = (/** @type {number | null} */ limit) =>
+    limit === null ? h("span.soft", {}, t("plans.unlimited")) : number(limit);
+  const button = (/** @type {Api.Plan} */ plan) => {
     const name = t("plans.edit_one", { plan: planName(plan.id) });
     const onclick = () => edit(plan, redraw);
     return h("button", { type: "button", "aria-label": name, onclick }, t("actions.edit"));
@@ -57,17 +72,22 @@ function compared(plans, redraw) {
   return table(t("plans.title"), columns, rows);
 }
 
+/**
+ * @param {Api.Plan} plan
+ * @param {Page.Redraw} redraw
+ */
 async function edit(plan, redraw) {
   const name = planName(plan.id);
   const done = await open(t("plans.edit_one", { plan: name }), (close) => {
-    const submit = async (element) => {
-      const at = (one) => element.elements.namedItem(one);
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
+      const at = (/** @type {string} */ one) => element.elements.namedItem(one);
       const given = Object.fromEntries(FEATURES.map((one) => [one, at(one).checked]));
       const limits = Object.fromEntries(LIMITS.map((one) => [one, count(valueOf(element, one))]));
       close(await patch(`/v1/plans/${plan.id}`, { features: given, limits }, plan.version));
     };
-    const box = (one) => checkbox(one, featureName(one), { checked: plan.features[one] });
-    const most = (one) => {
+    const box = (/** @type {Page.FeatureName} */ one) =>
+      checkbox(one, featureName(one), { checked: plan.features[one] });
+    const most = (/** @type {keyof Api.Limits} */ one) => {
       const value = plan.limits[one];
       const input = h("input", { name: one, value: value === null ? "" : String(value), inputmode: "numeric" });
       return field(limitName(one), input);
@@ -84,7 +104,11 @@ async function edit(plan, redraw) {
   redraw();
 }
 
-/** The input as a number; `null` for no limit. Other input is sent unchanged, so that the server rejects it. */
+/**
+ * The input as a number; `null` for no limit. Other input is sent unchanged, so that the server rejects it.
+ *
+ * @param {string} text
+ */
 function count(text) {
   const typed = text.trim();
   if (typed === "") return null;

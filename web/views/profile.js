@@ -14,6 +14,7 @@ import { day, LANGUAGES, formatList, preferredLanguage, setLanguage, currentLang
 import { secondFactor } from "./second-factor.js";
 import { sessions } from "./sessions.js";
 
+/** @param {Page.Address} options */
 export async function view({ redraw }) {
   const [me, roles] = await Promise.all([get("/v1/me"), allRoles()]);
   // All sections of the profile share the newest state of the account.
@@ -34,8 +35,14 @@ export async function view({ redraw }) {
   return { title: t("profile.title"), actions, body };
 }
 
-const part = (title, ...content) => h("section.card.stack", {}, h("h2", { tabindex: "-1" }, title), ...content);
+const part = (/** @type {string} */ title, /** @type {Page.Child[]} */ ...content) =>
+  h("section.card.stack", {}, h("h2", { tabindex: "-1" }, title), ...content);
 
+/**
+ * @param {Api.Account} me
+ * @param {Api.Role[]} roles
+ * @param {Page.Redraw} changed
+ */
 function facts(me, roles, changed) {
   const teams = me.teams.map((team) => team.name);
   const move = h("button", { type: "button", onclick: () => address(me, changed) }, t("profile.change_email"));
@@ -55,9 +62,13 @@ function facts(me, roles, changed) {
   );
 }
 
+/**
+ * @param {{me: Api.Account}} seen
+ * @param {Page.Redraw} redraw
+ */
 function about(seen, redraw) {
   const languages = [["", t("profile.browser_language")], ...Object.entries(LANGUAGES)];
-  const submit = async (element) => {
+  const submit = async (/** @type {HTMLFormElement} */ element) => {
     const changed = { name: valueOf(element, "name"), locale: valueOf(element, "locale") || null };
     try {
       seen.me = await patch("/v1/me", changed, seen.me.version);
@@ -88,10 +99,16 @@ function about(seen, redraw) {
   );
 }
 
-/** Changes the email. Requires the password, and a code if a second factor is on. */
+/**
+ * Changes the email. Requires the password, and a code if a second factor is on.
+ *
+ * @param {Api.Account} me
+ * @param {Page.Redraw} changed
+ */
 async function address(me, changed) {
   const done = await open(t("profile.change_email"), (close) => {
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
+      /** @type {Page.BodyOf<"/v1/me", "patch">} */
       const shown = { email: valueOf(element, "email"), current_password: valueOf(element, "current_password") };
       if (me.totp) shown.code = valueOf(element, "code").replaceAll(/\s/g, "");
       close(await patch("/v1/me", shown));
@@ -113,8 +130,9 @@ async function address(me, changed) {
 }
 
 /** The values of the account fields. */
-const typed = ({ name, locale }) => ({ name, locale: locale ?? "" });
+const typed = (/** @type {Api.Account} */ { name, locale }) => ({ name, locale: locale ?? "" });
 
+/** @param {{me: Api.Account}} seen */
 function password(seen) {
   const place = h("div", {});
   const charactersMin = seen.me.totp ? CHARACTERS_MIN_WITH_CODE : CHARACTERS_MIN;
@@ -130,7 +148,7 @@ function password(seen) {
         h("p.hint", {}, t("profile.password_ends")),
       ),
     );
-  const submit = async (element) => {
+  const submit = async (/** @type {HTMLFormElement} */ element) => {
     const shown = { current_password: valueOf(element, "current_password"), password: valueOf(element, "password") };
     seen.me = await patch("/v1/me", shown);
     draw();

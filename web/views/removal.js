@@ -10,7 +10,11 @@ import { compareNames, t } from "../lib/text.js";
 
 const SHOWN_MAX = 8;
 
-/** Removes a user after confirmation, then shows the list of people. */
+/**
+ * Removes a user after confirmation, then shows the list of people.
+ *
+ * @param {Api.User} user
+ */
 export async function removePerson(user) {
   const canTransfer = may("keyhouse:keys:manage");
   const load = () => Promise.all([all(`/v1/users/${user.id}/keys`), canTransfer ? all("/v1/users") : []]);
@@ -22,7 +26,7 @@ export async function removePerson(user) {
   const candidates = people.filter((one) => one.id !== user.id && !one.disabled);
   candidates.sort((one, other) => compareNames(one.name, other.name));
   const done = await open(t("person.remove_title", { name: user.name }), (close) => {
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       await remove(`/v1/users/${user.id}`, keys.length > 0 ? chosen(element) : {}, user.version);
       close(true);
     };
@@ -39,8 +43,15 @@ export async function removePerson(user) {
   else location.hash = "#/people";
 }
 
+/**
+ * @param {Page.ItemOf<`/v1/users/${string}/keys`>[]} keys
+ * @param {boolean} canTransfer
+ * @param {Api.User[]} candidates
+ */
 function questions(keys, canTransfer, candidates) {
-  const names = keys.slice(0, SHOWN_MAX).map((key) => h("li", {}, key.name ?? t("person.key_unnamed")));
+  const names = keys
+    .slice(0, SHOWN_MAX)
+    .map((key) => h("li", {}, ("name" in key ? key.name : null) ?? t("person.key_unnamed")));
   const more = keys.length - names.length;
   const shown = h(
     "div.stack.tight",
@@ -53,7 +64,7 @@ function questions(keys, canTransfer, candidates) {
   const newOwner = field(t("person.new_owner"), select("to", named, named[0]?.[0]));
   const transferred = h("p.hint", { hidden: true }, t("person.transfer_means"));
   newOwner.hidden = true;
-  const choose = (event) => {
+  const choose = (/** @type {Page.ControlEvent} */ event) => {
     newOwner.hidden = event.target.value !== "person";
     transferred.hidden = event.target.value === "revoke";
   };
@@ -66,6 +77,7 @@ function questions(keys, canTransfer, candidates) {
   return [shown, choice, newOwner, transferred];
 }
 
+/** @param {HTMLFormElement} element */
 function chosen(element) {
   const choice = element.elements.namedItem("keys")?.value ?? "revoke";
   if (choice === "revoke") return { keys: "revoke" };

@@ -6,7 +6,11 @@ import { reload } from "../lib/state.js";
 import { t } from "../lib/text.js";
 import { secondFactor } from "./second-factor.js";
 
-/** `onDone` continues to the requested view. */
+/**
+ * `onDone` continues to the requested view.
+ *
+ * @param {Page.Redraw} onDone
+ */
 export async function requiredFactor(onDone) {
   const me = await get("/v1/me");
   const enrolled = async () => {

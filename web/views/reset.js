@@ -6,8 +6,9 @@ import { passwordField } from "../elements/password-field.js";
 import { t } from "../lib/text.js";
 import { accountOfLink, filledFields, linkForm } from "../lib/link.js";
 
+/** @param {{token: string, done: () => void}} options */
 export function view({ token, done }) {
-  const submit = async (element) => {
+  const submit = async (/** @type {HTMLFormElement} */ element) => {
     await post("/v1/reset", { token, ...filledFields(element, ["password"]) }, { quietly: true });
     const title = h("h2", { tabindex: "-1" }, t("reset.done"));
     const go = h("button.primary", { type: "button", onclick: done }, t("reset.sign_in"));

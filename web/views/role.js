@@ -11,8 +11,14 @@ import { may } from "../lib/state.js";
 import { compareNames, currentLanguage, t } from "../lib/text.js";
 import { editRole } from "./roles.js";
 
+/** @param {Page.Address} options */
 export async function view({ params: [id] }) {
-  let role, roles, catalogue;
+  /** @type {Api.Role | undefined} */
+  let role;
+  /** @type {Api.Role[]} */
+  let roles = [];
+  /** @type {Api.Permission[]} */
+  let catalogue = [];
   const body = await live(async () => {
     const before = role;
     const [loaded, people, entries] = await Promise.all([
@@ -34,7 +40,8 @@ export async function view({ params: [id] }) {
   });
   if (!role) return { title: t("problems.title"), body: body.element };
   const edit = async () => {
-    if (!(await editRole(catalogue, role, (change) => patch(`/v1/roles/${id}`, change, role.version)))) return;
+    if (!(await editRole(catalogue, role, (change) => patch(`/v1/roles/${id}`, change, role?.version ?? undefined))))
+      return;
     announce(t("role.saved"));
     body.redraw();
   };
@@ -43,11 +50,15 @@ export async function view({ params: [id] }) {
   return { title: roleName(id, roles), actions, body: body.element };
 }
 
-const isChangeable = (role, roles) =>
+const isChangeable = (/** @type {Api.Role} */ role, /** @type {Api.Role[]} */ roles) =>
   !role.builtin && may("keyhouse:roles:manage") && holdsAll(role.permissions, roles);
 
+/**
+ * @param {Api.Role} role
+ * @param {Api.Permission[]} catalogue
+ */
 function holds(role, catalogue) {
-  const item = (pattern) => {
+  const item = (/** @type {string} */ pattern) => {
     const entry = catalogue.find((one) => one.name === pattern);
     const text = meaningOf(pattern) ?? entry?.description[currentLanguage()] ?? entry?.description.en;
     return h("li", {}, h("code", {}, pattern), text ? h("span.below.soft.small", {}, text) : null);
@@ -60,15 +71,20 @@ function holds(role, catalogue) {
   );
 }
 
-/** Texts for the wildcards of the built-in roles. */
+/**
+ * Texts for the wildcards of the built-in roles.
+ *
+ * @param {string} pattern
+ */
 function meaningOf(pattern) {
   if (pattern === "*") return t("role.all_apis");
   return pattern === "keyhouse:*" ? t("role.all_management") : undefined;
 }
 
+/** @param {Api.User[]} people */
 function heldBy(people) {
   people.sort((one, other) => compareNames(one.name, other.name));
-  const item = (one) =>
+  const item = (/** @type {Api.User} */ one) =>
     h("li", {}, h("a", { href: `#/people/${one.id}` }, one.name), h("span.below.soft.small", {}, one.email));
   return h(
     "section.card",
@@ -78,6 +94,7 @@ function heldBy(people) {
   );
 }
 
+/** @param {Api.Role} role */
 function danger(role) {
   const confirmRemoval = async () => {
     const words = {
@@ -86,7 +103,8 @@ function danger(role) {
       button: t("role.remove"),
       done: t("role.removed", { name: role.name }),
     };
-    if (await confirm(words, () => remove(`/v1/roles/${role.id}`, {}, role.version))) location.hash = "#/roles";
+    if (await confirm(words, () => remove(`/v1/roles/${role.id}`, {}, role.version ?? undefined)))
+      location.hash = "#/roles";
   };
   return h(
     "section.card",

@@ -17,7 +17,7 @@ export async function view() {
     may("keyhouse:users:read") ? all("/v1/users") : null,
     all("/v1/permissions"),
   ]);
-  const tile = (role) => roleTile(role, roles, people);
+  const tile = (/** @type {Api.Role} */ role) => roleTile(role, roles, people);
   const custom = roles.filter((role) => !role.builtin).sort((one, other) => compareNames(one.name, other.name));
   const make = async () => {
     const made = await editRole(catalogue);
@@ -37,8 +37,14 @@ export async function view() {
   };
 }
 
-const section = (title, tiles) => h("section.stack", {}, h("h2", {}, title), h("ul.tiles.two", {}, tiles));
+const section = (/** @type {string} */ title, /** @type {Page.Child} */ tiles) =>
+  h("section.stack", {}, h("h2", {}, title), h("ul.tiles.two", {}, tiles));
 
+/**
+ * @param {Api.Role} role
+ * @param {Api.Role[]} roles
+ * @param {Api.User[] | null} people
+ */
 function roleTile(role, roles, people) {
   const count = people?.filter((one) => one.role === role.id).length;
   const meaning = roleMeaning(role);
@@ -53,7 +59,11 @@ function roleTile(role, roles, people) {
 }
 
 const SHOWN_MAX = 4;
-/** The first permissions, and the number of others. */
+/**
+ * The first permissions, and the number of others.
+ *
+ * @param {string[]} permissions
+ */
 function inShort(permissions) {
   if (permissions.length === 0) return t("roles.nothing");
   const shown = permissions.slice(0, SHOWN_MAX).map((one) => [h("code", {}, one), " "]);
@@ -61,11 +71,17 @@ function inShort(permissions) {
   return [shown, more > 0 ? t("roles.more", { count: more }) : null];
 }
 
-/** Creates or changes a role. Resolves to the role, or to `undefined` after cancel. */
+/**
+ * Creates or changes a role. Resolves to the role, or to `undefined` after cancel.
+ *
+ * @param {Api.Permission[]} catalogue
+ * @param {Api.Role} [role]
+ * @param {(body: Page.BodyOf<"/v1/roles", "post">) => Promise<Api.Role>} [save]
+ */
 export function editRole(catalogue, role, save = (body) => post("/v1/roles", body)) {
   const matrix = permissionMatrix(catalogue, role?.permissions ?? [], roleSentence);
-  const content = (close) => {
-    const submit = async (element) => {
+  const content = (/** @type {(value?: any) => void} */ close) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       const [name, description] = ["name", "description"].map((field) => valueOf(element, field));
       close(await save({ name, description, permissions: matrix.permissions() }));
     };

@@ -12,7 +12,14 @@ import { t } from "../lib/text.js";
 /** Width of the quiet zone around a QR code, in modules (ISO/IEC 18004). */
 const QUIET = 4;
 
-/** The section of the profile. `redraw` shows the profile again. */
+/** @typedef {Extract<Page.ResponseOf<"/v1/me/totp", "post">, {secret: string}>} Begun */
+
+/**
+ * The section of the profile. `redraw` shows the profile again.
+ *
+ * @param {Api.Account} me
+ * @param {Page.Redraw} redraw
+ */
 export function secondFactor(me, redraw) {
   const act = me.totp
     ? h("button", { type: "button", onclick: () => turnOff(redraw) }, t("totp.turn_off"))
@@ -24,25 +31,33 @@ export function secondFactor(me, redraw) {
   return h("div.stack.second-factor", {}, h("p", {}, state), about, left, h("div.row", {}, act, renew));
 }
 
-/** Shows the profile again and restores the focus. */
+/**
+ * Shows the profile again and restores the focus.
+ *
+ * @param {Page.Redraw} redraw
+ */
 async function redrawAndFocus(redraw) {
   await redraw();
   document.querySelector(".second-factor button")?.focus();
 }
 
+/** @param {Page.Redraw} redraw */
 function turnOn(redraw) {
   return open(t("totp.turn_on_title"), (close) => {
     const place = h("div", {});
-    const begin = async (element) => {
-      const begun = await post("/v1/me/totp", { current_password: valueOf(element, "current_password") });
+    const begin = async (/** @type {HTMLFormElement} */ element) => {
+      const begun = /** @type {Begun} */ (
+        await post("/v1/me/totp", { current_password: valueOf(element, "current_password") })
+      );
       replaceChildren(
         place,
         enrol(begun, confirm, () => close()),
       );
       place.querySelector("input").focus();
     };
-    const confirm = async (element) => {
-      const { backup_codes: codes } = await post("/v1/me/totp", { code: digitsOf(element) });
+    const confirm = async (/** @type {HTMLFormElement} */ element) => {
+      const done = await post("/v1/me/totp", { code: digitsOf(element) });
+      const codes = "backup_codes" in done ? done.backup_codes : [];
       // Show the codes even if the dialog was closed in the meantime: they can't be shown again.
       close();
       await showCodes(codes);
@@ -60,8 +75,13 @@ function turnOn(redraw) {
   });
 }
 
+/**
+ * @param {Begun} begun
+ * @param {(form: HTMLFormElement) => unknown} submit
+ * @param {() => void} cancel
+ */
 function enrol(begun, submit, cancel) {
-  const secret = h("code.totp-secret", { tabindex: "-1" }, begun.secret.match(/.{1,4}/g).join(" "));
+  const secret = h("code.totp-secret", { tabindex: "-1" }, begun.secret.match(/.{1,4}/g)?.join(" "));
   return form(
     { submit, button: t("totp.confirm"), cancel },
     h("p", {}, begun.modules ? t("totp.scan") : t("totp.type")),
@@ -90,9 +110,13 @@ function codeInput() {
   return h("input", { name: "code", ...typed });
 }
 
-const digitsOf = (element) => valueOf(element, "code").replaceAll(/\s/g, "");
+const digitsOf = (/** @type {HTMLFormElement} */ element) => valueOf(element, "code").replaceAll(/\s/g, "");
 
-/** A QR code from its rows. Always dark on white, because some readers do not accept inverted codes. */
+/**
+ * A QR code from its rows. Always dark on white, because some readers do not accept inverted codes.
+ *
+ * @param {string[]} rows
+ */
 function qrCode(rows) {
   const size = rows.length + 2 * QUIET;
   const runs = rows.flatMap((row, y) =>
@@ -108,8 +132,9 @@ function qrCode(rows) {
   );
 }
 
+/** @param {string[]} codes */
 function showCodes(codes) {
-  const show = (close) => {
+  const show = (/** @type {(value?: any) => void} */ close) => {
     const shown = h(
       "ol.codes",
       { tabindex: "-1" },
@@ -136,9 +161,10 @@ function showCodes(codes) {
   return open(t("totp.codes_title"), show, { stays: true });
 }
 
+/** @param {Page.Redraw} redraw */
 function renewCodes(redraw) {
   return open(t("totp.renew"), (close) => {
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       const body = { current_password: valueOf(element, "current_password"), code: digitsOf(element) };
       const { backup_codes: codes } = await post("/v1/me/totp/backup-codes", body);
       close();
@@ -155,9 +181,10 @@ function renewCodes(redraw) {
   });
 }
 
+/** @param {Page.Redraw} redraw */
 function turnOff(redraw) {
   return open(t("totp.turn_off_title"), (close) => {
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       const body = { current_password: valueOf(element, "current_password"), code: digitsOf(element) };
       await request("DELETE", "/v1/me/totp", { body });
       close();

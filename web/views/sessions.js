@@ -8,9 +8,16 @@ import { problemNotice, announce } from "../lib/messages.js";
 import { table } from "../lib/table.js";
 import { moment, t } from "../lib/text.js";
 
-/** The sessions of another user, for users who may end them. */
+/** @typedef {Page.ItemOf<"/v1/sessions">} OwnSession */
+
+/**
+ * The sessions of another user, for users who may end them.
+ *
+ * @param {Api.User} user
+ * @param {Page.Redraw} redraw
+ */
 export async function sessionsOf(user, redraw) {
-  const path = `/v1/users/${encodeURIComponent(user.id)}/sessions`;
+  const path = /** @type {const} */ (`/v1/users/${encodeURIComponent(user.id)}/sessions`);
   const items = await all(path);
   const columns = [
     t("sessions.browser"),
@@ -18,7 +25,7 @@ export async function sessionsOf(user, redraw) {
     t("sessions.last_used"),
     { hidden: t("sessions.end") },
   ];
-  const row = (item) => {
+  const row = (/** @type {Api.OpenSession} */ item) => {
     const place = h("div.soft.small", {}, addressText(item));
     const end = () => endAll({ count: 1 }, () => remove(`${path}/${item.id}`));
     const facts = { browser: browser(item.user_agent), address: addressText(item), moment: moment(item.created_at) };
@@ -26,7 +33,7 @@ export async function sessionsOf(user, redraw) {
     const button = h("button.quiet", { type: "button", "aria-label": label, onclick: end }, t("sessions.end"));
     return [[browser(item.user_agent), place], moment(item.created_at), timeAgo(item.seen_at), button];
   };
-  const endAll = async ({ count }, act) => {
+  const endAll = async (/** @type {{count: number}} */ { count }, /** @type {() => Promise<unknown>} */ act) => {
     const words = {
       title: t("sessions.end_theirs_title", { name: user.name }),
       body: h("p", {}, t("sessions.end_theirs_body", { count })),
@@ -61,11 +68,15 @@ export function sessions() {
   return place;
 }
 
+/**
+ * @param {OwnSession[]} items
+ * @param {Page.Redraw} draw
+ */
 function shown(items, draw) {
   const others = items.filter((item) => !item.current);
   const times = [t("sessions.signed_in"), t("sessions.last_used"), t("sessions.expires")];
   const columns = [t("sessions.browser"), ...times, { hidden: t("sessions.end") }];
-  const row = (item) => [
+  const row = (/** @type {OwnSession} */ item) => [
     named(item),
     moment(item.created_at),
     item.current ? t("sessions.now") : timeAgo(item.seen_at),
@@ -84,6 +95,8 @@ function shown(items, draw) {
 /**
  * Browsers by their part of the user agent. Most user agents contain the names of other browsers too, so the first
  * match counts. Chrome and Firefox have other names on an iPhone.
+ *
+ * @type {[string, RegExp][]}
  */
 const BROWSERS = [
   ["edge", /\b(Edg|EdgA|EdgiOS)\//],
@@ -92,6 +105,7 @@ const BROWSERS = [
   ["chrome", /(Chrome|CriOS)\//],
   ["safari", /\bVersion\/.*Safari\//],
 ];
+/** @type {[string, RegExp][]} */
 const SYSTEMS = [
   ["windows", /\bWindows\b/],
   ["android", /\bAndroid\b/],
@@ -103,10 +117,14 @@ const SYSTEMS = [
 /** Longer program names are cut. */
 const PROGRAM_CHARACTERS_MAX = 32;
 
-/** The browser and system of a user agent; for other programs, the start of the user agent. */
+/**
+ * The browser and system of a user agent; for other programs, the start of the user agent.
+ *
+ * @param {string | null} agent
+ */
 function browser(agent) {
   if (!agent) return t("sessions.no_browser");
-  const named = (names) => names.find(([, pattern]) => pattern.test(agent))?.[0];
+  const named = (/** @type {[string, RegExp][]} */ names) => names.find(([, pattern]) => pattern.test(agent))?.[0];
   const [program, system] = [named(BROWSERS), named(SYSTEMS)];
   const first = agent.split(" ")[0];
   if (!program && !first.startsWith("Mozilla/") && first.length <= PROGRAM_CHARACTERS_MAX) return first;
@@ -117,14 +135,19 @@ function browser(agent) {
   return t("sessions.on", { browser: name, system: t(`sessions.${system}`) });
 }
 
-const addressText = (item) => item.address ?? t("sessions.no_address");
+const addressText = (/** @type {{address: string | null}} */ item) => item.address ?? t("sessions.no_address");
 
+/** @param {OwnSession} item */
 function named(item) {
   const badge = item.current ? h("span.badge.good", {}, t("sessions.this_session")) : null;
   const place = h("div.soft.small", {}, addressText(item));
   return [h("div.row", {}, browser(item.user_agent), badge), place];
 }
 
+/**
+ * @param {OwnSession} item
+ * @param {Page.Redraw} draw
+ */
 function endButton(item, draw) {
   const end = async () => {
     button.disabled = true;
@@ -147,6 +170,10 @@ function endButton(item, draw) {
   return button;
 }
 
+/**
+ * @param {OwnSession[]} others
+ * @param {Page.Redraw} draw
+ */
 async function endOthers(others, draw) {
   const words = {
     title: t("sessions.end_others_title"),
@@ -162,7 +189,11 @@ async function endOthers(others, draw) {
   goOn(0);
 }
 
-/** Moves the focus from a removed session to the one in its place, else to the heading. */
+/**
+ * Moves the focus from a removed session to the one in its place, else to the heading.
+ *
+ * @param {number} row
+ */
 function goOn(row) {
   const place = document.querySelector(".sessions");
   const left = [...place.querySelectorAll("tbody button")];
@@ -170,7 +201,11 @@ function goOn(row) {
   (next ?? place.closest("section").querySelector("h2")).focus();
 }
 
-/** Ends a session. A session that has already ended counts as success. */
+/**
+ * Ends a session. A session that has already ended counts as success.
+ *
+ * @param {{id: string}} item
+ */
 async function ended(item) {
   try {
     await remove(`/v1/sessions/${item.id}`);

@@ -7,8 +7,9 @@ import { field } from "../lib/form.js";
 import { t } from "../lib/text.js";
 import { enterWith, filledFields, linkForm } from "../lib/link.js";
 
+/** @param {{token: string, done: () => void}} options */
 export function view({ token, done }) {
-  const submit = async (element) => {
+  const submit = async (/** @type {HTMLFormElement} */ element) => {
     const shown = filledFields(element, ["name", "email", "password"]);
     enterWith(await post("/v1/setup", { token, ...shown }, { quietly: true }), done);
   };

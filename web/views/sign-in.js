@@ -8,7 +8,12 @@ import { field, form, select, valueOf } from "../lib/form.js";
 import { setSession, instance } from "../lib/state.js";
 import { t } from "../lib/text.js";
 
-/** The view. `enter` runs after the sign-in. `organization` is the organization to sign in to. */
+/**
+ * The view. `enter` runs after the sign-in. `organization` is the organization to sign in to.
+ *
+ * @param {() => unknown} enter
+ * @param {string | null} organization
+ */
 export function signInView(enter, organization) {
   if (!instance.set_up) return notSetUp();
   return { title: t("sign_in.title"), body: h("div.card.narrow", {}, signInForm({ email: "", organization }, enter)) };
@@ -20,9 +25,15 @@ function notSetUp() {
   return { title: t("setup.title"), body };
 }
 
-/** The dialog: `{closed, close}`. `closed` resolves to whether the user signed in. */
+/**
+ * The dialog: `{closed, close}`. `closed` resolves to whether the user signed in.
+ *
+ * @param {string} email
+ * @param {string} organization
+ */
 export function signInDialog(email, organization) {
-  const prompt = {};
+  /** @type {{closed: Promise<boolean | undefined>, close: (done: boolean) => void}} */
+  const prompt = { closed: Promise.resolve(undefined), close: () => {} };
   prompt.closed = open(t("sign_in.again"), (close) => {
     prompt.close = close;
     const entry = signInForm({ email, organization }, () => close(true));
@@ -31,9 +42,14 @@ export function signInDialog(email, organization) {
   return prompt;
 }
 
+/**
+ * @param {{email: string, organization: string | null}} options
+ * @param {() => unknown} enter
+ */
 function signInForm({ email, organization }, enter) {
   const [code, chooser] = [h("div", {}), h("div", {})];
-  const submit = async (element) => {
+  const submit = async (/** @type {HTMLFormElement} */ element) => {
+    /** @type {Page.BodyOf<"/v1/session", "post">} */
     const shown = { email: valueOf(element, "email"), password: valueOf(element, "password") };
     const digits = element.elements.namedItem("code")?.value.replaceAll(/\s/g, "");
     if (digits) shown.code = digits;
@@ -54,7 +70,10 @@ function signInForm({ email, organization }, enter) {
   };
   const address = h("input", { name: "email", type: "email", autocomplete: "username", value: email, required: true });
   // The offered organizations depend on the entered email and password.
-  const offerAnew = ({ target }) => ["email", "password"].includes(target.name) && replaceChildren(chooser);
+  const offerAnew = (/** @type {Event} */ { target }) => {
+    const { name } = /** @type {Page.Control} */ (target);
+    if (["email", "password"].includes(name)) replaceChildren(chooser);
+  };
   const element = form(
     { submit, button: t("sign_in.button") },
     field(t("sign_in.email"), address),
@@ -67,6 +86,10 @@ function signInForm({ email, organization }, enter) {
   return element;
 }
 
+/**
+ * @param {Element} place
+ * @param {{id: string, name: string}[]} organizations
+ */
 function askForOrganization(place, organizations) {
   const choice = select(
     "organization",
@@ -77,6 +100,7 @@ function askForOrganization(place, organizations) {
   choice.focus();
 }
 
+/** @param {Element} place */
 function askForCode(place) {
   const input = h("input", { name: "code", autocomplete: "one-time-code", autocapitalize: "none", required: true });
   replaceChildren(place, field(t("sign_in.code"), input, { hint: t("sign_in.code_hint") }));

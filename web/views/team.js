@@ -11,9 +11,13 @@ import { may } from "../lib/state.js";
 import { compareNames, t } from "../lib/text.js";
 import { editTeam, teamBadges } from "./teams.js";
 
+/** @typedef {Page.ItemOf<`/v1/teams/${string}/members`>} Member */
+
+/** @param {Page.Address} options */
 export async function view({ params: [id] }) {
   const manages = may("keyhouse:teams:manage");
-  const path = `/v1/teams/${encodeURIComponent(id)}`;
+  const path = /** @type {const} */ (`/v1/teams/${encodeURIComponent(id)}`);
+  /** @type {Api.Team | undefined} */
   let team;
   const body = await live(async (redraw) => {
     const isFirst = team === undefined;
@@ -32,18 +36,24 @@ export async function view({ params: [id] }) {
     ];
   });
   const edit = async () => {
-    if (!(await editTeam(team, (change) => patch(path, change, team.version)))) return;
+    if (!(await editTeam(team, (change) => patch(path, change, team?.version)))) return;
     announce(t("team.saved"));
     body.redraw();
   };
   const button = h("button", { type: "button", onclick: edit }, t("team.edit"));
-  return { title: team.name, actions: manages ? [button] : [], body: body.element };
+  return { title: team?.name ?? "", actions: manages ? [button] : [], body: body.element };
 }
 
+/**
+ * @param {Api.Team} team
+ * @param {Member[]} members
+ * @param {Api.User[]} people
+ * @param {Page.Redraw} redraw
+ */
 function membersOf(team, members, people, redraw) {
   const manages = may("keyhouse:teams:manage");
   const sees = may("keyhouse:users:read");
-  const item = (one) =>
+  const item = (/** @type {Member} */ one) =>
     h(
       "li",
       {},
@@ -68,6 +78,11 @@ function membersOf(team, members, people, redraw) {
   );
 }
 
+/**
+ * @param {Api.Team} team
+ * @param {Member} one
+ * @param {Page.Redraw} redraw
+ */
 function removeButton(team, one, redraw) {
   const label = t("team.remove_member_name", { name: one.name });
   const act = () => remove(`/v1/teams/${team.id}/members/${one.id}`);
@@ -83,16 +98,21 @@ function removeButton(team, one, redraw) {
   return h("button", { type: "button", "aria-label": label, onclick: confirmRemovalOfMember }, t("team.remove_member"));
 }
 
+/**
+ * @param {Api.Team} team
+ * @param {Api.User[]} outside
+ * @param {Page.Redraw} redraw
+ */
 function adding(team, outside, redraw) {
   const options = [["", t("team.choose")], ...outside.map((one) => [one.id, `${one.name} (${one.email})`])];
-  const submit = async (element) => {
+  const submit = async (/** @type {HTMLFormElement} */ element) => {
     const id = valueOf(element, "user");
     if (!id) {
       element.elements.namedItem("user").focus();
       return;
     }
     await put(`/v1/teams/${team.id}/members/${id}`);
-    announce(t("team.added", { name: outside.find((one) => one.id === id).name }));
+    announce(t("team.added", { name: outside.find((one) => one.id === id)?.name }));
     // The redraw is not awaited: the button gets its label back first, and `redraw` finds the focused button
     // by its label.
     redraw();
@@ -104,11 +124,13 @@ function adding(team, outside, redraw) {
   );
 }
 
+/** @param {Api.Team} team */
 function keysOf(team) {
   const link = h("a", { href: `#/keys?team=${team.id}` }, t("team.keys_link"));
   return h("section.card", {}, h("h2", {}, t("team.keys")), h("p.soft", {}, t("team.keys_hint")), h("p", {}, link));
 }
 
+/** @param {Api.Team} team */
 function danger(team) {
   const confirmRemoval = async () => {
     const words = {

@@ -30,6 +30,7 @@ export async function view() {
   };
 }
 
+/** @param {Api.Team} team */
 function tile(team) {
   return h(
     "li.card.tile",
@@ -40,7 +41,11 @@ function tile(team) {
   );
 }
 
-/** Badges of a team. */
+/**
+ * Badges of a team.
+ *
+ * @param {Api.Team} team
+ */
 export function teamBadges(team) {
   const is = [];
   if (team.visibility === "secret") is.push(h("span.badge.warn", {}, t("teams.secret")));
@@ -49,7 +54,12 @@ export function teamBadges(team) {
   return h("span.badges", {}, is);
 }
 
-/** A notice if the plan allows no team, or no further team. */
+/**
+ * A notice if the plan allows no team, or no further team.
+ *
+ * @param {Api.Session["organization"]} options
+ * @param {Api.Team[]} teams
+ */
 function lacking({ plan, features }, teams) {
   if (features.teams && (features.multiple_teams || teams.length === 0)) return null;
   const words = { plan: planName(plan) };
@@ -58,10 +68,15 @@ function lacking({ plan, features }, teams) {
   return h("div.notice", {}, h("p", {}, text), h("p.small", {}, who));
 }
 
-/** Creates or changes a team. Resolves to the team, or to `undefined` after cancel. */
+/**
+ * Creates or changes a team. Resolves to the team, or to `undefined` after cancel.
+ *
+ * @param {Api.Team} [team]
+ * @param {(body: Page.BodyOf<"/v1/teams", "post">) => Promise<Api.Team>} [save]
+ */
 export function editTeam(team, save = (body) => post("/v1/teams", body)) {
   return open(team ? t("team.edit") : t("teams.new"), (close) => {
-    const submit = async (element) => {
+    const submit = async (/** @type {HTMLFormElement} */ element) => {
       const [name, description] = ["name", "description"].map((field) => valueOf(element, field));
       close(await save({ name, description, visibility: valueOf(element, "visibility") }));
     };
