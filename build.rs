@@ -16,8 +16,8 @@ const INDEX: &str = "index.html";
 const FIRST_MODULES: [&str; 2] = ["app.js", "views/keys.js"];
 /// Replaced by the list of preloaded modules.
 const MODULES_MARK: &str = "<!-- modules of the first view -->";
-/// Types of the scripts. Only checks read them.
-const NOT_SERVED: [&str; 2] = ["tsconfig.json", "types"];
+/// Settings and types of the scripts. Only checks read them.
+const NOT_SERVED: [&str; 3] = ["package.json", "tsconfig.json", "types"];
 /// Replaced by the hash of all files.
 const HASH_MARK: &str = "{hash}";
 /// Size of brotli's window, as a power of two. No file of the page is larger.

@@ -109,7 +109,7 @@ export default [
   },
   {
     files: ["tests/web/*.js"],
-    languageOptions: { globals: globals.node },
+    languageOptions: { globals: { ...globals.node, document: "readonly" } },
     plugins: { page },
     rules: GENERAL,
   },
