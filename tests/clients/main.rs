@@ -162,8 +162,8 @@ fn a_program_that_embeds_keyhouse_decides_and_counts_like_a_server() {
     }
 }
 
-/// Two values of one enum differed only in case, so client generators stopped with an error or
-/// omitted fields.
+/// In an earlier version, two values of an enum differed only in case, so client generators stopped
+/// with an error or omitted fields.
 #[test]
 fn a_client_generated_from_the_api_description_works_without_warnings() {
     let mut fixture = Fixture::set();

@@ -63,7 +63,7 @@ fn anchors(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The lines outside fenced code.
+/// Returns the lines of a page outside fenced code.
 pub(crate) fn prose(text: &str) -> impl Iterator<Item = &str> {
     let mut is_code = false;
     text.lines().filter(move |line| {

@@ -36,8 +36,8 @@ struct Answer {
     body: String,
 }
 
-/// Behind nginx with its default Host header the page returned 421. Behind Envoy with its defaults
-/// a last use showed the address that the client had sent.
+/// In an earlier version, the page returned 421 behind nginx with its default Host header, and a
+/// last use showed an address that the client had sent to Envoy.
 #[test]
 fn the_page_and_the_api_work_behind_tls_through_each_proxy() {
     in_all(|kind| {

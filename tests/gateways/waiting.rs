@@ -34,8 +34,8 @@ const WAITING: [Waiting; 4] = [
     Waiting { name: "urllib", run: urllib },
 ];
 
-/// git, wget, `curl --anyauth` and urllib never sent their credential, because Keyhouse accepted
-/// Basic and did not offer it.
+/// In an earlier version, Keyhouse accepted Basic without offering it, so git, wget, `curl
+/// --anyauth` and urllib never sent their credential.
 #[test]
 fn clients_that_wait_for_a_challenge_authenticate_through_each_proxy() {
     let server = Server::start();

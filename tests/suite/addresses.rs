@@ -56,8 +56,9 @@ fn reported_email(instance: &TestServer, secret: &str) -> Option<String> {
     reported
 }
 
-/// The owner of another organization invited `ceo@a-corp.example`, accepted and made a key, and a
-/// gate forwarded `X-Keyhouse-Email: ceo@a-corp.example`.
+/// In an earlier version, the owner of another organization could invite `ceo@a-corp.example`,
+/// accept the invitation and create a key, for which a gate forwarded `X-Keyhouse-Email:
+/// ceo@a-corp.example`.
 #[test]
 fn an_unvouched_address_is_not_forwarded_as_identity() {
     let instance = TestServer::start();
@@ -129,8 +130,8 @@ fn only_operators_assign_a_domain_and_to_one_organization() {
     assert_eq!(newest["after"]["domains"], json!(["a.example"]), "{newest}");
 }
 
-/// An organization could block an address for all others, and `email_taken` revealed which
-/// addresses have an account anywhere in the instance.
+/// In an earlier version, an organization could block an address for all other organizations, and
+/// `email_taken` revealed which addresses have an account in the instance.
 #[test]
 fn an_address_is_unique_within_each_organization() {
     let instance = TestServer::start();
@@ -287,7 +288,8 @@ fn a_higher_ranked_user_can_change_an_address_and_sessions_end() {
     instance.bare(&Ask::patch(&founder, &change).bearer(&key.secret)).problem(409, "own_account");
 }
 
-/// Users could give themselves any address, and upstreams would have trusted it.
+/// In an earlier version, users could give themselves any address, and upstreams trusted this
+/// address.
 #[test]
 fn changing_ones_own_address_takes_the_password_and_a_confirmation() {
     let instance = TestServer::start();

@@ -23,8 +23,9 @@ fn head_alone(instance: &TestServer, ask: &Ask, bytes: usize) -> Answer {
     connection.read().unwrap()
 }
 
-/// 33 connections without a credential once held all memory for bodies, and every verification,
-/// sign-in and change got 503: the body was read before the credential was checked.
+/// In an earlier version, 33 connections without a credential could hold all memory for bodies, and
+/// every verification, sign-in and change returned 503: the body was read before the credential was
+/// checked.
 #[test]
 fn an_unknown_caller_is_refused_before_its_body_is_read() {
     let instance = TestServer::start();
@@ -78,8 +79,8 @@ fn sign_ins_and_link_requests_are_limited_to_four_kilobytes() {
     instance.bare(&ask).expect(201);
 }
 
-/// With a leaked key, even if it was revoked, a client held 64 KiB of the key owner's memory for
-/// bodies with each request to revoke the key.
+/// In an earlier version, with a leaked key, even if it was revoked, a client held 64 KiB of the
+/// key owner's memory for bodies with each request to revoke the key.
 #[test]
 fn a_revocation_by_the_holder_accepts_only_a_few_bytes() {
     let instance = TestServer::start();
@@ -102,7 +103,7 @@ fn a_refused_request_with_a_small_body_keeps_the_connection() {
     line.ask(&Ask::get("/healthz")).expect(200);
 }
 
-/// How long to wait until a held body is refused, and how many bodies are tried at most.
+/// Maximum wait for the refusal of a held body, and maximum number of bodies.
 const REFUSED_WITHIN: Duration = Duration::from_millis(20);
 const BODIES_MAX: usize = 64;
 /// Maximum size of a body of a management request.
@@ -133,7 +134,7 @@ fn hold_all(instance: &TestServer, caller: &Ask) -> Vec<Connection> {
     panic!("{BODIES_MAX} bodies are held");
 }
 
-/// An instance in which bodies are held for longer than the test runs.
+/// Starts an instance whose body timeout is longer than the test.
 fn patient() -> TestServer {
     TestServer::start_with_settings(
         "trusted_proxies = [\"127.0.0.1/32\"]\n[limits]\nbody_timeout = \"60s\"\n",
@@ -152,8 +153,8 @@ fn change(instance: &TestServer, caller: Ask) -> Answer {
     instance.bare(&caller.bytes("application/json", padded.as_bytes()))
 }
 
-/// The holder of a leaked key, with a user of the organization, once held the organization's memory
-/// for bodies: its owner's changes got 503.
+/// In an earlier version, the holder of a leaked key and a user of the organization together could
+/// hold the organization's memory for bodies, so that changes by its owner returned 503.
 #[test]
 fn a_user_at_the_body_limit_does_not_block_owners_or_their_own_session() {
     let instance = patient();

@@ -1,4 +1,4 @@
-//! Valid requests, which a test can modify, and the checks of their answers.
+//! Valid requests that tests can modify, and assertions about their responses.
 
 use std::fmt::Write as _;
 

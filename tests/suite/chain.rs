@@ -1,5 +1,5 @@
-//! The seals of the audit log prove that it was not changed. Changes made to the store of a stopped
-//! server are detected, and the server's own operations keep the log intact.
+//! The seals of the audit log prove that the log was not changed. A check detects changes in the
+//! store of a stopped server, and the server's own operations keep the log intact.
 
 use std::fs;
 use std::path::PathBuf;
@@ -66,7 +66,7 @@ fn seals(store: &RedbStore) -> Vec<SealRecord> {
     rows(store, StoreKey::SEALS).iter().map(|row| read_row(row).unwrap().record).collect()
 }
 
-/// The hash of a seal as the documentation describes it, computed without the program's own code.
+/// Computes the hash of a seal from the documentation, without the program's code.
 fn hash_of(store: &RedbStore, seal: &SealRecord) -> Digest {
     let mut text = b"keyhouse audit seal 2".to_vec();
     text.extend(seal.previous.bytes());
@@ -99,7 +99,7 @@ fn head_of(home: &Home) -> String {
     check(home, None).1["head"]["hash"].as_str().unwrap().to_owned()
 }
 
-/// A home without a server and with a log of at least six seals. Each command adds a seal.
+/// Creates a home without a server and with a log of at least six seals. Each command adds a seal.
 fn logged() -> Arc<Home> {
     let mut instance = TestServer::start();
     instance.stop();
@@ -363,7 +363,7 @@ fn the_command_prints_the_faults_of_a_check() {
     assert_eq!(listed.stdout.matches("key.create").count(), 3, "{}", listed.stdout);
 }
 
-/// An unreadable record is reported by the check; everything else continues.
+/// The check reports an unreadable record, and all other operations keep working.
 #[test]
 fn a_broken_chain_blocks_neither_start_nor_changes() {
     let home = logged();
@@ -403,7 +403,7 @@ fn the_chain_continues_after_stops_and_kills() {
     }
 }
 
-/// Returns the head once all events are sealed, which takes about a second.
+/// Waits until all events are sealed, which takes about a second, and returns the head.
 fn sealed_head(instance: &TestServer) -> String {
     loop {
         let reported = instance.ask(&Ask::post("/v1/audit/check", &json!({}))).expect(200);

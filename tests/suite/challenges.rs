@@ -1,5 +1,5 @@
-//! The answers to refused callers at every check endpoint: the challenge of RFC 6750, and when to
-//! retry.
+//! The responses to refused callers at every check endpoint: the challenge of RFC 6750, and the
+//! time to retry.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -106,7 +106,8 @@ fn a_key_at_its_limit_gets_the_limit_and_a_retry_time() {
         let ask = ask.bearer(&instance.create(&fields).secret);
         let passed = instance.bare(&ask);
         assert_eq!(passed.status, 200, "{name}: {}", passed.body);
-        // Only a refusal carries limit headers: Keyhouse does not add to an upstream's own fields.
+        // Only a refusal carries limit headers: Keyhouse does not add limit headers to an
+        // upstream's response.
         assert!(passed.header("ratelimit").is_none(), "{name}");
         let answer = instance.bare(&ask);
         answer.problem(429, code);
@@ -122,8 +123,8 @@ fn a_key_at_its_limit_gets_the_limit_and_a_retry_time() {
     }
 }
 
-/// Basic was accepted and never offered: git, wget, `curl --anyauth` and other clients that wait
-/// for a challenge never sent their credential.
+/// In an earlier version, Basic was accepted and never offered: git, wget, `curl --anyauth` and
+/// other clients that wait for a challenge never sent their credential.
 #[test]
 fn a_gate_offers_the_schemes_it_accepts() {
     let instance = TestServer::start();

@@ -229,7 +229,8 @@ fn use_is_visible_at_once_and_does_not_change_the_version() {
     assert_eq!(key["version"], made.key["version"]);
     assert_eq!(key["updated_at"], made.key["updated_at"]);
 
-    // A refused call does not count as use, and a long or odd user agent does no harm.
+    // A refused call does not count as use, and a long or unusual user agent has no effect on the
+    // call.
     let long = "u".repeat(400);
     assert_eq!(
         instance.bare(&Ask::forward_auth(&made.secret).header("User-Agent", &long)).status,

@@ -1,5 +1,5 @@
-//! A start after the clock was set back far is refused, because expired objects would become valid
-//! again.
+//! The server refuses to start if the clock was set back far, because expired objects would become
+//! valid again.
 
 use keyhouse::model::id::Id;
 use keyhouse::model::moment::Moment;

@@ -1,4 +1,5 @@
-//! Long JSON is compressed for clients that accept it. An answer with a secret never is.
+//! Long JSON is compressed for clients that accept it. A response with a secret is never
+//! compressed.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -9,7 +10,7 @@ use serde_json::json;
 use crate::ask::{Ask, Expect};
 use crate::test_server::{PASSWORD, TestServer};
 
-/// The head of an answer, in lower case, and its body as it was sent.
+/// Returns the head of a response in lower case, and its body without decompression.
 fn raw(instance: &TestServer, ask: &Ask) -> (String, Vec<u8>) {
     let mut stream = TcpStream::connect(instance.address()).unwrap();
     let mut head =

@@ -1,5 +1,5 @@
 //! Lists of patterns that cross each other: their product would have thousands of patterns. No
-//! decision, no change and no start computes it.
+//! decision, no change and no start computes this product.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ fn crossing(name: &str) -> Vec<String> {
     (0..96).map(pattern).collect()
 }
 
-/// A permission of eight segments that only the lists with these names grant.
+/// Returns a permission of eight segments that only the lists with these names grant.
 fn granted_by(names: &[&str]) -> String {
     let mut segments = vec!["x".to_owned(); 8];
     for (segment, name) in segments.iter_mut().zip(names) {
@@ -44,8 +44,9 @@ fn whoami(instance: &TestServer, key: &Made) -> Value {
     instance.bare(&Ask::get("/v1/whoami").bearer(&key.secret)).expect(200)["permissions"].clone()
 }
 
-/// A transferred key with a list of 96 patterns that cross granted 4,128, in 66 ms for each of its
-/// changes and for each start, while the checks of all organizations got 503.
+/// In an earlier version, the list of a transferred key with 96 crossing patterns became 4,128
+/// patterns. Their computation took 66 ms for each change and each start, during which all checks
+/// returned 503.
 #[test]
 fn a_transferred_key_lists_its_own_permissions_without_a_product() {
     let mut instance = TestServer::start();
@@ -65,7 +66,8 @@ fn a_transferred_key_lists_its_own_permissions_without_a_product() {
     }
 }
 
-/// A key that two crossing lists limit had no short list, so its transfer revoked it.
+/// In an earlier version, a key that two crossing lists limit had no short list, so its transfer
+/// revoked the key.
 #[test]
 fn repeated_transfers_keep_exactly_the_granted_permissions() {
     let mut instance = TestServer::start();
@@ -103,7 +105,7 @@ fn repeated_transfers_keep_exactly_the_granted_permissions() {
     assert_eq!(instance.code(rotated["secret"].as_str().unwrap(), &granted_by(&names)), "VALID");
 }
 
-/// Under a role that crosses its list, a key cost 3.5 ms for each call.
+/// In an earlier version, a key whose list crosses its owner's role took 3.5 ms for each call.
 #[test]
 fn a_crossing_role_or_organization_maximum_limits_without_a_list() {
     let instance = TestServer::start();

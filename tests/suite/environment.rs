@@ -21,7 +21,8 @@ impl Person {
 }
 
 impl TestServer {
-    /// A second organization with its owner, made by the owner of the instance as operator.
+    /// Creates a second organization with its owner. The owner of the instance creates it as
+    /// operator.
     pub(crate) fn neighbour(&self, name: &str) -> (String, Person) {
         let email = format!("owner@{name}.example");
         let body = json!({"name": name, "plan": "enterprise", "owner_email": email});
@@ -45,7 +46,7 @@ impl TestServer {
         self.ask(&Ask::patch(&path, &json!({"plan": plan}))).expect(200);
     }
 
-    /// The id of the owner's organization.
+    /// Returns the id of the owner's organization.
     pub(crate) fn organization(&self) -> String {
         let me = self.ask(&Ask::get("/v1/session")).expect(200);
         me["organization"]["id"].as_str().unwrap().to_owned()

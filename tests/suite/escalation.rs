@@ -313,7 +313,7 @@ fn reported_permissions_never_exceed_current_grants() {
     };
     assert_eq!(reported(&open), "*");
     assert_eq!(reported(&listed), "diagrams:*,files:page:write,a:b");
-    // The owner's role limits a personal key from the very next check on.
+    // The owner's new role limits a personal key from the next check on.
     instance.change_user(&person, &json!({"role": role}));
     assert_eq!(reported(&open), "*:read,files:*");
     assert_eq!(reported(&listed), "diagrams:read,files:page:write");
@@ -329,8 +329,8 @@ fn reported_permissions_never_exceed_current_grants() {
     assert_eq!(reported(&service), "diagrams:*,a:*");
 }
 
-/// A user manager who could not see a secret team reset the password of one of its members, signed
-/// in as the member, and read the team and its keys.
+/// In an earlier version, a user manager who could not see a secret team could reset the password
+/// of one of its members, sign in as the member, and read the team and its keys.
 #[test]
 fn a_manager_outside_a_secret_team_cannot_take_over_its_members() {
     let instance = TestServer::start();

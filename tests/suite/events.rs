@@ -1,5 +1,5 @@
 //! Every change writes exactly one event with the actor, the action, the target and the source
-//! address. No event holds a secret.
+//! address. No event contains a secret.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -113,7 +113,7 @@ impl Record {
         assert_eq!(self.new_events(), [] as [Value; 0], "{ask:?}");
     }
 
-    /// The events since the last call, the oldest first.
+    /// Returns the events since the last call, the oldest first.
     fn new_events(&mut self) -> Vec<Value> {
         let mut found = Vec::new();
         for reader in self.readers.clone() {
@@ -165,7 +165,7 @@ impl Record {
     }
 }
 
-/// The changing routes of the table.
+/// Returns the changing routes of the table.
 fn changing_routes() -> BTreeSet<String> {
     let table: String = ROUTER.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut routes = BTreeSet::new();
@@ -182,7 +182,7 @@ fn changing_routes() -> BTreeSet<String> {
     routes
 }
 
-/// The next path in the table, if only punctuation precedes it.
+/// Returns the next path in the table, if only punctuation precedes the path.
 fn next_path(part: &str) -> Option<&str> {
     let (before, rest) = part.split_once('"')?;
     let is_near = before.chars().all(|it| !it.is_alphabetic()) || before.trim() == "), path:";

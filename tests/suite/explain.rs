@@ -1,4 +1,5 @@
-//! `explain` returns the rule that decided a check and where it came from. It counts nothing.
+//! `explain` returns the rule that decided a check and the source of this rule, without counting a
+//! call.
 
 use serde_json::{Value, json};
 
@@ -155,8 +156,8 @@ fn explaining_a_key_requires_permission_to_see_all_of_it() {
     instance.bare(&Ask::post(&path, &json!({}))).problem(401, "NO_CREDENTIAL");
 }
 
-/// The owner of a key could learn from 200 and 404 which gates exist, although listing them returns
-/// 403.
+/// In an earlier version, the owner of a key could infer from 200 and 404 which gates exist,
+/// although listing gates returned 403.
 #[test]
 fn a_gate_that_the_caller_cannot_list_is_reported_as_missing() {
     let instance = TestServer::start();
@@ -200,8 +201,9 @@ fn an_unknown_key_is_explained_only_as_unknown() {
     }
 }
 
-/// A caller with every permission in their own organization learns only that a key of another
-/// organization does not exist for them, and the request leaves no trace on the key.
+/// For a key of another organization, a caller with every permission in the caller's own
+/// organization receives the same response as for a missing key, and the request does not change
+/// the key.
 #[test]
 fn a_key_of_another_organization_is_explained_as_unknown() {
     let instance = TestServer::start();

@@ -23,8 +23,8 @@ fn id(key: &Value) -> &str {
     key["id"].as_str().unwrap()
 }
 
-/// Keys that were imported from another system became MALFORMED when Keyhouse's prefix was set to
-/// their prefix, which is the last step of a migration.
+/// In an earlier version, keys that were imported from another system became MALFORMED when
+/// Keyhouse's prefix was set to their prefix, which is the last step of a migration.
 #[test]
 fn changing_the_prefix_invalidates_no_key() {
     let mut instance = TestServer::start();
@@ -53,8 +53,8 @@ fn changing_the_prefix_invalidates_no_key() {
     assert_eq!(instance.bare(&taken).status, 200);
 }
 
-/// A key in Keyhouse's format that was imported by its SHA-256 was accepted, and no check could
-/// ever find it.
+/// In an earlier version, a key in Keyhouse's format could be imported by its SHA-256, and no check
+/// could find this key.
 #[test]
 fn a_key_in_the_native_format_is_also_found_by_its_sha_256() {
     let (other, instance) = (TestServer::start(), TestServer::start());
@@ -65,8 +65,8 @@ fn a_key_in_the_native_format_is_also_found_by_its_sha_256() {
     instance.bare(&Ask::forward_auth(&secret)).problem(401, "REVOKED");
 }
 
-/// One text that is imported by two digests becomes two keys. Revoking one key left the same text
-/// valid.
+/// One text that is imported by two digests becomes two keys. In an earlier version, revoking one
+/// key left the same text valid.
 #[test]
 fn a_text_revoked_by_one_digest_is_invalid_by_the_other() {
     let mut instance = TestServer::start();
@@ -96,7 +96,8 @@ fn a_text_revoked_by_one_digest_is_invalid_by_the_other() {
     }
 }
 
-/// A secret that two rotations had replaced could be imported again, and was valid.
+/// In an earlier version, a secret that two rotations had replaced could be imported again, and was
+/// valid.
 #[test]
 fn a_rotated_secret_cannot_be_imported_again() {
     let mut instance = TestServer::start();

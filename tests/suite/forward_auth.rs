@@ -66,8 +66,8 @@ fn a_valid_key_is_allowed_with_every_identity_header() {
     assert_eq!(answer.header("X-Keyhouse-Environment"), Some("test"));
 }
 
-/// Requests with a query of 17 KiB failed behind Traefik and Envoy: an empty 431, because the head
-/// of the forwarded request exceeded the limit of all requests.
+/// In an earlier version, requests with a query of 17 KiB failed behind Traefik and Envoy with an
+/// empty 431, because the head of the forwarded request exceeded the limit of all requests.
 #[test]
 fn a_long_target_is_decided_and_a_too_long_one_gets_a_code() {
     let instance = TestServer::start();
@@ -176,7 +176,8 @@ fn a_missing_doubled_or_invalid_header_is_rejected() {
             403,
             "REQUEST_REFUSED",
         );
-        // A header that the client made the proxy remove is missing (Traefik, CVE-2024-45410).
+        // A header is missing because the client made the proxy remove it (Traefik,
+        // CVE-2024-45410).
         let hidden =
             good.clone().without(name).header("Connection", &format!("keep-alive, {name}"));
         denied(&instance.bare(&hidden), name, 403, "REQUEST_REFUSED");

@@ -19,8 +19,8 @@ fn refusal(answer: &Answer) -> (String, String) {
     (code, reason)
 }
 
-/// npm scopes (`@scope%2fname`), GitLab ids (`group%2Fproject`) and `WebDAV` names were refused by
-/// every gate, and the answer did not name the rule that refused the path.
+/// In an earlier version, npm scopes (`@scope%2fname`), GitLab ids (`group%2Fproject`) and `WebDAV`
+/// names were refused by every gate, and the answer did not name the rule that refused the path.
 #[test]
 fn a_route_may_allow_a_path_that_other_routes_refuse() {
     let mut instance = TestServer::start();
@@ -133,7 +133,8 @@ fn a_gate_can_let_cors_preflights_through() {
     }
 }
 
-/// gRPC clients read no problem document: they reported "unknown" for every denial.
+/// gRPC clients do not read problem documents, and reported "unknown" for every denial in an
+/// earlier version.
 #[test]
 fn a_refused_grpc_call_gets_a_grpc_status() {
     let instance = TestServer::start();

@@ -1,5 +1,5 @@
 //! `/v1/gates`, and the decision of a gate on a request: through `/v1/forward-auth`, through
-//! `/v1/ext-authz`, and through its test.
+//! `/v1/ext-authz`, and through the gate's test.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! `/healthz` and `/readyz` answer a supervisor and a load balancer without a credential.
+//! `/healthz` and `/readyz` respond to supervisors and load balancers without a credential.
 
 use crate::ask::{Ask, Expect};
 use crate::test_server::TestServer;

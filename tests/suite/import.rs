@@ -146,7 +146,7 @@ fn every_given_field_is_stored_unchanged() {
             "what is read is what was told"
         );
     }
-    // A field that is not given gets a default or stays empty.
+    // An omitted field gets a default or stays empty.
     let bare = imported(
         &instance,
         &json!([
@@ -249,7 +249,7 @@ fn a_digest_is_unique_in_the_whole_instance() {
     let other = json!({"algorithm": "blake3", "digest": hex(&sha256(&text))});
     imported(&instance, &json!([other]));
     // A rotated or revoked secret still belongs to its key: importing the same file again does not
-    // restore it.
+    // restore the secret.
     for _ in 0..2 {
         instance.ask(&Ask::post(&format!("/v1/keys/{id}/rotate"), &json!({}))).expect(200);
         assert_eq!(taken(&sha), at("digest"));

@@ -71,7 +71,7 @@ fn an_operator_can_import_elsewhere_but_gains_no_access_there() {
     assert!(instance.all_keys().is_empty(), "it is none of the operator's own organization");
     let management = json!({"keys": [line(2, "keyhouse:users:manage")]});
     import(&instance, &management).problem(403, "permission_required");
-    // The owner of the key must be a user of that organization.
+    // The owner of an imported key must be a user of the key's organization.
     let mut owned = line(3, "diagrams:read");
     owned["owner"] = EMAIL.into();
     let expected = vec![("/keys/0/owner".to_owned(), "not_found".to_owned())];

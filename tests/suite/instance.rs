@@ -46,7 +46,7 @@ fn a_refusal_for_lack_of_a_plan_links_to_the_prices() {
         let refused = instance.ask(&Ask::post("/v1/keys", &json!({"name": "deploy"})));
         let problem = refused.problem(403, "subscription_limit");
         assert_eq!(problem["pricing_url"], link, "{problem}");
-        // No other refusal does.
+        // No other refusal contains this link.
         let other = instance.ask(&Ask::get("/v1/keys/key_1")).problem(404, "not_found");
         assert!(other.get("pricing_url").is_none(), "{other}");
     }

@@ -70,7 +70,7 @@ fn an_active_key_is_described_by_the_fields_of_rfc_7662() {
     for absent in ["username", "scope", "exp", "nbf"] {
         assert!(reported.get(absent).is_none(), "{absent}: {reported}");
     }
-    // The scope is what the owner's role grants today, and no more.
+    // The scope contains only permissions that the owner's role grants now.
     let guest = instance.join("guest", "user");
     let secret = make(&instance, &guest, &json!({"permissions": ["a:b"]}));
     instance.change_user(&guest, &json!({"role": "guest"}));

@@ -182,7 +182,7 @@ fn users_and_pending_invitations_count_together_for_the_plan() {
     limit(None);
     instance.bare(&acceptance(&token_in(&cy))).expect(201);
 
-    // An invitation that can no longer be accepted takes no place.
+    // An invitation that can no longer be accepted does not count against the limit.
     instance.ask_as(&admin, &invitation("eve@example.com", "user")).expect(201);
     instance
         .ask(&Ask::patch(&format!("/v1/users/{}", admin.id), &json!({"role": "guest"})))

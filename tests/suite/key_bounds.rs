@@ -18,7 +18,7 @@ fn pointers(reported: &Value) -> Vec<&str> {
     faults.iter().map(|fault| fault["pointer"].as_str().unwrap()).collect()
 }
 
-/// A key of the owner with every bound.
+/// Creates a key of the owner with every bound.
 fn bounded(instance: &TestServer) -> Made {
     instance.create(&json!({
         "permissions": ["diagrams:read", "keyhouse:keys:create"],
@@ -212,7 +212,7 @@ fn a_bounded_key_cannot_grant_rights_that_outlive_it() {
     }
 }
 
-/// An invitation becomes invalid once the key that made it gets an expiry or a limit.
+/// An invitation becomes invalid when the key that created it gets an expiry or a limit.
 #[test]
 fn a_link_is_invalid_once_its_creating_key_has_bounds() {
     let instance = TestServer::start();

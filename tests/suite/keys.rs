@@ -298,7 +298,7 @@ fn an_operator_can_grant_permissions_for_the_instance() {
     }
 }
 
-/// A leaked key must not open what its owner has closed.
+/// A leaked key must not remove the restrictions of its owner's other keys.
 #[test]
 fn a_key_cannot_change_a_stronger_key_of_its_owner() {
     let instance = TestServer::start();
@@ -395,7 +395,7 @@ fn start_and_expiry_accept_durations_on_create_and_update() {
     }
 }
 
-/// `"description": null` was answered with 200 and changed nothing.
+/// In an earlier version, `"description": null` returned 200 and changed nothing.
 #[test]
 fn null_clears_a_description() {
     let instance = TestServer::start();
@@ -423,7 +423,8 @@ fn an_expiry_can_be_given_in_months_and_years() {
         moment.to_zoned(jiff::tz::TimeZone::UTC)
     };
     let months = jiff::Span::new().months(18);
-    // The server reads the expiry before it creates the key: some milliseconds may lie between.
+    // The server reads the expiry before it creates the key: some milliseconds may pass between
+    // these times.
     let late =
         moment("created_at").checked_add(months).unwrap().duration_since(&moment("expires_at"));
     assert!((0..1_000).contains(&late.as_millis()), "{late:?}: {made}");

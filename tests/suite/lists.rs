@@ -222,7 +222,7 @@ fn the_trail_of_a_key_is_visible_to_users_who_see_all_of_it() {
     user.ask(&instance, Ask::get(nothing)).problem(404, "not_found");
 }
 
-/// A trail names no team that is hidden from its reader, not even in a past change.
+/// An audit trail names no team that is hidden from its reader, not even in a past change.
 #[test]
 fn a_trail_does_not_reveal_secret_teams() {
     let instance = TestServer::start();

@@ -6,7 +6,7 @@ use crate::ask::{Ask, Expect};
 use crate::server::wire::Answer;
 use crate::test_server::{EMAIL, TestServer};
 
-/// The password of every user who joins here.
+/// The password of every user of these tests except the owner.
 pub(crate) const PASSWORD: &str = "nine wild geese over the lake";
 
 /// A user with a session.
@@ -54,12 +54,12 @@ impl TestServer {
     }
 }
 
-/// `POST /v1/invitations` for an address and a role.
+/// Returns a `POST /v1/invitations` for an address and a role.
 pub(crate) fn invitation(email: &str, role: &str) -> Ask {
     Ask::post("/v1/invitations", &json!({"email": email, "role": role}))
 }
 
-/// `POST /v1/invitations/accept` with a token.
+/// Returns a `POST /v1/invitations/accept` with a token.
 pub(crate) fn acceptance(token: &str) -> Ask {
     let body = json!({"token": token, "name": "Somebody", "password": PASSWORD});
     Ask::post("/v1/invitations/accept", &body)

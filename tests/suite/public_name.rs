@@ -32,9 +32,9 @@ fn key(server: &Server, words: &[&str]) -> String {
     made.stdout.trim().to_owned()
 }
 
-/// Behind a plain `proxy_pass`, every client counted as a client on this host, whose failures are
-/// counted separately and without limit: five guesses without the header did not count for the
-/// account.
+/// In an earlier version, every client behind a plain `proxy_pass` counted as a client on this
+/// host, whose failures are counted separately and without limit: five guesses without the header
+/// did not count for the account.
 #[test]
 fn a_client_behind_a_proxy_without_headers_is_not_local() {
     let server = start();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::ask::{Ask, Expect};
 use crate::test_server::{Made, TestServer};
 
-/// A quota per month in UTC. The month rarely ends during a test.
+/// A quota per month in UTC, because a month rarely ends during a test.
 fn month(limit: u64) -> Value {
     json!({"limit": limit, "period": "month", "timezone": "UTC"})
 }

@@ -53,7 +53,7 @@ fn a_removed_user_loses_access_and_their_keys_are_revoked() {
     for ask in [Ask::get(&path(&bo)), remove(&bo, ""), Ask::get(&format!("{}/keys", path(&bo)))] {
         instance.ask(&ask).problem(404, "not_found");
     }
-    // The address is free again.
+    // The email address of the removed user is free again.
     let again = instance.join("bo", "user");
     assert_ne!(again.id, bo.id);
 }
@@ -236,7 +236,7 @@ fn a_transferred_key_names_its_new_owner_only_after_rotation() {
     let path = format!("/v1/keys/{}/rotate", key.id);
     let rotated = instance.ask_as(&cy, &Ask::post(&path, &json!({"overlap": "1h"}))).expect(200);
     named(rotated["secret"].as_str().unwrap(), Some(&cy), "administrator");
-    // The secret that the removed user may still have, during the overlap.
+    // The old secret during the overlap, which the removed user may still have.
     named(&key.secret, None, "-");
 }
 

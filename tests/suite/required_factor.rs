@@ -99,7 +99,8 @@ fn only_owners_decide_which_roles_require_a_factor() {
     instance.ask(&Ask::get("/v1/users")).problem(403, "second_factor_required");
 }
 
-/// A stolen session without a second factor removed the requirement for the whole organization.
+/// In an earlier version, a stolen session without a second factor could remove the requirement for
+/// the whole organization.
 #[test]
 fn exempting_from_a_factor_needs_a_session_with_one() {
     let instance = TestServer::start();
@@ -146,8 +147,9 @@ fn the_last_owner_can_recover_access() {
     assert_eq!(newest["after"]["second_factor_required_of"], json!([]), "{newest}");
 }
 
-/// An administrator without a second factor removed the second factor of another administrator with
-/// a reset link, and signed in as that administrator without a code. A key could do this too.
+/// In an earlier version, an administrator without a second factor could remove the second factor
+/// of another administrator with a reset link, and sign in as that administrator without a code. A
+/// key could also remove it.
 #[test]
 fn only_an_owner_with_a_factor_or_the_host_removes_a_factor() {
     let instance = TestServer::start();

@@ -1,4 +1,4 @@
-//! `/v1/roles`: an organization's custom roles beside the built-in four, and their limits.
+//! `/v1/roles`: an organization's custom roles beside the four built-in roles, and their limits.
 
 use std::thread;
 

@@ -15,7 +15,7 @@ fn an_owner_on_pro_shares_a_key_and_plain_users_see_that_it_exists() {
     instance.ask(&Ask::patch("/v1/organization", &closed)).expect(200);
     let (mate, outsider) = (instance.join("mate", "user"), instance.join("outsider", "user"));
 
-    // The organization is on Pro: the owner creates a key, names it and gives it the fewest
+    // The organization has the plan Pro: the owner creates a key, names it and gives it the fewest
     // permissions it needs.
     let reported = instance.ask(&Ask::get("/v1/subscription")).expect(200);
     assert_eq!((&reported["plan"], &reported["access"]), (&json!("pro"), &json!(true)));
@@ -53,7 +53,8 @@ fn an_owner_on_pro_shares_a_key_and_plain_users_see_that_it_exists() {
         assert_eq!(problem["permission"], "keyhouse:keys:create");
     }
 
-    // On Free the same request gets a clear refusal, and existing objects stay unchanged.
+    // On the plan Free, the same request is refused with a reason, and existing objects stay
+    // unchanged.
     instance.put_on_plan(&organization, "free");
     let again = Ask::post("/v1/keys", &json!({"name": "another", "kind": "service"}));
     let problem = instance.ask(&again).problem(403, "subscription_required");

@@ -65,7 +65,7 @@ fn a_session_returns_the_settings_that_apply_to_a_plain_user() {
     assert_eq!(me["user"]["teams"], teams);
     assert_eq!(instance.ask_as(&bo, &Ask::get("/v1/me")).expect(200)["teams"], teams);
     assert_eq!((&me["user"]["locale"], &me["user"]["totp"]), (&Value::Null, &json!(false)));
-    // The client's address as Keyhouse sees it, for the networks of a key; null where it is
+    // The client's address as Keyhouse sees it, for the networks of a key; null if the address is
     // unknown.
     assert_eq!(me["address"], "192.0.2.7");
     assert_eq!(who("somewhere")["address"], Value::Null);

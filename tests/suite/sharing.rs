@@ -155,7 +155,7 @@ fn a_team_member_with_read_access_sees_key_and_usage_only() {
         instance.ask_as(&cy, &ask).problem(403, "permission_required");
     }
     // A key of a team member gives access only within its permissions, and to other keys only if
-    // its permissions include that.
+    // its permissions include access to keys.
     let plain = instance.create_as(&cy, &json!({}));
     let get = Ask::get(&path(&key.id));
     instance.bare(&get.clone().bearer(&plain.secret)).problem(403, "permission_required");
@@ -298,7 +298,8 @@ fn searches_and_filters_match_only_fully_visible_keys() {
     ] {
         assert_eq!(find(person, query), found, "{} {query}", person.email);
     }
-    // For a user outside a secret team, the team has no keys, not even the user's own.
+    // A user outside a secret team sees no key as shared with the team, not even the user's own
+    // keys.
     instance.show_team(&team, "secret");
     assert_eq!(find(&bo, &by_team), sorted(&[&key]));
     instance.take_out(&team, &bo);

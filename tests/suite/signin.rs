@@ -18,7 +18,7 @@ fn sign_in(email: &str, password: &str) -> Ask {
     Ask::post("/v1/session", &json!({"email": email, "password": password}))
 }
 
-/// Sends the request as a proxy on this host forwards it.
+/// Adds the header with which a proxy on this host forwards the request.
 fn from(address: &str, ask: Ask) -> Ask {
     ask.header("X-Forwarded-For", address)
 }
@@ -99,7 +99,7 @@ fn remote_failures_do_not_block_sign_in_on_the_host() {
     let (_, refused) = guess(&instance, || from("203.0.113.9", sign_in(EMAIL, "not the password")));
     assert!(refused.header("retry-after").is_some());
     instance.bare(&sign_in(EMAIL, PASSWORD)).expect(201);
-    // The successful sign-in opens the account to all networks again.
+    // The successful sign-in ends the account's lockout for all networks.
     instance.bare(&from("203.0.113.9", sign_in(EMAIL, PASSWORD))).expect(201);
 }
 
@@ -122,8 +122,8 @@ fn a_client_cannot_try_one_password_on_many_accounts() {
     answer.problem(429, "too_many_attempts");
     let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=10).contains(&wait), "{wait}");
-    // A client in the same /24 is not throttled. In an earlier version it was refused as long as
-    // the guessing continued.
+    // A client in the same /24 is not throttled. In an earlier version this client was refused as
+    // long as the guessing continued.
     instance.bare(&from("203.0.113.5", sign_in(EMAIL, PASSWORD))).expect(201);
 }
 
@@ -271,7 +271,8 @@ fn failed_sign_ins_are_audited_in_sum_without_the_typed_text() {
         (event["target"].clone(), after["network"].clone(), after["count"].clone())
     };
     let reported: Vec<_> = listed["items"].as_array().unwrap().iter().map(reported).collect();
-    // An address without a user belongs to no organization: operators see the failure.
+    // A failure for an email address without a user belongs to no organization: only operators see
+    // this failure.
     let expected = [
         (&me, "127.0.0.0/24", 3),
         (&me, "203.0.113.0/24", 1),

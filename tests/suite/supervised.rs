@@ -1,4 +1,5 @@
-//! The process under a supervisor, a shell or a pipe: signals, reloaded settings, closed pipes.
+//! The server and commands under a supervisor, a shell or a pipe: signals, reloaded settings,
+//! closed pipes.
 
 use std::fs;
 use std::process::Stdio;
@@ -13,7 +14,7 @@ fn send(server: &Server, signal: Signal) {
     kill_process(id, signal).unwrap();
 }
 
-/// The code of the answer to a proxy on this host that forwards a request without a key.
+/// Returns the code of the response to a proxy on this host that forwards a request without a key.
 fn ask_as_proxy(server: &Server) -> Value {
     let headers = [
         ("X-Forwarded-Method", "GET"),

@@ -131,7 +131,7 @@ fn a_user_agent_is_plain_ascii_on_every_path() {
     }
 }
 
-/// The output of Windows' editors and shells: a byte order mark, or UTF-16.
+/// Editors and shells of Windows write a byte order mark, or UTF-16.
 #[test]
 fn files_and_stdin_may_begin_with_a_byte_order_mark_but_not_utf_16() {
     const PASSWORD: &str = "a long quince password 7";

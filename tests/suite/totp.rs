@@ -145,8 +145,8 @@ fn of_concurrent_uses_of_one_code_exactly_one_succeeds() {
     }
 }
 
-/// An attacker who knows the password must not get more tries at the code by sending the password
-/// alone.
+/// An attacker who knows the password must not get more attempts at the code by sending the
+/// password without a code.
 #[test]
 fn guesses_of_codes_are_throttled_like_passwords() {
     let instance = TestServer::start();
@@ -161,7 +161,7 @@ fn guesses_of_codes_are_throttled_like_passwords() {
     assert!(statuses.contains(&429), "{statuses:?}");
 }
 
-/// An open session and its password give no unlimited guesses at the second factor.
+/// An open session and the user's password do not permit unlimited guesses at the second factor.
 #[test]
 fn guesses_of_codes_are_throttled_in_a_session() {
     let proof = json!({"current_password": PASSWORD, "code": "000000"});

@@ -7,12 +7,12 @@ use crate::people::Person;
 use crate::test_server::{Made, TestServer};
 
 impl TestServer {
-    /// The usage of a key as its owner sees it.
+    /// Returns the usage of a key as its owner sees it.
     fn usage(&self, key: &Made) -> Value {
         self.ask(&of(&key.id)).expect(200)
     }
 
-    /// The totals of the usage, by code.
+    /// Returns the totals of the usage by code.
     fn counted(&self, key: &Made) -> Value {
         let usage = self.usage(key);
         let sum = |at: &dyn Fn(&Value) -> &Value| {
@@ -154,8 +154,8 @@ fn a_clean_stop_loses_no_call_and_a_kill_adds_none() {
     assert_eq!(sum["totals"]["calls"], left + 5, "{sum}");
 }
 
-/// An instance on a plan with teams, where a member of a secret team has shared a key with that team
-/// alone.
+/// Starts an instance on a plan with teams, where a member of a secret team has shared a key with
+/// that team alone.
 fn instance_with_a_secret() -> (TestServer, Person, Made, Made) {
     let instance = TestServer::start();
     instance.put_on_plan(&instance.organization(), "enterprise");

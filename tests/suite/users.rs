@@ -68,7 +68,7 @@ fn plain_users_see_only_themselves() {
         .ask_as(&bo, &patch(&bo, &json!({"role": "owner"})))
         .problem(403, "permission_required");
     instance.ask(&Ask::get(missing)).problem(404, "not_found");
-    // A key does not act as its owner.
+    // A key does not have the rights of its owner's session.
     let key = instance.create(&json!({"name": "reader", "permissions": ["diagrams:read"]}));
     let ask = Ask::get(&path(&instance.owner())).bearer(&key.secret);
     instance.bare(&ask).problem(403, "permission_required");

@@ -1,4 +1,5 @@
-//! `/v1/verify` answers a service whether a key may do what the service names.
+//! `/v1/verify` returns to a service whether a key is valid and has the permissions that the
+//! service names.
 
 use serde_json::{Value, json};
 

@@ -10,7 +10,7 @@ use crate::people::{PASSWORD, Person, invitation, token_in};
 use crate::policy::described::Described;
 use crate::test_server::TestServer;
 
-/// The owner of the object that an operation is about.
+/// The relation of an operation's object to the actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Relation {
     Own,
@@ -42,7 +42,7 @@ pub(crate) struct Fixture {
     counter: Cell<u32>,
 }
 
-/// The id of a missing object, after its prefix.
+/// The id of a missing object, without its prefix.
 const MISSING: &str = "0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
 /// The permissions of the custom role.
 const CUSTOM: [&str; 4] =
@@ -115,12 +115,12 @@ impl Fixture {
         }
     }
 
-    /// The owner of the instance, who is also operator and has all permissions.
+    /// Returns the owner of the instance, who is also operator and has all permissions.
     pub(crate) fn founder(&self) -> Actor {
         Actor::Person(self.instance.owner())
     }
 
-    /// A service key with one permission: the first that the operation names.
+    /// Creates a service key with one permission: the first that the operation names.
     pub(crate) fn key_for(&self, operation: &Described) -> String {
         let named = operation.needs.first().filter(|it| it.contains(':'));
         let permission = named.map_or("keyhouse:keys:read", |it| it).to_owned();

@@ -16,7 +16,7 @@ const TABLE: &str = include_str!("table.txt");
 const ACTORS: &str = "oaugckpn";
 const RELATIONS: [Relation; 5] =
     [Relation::Own, Relation::Team, Relation::Same, Relation::Other, Relation::Missing];
-/// A combination that cannot exist.
+/// Marks a combination that cannot exist.
 const NONE: char = '.';
 
 /// Reads the rows of the table: for each operation the response to each actor, by relation.

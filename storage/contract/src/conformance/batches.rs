@@ -110,7 +110,11 @@ fn writes_share_a_revision(store: &dyn Store) -> Seen {
 }
 
 fn deleting_the_absent(store: &dyn Store) -> Seen {
-    equal("outcome of a deletion", &store.commit(Batch::new().delete("a")), &Ok(Revision(1)))
+    equal(
+        "outcome of deleting an absent key",
+        &store.commit(Batch::new().delete("a")),
+        &Ok(Revision(1)),
+    )
 }
 
 fn any_bytes(store: &dyn Store) -> Seen {

@@ -6,8 +6,8 @@ use crate::{At, Batch, CommitError, HELD_MAX, PAGE_BYTES_MAX, PAGE_ROWS_MAX, Rea
 pub(super) const CASES: &[Case] = &[
     ("a scan returns the rows of its range in byte order", ranges_are_exact),
     ("a page reports whether more rows follow", page_says_more),
-    ("the rows of a page are bounded whatever the limit is", page_is_bounded_in_rows),
-    ("the bytes of a page are bounded whatever the limit is", page_is_bounded_in_bytes),
+    ("the rows of a page are bounded for every limit", page_is_bounded_in_rows),
+    ("the bytes of a page are bounded for every limit", page_is_bounded_in_bytes),
     ("a page has the revision at which it was read", page_names_its_revision),
     ("a scan continues at its revision while writers commit", scan_goes_on_unchanged),
     ("a get at a held revision returns the row of that revision", get_at_a_held_revision),
