@@ -8,7 +8,7 @@ use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 /// A dialog. `place` opens the view with the button; `opener` names the button.
 pub(crate) struct Dialog {
-    /// The name of its screenshot.
+    /// The name of the dialog's screenshot.
     pub(crate) name: &'static str,
     place: fn(&Page, &TestServer),
     opener: fn(&Page) -> String,

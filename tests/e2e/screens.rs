@@ -17,7 +17,7 @@ use crate::test_server::{EMAIL, PASSWORD, TestServer};
 /// A screen. `reach` begins in a new document and ends when the whole screen is visible.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Screen {
-    /// The name of its screenshot.
+    /// The name of the screen's screenshot.
     pub(crate) name: &'static str,
     reach: fn(&Page, &TestServer),
 }

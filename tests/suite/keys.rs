@@ -271,7 +271,8 @@ fn a_management_key_acts_within_its_permissions() {
     ask(&creator.secret, json!({"permissions": ["diagrams:read"]})).expect(201);
     ask(&creator.secret, json!({"permissions": ["diagrams:write"]}))
         .problem(403, "permission_required");
-    // A key without a list of permissions would exceed the key that creates it.
+    // A key without a list has the permissions of its owner, which may exceed those of the key that
+    // creates it.
     ask(&creator.secret, json!({"name": "all of the owner's"})).problem(403, "permission_required");
     ask(&anonymous.secret, json!({})).problem(403, "permission_required");
 
