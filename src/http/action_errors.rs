@@ -65,7 +65,7 @@ impl From<ActionError> for Problem {
             ActionError::KeyRefused(code) => Self::denied(Verdict::of(code), None),
             ActionError::LinkInvalid => Self::new(403, "link_invalid", "Invalid link").detail(
                 "the link was used, has expired (24 h), or its creator lost the \
-                 permission: ask for a new one, or restart keyhouse if setup was never \
+                 permission: ask for a new link, or restart keyhouse if setup was never \
                  completed",
             ),
             ActionError::Busy => unavailable("busy", "Server busy").detail(

@@ -1,4 +1,4 @@
-//! The key that `keyhouse key create` prints works in curl with every carrier.
+//! The key that `keyhouse key create` prints works in curl with every credential source.
 #![expect(
     clippy::unwrap_used,
     reason = "a page or an answer of another shape should stop its test"
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::proxy::{Kind, Proxy};
 use crate::server::{Home, Server, run};
 
-/// A line of curl's configuration for each carrier; `KEY` is replaced with the key.
+/// A line of curl's configuration for each credential source. The key replaces `KEY`.
 const CARRIERS: [(&str, &str); 5] = [
     ("Bearer", "header = \"Authorization: Bearer KEY\""),
     ("Basic, as the password", "user = \"anyone:KEY\""),

@@ -1,5 +1,5 @@
-//! Hundreds of texts that are not keys of this instance, each sent by several carriers. Each
-//! request returns the expected code, and no response, log line or audit event repeats a text.
+//! Hundreds of texts that are not keys of this instance, each sent in several credential sources.
+//! Each request returns the expected code, and no response, log line or audit event repeats a text.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -257,7 +257,7 @@ fn inactive(line: &mut Line, text: &[u8], verifier: &str) -> Answer {
     answer
 }
 
-/// Sends malformed, repeated and contradicting carriers. Returns their texts.
+/// Sends malformed, repeated and contradicting credentials. Returns their texts.
 fn broken_carriers(instance: &TestServer) -> Vec<String> {
     let mut random = Texts(7);
     let mut carried = Vec::new();

@@ -31,7 +31,7 @@ struct Life {
     fixture: AtomicUsize,
 }
 
-/// The carriers of a check.
+/// The credential sources with which the test checks a key.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     ForwardAuth,
@@ -65,7 +65,7 @@ fn no_check_contradicts_an_answered_change() {
     assert!(checks > PAIRS * ROUNDS_A_PAIR, "only {checks} checks between the changes");
 }
 
-/// Checks the current key with every carrier and returns the number of checks.
+/// Checks the current key in every credential source and returns the number of checks.
 fn watch_all(line: &mut Line, instance: &TestServer, current: &Mutex<Option<Arc<Life>>>) -> usize {
     let life = current.lock().unwrap().clone();
     let Some(life) = life else {

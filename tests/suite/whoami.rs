@@ -123,7 +123,7 @@ fn two_different_credentials_are_rejected() {
     assert_eq!(api.status, 400, "{}", api.body);
     assert!(matches!(me.status, 400 | 401), "{}", me.body);
     check.problem(401, "MALFORMED");
-    // The same key in two carriers is unambiguous.
+    // The same key in two credential sources is unambiguous.
     let (_, me, check) = doubled(("Authorization", &bearer), ("X-API-Key", &one));
     assert_eq!((me.status, check.status), (200, 200));
     // An empty credential beside the key counts as a second credential.
