@@ -62,21 +62,21 @@ impl Flusher {
     /// Takes the waiting uses and writes those that are due.
     fn flush(&mut self) {
         let (index, ticks) = (Arc::clone(&self.index), self.clock.now().ticks);
-        let mut tally = index.tally();
-        let mut due = self.released(&mut tally, ticks);
+        let mut pending = index.pending_usage();
+        let mut due = self.released(&mut pending, ticks);
         let room = FLUSH_KEYS_MAX.saturating_sub(due.len());
-        let room = if tally.is_full() { 0 } else { room };
-        let used = index.take_used(&mut tally, room);
+        let room = if pending.is_full() { 0 } else { room };
+        let used = index.take_used(&mut pending, room);
         let is_all = used.len() < room;
         for live in used {
             if self.rested.contains(&live.key) {
-                tally.held.insert(live.key, live);
+                pending.held.insert(live.key, live);
             } else {
                 due.insert(live.key, live);
             }
         }
-        let due = Self::taken(&index, &mut tally, due);
-        drop(tally);
+        let due = Self::taken(&mut pending, due);
+        drop(pending);
         self.write(due, ticks);
         if is_all && self.failed.is_empty() {
             index.set_flushed(ticks);
@@ -85,12 +85,12 @@ impl Flusher {
 
     fn flush_all(&mut self) {
         let (index, ticks) = (Arc::clone(&self.index), self.clock.now().ticks);
-        let mut tally = index.tally();
-        let mut rest = std::mem::take(&mut tally.held);
-        let used = index.take_used(&mut tally, usize::MAX);
+        let mut pending = index.pending_usage();
+        let mut rest = std::mem::take(&mut pending.held);
+        let used = index.take_used(&mut pending, usize::MAX);
         rest.extend(used.into_iter().map(|live| (live.key, live)));
-        let due = Self::taken(&index, &mut tally, rest);
-        drop(tally);
+        let due = Self::taken(&mut pending, rest);
+        drop(pending);
         self.write(due, ticks);
     }
 
@@ -98,7 +98,7 @@ impl Flusher {
     /// were used meanwhile.
     fn released(
         &mut self,
-        tally: &mut PendingUsage,
+        pending: &mut PendingUsage,
         ticks: u64,
     ) -> HashMap<KeyId, Arc<KeyCounters>> {
         let rest = u64::try_from(REWRITE_AFTER.as_nanos()).unwrap_or(u64::MAX);
@@ -109,29 +109,25 @@ impl Flusher {
             }
             self.written.pop_front();
             self.rested.remove(&key);
-            released.extend(tally.held.remove_entry(&key));
+            released.extend(pending.held.remove_entry(&key));
         }
         released
     }
 
-    fn taken(
-        index: &Index,
-        tally: &mut PendingUsage,
-        lives: HashMap<KeyId, Arc<KeyCounters>>,
-    ) -> Vec<Due> {
-        let take = |live: Arc<KeyCounters>| Due { last: index.take_use(tally, &live), live };
+    fn taken(pending: &mut PendingUsage, lives: HashMap<KeyId, Arc<KeyCounters>>) -> Vec<Due> {
+        let take = |live: Arc<KeyCounters>| Due { last: pending.take_use(&live), live };
         lives.into_values().map(take).collect()
     }
 
     fn write(&mut self, due: Vec<Due>, ticks: u64) {
         let failed = UseRows::new(&self.index, &*self.store).write(&due);
-        let mut tally = self.index.tally();
+        let mut pending = self.index.pending_usage();
         for Due { live, .. } in due {
             self.rested.insert(live.key);
             self.written.push_back((ticks, live.key));
             if failed.contains(&live.key) {
                 self.failed.insert(live.key);
-                tally.held.insert(live.key, live);
+                pending.held.insert(live.key, live);
             } else {
                 self.failed.remove(&live.key);
             }
@@ -146,7 +142,7 @@ mod tests {
     use crate::index::CallOrigin;
     use crate::index::grant::Grant;
     use crate::index::grant::tests::grant_of;
-    use crate::index::pending_usage::OWED_MAX;
+    use crate::index::pending_usage::PENDING_ROWS_MAX;
     use crate::model::calendar::Hour;
     use crate::model::code::Code;
     use crate::model::id::Id;
@@ -281,7 +277,7 @@ mod tests {
             call(1);
             flusher.flush_all();
             assert_eq!(stored(), [9, 9], "{fault:?}");
-            assert_eq!(index.tally().debtors().count(), 0, "{fault:?}");
+            assert_eq!(index.pending_usage().rows().count(), 0, "{fault:?}");
         }
     }
 
@@ -292,22 +288,22 @@ mod tests {
         closed.close().unwrap();
         flusher.store = Arc::new(closed);
         let mut used = 0;
-        while !index.tally().is_full() {
+        while !index.pending_usage().is_full() {
             for _ in 0..FLUSH_KEYS_MAX {
                 let grant = used_key(Id::new(clock.now().wall, &mut rand::rng()));
                 index.note_call(&grant, Code::Expired, clock.now().wall, CallOrigin::default());
             }
             used += FLUSH_KEYS_MAX;
-            assert!(used <= OWED_MAX + FLUSH_KEYS_MAX, "it never fills");
+            assert!(used <= PENDING_ROWS_MAX + FLUSH_KEYS_MAX, "it never fills");
             flusher.flush();
         }
-        let owed = index.tally().debtors().count();
+        let owed = index.pending_usage().rows().count();
         let grant = used_key(Id::from_bytes([7; 16]));
         index.note_call(&grant, Code::Expired, clock.now().wall, CallOrigin::default());
         flusher.flush();
-        assert_eq!(index.tally().debtors().count(), owed);
+        assert_eq!(index.pending_usage().rows().count(), owed);
         let mut kept = 0;
-        grant.live.calls().unwrap().tell(|_, counts| kept += counts.calls());
+        grant.live.calls().unwrap().read(|_, counts| kept += counts.calls());
         assert_eq!(kept, 1, "it stays with its key");
     }
 }

@@ -14,7 +14,7 @@ use crate::http::transport::bounds::{
     OWN_MIN, WAITING_A_PLACE, WAITING_FOR_QUOTAS_MAX, WAITING_MIN,
 };
 use crate::http::transport::{Part, TransportLimits};
-use crate::index::pending_usage::OWED_MAX;
+use crate::index::pending_usage::PENDING_ROWS_MAX;
 use crate::index::reservations::RENEWALS_WAITING_MAX;
 use crate::index::{AGENTS_MAX, USES_WAITING_MAX};
 use crate::model::intersection::COMPARISONS_MAX;
@@ -64,7 +64,7 @@ fn bounds() -> Vec<(String, String)> {
     bounds.extend(bounds_of_sign_in());
     bounds.push(number("quotas that wait for a reservation", RENEWALS_WAITING_MAX));
     bounds.push(number("keys whose usage waits to be written", USES_WAITING_MAX));
-    bounds.push(number("days of usage that wait to be written", OWED_MAX));
+    bounds.push(number("days of usage that wait to be written", PENDING_ROWS_MAX));
     bounds.push(number("shared user-agent names", AGENTS_MAX));
     bounds.push(number("pattern comparisons for one report of permissions", COMPARISONS_MAX));
     bounds.push(number("maxima of a transferred key", MAXIMA_MAX));

@@ -47,10 +47,8 @@ impl Calls {
         Self { organization, even, odd, recent: Mutex::default() }
     }
 
-    /// Counts a call.
-    ///
-    /// All accesses to the count and to the key's `waiting` flag have one total order. So either
-    /// the call sees that its key no longer waits, or the thread that takes the key sees the call.
+    /// Counts a call. The order of the count and the key's `waiting` flag is explained in
+    /// [`crate::index::flush_queue`].
     pub(super) fn count(&self, hour: Hour, code: Code) {
         let counters = if hour.number().is_multiple_of(2) { &self.even } else { &self.odd };
         if counters.hour.load(Ordering::Relaxed) < hour.number() {
@@ -72,7 +70,7 @@ impl Calls {
     }
 
     /// Reads the counts that were not taken yet, by hour.
-    pub fn tell(&self, mut to: impl FnMut(Hour, &CallCounts)) {
+    pub fn read(&self, mut to: impl FnMut(Hour, &CallCounts)) {
         self.each(|count| count.load(Ordering::SeqCst), &mut to);
     }
 
@@ -126,7 +124,7 @@ mod tests {
         eight.add(&CallCounts::of(Code::Expired, 1));
         let expected = [(8, eight), (7, CallCounts::of(Code::Valid, 1))];
         let mut reported = Vec::new();
-        calls.tell(|hour, counts| reported.push((hour.number(), *counts)));
+        calls.read(|hour, counts| reported.push((hour.number(), *counts)));
         assert_eq!(reported, expected);
         assert_eq!(taken(&calls), expected);
         assert_eq!(taken(&calls), []);

@@ -8,6 +8,7 @@
 pub mod calls;
 mod digest_key;
 pub mod facts;
+mod flush_queue;
 pub mod follow;
 pub mod grant;
 pub mod list;
@@ -15,6 +16,7 @@ pub mod live;
 mod organizations;
 pub mod pending_usage;
 pub mod plan;
+mod progress;
 pub mod quota;
 pub mod quota_rule;
 pub mod report;
@@ -24,7 +26,6 @@ mod stale;
 pub mod standing;
 mod step;
 pub mod uses;
-mod waiting;
 mod watched;
 mod writer;
 
@@ -48,14 +49,17 @@ use crate::records::uses::{USER_AGENT_BYTES_MAX, cut};
 use crate::telemetry::measure::Histogram;
 use digest_key::{DigestHasher, DigestKey};
 use facts::{OrganizationFacts, RoleFacts, Shared, SharedUser, TeamFacts, UserFacts};
+use flush_queue::FlushQueue;
 use grant::Grant;
 use live::KeyCounters;
 use pending_usage::PendingUsage;
 use reservations::Reservations;
 use sessions::Sessions;
-use uses::{Agent, LastUse, Use};
-use waiting::{FlushQueue, Progress};
-pub use waiting::{State, USES_WAITING_MAX};
+use uses::{Agent, Use};
+
+pub use flush_queue::USES_WAITING_MAX;
+use progress::Progress;
+pub use progress::State;
 
 /// The most shared names of user agents. When there are more, the shared names are cleared, and
 /// each key keeps its own.
@@ -81,8 +85,8 @@ pub struct Index {
     /// The names of user agents. Keys with the same user agent share one text.
     agents: HashMap<Arc<str>, Arc<Agent>>,
     progress: Progress,
-    waiting: FlushQueue,
-    tally: Mutex<PendingUsage>,
+    flush_queue: FlushQueue,
+    pending_usage: Mutex<PendingUsage>,
     /// The last moment at which all waiting uses were in the store, in ticks.
     flushed_at: AtomicU64,
     reservations: Arc<Reservations>,
@@ -124,8 +128,8 @@ impl Index {
             default_gate: Arc::new(Gate::any_key()),
             agents: HashMap::new(),
             progress: Progress::new(),
-            waiting: FlushQueue::new(),
-            tally: Mutex::default(),
+            flush_queue: FlushQueue::new(),
+            pending_usage: Mutex::default(),
             flushed_at: AtomicU64::new(0),
             reservations: Arc::default(),
             steps: Histogram::default(),
@@ -274,48 +278,40 @@ impl Index {
                 calls.note_address(ip, at);
             }
         }
-        self.waiting.push(&grant.live);
+        self.flush_queue.push(&grant.live);
     }
 
-    /// Calls that are being written to the store.
-    pub fn tally(&self) -> MutexGuard<'_, PendingUsage> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The usage that is not in the store yet, locked.
+    pub fn pending_usage(&self) -> MutexGuard<'_, PendingUsage> {
+        self.pending_usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes up to `limit` keys whose use waits to be written, longest waiting first. The caller
-    /// then calls [`Index::take_use`] for each key. Until then, a key's uses do not enter the queue
+    /// then calls [`PendingUsage::take_use`] for each key. Until then, a key's uses do not enter the queue
     /// again.
-    pub fn take_used(&self, tally: &mut PendingUsage, limit: usize) -> Vec<Arc<KeyCounters>> {
-        let missing = limit.saturating_sub(tally.fresh.len());
-        self.gather(tally, missing);
-        let count = limit.min(tally.fresh.len());
-        tally.fresh.drain(..count).collect()
+    pub fn take_used(&self, pending: &mut PendingUsage, limit: usize) -> Vec<Arc<KeyCounters>> {
+        let missing = limit.saturating_sub(pending.fresh.len());
+        self.gather(pending, missing);
+        let count = limit.min(pending.fresh.len());
+        pending.fresh.drain(..count).collect()
     }
 
     /// Adds all keys whose use waits to be written to [`PendingUsage::waiting`].
-    pub fn gather_used(&self, tally: &mut PendingUsage) {
-        self.gather(tally, usize::MAX);
+    pub fn gather_used(&self, pending: &mut PendingUsage) {
+        self.gather(pending, usize::MAX);
     }
 
-    fn gather(&self, tally: &mut PendingUsage, limit: usize) {
+    fn gather(&self, pending: &mut PendingUsage, limit: usize) {
         // After an overflow the queue is incomplete, so all keys are examined, except those that
         // already wait.
         let left_out = || {
-            let mut known: HashSet<_> = tally.waiting().map(Arc::as_ptr).collect();
+            let mut known: HashSet<_> = pending.waiting().map(Arc::as_ptr).collect();
             let grants = self.grants.pin();
             let lives = grants.values().map(|grant| &grant.live);
             lives.filter(|live| known.insert(Arc::as_ptr(live))).map(Arc::clone).collect()
         };
-        let taken = self.waiting.take(limit, left_out);
-        tally.fresh.extend(taken);
-    }
-
-    /// The last use of a taken key, which the caller must write now. Moves the key's counts to the
-    /// tally. The next use of the key enters the queue again.
-    pub fn take_use(&self, tally: &mut PendingUsage, live: &KeyCounters) -> Option<LastUse> {
-        live.waiting.store(false, Ordering::SeqCst);
-        tally.take_calls(live);
-        live.last_use()
+        let taken = self.flush_queue.take(limit, left_out);
+        pending.fresh.extend(taken);
     }
 
     /// The quotas whose reservation must be renewed.
@@ -353,6 +349,7 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::uses::LastUse;
     use crate::model::id::KeyId;
     use rand::rngs::StdRng;
     use rand::{Rng as _, SeedableRng as _};
@@ -403,17 +400,17 @@ mod tests {
             let at = Moment::from_milliseconds(second * 1_000);
             index.note_call(&grant, Code::Valid, at, CallOrigin::default());
         }
-        let mut tally = index.tally();
-        assert_eq!(index.take_used(&mut tally, 10).len(), 1);
+        let mut pending = index.pending_usage();
+        assert_eq!(index.take_used(&mut pending, 10).len(), 1);
         let (seven, nine) = (Moment::from_milliseconds(7_000), Moment::from_milliseconds(9_000));
         index.note_call(&grant, Code::Expired, seven, CallOrigin::default());
         index.note_call(&grant, Code::Valid, seven, CallOrigin::default());
-        assert!(index.take_used(&mut tally, 10).is_empty(), "it is in the caller's hands");
-        assert_eq!(index.take_use(&mut tally, &live).unwrap().at, seven);
+        assert!(index.take_used(&mut pending, 10).is_empty(), "it is in the caller's hands");
+        assert_eq!(pending.take_use(&live).unwrap().at, seven);
         index.note_call(&grant, Code::Expired, nine, CallOrigin::default());
-        index.gather_used(&mut tally);
-        assert_eq!(tally.waiting().count(), 1, "a refused call is something to be written too");
-        assert_eq!(index.take_used(&mut tally, 10).len(), 1);
+        index.gather_used(&mut pending);
+        assert_eq!(pending.waiting().count(), 1, "a refused call is something to be written too");
+        assert_eq!(index.take_used(&mut pending, 10).len(), 1);
     }
 
     #[test]
@@ -422,7 +419,7 @@ mod tests {
         let at = Moment::from_milliseconds(1_000);
         let any = grant::tests::grant_of(Arc::new(KeyCounters::new(KeyId::default())));
         let mut random = StdRng::seed_from_u64(7);
-        let mut tally = index.tally();
+        let mut pending = index.pending_usage();
         for round in 1..=2_usize {
             for _ in 0..=USES_WAITING_MAX {
                 let mut grant = any.clone();
@@ -430,8 +427,8 @@ mod tests {
                 index.grants.pin().insert(DigestKey([random.next_u64(); 4]), grant.clone());
                 index.note_call(&grant, Code::Valid, at, CallOrigin::default());
             }
-            index.gather_used(&mut tally);
-            assert_eq!(tally.waiting().count(), round * (USES_WAITING_MAX + 1));
+            index.gather_used(&mut pending);
+            assert_eq!(pending.waiting().count(), round * (USES_WAITING_MAX + 1));
         }
     }
 }

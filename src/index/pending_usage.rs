@@ -1,113 +1,119 @@
-//! The tally: calls that are being written to the store.
+//! Usage on its way from the counters of keys to the store.
 //!
-//! The tally holds the keys whose use waits to be written, and the owed counts, which may not be
-//! stored yet. A thread that locks the tally sees each call exactly once: in the store, in the owed
-//! counts, or in the counters of a waiting key. Checks do not lock the tally.
+//! 1. A call increments a counter of its key ([`crate::index::calls`]), and its key enters the
+//!    flush queue.
+//! 2. The flusher takes the key from the queue and moves its counts into two pending rows: the row
+//!    of the key and the row of its organization.
+//! 3. The flusher writes each pending row whole, as the stored row plus the moved counts, and
+//!    removes it when the store has confirmed the write. After an unknown outcome the same row is
+//!    written again.
+//!
+//! Counts move only under the lock of [`PendingUsage`]. A reader that holds the lock therefore
+//! finds each call exactly once: in the store, in a pending row, or in the counters of a waiting
+//! key. Checks do not take the lock.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::index::live::KeyCounters;
+use crate::index::uses::LastUse;
 use crate::model::calendar::{Day, Hour};
 use crate::model::id::KeyId;
 use crate::records::place::UsageOf;
 use crate::records::usage::{CallCounts, HoursRecord};
 
-/// The most rows owed to the store. If more rows are owed, calls stay in the counters of their
-/// keys.
-pub const OWED_MAX: usize = 131_072;
+/// The most pending rows. When there are as many, calls stay in the counters of their keys.
+pub const PENDING_ROWS_MAX: usize = 131_072;
 
-/// Uses and counts that are not written yet.
+/// The keys that wait for a flush, and the rows that wait for a confirmed write.
 #[derive(Debug, Default)]
 pub struct PendingUsage {
     /// Used keys, longest waiting first.
     pub(super) fresh: VecDeque<Arc<KeyCounters>>,
     /// Keys that were used again shortly after they were written.
     pub held: HashMap<KeyId, Arc<KeyCounters>>,
-    owed: HashMap<UsageOf, BTreeMap<Day, Owed>>,
-    rows: usize,
+    rows: HashMap<(UsageOf, Day), PendingRow>,
 }
 
-/// A day's row to be written.
+/// The usage of one day that is not known to be stored.
 #[derive(Debug, Default)]
-struct Owed {
-    /// The stored value before the first attempt to write, read once. Each attempt writes this
-    /// value plus all later counts, so that repeating an attempt with an unknown outcome is
-    /// harmless.
-    base: Option<HoursRecord>,
+struct PendingRow {
+    /// The stored row before the first attempt to write, read once.
+    stored: Option<HoursRecord>,
     counted: HoursRecord,
 }
 
+impl PendingRow {
+    /// The whole row, with the counts that the store may lack. `stored` applies if no attempt to
+    /// write was made.
+    fn whole(&self, stored: HoursRecord) -> HoursRecord {
+        let mut row = self.stored.clone().unwrap_or(stored);
+        row.add_all(&self.counted);
+        row
+    }
+}
+
 impl PendingUsage {
-    /// Whether [`OWED_MAX`] rows are owed, so that no more counts are taken from the keys.
+    /// Whether there are [`PENDING_ROWS_MAX`] rows, so that no more counts are taken from the keys.
     pub fn is_full(&self) -> bool {
-        self.rows >= OWED_MAX
+        self.rows.len() >= PENDING_ROWS_MAX
     }
 
-    /// Takes the counts of a key, for the key and for its organization.
-    pub(super) fn take_calls(&mut self, live: &KeyCounters) {
-        let Some(calls) = live.calls() else { return };
-        let organization = calls.organization;
-        calls.take(|hour, counts| {
-            for key in [Some(live.key), None] {
-                self.owe(UsageOf { organization, key }, hour, counts);
-            }
-        });
-    }
-
-    fn owe(&mut self, of: UsageOf, hour: Hour, counts: &CallCounts) {
-        let days = self.owed.entry(of).or_default();
-        let owed = days.entry(hour.day()).or_insert_with(|| {
-            self.rows += 1;
-            Owed::default()
-        });
-        owed.counted.add(hour, counts);
-    }
-
-    /// The days with owed counts.
-    pub fn days(&self, of: UsageOf) -> Vec<Day> {
-        self.owed.get(&of).map(|days| days.keys().copied().collect()).unwrap_or_default()
-    }
-
-    /// The row to write for a day; `None` while the stored value is not known.
-    pub fn row(&self, of: UsageOf, day: Day) -> Option<HoursRecord> {
-        let owed = self.owed.get(&of)?.get(&day)?;
-        let mut record = owed.base.clone()?;
-        record.add_all(&owed.counted);
-        Some(record)
-    }
-
-    /// Sets the stored value of a day.
-    pub fn found(&mut self, of: UsageOf, day: Day, stored: HoursRecord) {
-        if let Some(owed) = self.owed.get_mut(&of).and_then(|days| days.get_mut(&day)) {
-            owed.base.get_or_insert(stored);
+    /// The last use of a key from [`crate::index::Index::take_used`], which the caller must write
+    /// now. Moves the counts of the key to the rows of the key and of its organization. The next
+    /// use of the key enters the queue again.
+    pub fn take_use(&mut self, live: &KeyCounters) -> Option<LastUse> {
+        live.waiting.store(false, Ordering::SeqCst);
+        if let Some(calls) = live.calls() {
+            let organization = calls.organization;
+            calls.take(|hour, counts| {
+                for key in [Some(live.key), None] {
+                    self.add(UsageOf { organization, key }, hour, counts);
+                }
+            });
         }
+        live.last_use()
     }
 
-    /// Marks a day as written, as returned by [`PendingUsage::row`].
-    pub fn settle(&mut self, of: UsageOf, day: Day) {
-        let Some(days) = self.owed.get_mut(&of) else { return };
-        if days.remove(&day).is_some() {
-            self.rows = self.rows.saturating_sub(1);
-        }
-        if days.is_empty() {
-            self.owed.remove(&of);
-        }
+    fn add(&mut self, of: UsageOf, hour: Hour, counts: &CallCounts) {
+        self.rows.entry((of, hour.day())).or_default().counted.add(hour, counts);
     }
 
-    /// The hours of a day: stored plus owed. Counts that are still in the counters of keys are not
-    /// included.
+    /// The row to write for a day. The first attempt to write it reads the stored row.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn row_to_write<E>(
+        &mut self,
+        of: UsageOf,
+        day: Day,
+        read: impl FnOnce() -> Result<HoursRecord, E>,
+    ) -> Result<HoursRecord, E> {
+        let row = self.rows.entry((of, day)).or_default();
+        if row.stored.is_none() {
+            row.stored = Some(read()?);
+        }
+        Ok(row.whole(HoursRecord::default()))
+    }
+
+    /// Removes a row that the store has confirmed.
+    pub fn confirm(&mut self, of: UsageOf, day: Day) {
+        self.rows.remove(&(of, day));
+    }
+
+    /// The hours of a day: stored and pending. Counts that are still in the counters of keys are
+    /// not included.
     pub fn hours(&self, of: UsageOf, day: Day, stored: HoursRecord) -> HoursRecord {
-        let owed = self.owed.get(&of).and_then(|days| days.get(&day));
-        let Some(owed) = owed else { return stored };
-        let mut record = owed.base.clone().unwrap_or(stored);
-        record.add_all(&owed.counted);
-        record
+        match self.rows.get(&(of, day)) {
+            Some(row) => row.whole(stored),
+            None => stored,
+        }
     }
 
-    /// The keys and organizations with owed days.
-    pub fn debtors(&self) -> impl Iterator<Item = UsageOf> {
-        self.owed.keys().copied()
+    /// The key or organization and the day of each pending row.
+    pub fn rows(&self) -> impl Iterator<Item = (UsageOf, Day)> {
+        self.rows.keys().copied()
     }
 
     /// The waiting keys; a key may appear several times.
@@ -131,19 +137,18 @@ mod tests {
             record.add(day.hour(3), &valid(calls));
             record
         };
-        let mut tally = PendingUsage::default();
-        tally.owe(of, day.hour(3), &valid(5));
-        assert_eq!(tally.row(of, day), None, "the stored count is unknown");
-        assert_eq!(tally.hours(of, day, of_day(2)), of_day(7));
-        tally.found(of, day, of_day(2));
-        assert_eq!(tally.row(of, day), Some(of_day(7)));
+        let mut pending = PendingUsage::default();
+        pending.add(of, day.hour(3), &valid(5));
+        let unread = pending.row_to_write(of, day, || Err("unavailable"));
+        assert_eq!(unread, Err("unavailable"), "the stored count is unknown");
+        assert_eq!(pending.hours(of, day, of_day(2)), of_day(7));
+        assert_eq!(pending.row_to_write(of, day, || Ok::<_, ()>(of_day(2))), Ok(of_day(7)));
         // Suppose that the outcome of writing this row is unknown. The row may be stored already.
-        tally.owe(of, day.hour(3), &valid(1));
-        tally.found(of, day, of_day(7));
-        assert_eq!(tally.row(of, day), Some(of_day(8)));
-        assert_eq!(tally.hours(of, day, of_day(7)), of_day(8));
-        tally.settle(of, day);
-        assert_eq!((tally.days(of), tally.rows), (Vec::new(), 0));
-        assert_eq!(tally.hours(of, day, of_day(8)), of_day(8));
+        pending.add(of, day.hour(3), &valid(1));
+        assert_eq!(pending.row_to_write(of, day, || Ok::<_, ()>(of_day(7))), Ok(of_day(8)));
+        assert_eq!(pending.hours(of, day, of_day(7)), of_day(8));
+        pending.confirm(of, day);
+        assert_eq!(pending.rows().count(), 0);
+        assert_eq!(pending.hours(of, day, of_day(8)), of_day(8));
     }
 }

@@ -42,7 +42,7 @@ impl Actions {
     /// Returns the calls of each key in a span, or `None` if there are too many rows to read.
     pub(super) fn sums_by_key(
         &self,
-        tally: &PendingUsage,
+        pending: &PendingUsage,
         organization: OrganizationId,
         span: Span,
     ) -> Result<Option<Sums>, ActionError> {
@@ -54,13 +54,13 @@ impl Actions {
                 days.insert(key, read_row::<HoursRecord>(row)?.record);
                 Ok(())
             })?;
-            let theirs = |of: &UsageOf| of.organization == organization;
-            for key in tally.debtors().filter(theirs).filter_map(|of| of.key) {
+            let of_day = |(of, at): &(UsageOf, Day)| of.organization == organization && *at == day;
+            for key in pending.rows().filter(of_day).filter_map(|(of, _)| of.key) {
                 days.entry(key).or_default();
             }
             for (key, stored) in days {
                 let of = UsageOf { organization, key: Some(key) };
-                let hours = tally.hours(of, day, stored).hours;
+                let hours = pending.hours(of, day, stored).hours;
                 for (_, counts) in hours.iter().filter(|(hour, _)| span.takes(day.hour(**hour))) {
                     sums.entry(key).or_default().add(counts);
                 }
@@ -69,9 +69,9 @@ impl Actions {
                 return Ok(None);
             }
         }
-        for live in waiting_of(tally, organization) {
+        for live in waiting_of(pending, organization) {
             let Some(calls) = live.calls() else { continue };
-            calls.tell(|hour, counts| {
+            calls.read(|hour, counts| {
                 if span.takes(hour) {
                     sums.entry(live.key).or_default().add(counts);
                 }

@@ -149,10 +149,10 @@ impl Actions {
         };
         if let Some(id) = query.key {
             let (record, whole) = self.key_for_usage(actor, id)?;
-            // The turn is taken before the lock of the tally, so that the tally is not locked
-            // during the wait.
+            // The turn is taken before the lock, so that pending usage is not locked during the
+            // wait.
             let _turn = self.page_turn(actor);
-            usage.buckets = self.key_buckets(&self.index.tally(), &record, span)?;
+            usage.buckets = self.key_buckets(&self.index.pending_usage(), &record, span)?;
             if whole {
                 usage.addresses = Some(self.addresses(&record)?);
             }
@@ -161,18 +161,18 @@ impl Actions {
             let organization = actor.organization_id();
             let concealed = self.concealed_keys(actor)?;
             let _turn = self.page_turn(actor);
-            let mut tally = self.index.tally();
-            self.index.gather_used(&mut tally);
-            let waiting = waiting_of(&tally, organization);
+            let mut pending = self.index.pending_usage();
+            self.index.gather_used(&mut pending);
+            let waiting = waiting_of(&pending, organization);
             let of = UsageOf { organization, key: None };
-            usage.buckets = self.buckets(&tally, of, &waiting, span)?;
+            usage.buckets = self.buckets(&pending, of, &waiting, span)?;
             for record in &concealed {
-                for (bucket, counts) in self.key_buckets(&tally, record, span)? {
+                for (bucket, counts) in self.key_buckets(&pending, record, span)? {
                     usage.buckets.entry(bucket).or_default().take_away(&counts);
                 }
             }
-            let sums = self.sums_by_key(&tally, organization, span)?;
-            drop(tally);
+            let sums = self.sums_by_key(&pending, organization, span)?;
+            drop(pending);
             usage.busiest = sums.map(|sums| self.busiest(actor, sums)).transpose()?;
         }
         usage.buckets.retain(|_, counts| counts.calls() > 0);
@@ -216,18 +216,18 @@ impl Actions {
 
     fn key_buckets(
         &self,
-        tally: &PendingUsage,
+        pending: &PendingUsage,
         record: &KeyRecord,
         span: Span,
     ) -> Result<BTreeMap<Hour, CallCounts>, ActionError> {
         let of = UsageOf { organization: record.organization, key: Some(record.id) };
-        self.buckets(tally, of, self.live_of(record).as_slice(), span)
+        self.buckets(pending, of, self.live_of(record).as_slice(), span)
     }
 
     /// Returns the calls of a span: stored, not yet written, and waiting in these keys.
     fn buckets(
         &self,
-        tally: &PendingUsage,
+        pending: &PendingUsage,
         of: UsageOf,
         waiting: &[Arc<KeyCounters>],
         span: Span,
@@ -241,7 +241,7 @@ impl Actions {
         for day in span.days() {
             let stored = self.read::<HoursRecord>(&StoreKey::UsageHours(day, of))?;
             let stored = stored.map(|held| held.record).unwrap_or_default();
-            for (hour, counts) in tally.hours(of, day, stored).hours {
+            for (hour, counts) in pending.hours(of, day, stored).hours {
                 add(day.hour(hour), &counts);
             }
             if span.interval == Interval::Day
@@ -251,7 +251,7 @@ impl Actions {
             }
         }
         for calls in waiting.iter().filter_map(|live| live.calls()) {
-            calls.tell(&mut add);
+            calls.read(&mut add);
         }
         Ok(buckets)
     }
@@ -275,13 +275,13 @@ impl Actions {
 }
 
 /// Returns the waiting keys of an organization, each once.
-fn waiting_of(tally: &PendingUsage, organization: OrganizationId) -> Vec<Arc<KeyCounters>> {
+fn waiting_of(pending: &PendingUsage, organization: OrganizationId) -> Vec<Arc<KeyCounters>> {
     let mut seen = HashSet::new();
     let theirs = |live: &&Arc<KeyCounters>| {
         live.calls().is_some_and(|calls| calls.organization == organization)
             && seen.insert(Arc::as_ptr(live))
     };
-    tally.waiting().filter(theirs).map(Arc::clone).collect()
+    pending.waiting().filter(theirs).map(Arc::clone).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Converts live usage to rows: last uses, and calls by outcome, per key and per organization.
 //!
-//! A row is always written whole, never incremented, so that a repeated write has no effect. Counts
-//! whose write failed or has an unknown outcome stay in the tally for the next attempt.
+//! A row is always written whole, never incremented, so that a repeated write has no effect. Rows
+//! whose write failed or has an unknown outcome stay pending for the next attempt.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,7 +16,6 @@ use crate::model::calendar::Day;
 use crate::model::id::KeyId;
 use crate::records::place::StoreKey;
 use crate::records::place::UsageOf;
-use crate::records::usage::HoursRecord;
 use crate::records::uses::{AddressRecord, SecretUseRecord, UseRecord, merge_addresses};
 use crate::records::{Record, encode, read_row};
 
@@ -69,14 +68,11 @@ impl<'a> UseRows<'a> {
             }
         }
         let keys: HashSet<_> = due.iter().map(|due| due.live.key).collect();
-        let is_due = |of: &UsageOf| of.key.is_none_or(|key| keys.contains(&key));
-        let owed: Vec<_> = self.index.tally().debtors().filter(is_due).collect();
-        for of in owed {
-            let days = self.index.tally().days(of);
-            for day in days {
-                if let Err(error) = self.add_usage(of, day) {
-                    self.fail(Row::Usage(of, day), &error);
-                }
+        let is_due = |(of, _): &(UsageOf, Day)| of.key.is_none_or(|key| keys.contains(&key));
+        let rows: Vec<_> = self.index.pending_usage().rows().filter(is_due).collect();
+        for (of, day) in rows {
+            if let Err(error) = self.add_usage(of, day) {
+                self.fail(Row::Usage(of, day), &error);
             }
         }
         self.finish()
@@ -121,16 +117,9 @@ impl<'a> UseRows<'a> {
 
     fn add_usage(&mut self, of: UsageOf, day: Day) -> Result<(), ActionError> {
         let place = StoreKey::UsageHours(day, of);
-        let known = self.index.tally().row(of, day);
-        let record = if let Some(record) = known {
-            Some(record)
-        } else {
-            let stored = self.read::<HoursRecord>(&place)?.unwrap_or_default();
-            let mut tally = self.index.tally();
-            tally.found(of, day, stored);
-            tally.row(of, day)
-        };
-        record.map_or(Ok(()), |record| self.add(&place, &record, Row::Usage(of, day)))
+        let read = || self.read(&place).map(Option::unwrap_or_default);
+        let record = self.index.pending_usage().row_to_write(of, day, read)?;
+        self.add(&place, &record, Row::Usage(of, day))
     }
 
     fn read<T: Record>(&self, place: &StoreKey) -> Result<Option<T>, ActionError> {
@@ -173,10 +162,10 @@ impl<'a> UseRows<'a> {
             if let Err(error) = &outcome {
                 tracing::warn!(%error, rows = rows.len(), "could not write uses; retrying");
             }
-            let mut tally = self.index.tally();
+            let mut pending = self.index.pending_usage();
             for row in rows {
                 match (row, &outcome) {
-                    (Row::Usage(of, day), Ok(_)) => tally.settle(of, day),
+                    (Row::Usage(of, day), Ok(_)) => pending.confirm(of, day),
                     (Row::LastUse(_), Ok(_)) => {},
                     (_, Err(_)) => self.failed.extend(row.key()),
                 }

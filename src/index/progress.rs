@@ -1,19 +1,11 @@
-//! Actions that wait until the index has a revision, and used keys that wait until they are
-//! written.
+//! The revision and the state of the index, and actions that wait for a revision.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keyhouse_storage::Revision;
-
-use crate::index::live::KeyCounters;
-
-/// The most used keys in the queue. If the queue is full, a search through the index finds the
-/// other keys.
-pub const USES_WAITING_MAX: usize = 65_536;
 
 /// The state of the index relative to its store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,64 +107,9 @@ impl Progress {
     }
 }
 
-/// Used keys, in the order in which they began to wait.
-pub(super) struct FlushQueue {
-    push: SyncSender<Arc<KeyCounters>>,
-    take: Mutex<Receiver<Arc<KeyCounters>>>,
-    /// Whether a used key found the queue full.
-    overflowed: AtomicBool,
-}
-
-impl fmt::Debug for FlushQueue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FlushQueue")
-    }
-}
-
-impl FlushQueue {
-    pub(super) fn new() -> Self {
-        let (push, take) = sync_channel(USES_WAITING_MAX);
-        Self { push, take: Mutex::new(take), overflowed: AtomicBool::new(false) }
-    }
-
-    pub(super) fn push(&self, live: &Arc<KeyCounters>) {
-        // The load avoids a write: a busy key nearly always waits already. `SeqCst` orders the flag
-        // with the counts, which were written before: see [`crate::index::calls::Calls::count`].
-        if live.waiting.load(Ordering::SeqCst) || live.waiting.swap(true, Ordering::SeqCst) {
-            return;
-        }
-        match self.push.try_send(Arc::clone(live)) {
-            Ok(()) => {},
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.overflowed.store(true, Ordering::Release);
-            },
-        }
-    }
-
-    pub(super) fn take(
-        &self,
-        limit: usize,
-        all: impl FnOnce() -> Vec<Arc<KeyCounters>>,
-    ) -> Vec<Arc<KeyCounters>> {
-        let queue = self.take.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken: Vec<_> = queue.try_iter().take(limit).collect();
-        if taken.len() < limit && self.overflowed.swap(false, Ordering::AcqRel) {
-            // The queue is empty. A key that waits and was not taken above was left out of the
-            // queue, or the calling thread holds it. The caller excludes the keys that it holds.
-            let known: std::collections::HashSet<_> = taken.iter().map(Arc::as_ptr).collect();
-            let left_out = all().into_iter().filter(|live| {
-                live.waiting.load(Ordering::Acquire) && !known.contains(&Arc::as_ptr(live))
-            });
-            taken.extend(left_out);
-        }
-        taken
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::id::KeyId;
 
     #[test]
     fn a_revision_that_does_not_come_leaves_the_index_behind_until_it_does() {
@@ -185,23 +122,5 @@ mod tests {
         assert!(progress.is_behind());
         progress.reach(Revision(6));
         assert!(!progress.is_behind());
-    }
-
-    #[test]
-    fn no_use_is_lost_when_the_queue_is_full() {
-        let waiting = FlushQueue::new();
-        let lives: Vec<_> = (0..USES_WAITING_MAX + 3)
-            .map(|_| Arc::new(KeyCounters::new(KeyId::default())))
-            .collect();
-        for live in &lives {
-            waiting.push(live);
-        }
-        let first = waiting.take(10, || lives.clone());
-        for live in &first {
-            live.waiting.store(false, Ordering::Relaxed);
-        }
-        let rest = waiting.take(usize::MAX, || lives.clone());
-        assert_eq!(first.len(), 10);
-        assert_eq!(rest.len(), lives.len() - 10);
     }
 }
