@@ -124,7 +124,6 @@ export default [
       "css/no-invalid-at-rules": "error",
       "css/no-invalid-properties": ["error", { allowUnknownVariables: false }],
       "css/no-invalid-named-grid-areas": "error",
-      "css/no-important": "off",
     },
   },
 ];

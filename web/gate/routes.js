@@ -61,7 +61,11 @@ function cells(page, route) {
       "div.row.end",
       {},
       h("button.quiet", { ...named(t("actions.edit")), onclick: () => edit(page, route) }, t("actions.edit")),
-      h("button.quiet", { ...named(t("actions.remove")), onclick: () => drop(page, route) }, t("actions.remove")),
+      h(
+        "button.quiet",
+        { ...named(t("actions.remove")), onclick: () => removeRoute(page, route) },
+        t("actions.remove"),
+      ),
     ),
   ];
 }
@@ -216,7 +220,7 @@ function typedIn(element) {
  * @param {Page.GatePage} page
  * @param {Api.Route} route
  */
-async function drop(page, route) {
+async function removeRoute(page, route) {
   const name = h("code", {}, routeName(route));
   const words = {
     title: t("gate.remove_route"),

@@ -13,14 +13,14 @@ export function rightsTo(key, teams) {
   const isOwn = key.owner === session.user.id;
   const mine = new Set(teams.filter((team) => team.is_member).map((team) => team.id));
   const isMate = key.teams.some((team) => team.access === "write" && mine.has(team.id));
-  const lives = key.status !== "revoked";
+  const isChangeable = key.status !== "revoked";
   return {
     /** Change name and description, disable, revoke. */
-    label: lives && (isOwn || manages || isMate),
+    label: isChangeable && (isOwn || manages || isMate),
     /** Change permissions, IP restrictions, limits and expiry; enable; share. */
-    change: lives && (isOwn || manages),
+    change: isChangeable && (isOwn || manages),
     /** Only the owner can see a personal key's new secret, because it acts on the owner's behalf. */
-    rotate: lives && key.status !== "expired" && (key.kind === "service" ? manages : isOwn),
+    rotate: isChangeable && key.status !== "expired" && (key.kind === "service" ? manages : isOwn),
     isOwn,
   };
 }

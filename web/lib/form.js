@@ -168,7 +168,7 @@ export function showCurrentValues(element, before, now) {
 function clear(element, trouble) {
   replaceChildren(trouble);
   for (const fault of element.querySelectorAll(".fault")) replaceChildren(fault);
-  for (const wrong of element.querySelectorAll("[aria-invalid]")) wrong.removeAttribute("aria-invalid");
+  for (const invalid of element.querySelectorAll("[aria-invalid]")) invalid.removeAttribute("aria-invalid");
 }
 
 /**
@@ -182,10 +182,10 @@ function show(element, trouble, problem) {
     const line = (/** @type {Page.Fault} */ fault) => h("p.fault", {}, `${fault.pointer}: ${faultText(fault)}`);
     replaceChildren(trouble, problemNotice(problem), unplaced.map(line));
   }
-  const wrong = [...element.querySelectorAll("[aria-invalid]")];
+  const invalid = [...element.querySelectorAll("[aria-invalid]")];
   // Open every closed `details` that contains a fault.
-  wrong.forEach(unfold);
-  wrong[0]?.focus();
+  invalid.forEach(unfold);
+  invalid[0]?.focus();
 }
 
 /** @param {Element} control */

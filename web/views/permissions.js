@@ -83,7 +83,7 @@ function actions(entry, groups, redraw) {
   const edit = async () => {
     if (await editEntry(entry, groups)) redraw();
   };
-  const drop = async () => {
+  const removeEntry = async () => {
     const words = {
       title: t("permissions.remove_title", { name: entry.name }),
       body: t("permissions.remove_body"),
@@ -96,7 +96,7 @@ function actions(entry, groups, redraw) {
     "div.row",
     {},
     h("button.quiet", { ...named(t("actions.edit")), onclick: edit }, t("actions.edit")),
-    h("button.quiet", { ...named(t("actions.remove")), onclick: drop }, t("actions.remove")),
+    h("button.quiet", { ...named(t("actions.remove")), onclick: removeEntry }, t("actions.remove")),
   );
 }
 

@@ -162,7 +162,7 @@ function endButton(item, draw) {
     }
     const row = button.closest("tr").sectionRowIndex;
     await draw();
-    goOn(row);
+    focusSessionAt(row);
   };
   const facts = { browser: browser(item.user_agent), address: addressText(item), moment: moment(item.created_at) };
   const label = t("sessions.end_one", facts);
@@ -186,7 +186,7 @@ async function endOthers(others, draw) {
   });
   if (done === undefined) return;
   await draw();
-  goOn(0);
+  focusSessionAt(0);
 }
 
 /**
@@ -194,7 +194,7 @@ async function endOthers(others, draw) {
  *
  * @param {number} row
  */
-function goOn(row) {
+function focusSessionAt(row) {
   const place = document.querySelector(".sessions");
   const left = [...place.querySelectorAll("tbody button")];
   const next = left.find((button) => button.closest("tr").sectionRowIndex >= row) ?? left.at(-1);
