@@ -52,7 +52,7 @@ impl fmt::Debug for Keyhouse {
 pub struct Check {
     /// The requirement that the key must satisfy, such as `"a:b AND (c:d OR e:f)".parse()`.
     pub permissions: Option<Requirement>,
-    /// The client's address. Without it, a key that has address rules is rejected.
+    /// The client's address. Without an address, a key that has address rules is rejected.
     pub ip: Option<IpAddr>,
     /// Units that the call takes from the key's rate limits and quota, 0 to 1,000.
     pub cost: u32,
@@ -147,8 +147,8 @@ impl Keyhouse {
     /// Checks a presented secret and counts the call, as the server does: the call takes its cost from
     /// rate limits and quota, and updates the key's last use.
     ///
-    /// A check reads only memory. It blocks only to reserve quota in the store, at most 2 s each
-    /// time, so do not call this method on the thread of a single-threaded async runtime.
+    /// A check reads only memory. A check blocks only to reserve quota in the store, at most 2 s
+    /// each time, so do not call this method on the thread of a single-threaded async runtime.
     ///
     /// # Errors
     /// [`Undecided`]. The call was not counted.
@@ -174,8 +174,8 @@ impl Keyhouse {
 
     /// Writes pending usage, returns unused quota reservations, and closes the store.
     ///
-    /// Without this call, the threads hold the store until the process ends. The store is then intact,
-    /// as after a crash, but reserved quota counts as used.
+    /// Without a call of `close`, the threads hold the store until the process ends. The store is
+    /// then intact, as after a crash, but reserved quota counts as used.
     ///
     /// # Errors
     /// [`InstanceError::Failed`] if the store did not close in order.

@@ -1,7 +1,7 @@
 //! Keyhouse: API keys for a team, self-hosted, in one binary.
 //!
-//! To check keys in process, without a server, open the store with [`Keyhouse`]. That type is the
-//! only stable API. The modules are public only for the tests and benchmarks of the binary.
+//! To check keys in process, without a server, open the store with [`Keyhouse`]. [`Keyhouse`] is
+//! the only stable API. The modules are public only for the tests and benchmarks of the binary.
 //! ARCHITECTURE.md describes them.
 
 pub mod actions;

@@ -1,8 +1,8 @@
 //! The actor of a request: a session's user, a management key, or the operator on the host.
 //!
 //! A key has fewer rights than its owner. A key lists keys only if its own permissions include the
-//! management of keys. It changes its owner's other keys only if it holds all of their permissions.
-//! It never changes its own permissions.
+//! management of keys. A key changes its owner's other keys only if it holds all of their
+//! permissions. A key never changes its own permissions.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -252,16 +252,16 @@ impl Actor {
     }
 
     /// Whether the actor holds all that a pattern grants, regardless of the organization's maximum.
-    /// Otherwise an owner under a low maximum would not hold the `*` of a plain user's role, and
-    /// could not invite users.
+    /// If the maximum applied, an owner under a low maximum would not hold the `*` of a plain
+    /// user's role, and could not invite users.
     fn outranks(&self, pattern: &str) -> bool {
         let ceiling = PatternSet::ALL.into();
         let unbounded = OrganizationFacts { ceiling, ..(*self.organization).clone() };
         self.holds_in(&unbounded, RightQuery::Pattern(pattern))
     }
 
-    /// Requires that the actor holds everything that a user holds. Otherwise the actor must not
-    /// reset, disable, demote, remove or re-invite that user.
+    /// Requires that the actor holds everything that a user holds. Only such an actor may reset,
+    /// disable, demote, remove or re-invite the user.
     pub fn require_rank_over(&self, user: &UserFacts) -> Result<(), ActionError> {
         if user.standing.operator {
             self.require(INSTANCE_MANAGE)?;

@@ -33,8 +33,8 @@ use crate::verify::{Request, preview};
 pub(super) struct Authorized {
     /// The actor with the current rights. Every decision of the attempt uses this actor.
     pub(super) actor: Actor,
-    /// The stored record of the key that sent the request. It expires with the presented secret if
-    /// the secret ends earlier.
+    /// The stored record of the key that sent the request, with the expiry of the presented secret
+    /// if the secret ends earlier.
     pub(super) key: Option<Box<KeyRecord>>,
     /// The time of the attempt.
     pub(super) now: Moment,
@@ -78,10 +78,10 @@ impl Grounds {
 impl Actions {
     /// Begins a change by an actor.
     ///
-    /// Reads and guards the records that give the actor rights. For a session: the session, its
-    /// user, the user's custom role and the organization. For a key: the key, its owner with their
-    /// custom role, the organization and its plan. No record is written, so changes do not wait for
-    /// each other, not even those of one actor.
+    /// Reads and guards the records that give the actor rights. For a session, these are the
+    /// session, its user, the user's custom role and the organization; for a key, the key, its
+    /// owner with their custom role, the organization and its plan. No record is written, so
+    /// changes do not wait for each other, not even those of one actor.
     ///
     /// # Errors
     /// [`ActionError::SessionEnded`] and [`ActionError::KeyRefused`] if the actor may no longer
@@ -127,17 +127,17 @@ impl Actions {
         actor: &Actor,
         permission: &str,
     ) -> Result<Authorized, ActionError> {
-        // The guard is taken first: it waits until the index has every earlier change of users'
-        // rights.
+        // The guard is taken first, since taking it waits until the index has every earlier change
+        // of users' rights.
         let people = self.guard_people()?;
         let mut decided = self.authorize_holder(actor, permission)?;
         decided.standing = joined(decided.standing, people);
         Ok(decided)
     }
 
-    /// Commits a change with its event, waits until the index has it, and returns `done`. If
-    /// another change came first, either to the same records or to those of the actor's rights, the
-    /// caller decides again.
+    /// Commits a change with its event, waits until the index has the change, and returns `done`.
+    /// If another change to the same records, or to the records of the actor's rights, was faster,
+    /// the caller decides again.
     pub(super) fn commit_change<T>(
         &self,
         decided: Authorized,

@@ -1,10 +1,10 @@
 //! Optimistic changes of one record: insert, update and delete.
 //!
-//! The caller authorizes the actor, reads the record and applies the rules of its kind. The three
-//! functions here guard the record as it was read, count its version, write the audit event with
-//! the fields that differ, and commit all of it in one batch. They do not retry: the caller runs
-//! the whole attempt in [`Actions::until_done`] or [`Actions::in_turn`], so every attempt decides
-//! again.
+//! The caller authorizes the actor, reads the record and applies the rules of its kind.
+//! [`Actions::insert`], [`Actions::update`] and [`Actions::delete`] guard the record as it was
+//! read, increase its version, write the audit event with the fields that differ, and commit all of
+//! it in one batch. The functions do not retry: the caller runs the whole attempt in
+//! [`Actions::until_done`] or [`Actions::in_turn`], so every attempt decides again.
 
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};
@@ -85,8 +85,8 @@ impl Actions {
         self.commit_change(decided, batch, audit_entry, record)
     }
 
-    /// Commits a changed record, with whatever `batch` holds already. Without a difference, nothing
-    /// is written, and the index has the record as it was read.
+    /// Commits a changed record, with whatever `batch` holds already. If the record does not
+    /// differ, the function writes no row, and returns when the index has the record.
     pub(super) fn update<T: Resource>(
         &self,
         decided: Authorized,
@@ -99,7 +99,7 @@ impl Actions {
         self.update_as(decided, audit_entry, (held, record), batch)
     }
 
-    /// The same with an audit event that the caller has built.
+    /// Like `update`, with an audit event that the caller has built.
     pub(super) fn update_as<T: Resource>(
         &self,
         decided: Authorized,

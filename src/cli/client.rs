@@ -1,7 +1,7 @@
 //! The connection of a command to an instance.
 //!
 //! A command uses the control socket of the server on this host, opens the store itself if no
-//! server runs, or calls a remote server with a key. The same request handlers run in all three
+//! server runs, or calls a remote server with a key. The request handlers are the same in all three
 //! cases.
 
 use std::io;

@@ -40,7 +40,7 @@ pub(crate) struct Instance {
 
 #[derive(Debug)]
 pub(crate) enum OpenFailure {
-    /// Another process holds the store. If it is a server, the server can handle the request.
+    /// Another process holds the store. If that process is a server, it can handle the request.
     InUse(String),
     Other(Failure),
 }

@@ -3,8 +3,8 @@
 //! The module `control` opens the control socket.
 //!
 //! The rights of a peer depend on the kind of the listener, not on the kind of its socket. A peer
-//! of a Unix socket is a trusted proxy on the main listener and on the listener for checks. Only on
-//! the control socket is it the local operator. The control socket is opened first, so that no
+//! of a Unix socket is a trusted proxy on the main listener and on the listener for checks. A peer
+//! is the local operator only on the control socket. The control socket is opened first, so that no
 //! other listener takes its path.
 
 use std::fs::Permissions;

@@ -1,11 +1,11 @@
 //! Identifies the caller from a request's head and the index, before the body is read and before the
 //! request enters the pool's queue.
 //!
-//! Admission rejects requests whose credential is missing, unknown or invalid. It reads no store,
-//! decides no permission and counts no call of a valid key: the handler does.
+//! Admission rejects requests whose credential is missing, unknown or invalid. Admission reads no
+//! store, decides no permission and counts no call of a valid key: the handler does.
 //!
-//! For this purpose the index also holds sessions with their users. The handler reads the session
-//! from the store, to find out whether it has expired.
+//! The index also holds sessions with their users, so that admission knows the user of a session.
+//! The handler reads the session from the store, to find out whether it has expired.
 
 use http::header::{COOKIE, HeaderMap};
 use rouille::Response;
@@ -81,8 +81,8 @@ impl App {
     }
 
     /// The caller of a sign-in: the user who signed in with the same browser before. The device
-    /// cookie is not a credential. It only selects the share of the queue in which the request
-    /// waits, so that strangers cannot block known users.
+    /// cookie is not a credential. The cookie only selects the share of the queue in which the
+    /// request waits, so that strangers cannot block known users.
     fn in_known_browser(&self, arrival: &Arrival<'_>, caller: Caller) -> Caller {
         let cookies = match arrival.surface {
             ListenerKind::Main => text_of(&arrival.parts.headers, COOKIE.as_str()),

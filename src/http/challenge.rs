@@ -17,8 +17,8 @@ const NAME: &str = "WWW-Authenticate";
 /// The header with all challenges after the first.
 pub(super) const OTHERS: &str = "X-Keyhouse-Challenge";
 
-/// The Bearer challenge (RFC 6750, section 3), which the management API sends. It does not offer
-/// Basic, because browsers would open a dialog over Keyhouse's own page.
+/// The Bearer challenge (RFC 6750, section 3), which the management API sends. The management API
+/// does not offer Basic, because browsers would open a dialog over Keyhouse's own page.
 pub(super) fn bearer(parameters: &str) -> Header {
     (NAME.into(), one(&Scheme::Bearer, parameters).into())
 }
@@ -28,8 +28,8 @@ pub(super) fn bearer(parameters: &str) -> Header {
 /// Each challenge has its own line: Apache `HttpClient` 4 (Maven) reads one challenge from a line,
 /// and wget 1.21 aborts when another line follows a line with two challenges. nginx before 1.23
 /// forwards only the first line, so the other challenges are repeated in a header that the nginx
-/// recipe reads. A 401 must have a challenge. If no scheme is accepted, its scheme is the name of
-/// the credential header, which no client implements as a scheme.
+/// recipe reads. A 401 must have a challenge. If no scheme is accepted, the challenge has the name
+/// of the credential header as its scheme, which no client implements.
 pub(super) fn offered(sources: &[CredentialSource], parameters: &str) -> Vec<Header> {
     let schemes = schemes(sources);
     let mut challenges: Vec<String> =

@@ -28,7 +28,8 @@ pub(super) enum Credential {
 pub(super) enum Unusable {
     #[error("two different credentials were sent, in {0} and in {1}: send one")]
     Two(String, String),
-    /// One place appears twice. A proxy may check one line while the upstream reads the other.
+    /// One header or cookie appears twice. A proxy may check one line while the upstream reads the
+    /// other.
     #[error("{0} was sent more than once: send it once")]
     Doubled(String),
     /// The user name and the password are two different keys.

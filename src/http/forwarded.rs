@@ -25,7 +25,7 @@ const ANNOUNCED_METHOD: &str = "access-control-request-method";
 /// Most entries of `X-Forwarded-For` that are read.
 const HOPS_MAX: usize = 32;
 
-/// Fault of the forwarded headers. Its text is safe to log and to show.
+/// Fault of the forwarded headers. The text of the fault is safe to log and to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NotForwarded {
     #[error("the method of the check is not GET or HEAD: configure the proxy to use one of them")]

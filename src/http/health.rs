@@ -1,4 +1,4 @@
-//! Liveness and readiness endpoints. Neither reveals anything about keys.
+//! Liveness and readiness endpoints. The endpoints reveal nothing about keys.
 
 use std::sync::atomic::Ordering;
 

@@ -20,7 +20,7 @@ use crate::model::public_url::WebUrl;
 
 /// `Retry-After` if the wait is not known.
 pub(super) const RETRY_AFTER_SECONDS: u64 = 1;
-/// An error response. Its content is boxed, to keep `Result` small, because most calls return no
+/// An error response. The content is boxed, to keep `Result` small, because most calls return no
 /// error.
 #[derive(Debug)]
 pub(super) struct Problem(Box<ProblemFields>);
@@ -128,7 +128,7 @@ impl Problem {
         Value::Object(self.members())
     }
 
-    /// The response. Its `request_id` identifies the request in the operator's log.
+    /// The response. The `request_id` identifies the request in the operator's log.
     pub(super) fn into_response(mut self, request_id: String) -> Response {
         let mut body = self.members();
         body.insert("type".to_owned(), "about:blank".into());

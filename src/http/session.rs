@@ -19,7 +19,7 @@ use crate::model::id::UserId;
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
 
-/// The name of the session cookie. It has the `__Host-` prefix if the public URL is https.
+/// The name of the session cookie, with the `__Host-` prefix if the public URL is https.
 pub(super) fn cookie_name(url: &PublicUrl) -> &'static str {
     if url.is_https() { "__Host-keyhouse" } else { "keyhouse" }
 }
@@ -64,7 +64,8 @@ impl App {
     pub(super) fn actor(&self, call: &Call<'_>) -> Result<Actor, Problem> {
         let token = match call.origin.surface {
             ListenerKind::Main | ListenerKind::Control => self.session_token(call.request)?,
-            // These listeners ignore cookies, even if the request also has a key.
+            // The listeners for checks and metrics ignore cookies, even if the request also has a
+            // key.
             ListenerKind::Checks | ListenerKind::Metrics => None,
         };
         match (credential::take(&header_map(call.request)?, &CREDENTIALS), token) {

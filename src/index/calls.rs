@@ -89,7 +89,7 @@ impl Calls {
     }
 
     /// Notes the address of a valid call. If another thread holds the addresses, the address is
-    /// skipped until its next use: a check never blocks.
+    /// noted at its next use, since a check never blocks.
     pub(super) fn note_address(&self, ip: IpAddr, at: Moment) {
         if let Ok(mut recent) = self.recent.try_lock() {
             merge_addresses(&mut recent.addresses, &[AddressRecord { ip, at }]);

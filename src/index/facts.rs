@@ -72,7 +72,7 @@ pub struct UserFacts {
     pub email_unconfirmed: bool,
     pub name: String,
     pub role: HeldRole,
-    /// The teams in the user's record. Some may have been removed.
+    /// The teams in the user's record. Some of these teams may have been removed.
     pub teams: Arc<[TeamId]>,
     /// The status that checks read.
     pub standing: UserStatus,

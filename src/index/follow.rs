@@ -47,8 +47,8 @@ pub fn start(index: Arc<Index>, store: Arc<dyn Store>) -> Result<Worker, FollowE
     Ok(Worker::halted_by(halt, "index-follow", || following.run())?)
 }
 
-/// Builds the index for the first time. If the feed misses commits during the build, it is opened
-/// again.
+/// Builds the index for the first time. If the feed misses commits during the build, the feed is
+/// opened again.
 fn first_build(writer: &mut Writer, store: &dyn Store) -> Result<Box<dyn Feed>, FollowError> {
     loop {
         match writer.rebuild(store) {
@@ -86,7 +86,8 @@ impl Following {
         loop {
             let Err(stopped) = self.step() else { continue };
             match stopped {
-                // If the store cannot be read, the thread retries. Only a permanent error ends it.
+                // If the store cannot be read, the thread retries. Only a permanent error ends the
+                // thread.
                 Stopped::Store(FollowError::Read(error)) => {
                     self.writer.set_state(State::Unavailable(error.to_string()));
                     if self.halt.pause(RETRY_WAIT) {

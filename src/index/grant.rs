@@ -49,7 +49,7 @@ pub struct Grant {
     /// Handle to the key's live state, which holds the key's id.
     pub live: Arc<KeyCounters>,
     label: Label,
-    /// The cached report of the key's permissions. It is empty if the report is cheap to compute.
+    /// The cached report of the key's permissions; empty if the report is cheap to compute.
     pub report: ReportCell,
 }
 
@@ -110,8 +110,8 @@ impl Grant {
         self.owner.as_ref().filter(|_owner| !self.former_owner).map(|owner| owner.facts())
     }
 
-    /// Whether the key represents every team with which it is shared. This is true for a service
-    /// key, unless a former owner, who may have left a team, may have the secret.
+    /// Whether the key represents every team with which it is shared. A service key does, unless a
+    /// former owner, who may have left a team, may have the secret.
     pub fn stands_for_its_teams(&self) -> bool {
         self.owner.is_none() && !self.former_owner
     }

@@ -27,7 +27,7 @@ pub struct KeyCounters {
     calls: OnceLock<Box<Calls>>,
     /// Whether a use waits to be written.
     pub(super) waiting: AtomicBool,
-    /// The digests and counters of the key. Only the index's writer uses it.
+    /// The digests and counters of the key. Only the index's writer locks this field.
     pub(super) ledger: Mutex<WriterState>,
 }
 
@@ -88,7 +88,7 @@ impl KeyCounters {
         }
     }
 
-    /// The last use, or `None` before the first.
+    /// The last use; `None` before the first use.
     pub fn last_use(&self) -> Option<LastUse> {
         self.uses.read()
     }
@@ -216,8 +216,8 @@ impl RateCounter {
         limit.draw(self.settled(limit, ticks), ticks, cost)
     }
 
-    /// The arrival time. If it is too late for this limit, an earlier, slower limit stored it: it
-    /// is reduced to this limit's latest value and stored.
+    /// The arrival time. An arrival time that is too late for this limit comes from an earlier,
+    /// slower limit. Such an arrival time is reduced to this limit's latest value, and stored.
     fn settled(&self, limit: &RateLimit, ticks: u64) -> u64 {
         let arrival = self.0.load(Ordering::Relaxed);
         let settled = limit.settled(arrival, ticks);

@@ -3,7 +3,7 @@
 //! Readers never wait: lookups run under papaya's guard, and each change replaces facts as a whole.
 //! Except for live state, [`follow`] is the only writer.
 //!
-//! The index reads no store during a check. It contains no rules: `verify` decides.
+//! The index reads no store during a check. The index contains no rules: `verify` decides.
 
 pub mod calls;
 mod digest_key;
@@ -152,13 +152,14 @@ impl Index {
         self.grants.pin().contains_key(&DigestKey::from(*digest))
     }
 
-    /// Whether any secret is stored as its SHA-256 digest. If not, checks compute no SHA-256.
+    /// Whether any secret is stored as its SHA-256 digest. If no secret is, checks compute no
+    /// SHA-256.
     pub fn knows_sha256(&self) -> bool {
         self.by_sha256.load(Ordering::Relaxed) > 0
     }
 
-    /// Of the two digests of one text, the digest that decides: that of a revoked key, else a
-    /// retired digest, else that of a key, else the first.
+    /// Of the two digests of one text, the digest that decides: the digest of a revoked key;
+    /// otherwise a retired digest; otherwise the digest of a key; otherwise the first digest.
     pub fn deciding(&self, digests: [Digest; 2]) -> Digest {
         let is_retired =
             |digest: &Digest| self.retired.pin().contains_key(&DigestKey::from(*digest));
@@ -319,8 +320,8 @@ impl Index {
         &self.reservations
     }
 
-    /// Waits until the index has reached a revision. If this takes longer than `timeout`, the index
-    /// counts as behind, and checks are not answered until it has reached the revision.
+    /// Waits until the index has reached a revision. If the wait takes longer than `timeout`, the
+    /// index counts as behind, and checks are not answered until it has reached the revision.
     pub fn wait_for(&self, revision: Revision, timeout: Duration) -> bool {
         self.progress.wait_for(revision, timeout)
     }

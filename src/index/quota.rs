@@ -59,7 +59,7 @@ pub enum QuotaDraw {
     },
     /// The period has no room for the call.
     Refused,
-    /// There is room, but the store does not hold the reservation yet.
+    /// The period has room for the call, but the store does not hold the reservation yet.
     Unreserved(Unreserved),
 }
 
@@ -73,7 +73,7 @@ pub struct QuotaCounter {
     reservations: Arc<Reservations>,
 }
 
-/// One period under one limit.
+/// The counts of one period under one limit.
 #[derive(Debug)]
 struct Window {
     span: Span,

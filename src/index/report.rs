@@ -55,8 +55,8 @@ struct Kept {
     report: Report,
 }
 
-/// The cache of a grant's report. It is empty until a report is made; a changed key has a new
-/// grant.
+/// The cache of a grant's report. The cache is empty until a report is made; a changed key has a
+/// new grant.
 #[derive(Debug, Default)]
 pub struct ReportCell(ArcSwapOption<Kept>);
 

@@ -1,5 +1,5 @@
-//! Entries of the index that a new scan of the store has not found. They are removed when the scan
-//! ends.
+//! Entries of the index that a new scan of the store has not found. Such entries are removed when
+//! the scan ends.
 
 use std::collections::HashSet;
 

@@ -7,8 +7,7 @@ use crate::index::facts::{OrganizationFacts, RightQuery, SharedUser};
 use crate::model::permission::is_instance;
 use crate::model::role::BuiltinRole;
 
-/// The facts about a user that a check reads. They fit into one byte, so that one atomic write
-/// replaces them.
+/// The facts about a user that a check reads: one byte, so that one atomic write replaces them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserStatus {
     pub role: RoleKind,
@@ -18,7 +17,7 @@ pub struct UserStatus {
     pub disabled: bool,
 }
 
-/// The kind of a role. It fits into a status.
+/// The kind of a role, which fits into a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoleKind {
     /// One of the four built-in roles, whose permissions are constants.

@@ -44,8 +44,8 @@ impl LastUse {
     }
 }
 
-/// A last use that any thread reads and writes. It is a sequence lock whose writers skip a write on
-/// contention, since either of two simultaneous uses may be kept.
+/// A last use that any thread reads and writes. The cell is a sequence lock whose writers skip a
+/// write on contention, since either of two simultaneous uses may be kept.
 #[derive(Debug, Default)]
 pub struct UseCell {
     /// Odd during a write; 0 before the first use.

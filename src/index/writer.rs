@@ -200,7 +200,7 @@ impl Writer {
 
     fn put_gate(&self, record: &GateRecord) {
         let gate = record.gate().unwrap_or_else(|fault| {
-            // This program stores no gate with invalid routes. Such a gate denies every request.
+            // A gate with invalid routes denies every request. This program stores no such gate.
             tracing::error!(gate = %record.name, ?fault, "index: a gate has invalid routes and \
                 rejects every request");
             Gate::closed()

@@ -109,8 +109,7 @@ pub fn parse_hash(text: &str) -> Result<[u8; 32], InvalidForeign> {
     bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(InvalidForeign::Digest)
 }
 
-/// Rejects the digest of an empty text. No other digest can be recognized as not being that of a
-/// key.
+/// Rejects the digest of an empty text. All other digests may be those of keys.
 pub fn check_digest(digest: Digest) -> Result<(), InvalidForeign> {
     if [Digest::of(b""), Digest::by_sha256(b"")].contains(&digest) {
         return Err(InvalidForeign::EmptyText);

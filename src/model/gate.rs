@@ -11,7 +11,8 @@ use crate::model::key_text::Environment;
 use crate::model::requirement::Requirement;
 use crate::model::route::{Ambiguity, DoubtfulPath, Route, RouteQuery, RouteTable};
 
-/// The gate that every instance has. It accepts any valid key for any route, and never changes.
+/// The gate that every instance has. The gate `default` accepts any valid key for any route, and
+/// never changes.
 pub const DEFAULT_GATE: &str = "default";
 /// The most routes of a gate.
 pub const ROUTES_MAX: usize = 256;
@@ -31,7 +32,7 @@ pub enum InvalidGate {
     Preflight,
 }
 
-/// The name of a gate. It never changes, since the proxy's configuration contains it.
+/// The name of a gate. A name never changes, since the proxy's configuration contains it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GateName(Box<str>);
 
@@ -143,8 +144,8 @@ impl Gate {
         }
     }
 
-    /// The request whose rule decides. For a CORS preflight that this gate allows, it is the
-    /// request that the preflight announces, unless a rule names OPTIONS itself.
+    /// The request whose rule decides. For a CORS preflight that this gate allows, the request that
+    /// the preflight announces decides, unless a rule names OPTIONS itself.
     pub fn decisive<'a>(
         &self,
         asked: RouteQuery<'a>,

@@ -73,8 +73,8 @@ impl RateLimit {
         Draw::Refused { wait }
     }
 
-    /// The amount that a draw of `cost` adds to the arrival time. To take a draw back, subtract
-    /// this amount.
+    /// The amount that a draw of `cost` adds to the arrival time. Subtracting this amount takes the
+    /// draw back.
     pub fn weight(&self, cost: u32) -> u64 {
         self.interval().saturating_mul(u64::from(cost))
     }

@@ -19,7 +19,7 @@ pub struct Moment(i64);
 impl Moment {
     /// Before every moment that can be written.
     pub const BEGINNING: Self = Self(i64::MIN);
-    /// After every moment that can be written. It is the end of an object that never ends.
+    /// After every moment that can be written: the end of an object that never ends.
     pub const NEVER: Self = Self(i64::MAX);
 
     /// The last moment that can be written: 9999-12-30T21:59:59.999Z. A later moment has a
@@ -126,8 +126,8 @@ pub struct InvalidSpan;
 
 /// The moment that is a span such as `90d`, `6mo` or `1y` after `moment`. Months and years are
 /// those of the calendar in UTC. A day that the target month does not have becomes that month's
-/// last day: a month after 31 January is 28 or 29 February. Zero is accepted, a negative span is
-/// rejected.
+/// last day: a month after 31 January is 28 or 29 February. A span of zero is accepted, a negative
+/// span is rejected.
 ///
 /// Returns [`Moment::NEVER`] if the result is outside the calendar.
 pub fn moment_after(moment: Moment, text: &str) -> Result<Moment, InvalidSpan> {
@@ -146,8 +146,8 @@ pub fn moment_after(moment: Moment, text: &str) -> Result<Moment, InvalidSpan> {
 }
 
 /// Parses a span such as `90d`, `24h`, `1h30m`, `2w`; days are 24 hours. Months and years, whose
-/// length depends on the date, are rejected: see [`moment_after`]. Zero is accepted, a negative
-/// span is rejected.
+/// length depends on the date, are rejected: see [`moment_after`]. A span of zero is accepted, a
+/// negative span is rejected.
 pub fn parse_span(text: &str) -> Result<Duration, InvalidSpan> {
     fixed(read_span(text)?)
 }

@@ -8,8 +8,8 @@
 //! or of a relay's client. Other hosts may share that IPv4 address, and any host can forge it. A
 //! rule for 6to4 or Teredo must name IPv6 networks.
 //!
-//! Decisions on trust do not use this form. They use the address that the socket reports for a
-//! peer, since a packet from the network may claim an address that embeds `127.0.0.1`.
+//! Decisions on trust do not use this form. Such decisions use the address that the socket reports
+//! for a peer, since a packet from the network may claim an address that embeds `127.0.0.1`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -21,9 +21,9 @@ pub const NETWORKS_MAX: usize = 100;
 /// Networks that may use a key, and networks that may not. A denied network takes precedence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IpRules {
-    /// If not empty, only these networks may use the key.
+    /// Networks that may use the key; empty for all networks.
     pub allow: Vec<IpNet>,
-    /// These networks may never use the key.
+    /// Networks that may never use the key.
     pub deny: Vec<IpNet>,
 }
 
@@ -115,7 +115,7 @@ fn truncated(address: IpAddr, bits_v4: u8, bits_v6: u8) -> IpNet {
 /// The text is not a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidNetwork {
-    /// Neither an address nor CIDR notation.
+    /// The text is neither an address nor CIDR notation.
     #[error("must be a network such as 10.0.0.0/8 or 2001:db8::/32, or one address")]
     Shape,
     /// Bits outside the prefix are set: a typing error that would widen or narrow the rule.

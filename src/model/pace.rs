@@ -41,8 +41,8 @@ impl Pace {
         Self::new(10, 100)
     }
 
-    /// The default for a key. It is high, since a platform may create the keys of all its customers
-    /// with one key.
+    /// The default for a key. This default is high, since a platform may create the keys of all its
+    /// customers with one key.
     pub fn of_keys() -> Self {
         Self::new(100, 1_000)
     }

@@ -160,7 +160,8 @@ pub fn check_length(password: &Secret, factors: Factors) -> Result<(), InvalidPa
     }
 }
 
-/// Checks that this user may choose a password with these factors. It takes up to 0.15 s of a core.
+/// Checks that this user may choose a password with these factors. The check takes up to 0.15 s of
+/// a core.
 pub fn check_password(
     password: &Secret,
     about: &Personal<'_>,

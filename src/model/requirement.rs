@@ -12,8 +12,8 @@ pub const REQUIREMENT_NAMES_MAX: usize = 100;
 /// The most characters of one requirement.
 pub const REQUIREMENT_CHARACTERS_MAX: usize = 1_000;
 
-/// A parsed requirement. It is stored in postfix order, so that evaluation needs neither recursion
-/// nor allocation.
+/// A parsed requirement. The order is postfix, so that evaluation needs neither recursion nor
+/// allocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     text: Box<str>,
@@ -81,8 +81,8 @@ impl Requirement {
 
     /// Whether the requirement is met; `granted` returns whether a permission is granted.
     pub fn is_met(&self, mut granted: impl FnMut(&Permission) -> bool) -> bool {
-        // A stack of bits. It holds at most `REQUIREMENT_NAMES_MAX` values, which is fewer than
-        // 128.
+        // A stack of bits. The stack holds at most `REQUIREMENT_NAMES_MAX` values, which is fewer
+        // than 128.
         let mut stack = 0_u128;
         for step in &self.steps {
             stack = match step {

@@ -133,7 +133,7 @@ impl BuiltinRole {
         (Self::Guest, "guest"),
     ];
 
-    /// All four, in descending order of permissions.
+    /// All four roles, in descending order of permissions.
     pub const ALL: [Self; 4] = [Self::Owner, Self::Administrator, Self::User, Self::Guest];
 
     /// The role's permissions; `members_create_keys` is the setting of the organization.

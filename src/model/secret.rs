@@ -6,8 +6,8 @@ use std::str::FromStr;
 use sha2::Digest as _;
 use zeroize::Zeroizing;
 
-/// The key derivation context for digests of a SHA-256. It never changes, since stored digests
-/// depend on it.
+/// The key derivation context for digests of a SHA-256. The context never changes, since stored
+/// digests depend on it.
 const SHA256_CONTEXT: &str = "Keyhouse 2026 a key that is known by its SHA-256";
 
 /// The text of a secret: a key, a session's cookie, a one-time link's token, a password.

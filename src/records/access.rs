@@ -99,7 +99,7 @@ pub struct UserRecord {
     pub operator: bool,
     #[serde(rename = "off", default)]
     pub disabled: bool,
-    /// The teams. Some may no longer exist.
+    /// The teams. Some of these teams may no longer exist.
     #[serde(rename = "t", default, with = "text::list", skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<TeamId>,
     /// The language of the page for this user: en, fr or es. `None` uses the browser's language.
@@ -257,8 +257,8 @@ pub struct SessionRecord {
     pub user_agent: Option<Box<str>>,
 }
 
-/// Maximum stored length of a user agent in bytes. It is long, since browsers put their name at the
-/// end.
+/// Maximum stored length of a user agent in bytes. The limit is high, since browsers put their name
+/// at the end.
 pub const BROWSER_BYTES_MAX: usize = 256;
 impl SessionRecord {
     /// When the session ends if it is not used again: after the idle time, at most after the
@@ -282,7 +282,7 @@ pub struct FoundedRecord {
     pub organization: OrganizationId,
 }
 
-/// The sessions of a user, the oldest first. This list limits their number.
+/// The sessions of a user, the oldest first. The length of this list is limited.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionsRecord {

@@ -15,7 +15,7 @@ use crate::records::key::Author;
 use crate::records::place::StoreKey;
 use crate::records::text;
 
-/// An event as it is stored. It never contains a secret, a password or a digest.
+/// An event as it is stored. An event never contains a secret, a password or a digest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventRecord {
@@ -49,8 +49,8 @@ pub struct EventRecord {
 /// Version of the seals that this program writes. Version 1 wrote no event for a cut.
 pub const SEAL_VERSION: u8 = 2;
 
-/// A seal over events. Its hash is BLAKE3 over the version, the previous seal, all fields of this
-/// record, and the events as they are stored, in this order.
+/// A seal over events. The hash of a seal is BLAKE3 over the version, the previous seal, all fields
+/// of this record, and the events as they are stored, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealRecord {
@@ -117,7 +117,8 @@ pub struct CutRecord {
     pub event: Option<EventId>,
 }
 
-/// The retention setting at the last start. If a start finds another setting, it writes an event.
+/// The retention setting at the last start. If the setting has changed at a start, an event is
+/// written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetentionRecord {

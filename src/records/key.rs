@@ -64,7 +64,7 @@ pub struct KeyRecord {
         skip_serializing_if = "Option::is_none"
     )]
     pub imported: Option<Digest>,
-    /// The teams that the key is shared with. Some may no longer exist.
+    /// The teams that the key is shared with. Some of these teams may no longer exist.
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<ShareRecord>,
     /// Networks that may use the key.

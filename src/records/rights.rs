@@ -31,7 +31,7 @@ pub struct RoleRecord {
     pub version: u64,
 }
 
-/// A team as it is stored. Its members are stored with the users.
+/// A team as it is stored. The records of users name the members.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TeamRecord {

@@ -27,7 +27,7 @@ pub enum TelemetryError {
 /// Most lines that wait for the writer.
 pub(crate) const LINES_WAITING_MAX: usize = 4_096;
 
-/// The running log. Its drop writes the waiting lines.
+/// The running log. The drop writes the waiting lines.
 pub struct Logs {
     _worker: WorkerGuard,
     set_filter: Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>,

@@ -1,7 +1,7 @@
 //! Explains a verdict: the rule that decided, its source, and the outcome of every other rule.
 //!
-//! An explanation draws from no limit and counts no call. It uses [`preview`], so that it never
-//! differs from a check.
+//! An explanation draws from no limit and counts no call. The explanation uses [`preview`], so that
+//! it never differs from a check.
 
 use crate::clock::Now;
 use crate::index::facts::{HeldRole, OrganizationFacts, RightQuery, UserFacts};
@@ -14,13 +14,13 @@ use crate::model::network::canonical;
 use crate::model::permission::{PatternSet, is_instance, is_own};
 use crate::verify::{CallLimits, Code, Request, preview};
 
-/// The lists of a key. Its grant contains only their combined effect.
+/// The lists of a key. The grant of the key contains only their combined effect.
 #[derive(Clone, Debug, Default)]
 pub struct Lists {
     pub permissions: Option<List>,
     /// The maximum of a transferred key: all of these lists must grant a permission.
     pub maxima: Vec<List>,
-    /// When the key itself expires. One of its secrets may end earlier.
+    /// When the key itself expires. A secret of the key may end earlier.
     pub expires_at: Option<Moment>,
 }
 
@@ -42,7 +42,7 @@ pub struct ExplanationStep {
     /// `gate`, `role`, `key_ceiling` or `organization_ceiling`.
     pub source: &'static str,
     pub detail: Option<String>,
-    /// For the rule on permissions: how each required permission is granted.
+    /// The lists that grant each required permission; only for the rule on permissions.
     pub grantings: Vec<Granting>,
 }
 

@@ -1,6 +1,6 @@
 //! The permissions that a key is granted now, as a list of patterns for reports.
 //!
-//! Checks do not use this list. It contains the granted permissions, not the key's own list:
+//! Checks do not use this list. The list contains the granted permissions, not the key's own list:
 //! upstreams decide by `X-Keyhouse-Permissions`, and the own list of a guest's key may be `*`. The
 //! list is computed once after each change, with at most `COMPARISONS_MAX` comparisons. If no list
 //! of 100 patterns is exact, the report is empty (`-`, `null`).

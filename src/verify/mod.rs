@@ -1,7 +1,7 @@
 //! The check: turns a presented text and the facts of a request into a verdict.
 //!
-//! A check reads no store and no clock, and never blocks. Its only side effect is the draw from the
-//! counters of limits and quotas.
+//! A check reads no store and no clock, and never blocks. The only side effect of a check is the
+//! draw from the counters of limits and quotas.
 
 mod decide;
 mod explain;
@@ -47,8 +47,8 @@ impl Default for Request<'_> {
 }
 
 /// Checks a presented text: parses and hashes the text, looks up its grant, and calls `judge`
-/// ([`decide`] or a stricter function). Then calls `answer` with the verdict and, from
-/// [`Code::Revoked`] on, the grant, which `answer` may read but not keep.
+/// ([`decide`] or a stricter function). Calls `answer` with the verdict and, from [`Code::Revoked`]
+/// on, the grant, which `answer` may read but not keep.
 ///
 /// # Errors
 ///
@@ -75,8 +75,8 @@ pub fn check<T>(
 
 /// The digest that decides about a presented text; `None` for a malformed text.
 ///
-/// A text may be known by its BLAKE3 and by its SHA-256 digest. If a key under one of them was
-/// revoked or is no longer valid, that digest decides. An instance without keys known by SHA-256
+/// A text may be known by its BLAKE3 and by its SHA-256 digest. If one of the two digests is that
+/// of a revoked key, or is retired, that digest decides. An instance without keys known by SHA-256
 /// computes only BLAKE3.
 pub fn digest_of(index: &Index, presented: &[u8]) -> Option<Digest> {
     let (KeyTextClass::Own(digest) | KeyTextClass::Foreign(digest)) = classify(presented) else {

@@ -7,7 +7,7 @@ pub use crate::model::code::Code;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub code: Code,
-    /// With a limit's code: the wait until the same call would pass.
+    /// The wait until the same call would pass; only with the code of a limit.
     pub retry_after: Option<Duration>,
 }
 

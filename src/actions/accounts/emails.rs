@@ -325,8 +325,8 @@ mod tests {
         );
     }
 
-    /// Both organizations see a wrong password. Only the organization that vouches for the email
-    /// address sees the client's address.
+    /// Both organizations' audit logs record a wrong password. Only the organization that vouches
+    /// for the email address sees the client's address.
     #[test]
     fn addresses_of_failed_sign_ins_are_reported_to_the_organization_of_the_domain() {
         let instance = TestInstance::new();

@@ -4,7 +4,8 @@
 //! since checks look up the role.
 //!
 //! An actor may give a role whose permissions the actor holds, regardless of the organization's
-//! maximum. Otherwise an owner under a low maximum would not hold the `*` of a plain user's role.
+//! maximum. If the maximum applied, an owner under a low maximum would not hold the `*` of a plain
+//! user's role.
 
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};

@@ -83,8 +83,8 @@ impl Actions {
         Ok(self.find_team(actor, id)?.record)
     }
 
-    /// Lists the members of a team, the oldest user first. Only for members and for actors who may
-    /// see every team.
+    /// Lists the members of a team, the oldest user first. Only members, and actors who may see
+    /// every team, may list them.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] for other actors who see the team.

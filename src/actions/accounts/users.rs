@@ -60,7 +60,8 @@ impl Actions {
     }
 
     /// Lists the organization's users after `after`, the newest first, at most `limit`. With an
-    /// address, lists only its users. Returns the id of the last listed user if more may follow.
+    /// address, lists only the users of the address. Returns the id of the last listed user if more
+    /// may follow.
     pub fn list_users(
         &self,
         actor: &Actor,
@@ -193,8 +194,8 @@ impl Actions {
         let role = match (self.held_role(record.organization, record.role), record.role) {
             (Ok(role), _) => role,
             (Err(_unknown), Role::Custom(id)) => {
-                // If the index does not have the role yet, the stored role decides. Otherwise a new
-                // role would count as a role without permissions.
+                // If the index does not have the role yet, the stored role decides. A new role
+                // would otherwise count as a role without permissions.
                 let held: Option<Revised<RoleRecord>> =
                     self.read(&StoreKey::Role(record.organization, id))?;
                 let facts =

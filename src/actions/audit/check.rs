@@ -1,7 +1,7 @@
 //! Verifies the audit log: the seals form a chain, and each event is under a seal and unchanged.
 //!
-//! Seals and events never change, so the check reads them page by page. If a cut removes some of
-//! them during the check, the check starts again.
+//! Seals and events never change, so the check reads them page by page. If a cut removes seals
+//! during the check, the check starts again.
 
 use std::collections::HashSet;
 
@@ -25,8 +25,8 @@ use crate::records::{Revised, read_row};
 
 /// Maximum number of reported faults.
 pub const FAULTS_MAX: usize = 100;
-/// Maximum number of ids of sealed events held in memory. If there are more, the check reads the
-/// log in several passes.
+/// Maximum number of ids of sealed events held in memory. For a log with more events, the check
+/// makes several passes.
 const IDS_HELD_MAX: u64 = 1_000_000;
 
 /// Kinds of faults in the audit log.
@@ -211,7 +211,8 @@ impl<'a> Check<'a> {
 
     fn finish(mut self) -> Checked {
         if self.wanted.is_some() {
-            // This fault is listed first. If the chain was replaced, there may be no other fault.
+            // The fault of an unknown head is listed first. A replaced chain may have no other
+            // fault.
             let fault = LogFault { kind: FaultKind::HeadUnknown, seal: None, event: None };
             self.checked.faults.insert(0, fault);
             self.checked.faults.truncate(FAULTS_MAX);
@@ -279,7 +280,7 @@ impl<'a> Check<'a> {
                 suspects.push(*id);
             }
         }
-        // Without all events of a seal, its hash cannot be checked.
+        // The hash of a seal cannot be checked if one of its events is missing.
         if is_whole && hasher.finish(seal) == seal.hash {
             return Ok(());
         }

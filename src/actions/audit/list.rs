@@ -32,15 +32,15 @@ pub struct EventQuery {
     pub limit: usize,
     /// The last event of the previous page.
     pub after: Option<EventId>,
-    /// Only events of this actor.
+    /// Lists only events of this actor.
     pub actor: Option<WantedActor>,
-    /// Only events with these actions.
+    /// Lists only events with these actions.
     pub action: Option<WantedAction>,
-    /// Only events on the target with this id.
+    /// Lists only events on the target with this id.
     pub target: Option<String>,
-    /// Only events from this moment on.
+    /// Lists only events from this moment on.
     pub since: Option<Moment>,
-    /// Only events before this moment.
+    /// Lists only events before this moment.
     pub until: Option<Moment>,
 }
 

@@ -1,8 +1,9 @@
 //! Finds events that are old enough to be cut, whole seals at a time.
 //!
-//! The first remaining seal is also older than the retention. Its hash covers its time, which
-//! proves that all events cut before it were old enough. An event is therefore kept longer than the
-//! retention, usually by at most a day, because the sealer writes at least one seal a day.
+//! The first remaining seal is also older than the retention. The hash of this seal covers its
+//! time, which proves that all events cut before it were old enough. An event is therefore kept
+//! longer than the retention, usually by at most a day, because the sealer writes at least one seal
+//! a day.
 
 use keyhouse_storage::{BATCH_WRITES_MAX, Batch, Order, Store};
 

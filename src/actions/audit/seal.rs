@@ -512,8 +512,8 @@ mod tests {
     }
 
     /// The clock was set back with `--accept-clock`, the process ended before its first seal, and
-    /// the next process had the correct clock. It must find the event of the process with the wrong
-    /// clock.
+    /// the next process had the correct clock. The next process must find the event of the process
+    /// with the wrong clock.
     #[test]
     fn an_event_of_a_clock_far_behind_is_found_by_a_process_with_the_right_one() {
         let mut log = Log::new();

@@ -1,8 +1,8 @@
 //! Organizations: their settings, which owners change, and the actions of operators on every
 //! organization.
 //!
-//! Checks reject the keys of a suspended organization. Its users can still sign in, so that an
-//! operator who suspends their own organization can undo it.
+//! Checks reject the keys of a suspended organization. Users of a suspended organization can still
+//! sign in, so that an operator who suspends their own organization can undo it.
 //!
 //! The link of an organization's first owner becomes invalid if the operator who created it loses
 //! their rights. `keyhouse user invite --organization` on the host creates another link.

@@ -64,7 +64,7 @@ impl Actions {
                     Err(error) => return Err(error),
                 }
             }
-            // If new descendants appeared in the meantime, another pass follows.
+            // The loop makes another pass if new descendants appeared in the meantime.
             if open.is_empty() && family.len() == known {
                 return Ok((root, Descendants { revoked, left: left.len(), more: false }));
             }

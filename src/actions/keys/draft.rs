@@ -195,7 +195,8 @@ impl Resource for KeyRecord {
     }
 }
 
-/// Returns the fields of a key that an event may show. It contains only the hints of the secrets.
+/// Returns the fields of a key that an event may show. The result contains the hints of the
+/// secrets, and no digest.
 pub(super) fn shape(record: &KeyRecord) -> Value {
     let texts = |networks: &[ipnet::IpNet]| -> Vec<String> {
         networks.iter().map(ToString::to_string).collect()

@@ -33,8 +33,8 @@ pub struct PresentedKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HolderRevoked {
     Done,
-    /// The presented secret was rotated out, perhaps because it leaked. Its holder may not revoke
-    /// the key, which has a newer secret.
+    /// The presented secret was rotated out, perhaps because it leaked. The holder of an ended
+    /// secret may not revoke the key.
     SecretEnded,
 }
 

@@ -31,14 +31,15 @@ use crate::records::key::{KeyRecord, SecretRecord};
 use crate::records::place::StoreKey;
 use crate::records::taken::TakenRecord;
 
-/// Maximum number of keys in one import. With the guard of each key's digest they fit one batch.
+/// Maximum number of keys in one import. As many keys, each with a guard on its digest, fit in one
+/// batch.
 pub const IMPORT_KEYS_MAX: usize = 500;
 
 #[derive(Debug)]
 pub struct Import {
     pub keys: Vec<ForeignKey>,
-    /// Faults that the caller has already found. They are reported together with the faults that
-    /// this import finds. If there is a fault, no key is imported.
+    /// Faults that the caller has already found. The import reports them together with its own
+    /// faults. If there is any fault, no key is imported.
     pub faults: Vec<Fault>,
     /// Whether only to report what the import would do.
     pub dry_run: bool,
@@ -267,8 +268,8 @@ fn by_organization(records: &[KeyRecord]) -> BTreeMap<OrganizationId, Vec<Option
     owners
 }
 
-/// One event for the whole import, with the number of keys and their ids. It belongs to the
-/// organization of the keys if all are in one organization.
+/// One event for the whole import, with the number of keys and their ids. The event belongs to the
+/// organization of the keys, if all keys are in one organization.
 fn audit_entry(decided: &Authorized, records: &[KeyRecord]) -> AuditEntry {
     let mut organizations = by_organization(records).into_keys();
     let organization = match (organizations.next(), organizations.next()) {

@@ -23,18 +23,18 @@ pub struct Query {
     pub limit: usize,
     /// The last key of the previous page.
     pub after: Option<KeyId>,
-    /// Only keys that contain this text in name, description, hint or id, ignoring case.
+    /// Lists only keys that contain this text in name, description, hint or id, ignoring case.
     pub search: Option<String>,
-    /// Only keys with this status. The default leaves out revoked keys.
+    /// Lists only keys with this status. The default leaves out revoked keys.
     pub status: Wanted,
     pub kind: Option<KeyKind>,
-    /// Only this user's keys, among those that the actor sees whole.
+    /// Lists only this user's keys, among those that the actor sees whole.
     pub owner: Option<OwnerWanted>,
-    /// Only keys shared with this team, among those that the actor sees whole.
+    /// Lists only keys shared with this team, among those that the actor sees whole.
     pub team: Option<TeamId>,
-    /// Only keys that were never used, among those that the actor sees whole.
+    /// Lists only keys that were never used, among those that the actor sees whole.
     pub unused: bool,
-    /// Only keys that expire between now and this time, among those that the actor sees whole.
+    /// Lists only keys that expire between now and this time, among those that the actor sees whole.
     pub expires_before: Option<Moment>,
 }
 

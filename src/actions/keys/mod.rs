@@ -53,7 +53,7 @@ pub(super) use within::is_bounded;
 const STOPS: [&str; 2] = ["key.revoke", "key.disable"];
 
 impl Actions {
-    /// Creates a key. Only this response contains its secret.
+    /// Creates a key. Only the response contains the secret of the key.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] if the actor may not create such a key, or does not hold
@@ -201,7 +201,7 @@ impl Actions {
     }
 
     /// Disables a key. If a key manager disabled the key, its owner cannot enable it. If a team
-    /// mate disabled the key, its owner can.
+    /// mate disabled the key, its owner can enable it.
     ///
     /// # Errors
     /// The errors of [`Actions::change_key`].

@@ -24,8 +24,8 @@ use crate::worker::{Halt, Worker};
 
 /// The time for which an ended key is kept.
 pub const ENDED_KEPT: Duration = Duration::from_hours(90 * 24);
-/// Maximum number of keys purged in one batch. With all rows of each key, it stays within a batch's
-/// limits.
+/// Maximum number of keys purged in one batch. All rows of as many keys are within the limits of a
+/// batch.
 const KEYS_A_BATCH_MAX: usize = 120;
 /// Maximum number of keys with an ancestor that are purged in one run. The next run purges the
 /// rest.
@@ -150,7 +150,7 @@ impl Actions {
     }
 
     /// Removes keys of one organization with all their rows, and returns their number. If one of
-    /// the keys was changed in the meantime, all are kept until the next run.
+    /// the keys was changed in the meantime, all of them stay until the next run.
     fn forget(&self, due: &[Revised<KeyRecord>], now: Moment) -> Result<usize, ActionError> {
         let Some(first) = due.first() else { return Ok(0) };
         let mut batch = Batch::new();

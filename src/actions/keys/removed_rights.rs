@@ -12,8 +12,8 @@ use crate::model::secret::{Digest, Secret};
 use crate::records::access::UserRecord;
 use crate::records::place::StoreKey;
 
-/// A request to create a key waits for its turn. Meanwhile its user is removed, so the request
-/// creates no key.
+/// A request to create a key waits for its turn. If its user is removed during the wait, the
+/// request creates no key.
 #[test]
 fn a_user_who_loses_rights_while_waiting_creates_no_key() {
     let demote: fn(&mut UserRecord) = |user| user.role = BuiltinRole::Guest.into();

@@ -31,7 +31,7 @@ pub const OVERLAP_MAX: Duration = Duration::from_hours(30 * 24);
 const KEY_OWNER: &str = "key_owner";
 
 impl Actions {
-    /// Gives a key a new secret. Only this response contains the secret.
+    /// Gives a key a new secret. Only the response contains the new secret.
     ///
     /// The old secret ends after `overlap` or with the next rotation: a key has at most two
     /// secrets. The key keeps its usage and events.

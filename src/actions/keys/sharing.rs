@@ -1,7 +1,7 @@
 //! Shares keys with teams, for reading or for writing within the limits of team mates.
 //!
-//! Shares with a removed team stay in the key's record. They grant nothing, because readers of
-//! shares look up the teams in the index. The next change of the key's shares drops them.
+//! Shares with a removed team stay in the key's record. Such shares grant nothing, because readers
+//! of shares look up the teams in the index. The next change of the key's shares drops them.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Lists keys in another order than by creation time.
 //!
 //! Keys are stored by creation time, so any other order takes one pass over all keys of the
-//! organization for each page. Only the page itself is held in memory.
+//! organization for each page. Only the keys of the page are held in memory.
 //!
 //! An organization may have at most 200,000 keys for this. Keys of which the actor sees only the
 //! existence are listed last, by id, in every order, so that no order reveals anything about these

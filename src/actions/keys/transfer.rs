@@ -176,10 +176,9 @@ impl Frozen {
     /// Returns the permissions that a key granted when its owner was removed: its own list, limited
     /// by an earlier maximum, the owner's role and the organization's maximum.
     ///
-    /// If one short list grants exactly these permissions, it becomes both list and maximum.
-    /// Otherwise all lists are stored, except lists that limit nothing. Their intersection is not
-    /// stored, since it can be far longer. Returns `None` if this takes more than [`MAXIMA_MAX`]
-    /// lists.
+    /// If one short list grants exactly these permissions, it becomes both list and maximum. If
+    /// not, all lists that limit the permissions are stored separately, since their intersection
+    /// can be far longer. Returns `None` if this takes more than [`MAXIMA_MAX`] lists.
     fn of(record: &KeyRecord, leaving: &RemovalRecord) -> Option<Self> {
         let list = record.patterns();
         let mut bounds = record.maxima.clone();

@@ -1,9 +1,9 @@
 //! Limits what a key may create or change: the result must not be wider than the key itself in any
 //! respect.
 //!
-//! Otherwise a leaked key could create a second key and use it to change the expiry, address rules
-//! and limits of the first. The start time of a key limits nothing, because the key cannot act
-//! before it.
+//! Without these rules, a leaked key could create a second key and use it to change the expiry,
+//! address rules and limits of the first. The start time of a key limits nothing, because the key
+//! cannot act before it.
 //!
 //! `Authorized::require_within` checks the keys that a key creates, `require_over` the keys that it
 //! changes, and `require_lasting` rights that would outlive the key. A rate limit is wider than

@@ -3,8 +3,8 @@
 //! A thread writes the events, each with a count, so that an attacker cannot fill the store or the
 //! audit log. A shutdown writes the remaining events. The typed email address is kept for at most
 //! one minute: an event names a user or `unknown`. An event contains the client's address and
-//! network only if the user's organization vouches for the email address. Otherwise an organization
-//! could add the email address of another person and learn that person's network.
+//! network only if the user's organization vouches for the email address. Without this rule, an
+//! organization could add the email address of another person and learn that person's network.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,11 +24,11 @@ use crate::records::access::UserRecord;
 use crate::records::place::StoreKey;
 use crate::worker::Worker;
 
-/// Most pairs of account and network that are counted separately in a minute. All further pairs
-/// share one sum.
+/// Most pairs of account and network that are counted separately in a minute. All further pairs of
+/// account and network share one sum.
 pub const REFUSALS_MAX: usize = 1_000;
-/// Most pairs of one network. Further pairs of the network share one sum. Otherwise one network
-/// could fill the table, and the failures of other networks would go into the common sum.
+/// Most pairs of one network. Further pairs of the network share one sum. Without this limit, one
+/// network could fill the table, and the failures of other networks would go into the common sum.
 const NETWORK_SHARE: usize = 8;
 /// All sums of a minute fit in one batch.
 const _: () = assert!(REFUSALS_MAX < BATCH_WRITES_MAX);
@@ -156,8 +156,8 @@ impl Actions {
         }
         match self.store.commit(batch) {
             Ok(_) => Ok(()),
-            // The batch may have been written. It is not repeated, since a second event would be
-            // worse than a missing event.
+            // The batch may have been written. The write is not repeated, since a second event
+            // would be worse than a missing event.
             Err(error @ CommitError::Unknown(_)) => {
                 tracing::warn!(%error, "outcome unknown: failed sign-ins may or may not have been \
                     written");

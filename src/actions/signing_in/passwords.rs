@@ -19,7 +19,7 @@ const QUEUE_WAIT: Duration = Duration::from_secs(2);
 const SALT_BYTES: usize = 16;
 
 /// Hashes with Argon2id at 19 MiB, two passes, one lane (OWASP ASVS 5.0, 11.4.2). As many hashes
-/// run at once as there are cores. Each takes 19 MiB and about 40 ms.
+/// run at once as there are cores. Each hash takes 19 MiB and about 40 ms.
 #[derive(Debug)]
 pub struct Passwords {
     hasher: Argon2<'static>,
@@ -77,7 +77,8 @@ impl Passwords {
     }
 
     /// Whether a password matches a PHC string, in canonical form or as typed. Without a PHC
-    /// string, as for a user that does not exist, it takes the same time and returns [`Fit::No`].
+    /// string, as for a user that does not exist, the call takes the same time and returns
+    /// [`Fit::No`].
     pub fn verify(&self, password: &Secret, stored: Option<&str>) -> Result<Fit, HashError> {
         let known = stored.is_some();
         let parsed =
@@ -108,8 +109,8 @@ impl Passwords {
         self.in_turn(|| Ok(check_password(password, about, factors)))
     }
 
-    /// Whether a PHC string has the current parameters. If not, the password should be hashed again
-    /// at the next sign-in.
+    /// Whether a PHC string has the current parameters. A PHC string with other parameters should
+    /// be replaced at the next sign-in.
     pub fn is_current(&self, stored: &str) -> bool {
         let Ok(parsed) = PasswordHash::new(stored) else { return false };
         let argon2id = parsed.algorithm == Algorithm::Argon2id.ident();
@@ -145,7 +146,7 @@ fn costs_as_much(known: &Params, today: &Params) -> bool {
     costs(known) == costs(today)
 }
 
-/// A caller's turn. It is returned on drop, also after a panic.
+/// A caller's turn. The drop returns the turn, even after a panic.
 struct HashTurn<'a>(&'a Passwords);
 
 impl Drop for HashTurn<'_> {
@@ -155,8 +156,8 @@ impl Drop for HashTurn<'_> {
     }
 }
 
-/// The hash of an account that does not exist. It has the parameters of real hashes, so a guess at
-/// an unknown address costs as much as a guess at a known one (OWASP ASVS 5.0, 6.3.8).
+/// The hash of an account that does not exist. This hash has the parameters of real hashes, so a
+/// guess at an unknown address costs as much as a guess at a known one (OWASP ASVS 5.0, 6.3.8).
 const DECOY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$S2V5aG91c2Vub2JvZHlzIQ$\
                        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 

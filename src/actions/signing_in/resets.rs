@@ -75,8 +75,8 @@ impl Actions {
         })
     }
 
-    /// Sets the password of the link's user and ends all the user's sessions. The second factor
-    /// stays unless the link removes it.
+    /// Sets the password of the link's user and ends all the user's sessions. The user's second
+    /// factor stays unless the link removes it.
     ///
     /// # Errors
     /// [`ActionError::LinkInvalid`] for a link that was used, has expired, or whose creator may no
@@ -183,7 +183,8 @@ impl Actions {
         may.map_err(as_invalid_link)
     }
 
-    /// The event of a second factor that a link removes. Its actor is the creator of the link.
+    /// The event of a second factor that a link removes. The actor of the event is the creator of
+    /// the link.
     fn factor_removed(reset: &ResetRecord, user: &UserRecord) -> AuditEntry {
         let removed =
             audit_entry("user.second_factor.remove", user.id, Some(user.organization), None);

@@ -1,7 +1,7 @@
 //! Whether a user must enrol a second factor before other actions.
 //!
 //! The rule restricts sessions, not sign-ins. Each request on a route whose access is not
-//! `Enrolling` tests it.
+//! `Enrolling` tests the rule.
 
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::{OrganizationFacts, UserFacts};

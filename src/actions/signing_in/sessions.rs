@@ -164,7 +164,8 @@ impl Actions {
         })
     }
 
-    /// The expired sessions of a list. Their rows still exist if no request ended the sessions.
+    /// The expired sessions of a list. The rows of expired sessions exist until a request ends the
+    /// sessions.
     fn ended_among(
         &self,
         sessions: &SessionsRecord,

@@ -150,8 +150,8 @@ impl Actions {
         let name = match parse_name(name) {
             Ok(name) => name,
             Err(error) => {
-                // Without a name, the name is derived from the address, and the fault of the
-                // address is enough.
+                // A missing name is derived from the address, so the fault of the address is
+                // enough.
                 if owner.name.is_some() {
                     faults.push(Fault::new("/name", "invalid_name", error));
                 }

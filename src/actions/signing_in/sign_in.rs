@@ -78,8 +78,8 @@ impl SignIns {
     }
 }
 
-/// Correct credentials. They are compared with the stored records again when the session is
-/// written.
+/// Correct credentials. The credentials are compared with the stored records again when the session
+/// is written.
 struct Shown<'a> {
     user: &'a UserRecord,
     code: Option<&'a Secret>,

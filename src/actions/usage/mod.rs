@@ -65,7 +65,7 @@ pub struct UsageQuery {
 #[derive(Debug)]
 pub struct Usage {
     pub interval: Interval,
-    /// The first requested hour or day that is kept.
+    /// The first requested hour or day whose usage is kept.
     pub from: Moment,
     /// The end of the last hour or day.
     pub to: Moment,

@@ -153,7 +153,7 @@ impl<'a> UseRows<'a> {
         }
     }
 
-    /// Waits for all batches. They are all submitted before the first wait, so that they share a
+    /// Waits for all batches. All batches are submitted before the first wait, so that they share a
     /// commit.
     fn finish(mut self) -> HashSet<KeyId> {
         self.submit();

@@ -1,6 +1,6 @@
 //! Applies a gate to a proxy's request, for forward-auth and `ext_authz` alike.
 //!
-//! A gate decides before the key is read. Both endpoints use this file, and differ only in how they
+//! A gate decides before the key is read. The two endpoints differ only in the way in which they
 //! read the request. A request that no route matches is denied. The gate `default` is part of the
 //! program and cannot be changed, so that the examples for proxies work on every instance.
 

@@ -1,4 +1,5 @@
-//! Checks for a program that embeds Keyhouse. They are decided and counted like checks over HTTP.
+//! Checks for a program that embeds Keyhouse. Such checks are decided and counted like checks over
+//! HTTP.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Check endpoints, which decide whether a credential allows a request.
 //!
 //! Each endpoint reads one fixed set of inputs. Only the function [`allow`] builds the response
-//! that lets a request through. It takes an [`Allowed`], which only a valid verdict or a gate's
-//! public route creates. Every error denies the request. No check endpoint redirects.
+//! that lets a request through. [`allow`] takes an [`Allowed`], which only a valid verdict or a
+//! gate's public route creates. Every error denies the request. No check endpoint redirects.
 
 mod admit;
 pub(super) mod batch;
@@ -86,8 +86,8 @@ fn gate_of(path: &str) -> Option<&str> {
     below.split('/').next()
 }
 
-/// The endpoint with which a holder revokes their own key. It is not a check, but its clients are
-/// those of checks.
+/// The endpoint with which a holder revokes their own key. The endpoint is not a check, but its
+/// clients are those of checks.
 const REVOKE: &str = "/v1/whoami/revoke";
 /// Check endpoints without a gate.
 const CHECKS: [&str; 4] = ["/v1/verify", "/v1/verify/batch", "/v1/introspect", "/v1/whoami"];
@@ -95,8 +95,8 @@ const CHECKS: [&str; 4] = ["/v1/verify", "/v1/verify/batch", "/v1/introspect", "
 pub(super) const FORWARD_AUTH: &str = "/v1/forward-auth/";
 pub(super) const EXT_AUTHZ: &str = "/v1/ext-authz/";
 
-/// A request that may pass, with its identity. Only [`App::decide_presented`] and, for public routes,
-/// [`App::pass_gate`] create it.
+/// A request that may pass, with its identity. Only [`App::decide_presented`] and, for public
+/// routes, [`App::pass_gate`] create this type.
 struct Allowed(Identity);
 
 /// Builds the only response that lets a request through, with every identity header.

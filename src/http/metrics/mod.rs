@@ -1,8 +1,8 @@
 //! `GET /metrics`: metrics in the Prometheus text format.
 //!
 //! On the listener of `--metrics-listen`, which serves only metrics and health, a scrape needs no
-//! credential. On other listeners, it needs the permission to manage the instance. A scrape reads
-//! no store and runs on the event loop, so that a full pool cannot block it.
+//! credential. On other listeners, a scrape needs the permission to manage the instance. A scrape
+//! reads no store and runs on the event loop, so that a full pool cannot block it.
 
 pub(super) mod counts;
 mod scrape;

@@ -159,7 +159,7 @@ fn builder(limits: &TransportLimits, heads: HeadLimits) -> http1::Builder {
         .header_read_timeout(limits.idle_timeout)
         .max_headers(heads.lines_max)
         .max_header_size(heads.bytes_max)
-        // Bytes that hyper reads ahead. Its minimum is 8 KiB.
+        // Bytes that hyper reads ahead; hyper's minimum is 8 KiB.
         .max_buf_size(heads.bytes_max.max(8 * 1024))
         // A client may close its sending side and still read the response, as `nc -N` does.
         .half_close(true);

@@ -37,7 +37,7 @@ pub(super) struct BodyBudget {
     bytes: usize,
 }
 
-/// The bytes that one body holds. They are returned on drop.
+/// The bytes that one body holds. The drop returns the bytes.
 #[derive(Debug)]
 pub(super) struct BodyMemory {
     budget: Arc<BodyBudget>,
@@ -45,7 +45,8 @@ pub(super) struct BodyMemory {
     bytes: usize,
 }
 
-/// A body in memory. Its bytes count against the memory of its part until it is dropped.
+/// A body in memory. The bytes of the body count against the memory of its part until the body is
+/// dropped.
 #[derive(Debug, Default)]
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,

@@ -31,7 +31,7 @@ impl Network {
     }
 
     /// The network around this one: an IPv4 /24 or an IPv6 /48. One customer of a provider may hold
-    /// many networks within it.
+    /// many networks within a neighbourhood.
     fn neighbourhood(self) -> Self {
         match self {
             Self::V4(address) => {

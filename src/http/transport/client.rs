@@ -36,7 +36,8 @@ pub fn send(socket: &Path, request: http::Request<Vec<u8>>) -> io::Result<(u16, 
             Ok((status, body))
         };
         tokio::pin!(answer);
-        // The connection must be polled to read and write. It ends when the response is complete.
+        // The connection must be polled to read and write. Polling ends when the response is
+        // complete.
         tokio::select! {
             answer = &mut answer => answer,
             ended = connection => {

@@ -18,8 +18,8 @@ pub(super) const KEPT_FOR_PROXIES: usize = 4;
 #[derive(Debug)]
 pub(super) struct Connections {
     all: Arc<Semaphore>,
-    /// Connections of peers that are not trusted proxies. Their number has a limit, so that a proxy
-    /// can always connect.
+    /// Connections of peers that are not trusted proxies, with a limit, so that a proxy can always
+    /// connect.
     strangers: Mutex<Ledger>,
     /// Connections to the metrics listener, by network. `metrics` limits their total.
     measuring: Mutex<Ledger>,
@@ -31,7 +31,7 @@ pub(super) struct Connections {
     counters: Arc<TransportCounters>,
 }
 
-/// One connection's place in the limit of its network. It is returned on drop.
+/// One connection's place in the limit of its network. The drop returns the place.
 #[derive(Debug)]
 pub(super) struct Share {
     connections: Arc<Connections>,
@@ -45,7 +45,7 @@ enum Kept {
     Metrics,
 }
 
-/// One connection's place in the total limit. It is returned on drop.
+/// One connection's place in the total limit. The drop returns the place.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
     share: Share,
@@ -122,7 +122,7 @@ impl Connections {
 
     /// Returns a place for a connection, and waits until one is free.
     ///
-    /// Places are given in the order of the requests. Meanwhile, new connections wait in the
+    /// Places are given in the order of the requests. During a wait, new connections wait in the
     /// kernel's backlog, where they use no file descriptor.
     pub(super) async fn place(
         &self,

@@ -8,7 +8,8 @@ use super::{Peer, TrustedProxies};
 /// The limits of a `Server`. `default()` has the documented defaults.
 #[derive(Clone, Debug)]
 pub struct TransportLimits {
-    /// Time from the first to the last byte of a request's head. Then the connection is closed.
+    /// Time from the first to the last byte of a request's head. After this time the connection is
+    /// closed.
     pub head_timeout: Duration,
     /// Time that a connection may be idle before the next request.
     pub idle_timeout: Duration,
@@ -39,11 +40,12 @@ pub struct TransportLimits {
     /// no limit per address, and may send larger heads that repeat the client's head. A quarter of
     /// all connections is reserved for them.
     pub per_address_exempt: TrustedProxies,
-    /// Connections of `ListenerKind::Control`. These connections count neither in total nor per
+    /// Connections of `ListenerKind::Control`. Control connections count neither in total nor per
     /// address, so that a flood on another listener cannot lock out the operator.
     pub control_connections_max: usize,
-    /// Connections of `ListenerKind::Metrics`. They have a limit of their own, so that a flood on
-    /// another listener cannot block monitoring. One address can use a quarter of them.
+    /// Connections of `ListenerKind::Metrics`. Metrics connections have a limit of their own, so
+    /// that a flood on another listener cannot block monitoring. One address can use a quarter of
+    /// the limit.
     pub metrics_connections_max: usize,
     /// Management requests on the blocking pool at once. Further requests wait, and are then
     /// rejected with `TransportRefusal::Busy`.

@@ -82,7 +82,8 @@ pub struct Listener {
     pub socket: Socket,
 }
 
-/// The other end of a connection, from the operating system and never from a header.
+/// The other end of a connection. The value comes from the operating system and never from a
+/// header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Peer {
     /// The peer's address. An IPv4-mapped IPv6 address is converted to IPv4.
@@ -106,7 +107,7 @@ pub struct Arrival<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestOrigin {
     pub surface: ListenerKind,
-    /// The other end of the connection. If it is `Unix`, the address in `rouille::Request` is a
+    /// The other end of the connection. For a Unix peer, the address in `rouille::Request` is a
     /// placeholder.
     pub peer: Peer,
 }
@@ -207,15 +208,15 @@ pub enum TransportRefusal {
     ResponseNotSendable,
 }
 
-/// The application behind the transport. It is called from many threads at once. A panic in a call fails
-/// only that request.
+/// The application behind the transport. Many threads call it at once. A panic in a call fails only
+/// that request.
 pub trait Application: Send + Sync + 'static {
     /// Chooses where a request runs. Called on the event loop: must not block.
     fn lane(&self, arrival: &Arrival<'_>) -> Executor;
 
     /// Identifies the caller from the head, before the body is read and before the request gets a
     /// place on the pool. Returns a response if the request is denied. Called on the event loop:
-    /// must not block. Not called for a check whose body is not read.
+    /// must not block. The method is not called for a check whose body is not read.
     fn admit(&self, arrival: &Arrival<'_>) -> Result<Caller, Box<rouille::Response>> {
         let address = match arrival.peer {
             Peer::Tcp(address) => Some(address.ip()),

@@ -44,7 +44,7 @@ struct State {
     last_kind: Option<Payer>,
 }
 
-/// A place. It is returned on drop.
+/// A place on the pool. The drop returns the place.
 #[derive(Debug)]
 pub(super) struct PoolSlot {
     pool: Arc<Pool>,

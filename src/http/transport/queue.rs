@@ -4,8 +4,8 @@
 //! Requests of one caller wait in one line. A group is an organization or a neighbourhood, and its
 //! lines are ordered by their turns. A kind is known callers, strangers or the operator, and its
 //! groups are ordered by their first lines. The search for the next request looks at the first
-//! lines of each kind. It skips groups and callers that have used up their shares. There are few of
-//! these, since each holds places.
+//! lines of each kind. The search skips groups and callers that have used up their shares. Few
+//! groups and callers have, since each of them holds places.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 

@@ -14,8 +14,8 @@ use super::TransportRefusal;
 use super::head::RawHead;
 use super::limits::HeadLimits;
 
-/// Credential headers and headers that determine the route. Each may appear only once in every
-/// request.
+/// Credential headers and headers that determine the route. Each of these headers may appear only
+/// once in a request.
 const SINGLE: [&str; 4] = ["authorization", "host", "x-api-key", "mc-api-key"];
 /// Headers that handlers on the pool evaluate. `rouille::Request` would show only the first line.
 const SINGLE_ON_POOL: [HeaderName; 5] = [CONTENT_TYPE, COOKIE, FORWARDED, IF_MATCH, ORIGIN];

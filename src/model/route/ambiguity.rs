@@ -69,7 +69,8 @@ impl DoubtfulPath {
 pub struct InvalidAmbiguity;
 
 impl Ambiguity {
-    /// Every kind. If a path holds several, the first that is not allowed is named.
+    /// Every kind. If a path holds several kinds, the error names the first kind that is not
+    /// allowed.
     pub const ALL: [Self; 6] = [
         Self::EncodedSlash,
         Self::DoubleSlash,

@@ -41,8 +41,7 @@ impl<'a> RawPath<'a> {
         ]
         .into_iter()
         .filter(|change| held.contains(change))
-        // Some programs merge slashes also after the other readings, which can leave empty
-        // segments.
+        // Other readings can leave empty segments, whose slashes some programs then merge.
         .chain([Ambiguity::DoubleSlash])
         .collect();
         let marked = marked(self.text);

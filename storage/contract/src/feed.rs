@@ -98,7 +98,7 @@ impl FeedLog {
     }
 
     /// A feed of every commit after `from`. `reached` is the latest revision that reads of the
-    /// store return. It may be ahead of the published commits.
+    /// store return, which may be ahead of the published commits.
     ///
     /// # Errors
     /// As [`crate::Store::follow`].

@@ -34,8 +34,8 @@
 //! - These have a maximum: the queue of batches, the commits kept for slow feeds, and the revisions
 //!   held for scans.
 //!
-//! A plugin does not retry, does not interpret values, and does not log. It returns a [`Cause`], which
-//! the caller logs.
+//! A plugin does not retry, does not interpret values, and does not log. The plugin returns a
+//! [`Cause`], which the caller logs.
 //!
 //! A scan has a direction, because lists begin with the newest rows.
 
@@ -106,7 +106,7 @@ pub enum At {
 pub struct Row {
     /// The key of the row.
     pub key: Vec<u8>,
-    /// The value. It may be empty.
+    /// The value, which may be empty.
     pub value: Vec<u8>,
     /// The revision of the batch that wrote this value. Guards compare with it.
     pub revision: Revision,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{InvalidBatch, Revision};
 
-/// The description of a failure, for a log. It contains no values and no secrets.
+/// The description of a failure, for a log. A description contains no values and no secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause(String);
 

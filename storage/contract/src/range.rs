@@ -29,7 +29,8 @@ pub struct Range<'a> {
     pub prefix: &'a [u8],
     /// Only keys after this key in the direction of the scan. This key need not exist.
     pub after: Option<&'a [u8]>,
-    /// Maximum number of rows. A store returns at most [`PAGE_ROWS_MAX`]. Zero returns no row.
+    /// Maximum number of rows. A store returns at most [`PAGE_ROWS_MAX`]. A limit of zero returns
+    /// no row.
     pub limit: usize,
     /// The direction of the scan.
     pub order: Order,

@@ -75,8 +75,7 @@ impl DiskFile for File {
     }
 }
 
-/// The file as a backend of redb. It does not implement redb's locks, since the store has a lock
-/// file.
+/// The file as a backend of redb, without redb's locks, since the store has a lock file.
 #[derive(Debug)]
 pub(crate) struct Backend {
     file: Box<dyn DiskFile>,

@@ -16,7 +16,7 @@ pub enum DiskOperation {
     SetLength,
     /// [`DiskFile::sync`]. A failing sync does not run. A commit syncs twice. If the first sync
     /// fails, the batch is not in the file. If the second sync fails, the batch is in the file
-    /// unless the machine loses power. In both cases the outcome is unknown.
+    /// unless the machine loses power. After either failure the outcome is unknown.
     Sync,
 }
 

@@ -53,7 +53,7 @@ impl StoreDirectory {
         Ok(Self { file, lock })
     }
 
-    /// Releases the lock. If that fails, the lock ends with the process.
+    /// Releases the lock. If the release fails, the lock ends with the process.
     pub(crate) fn leave(&self) {
         drop(self.lock.unlock());
     }

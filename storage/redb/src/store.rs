@@ -41,7 +41,7 @@ impl Settings {
     }
 }
 
-/// A store in one redb file. Its drop closes it.
+/// A store in one redb file. The drop closes the store.
 #[derive(Debug)]
 pub struct RedbStore {
     state: Arc<State>,

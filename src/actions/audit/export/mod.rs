@@ -46,7 +46,7 @@ const STOP_WAIT: Duration = Duration::from_secs(2);
 pub struct Exported {
     last_seal: AtomicU64,
     failures: Counter,
-    /// The time of the oldest seal that is not sent yet. 0 if there is none.
+    /// The time of the oldest unsent seal; 0 if all seals are sent.
     waiting_since: AtomicI64,
 }
 
@@ -57,12 +57,12 @@ pub struct ExportedNow {
     pub last_seal: u64,
     /// Number of times that the destination was unreachable or rejected an entry.
     pub failures: u64,
-    /// Age of the oldest seal that is not sent yet. Zero if there is none.
+    /// Age of the oldest unsent seal; zero if all seals are sent.
     pub lag: Duration,
 }
 
 impl Exported {
-    /// Returns the current state. All values are zero if nothing is exported.
+    /// Returns the current state; all values are zero if no export is configured.
     pub fn now(&self, now: Moment) -> ExportedNow {
         let since = self.waiting_since.load(Ordering::Relaxed);
         let lag = match since {
@@ -90,8 +90,8 @@ impl Exporter {
         Work::new(store, clock, exported, destination).start()
     }
 
-    /// Stops the export. If the destination does not respond, the stop does not wait for it, and
-    /// the next start sends the undelivered entries again.
+    /// Stops the export. If the destination does not respond, the next start sends the undelivered
+    /// entries again.
     pub fn stop(self) {
         if !self.worker.stop_within(STOP_WAIT) {
             tracing::warn!(

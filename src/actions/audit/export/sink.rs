@@ -20,16 +20,16 @@ use crate::model::export::Destination;
 
 /// The longest time in which a destination must accept a connection or a write.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(5);
-/// Data from a receiver is discarded. This many bytes are read at once.
+/// The number of bytes from a receiver that are read and discarded at once.
 const HEARD_BYTES: usize = 4_096;
 
 #[derive(Debug)]
 pub(super) enum Sink {
-    /// Each entry is one line.
+    /// A file, to which each entry is appended as one line.
     File(Appended),
-    /// Each message is one datagram.
+    /// A datagram socket. Each message is one datagram.
     Datagram(UnixDatagram),
-    /// Each message is one line.
+    /// A stream socket. Each message is one line.
     Unix(UnixStream),
     /// Octet counting: the length, then the message (RFC 6587, 3.4.1).
     Tcp(TcpStream),

@@ -322,8 +322,8 @@ fn a_receiver_that_hangs_holds_nothing_up() {
     log.work = work(&log.store, &log.clock, &log.exported, &destination.to_string());
     let read = move || {
         let (mut bytes, mut ids) = (vec![0; 1 << 16], std::collections::HashSet::new());
-        // The last message is a head. If the socket closed before the head arrived, the loop would
-        // not end.
+        // The last exported message is a head. If the socket closed before the head arrived, the
+        // loop would not end.
         let mut head = 0;
         while head < 405 {
             let length = socket.recv(&mut bytes).unwrap();

@@ -177,7 +177,7 @@ fn a_cut_by_an_earlier_version_is_adopted_before_any_other_seal() {
     }
 }
 
-/// The upgrade writes the event once. After that, a cut without an event is not accepted.
+/// The upgrade writes the event once. After the upgrade, a cut without an event is not accepted.
 #[test]
 fn a_cut_by_an_earlier_version_is_adopted_once() {
     let log = Log::cut();

@@ -1,7 +1,7 @@
 //! Tests that the check detects a change of any row of a small log.
 //!
-//! With a saved head, it detects every change. Without a head, it cannot detect the removal of the
-//! end or a completely rewritten log.
+//! With a saved head, the check detects every change. Without a head, the check cannot detect the
+//! removal of the end or a completely rewritten log.
 
 mod beginning;
 
@@ -173,8 +173,8 @@ fn a_row_that_is_removed_is_found_at_every_position() {
     for gone in &log.rows {
         let left = without(&log.rows, |row| row.key == gone.key);
         if gone.key == StoreKey::Seal(last).to_bytes() {
-            // This removal also removes the proof of the cut. In the other cases, the check needs a
-            // head to detect the removal.
+            // Removing the last seal also removes the proof of the cut. For every other row, the
+            // check needs a head to detect the removal.
             assert_ne!(log.check(&left, true).faults, []);
             continue;
         }

@@ -29,8 +29,8 @@ pub(super) const DELAY_MAX: Duration = Duration::from_secs(10);
 /// Consecutive failures after which remote clients wait for [`CAP_LIFETIME`] (NIST SP 800-63B-4,
 /// 3.2.2).
 const FAILURES_MAX: u32 = 100;
-/// Maximum number of consecutive failures of a known browser. After that, the browser is counted
-/// like an unknown client. A stolen cookie therefore gives this many additional guesses.
+/// Maximum number of consecutive failures of a known browser. A browser with more failures is
+/// counted like an unknown client. A stolen cookie therefore gives this many additional guesses.
 pub(super) const BROWSER_FAILURES_MAX: u32 = 20;
 /// The wait after [`FAILURES_MAX`] failures. Failures are forgotten this long after the last
 /// failure.

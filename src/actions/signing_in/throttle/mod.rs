@@ -3,7 +3,7 @@
 //! An account is a user, or a normalized email address without a user. Known browsers and clients
 //! on this host have separate counters, so that a stranger cannot lock them out. A pending attempt
 //! counts until it has a result, so that concurrent guesses cannot bypass the limit. The throttle
-//! reads neither passwords nor user records. Its state ends with the process.
+//! reads neither passwords nor user records. The state of the throttle ends with the process.
 //!
 //! A client is an IPv4 address or an IPv6 /64. A site is an IPv4 /24 or an IPv6 /48, with ten times
 //! the allowance. Only a complete sign-in clears a count, never a correct password without its

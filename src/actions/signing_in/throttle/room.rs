@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// One in this many entries is removed at once, because finding the lowest ranks takes a pass over
-/// the whole table.
+/// A full table loses one in this many entries at once, because finding the lowest ranks takes a
+/// pass over the whole table.
 const FORGOTTEN_SHARE: usize = 16;
 
 /// Makes room in a full table for a new entry.

@@ -186,7 +186,7 @@ fn nonsense_is_compacted(store: &dyn Store) -> Seen {
             &Err(ReadError::Compacted),
         )?;
     }
-    // A store may keep more history than required. If it does, the history must be correct.
+    // A store may keep more history than required. Additional history must be correct.
     match store.get(b"a", At::Revision(Revision(1))) {
         Err(ReadError::Compacted) => Ok(()),
         other => equal(
