@@ -11,7 +11,8 @@ use crate::config::StorageUrl;
 /// The file in which the redb plugin keeps its rows.
 const REDB_FILE: &str = "keyhouse.redb";
 
-/// Whether the store of a URL exists. Commands check it first, since opening a store creates it.
+/// Whether the store of a URL exists. Commands test this first, since opening a missing store
+/// creates it.
 pub fn exists(url: &StorageUrl) -> bool {
     match url {
         StorageUrl::Redb(directory) => directory.join(REDB_FILE).exists(),

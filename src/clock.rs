@@ -9,7 +9,7 @@ use crate::model::moment::Moment;
 /// One reading of both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// Wall time. Within a process it never goes back.
+    /// Wall time. Within a process, wall time never goes back.
     pub wall: Moment,
     /// Nanoseconds on a monotonic clock.
     pub ticks: u64,
@@ -21,7 +21,7 @@ pub trait Clock: Send + Sync + fmt::Debug {
     fn now(&self) -> Now;
 }
 
-/// A time of day. The operator of the host may set it forward or back at any moment.
+/// A time of day. The operator of the host may set the time forward or back at any moment.
 pub trait TimeOfDay: Send + Sync + fmt::Debug {
     /// Milliseconds since the Unix epoch.
     fn milliseconds(&self) -> i64;

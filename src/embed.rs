@@ -22,7 +22,7 @@ use crate::model::public_url::PublicUrl;
 use crate::model::requirement::Requirement;
 use crate::verify::{Code, Request};
 
-/// An instance that is open in this process. Threads may share it.
+/// An instance that is open in this process. Threads may share the instance.
 ///
 /// ```no_run
 /// use keyhouse::{Check, Keyhouse};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use keyhouse_storage::Stop;
 
-/// A background thread. Dropping it leaves the thread running.
+/// A background thread. Dropping the worker leaves the thread running.
 #[derive(Debug)]
 pub struct Worker {
     name: &'static str,

@@ -35,7 +35,7 @@ pub(super) trait Resource: Record + Clone + PartialEq {
     /// The fields that the audit log shows, without secrets.
     fn audit(&self) -> Value;
 
-    /// Stores the time of a change, if the record holds it.
+    /// Stores the time of a change, if the kind of record has such a field.
     fn note_change(&mut self, _now: Moment) {}
 }
 
@@ -143,7 +143,8 @@ pub(super) fn rewrite<T: Resource>(
     put(batch.unchanged(place.to_bytes(), held.revision), &place, record)
 }
 
-/// Requires that a name resembles none of the `others`. `detail` is the error if one does.
+/// Requires that a name resembles none of the `others`. `detail` is the error if the name resembles
+/// another.
 pub(super) fn require_free_name<'a>(
     mut others: impl Iterator<Item = &'a str>,
     name: &str,

@@ -324,8 +324,8 @@ impl Actions {
     }
 
     /// Like `until_done`, for a row that many callers may change at once. Callers that lose the
-    /// first race continue one after the other, so that none receives 503 only because it lost too
-    /// often. `attempt` must not call this function.
+    /// first race continue one after the other, so that no caller receives 503 only because it lost
+    /// too often. `attempt` must not call this function.
     fn in_turn<T>(
         &self,
         mut attempt: impl FnMut() -> Result<Attempt<T>, ActionError>,

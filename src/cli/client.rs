@@ -118,7 +118,7 @@ fn ask_host(settings: &Settings, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), Failur
                 return answer;
             },
             // Another command holds the store, or a server that starts or stops. The command
-            // retries, since it will soon be free.
+            // retries, since the store will soon be free.
             Err(OpenFailure::InUse(message)) => in_use = message,
             Err(OpenFailure::Other(failure)) => return Err(failure),
         }

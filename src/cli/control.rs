@@ -17,7 +17,7 @@ use crate::config::Settings;
 /// The file that the server locks in its data directory, with every kind of storage.
 const CLAIM_NAME: &str = "serve.lock";
 
-/// The locked data directory and its socket. Dropping it removes the socket's file.
+/// The locked data directory and its socket. The drop removes the socket's file.
 pub(super) struct Control {
     path: PathBuf,
     bound: bool,
@@ -107,7 +107,7 @@ fn require_own(directory: &Path, found: &Metadata, user: u32) -> Result<(), Fail
     Err(Failure::new(Exit::Failed, format!("{problem}: {remedy}")))
 }
 
-/// The process that holds the lock, if it wrote its id.
+/// The process that holds the lock, if its id is in the lock file.
 fn holder(directory: &Path) -> String {
     let pid = std::fs::read_to_string(directory.join(CLAIM_NAME)).unwrap_or_default();
     let digits: String = pid.trim().chars().take_while(char::is_ascii_digit).collect();

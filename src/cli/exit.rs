@@ -154,8 +154,8 @@ fn looks_secret(word: &str) -> bool {
     word.len() >= SECRET_BYTES_MIN && mixed && !word.starts_with("--")
 }
 
-/// Prints one line of data to stdout. Line breaks and terminal escapes in it are replaced. A reader
-/// that closes the pipe, such as `head`, is not an error and does not change the exit code.
+/// Prints one line of data to stdout. Line breaks and terminal escapes in the line are replaced. A
+/// reader that closes the pipe, such as `head`, is not an error and does not change the exit code.
 pub(super) fn print(line: &str) -> Result<(), Failure> {
     write_out(&printable_line(line))
 }
@@ -165,8 +165,8 @@ pub(super) fn print_table(table: &str) -> Result<(), Failure> {
     write_out(&printable(table))
 }
 
-/// Prints a secret or link that is shown only once. The command fails if it can't be written,
-/// because the secret is lost.
+/// Prints a secret or link that is shown only once. The command fails if the line cannot be
+/// written, because the secret is then lost.
 pub(super) fn print_once(line: &str) -> Result<(), Failure> {
     write_line(&printable_line(line)).map_err(|error| Failure::io("print", &error))
 }

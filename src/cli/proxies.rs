@@ -26,7 +26,7 @@ pub(super) struct ProxyResolver {
     worker: Worker,
 }
 
-/// The proxies of the settings, and the list of networks that they resolve to.
+/// The proxies of the settings, and the list of networks to which they resolve.
 struct Names {
     state: Mutex<State>,
     trusted: TrustedProxies,

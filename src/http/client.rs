@@ -47,8 +47,8 @@ impl Default for Hourly {
 }
 
 impl Hourly {
-    /// Whether the warning is due at a tick of the monotonic clock. Of several concurrent callers,
-    /// only one receives `true`.
+    /// Whether the warning is due at a tick of the monotonic clock. Only one of several concurrent
+    /// callers receives `true`.
     pub(super) fn is_due(&self, ticks: u64) -> bool {
         let second = ticks / 1_000_000_000;
         let logged = self.0.load(Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Reads the credential from a request's headers. A request has at most one.
+//! Reads the credential from a request's headers. A request has at most one credential.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

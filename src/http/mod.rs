@@ -107,7 +107,7 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The actor. Every route that requires authentication has one.
+    /// The actor. Every request of a route that requires authentication has an actor.
     fn actor(&self) -> Result<&Actor, Problem> {
         self.actor.as_ref().ok_or_else(Problem::no_credential)
     }

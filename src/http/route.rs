@@ -25,8 +25,8 @@ pub(super) struct HttpRoute {
     pub(super) reads_query: bool,
 }
 
-/// The authentication that a route requires. Admission checks it before the body is read: see
-/// [`crate::http::admission`]. The action checks permissions.
+/// The authentication that a route requires. Admission checks the authentication before the body is
+/// read: see [`crate::http::admission`]. The action checks permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RequiredCaller {
     /// No authentication. A check endpoint reads the credential itself.

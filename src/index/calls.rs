@@ -33,7 +33,7 @@ struct HourCounts {
     counts: [AtomicU32; Code::COUNTED.len()],
 }
 
-/// The addresses from which the key was used, in this process and in earlier ones.
+/// The addresses from which the key was used, in this process and in earlier processes.
 #[derive(Debug, Default)]
 pub struct Recent {
     pub addresses: Vec<AddressRecord>,

@@ -110,8 +110,8 @@ impl Grant {
         self.owner.as_ref().filter(|_owner| !self.former_owner).map(|owner| owner.facts())
     }
 
-    /// Whether the key represents every team with which it is shared. A service key does, unless a
-    /// former owner, who may have left a team, may have the secret.
+    /// Whether the key represents every team with which it is shared. A service key represents its
+    /// teams, unless a former owner, who may have left a team, may have the secret.
     pub fn stands_for_its_teams(&self) -> bool {
         self.owner.is_none() && !self.former_owner
     }

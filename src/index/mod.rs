@@ -110,8 +110,8 @@ impl Default for Index {
 impl Index {
     pub fn new() -> Self {
         Self {
-            // Blocking growth blocks only writers, and there is one. With incremental growth,
-            // readers would have to search two tables.
+            // Blocking growth blocks only writers, and the map has a single writer. With
+            // incremental growth, readers would have to search two tables.
             grants: HashMap::builder()
                 .hasher(BuildHasherDefault::default())
                 .resize_mode(ResizeMode::Blocking)
@@ -268,7 +268,7 @@ impl Index {
     }
 
     /// Counts a call of a key by its code, and notes the origin of a valid call. Readers of the
-    /// index see both at once; the store receives them later.
+    /// index see the call and its origin at once; the store receives them later.
     pub fn note_call(&self, grant: &Grant, code: Code, at: Moment, origin: CallOrigin<'_>) {
         let calls = grant.live.calls_of(|| grant.organization.load().id);
         calls.count(Hour::of(at), code);

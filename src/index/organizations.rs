@@ -12,7 +12,8 @@ impl Index {
         self.organizations.pin().get(&id).map(|shared| shared.load_full())
     }
 
-    /// The first organization, which the bootstrap created. The operators belong to it.
+    /// The first organization, which the bootstrap created. The operators belong to the first
+    /// organization.
     pub fn founding_organization(&self) -> Option<OrganizationId> {
         self.founded.get().copied()
     }

@@ -279,7 +279,7 @@ impl QuotaCounter {
         {
             span = change.span;
         }
-        // The limit is not known here; the first check sets it.
+        // The limit is unknown until the first check sets it.
         self.window.store(Arc::new(Window::new(span, 0, record.reserved, record.reserved)));
     }
 
@@ -326,7 +326,7 @@ impl Renewal {
         ReservationRecord { begins, ends, reserved: self.reserved }
     }
 
-    /// Lets calls use the reservation. The caller has stored it durably.
+    /// Lets calls use the reservation. The caller has stored the reservation durably.
     pub(super) fn mark_durable(&self) {
         self.window.reserved.fetch_max(self.reserved, Ordering::Release);
     }

@@ -30,7 +30,7 @@ impl Sessions {
         self.0.pin().remove(&DigestKey::from(digest));
     }
 
-    /// All known sessions. A scan compares them with the store.
+    /// All known sessions. A scan compares these sessions with the store.
     pub(super) fn all(&self) -> HashSet<DigestKey> {
         self.0.pin().keys().copied().collect()
     }

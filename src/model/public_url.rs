@@ -11,7 +11,7 @@ pub struct PublicUrl {
     authority: String,
 }
 
-/// The address of a link of the page. This program never requests it.
+/// The address of a link of the page. This program never requests such an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebUrl(Box<str>);
 

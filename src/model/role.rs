@@ -20,7 +20,7 @@ pub const USERS_MANAGE: &str = "keyhouse:users:manage";
 pub const ROLES_READ: &str = "keyhouse:roles:read";
 /// Create, change and remove custom roles.
 pub const ROLES_MANAGE: &str = "keyhouse:roles:manage";
-/// Read every team, including secret ones.
+/// Read every team, including secret teams.
 pub const TEAMS_READ: &str = "keyhouse:teams:read";
 /// Create, change and remove teams, and share keys with any of them.
 pub const TEAMS_MANAGE: &str = "keyhouse:teams:manage";

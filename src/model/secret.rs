@@ -22,7 +22,7 @@ impl Secret {
         Self(Zeroizing::new(text))
     }
 
-    /// The text. The caller must not print or store it.
+    /// The text. The caller must not print or store the text.
     pub fn reveal(&self) -> &str {
         &self.0
     }

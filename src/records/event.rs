@@ -96,8 +96,8 @@ pub struct ExportRecord {
     pub number: u64,
 }
 
-/// Start of the audit log after older events were cut. The check trusts it only if a sealed event
-/// confirms it.
+/// Start of the audit log after older events were cut. The check trusts this record only if a
+/// sealed event confirms it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CutRecord {

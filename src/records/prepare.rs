@@ -14,7 +14,8 @@ use crate::records::place::StoreKey;
 /// 2: seals of the audit log have a version, and each cut has an event. `actions::audit` upgrades
 /// older logs: the first seal of the new version covers an event for the older cut.
 ///
-/// 3: an email address is unique in each organization. Before, it was unique in the instance.
+/// 3: an email address is unique in each organization. Before format 3, an address was unique in
+/// the instance.
 const STORE_FORMAT: u32 = 3;
 /// Format that added the organization to the row keys of email addresses.
 const FORMAT_OF_EMAILS: u32 = 3;
@@ -51,8 +52,9 @@ struct FormatRecord {
 
 impl Record for FormatRecord {}
 
-/// Prepares a store for this program: writes the format of an empty store, upgrades an older store,
-/// rejects a later one. An interrupted upgrade continues at the next start.
+/// Prepares a store for this program: writes the format of an empty store, upgrades a store of an
+/// older format, and rejects a store of a later format. An interrupted upgrade continues at the
+/// next start.
 pub fn prepare(store: &dyn Store) -> Result<(), PrepareError> {
     let done = FormatRecord { format: STORE_FORMAT, upgraded_from: None };
     let Some(row) = store.get(&StoreKey::Format.to_bytes(), At::Latest)? else {

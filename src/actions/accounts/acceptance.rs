@@ -49,7 +49,7 @@ impl Actions {
         origin: CallOrigin<'_>,
     ) -> Result<NewSession, ActionError> {
         let invitation = self.invitation_of(&newcomer.token)?.record;
-        // Hashing is expensive: only the holder of a valid link may cause it.
+        // Only the holder of a valid link may cause a hash, which is expensive.
         self.require_maker(&invitation)?;
         let name = self.checked_newcomer(newcomer, &invitation)?;
         let password = self.hash(&newcomer.password)?;

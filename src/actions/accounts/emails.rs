@@ -64,10 +64,10 @@ impl Actions {
         Ok(users)
     }
 
-    /// The accounts that a sign-in tries: those of the named organization, otherwise at most
-    /// [`ACCOUNTS_TRIED_MAX`]. The accounts of organizations that vouch for the address come first,
-    /// then the oldest, so that other organizations cannot displace them. The result is never
-    /// empty: a missing account takes as much time as an existing account.
+    /// The accounts that a sign-in tries: the account in the named organization, otherwise at most
+    /// [`ACCOUNTS_TRIED_MAX`] accounts. The accounts of organizations that vouch for the address
+    /// come first, then the oldest, so that other organizations cannot displace them. The result is
+    /// never empty: a missing account takes as much time as an existing account.
     pub(in crate::actions) fn accounts(
         &self,
         email: &str,

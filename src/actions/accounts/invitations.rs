@@ -1,7 +1,7 @@
 //! Invitations of users to an organization: created, listed and withdrawn.
 //!
 //! The rights of the creator are checked again when the invitation is accepted. The invitation is
-//! invalid if its creator could not create it any more.
+//! invalid if its creator has lost the right to create it.
 
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] if the actor may not invite, or does not hold all that
-    /// the new invitation or the replaced one grants; [`ActionError::Conflict`] if a user of the
+    /// the new and the replaced invitation grant; [`ActionError::Conflict`] if a user of the
     /// organization has the address.
     pub fn invite(
         &self,
@@ -260,7 +260,7 @@ impl Actions {
                 actor.require_role(&role)?;
                 self.require_sight_of(actor, &invitation.teams)
             },
-            // An expired invitation, or one with a removed role, grants nothing.
+            // An expired invitation, or an invitation with a removed role, grants nothing.
             Ok(_) | Err(ActionError::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
         }

@@ -230,7 +230,7 @@ fn check(name: Option<&str>, permissions: Option<&Patterns>) -> Result<(), Actio
     if faults.is_empty() { Ok(()) } else { Err(ActionError::Invalid(faults)) }
 }
 
-/// The names of roles, except the one that is changed.
+/// The names of all roles except the changed role.
 fn names(roles: &[RoleRecord], except: Option<RoleId>) -> impl Iterator<Item = &str> {
     roles.iter().filter(move |role| except != Some(role.id)).map(|role| &*role.name)
 }

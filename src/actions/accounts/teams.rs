@@ -84,7 +84,7 @@ impl Actions {
     }
 
     /// Lists the members of a team, the oldest user first. Only members, and actors who may see
-    /// every team, may list them.
+    /// every team, may list the members.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] for other actors who see the team.
@@ -290,7 +290,7 @@ fn require_feature(actor: &Actor, teams: usize) -> Result<(), ActionError> {
     Err(ActionError::SubscriptionRequired { plan: plan.name.to_string(), feature: lacking })
 }
 
-/// The names of teams, except the one that is changed.
+/// The names of all teams except the changed team.
 fn names(teams: &[TeamRecord], except: Option<TeamId>) -> impl Iterator<Item = &str> {
     teams.iter().filter(move |team| except != Some(team.id)).map(|team| &*team.name)
 }

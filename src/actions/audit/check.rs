@@ -34,7 +34,7 @@ const IDS_HELD_MAX: u64 = 1_000_000;
 pub enum FaultKind {
     /// A seal is missing, between others or before the first stored seal.
     SealRemoved,
-    /// A seal does not follow from the one before it.
+    /// The hash of the previous seal in a seal is wrong.
     ChainBroken,
     /// A seal cannot be parsed.
     SealUnreadable,
@@ -127,7 +127,7 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] for actors that are not operators; [`ActionError::Busy`]
-    /// while another check runs; those of the store.
+    /// while another check runs; the errors of the store.
     pub fn check_audit(&self, actor: &Actor, head: Option<Digest>) -> Result<Checked, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
         let Ok(_alone) = self.checking.try_lock() else { return Err(ActionError::Busy) };
@@ -171,7 +171,7 @@ struct Check<'a> {
     /// The chain up to the next seal to check.
     before: AuditHead,
     is_before_known: bool,
-    /// The saved head, until it is found.
+    /// The saved head, while the check has not found it.
     wanted: Option<Digest>,
     proof: CutProof,
     listed: u64,
@@ -189,7 +189,7 @@ impl<'a> Check<'a> {
         let before = AuditHead { version: 0, ..start };
         let (head, faults) = (before.clone(), Vec::new());
         let checked = Checked { seals: 0, events: 0, unsealed: 0, head, cut: None, faults };
-        // The head of a cut proves nothing, because everything after it may have been replaced.
+        // The head of a cut proves nothing, because all later seals may have been replaced.
         let wanted = terms.head.filter(|head| cut.is_some() || *head != before.hash);
         let proof = CutProof::new(cut, terms);
         Self { store, turn, before, is_before_known: true, wanted, proof, listed: 0, checked }

@@ -101,7 +101,7 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] without `keyhouse:audit:read`; [`ActionError::NotFound`]
-    /// if an actor without this permission requests a key that they may not see; those of the
+    /// if an actor without this permission requests a key that they may not see; the errors of the
     /// store.
     pub fn list_events(
         &self,

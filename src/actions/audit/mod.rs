@@ -88,7 +88,7 @@ impl Actions {
     /// prove that the log before it is unchanged.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] without `keyhouse:audit:read`; those of the store.
+    /// [`ActionError::PermissionRequired`] without `keyhouse:audit:read`; the errors of the store.
     pub fn audit_head(&self, actor: &Actor) -> Result<AuditHead, ActionError> {
         actor.require(AUDIT_READ)?;
         Ok(AuditHead::read(&*self.store)?)

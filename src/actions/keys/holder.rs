@@ -43,7 +43,7 @@ impl Actions {
     /// its organization. Revoking a key again changes nothing.
     ///
     /// # Errors
-    /// [`ActionError::NotFound`] if the key no longer has this secret; those of the store.
+    /// [`ActionError::NotFound`] if the key no longer has this secret; the errors of the store.
     pub fn revoke_by_holder(
         &self,
         shown: PresentedKey,

@@ -1,7 +1,8 @@
 //! Shares keys with teams, for reading or for writing within the limits of team mates.
 //!
 //! Shares with a removed team stay in the key's record. Such shares grant nothing, because readers
-//! of shares look up the teams in the index. The next change of the key's shares drops them.
+//! of shares look up the teams in the index. The next change of the key's shares drops shares with
+//! removed teams.
 
 use std::sync::Arc;
 

@@ -16,12 +16,12 @@ pub(super) enum KeyRelation {
     /// The actor manages the organization's keys.
     Manager,
     /// The key is shared for writing with one of the actor's teams. The actor may only rename,
-    /// disable and revoke it.
+    /// disable and revoke the key.
     TeamMate,
 }
 
 impl KeyRelation {
-    /// Rejects team mates if the action is not one that team mates may do.
+    /// Rejects team mates, for an action that team mates may not do.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`].

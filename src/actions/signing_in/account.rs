@@ -65,8 +65,8 @@ pub struct MeChange {
     pub password: Option<Secret>,
     /// A new address, in canonical form.
     pub email: Option<String>,
-    /// The current password. Requiring it prevents a stranger at an open session from taking the
-    /// account over.
+    /// The current password. Requiring the current password prevents a stranger at an open session
+    /// from taking the account over.
     pub current_password: Option<Secret>,
     /// A code of the second factor, if the user has a second factor. A new address requires a code
     /// too.
@@ -78,7 +78,7 @@ pub struct MeChange {
 struct Proven<'a> {
     /// The hash with which the current password was compared.
     before: String,
-    /// The open guess at the account. A wrong code turns it into a failure.
+    /// The open guess at the account. A wrong code turns the guess into a failure.
     guess: Guess<'a>,
     new: Option<NewPassword>,
 }
@@ -230,7 +230,8 @@ impl Actions {
         spent.map(|record| put(batch, &place, &record)).transpose()
     }
 
-    /// Verifies the current password, and checks and hashes the new one if there is one.
+    /// Verifies the current password, and checks and hashes the new password, if the change has
+    /// one.
     fn prove_change(&self, me: &Me<'_>, change: &MeChange) -> Result<Proven<'_>, ActionError> {
         let user = self.own_record(me.user)?.record;
         let factors = self.factors(Batch::new(), me.user)?.0;

@@ -157,7 +157,7 @@ impl Drop for HashTurn<'_> {
 }
 
 /// The hash of an account that does not exist. This hash has the parameters of real hashes, so a
-/// guess at an unknown address costs as much as a guess at a known one (OWASP ASVS 5.0, 6.3.8).
+/// guess at an unknown address costs as much as a guess at a known address (OWASP ASVS 5.0, 6.3.8).
 const DECOY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$S2V5aG91c2Vub2JvZHlzIQ$\
                        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 

@@ -1,7 +1,7 @@
 //! Resets: one-time links with which users set a new password.
 //!
 //! The creator of a reset does not learn the password. Like an invitation, a reset is invalid if
-//! its creator could not create it any more.
+//! its creator has lost the right to create it.
 
 use std::net::IpAddr;
 
@@ -88,7 +88,7 @@ impl Actions {
         address: Option<IpAddr>,
     ) -> Result<(), ActionError> {
         let (reset, user) = self.reset_of(token)?;
-        // Hashing is expensive: only the holder of a valid link may cause it.
+        // Only the holder of a valid link may cause a hash, which is expensive.
         self.require_resetter(&reset.record, &user.record)?;
         let (factors, _guard) = self.factors_left(Batch::new(), &reset.record, user.record.id)?;
         let user = &user.record;

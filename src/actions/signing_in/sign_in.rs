@@ -218,8 +218,8 @@ impl Actions {
     }
 
     /// Verifies the password of a session's user. The returned guess has no result yet. The caller
-    /// drops it, or records a failure if the next credential is wrong. Only a complete sign-in
-    /// clears earlier failures.
+    /// drops the guess, or records a failure if the next credential is wrong. Only a complete
+    /// sign-in clears earlier failures.
     ///
     /// # Errors
     /// [`ActionError::Invalid`] at `/current_password`.

@@ -136,7 +136,7 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::NotFound`] for a key that the actor may not see;
-    /// [`ActionError::PermissionRequired`]; those of the store.
+    /// [`ActionError::PermissionRequired`]; the errors of the store.
     pub fn usage(&self, actor: &Actor, query: &UsageQuery) -> Result<Usage, ActionError> {
         let span = Span::of(query, self.clock.now().wall);
         let mut usage = Usage {

@@ -132,7 +132,8 @@ fn denial(code: Code) -> (u16, &'static str) {
         Code::InsufficientPermissions => (403, "Insufficient permissions"),
         Code::RateLimited => (429, "Rate limit exceeded"),
         Code::QuotaExceeded => (429, "Quota exceeded"),
-        // A valid verdict is never denied. If a bug denied one, the request must not pass.
+        // A valid verdict is never denied. If a bug denied a valid verdict, the request must not
+        // pass.
         Code::Valid => (503, "No decision"),
     }
 }

@@ -120,7 +120,7 @@ impl Connections {
         }
     }
 
-    /// Returns a place for a connection, and waits until one is free.
+    /// Returns a place for a connection, and waits until a place is free.
     ///
     /// Places are given in the order of the requests. During a wait, new connections wait in the
     /// kernel's backlog, where they use no file descriptor.

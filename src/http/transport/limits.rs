@@ -38,7 +38,7 @@ pub struct TransportLimits {
     pub connections_per_address_max: usize,
     /// Trusted proxies, whose connections carry the requests of many clients. Trusted proxies have
     /// no limit per address, and may send larger heads that repeat the client's head. A quarter of
-    /// all connections is reserved for them.
+    /// all connections is reserved for trusted proxies.
     pub per_address_exempt: TrustedProxies,
     /// Connections of `ListenerKind::Control`. Control connections count neither in total nor per
     /// address, so that a flood on another listener cannot lock out the operator.

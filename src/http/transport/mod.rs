@@ -158,7 +158,7 @@ pub struct ResponseHead<'a> {
 /// Why the transport rejects a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransportRefusal {
-    /// HTTP/1.1 without a Host header. HTTP/1.0 may omit it.
+    /// HTTP/1.1 without a Host header. HTTP/1.0 may omit the Host header.
     NoHost,
     /// The Host header is not a valid host and port.
     HostNotValid,
@@ -208,8 +208,8 @@ pub enum TransportRefusal {
     ResponseNotSendable,
 }
 
-/// The application behind the transport. Many threads call it at once. A panic in a call fails only
-/// that request.
+/// The application behind the transport. Many threads call the application at once. A panic in a
+/// call fails only that request.
 pub trait Application: Send + Sync + 'static {
     /// Chooses where a request runs. Called on the event loop: must not block.
     fn lane(&self, arrival: &Arrival<'_>) -> Executor;

@@ -51,8 +51,8 @@ pub(super) struct PoolSlot {
     claims: Claims,
 }
 
-/// A request in the queue. A drop removes it from the queue, or returns the place that it was
-/// granted meanwhile.
+/// A request in the queue. The drop removes the request from the queue, or returns the place that
+/// it was granted meanwhile.
 struct Waiting {
     pool: Arc<Pool>,
     number: u64,

@@ -5,7 +5,7 @@
 //! lines are ordered by their turns. A kind is known callers, strangers or the operator, and its
 //! groups are ordered by their first lines. The search for the next request looks at the first
 //! lines of each kind. The search skips groups and callers that have used up their shares. Few
-//! groups and callers have, since each of them holds places.
+//! groups and callers have used up their shares, since each of these holds places.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 

@@ -2,7 +2,7 @@
 //!
 //! hyper's own `header_read_timeout` starts when the connection becomes idle, so it cannot
 //! distinguish an idle connection from one that sends a head byte by byte. The stream can
-//! distinguish them, because `Progress` records whether a head has begun.
+//! distinguish the two, because `Progress` records whether a head has begun.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

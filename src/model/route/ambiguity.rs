@@ -7,8 +7,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A part of a path that programs read differently. A route may allow it if the application behind
-/// it is known to treat it as a part of its segment.
+/// A part of a path that programs read differently. A route may allow such a part if the
+/// application behind the route treats it as a part of its segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ambiguity {
     /// `%2F`: some programs read a slash, others a character of the segment.

@@ -536,7 +536,7 @@ mod tests {
             _ => "1",
         });
         let methods = if methods == "-" { "b" } else { "a" };
-        // A shorter pattern takes precedence over a longer one with the same beginning.
+        // A shorter pattern takes precedence over a longer pattern with the same beginning.
         format!("{host} {} {methods}", path.collect::<String>())
     }
 

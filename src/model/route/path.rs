@@ -82,8 +82,8 @@ impl Part {
         let bytes: Box<[u8]> = decoded(segment).collect();
         let is_literal = match raw_path(&format!("/-/{segment}")) {
             Ok(path) => path.holds().without(kept()).is_empty(),
-            // Earlier versions stored such patterns. No path matches them, since such paths are
-            // rejected.
+            // Earlier versions stored such patterns. No path matches such patterns, since such
+            // paths are rejected.
             Err(doubt) => match doubt.reason() {
                 "dot_segment" => !matches!(&*bytes, b"." | b".."),
                 "compatibility_delimiter" => true,

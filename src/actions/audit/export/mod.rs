@@ -118,7 +118,7 @@ struct Work {
     destination: Destination,
     halt: Arc<Halt>,
     sink: Option<Sink>,
-    /// The stored number of the last delivered seal. `None` before it is read.
+    /// The stored number of the last delivered seal. `None` before the number is read.
     delivered: Option<u64>,
     /// The last seal that was sent.
     sent: u64,

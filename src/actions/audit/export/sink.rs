@@ -105,8 +105,8 @@ pub(super) struct Appended {
 
 impl Appended {
     fn open(path: &Path) -> io::Result<Self> {
-        // Opening a pipe without a reader would block. A pipe is rejected later because it is not a
-        // regular file.
+        // Opening a pipe without a reader would block. Later, a pipe is rejected because it is not
+        // a regular file.
         let flags = OFlags::NONBLOCK.bits().cast_signed();
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true).mode(0o600).custom_flags(flags);

@@ -1,5 +1,4 @@
-//! Tests of the export to files and sockets, including a destination that hangs and one that
-//! closes.
+//! Tests of the export to files and sockets, including destinations that hang or close.
 
 use super::*;
 use std::sync::mpsc::channel;
