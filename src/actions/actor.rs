@@ -260,7 +260,7 @@ impl Actor {
         self.holds_in(&unbounded, RightQuery::Pattern(pattern))
     }
 
-    /// Requires that the actor holds everything that a user holds. Only such an actor may reset,
+    /// Requires that the actor holds everything that a user holds, before the actor may reset,
     /// disable, demote, remove or re-invite the user.
     pub fn require_rank_over(&self, user: &UserFacts) -> Result<(), ActionError> {
         if user.standing.operator {

@@ -54,7 +54,7 @@ use turns::{ReadTurn, ReadTurns};
 /// The longest wait of a response for the index. After this time the change is confirmed anyway,
 /// and checks are not answered until the index has the change.
 const INDEX_WAIT: Duration = Duration::from_secs(2);
-/// Most items on one page of a list.
+/// Maximum number of items on one page of a list.
 pub const LIST_LIMIT_MAX: usize = 100;
 /// The number of attempts at a change while other callers change the same records.
 const CONFLICT_RETRIES_MAX: usize = 16;

@@ -19,8 +19,8 @@ use crate::model::pace::Pace;
 use crate::model::role::{BuiltinRole, Role};
 use crate::records::key::Author;
 
-/// Most actors whose changes are counted at once. The changes of further actors are not counted
-/// until other actors pause.
+/// Maximum number of actors whose changes are counted at once. The changes of further actors are
+/// not counted until other actors pause.
 pub const ACTORS_MAX: usize = 65_536;
 /// The interval at which a full table is searched for actors whose allowance is full again.
 const SWEEP_TICKS: u64 = 1_000_000_000;

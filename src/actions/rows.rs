@@ -7,7 +7,7 @@ use keyhouse_storage::{At, Order, Range, ReadError, Row, Store};
 use crate::actions::{ActionError, Actions};
 use crate::records::{Record, Revised, read_row};
 
-/// Most rows read at once, and in one turn.
+/// Maximum number of rows read at once, and in one turn.
 pub(super) const ROWS_A_PAGE: usize = 500;
 
 #[derive(Debug)]

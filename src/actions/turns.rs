@@ -11,8 +11,8 @@ use std::thread::available_parallelism;
 /// The id of a reader: a user with all the user's keys, a service key, or the operator on the host.
 pub(super) type Reader = [u8; 16];
 
-/// Most readers whose last turn is stored. If more readers are stored, the last turns of readers
-/// that do not wait are forgotten.
+/// Maximum number of readers whose last turn is stored. If more readers are stored, the last turns
+/// of readers that do not wait are forgotten.
 pub const READERS_MAX: usize = 256;
 
 #[derive(Debug)]

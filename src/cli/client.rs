@@ -22,7 +22,7 @@ use crate::worker::Halt;
 
 /// Timeout of a request to a remote server.
 const REMOTE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Number of attempts while another process holds the store.
+/// Number of attempts to reach the instance while another process holds the store.
 const TRIES: u32 = 60;
 const TRY_WAIT: Duration = Duration::from_millis(50);
 const USER_AGENT: &str = concat!("keyhouse-cli/", env!("CARGO_PKG_VERSION"));

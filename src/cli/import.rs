@@ -18,7 +18,7 @@ const KEYS_A_STEP_MAX: usize = 500;
 /// Maximum size of a step: half of the limit for a request, because the stored record of a key is
 /// larger than its input.
 const BYTES_A_STEP_MAX: usize = 512 * 1024;
-/// Most faults that are printed for one step.
+/// Maximum number of faults that are printed for one step.
 const FAULTS_SHOWN_MAX: usize = 20;
 
 #[derive(Debug, Args)]

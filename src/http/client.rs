@@ -23,7 +23,7 @@ use crate::model::public_url::names_loopback;
 const REPEAT_SECONDS: u64 = 60 * 60;
 /// A label of a host name of at least this length with digits could be a secret.
 const SECRET_CHARS_MIN: usize = 24;
-/// Most characters of a Host header that a response or a log line repeats.
+/// Maximum number of characters of a Host header that a response or a log line repeats.
 const HOST_CHARS_MAX: usize = 255;
 
 /// The parts of a request's head that determine the client's address.

@@ -22,7 +22,7 @@ const URI: &str = "x-forwarded-uri";
 const OWN_HOST: &str = "host";
 const ORIGIN: &str = "origin";
 const ANNOUNCED_METHOD: &str = "access-control-request-method";
-/// Most entries of `X-Forwarded-For` that are read.
+/// Maximum number of entries of `X-Forwarded-For` that are read.
 const HOPS_MAX: usize = 32;
 
 /// Fault of the forwarded headers. The text of the fault is safe to log and to show.

@@ -14,11 +14,11 @@ use crate::model::edit::Edit;
 use crate::model::fault::Fault;
 use crate::model::name::parse_description;
 
-/// Most bytes of an ordinary body.
+/// Maximum number of bytes of an ordinary body.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
-/// Most bytes of a body from an unauthenticated caller: a sign-in, a one-time link.
+/// Maximum number of bytes of a body from an unauthenticated caller: a sign-in, a one-time link.
 pub(super) const OPEN_BODY_BYTES_MAX: usize = 4 * 1024;
-/// Most bytes of a body with a long list: a batch, an import.
+/// Maximum number of bytes of a body with a long list: a batch, an import.
 pub(super) const LARGE_BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// Returns the body that the transport has read within its limit.

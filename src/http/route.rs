@@ -45,14 +45,14 @@ pub(super) enum RequiredCaller {
 /// The handler, and the place where it runs.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Run {
-    /// Runs on the event loop.
+    /// A handler that runs on the event loop.
     Check { handler: CheckHandler, body_bytes_max: Option<usize> },
-    /// Runs on the blocking pool.
+    /// A handler that runs on the blocking pool.
     Manage { handler: ManageHandler, take: Take },
-    /// Runs on the blocking pool: a check that is too long for the event loop.
+    /// A check that is too long for the event loop, and runs on the blocking pool.
     LongCheck { handler: ManageHandler, take: Take },
-    /// Runs on the event loop for a key, and on the pool for a session, because sessions are in the
-    /// store.
+    /// A route that runs on the event loop for a key, and on the pool for a session, because
+    /// sessions are in the store.
     ByCaller { check: CheckHandler, manage: ManageHandler, body_bytes_max: Option<usize> },
 }
 

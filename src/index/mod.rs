@@ -152,8 +152,8 @@ impl Index {
         self.grants.pin().contains_key(&DigestKey::from(*digest))
     }
 
-    /// Whether any secret is stored as its SHA-256 digest. If no secret is, checks compute no
-    /// SHA-256.
+    /// Whether any secret is stored as its SHA-256 digest. If no secret is stored this way, checks
+    /// compute no SHA-256.
     pub fn knows_sha256(&self) -> bool {
         self.by_sha256.load(Ordering::Relaxed) > 0
     }

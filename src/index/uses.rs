@@ -48,7 +48,7 @@ impl LastUse {
 /// write on contention, since either of two simultaneous uses may be kept.
 #[derive(Debug, Default)]
 pub struct UseCell {
-    /// Odd during a write; 0 before the first use.
+    /// The sequence number: odd during a write; 0 before the first use.
     sequence: AtomicU32,
     agent: ArcSwapOption<Agent>,
     at: AtomicI64,

@@ -17,9 +17,9 @@ use jiff::{SignedDuration, Span, Timestamp};
 pub struct Moment(i64);
 
 impl Moment {
-    /// Before every moment that can be written.
+    /// A moment before every moment that can be written.
     pub const BEGINNING: Self = Self(i64::MIN);
-    /// After every moment that can be written: the end of an object that never ends.
+    /// A moment after every moment that can be written: the end of an object that never ends.
     pub const NEVER: Self = Self(i64::MAX);
 
     /// The last moment that can be written: 9999-12-30T21:59:59.999Z. A later moment has a

@@ -24,7 +24,7 @@ pub enum TelemetryError {
     Taken(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Most lines that wait for the writer.
+/// Maximum number of lines that wait for the writer.
 pub(crate) const LINES_WAITING_MAX: usize = 4_096;
 
 /// The running log. The drop writes the waiting lines.

@@ -14,8 +14,8 @@ use crate::records::access::{DomainRecord, EmailRecord, UserRecord};
 use crate::records::place::StoreKey;
 use crate::records::{Revised, read_row};
 
-/// Most accounts of one address that a sign-in tries. Each account costs a hash and counts as a
-/// separate guess.
+/// Maximum number of accounts of one address that a sign-in tries. Each account costs a hash and
+/// counts as a separate guess.
 pub const ACCOUNTS_TRIED_MAX: usize = 4;
 
 /// An account that a sign-in tries, which may not exist.

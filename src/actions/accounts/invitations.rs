@@ -21,9 +21,9 @@ use crate::records::Revised;
 use crate::records::people::InvitationRecord;
 use crate::records::place::StoreKey;
 
-/// Most pending invitations of an organization.
+/// Maximum number of pending invitations of an organization.
 pub const INVITATIONS_MAX: usize = 1_000;
-/// Most expired invitations that one new invitation deletes.
+/// Maximum number of expired invitations that one new invitation deletes.
 const SWEPT_MAX: usize = 100;
 /// The name of the plan's limit on users and invitations.
 const USERS_LIMIT: &str = "users";

@@ -28,7 +28,7 @@ use crate::records::place::StoreKey;
 use crate::records::rights::TeamRecord;
 
 pub const TEAMS_MAX: usize = 1_000;
-/// Most teams of one user.
+/// Maximum number of teams of one user.
 pub const TEAMS_A_USER_MAX: usize = 100;
 const NAME_TAKEN: &str = "the organization already has a team with this name: use another name";
 

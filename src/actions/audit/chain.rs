@@ -126,6 +126,6 @@ impl SealHasher {
 }
 
 fn length(bytes: usize) -> [u8; 8] {
-    // No length here is longer than 64 bits.
+    // Every length fits into 64 bits.
     u64::try_from(bytes).unwrap_or(u64::MAX).to_be_bytes()
 }

@@ -34,7 +34,7 @@ const IDS_HELD_MAX: u64 = 1_000_000;
 pub enum FaultKind {
     /// A seal is missing, between others or before the first stored seal.
     SealRemoved,
-    /// The hash of the previous seal in a seal is wrong.
+    /// A seal does not continue the chain from the previous seal.
     ChainBroken,
     /// A seal cannot be parsed.
     SealUnreadable,

@@ -21,7 +21,7 @@ use crate::records::Revised;
 use crate::records::gate::{Environments, GateRecord, Ids, RouteRecord, RoutesFault};
 use crate::records::place::StoreKey;
 
-/// Most gates, not counting the gate `default`.
+/// Maximum number of gates, not counting the gate `default`.
 pub const GATES_MAX: usize = 256;
 
 /// The fields of a gate besides its name. `None` keeps the field of an existing gate, and means the

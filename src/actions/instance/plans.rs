@@ -22,13 +22,13 @@ pub struct PlanChange {
     pub teams: Option<bool>,
     /// Whether an organization may have more than one team.
     pub multiple_teams: Option<bool>,
-    /// Most personal keys of a user, or no limit.
+    /// Maximum number of personal keys of a user, or no limit.
     pub keys_per_user: Edit<u32>,
     pub keys: Edit<u32>,
     pub users: Edit<u32>,
-    /// Most calls in ten seconds, or no limit.
+    /// Maximum number of calls in ten seconds, or no limit.
     pub requests_per_10s: Edit<u32>,
-    /// Most calls in a month, or no limit.
+    /// Maximum number of calls in a month, or no limit.
     pub requests_per_month: Edit<u64>,
 }
 

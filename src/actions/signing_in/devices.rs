@@ -29,8 +29,8 @@ use crate::records::place::StoreKey;
 
 /// The time for which a browser stays known after the last sign-in.
 pub const DEVICE_LIFETIME: Duration = Duration::from_hours(90 * 24);
-/// Most accounts for which one browser is known. A further account replaces the account that signed
-/// in longest ago.
+/// Maximum number of accounts for which one browser is known. A further account replaces the
+/// account that signed in longest ago.
 const ACCOUNTS_A_BROWSER_MAX: usize = 4;
 const KEY_BYTES: usize = 32;
 

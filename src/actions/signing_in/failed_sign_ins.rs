@@ -24,11 +24,12 @@ use crate::records::access::UserRecord;
 use crate::records::place::StoreKey;
 use crate::worker::Worker;
 
-/// Most pairs of account and network that are counted separately in a minute. All further pairs of
-/// account and network share one sum.
+/// Maximum number of pairs of account and network that are counted separately in a minute. All
+/// further pairs of account and network share one sum.
 pub const REFUSALS_MAX: usize = 1_000;
-/// Most pairs of one network. Further pairs of the network share one sum. Without this limit, one
-/// network could fill the table, and the failures of other networks would go into the common sum.
+/// Maximum number of pairs of one network. Further pairs of the network share one sum. Without this
+/// limit, one network could fill the table, and the failures of other networks would go into the
+/// common sum.
 const NETWORK_SHARE: usize = 8;
 /// All sums of a minute fit in one batch.
 const _: () = assert!(REFUSALS_MAX < BATCH_WRITES_MAX);

@@ -12,7 +12,7 @@ use rand::Rng;
 use crate::model::password::{Factors, InvalidPassword, Personal, check_password, normal_form};
 use crate::model::secret::Secret;
 
-/// Most callers that wait for a turn.
+/// Maximum number of callers that wait for a turn.
 pub(crate) const QUEUE_MAX: usize = 32;
 /// The longest wait for a turn.
 const QUEUE_WAIT: Duration = Duration::from_secs(2);

@@ -25,7 +25,7 @@ use crate::records::access::{BROWSER_BYTES_MAX, SessionRecord, SessionsRecord};
 use crate::records::place::StoreKey;
 use crate::records::uses::cut;
 
-/// Most sessions of one user. A further session ends the oldest.
+/// Maximum number of sessions of one user. A further session ends the oldest.
 pub const SESSIONS_MAX: usize = 20;
 /// Shortest time between two writes of a session's last use.
 const SEEN_RESOLUTION: Duration = Duration::from_mins(1);

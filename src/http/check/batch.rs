@@ -10,7 +10,7 @@ use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::fault::Fault;
 
-/// Most checks in one request.
+/// Maximum number of checks in one request.
 pub(in crate::http) const REQUESTS_MAX: usize = 1_000;
 
 pub(in crate::http) fn answer(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -43,8 +43,8 @@ use identity::Identity;
 
 /// The longest wait of a check for the store to write a quota reservation.
 const RESERVATION_WAIT: Duration = Duration::from_secs(2);
-/// Most decisions about one call. A call is decided again when other calls have used up the
-/// reservation for which it waited.
+/// Maximum number of decisions about one call. A call is decided again when other calls have used
+/// up the reservation for which it waited.
 const RESERVATION_TRIES_MAX: usize = 1_000;
 
 /// The presenter of a credential, for last use and address rules.

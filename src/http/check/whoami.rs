@@ -15,8 +15,8 @@ use crate::http::{App, Call, answer};
 use crate::model::credential::CREDENTIALS;
 use crate::verify::{Code, Request, Verdict, digest_of};
 
-/// Most bytes of the body of a revocation. The body has no fields, and the caller's key may be
-/// invalid.
+/// Maximum number of bytes of the body of a revocation. The body has no fields, and the caller's
+/// key may be invalid.
 pub(in crate::http) const REVOKE_BODY_BYTES_MAX: usize = 64;
 
 pub(in crate::http) fn answer(

@@ -6,9 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::caller::{Caller, Claims};
 use super::ledger::Ledger;
 
-/// Most checks that wait at once. Each waiting check uses a thread, in addition to the threads of
-/// the blocking pool. One key can hold a quarter of the waits, and one organization half. Beyond
-/// half, keys of the organization that hold no wait get one each, up to three quarters.
+/// Maximum number of checks that wait at once. Each waiting check uses a thread, in addition to the
+/// threads of the blocking pool. One key can hold a quarter of the waits, and one organization
+/// half. Beyond half, keys of the organization that hold no wait get one each, up to three
+/// quarters.
 pub(crate) const WAITING_MAX: usize = 256;
 
 #[derive(Debug)]

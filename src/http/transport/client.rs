@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 /// Total timeout of a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Most bytes of a response.
+/// Maximum number of bytes of a response.
 const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Sends a request to the server behind a socket, and returns status and body. Blocks.

@@ -10,7 +10,7 @@
 /// The most bytes of a record. A connection never holds as many, since hyper reads at most its
 /// buffer ahead.
 const RECORD_BYTES_MAX: usize = 256 * 1024;
-/// Most bytes of buffer that an idle connection keeps.
+/// Maximum number of bytes of buffer that an idle connection keeps.
 const RECORD_BYTES_KEPT: usize = 2 * 1024;
 
 /// Facts about a raw head that hyper does not report.

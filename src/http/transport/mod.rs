@@ -158,7 +158,7 @@ pub struct ResponseHead<'a> {
 /// Why the transport rejects a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransportRefusal {
-    /// HTTP/1.1 without a Host header. HTTP/1.0 may omit the Host header.
+    /// An HTTP/1.1 request without a Host header. HTTP/1.0 may omit the Host header.
     NoHost,
     /// The Host header is not a valid host and port.
     HostNotValid,
@@ -178,16 +178,16 @@ pub enum TransportRefusal {
     HeadUnseen,
     /// The head exceeds the limits of this connection.
     HeadTooLarge {
-        /// Most header lines that are allowed.
+        /// Maximum number of header lines that are allowed.
         lines_max: usize,
-        /// Most bytes that are allowed.
+        /// Maximum number of bytes that are allowed.
         bytes_max: usize,
     },
     /// The method is CONNECT, which Keyhouse does not support.
     TunnelAsked,
     /// The body, or its announced length, exceeds the limit of its lane.
     BodyTooLarge {
-        /// Most bytes that the lane allows.
+        /// Maximum number of bytes that the lane allows.
         bytes_max: usize,
     },
     /// The body did not arrive in time.
@@ -211,12 +211,14 @@ pub enum TransportRefusal {
 /// The application behind the transport. Many threads call the application at once. A panic in a
 /// call fails only that request.
 pub trait Application: Send + Sync + 'static {
-    /// Chooses where a request runs. Called on the event loop: must not block.
+    /// Chooses where a request runs. The transport calls this method on the event loop, so it must
+    /// not block.
     fn lane(&self, arrival: &Arrival<'_>) -> Executor;
 
     /// Identifies the caller from the head, before the body is read and before the request gets a
-    /// place on the pool. Returns a response if the request is denied. Called on the event loop:
-    /// must not block. The method is not called for a check whose body is not read.
+    /// place on the pool. Returns a response if the request is denied. The transport calls this
+    /// method on the event loop, so it must not block. The method is not called for a check whose
+    /// body is not read.
     fn admit(&self, arrival: &Arrival<'_>) -> Result<Caller, Box<rouille::Response>> {
         let address = match arrival.peer {
             Peer::Tcp(address) => Some(address.ip()),
@@ -225,31 +227,34 @@ pub trait Application: Send + Sync + 'static {
         Ok(Caller::of(address))
     }
 
-    /// Answers a request of `Executor::Check`. Called on the event loop: must not block.
+    /// Answers a request of `Executor::Check`. The transport calls this method on the event loop,
+    /// so it must not block.
     ///
     /// Host and credential headers appear at most once. Other headers may be repeated, and may
     /// contain bytes that are not text.
     fn check(&self, arrival: &Arrival<'_>, body: &[u8]) -> rouille::Response;
 
-    /// Answers a request of `Executor::Pool`. Called on a blocking thread.
+    /// Answers a request of `Executor::Pool`. The transport calls this method on a blocking thread.
     ///
     /// In `request` the target is in origin form, every header value is UTF-8, headers that must be
     /// single are single, and the lines of X-Forwarded-For are joined into one.
     fn handle(&self, origin: RequestOrigin, request: &rouille::Request) -> rouille::Response;
 
     /// Whether a request repeats the head of another request, as a proxy's check does. Such a head
-    /// from a trusted proxy may have up to `TransportLimits::proxied_head_bytes_max` bytes. Called
-    /// on the event loop: must not block.
+    /// from a trusted proxy may have up to `TransportLimits::proxied_head_bytes_max` bytes. The
+    /// transport calls this method on the event loop, so it must not block.
     fn repeats_a_head(&self, _arrival: &Arrival<'_>) -> bool {
         false
     }
 
-    /// Called once for every request, before all other methods. The application may change the head
-    /// for all later steps. Called on the event loop: must not block.
+    /// Receives every request once, before all other methods. The application may change the head
+    /// for all later steps. The transport calls this method on the event loop, so it must not
+    /// block.
     fn receive(&self, _headers: &mut HeaderMap) {}
 
-    /// Called once for every response, including errors, right before it is sent. `took` is the time
-    /// since the end of the request's head. Called on the event loop: must not block.
+    /// Receives every response once, including errors, right before the response is sent. `took` is
+    /// the time since the end of the request's head. The transport calls this method on the event
+    /// loop, so it must not block.
     fn send_off(&self, _arrival: &Arrival<'_>, _answer: &mut ResponseHead<'_>, _took: Duration) {}
 
     /// The counters that the transport increments.
@@ -257,7 +262,8 @@ pub trait Application: Send + Sync + 'static {
         Arc::default()
     }
 
-    /// Turns a rejection into a response. Called on the event loop: must not block.
+    /// Turns a rejection into a response. The transport calls this method on the event loop, so it
+    /// must not block.
     ///
     /// If this method panics, or its response cannot be sent, the connection is closed without a
     /// response.

@@ -623,8 +623,8 @@ mod tests {
                 fitting.sort_by_key(|it| place(it));
                 let tied = fitting.windows(2).any(|pair| place(pair[0]) == place(pair[1]));
                 match &table {
-                    // Rules may be rejected although these few requests distinguish them. The
-                    // reverse is an error.
+                    // Rules may be rejected although these few requests distinguish them. Accepting
+                    // rules that a request does not distinguish is an error.
                     Err(_) => {},
                     Ok(table) => {
                         prop_assert!(!tied, "{}", request);

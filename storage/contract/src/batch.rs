@@ -99,7 +99,8 @@ pub enum InvalidBatch {
 /// Guards and writes that a store commits atomically.
 ///
 /// A batch has 1 to [`BATCH_WRITES_MAX`] writes, at most [`BATCH_GUARDS_MAX`] guards and at most
-/// [`BATCH_BYTES_MAX`] bytes. The keys of its writes are distinct, and so are the keys of its guards.
+/// [`BATCH_BYTES_MAX`] bytes. The keys of all writes are distinct, and so are the keys of all
+/// guards.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     guards: Vec<Guard>,

@@ -47,7 +47,7 @@ pub enum ReadError {
 /// Why a commit failed, or why its outcome is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
-    /// A guard did not hold. Nothing changed. Read again and retry.
+    /// A guard did not hold. Nothing changed. Read the rows again and retry.
     #[error("a guard did not hold")]
     Conflict,
     /// The batch breaks a rule of [`crate::Batch`]. Nothing changed.
@@ -59,8 +59,8 @@ pub enum CommitError {
     /// The medium is unreachable, closed or damaged. Nothing changed.
     #[error("store unavailable: {0}")]
     Unavailable(Cause),
-    /// The batch may or may not have been committed. To find out, wait until the feeds have ended with
-    /// [`FeedError::Compacted`], and then read.
+    /// The batch may or may not have been committed. To find out the outcome, wait until the feeds
+    /// have ended with [`FeedError::Compacted`], and then read.
     #[error("outcome unknown: {0}")]
     Unknown(Cause),
 }
@@ -85,10 +85,10 @@ pub enum OpenError {
     /// Another process has the store open.
     #[error("{0}")]
     InUse(Cause),
-    /// The stored data is damaged. The open has not changed it.
+    /// The stored data is damaged. The open has not changed the data.
     #[error("{0}")]
     Damaged(Cause),
-    /// A newer version wrote the store. The open has not changed it.
+    /// A newer version wrote the store. The open has not changed the data.
     #[error("{0}")]
     Newer(Cause),
     /// The medium can't be used, for example because of its permissions or a wrong path.
