@@ -71,7 +71,7 @@ impl<I> Target<I> {
 }
 
 impl Actions {
-    /// Commits a new record, with whatever `batch` holds already.
+    /// Commits a new record, together with `batch`.
     pub(super) fn insert<T: Resource>(
         &self,
         decided: Authorized,
@@ -85,8 +85,8 @@ impl Actions {
         self.commit_change(decided, batch, audit_entry, record)
     }
 
-    /// Commits a changed record, with whatever `batch` holds already. If the record does not
-    /// differ, the function writes no row, and returns when the index has the record.
+    /// Commits a changed record, together with `batch`. If the record does not differ, the function
+    /// writes no row, and returns when the index has the record.
     pub(super) fn update<T: Resource>(
         &self,
         decided: Authorized,

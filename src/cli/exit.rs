@@ -19,7 +19,7 @@ pub(super) enum Exit {
     /// The command, its flags or its settings are wrong.
     Usage,
     NotFound,
-    /// Not allowed, or the key is not valid.
+    /// The action is not allowed, or the key is not valid.
     Denied,
     /// The current state does not allow the change.
     Conflict,

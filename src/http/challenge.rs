@@ -23,7 +23,7 @@ pub(super) fn bearer(parameters: &str) -> Header {
     (NAME.into(), one(&Scheme::Bearer, parameters).into())
 }
 
-/// The challenges for these sources. `parameters` are those of the Bearer challenge.
+/// The challenges for these sources. `parameters` are the parameters of the Bearer challenge.
 ///
 /// Each challenge has its own line: Apache `HttpClient` 4 (Maven) reads one challenge from a line,
 /// and wget 1.21 aborts when another line follows a line with two challenges. nginx before 1.23

@@ -110,8 +110,7 @@ pub(super) fn compressed(mut response: Response, accept_encoding: Option<&str>) 
         lines.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| &**value)
     };
     let is_json = header("Content-Type") == Some("application/json");
-    // A response with a cookie is not compressed, since a cookie is a secret, nor is an already
-    // encoded response.
+    // Responses with a cookie, which is a secret, and already encoded responses are not compressed.
     let is_apart = header("Set-Cookie").is_some() || header("Content-Encoding").is_some();
     if !is_json || is_apart {
         return response;

@@ -243,7 +243,7 @@ impl App {
     }
 
     /// Counts a change of the actor. A change that is rejected later also counts, because it costs
-    /// as much. Requests without an actor are not counted here.
+    /// as much as an accepted change. Requests without an actor are not counted here.
     fn count_change(&self, route: &HttpRoute, call: &Call<'_>) -> Result<(), Problem> {
         let Some(actor) = call.actor.as_ref().filter(|_actor| route.is_change()) else {
             return Ok(());

@@ -15,8 +15,8 @@ const ORGANIZATION: &str = "organization";
 const OF_QUERY: char = '?';
 const OF_FORM: char = '/';
 
-/// Maximum number of parameters of a request. No route has as many. The limit bounds the search for
-/// repeated parameters, which compares each with all others.
+/// Maximum number of parameters of a request. No route has as many parameters. The limit bounds the
+/// search for repeated parameters, which compares each with all others.
 const PARAMETERS_MAX: usize = 64;
 
 /// The parameters of a query or a form. Parameters may contain secrets, so `Debug` does not print

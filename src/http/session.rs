@@ -207,8 +207,9 @@ impl App {
         }
     }
 
-    /// Rejects requests with a session whose Host does not name this instance. Such a request may
-    /// come from a page whose host name was resolved to this address (DNS rebinding).
+    /// Rejects requests with a session whose Host does not name this instance. A request with
+    /// another Host may come from a page whose host name was resolved to this address (DNS
+    /// rebinding).
     pub(super) fn guard_host(&self, host: Option<&str>) -> Result<(), Problem> {
         let public_url = &self.settings.public_url;
         match host {

@@ -12,7 +12,7 @@ pub enum Code {
     /// No key with this text is visible to the caller.
     NotFound,
     Revoked,
-    /// The key is switched off.
+    /// The key is disabled, not revoked.
     Disabled,
     /// The key is not valid yet.
     NotYetValid,

@@ -1,8 +1,8 @@
 //! The intersection of several lists of patterns, if it is short.
 //!
-//! Reports and stored records use the intersection. A check compares with each list instead. The
-//! intersection can have as many patterns as the product of the lengths of two lists, so both its
-//! length and the work are bounded.
+//! Reports and stored records use the intersection. A check compares the permission with each list
+//! instead. The intersection can have as many patterns as the product of the lengths of two lists,
+//! so both its length and the work are bounded.
 
 use std::collections::HashSet;
 

@@ -1,7 +1,7 @@
 //! Moments and spans of time, and their text forms.
 //!
-//! Moments are milliseconds. With whole seconds, a key that expires "in one second" could expire at
-//! once.
+//! Moments are milliseconds. If moments were whole seconds, a key that expires "in one second"
+//! could expire at once.
 
 use std::fmt;
 use std::str::FromStr;

@@ -305,7 +305,7 @@ impl KeyRecord {
         IpRules { allow: canonical(&self.ip_allow), deny: canonical(&self.ip_deny) }
     }
 
-    /// When the key was revoked or expired. `None` if neither has happened.
+    /// When the key was revoked or expired. `None` if the key was neither revoked nor has expired.
     pub fn ended_at(&self, now: Moment) -> Option<Moment> {
         self.revoked_at.or(self.expires_at).filter(|end| *end <= now)
     }

@@ -76,7 +76,7 @@ pub fn prepare(store: &dyn Store) -> Result<(), PrepareError> {
     mark(store, done, Some(revision)).map(drop)
 }
 
-/// Runs every step from a format to the current one.
+/// Runs every step from the format `from` to the current format.
 fn upgrade(store: &dyn Store, from: u32) -> Result<(), PrepareError> {
     if from < FORMAT_OF_EMAILS {
         emails_by_organization(store)?;

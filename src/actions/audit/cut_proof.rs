@@ -13,8 +13,8 @@ use crate::records::event::{CutRecord, EventRecord, SEAL_VERSION, SealRecord};
 use crate::records::read_row;
 use std::time::Duration;
 
-/// The longest time by which a cut may be in the future. A start accepts a clock that is behind by
-/// as much.
+/// The longest time by which a cut may be in the future. A start accepts a clock that is at most
+/// this far behind.
 const AHEAD_MAX: Duration = Duration::from_hours(1);
 
 /// Facts about the cut, collected from the chain seal by seal.

@@ -96,8 +96,8 @@ impl Actions {
     /// Lists the events of the actor's organization. Operators also see the events of the instance.
     ///
     /// An actor that may not read the log but sees a key whole sees action, time and actor of the
-    /// changes to that key. The list then hides the address, the changed values, and everything
-    /// about secret teams.
+    /// changes to that key. For such an actor, the list hides the address, the changed values, and
+    /// everything about secret teams.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] without `keyhouse:audit:read`; [`ActionError::NotFound`]

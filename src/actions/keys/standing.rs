@@ -85,8 +85,8 @@ impl Actions {
     }
 }
 
-/// Requires of a key that it has a permission on keys before it sees other keys. Every key may use
-/// `whoami`.
+/// Requires that an acting key has a permission on keys before it sees other keys. Every key may
+/// use `whoami`.
 pub(in crate::actions) fn require_window(actor: &Actor) -> Result<(), ActionError> {
     let opens = [KEYS_READ, KEYS_MANAGE, KEYS_CREATE].iter().any(|name| actor.has(name));
     if actor.is_key() && !opens {

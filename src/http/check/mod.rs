@@ -171,9 +171,9 @@ impl App {
         })?
     }
 
-    /// Decides about a presented text, and counts the call. Every call of a known key is counted,
-    /// valid or not, and only here. If `is_known` is false, because the caller may not see the key,
-    /// the code is `NOT_FOUND`, and the call is not counted.
+    /// Decides about a presented text, and counts the call. Every call of a known key is counted in
+    /// this function, whether the verdict is valid or not. If `is_known` is false, because the
+    /// caller may not see the key, the code is `NOT_FOUND`, and the call is not counted.
     fn decide_counted<T>(
         &self,
         presented: &PresentedCredential<'_>,

@@ -1,4 +1,4 @@
-//! Iterators over all pages or rows of a range, however many there are.
+//! Iterators over all pages or all rows of a range of any size.
 
 use std::vec::IntoIter;
 

@@ -236,8 +236,8 @@ impl Guess<'_> {
         self.outcome = AttemptOutcome::FailedBesideAFit;
     }
 
-    /// Records a complete sign-in and resets the account's failures. Must not be called for a
-    /// correct password alone: an attacker who knows the password could then guess codes without a
+    /// Records a complete sign-in and resets the account's failures. A correct password alone must
+    /// not count as a success: an attacker who knows the password could then guess codes without a
     /// limit.
     pub(in crate::actions) fn succeeded(mut self) {
         self.outcome = AttemptOutcome::Succeeded;

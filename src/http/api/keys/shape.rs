@@ -119,7 +119,7 @@ fn kind_name(record: &KeyRecord) -> &'static str {
     if record.is_service() { "service" } else { "personal" }
 }
 
-/// The last use, from the key's counters. The stored last use is older.
+/// The last use, from the key's counters. The stored last use may be older.
 fn last_used(
     app: &App,
     secret: Option<&SecretRecord>,
