@@ -9,7 +9,7 @@ use crate::cli::exit::{Exit, Failure, print, print_message, print_table};
 use crate::cli::terminal::text;
 
 const LIST_LIMIT_DEFAULT: usize = 100;
-/// The API returns at most this many events a page.
+/// Maximum number of events that the API returns on a page.
 const PAGE_LIMIT: usize = 100;
 
 #[derive(Debug, Subcommand)]

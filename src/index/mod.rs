@@ -61,8 +61,8 @@ pub use flush_queue::USES_WAITING_MAX;
 use progress::Progress;
 pub use progress::State;
 
-/// The most shared names of user agents. When there are more, the shared names are cleared, and
-/// each key keeps its own.
+/// The most shared names of user agents. When there are more names, the shared names are cleared,
+/// and each key keeps its own name.
 pub(crate) const AGENTS_MAX: usize = 16_384;
 
 #[derive(Debug)]

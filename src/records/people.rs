@@ -135,7 +135,7 @@ pub struct RemovalRecord {
     /// The actor that removes the user.
     #[serde(rename = "cb", with = "text")]
     pub removed_by: Author,
-    /// What happens to the keys.
+    /// Whether the user's keys are revoked or transferred.
     #[serde(rename = "k")]
     pub disposition: KeyDisposition,
     /// The permissions of the user's role at the removal. No key of the user grants more.
@@ -149,7 +149,7 @@ pub struct RemovalRecord {
     pub ceiling: Patterns,
 }
 
-/// What happens to the keys of a user who is removed.
+/// The disposition of the keys of a removed user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyDisposition {
     #[serde(rename = "n")]

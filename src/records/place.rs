@@ -115,7 +115,7 @@ const CUT: &[u8] = b"cut";
 const RETENTION: &[u8] = b"retention";
 const EXPORTED: &[u8] = b"exported";
 
-/// Prefixes of the rows in the index. Rows that keys refer to come first.
+/// Prefixes of the rows in the index. Rows to which keys refer come first.
 pub const INDEXED: [&[u8]; 13] = [
     FOUNDED,
     GATE,

@@ -67,7 +67,7 @@ impl StepOutcome {
     }
 }
 
-/// The lists that grant a required permission, or do not.
+/// A required permission, and for each list whether it grants the permission.
 #[derive(Clone, Debug)]
 pub struct Granting {
     pub permission: String,

@@ -52,7 +52,7 @@ pub(super) struct Sealer {
     pub(super) random: StdRng,
     pub(super) retention: Retention,
     pub(super) halt: Arc<Halt>,
-    /// When this process started. No event of this process is older.
+    /// When this process started. No event of this process is older than its start.
     pub(super) started: Moment,
     pub(super) head: AuditHead,
     /// The events of the next seals, in commit order.

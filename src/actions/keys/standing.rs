@@ -55,7 +55,8 @@ impl Actions {
         }
     }
 
-    /// Whether the actor sees the whole key. If not, the actor sees at most that the key exists.
+    /// Whether the actor sees the whole key. An actor that does not see the whole key sees at most
+    /// that the key exists.
     pub(in crate::actions) fn is_whole_for(&self, actor: &Actor, record: &KeyRecord) -> bool {
         is_own(actor, record)
             || actor.has(KEYS_READ)

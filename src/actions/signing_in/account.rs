@@ -186,7 +186,7 @@ impl Actions {
         let (factors, mut batch) = self.factors(batch, before.id)?;
         if let Some(email) = email {
             user.email.clone_from(email);
-            // An address that a manager of users sets is confirmed, including their own.
+            // An address that a manager of users sets is confirmed, even the manager's own.
             user.email_unconfirmed = !actor.has(USERS_MANAGE);
             let Some(spent) = self.spend_code(batch, before.id, change.code.as_ref())? else {
                 return Ok(None);

@@ -21,7 +21,7 @@ pub(super) struct Connections {
     /// Connections of peers that are not trusted proxies, with a limit, so that a proxy can always
     /// connect.
     strangers: Mutex<Ledger>,
-    /// Connections to the metrics listener, by network. `metrics` limits their total.
+    /// Connections to the metrics listener, by network. The field `metrics` limits the total.
     measuring: Mutex<Ledger>,
     control: Arc<Semaphore>,
     metrics: Arc<Semaphore>,

@@ -236,8 +236,8 @@ pub trait Application: Send + Sync + 'static {
 
     /// Answers a request of `Executor::Pool`. The transport calls this method on a blocking thread.
     ///
-    /// In `request` the target is in origin form, every header value is UTF-8, headers that must be
-    /// single are single, and the lines of X-Forwarded-For are joined into one.
+    /// In `request` the target is in origin form, every header value is UTF-8, headers that may
+    /// appear only once do so, and the lines of X-Forwarded-For are joined into one.
     fn handle(&self, origin: RequestOrigin, request: &rouille::Request) -> rouille::Response;
 
     /// Whether a request repeats the head of another request, as a proxy's check does. Such a head

@@ -10,7 +10,7 @@ pub const BATCH_WRITES_MAX: usize = 1_024;
 pub const BATCH_GUARDS_MAX: usize = 1_024;
 /// Maximum size of the keys and values of one batch, in bytes.
 pub const BATCH_BYTES_MAX: usize = 1 << 20;
-/// Maximum size of a key, in bytes. The minimum is one byte.
+/// Maximum size of a key, in bytes. A key has at least one byte.
 pub const KEY_BYTES_MAX: usize = 512;
 
 /// A condition on a key. A batch is committed only if all its guards hold.

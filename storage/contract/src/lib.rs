@@ -143,7 +143,7 @@ pub trait Feed: Send + fmt::Debug {
     /// [`FeedError::Stopped`] on every call after [`Stop::stop`] or [`Store::close`].
     /// [`FeedError::Compacted`] on every call after the feed missed commits.
     /// [`FeedError::Unavailable`] while the store is unavailable: the first call returns at once,
-    /// later calls after `timeout`. The caller calls again.
+    /// later calls after `timeout`. The caller then calls `next` again.
     fn next(&mut self, timeout: Duration) -> Result<Step, FeedError>;
 
     /// A handle that another thread can use to end this feed.

@@ -301,7 +301,7 @@ fn a_receiver_that_hangs_holds_nothing_up() {
     let path = folder.path().join("log");
     let socket = UnixDatagram::bind(&path).unwrap();
     let mut log = Log::exported_to(&format!("syslog:unix:{}", path.display()));
-    // More entries than the receiver's queue holds.
+    // The log has more entries than the receiver's queue holds.
     log.make(400);
     let replacement = work(&log.store, &log.clock, &log.exported, "file:/nowhere/at/all");
     let hanging = std::mem::replace(&mut log.work, replacement);

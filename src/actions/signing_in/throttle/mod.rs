@@ -95,7 +95,7 @@ struct FailureCounts {
     waiting: usize,
 }
 
-/// The ledger's answer to an attempt.
+/// Whether an attempt is permitted, or must wait.
 enum Admission {
     Go,
     Wait(Duration),
