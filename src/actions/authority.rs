@@ -10,7 +10,6 @@ use keyhouse_storage::{Batch, Guard, InvalidBatch, Revision, Write};
 
 use crate::actions::actor::{Actor, ActorCredential};
 use crate::actions::events::AuditEntry;
-use crate::actions::keys::is_bounded;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::code::Code;
 use crate::model::id::{KeyId, OrganizationId, UserId};
@@ -24,6 +23,7 @@ use crate::records::place::StoreKey;
 use crate::records::rights::RoleRecord;
 use crate::records::{Record, Revised};
 use crate::verify::{Request, preview};
+use serde_json::Map;
 
 /// The right to commit one batch on behalf of an actor.
 ///
@@ -72,6 +72,23 @@ impl Grounds {
             },
             None => guards.absent(place.to_bytes()),
         };
+    }
+}
+
+impl AuditEntry {
+    /// A change that an actor makes in the actor's organization.
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass ids by value")]
+    pub(super) fn by(decided: &Authorized, action: &'static str, target: impl ToString) -> Self {
+        let actor = &decided.actor;
+        Self {
+            actor: Some(actor.author()),
+            address: actor.address,
+            organization: Some(actor.organization_id()),
+            action,
+            target: target.to_string(),
+            before: Map::new(),
+            after: Map::new(),
+        }
     }
 }
 
@@ -203,7 +220,7 @@ impl Actions {
             Author::Key(id) => {
                 let held = self.key_anywhere(id, of).ok()??;
                 let is_active = held.record.status(self.clock.now().wall) == Status::Active
-                    && !is_bounded(&held.record);
+                    && !held.record.is_bounded();
                 let digest = held.record.secrets.first().filter(|_secret| is_active)?.digest;
                 let grant = self.index.grant(&digest)?;
                 let owner_stands =

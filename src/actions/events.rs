@@ -1,11 +1,12 @@
 //! Builds audit events and adds them to the batch of the change that they describe.
 
+use std::net::IpAddr;
+
 use keyhouse_storage::Batch;
 use serde_json::{Map, Value};
 
-use crate::actions::authority::Authorized;
 use crate::actions::{ActionError, Actions, put};
-use crate::model::id::{EventId, OrganizationId};
+use crate::model::id::{EventId, OrganizationId, UserId};
 use crate::model::moment::Moment;
 use crate::records::event::EventRecord;
 use crate::records::key::Author;
@@ -15,7 +16,7 @@ use crate::records::place::StoreKey;
 #[derive(Debug)]
 pub(super) struct AuditEntry {
     pub(super) actor: Option<Author>,
-    pub(super) address: Option<std::net::IpAddr>,
+    pub(super) address: Option<IpAddr>,
     pub(super) organization: Option<OrganizationId>,
     pub(super) action: &'static str,
     pub(super) target: String,
@@ -24,16 +25,19 @@ pub(super) struct AuditEntry {
 }
 
 impl AuditEntry {
-    /// A change that an actor makes in the actor's organization.
-    #[expect(clippy::needless_pass_by_value, reason = "callers pass ids by value")]
-    pub(super) fn by(decided: &Authorized, action: &'static str, target: impl ToString) -> Self {
-        let actor = &decided.actor;
+    /// The audit event of a user who changed their own access.
+    pub(super) fn by_user(
+        action: &'static str,
+        user: UserId,
+        organization: Option<OrganizationId>,
+        address: Option<IpAddr>,
+    ) -> Self {
         Self {
-            actor: Some(actor.author()),
-            address: actor.address,
-            organization: Some(actor.organization_id()),
+            actor: Some(Author::User(user)),
+            address,
+            organization,
             action,
-            target: target.to_string(),
+            target: user.to_string(),
             before: Map::new(),
             after: Map::new(),
         }

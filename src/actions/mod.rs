@@ -13,6 +13,7 @@ pub mod audit;
 mod authority;
 pub mod changes;
 pub mod commits;
+mod error;
 mod events;
 pub mod instance;
 pub mod keys;
@@ -27,26 +28,25 @@ pub mod usage;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use keyhouse_storage::{At, Batch, CommitError, ReadError, Revision, Store};
+use keyhouse_storage::{At, Batch, CommitError, Revision, Store};
 use rand::rngs::StdRng;
 
 use crate::clock::Clock;
 use crate::index::Index;
-use crate::model::code::Code;
-use crate::model::fault::Fault;
-use crate::model::id::OrganizationId;
+use crate::model::export::Destination;
 use crate::model::key_text::Prefix;
 use crate::model::retention::Retention;
 use crate::model::session_times::SessionTimes;
 use crate::records::place::StoreKey;
-use crate::records::{Record, RecordError, Revised, encode, read_row};
+use crate::records::{Record, Revised, encode, read_row};
 use actor::Actor;
-use audit::export::Exported;
+use audit::export::{Exported, Exporter};
 use commits::Commits;
-use signing_in::devices::DeviceKey;
+pub use error::ActionError;
+use signing_in::device_key::DeviceKey;
 use signing_in::failed_sign_ins::FailedSignIns;
 use signing_in::passwords::Passwords;
-use signing_in::sign_in::SignIns;
+use signing_in::sign_in_counts::SignIns;
 use signing_in::throttle::Throttle;
 pub use turns::READERS_MAX;
 use turns::{ReadTurn, ReadTurns};
@@ -82,92 +82,6 @@ pub struct Actions {
     reads: ReadTurns,
     /// Held by a caller that lost a race for a contended row, until its change is committed.
     turn: Mutex<()>,
-}
-
-/// The error of an action. Except for [`ActionError::OutcomeUnknown`], nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum ActionError {
-    #[error("invalid input")]
-    Invalid(Vec<Fault>),
-    /// The record does not exist, or the actor may not see it.
-    #[error("{0} not found")]
-    NotFound(&'static str),
-    /// The actor lacks this permission or is not an owner.
-    #[error("permission {0} required")]
-    PermissionRequired(String),
-    /// The key would give or change rights that exceed its own.
-    #[error("exceeds the permissions of the calling key")]
-    BeyondKey(Vec<Fault>),
-    /// The organization's plan lacks a feature.
-    #[error("the plan {plan} does not include {feature}")]
-    SubscriptionRequired { plan: String, feature: &'static str },
-    /// The organization has reached a limit of its plan.
-    #[error("the plan {plan} allows at most {maximum} {limit}")]
-    LimitReached {
-        plan: String,
-        /// The limit's name, such as `keys_per_user`.
-        limit: &'static str,
-        maximum: u64,
-    },
-    /// The state of a record does not allow the change.
-    #[error("{detail}")]
-    Conflict { code: &'static str, detail: &'static str },
-    /// `If-Match` does not name the stored version.
-    #[error("the current version is {current}: read the record again")]
-    VersionConflict { current: u64 },
-    /// The address and the password do not match, or the user is disabled.
-    #[error("sign-in failed")]
-    SignInFailed,
-    /// The password is correct, and a code of the second factor is also required.
-    #[error("second-factor code required")]
-    CodeRequired,
-    /// The password is correct in several organizations, and the request must name one of them.
-    #[error("organization required")]
-    OrganizationRequired(Vec<(OrganizationId, String)>),
-    /// The action requires a session with a second factor, or the user must first enrol a second
-    /// factor.
-    #[error("second factor required")]
-    SecondFactorRequired,
-    /// Too many recent sign-ins failed.
-    #[error("too many failed sign-ins: try again later")]
-    Throttled {
-        /// Time until the next attempt is accepted.
-        wait: Duration,
-    },
-    /// The session does not exist or has ended.
-    #[error("session ended")]
-    SessionEnded,
-    /// The key that sent the request may no longer act.
-    #[error("the key was rejected: {0:?}")]
-    KeyRefused(Code),
-    /// The one-time link was used, has expired, or never existed.
-    #[error("link invalid or expired")]
-    LinkInvalid,
-    /// Too many requests of this kind are in progress.
-    #[error("busy")]
-    Busy,
-    #[error("store full")]
-    StorageFull,
-    /// The store cannot be reached, or a record cannot be decoded.
-    #[error("store unavailable")]
-    StorageUnavailable,
-    /// The change may or may not have been applied.
-    #[error("outcome unknown")]
-    OutcomeUnknown,
-}
-
-impl From<ReadError> for ActionError {
-    fn from(error: ReadError) -> Self {
-        tracing::error!(%error, "actions: could not read the store");
-        Self::StorageUnavailable
-    }
-}
-
-impl From<RecordError> for ActionError {
-    fn from(error: RecordError) -> Self {
-        tracing::error!(%error, "actions: could not decode a record");
-        Self::StorageUnavailable
-    }
 }
 
 /// The result of one attempt at a change.
@@ -241,6 +155,15 @@ impl Actions {
 
     pub fn session_times(&self) -> SessionTimes {
         self.session_times
+    }
+
+    /// Starts the export of the audit log.
+    ///
+    /// # Errors
+    /// If the system cannot start a thread.
+    pub fn start_export(&self, destination: Destination) -> std::io::Result<Exporter> {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        Exporter::start(store, clock, Arc::clone(&self.exported), destination)
     }
 
     /// The state of the export of the audit log.

@@ -9,7 +9,7 @@ use rand::rngs::{StdRng, SysRng};
 
 use crate::actions::audit::seal;
 use crate::actions::commits::{Commits, MeasuredStore};
-use crate::actions::signing_in::failed_sign_ins;
+use crate::actions::signing_in::failed_sign_in_events;
 use crate::actions::{Actions, audit, last_use, quotas};
 use crate::backends;
 use crate::cli::exit::{Exit, Failure, print_message, with_sources};
@@ -95,7 +95,7 @@ impl Instance {
             Actions::new(Arc::clone(&store), index, clock, random()?, settings.key_prefix.clone());
         let actions = actions.measured_by(commits).keeping(retention);
         let actions = Arc::new(actions.with_session_times(settings.session_times));
-        let failed_sign_ins = failed_sign_ins::start(Arc::clone(&actions))
+        let failed_sign_ins = failed_sign_in_events::start(Arc::clone(&actions))
             .map_err(|error| Failure::io("start a thread", &error))?;
         Ok(Self { store, follower, last_use, seals, quotas, failed_sign_ins, actions })
     }

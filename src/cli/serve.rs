@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::actions::audit::export::Exporter;
 use crate::actions::keys::start_purge;
 use crate::actions::signing_in::setup::FirstOwner;
 use crate::actions::{ActionError, Actions};
@@ -215,7 +214,7 @@ fn serve(
     let purge = start_purge(Arc::clone(&instance.actions))
         .map_err(|error| Failure::io("start a thread", &error))?;
     let destination = settings.audit_export.clone();
-    let export = destination.map(|to| Exporter::start(&instance.actions, to)).transpose();
+    let export = destination.map(|to| instance.actions.start_export(to)).transpose();
     let export = export.map_err(|error| Failure::io("start a thread", &error))?;
     let index = instance.actions.index();
     let mut running = Running { app: &app, proxies: &proxies, settings: settings.clone() };

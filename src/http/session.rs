@@ -4,8 +4,8 @@ use rouille::{Request, Response};
 use zeroize::Zeroizing;
 
 use crate::actions::actor::Actor;
-use crate::actions::signing_in::account::Me;
 use crate::actions::signing_in::devices::DEVICE_LIFETIME;
+use crate::actions::signing_in::session_user::Me;
 use crate::actions::signing_in::throttle::Source;
 use crate::http::check::Holder;
 use crate::http::client::shown_host;

@@ -13,11 +13,12 @@ use arc_swap::ArcSwap;
 use crate::index::list::List;
 use crate::index::live::OrganizationLive;
 use crate::index::plan::SharedPlan;
+pub use crate::index::right_query::RightQuery;
 use crate::index::standing::{RoleKind, UserStatus, UserStatusSlot};
 use crate::model::domain::domain_of;
 use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
 use crate::model::moment::Moment;
-use crate::model::permission::{PatternSet, Patterns, is_instance, is_own};
+use crate::model::permission::{Patterns, is_instance, is_own};
 use crate::model::plan::{Plan, Subscription};
 use crate::model::role::{BuiltinRole, Role};
 use crate::model::second_factor::RequiredOf;
@@ -197,28 +198,24 @@ pub struct OrganizationFacts {
     pub second_factor_required_of: Arc<[RequiredOf]>,
 }
 
-/// The subject of a query to a set of patterns: one permission, or all permissions of a pattern.
-#[derive(Clone, Copy, Debug)]
-pub enum RightQuery<'a> {
-    Permission(&'a str),
-    /// All permissions that this pattern matches.
-    Pattern(&'a str),
-}
-
-impl<'a> RightQuery<'a> {
-    /// The text of the permission or pattern.
-    pub fn text(self) -> &'a str {
-        match self {
-            Self::Permission(text) | Self::Pattern(text) => text,
+impl UserStatus {
+    /// Whether `user`, who has this status, is granted `ask` in their organization.
+    ///
+    /// Only operators hold `keyhouse:instance:`; no role grants it.
+    pub fn holds(
+        self,
+        user: &SharedUser,
+        organization: &OrganizationFacts,
+        ask: RightQuery<'_>,
+    ) -> bool {
+        if is_instance(ask.text()) {
+            return self.operator;
         }
-    }
-
-    /// Whether a set of patterns grants the permission, or all permissions of the pattern.
-    pub fn of(self, patterns: PatternSet<'_>) -> bool {
-        match self {
-            Self::Permission(permission) => patterns.grants(permission),
-            Self::Pattern(pattern) => patterns.covers(pattern),
-        }
+        let by_role = match self.role {
+            RoleKind::Builtin(role) => ask.of(role.patterns(organization.members_create_keys)),
+            RoleKind::Custom => user.role_holds(organization, ask),
+        };
+        by_role && organization.admits(ask)
     }
 }
 
@@ -351,6 +348,7 @@ impl OrganizationFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::permission::PatternSet;
 
     #[test]
     fn an_unknown_user_has_no_permissions() {

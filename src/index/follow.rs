@@ -7,34 +7,19 @@
 //! revision would force the store to keep that revision meanwhile. Applying old values from the
 //! feed would make a revoked key valid for a moment.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyhouse_storage::{Cause, Feed, FeedError, ReadError, Step, Store};
+use keyhouse_storage::{Cause, Feed, ReadError, Step, Store};
 
+pub use crate::index::stopped::FollowError;
+use crate::index::stopped::{FEED_WAIT, Stopped};
 use crate::index::writer::Writer;
 use crate::index::{Index, State};
-use crate::records::RecordError;
 use crate::worker::{Halt, Worker};
 
-/// The longest wait for one step of the feed.
-pub(super) const FEED_WAIT: Duration = Duration::from_secs(5);
 /// The pause before the next attempt when the store is unavailable.
 const RETRY_WAIT: Duration = Duration::from_millis(200);
-
-/// Why the index could not be built.
-#[derive(Debug, thiserror::Error)]
-pub enum FollowError {
-    #[error("could not read the store")]
-    Read(#[from] ReadError),
-    /// A row is invalid. The index loads nothing from a store with a row that it cannot read.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// The thread could not be started.
-    #[error("could not start the thread that follows the store")]
-    Thread(#[from] io::Error),
-}
 
 /// Builds the index from the store and keeps it up to date in a thread of its own. Returns when the
 /// index contains all commits from before the call.
@@ -126,40 +111,6 @@ impl Drop for Following {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.writer.set_state(State::Ended("its thread panicked".to_owned()));
-        }
-    }
-}
-
-/// Why a step of the feed failed.
-pub(super) enum Stopped {
-    /// The store did not respond, or its response is invalid.
-    Store(FollowError),
-    Missed,
-    /// The feed was stopped, by this process or by the store.
-    Closed,
-}
-
-impl From<ReadError> for Stopped {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Compacted => Self::Missed,
-            ReadError::Unavailable(_) => Self::Store(error.into()),
-        }
-    }
-}
-
-impl From<RecordError> for Stopped {
-    fn from(error: RecordError) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-impl From<FeedError> for Stopped {
-    fn from(error: FeedError) -> Self {
-        match error {
-            FeedError::Compacted => Self::Missed,
-            FeedError::Stopped => Self::Closed,
-            FeedError::Unavailable(cause) => ReadError::Unavailable(cause).into(),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::index::facts::RightQuery;
+use crate::index::right_query::RightQuery;
 use crate::model::permission::{PatternSet, Patterns};
 use crate::model::segments::SegmentIndex;
 

@@ -9,7 +9,7 @@ use std::hash::BuildHasherDefault;
 
 use papaya::HashMap;
 
-use crate::index::{DigestHasher, DigestKey};
+use crate::index::digest_key::{DigestHasher, DigestKey};
 use crate::model::id::UserId;
 use crate::model::secret::Digest;
 

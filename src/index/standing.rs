@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::index::facts::{OrganizationFacts, RightQuery, SharedUser};
-use crate::model::permission::is_instance;
 use crate::model::role::BuiltinRole;
 
 /// The facts about a user that a check reads: one byte, so that one atomic write replaces them.
@@ -90,25 +88,6 @@ const OPERATOR: u8 = 1 << 6;
 const DISABLED: u8 = 1 << 7;
 
 impl UserStatus {
-    /// Whether `user`, who has this status, is granted `ask` in their organization.
-    ///
-    /// Only operators hold `keyhouse:instance:`; no role grants it.
-    pub fn holds(
-        self,
-        user: &SharedUser,
-        organization: &OrganizationFacts,
-        ask: RightQuery<'_>,
-    ) -> bool {
-        if is_instance(ask.text()) {
-            return self.operator;
-        }
-        let by_role = match self.role {
-            RoleKind::Builtin(role) => ask.of(role.patterns(organization.members_create_keys)),
-            RoleKind::Custom => user.role_holds(organization, ask),
-        };
-        by_role && organization.admits(ask)
-    }
-
     fn to_bits(self) -> u8 {
         let role = match self.role {
             RoleKind::Builtin(BuiltinRole::Owner) => 1,

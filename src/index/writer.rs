@@ -6,29 +6,28 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use arc_swap::ArcSwap;
-use keyhouse_storage::{At, Feed, Range, Revision, Row, Step, Store};
+use keyhouse_storage::Revision;
 
+use crate::index::digest_key::DigestKey;
 use crate::index::facts::{HeldRole, OrganizationFacts, RoleFacts, Shared, SharedUser, UserFacts};
-use crate::index::follow::{FEED_WAIT, Stopped};
 use crate::index::grant::Grant;
 use crate::index::live::{KeyCounters, OrganizationLive};
 use crate::index::plan::SharedPlan;
-use crate::index::stale::Stale;
 use crate::index::standing::UserStatuses;
 use crate::index::uses::LastUse;
-use crate::index::{DigestKey, Index, State};
+use crate::index::{Index, State};
 use crate::model::gate::Gate;
 use crate::model::id::{KeyId, OrganizationId, RoleId, UserId};
 use crate::model::moment::Moment;
 use crate::model::plan::Plan;
 use crate::model::role::Role;
 use crate::model::secret::Digest;
+use crate::records::Stored;
 use crate::records::access::{OrganizationRecord, UserRecord};
 use crate::records::gate::GateRecord;
 use crate::records::key::KeyRecord;
-use crate::records::place::{INDEXED, StoreKey};
+use crate::records::place::StoreKey;
 use crate::records::uses::{USER_AGENT_BYTES_MAX, UseRecord, cut};
-use crate::records::{RecordError, Stored, read};
 
 /// State of the writer, besides the index itself.
 pub(super) struct Writer {
@@ -51,67 +50,6 @@ impl Writer {
 
     pub(super) fn set_state(&self, state: State) {
         self.index.progress.set_state(state);
-    }
-
-    /// Adds the rows of the store, removes entries that the store does not have, and returns the
-    /// feed of later commits.
-    ///
-    /// Each page is read at the latest revision, so that the store need not keep an old one. Rows
-    /// that change during the scan are read again after it. No key ever returns to an older state,
-    /// and the index reports a revision only when it contains all of that revision.
-    pub(super) fn rebuild(&mut self, store: &dyn Store) -> Result<Box<dyn Feed>, Stopped> {
-        self.set_state(State::Loading);
-        let nothing = Range { limit: 0, ..Range::prefix(StoreKey::EVENTS) };
-        let begun = store.scan(&nothing, At::Latest)?.revision;
-        let mut feed = store.follow(begun)?;
-        let mut stale = Stale::all_of(self);
-        let mut scanned = begun;
-        for prefix in INDEXED {
-            for page in store.pages(&Range::prefix(prefix), At::Latest) {
-                let page = page?;
-                scanned = scanned.max(page.revision);
-                for row in &page.rows {
-                    self.timed(&row.key, |writer| writer.put_kept(row, &mut stale))?;
-                }
-            }
-        }
-        stale.remove_from(self);
-        self.catch_up(store, &mut *feed, begun..scanned)?;
-        tracing::info!(keys = self.lives.len(), revision = %scanned, "index: built");
-        Ok(feed)
-    }
-
-    fn put_kept(&mut self, row: &Row, stale: &mut Stale) -> Result<(), RecordError> {
-        let stored = read(&row.key, &row.value)?;
-        stale.keep(&stored);
-        self.put(stored);
-        Ok(())
-    }
-
-    /// Reads all rows again that changed `during` these revisions, according to the feed.
-    fn catch_up(
-        &mut self,
-        store: &dyn Store,
-        feed: &mut dyn Feed,
-        during: std::ops::Range<Revision>,
-    ) -> Result<(), Stopped> {
-        let mut reached = during.start;
-        while reached < during.end {
-            match feed.next(FEED_WAIT)? {
-                Step::Progress(revision) => reached = revision,
-                Step::Commit(commit) => {
-                    for write in &commit.writes {
-                        match store.get(write.key(), At::Latest)? {
-                            Some(row) => self.put_row(&row.key, &row.value)?,
-                            None => self.delete_row(write.key())?,
-                        }
-                    }
-                    reached = commit.revision;
-                },
-            }
-        }
-        self.reach(reached);
-        Ok(())
     }
 
     pub(super) fn put(&mut self, stored: Stored) {

@@ -282,6 +282,14 @@ impl KeyRecord {
         }
     }
 
+    /// Whether a key has limits besides its permissions.
+    pub fn is_bounded(&self) -> bool {
+        self.expires_at.is_some()
+            || !self.ip_rules().is_empty()
+            || !self.rate_limits.is_empty()
+            || self.quota.is_some()
+    }
+
     pub fn place(&self) -> StoreKey {
         StoreKey::Key(self.organization, self.id)
     }

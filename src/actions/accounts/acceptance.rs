@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::actions::accounts::emails::email_taken;
+use crate::actions::events::AuditEntry;
 use crate::actions::signing_in::sessions::NewSession;
-use crate::actions::signing_in::setup::audit_entry;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::CallOrigin;
 use crate::model::fault::Fault;
@@ -73,7 +73,7 @@ impl Actions {
             let batch = put(batch, &email, &EmailRecord { user: id })?;
             let batch = put(batch, &StoreKey::User(id), &record)?;
             let audit_entry =
-                audit_entry("invitation.accept", id, Some(record.organization), origin.ip)
+                AuditEntry::by_user("invitation.accept", id, Some(record.organization), origin.ip)
                     .with_change(&json!({}), &json!({ "role": record.role.to_string() }));
             let committed = self.commit_upkeep(self.record(batch, now, audit_entry)?)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(id)))

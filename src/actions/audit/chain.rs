@@ -1,14 +1,13 @@
 //! The chain of seals: how each hash is made, and where the chain ends.
 
 use blake3::Hasher;
-use keyhouse_storage::{At, Order, Range, Row, Rows, Store};
+use keyhouse_storage::{At, CommitError, Order, Range, ReadError, Row, Rows, Store};
 
-use crate::actions::audit::ChainError;
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 use crate::records::event::{CutRecord, SEAL_VERSION, SealRecord};
 use crate::records::place::StoreKey;
-use crate::records::{Revised, read_row};
+use crate::records::{RecordError, Revised, read_row};
 
 /// Maximum number of seals read at once.
 const SEALS_A_PAGE: usize = 100;
@@ -16,6 +15,17 @@ const SEALS_A_PAGE: usize = 100;
 /// from being used as seal hashes.
 const DOMAIN_1: &[u8] = b"keyhouse audit seal 1";
 const DOMAIN_2: &[u8] = b"keyhouse audit seal 2";
+
+/// Reasons why the chain could not be read or extended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ChainError {
+    #[error("could not read the store")]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error("could not commit")]
+    Commit(#[from] CommitError),
+}
 
 /// The end of the chain: the last seal, or the last seal that was cut, or the empty start.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use keyhouse_storage::{At, Batch};
 
-use crate::actions::audit::ChainError;
+use crate::actions::audit::chain::ChainError;
 use crate::actions::audit::chain::cut;
 use crate::actions::audit::own::{CutEvent, retention_event};
 use crate::actions::audit::retention::{Due, due};
-use crate::actions::audit::seal::{Sealer, Sealing};
+use crate::actions::audit::seal::{Chore, Sealer, Sealing};
 use crate::model::id::EventId;
 use crate::records::event::{CutRecord, RetentionRecord, SEAL_VERSION};
 use crate::records::place::StoreKey;
@@ -22,16 +22,6 @@ const CHORES_INTERVAL: Duration = Duration::from_hours(1);
 const IDLE_MAX: Duration = Duration::from_hours(24);
 /// Maximum number of batches of old events cut between two seals.
 const CUT_BATCHES_MAX: usize = 16;
-
-/// The next periodic task of the sealer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Chore {
-    /// Write a changed retention to the log.
-    Settle,
-    Cut,
-    /// Wait for the next hour.
-    Rest,
-}
 
 impl Sealer {
     /// Writes a changed retention to the log. No event is cut before this change is committed.

@@ -4,7 +4,7 @@
 use keyhouse_storage::Row;
 use memchr::memmem;
 
-use crate::actions::audit::check::{Cut, FaultKind, Terms};
+use crate::actions::audit::fault::{Cut, FaultKind, Terms};
 use crate::actions::audit::own::{CutEvent, RETENTION, retention_before};
 use crate::model::id::EventId;
 use crate::model::moment::Moment;

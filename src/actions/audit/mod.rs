@@ -8,6 +8,7 @@ pub mod check;
 mod chores;
 mod cut_proof;
 pub mod export;
+mod fault;
 pub mod list;
 mod own;
 mod retention;
@@ -19,32 +20,21 @@ mod tampering;
 
 use std::time::Duration;
 
-use keyhouse_storage::{At, CommitError, Order, Range, ReadError, Store};
+use keyhouse_storage::{At, Order, Range, ReadError, Store};
 
 use crate::actions::actor::Actor;
 use crate::actions::{ActionError, Actions};
 use crate::model::moment::Moment;
 use crate::model::role::AUDIT_READ;
-use crate::records::RecordError;
 use crate::records::place::StoreKey;
 pub use chain::AuditHead;
+use chain::ChainError;
 
 /// Maximum number of events under one seal. A cut deletes these events and the seal in one batch.
 pub const SEAL_EVENTS_MAX: usize = 1_000;
 /// Upper limit of the time from the creation of an event's id until every feed has returned its
 /// commit. An event that is older and not committed will never be committed.
 pub const COMMIT_TIME_MAX: Duration = Duration::from_mins(10);
-
-/// Reasons why the chain could not be read or extended.
-#[derive(Debug, thiserror::Error)]
-enum ChainError {
-    #[error("could not read the store")]
-    Read(#[from] ReadError),
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    #[error("could not commit")]
-    Commit(#[from] CommitError),
-}
 
 /// Returns the latest moment in the audit log: that of the youngest event, or, if all events were
 /// cut, that of the last seal or of the cut. Rows that cannot be parsed are skipped; the check

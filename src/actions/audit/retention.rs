@@ -7,7 +7,7 @@
 
 use keyhouse_storage::{BATCH_WRITES_MAX, Batch, Order, Store};
 
-use crate::actions::audit::ChainError;
+use crate::actions::audit::chain::ChainError;
 use crate::actions::audit::chain::{cut, seals};
 use crate::model::moment::Moment;
 use crate::model::retention::Retention;

@@ -12,10 +12,9 @@ use std::time::Duration;
 use keyhouse_storage::{At, Batch, Commit, Feed, FeedError, Revision, Row, Step, Store, Write};
 use rand::rngs::StdRng;
 
-use crate::actions::audit::chain::{AuditHead, SealHasher};
-use crate::actions::audit::chores::Chore;
+use crate::actions::audit::chain::{AuditHead, ChainError, SealHasher};
 use crate::actions::audit::unsealed::Unsealed;
-use crate::actions::audit::{COMMIT_TIME_MAX, ChainError, SEAL_EVENTS_MAX};
+use crate::actions::audit::{COMMIT_TIME_MAX, SEAL_EVENTS_MAX};
 use crate::clock::Clock;
 use crate::model::id::EventId;
 use crate::model::moment::Moment;
@@ -68,6 +67,16 @@ pub(super) struct Sealer {
     pub(super) chore: Chore,
     /// Whether the failure of sealing was already logged.
     pub(super) has_complained: bool,
+}
+
+/// The next periodic task of the sealer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chore {
+    /// Write a changed retention to the log.
+    Settle,
+    Cut,
+    /// Wait for the next hour.
+    Rest,
 }
 
 /// The time of a seal, and the number of waiting events that the seal covers.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use keyhouse_storage::{At, Feed, Order, Pages, Range, Revision, Store};
 
-use crate::actions::audit::ChainError;
+use crate::actions::audit::chain::ChainError;
 use crate::actions::audit::chain::{AuditHead, seal_rows};
 use crate::model::id::EventId;
 use crate::model::moment::Moment;

@@ -46,7 +46,6 @@ pub use sorted::{
 };
 pub(super) use standing::require_window;
 use standing::{KeyRelation, refuse_itself};
-pub(super) use within::is_bounded;
 
 /// Actions that a key may apply to keys with more permissions than its own, so that it can stop a
 /// leaked key at once.

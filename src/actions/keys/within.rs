@@ -50,21 +50,13 @@ impl Authorized {
     /// # Errors
     /// [`ActionError::BeyondKey`].
     pub(in crate::actions) fn require_lasting(&self) -> Result<(), ActionError> {
-        if self.key.as_deref().is_some_and(is_bounded) {
+        if self.key.as_deref().is_some_and(KeyRecord::is_bounded) {
             let detail = "a key with an expiry, networks or limits cannot give rights that outlast \
                 or exceed these: sign in, or use a key without an expiry, networks and limits";
             return Err(ActionError::BeyondKey(vec![Fault::new("", CODE, detail)]));
         }
         Ok(())
     }
-}
-
-/// Whether a key has limits besides its permissions.
-pub(in crate::actions) fn is_bounded(key: &KeyRecord) -> bool {
-    key.expires_at.is_some()
-        || !key.ip_rules().is_empty()
-        || !key.rate_limits.is_empty()
-        || key.quota.is_some()
 }
 
 /// Returns the respects in which another key is wider than the acting key.

@@ -6,9 +6,10 @@ use crate::actions::accounts::emails::account_of;
 use crate::actions::actor::Actor;
 use crate::actions::events::AuditEntry;
 use crate::actions::signing_in::new_password::require_length;
+use crate::actions::signing_in::session_user::Me;
 use crate::actions::signing_in::sessions::SessionKept;
 use crate::actions::signing_in::sign_in::wrong_password;
-use crate::actions::signing_in::throttle::{Attempter, Browser, Guess, Source};
+use crate::actions::signing_in::throttle::Guess;
 use crate::actions::signing_in::totp::{spend, wrong_code};
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::edit::Edit;
@@ -22,26 +23,6 @@ use crate::records::Revised;
 use crate::records::access::UserRecord;
 use crate::records::people::TotpRecord;
 use crate::records::place::StoreKey;
-
-/// A user who acts in their own session.
-#[derive(Clone, Copy, Debug)]
-pub struct Me<'a> {
-    /// The session's user as an actor.
-    pub actor: &'a Actor,
-    pub user: UserId,
-    pub token: &'a Secret,
-    /// The client's address and network.
-    pub source: Source,
-}
-
-impl Me<'_> {
-    /// The attempter when this user must present a password or a code again. An open session counts
-    /// as a known browser, so that a stranger's guesses do not block the user's changes.
-    pub(in crate::actions) fn attempter(&self) -> Attempter {
-        let browser = Some(Browser::of_session(self.token.digest()));
-        Attempter { source: self.source, browser }
-    }
-}
 
 /// A user's account as the user sees it.
 #[derive(Debug)]

@@ -8,8 +8,6 @@
 //! the browser, an expiry, and the number of password changes. Each token is authenticated by
 //! BLAKE3 in keyed mode with a key of the instance.
 
-use std::fmt;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -18,6 +16,7 @@ use keyhouse_storage::Batch;
 use rand::Rng as _;
 use zeroize::Zeroizing;
 
+use crate::actions::signing_in::device_key::KEY_BYTES;
 use crate::actions::signing_in::throttle::Browser;
 use crate::actions::{ActionError, Actions, put};
 use crate::model::id::{Id, UserId};
@@ -32,17 +31,6 @@ pub const DEVICE_LIFETIME: Duration = Duration::from_hours(90 * 24);
 /// Maximum number of accounts for which one browser is known. A further account replaces the
 /// account that signed in longest ago.
 const ACCOUNTS_A_BROWSER_MAX: usize = 4;
-const KEY_BYTES: usize = 32;
-
-/// The instance's key, cached after the first read.
-#[derive(Default)]
-pub(in crate::actions) struct DeviceKey(OnceLock<Zeroizing<[u8; KEY_BYTES]>>);
-
-impl fmt::Debug for DeviceKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeviceKey").finish_non_exhaustive()
-    }
-}
 
 /// The content of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

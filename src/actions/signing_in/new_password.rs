@@ -1,6 +1,6 @@
 //! Checks of new passwords against the rules for passwords.
 
-use crate::actions::signing_in::setup::hash_failed;
+use crate::actions::signing_in::passwords::hash_failed;
 use crate::actions::{ActionError, Actions};
 use crate::model::fault::Fault;
 use crate::model::id::OrganizationId;

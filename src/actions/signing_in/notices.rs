@@ -5,7 +5,7 @@
 use keyhouse_storage::Batch;
 
 use crate::actions::events::AuditEntry;
-use crate::actions::signing_in::account::Me;
+use crate::actions::signing_in::session_user::Me;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::moment::Moment;
 use crate::records::place::StoreKey;

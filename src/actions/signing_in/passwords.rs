@@ -9,6 +9,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use rand::Rng;
 
+use crate::actions::ActionError;
 use crate::model::password::{Factors, InvalidPassword, Personal, check_password, normal_form};
 use crate::model::secret::Secret;
 
@@ -160,6 +161,13 @@ impl Drop for HashTurn<'_> {
 /// guess at an unknown address costs as much as a guess at a known address (OWASP ASVS 5.0, 6.3.8).
 const DECOY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$S2V5aG91c2Vub2JvZHlzIQ$\
                        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+pub(in crate::actions) fn hash_failed(error: HashError) -> ActionError {
+    match error {
+        HashError::Busy => ActionError::Busy,
+        HashError::Failed => ActionError::StorageUnavailable,
+    }
+}
 
 #[cfg(test)]
 mod tests {

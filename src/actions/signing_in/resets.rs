@@ -15,7 +15,7 @@ use crate::actions::actor::Actor;
 use crate::actions::changes::rewrite;
 use crate::actions::events::AuditEntry;
 use crate::actions::signing_in::new_password::require_length;
-use crate::actions::signing_in::setup::{LINK_LIFETIME, audit_entry};
+use crate::actions::signing_in::setup::LINK_LIFETIME;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::id::UserId;
 use crate::model::moment::Moment;
@@ -125,7 +125,7 @@ impl Actions {
                 let removed = Self::factor_removed(&reset.record, &held.record);
                 batch = self.record(batch, now, removed)?;
             }
-            let audit_entry = audit_entry("reset.use", id, Some(organization), address)
+            let audit_entry = AuditEntry::by_user("reset.use", id, Some(organization), address)
                 .with_change(&json!({}), &json!({ "totp": reset.record.totp }));
             let batch = self.record(batch, now, audit_entry)?;
             Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(id)))
@@ -186,8 +186,12 @@ impl Actions {
     /// The event of a second factor that a link removes. The actor of the event is the creator of
     /// the link.
     fn factor_removed(reset: &ResetRecord, user: &UserRecord) -> AuditEntry {
-        let removed =
-            audit_entry("user.second_factor.remove", user.id, Some(user.organization), None);
+        let removed = AuditEntry::by_user(
+            "user.second_factor.remove",
+            user.id,
+            Some(user.organization),
+            None,
+        );
         AuditEntry { actor: Some(reset.created_by), ..removed }
     }
 }

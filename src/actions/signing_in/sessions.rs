@@ -12,8 +12,7 @@ use std::time::Duration;
 use keyhouse_storage::{Batch, Revision};
 
 use crate::actions::events::AuditEntry;
-use crate::actions::signing_in::account::Me;
-use crate::actions::signing_in::setup::audit_entry;
+use crate::actions::signing_in::session_user::Me;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::CallOrigin;
 use crate::index::facts::UserFacts;
@@ -100,7 +99,7 @@ impl Actions {
             batch = put(guard.on(batch), &StoreKey::Sessions(user), &sessions)?;
             let known = self.index.user(user).map(|user| user.organization);
             let batch =
-                self.record(batch, now, audit_entry("session.end", user, known, address))?;
+                self.record(batch, now, AuditEntry::by_user("session.end", user, known, address))?;
             Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
@@ -153,7 +152,7 @@ impl Actions {
             }
             sessions.digests.push(digest);
             let batch = put(batch, &StoreKey::Sessions(user), &sessions)?;
-            let began = audit_entry("session.begin", user, Some(organization), origin.ip);
+            let began = AuditEntry::by_user("session.begin", user, Some(organization), origin.ip);
             let batch = self.record(batch, now, began)?;
             Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(now)))
         })

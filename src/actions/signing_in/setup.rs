@@ -10,7 +10,7 @@ use rand::Rng;
 
 use crate::actions::events::AuditEntry;
 use crate::actions::instance::organization_record::new_organization;
-use crate::actions::signing_in::passwords::HashError;
+use crate::actions::signing_in::passwords::hash_failed;
 use crate::actions::signing_in::sessions::NewSession;
 use crate::actions::{ActionError, Actions, put};
 use crate::index::CallOrigin;
@@ -23,7 +23,6 @@ use crate::model::role::BuiltinRole;
 use crate::model::secret::Secret;
 use crate::records::Revised;
 use crate::records::access::{EmailRecord, FoundedRecord, PlanRecord, SetupRecord, UserRecord};
-use crate::records::key::Author;
 use crate::records::notice::Notices;
 use crate::records::place::StoreKey;
 
@@ -132,7 +131,7 @@ impl Actions {
         batch = put(batch, &StoreKey::User(user), &user_record)?;
         let record = new_organization(organization, domain, FIRST_PLAN, now);
         batch = put(batch, &StoreKey::Organization(organization), &record)?;
-        let audit_entry = audit_entry("instance.setup", user, Some(organization), address);
+        let audit_entry = AuditEntry::by_user("instance.setup", user, Some(organization), address);
         let batch = self.record(batch, now, audit_entry)?;
         self.commit_upkeep(batch)?
             .map(|_revision| (user, organization))
@@ -180,29 +179,4 @@ impl Actions {
 /// The domain of an address, which becomes the name of the first organization.
 fn domain_of(email: &str) -> &str {
     email.split('@').next_back().unwrap_or("organization")
-}
-
-pub(in crate::actions) fn hash_failed(error: HashError) -> ActionError {
-    match error {
-        HashError::Busy => ActionError::Busy,
-        HashError::Failed => ActionError::StorageUnavailable,
-    }
-}
-
-/// The audit event of a user who changed their own access.
-pub(in crate::actions) fn audit_entry(
-    action: &'static str,
-    user: UserId,
-    organization: Option<OrganizationId>,
-    address: Option<IpAddr>,
-) -> AuditEntry {
-    AuditEntry {
-        actor: Some(Author::User(user)),
-        address,
-        organization,
-        action,
-        target: user.to_string(),
-        before: serde_json::Map::new(),
-        after: serde_json::Map::new(),
-    }
 }

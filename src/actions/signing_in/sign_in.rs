@@ -5,11 +5,11 @@
 use keyhouse_storage::Batch;
 
 use crate::actions::accounts::emails::account_of;
-use crate::actions::signing_in::account::Me;
 use crate::actions::signing_in::failed_sign_ins::SignInFailure;
 use crate::actions::signing_in::passwords::Fit;
+use crate::actions::signing_in::passwords::hash_failed;
+use crate::actions::signing_in::session_user::Me;
 use crate::actions::signing_in::sessions::{Admitted, NewSession};
-use crate::actions::signing_in::setup::hash_failed;
 use crate::actions::signing_in::throttle::{Attempter, Guess, Source};
 use crate::actions::signing_in::totp::spend;
 use crate::actions::{ActionError, Actions, put};
@@ -22,7 +22,6 @@ use crate::records::Revised;
 use crate::records::access::UserRecord;
 use crate::records::people::TotpRecord;
 use crate::records::place::StoreKey;
-use crate::telemetry::measure::Counter;
 
 /// The input of a sign-in.
 #[derive(Debug)]
@@ -37,45 +36,6 @@ pub struct SignIn {
     pub source: Source,
     pub user_agent: Option<String>,
     pub device: Option<Secret>,
-}
-
-#[derive(Debug, Default)]
-pub struct SignIns {
-    succeeded: Counter,
-    failed: Counter,
-    throttled: Counter,
-    code_required: Counter,
-    organization_required: Counter,
-    busy: Counter,
-    unavailable: Counter,
-}
-
-impl SignIns {
-    /// Number of sign-ins by outcome.
-    pub fn outcomes(&self) -> [(&'static str, u64); 7] {
-        [
-            ("succeeded", self.succeeded.total()),
-            ("failed", self.failed.total()),
-            ("throttled", self.throttled.total()),
-            ("code_required", self.code_required.total()),
-            ("organization_required", self.organization_required.total()),
-            ("busy", self.busy.total()),
-            ("unavailable", self.unavailable.total()),
-        ]
-    }
-
-    fn note<T>(&self, outcome: &Result<T, ActionError>) {
-        let counter = match outcome {
-            Ok(_) => &self.succeeded,
-            Err(ActionError::SignInFailed) => &self.failed,
-            Err(ActionError::Throttled { .. }) => &self.throttled,
-            Err(ActionError::CodeRequired) => &self.code_required,
-            Err(ActionError::OrganizationRequired(_)) => &self.organization_required,
-            Err(ActionError::Busy) => &self.busy,
-            Err(_) => &self.unavailable,
-        };
-        counter.count();
-    }
 }
 
 /// Correct credentials. The credentials are compared with the stored records again when the session

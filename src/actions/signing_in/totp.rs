@@ -4,7 +4,7 @@ use keyhouse_storage::Batch;
 
 use crate::actions::accounts::emails::account_of;
 use crate::actions::events::AuditEntry;
-use crate::actions::signing_in::account::Me;
+use crate::actions::signing_in::session_user::Me;
 use crate::actions::signing_in::sessions::SessionKept;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;

@@ -14,8 +14,7 @@ use std::time::Duration;
 
 use keyhouse_storage::{At, Batch, Order, Row, Store};
 
-use crate::actions::Actions;
-use crate::actions::audit::ChainError;
+use crate::actions::audit::chain::ChainError;
 use crate::actions::audit::chain::seals;
 use crate::clock::Clock;
 use crate::model::export::Destination;
@@ -84,9 +83,12 @@ impl Exporter {
     ///
     /// # Errors
     /// If the thread cannot be created.
-    pub fn start(actions: &Actions, destination: Destination) -> std::io::Result<Self> {
-        let (store, clock) = (Arc::clone(&actions.store), Arc::clone(&actions.clock));
-        let exported = Arc::clone(&actions.exported);
+    pub fn start(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        exported: Arc<Exported>,
+        destination: Destination,
+    ) -> std::io::Result<Self> {
         Work::new(store, clock, exported, destination).start()
     }
 

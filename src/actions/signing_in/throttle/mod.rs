@@ -10,22 +10,23 @@
 //! code. See `docs/decisions/0010`.
 
 mod accounts;
+mod attempter;
 mod networks;
 mod room;
 
 pub use accounts::{ACCOUNTS_MAX, BROWSERS_MAX};
+pub use attempter::Source;
+pub(in crate::actions) use attempter::{Attempter, Browser};
 pub use networks::{CLIENTS_MAX, SITES_MAX};
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::clock::Clock;
-use crate::model::network::network_of;
 use crate::model::secret::Digest;
 use accounts::{Accounts, AttemptSource, BROWSER_FAILURES_MAX, ThrottledAccount};
 use networks::{Counted, Networks};
@@ -35,51 +36,6 @@ pub(crate) const WAITING_MAX: usize = 32;
 const WAITING_TIME: Duration = Duration::from_secs(2);
 /// The wait in the response to a client whose attempt did not get its turn within [`WAITING_TIME`].
 const BUSY_WAIT: Duration = Duration::from_secs(1);
-
-/// The origin of an attempt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Source {
-    /// The client's address, if it is known.
-    pub address: Option<IpAddr>,
-    /// Whether the client runs on this host without a proxy in between.
-    pub on_host: bool,
-}
-
-impl Source {
-    /// The network by which the audit log groups failures. `None` if the address is unknown.
-    pub(in crate::actions) fn network(self) -> Option<IpNet> {
-        self.address.map(network_of)
-    }
-}
-
-/// A known browser: identified by its device cookie, or by an open session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::actions) struct Browser([u8; 16]);
-
-impl Browser {
-    pub(in crate::actions) const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    pub(in crate::actions) const fn bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-
-    /// The browser of an open session.
-    pub(in crate::actions) fn of_session(cookie: Digest) -> Self {
-        let mut bytes = [0; 16];
-        bytes.iter_mut().zip(cookie.bytes()).for_each(|(to, from)| *to = *from);
-        Self(bytes)
-    }
-}
-
-/// The client of an attempt.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::actions) struct Attempter {
-    pub(in crate::actions) source: Source,
-    /// The browser, if the account has signed in with it before.
-    pub(in crate::actions) browser: Option<Browser>,
-}
 
 /// Counters of recent failed sign-ins.
 #[derive(Default)]
@@ -313,6 +269,8 @@ mod tests {
 
     use super::accounts::{CAP_LIFETIME, DELAY_MAX, FAILURES_FREE};
     use super::networks::{CLIENT_FAILURES, SITE_FAILURES};
+    use std::net::IpAddr;
+
     use super::*;
     use crate::clock::ManualClock;
     use crate::model::moment::Moment;
