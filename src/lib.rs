@@ -15,6 +15,7 @@ pub mod index;
 pub mod model;
 pub mod records;
 pub mod telemetry;
+pub mod upkeep;
 pub mod verify;
 pub mod worker;
 

@@ -9,7 +9,6 @@ use rand::rngs::StdRng;
 use crate::actions::Actions;
 use crate::actions::actor::Actor;
 use crate::actions::keys::KeyDraft;
-use crate::actions::last_use;
 use crate::actions::signing_in::setup::FirstOwner;
 use crate::clock::{Clock, ManualClock, Now};
 use crate::index::follow;
@@ -23,6 +22,7 @@ use crate::records::event::EventRecord;
 use crate::records::key::KeyRecord;
 use crate::records::place::StoreKey;
 use crate::records::{Record, encode, prepare, read_row};
+use crate::upkeep::last_use;
 use crate::worker::Worker;
 
 pub(super) struct TestInstance {

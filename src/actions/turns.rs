@@ -39,7 +39,7 @@ struct Waiter {
 
 /// A turn, which is returned on drop.
 #[derive(Debug)]
-pub(super) struct ReadTurn<'a>(&'a ReadTurns);
+pub(crate) struct ReadTurn<'a>(&'a ReadTurns);
 
 impl Default for ReadTurns {
     /// Reads use half of the cores; the others remain for checks and changes.

@@ -4,8 +4,6 @@
 
 use crate::actions::READERS_MAX;
 use crate::actions::accounts::emails::ACCOUNTS_TRIED_MAX;
-use crate::actions::audit::SEAL_EVENTS_MAX;
-use crate::actions::audit::export::SEALS_A_TURN;
 use crate::actions::pace::ACTORS_MAX;
 use crate::actions::signing_in::failed_sign_ins::REFUSALS_MAX;
 use crate::actions::signing_in::passwords::QUEUE_MAX;
@@ -20,6 +18,8 @@ use crate::index::{AGENTS_MAX, USES_WAITING_MAX};
 use crate::model::intersection::COMPARISONS_MAX;
 use crate::records::key::MAXIMA_MAX;
 use crate::telemetry::LINES_WAITING_MAX;
+use crate::upkeep::audit::SEAL_EVENTS_MAX;
+use crate::upkeep::audit::export::SEALS_A_TURN;
 
 /// Name and size of each bound, in the order of the table.
 fn bounds() -> Vec<(String, String)> {

@@ -7,10 +7,8 @@ use keyhouse_storage::{OpenError, Store};
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 
-use crate::actions::audit::seal;
-use crate::actions::commits::{Commits, MeasuredStore};
+use crate::actions::Actions;
 use crate::actions::signing_in::failed_sign_in_events;
-use crate::actions::{Actions, audit, last_use, quotas};
 use crate::backends;
 use crate::cli::exit::{Exit, Failure, print_message, with_sources};
 use crate::clock::{Clock, SystemClock};
@@ -22,6 +20,9 @@ use crate::index::follow;
 use crate::model::pace::Pace;
 use crate::model::public_url::PublicUrl;
 use crate::records::prepare;
+use crate::upkeep::audit::seal;
+use crate::upkeep::commits::{Commits, MeasuredStore};
+use crate::upkeep::{audit, last_use, quotas};
 use crate::worker::Worker;
 
 /// How far the clock may be behind the newest audit event.

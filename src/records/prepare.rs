@@ -11,7 +11,7 @@ use crate::records::place::StoreKey;
 /// Format that this program reads and writes. A later format adds a step to [`upgrade`], which
 /// converts the store from the previous format in atomic, resumable batches.
 ///
-/// 2: seals of the audit log have a version, and each cut has an event. `actions::audit` upgrades
+/// 2: seals of the audit log have a version, and each cut has an event. `upkeep::audit` upgrades
 /// older logs: the first seal of the new version covers an event for the older cut.
 ///
 /// 3: an email address is unique in each organization. Before format 3, an address was unique in

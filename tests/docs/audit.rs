@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::{files, text_of};
 
-/// Texts of the same form in `src/actions` that are no action.
+/// Texts of the same form in the source that are no action.
 const NO_ACTIONS: [&str; 1] = ["audit.head"];
 
 #[test]
 fn every_audit_action_is_described_once() {
     let mut written = BTreeSet::new();
-    for path in files("src/actions", "rs") {
+    for path in ["src/actions", "src/upkeep"].into_iter().flat_map(|room| files(room, "rs")) {
         let text = text_of(&path);
         let text = text.split("#[cfg(test)]").next().unwrap();
         let is_test = path.file_stem().is_some_and(|it| it == "tests" || it == "trial");
@@ -27,7 +27,7 @@ fn every_audit_action_is_described_once() {
         .map(str::to_owned)
         .collect();
     let once: BTreeSet<String> = described.iter().cloned().collect();
-    assert_eq!(once, written, "left: described; right: in src/actions");
+    assert_eq!(once, written, "left: described; right: in the source");
     assert_eq!(described.len(), once.len(), "an action is described twice");
 }
 

@@ -4,7 +4,6 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use keyhouse::actions::Actions;
-use keyhouse::actions::quotas;
 use keyhouse::actions::signing_in::setup::FirstOwner;
 use keyhouse::clock::{Clock, ManualClock};
 use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
@@ -16,6 +15,7 @@ use keyhouse::model::secret::Secret;
 use keyhouse::records::access::PlanRecord;
 use keyhouse::records::place::StoreKey;
 use keyhouse::records::{encode, prepare};
+use keyhouse::upkeep::quotas;
 use keyhouse::worker::Worker;
 use keyhouse_storage::{Batch, Fault, FaultyStore, MemoryStore, Operation, Store};
 use rand::SeedableRng as _;

@@ -176,5 +176,5 @@ fn other_organizations_are_not_listed_and_the_instance_only_for_operators() {
 }
 
 fn newest(store: &keyhouse_storage_redb::RedbStore) -> Moment {
-    keyhouse::actions::audit::latest_moment(store).unwrap().unwrap()
+    keyhouse::upkeep::audit::latest_moment(store).unwrap().unwrap()
 }

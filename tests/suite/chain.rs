@@ -426,7 +426,7 @@ fn the_head_is_logged() {
 #[test]
 fn a_clock_an_hour_behind_the_log_is_refused_unless_accepted() {
     let home = logged();
-    let now = keyhouse::actions::audit::latest_moment(&opened(&home)).unwrap().unwrap();
+    let now = keyhouse::upkeep::audit::latest_moment(&opened(&home)).unwrap().unwrap();
     let file: PathBuf = home.data().join("keyhouse.redb");
     let kept = fs::read(&file).unwrap();
     let event: fn(&RedbStore, Moment) = |store, at| {

@@ -8,10 +8,8 @@ use std::collections::HashSet;
 use keyhouse_storage::{At, Order, Range, Row, Store};
 
 use crate::actions::actor::Actor;
-use crate::actions::audit::chain::ChainError;
-use crate::actions::audit::chain::{AuditHead, SealHasher, cut_row, seal_rows};
 use crate::actions::audit::cut_proof::CutProof;
-pub(super) use crate::actions::audit::fault::Terms;
+pub(crate) use crate::actions::audit::fault::Terms;
 pub use crate::actions::audit::fault::{Cut, FaultKind, LogFault};
 use crate::actions::rows::rows_in_turns;
 use crate::actions::turns::ReadTurn;
@@ -22,6 +20,8 @@ use crate::model::secret::Digest;
 use crate::records::event::{CutRecord, EventRecord, SEAL_VERSION, SealRecord};
 use crate::records::place::StoreKey;
 use crate::records::{Revised, read_row};
+use crate::upkeep::audit::chain::{AuditHead, SealHasher, cut_row, seal_rows};
+use crate::upkeep::error::UpkeepError;
 
 /// Maximum number of reported faults.
 pub const FAULTS_MAX: usize = 100;
@@ -63,15 +63,15 @@ impl Actions {
 }
 
 /// Takes a turn for one page. `None` if there are no other readers.
-pub(super) type PageTurn<'a> = &'a dyn Fn() -> Option<ReadTurn<'a>>;
+pub(crate) type PageTurn<'a> = &'a dyn Fn() -> Option<ReadTurn<'a>>;
 
 /// Checks the log of a store. Returns `None` if the log was cut in the meantime. Other readers take
 /// turns between pages. A seal with its events is one page.
-pub(super) fn check_once<'a>(
+pub(crate) fn check_once<'a>(
     store: &'a dyn Store,
     terms: Terms,
     turn: PageTurn<'a>,
-) -> Result<Option<Checked>, ChainError> {
+) -> Result<Option<Checked>, UpkeepError> {
     let begun = cut_row(store)?;
     let revision = begun.as_ref().map(|row| row.revision);
     let cut = begun.as_ref().map(|row| read_row::<CutRecord>(row).map(|held| held.record));
@@ -145,7 +145,7 @@ impl<'a> Check<'a> {
     }
 
     /// Checks the chain, seal by seal.
-    fn seals(&mut self) -> Result<(), ChainError> {
+    fn seals(&mut self) -> Result<(), UpkeepError> {
         for row in seal_rows(self.store, Order::Ascending) {
             let row = row?;
             self.checked.seals += 1;
@@ -155,7 +155,7 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    fn seal(&mut self, row: &Row) -> Result<(), ChainError> {
+    fn seal(&mut self, row: &Row) -> Result<(), UpkeepError> {
         let expected = self.before.number.saturating_add(1);
         let read = read_row::<SealRecord>(row).ok();
         let known = read.filter(|held| (1..=SEAL_VERSION).contains(&held.record.version));
@@ -186,7 +186,7 @@ impl<'a> Check<'a> {
     }
 
     /// Checks that the events of a seal are unchanged.
-    fn sealed_events(&mut self, held: &Revised<SealRecord>) -> Result<(), ChainError> {
+    fn sealed_events(&mut self, held: &Revised<SealRecord>) -> Result<(), UpkeepError> {
         let seal = &held.record;
         let mut hasher = SealHasher::new(seal.version, seal.number, seal.previous);
         let (mut suspects, mut is_whole) = (Vec::new(), true);
@@ -217,7 +217,7 @@ impl<'a> Check<'a> {
     }
 
     /// Searches for events that have no seal or two seals.
-    fn events(&mut self) -> Result<(), ChainError> {
+    fn events(&mut self) -> Result<(), UpkeepError> {
         let parts = self.listed / IDS_HELD_MAX + 1;
         for part in 0..parts {
             let part = Part { part, parts };
@@ -227,7 +227,7 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    fn sealed_of(&mut self, part: &Part) -> Result<HashSet<EventId>, ChainError> {
+    fn sealed_of(&mut self, part: &Part) -> Result<HashSet<EventId>, UpkeepError> {
         let (mut sealed, last) = (HashSet::new(), self.before.number);
         for row in seal_rows(self.store, Order::Ascending) {
             let row = row?;
@@ -246,7 +246,7 @@ impl<'a> Check<'a> {
         Ok(sealed)
     }
 
-    fn unsealed_of(&mut self, part: &Part, sealed: &HashSet<EventId>) -> Result<(), ChainError> {
+    fn unsealed_of(&mut self, part: &Part, sealed: &HashSet<EventId>) -> Result<(), UpkeepError> {
         for row in rows_in_turns(self.store, &Range::prefix(StoreKey::EVENTS), self.turn) {
             let id = match StoreKey::parse(&row?.key) {
                 Ok(StoreKey::Event(id)) => id,

@@ -5,12 +5,12 @@ use keyhouse_storage::Row;
 use memchr::memmem;
 
 use crate::actions::audit::fault::{Cut, FaultKind, Terms};
-use crate::actions::audit::own::{CutEvent, RETENTION, retention_before};
 use crate::model::id::EventId;
 use crate::model::moment::Moment;
 use crate::model::retention::Retention;
 use crate::records::event::{CutRecord, EventRecord, SEAL_VERSION, SealRecord};
 use crate::records::read_row;
+use crate::upkeep::audit::own::{CutEvent, RETENTION, retention_before};
 use std::time::Duration;
 
 /// The longest time by which a cut may be in the future. A start accepts a clock that is at most

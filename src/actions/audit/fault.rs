@@ -74,10 +74,10 @@ pub struct Cut {
 
 /// The inputs of a check.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
+pub(crate) struct Terms {
     /// A head that was saved earlier.
-    pub(super) head: Option<Digest>,
-    pub(super) now: Moment,
+    pub(crate) head: Option<Digest>,
+    pub(crate) now: Moment,
     /// The retention that is in force now.
-    pub(super) retention: Retention,
+    pub(crate) retention: Retention,
 }

@@ -4,7 +4,6 @@
 //! [`crate::index::pending_usage`].
 
 mod busiest;
-pub(super) mod rows;
 mod thinning;
 
 use std::collections::{BTreeMap, HashSet};

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use keyhouse_storage::{Batch, MemoryStore, Row, Store as _};
 
-use crate::actions::audit::chain::{AuditHead, SealHasher};
 use crate::actions::audit::check::{FaultKind, Terms, check_once};
-use crate::actions::audit::own::CutEvent;
 use crate::actions::audit::tampering::{DAY, Log, row, sealer, without};
 use crate::clock::ManualClock;
 use crate::model::id::EventId;
@@ -16,6 +14,8 @@ use crate::model::retention::Retention;
 use crate::records::encode;
 use crate::records::event::{CutRecord, SEAL_VERSION, SealRecord};
 use crate::records::place::StoreKey;
+use crate::upkeep::audit::chain::{AuditHead, SealHasher};
+use crate::upkeep::audit::own::CutEvent;
 
 /// The rows that an attacker, who knows the format, writes after removing the start of the log.
 #[derive(Clone, Copy, Debug)]

@@ -12,9 +12,7 @@ use std::time::Duration;
 use keyhouse_storage::{At, Batch, MemoryStore, Range, Row, Store};
 use rand::rngs::StdRng;
 
-use crate::actions::audit::chain::AuditHead;
 use crate::actions::audit::check::{Checked, FaultKind, Terms, check_once};
-use crate::actions::audit::seal::Sealer;
 use crate::actions::turns::ReadTurns;
 use crate::clock::{Clock, ManualClock};
 use crate::model::id::EventId;
@@ -23,6 +21,8 @@ use crate::model::retention::Retention;
 use crate::records::event::{CutRecord, EventRecord, SealRecord};
 use crate::records::place::StoreKey;
 use crate::records::{Record, encode, read_row};
+use crate::upkeep::audit::chain::AuditHead;
+use crate::upkeep::audit::seal::Sealer;
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);

@@ -14,8 +14,6 @@ use std::time::Duration;
 
 use keyhouse_storage::{At, Batch, Order, Row, Store};
 
-use crate::actions::audit::chain::ChainError;
-use crate::actions::audit::chain::seals;
 use crate::clock::Clock;
 use crate::model::export::Destination;
 use crate::model::moment::Moment;
@@ -23,6 +21,8 @@ use crate::records::event::{EventRecord, ExportRecord, SealRecord};
 use crate::records::place::StoreKey;
 use crate::records::{encode, read_row};
 use crate::telemetry::measure::Counter;
+use crate::upkeep::audit::chain::seals;
+use crate::upkeep::error::UpkeepError;
 use crate::worker::{Halt, Worker};
 use message::Entry;
 use sink::Sink;
@@ -107,7 +107,7 @@ impl Exporter {
 #[derive(Debug, thiserror::Error)]
 enum ExportError {
     #[error(transparent)]
-    Chain(#[from] ChainError),
+    Chain(#[from] UpkeepError),
     #[error("the destination did not accept the event")]
     Sink(#[from] std::io::Error),
 }
@@ -224,7 +224,7 @@ impl Work {
                 let seal = held.record;
                 for id in &seal.events {
                     let key = StoreKey::Event(*id).to_bytes();
-                    let row = self.store.get(&key, At::Latest).map_err(ChainError::from)?;
+                    let row = self.store.get(&key, At::Latest).map_err(UpkeepError::from)?;
                     // An event that is missing or cannot be parsed is skipped; the check reports
                     // it.
                     let event = row.as_ref().and_then(|row| read_row::<EventRecord>(row).ok());
@@ -243,7 +243,7 @@ impl Work {
 
     /// Reads the position of the export to this destination. A new destination receives the whole
     /// stored log.
-    fn read_position(&mut self) -> Result<u64, ChainError> {
+    fn read_position(&mut self) -> Result<u64, UpkeepError> {
         let row = self.store.get(&StoreKey::Exported.to_bytes(), At::Latest)?;
         let held = row.as_ref().map(read_row::<ExportRecord>).transpose()?;
         let known = held.filter(|held| *held.record.destination == *self.destination.to_string());
@@ -253,7 +253,7 @@ impl Work {
         Ok(number)
     }
 
-    fn store_position(&mut self, number: u64) -> Result<(), ChainError> {
+    fn store_position(&mut self, number: u64) -> Result<(), UpkeepError> {
         if self.delivered == Some(number) {
             return Ok(());
         }

@@ -13,10 +13,10 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use keyhouse_storage::MemoryStore;
 use serde_json::Value;
 
-use crate::actions::audit::seal::Sealer;
 use crate::clock::ManualClock;
 use crate::model::id::EventId;
 use crate::model::retention::Retention;
+use crate::upkeep::audit::seal::Sealer;
 
 /// A growing log and its export.
 struct Log {

@@ -12,34 +12,34 @@ use crate::model::secret::Digest;
 use crate::records::event::{CutRecord, EventRecord};
 
 /// Action name of a cut.
-pub(super) const CUT: &str = "audit.cut";
+pub(crate) const CUT: &str = "audit.cut";
 /// Action name of a changed retention.
-pub(super) const RETENTION: &str = "audit.retention";
+pub(crate) const RETENTION: &str = "audit.retention";
 const TARGET: &str = "audit";
 
 /// The fields of a cut's event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct CutEvent {
+pub(crate) struct CutEvent {
     /// The number of the last removed seal.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// The hash of the last removed seal.
-    pub(super) hash: Digest,
+    pub(crate) hash: Digest,
     /// The floor of the last removed seal.
-    pub(super) floor: Moment,
-    pub(super) at: Moment,
+    pub(crate) floor: Moment,
+    pub(crate) at: Moment,
     /// The retention at the cut. `None` if the upgrade wrote the event for a cut by an earlier
     /// version.
-    pub(super) retention: Option<Retention>,
+    pub(crate) retention: Option<Retention>,
 }
 
 impl CutEvent {
     /// Whether the event matches the stored cut.
-    pub(super) fn fits(&self, cut: &CutRecord) -> bool {
+    pub(crate) fn fits(&self, cut: &CutRecord) -> bool {
         (self.number, self.hash, self.floor, self.at) == (cut.number, cut.hash, cut.floor, cut.at)
     }
 
     /// Parses an event. Returns `None` for an event that this program does not write.
-    pub(super) fn of(event: &EventRecord) -> Option<Self> {
+    pub(crate) fn of(event: &EventRecord) -> Option<Self> {
         let text = |name: &str| event.after.get(name).and_then(Value::as_str);
         let is_ours = &*event.action == CUT && event.target == TARGET && event.actor.is_none();
         let retention = match event.after.get("retention") {
@@ -57,7 +57,7 @@ impl CutEvent {
     }
 
     /// Returns the event of a cut that removed this number of events.
-    pub(super) fn event(&self, id: EventId, now: Moment, events: Option<usize>) -> EventRecord {
+    pub(crate) fn event(&self, id: EventId, now: Moment, events: Option<usize>) -> EventRecord {
         let mut after = Map::new();
         let mut set = |name: &str, value: Value| after.insert(name.to_owned(), value);
         set("number", self.number.into());
@@ -75,7 +75,7 @@ impl CutEvent {
 }
 
 /// Returns the event of a changed retention.
-pub(super) fn retention_event(
+pub(crate) fn retention_event(
     id: EventId,
     now: Moment,
     from: Retention,
@@ -88,7 +88,7 @@ pub(super) fn retention_event(
 }
 
 /// Returns the previous retention from the event of a changed retention.
-pub(super) fn retention_before(event: &EventRecord) -> Option<Retention> {
+pub(crate) fn retention_before(event: &EventRecord) -> Option<Retention> {
     let is_ours = &*event.action == RETENTION && event.target == TARGET && event.actor.is_none();
     let before = event.before.get("retention").filter(|_before| is_ours)?;
     before.as_str()?.parse().ok()

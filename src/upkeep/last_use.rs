@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use keyhouse_storage::Store;
 
-use crate::actions::usage::rows::{Due, UseRows};
 use crate::clock::Clock;
 use crate::index::Index;
 use crate::index::live::KeyCounters;
 use crate::index::pending_usage::PendingUsage;
 use crate::model::id::KeyId;
+use crate::upkeep::use_rows::{Due, UseRows};
 use crate::worker::Worker;
 
 pub const FLUSH_KEYS_MAX: usize = 5_000;

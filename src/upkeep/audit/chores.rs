@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use keyhouse_storage::{At, Batch};
 
-use crate::actions::audit::chain::ChainError;
-use crate::actions::audit::chain::cut;
-use crate::actions::audit::own::{CutEvent, retention_event};
-use crate::actions::audit::retention::{Due, due};
-use crate::actions::audit::seal::{Chore, Sealer, Sealing};
 use crate::model::id::EventId;
 use crate::records::event::{CutRecord, RetentionRecord, SEAL_VERSION};
 use crate::records::place::StoreKey;
 use crate::records::{encode, read_row};
+use crate::upkeep::audit::chain::cut;
+use crate::upkeep::audit::own::{CutEvent, retention_event};
+use crate::upkeep::audit::retention::{Due, due};
+use crate::upkeep::audit::seal::{Chore, Sealer, Sealing};
+use crate::upkeep::error::UpkeepError;
 
 /// Interval at which the head is logged and old events are cut.
 const CHORES_INTERVAL: Duration = Duration::from_hours(1);
@@ -25,7 +25,7 @@ const CUT_BATCHES_MAX: usize = 16;
 
 impl Sealer {
     /// Writes a changed retention to the log. No event is cut before this change is committed.
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         if self.chore != Chore::Settle || self.feed.is_none() {
             return;
         }
@@ -35,7 +35,7 @@ impl Sealer {
         }
     }
 
-    fn note_retention(&mut self) -> Result<(), ChainError> {
+    fn note_retention(&mut self) -> Result<(), UpkeepError> {
         let key = StoreKey::Retention.to_bytes();
         let row = self.store.get(&key, At::Latest)?;
         let known = row.as_ref().map(read_row::<RetentionRecord>).transpose()?;
@@ -59,7 +59,7 @@ impl Sealer {
     /// Writes the missing event of a cut that an earlier version made. The event is written once,
     /// before any other seal, because the check accepts it only under the first seal of this
     /// version.
-    pub(super) fn adopt_cut(&mut self) -> Result<(), ChainError> {
+    pub(crate) fn adopt_cut(&mut self) -> Result<(), UpkeepError> {
         let Some(held) = cut(&*self.store)? else { return Ok(()) };
         let cut = held.record;
         if cut.event.is_some() || self.head.version >= SEAL_VERSION {
@@ -80,7 +80,7 @@ impl Sealer {
 
     /// Cuts as many expired events as fit in a batch. Returns whether more expired events may
     /// exist.
-    pub(super) fn cut_next(&mut self) -> Result<bool, ChainError> {
+    pub(crate) fn cut_next(&mut self) -> Result<bool, UpkeepError> {
         let now = self.clock.now().wall;
         let Some(Due { batch, last, events }) = due(&*self.store, now, self.retention)? else {
             return Ok(false);
@@ -95,7 +95,7 @@ impl Sealer {
         Ok(true)
     }
 
-    pub(super) fn do_chores(&mut self) {
+    pub(crate) fn do_chores(&mut self) {
         let ticks = self.clock.now().ticks;
         if ticks >= self.chores_at {
             let hour = u64::try_from(CHORES_INTERVAL.as_nanos()).unwrap_or(u64::MAX);

@@ -12,9 +12,6 @@ use std::time::Duration;
 use keyhouse_storage::{At, Batch, Commit, Feed, FeedError, Revision, Row, Step, Store, Write};
 use rand::rngs::StdRng;
 
-use crate::actions::audit::chain::{AuditHead, ChainError, SealHasher};
-use crate::actions::audit::unsealed::Unsealed;
-use crate::actions::audit::{COMMIT_TIME_MAX, SEAL_EVENTS_MAX};
 use crate::clock::Clock;
 use crate::model::id::EventId;
 use crate::model::moment::Moment;
@@ -22,6 +19,10 @@ use crate::model::retention::Retention;
 use crate::records::encode;
 use crate::records::event::{EventRecord, SEAL_VERSION, SealRecord};
 use crate::records::place::StoreKey;
+use crate::upkeep::audit::chain::{AuditHead, SealHasher};
+use crate::upkeep::audit::unsealed::Unsealed;
+use crate::upkeep::audit::{COMMIT_TIME_MAX, SEAL_EVENTS_MAX};
+use crate::upkeep::error::UpkeepError;
 use crate::worker::{Halt, Worker};
 
 const SEAL_INTERVAL: Duration = Duration::from_secs(1);
@@ -45,33 +46,33 @@ pub fn start(
 }
 
 #[derive(Debug)]
-pub(super) struct Sealer {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) random: StdRng,
-    pub(super) retention: Retention,
-    pub(super) halt: Arc<Halt>,
+pub(crate) struct Sealer {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: StdRng,
+    pub(crate) retention: Retention,
+    pub(crate) halt: Arc<Halt>,
     /// When this process started. No event of this process is older than its start.
-    pub(super) started: Moment,
-    pub(super) head: AuditHead,
+    pub(crate) started: Moment,
+    pub(crate) head: AuditHead,
     /// The events of the next seals, in commit order.
-    pub(super) pending: VecDeque<EventId>,
+    pub(crate) pending: VecDeque<EventId>,
     /// The time from which the store may have more unsealed events that the feed does not return.
-    pub(super) rest: Option<Moment>,
+    pub(crate) rest: Option<Moment>,
     /// The time of the youngest event of this process. Before the first event, the start time.
-    pub(super) youngest: Moment,
+    pub(crate) youngest: Moment,
     /// Returns new commits. `None` if commits were missed and the store must be searched.
-    pub(super) feed: Option<Box<dyn Feed>>,
+    pub(crate) feed: Option<Box<dyn Feed>>,
     /// The tick of the next hourly tasks, and the tasks that are due before.
-    pub(super) chores_at: u64,
-    pub(super) chore: Chore,
+    pub(crate) chores_at: u64,
+    pub(crate) chore: Chore,
     /// Whether the failure of sealing was already logged.
-    pub(super) has_complained: bool,
+    pub(crate) has_complained: bool,
 }
 
 /// The next periodic task of the sealer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Chore {
+pub(crate) enum Chore {
     /// Write a changed retention to the log.
     Settle,
     Cut,
@@ -80,13 +81,13 @@ pub(super) enum Chore {
 }
 
 /// The time of a seal, and the number of waiting events that the seal covers.
-pub(super) struct Sealing {
-    pub(super) now: Moment,
-    pub(super) taken: usize,
+pub(crate) struct Sealing {
+    pub(crate) now: Moment,
+    pub(crate) taken: usize,
 }
 
 impl Sealer {
-    pub(super) fn new(
+    pub(crate) fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         random: StdRng,
@@ -121,17 +122,17 @@ impl Sealer {
     /// Finds the events that an earlier process left. A chain that cannot be parsed does not
     /// prevent the start; the check reports the fault. A store that does not respond prevents the
     /// start: the sealer must know where to search for events before this process writes events.
-    pub(super) fn begin(&mut self) -> Result<(), ChainError> {
+    pub(crate) fn begin(&mut self) -> Result<(), UpkeepError> {
         match self.try_catch_up() {
-            Err(error @ ChainError::Record(_)) => self.complain(&error),
-            outcome @ (Ok(()) | Err(ChainError::Read(_) | ChainError::Commit(_))) => outcome?,
+            Err(error @ UpkeepError::Record(_)) => self.complain(&error),
+            outcome @ (Ok(()) | Err(UpkeepError::Read(_) | UpkeepError::Commit(_))) => outcome?,
         }
         self.settle();
         Ok(())
     }
 
     /// Collects events for `span` and seals them.
-    pub(super) fn turn(&mut self, span: Duration) {
+    pub(crate) fn turn(&mut self, span: Duration) {
         self.catch_up();
         if self.feed.is_some() {
             self.gather(span);
@@ -166,7 +167,7 @@ impl Sealer {
         }
     }
 
-    fn try_catch_up(&mut self) -> Result<(), ChainError> {
+    fn try_catch_up(&mut self) -> Result<(), UpkeepError> {
         self.head = AuditHead::read(&*self.store)?;
         let found = Unsealed::find(&*self.store, &self.head)?;
         (self.pending, self.rest) = (found.events, found.rest);
@@ -235,7 +236,7 @@ impl Sealer {
     }
 
     /// Writes one seal over the next events, or an empty seal.
-    fn seal_next(&mut self) -> Result<(), ChainError> {
+    fn seal_next(&mut self) -> Result<(), UpkeepError> {
         let mut rows = Vec::new();
         for id in self.pending.iter().take(SEAL_EVENTS_MAX) {
             let Some(row) = self.store.get(&StoreKey::Event(*id).to_bytes(), At::Latest)? else {
@@ -252,12 +253,12 @@ impl Sealer {
     }
 
     /// Writes one seal over these events, with the other writes of the batch.
-    pub(super) fn seal_over(
+    pub(crate) fn seal_over(
         &mut self,
         rows: &[(EventId, Row)],
         sealing: &Sealing,
         batch: Batch,
-    ) -> Result<(), ChainError> {
+    ) -> Result<(), UpkeepError> {
         let mut seal = SealRecord {
             number: self.head.number.saturating_add(1),
             version: SEAL_VERSION,
@@ -284,7 +285,11 @@ impl Sealer {
 
     /// Writes an event about the log itself, with the change that it describes and a seal over this
     /// event alone.
-    pub(super) fn seal_own(&mut self, event: &EventRecord, batch: Batch) -> Result<(), ChainError> {
+    pub(crate) fn seal_own(
+        &mut self,
+        event: &EventRecord,
+        batch: Batch,
+    ) -> Result<(), UpkeepError> {
         let place = StoreKey::Event(event.id);
         let (key, value) = (place.to_bytes(), encode(&place, event)?);
         let batch = batch.put(key.clone(), value.clone());
@@ -306,7 +311,7 @@ impl Sealer {
 
     /// Returns whether the seal was written. After a failure the outcome is unknown, so the store
     /// is searched.
-    pub(super) fn went_well(&mut self, outcome: Result<(), ChainError>) -> bool {
+    pub(crate) fn went_well(&mut self, outcome: Result<(), UpkeepError>) -> bool {
         match outcome {
             Ok(()) => true,
             Err(error) => {
@@ -318,12 +323,12 @@ impl Sealer {
         }
     }
 
-    pub(super) fn log_head(&self) {
+    pub(crate) fn log_head(&self) {
         tracing::info!(number = self.head.number, hash = %self.head.hash, "audit head");
     }
 
     /// Logs that sealing fails, once until sealing succeeds again.
-    fn complain(&mut self, error: &ChainError) {
+    fn complain(&mut self, error: &UpkeepError) {
         if !std::mem::replace(&mut self.has_complained, true) {
             let source = std::error::Error::source(error).map(ToString::to_string);
             tracing::error!(%error, source, "audit: could not seal events; retrying");

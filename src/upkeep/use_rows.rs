@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use keyhouse_storage::{At, BATCH_BYTES_MAX, BATCH_WRITES_MAX, Batch, Pending, Store};
 
-use crate::actions::ActionError;
 use crate::index::Index;
 use crate::index::live::KeyCounters;
 use crate::index::uses::LastUse;
@@ -18,17 +17,18 @@ use crate::records::place::StoreKey;
 use crate::records::place::UsageOf;
 use crate::records::uses::{AddressRecord, SecretUseRecord, UseRecord, merge_addresses};
 use crate::records::{Record, encode, read_row};
+use crate::upkeep::error::UpkeepError;
 
 /// A key whose usage is due to be written.
 #[derive(Debug)]
-pub(in crate::actions) struct Due {
+pub(super) struct Due {
     /// The key's last use, if it was ever used.
-    pub(in crate::actions) last: Option<LastUse>,
-    pub(in crate::actions) live: Arc<KeyCounters>,
+    pub(super) last: Option<LastUse>,
+    pub(super) live: Arc<KeyCounters>,
 }
 
 /// Writes the rows of one flush.
-pub(in crate::actions) struct UseRows<'a> {
+pub(super) struct UseRows<'a> {
     index: &'a Index,
     store: &'a dyn Store,
     parcel: Parcel,
@@ -52,14 +52,14 @@ enum Row {
 }
 
 impl<'a> UseRows<'a> {
-    pub(in crate::actions) fn new(index: &'a Index, store: &'a dyn Store) -> Self {
+    pub(super) fn new(index: &'a Index, store: &'a dyn Store) -> Self {
         let (parcel, submitted, failed) = (Parcel::default(), Vec::new(), HashSet::new());
         Self { index, store, parcel, submitted, failed }
     }
 
     /// Writes the rows of these keys, and of all organizations with unwritten usage. Returns the
     /// keys whose write failed or has an unknown outcome.
-    pub(in crate::actions) fn write(mut self, due: &[Due]) -> HashSet<KeyId> {
+    pub(super) fn write(mut self, due: &[Due]) -> HashSet<KeyId> {
         for Due { last, live } in due {
             if let Some(last) = last
                 && let Err(error) = self.add_last_use(live, last)
@@ -78,7 +78,7 @@ impl<'a> UseRows<'a> {
         self.finish()
     }
 
-    fn add_last_use(&mut self, live: &KeyCounters, last: &LastUse) -> Result<(), ActionError> {
+    fn add_last_use(&mut self, live: &KeyCounters, last: &LastUse) -> Result<(), UpkeepError> {
         let place = StoreKey::Use(live.key);
         let agent = |last: &LastUse| last.agent_name().map(Into::into);
         let secrets = live.secret_uses().into_iter().map(|(digest, last)| SecretUseRecord {
@@ -98,7 +98,7 @@ impl<'a> UseRows<'a> {
     }
 
     /// Returns the recent addresses of a key, from this process and from the store.
-    fn addresses(&self, live: &KeyCounters) -> Result<Vec<AddressRecord>, ActionError> {
+    fn addresses(&self, live: &KeyCounters) -> Result<Vec<AddressRecord>, UpkeepError> {
         let calls = live.calls();
         if let Some(calls) = calls {
             let recent = calls.recent();
@@ -115,14 +115,14 @@ impl<'a> UseRows<'a> {
         Ok(recent.addresses.clone())
     }
 
-    fn add_usage(&mut self, of: UsageOf, day: Day) -> Result<(), ActionError> {
+    fn add_usage(&mut self, of: UsageOf, day: Day) -> Result<(), UpkeepError> {
         let place = StoreKey::UsageHours(day, of);
         let read = || self.read(&place).map(Option::unwrap_or_default);
         let record = self.index.pending_usage().row_to_write(of, day, read)?;
         self.add(&place, &record, Row::Usage(of, day))
     }
 
-    fn read<T: Record>(&self, place: &StoreKey) -> Result<Option<T>, ActionError> {
+    fn read<T: Record>(&self, place: &StoreKey) -> Result<Option<T>, UpkeepError> {
         let row = self.store.get(&place.to_bytes(), At::Latest)?;
         Ok(row.as_ref().map(read_row).transpose()?.map(|held| held.record))
     }
@@ -132,7 +132,7 @@ impl<'a> UseRows<'a> {
         place: &StoreKey,
         record: &T,
         row: Row,
-    ) -> Result<(), ActionError> {
+    ) -> Result<(), UpkeepError> {
         let (key, value) = (place.to_bytes(), encode(place, record)?);
         let bytes = key.len() + value.len();
         let parcel = &mut self.parcel;
@@ -174,7 +174,7 @@ impl<'a> UseRows<'a> {
         self.failed
     }
 
-    fn fail(&mut self, row: Row, error: &ActionError) {
+    fn fail(&mut self, row: Row, error: &UpkeepError) {
         tracing::warn!(%error, "could not write a use; retrying");
         self.failed.extend(row.key());
     }

@@ -7,13 +7,13 @@
 
 use keyhouse_storage::{BATCH_WRITES_MAX, Batch, Order, Store};
 
-use crate::actions::audit::chain::ChainError;
-use crate::actions::audit::chain::{cut, seals};
 use crate::model::moment::Moment;
 use crate::model::retention::Retention;
 use crate::records::event::SealRecord;
 use crate::records::place::StoreKey;
 use crate::records::read_row;
+use crate::upkeep::audit::chain::{cut, seals};
+use crate::upkeep::error::UpkeepError;
 
 /// Maximum number of seals that are read for one batch, including the first seal that remains.
 const SEALS_MAX: usize = 100;
@@ -21,21 +21,21 @@ const SEALS_MAX: usize = 100;
 const OTHER_WRITES: usize = 3;
 
 /// Seals that can be cut.
-pub(super) struct Due {
+pub(crate) struct Due {
     /// Deletes the seals and their events under guards. The caller adds the record of the cut.
-    pub(super) batch: Batch,
-    pub(super) last: SealRecord,
+    pub(crate) batch: Batch,
+    pub(crate) last: SealRecord,
     /// Number of events that the seals cover.
-    pub(super) events: usize,
+    pub(crate) events: usize,
 }
 
 /// Returns as many of the oldest seals as are older than the retention and fit in a batch, or
 /// `None` if no seal can be cut.
-pub(super) fn due(
+pub(crate) fn due(
     store: &dyn Store,
     now: Moment,
     retention: Retention,
-) -> Result<Option<Due>, ChainError> {
+) -> Result<Option<Due>, UpkeepError> {
     let limit = now.before(retention.span());
     let page = seals(store, None, Order::Ascending, SEALS_MAX)?;
     let (mut batch, mut last, mut events) = (Batch::new(), None, 0);

@@ -4,32 +4,32 @@ use std::collections::{HashMap, VecDeque};
 
 use keyhouse_storage::{At, Feed, Order, Pages, Range, Revision, Store};
 
-use crate::actions::audit::chain::ChainError;
-use crate::actions::audit::chain::{AuditHead, seal_rows};
 use crate::model::id::EventId;
 use crate::model::moment::Moment;
 use crate::records::event::SealRecord;
 use crate::records::place::StoreKey;
 use crate::records::read_row;
+use crate::upkeep::audit::chain::{AuditHead, seal_rows};
+use crate::upkeep::error::UpkeepError;
 
 /// Maximum number of events whose ids are held in memory and searched together.
 const LOOKED_AT_MAX: usize = 100_000;
 
 /// Events that no seal covers yet.
 #[derive(Debug)]
-pub(super) struct Unsealed {
+pub(crate) struct Unsealed {
     /// The events, in commit order.
-    pub(super) events: VecDeque<EventId>,
+    pub(crate) events: VecDeque<EventId>,
     /// The time from which the store may have more unsealed events that were committed before the
     /// feed began. `None` if it has none.
-    pub(super) rest: Option<Moment>,
+    pub(crate) rest: Option<Moment>,
     /// Returns the commits since the search.
-    pub(super) feed: Box<dyn Feed>,
+    pub(crate) feed: Box<dyn Feed>,
 }
 
 impl Unsealed {
     /// Finds the events without a seal after a chain that ends with `head`.
-    pub(super) fn find(store: &dyn Store, head: &AuditHead) -> Result<Self, ChainError> {
+    pub(crate) fn find(store: &dyn Store, head: &AuditHead) -> Result<Self, UpkeepError> {
         let nothing = Range { limit: 0, ..Range::prefix(StoreKey::EVENTS) };
         let begun = store.scan(&nothing, At::Latest)?.revision;
         let feed = store.follow(begun)?;
@@ -64,7 +64,7 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     /// Returns the next events committed up to the revision, each with its own revision.
-    fn next(&mut self) -> Result<HashMap<EventId, Revision>, ChainError> {
+    fn next(&mut self) -> Result<HashMap<EventId, Revision>, UpkeepError> {
         let mut events = HashMap::new();
         while events.len() < LOOKED_AT_MAX
             && let Some(page) = self.pages.next()
@@ -86,7 +86,7 @@ impl Scan<'_> {
 fn remove_sealed(
     store: &dyn Store,
     events: &mut HashMap<EventId, Revision>,
-) -> Result<(), ChainError> {
+) -> Result<(), UpkeepError> {
     let Some(oldest) = events.keys().min().map(EventId::moment) else { return Ok(()) };
     for row in seal_rows(store, Order::Descending) {
         let seal = read_row::<SealRecord>(&row?)?.record;

@@ -15,8 +15,8 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
-use crate::actions::audit::export::message::Entry;
 use crate::model::export::Destination;
+use crate::upkeep::audit::export::message::Entry;
 
 /// The longest time in which a destination must accept a connection or a write.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(5);
