@@ -7,6 +7,7 @@ use crate::http::problem::{Problem, RETRY_AFTER_SECONDS, seconds_up};
 use crate::verify::Verdict;
 
 impl From<ActionError> for Problem {
+    #[expect(clippy::too_many_lines, reason = "one match that names every error")]
     fn from(error: ActionError) -> Self {
         let unavailable =
             |code, title| Self::new(503, code, title).retry_after(RETRY_AFTER_SECONDS);

@@ -163,7 +163,7 @@ fn a_refused_grpc_call_gets_a_grpc_status() {
         );
         refused(&ask.clone().bearer(&gone.secret), 401, "16", "REVOKED");
         let traced = ask.clone().header("X_Keyhouse_User", "x").bearer(&good);
-        refused(&traced, 403, "7", "REQUEST_REFUSED: a header has the name");
+        refused(&traced, 403, "7", "REQUEST_REFUSED: a header name imitates the name");
         let passed = instance.bare(&ask.clone().bearer(&good));
         assert_eq!(passed.status, 200);
         assert_eq!(passed.header("grpc-status"), None);

@@ -136,6 +136,7 @@ fn split_default(help: &str) -> (&str, &str) {
     split.unwrap_or((help, ""))
 }
 
+#[expect(clippy::too_many_lines, reason = "one list of rows, without branches")]
 fn limits() -> Vec<Row> {
     let own = TransportLimits::default();
     let row = |key, default, meaning| Row { key, default, meaning };
