@@ -273,7 +273,8 @@ pub(super) fn find<'a>(method: &Method, path: &'a str, surface: ListenerKind) ->
     let mut allowed = Vec::new();
     for route in ROUTES.iter().filter(|route| route.is_served_on(surface)) {
         let Some(params) = matches(route.path, path) else { continue };
-        // A literal path never matches a parameter: `/v1/keys/import` is not `/v1/keys/{key}`.
+        // A literal path never matches a parameter: no request for `/v1/keys/import` gets the route
+        // `/v1/keys/{key}`.
         if !params.is_empty() && route.method.is_some() && is_literal(path) {
             continue;
         }

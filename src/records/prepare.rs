@@ -231,8 +231,8 @@ mod tests {
         assert_eq!(format_of(&store), (STORE_FORMAT, None));
     }
 
-    /// The program of format 1 knows only the field `f`. That program must reject the new format at
-    /// once.
+    /// A program that writes format 1 reads only the field `f`. It must reject the new format at
+    /// its start.
     #[test]
     fn an_upgrade_is_marked_before_it_begins() {
         #[derive(Deserialize)]

@@ -233,7 +233,7 @@ fn a_link_is_invalid_once_its_creating_key_has_bounds() {
 
 /// Found in a review: a key that expired in an hour opened a gate, made an organization vouch for
 /// the addresses of another organization, and exempted its users from the second factor. These
-/// changes outlived the key.
+/// changes remained after the key had expired.
 #[test]
 fn a_bounded_key_cannot_weaken_settings_that_outlive_it() {
     let instance = TestServer::start();

@@ -36,8 +36,8 @@ fn guess(instance: &TestServer, ask: impl Fn() -> Ask) -> (usize, Answer) {
     panic!("nobody said to wait");
 }
 
-/// Asserts that `ask` has to wait after the failures of `wrong`. On a loaded machine the shortest
-/// wait of a second may pass between two requests; in this case `wrong` fails again.
+/// Asserts that `ask` has to wait after the failures of `wrong`. The shortest wait is a second,
+/// which may end between two requests on a loaded machine: then `wrong` is sent again.
 fn must_wait(instance: &TestServer, wrong: impl Fn() -> Ask, ask: &Ask) {
     for _ in 0..10 {
         guess(instance, &wrong);

@@ -120,7 +120,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field(
             "retention",
             nullable(text("400d").into()),
-            "Retention period of the deletion. Null if an earlier version deleted the events.",
+            "Retention period by which the events were deleted. Null if an earlier version deleted them.",
         ),
     ]);
     let checked = answer([

@@ -16,7 +16,8 @@ pub(super) struct Operation {
     pub(super) summary: &'static str,
     pub(super) details: &'static str,
     pub(super) asker: Asker,
-    /// The operation requires one of these permissions. `details` says which, if it depends.
+    /// The operation requires one of these permissions. If the request determines which, `details`
+    /// describes the rule.
     pub(super) permissions: &'static [&'static str],
     pub(super) parameters: Vec<Parameter>,
     pub(super) body: Option<Body>,
