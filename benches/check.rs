@@ -22,7 +22,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use keyhouse::clock::Now;
+use keyhouse::clock::{Clock, Now};
 use keyhouse::index::{CallOrigin, Index, follow};
 use keyhouse::model::foreign::Algorithm;
 use keyhouse::model::id::{KeyId, OrganizationId, UserId};
@@ -38,7 +38,7 @@ use keyhouse::records::key::{Author, KeyRecord, MAXIMA_MAX, SecretRecord};
 use keyhouse::records::notice::Notices;
 use keyhouse::records::place::StoreKey;
 use keyhouse::records::{Record, encode};
-use keyhouse::verify::{Code, Request, Verdict, check, decide};
+use keyhouse::verify::{Checker, Code, Decision, Request, ReservationWait, WaitPayer};
 use keyhouse_storage::{
     At, Batch, Feed, MemoryStore, Page, Pending, Range, ReadError, Revision, Row, Store,
 };
@@ -47,6 +47,25 @@ use rand::{Rng as _, SeedableRng as _};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A clock that stands still and costs nothing to read.
+#[derive(Debug)]
+struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now(&self) -> Now {
+        NOW
+    }
+}
+
+/// No key here has a quota.
+struct NoWait;
+
+impl ReservationWait for NoWait {
+    fn wait(&self, _payer: WaitPayer, _wait: impl FnOnce() -> bool) -> Option<bool> {
+        None
+    }
+}
 
 const NOW: Now = Now { wall: Moment::from_milliseconds(1_800_000_000_000), ticks: 1 };
 /// Number of keys that share an owner.
@@ -81,17 +100,15 @@ fn measure(keys: usize) {
     let ip = Some("192.0.2.7".parse().unwrap());
     let request = Request { requirement: Some(&requirement), ip, ..Request::default() };
     let block = presented.len() / BLOCKS;
+    let checker = checker(&index);
     let (mut floors, mut checks, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for texts in presented.chunks_exact(block) {
         let floor_ns = timed(texts, |text| {
             let digest = *blake3::hash(text.as_bytes()).as_bytes();
             floor.get(&digest).is_some_and(|value| black_box(value)[0] > 0)
         });
-        let check_ns = timed(texts, |text| {
-            let judge = |grant: &_| decide(grant, &request, NOW);
-            let passes = |verdict: Verdict, _grant: Option<&_>| verdict.is_valid();
-            check(&index, text.as_bytes(), judge, passes).unwrap()
-        });
+        let check_ns =
+            timed(texts, |text| checker.preview(text.as_bytes(), &request, is_valid).unwrap());
         floors.push(floor_ns);
         checks.push(check_ns);
         ratios.push(check_ns / floor_ns);
@@ -102,16 +119,19 @@ fn measure(keys: usize) {
     follower.stop();
 }
 
-fn measure_counting(index: &Index, presented: &[String], request: &Request<'_>) {
+fn checker(index: &Arc<Index>) -> Checker<NoWait> {
+    Checker::new(Arc::clone(index), Arc::new(FixedClock), NoWait)
+}
+
+fn is_valid(decision: Decision<'_>) -> bool {
+    decision.verdict.is_valid()
+}
+
+fn measure_counting(index: &Arc<Index>, presented: &[String], request: &Request<'_>) {
     let origin = CallOrigin { ip: request.ip, user_agent: Some("curl/8.5.0") };
-    let counted = |text: &str| {
-        let judge = |grant: &_| decide(grant, request, NOW);
-        let passes = |verdict: Verdict, grant: Option<&_>| {
-            index.note_call(grant.unwrap(), verdict.code, NOW.wall, origin);
-            verdict.is_valid()
-        };
-        check(index, text.as_bytes(), judge, passes).unwrap()
-    };
+    let (checker, request) =
+        (checker(index), Request { user_agent: origin.user_agent, ..*request });
+    let counted = |text: &str| checker.check(text.as_bytes(), &request, is_valid).unwrap();
     let _first_calls = timed(presented, counted);
     let block = presented.len() / BLOCKS;
     let counted_ns = median(presented.chunks_exact(block).map(|it| timed(it, counted)).collect());
@@ -162,15 +182,14 @@ fn measure_long_lists() {
 
     let texts = [text];
     let lists: Vec<_> = key.permissions.iter().chain(&key.maxima).map(Patterns::as_set).collect();
+    let checker = checker(&index);
     let (mut by_pattern, mut decided, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..BLOCKS {
         let by_pattern_ns = timed(&texts, |_text| {
             requirement.is_met(|name| lists.iter().all(|list| list.grants(name.as_str())))
         });
-        let decided_ns = timed(&texts, |text| {
-            let judge = |grant: &_| decide(grant, &request, NOW);
-            check(&index, text.as_bytes(), judge, |verdict, _grant| verdict.is_valid()).unwrap()
-        });
+        let decided_ns =
+            timed(&texts, |text| checker.preview(text.as_bytes(), &request, is_valid).unwrap());
         by_pattern.push(by_pattern_ns);
         decided.push(decided_ns);
         ratios.push(by_pattern_ns / decided_ns);

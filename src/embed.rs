@@ -6,21 +6,17 @@
 #![warn(missing_docs)]
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::backends;
 use crate::cli::instance::{Instance, OpenFailure};
 use crate::config::{ConfigError, ProcessEnvironment, Settings, Written};
-use crate::http::App;
-use crate::http::transport::TrustedProxies;
-use crate::index::grant::Grant;
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::limit::COST_MAX;
-use crate::model::public_url::PublicUrl;
 use crate::model::requirement::Requirement;
-use crate::verify::{Code, Request};
+use crate::verify::{Checker, Code, Decision, Request, ReservationWait, WaitPayer};
 
 /// An instance that is open in this process. Threads may share the instance.
 ///
@@ -38,7 +34,7 @@ use crate::verify::{Code, Request};
 /// ```
 pub struct Keyhouse {
     instance: Instance,
-    app: App,
+    checker: Checker<InThread>,
 }
 
 impl fmt::Debug for Keyhouse {
@@ -137,11 +133,8 @@ impl Keyhouse {
             OpenFailure::InUse(message) => InstanceError::InUse(message),
             OpenFailure::Other(failure) => InstanceError::Failed(failure.into_message()),
         })?;
-        // The public URL has no effect, since this API creates no links.
-        let public_url = settings.public_url.clone().map_or_else(loopback_url, Ok)?;
-        let app = instance.app(&settings, public_url, TrustedProxies::default());
-        let app = app.map_err(|failure| InstanceError::Failed(failure.into_message()))?;
-        Ok(Self { instance, app })
+        let checker = instance.checker(InThread);
+        Ok(Self { instance, checker })
     }
 
     /// Checks a presented secret and counts the call, as the server does: the call takes its cost from
@@ -162,14 +155,16 @@ impl Keyhouse {
             cost: check.cost,
             ..Request::default()
         };
-        let verdict = |code, retry_after, grant: Option<&Grant>| Verdict {
-            code,
-            retry_after,
+        let report = |Decision { verdict, grant, .. }: Decision<'_>| Verdict {
+            code: verdict.code,
+            retry_after: verdict.retry_after,
             key: grant.map(|grant| grant.live.key),
             owner: grant.and_then(|grant| Some(grant.named_owner()?.id)),
             organization: grant.map(|grant| grant.organization.load().id),
         };
-        self.app.decide_in_process(presented, &request, verdict).map_err(Undecided::Unavailable)
+        self.checker
+            .check(presented, &request, report)
+            .map_err(|unavailable| Undecided::Unavailable(unavailable.code()))
     }
 
     /// Writes pending usage, returns unused quota reservations, and closes the store.
@@ -180,16 +175,19 @@ impl Keyhouse {
     /// # Errors
     /// [`InstanceError::Failed`] if the store did not close in order.
     pub fn close(self) -> Result<(), InstanceError> {
-        drop(self.app);
+        drop(self.checker);
         self.instance.close().map_err(|failure| InstanceError::Failed(failure.into_message()))
     }
 }
 
-fn loopback_url() -> Result<PublicUrl, InstanceError> {
-    let url = format!("http://{}", Ipv4Addr::LOCALHOST).parse();
-    url.map_err(|error: crate::model::public_url::InvalidPublicUrl| {
-        InstanceError::Failed(error.to_string())
-    })
+/// Waits on the caller's thread. In an async runtime, other tasks move to another thread meanwhile.
+#[derive(Debug)]
+struct InThread;
+
+impl ReservationWait for InThread {
+    fn wait(&self, _payer: WaitPayer, wait: impl FnOnce() -> bool) -> Option<bool> {
+        Some(tokio::task::block_in_place(wait))
+    }
 }
 
 #[cfg(test)]

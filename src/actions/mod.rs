@@ -181,8 +181,8 @@ impl Actions {
         &self.index
     }
 
-    pub fn clock(&self) -> &dyn Clock {
-        &*self.clock
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 
     /// The prefix that keys start with.

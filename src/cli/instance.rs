@@ -23,6 +23,7 @@ use crate::records::prepare;
 use crate::upkeep::audit::seal;
 use crate::upkeep::commits::{Commits, MeasuredStore};
 use crate::upkeep::{audit, last_use, quotas};
+use crate::verify::{Checker, ReservationWait};
 use crate::worker::Worker;
 
 /// How far the clock may be behind the newest audit event.
@@ -99,6 +100,12 @@ impl Instance {
         let failed_sign_ins = failed_sign_in_events::start(Arc::clone(&actions))
             .map_err(|error| Failure::io("start a thread", &error))?;
         Ok(Self { store, follower, last_use, seals, quotas, failed_sign_ins, actions })
+    }
+
+    /// A checker of this instance, which waits for reservations with `waits`.
+    pub(crate) fn checker<W: ReservationWait>(&self, waits: W) -> Checker<W> {
+        let (index, clock) = (Arc::clone(self.actions.index()), Arc::clone(self.actions.clock()));
+        Checker::new(index, clock, waits)
     }
 
     /// The HTTP application of this instance.

@@ -10,7 +10,7 @@
 use http::header::{COOKIE, HeaderMap};
 use rouille::Response;
 
-use crate::http::check::{Holder, introspect, malformed, user_agent};
+use crate::http::check::{introspect, malformed};
 use crate::http::client::Hops;
 use crate::http::credential::{self, Credential};
 use crate::http::problem::Problem;
@@ -21,7 +21,7 @@ use crate::index::facts::UserFacts;
 use crate::index::grant::Grant;
 use crate::model::credential::CREDENTIALS;
 use crate::model::secret::Secret;
-use crate::verify::{Code, Request, Verdict, check as look_up, digest_of, preview};
+use crate::verify::{Code, Request, Verdict, digest_of};
 
 impl App {
     /// The caller of a request, or the error that ends it.
@@ -143,22 +143,16 @@ impl App {
         text: &zeroize::Zeroizing<Vec<u8>>,
         caller: Caller,
     ) -> Result<Caller, Problem> {
-        let address = self.locate(&Hops::of_arrival(arrival)).address;
-        let (request, now) =
-            (Request { ip: address, ..Request::default() }, self.actions.clock().now());
-        let judge = |grant: &Grant| Ok(preview(grant, &request, now));
-        let known = look_up(self.index(), text, judge, |verdict, grant| {
-            grant.filter(|_grant| verdict.is_valid()).map(|grant| named(grant, caller))
+        let origin = self.direct_origin(arrival);
+        let known = self.checker.preview(text, &Request::from_holder(origin), |decision| {
+            decision.grant.filter(|_grant| decision.verdict.is_valid()).map(|it| named(it, caller))
         });
-        match known {
-            Ok(Some(caller)) if !self.index().is_behind() => Ok(caller),
-            Ok(_) | Err(_) => {
-                let user_agent = user_agent(&arrival.parts.headers);
-                let actor = self.caller_by_key(text, Holder { address, user_agent })?;
-                // The key became valid between the two checks.
-                Ok(Caller { organization: Some(*actor.organization_id().bytes()), ..caller })
-            },
+        if let Ok(Some(caller)) = known {
+            return Ok(caller);
         }
+        let actor = self.caller_by_key(text, origin)?;
+        // The key became valid between the two checks.
+        Ok(Caller { organization: Some(*actor.organization_id().bytes()), ..caller })
     }
 
     /// The holder of a known key, valid or not. The request uses only the share of its network, so

@@ -43,6 +43,7 @@ use crate::index::{self, Index};
 use crate::model::credential::CREDENTIALS;
 use crate::model::pace::Pace;
 use crate::model::public_url::{Links, PublicUrl};
+use crate::verify::Checker;
 use client::{Hops, Hourly};
 use encoding::Encoded;
 use metrics::counts::HttpCounts;
@@ -76,8 +77,8 @@ pub struct App {
     /// Number of the next request id. The first number is random, so that the ids of two starts
     /// differ.
     request_ids: AtomicU64,
-    /// Checks that wait for the store to write a reservation.
-    waiting: BlockInPlace,
+    /// Checks keys. It counts the checks that wait for the store to write a reservation.
+    checker: Checker<BlockInPlace>,
     counts: HttpCounts,
     /// The second of the monotonic clock in which a rejected proxy request was last logged.
     warned_at: AtomicU64,
@@ -145,7 +146,9 @@ impl App {
     pub fn new(actions: Arc<Actions>, settings: HttpSettings, request_id_seed: u64) -> Self {
         let (stopping, request_ids) = (AtomicBool::new(false), AtomicU64::new(request_id_seed));
         let warned_at = AtomicU64::new(u64::MAX);
-        let (waiting, description) = (BlockInPlace::default(), OnceLock::new());
+        let (index, clock) = (Arc::clone(actions.index()), Arc::clone(actions.clock()));
+        let checker = Checker::new(index, clock, BlockInPlace::default());
+        let description = OnceLock::new();
         let counts = HttpCounts::new();
         let paces = Paces::new(Pace::OFF, Pace::OFF);
         let (unforwarded, misdirected) = (Hourly::default(), Hourly::default());
@@ -156,7 +159,7 @@ impl App {
             links,
             stopping,
             request_ids,
-            waiting,
+            checker,
             counts,
             warned_at,
             paces,
@@ -198,6 +201,11 @@ impl App {
 
     fn index(&self) -> &Index {
         self.actions.index()
+    }
+
+    /// The places for checks that wait.
+    fn waits(&self) -> &BlockInPlace {
+        self.checker.waits()
     }
 
     fn is_trusted(&self, peer: Peer) -> bool {

@@ -7,7 +7,6 @@ use crate::actions::actor::Actor;
 use crate::actions::signing_in::devices::DEVICE_LIFETIME;
 use crate::actions::signing_in::session_user::Me;
 use crate::actions::signing_in::throttle::Source;
-use crate::http::check::Holder;
 use crate::http::client::shown_host;
 use crate::http::credential::{self, Credential};
 use crate::http::parameters::Parameters;
@@ -111,8 +110,7 @@ impl App {
     }
 
     fn key_actor(&self, call: &Call<'_>, text: &Zeroizing<Vec<u8>>) -> Result<Actor, Problem> {
-        let caller = Holder { address: call.address, user_agent: call.user_agent() };
-        self.caller_by_key(text, caller)
+        self.caller_by_key(text, call.browser())
     }
 
     fn session_actor(&self, call: &Call<'_>, token: &Secret) -> Result<Actor, Problem> {

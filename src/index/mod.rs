@@ -109,6 +109,24 @@ impl Default for Index {
     }
 }
 
+/// The grants by the digest of their secret, held in memory.
+#[derive(Debug)]
+pub struct Grants<'a>(
+    papaya::HashMapRef<
+        'a,
+        DigestKey,
+        Grant,
+        BuildHasherDefault<DigestHasher>,
+        papaya::LocalGuard<'a>,
+    >,
+);
+
+impl Grants<'_> {
+    pub fn get(&self, digest: &Digest) -> Option<&Grant> {
+        self.0.get(&DigestKey::from(*digest))
+    }
+}
+
 impl Index {
     pub fn new() -> Self {
         Self {
@@ -136,6 +154,12 @@ impl Index {
             reservations: Arc::default(),
             steps: Histogram::default(),
         }
+    }
+
+    /// Holds the grants in memory, so that a reader can use one in place. A reader must not block
+    /// while it has this.
+    pub fn grants(&self) -> Grants<'_> {
+        Grants(self.grants.pin())
     }
 
     /// Looks up a digest and calls `read` with its grant while the entry is held in memory.

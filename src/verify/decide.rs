@@ -9,7 +9,8 @@ use crate::model::gate::Acceptance;
 use crate::model::moment::Moment;
 use crate::model::permission::Permission;
 use crate::verify::limits::{self, CallLimits};
-use crate::verify::{Code, Request, Verdict};
+use crate::verify::request::Request;
+use crate::verify::verdict::{Code, Verdict};
 
 /// Decides about a grant. The first rule that applies is the code. A call draws from a limit only
 /// if all earlier rules passed. A rejected call draws from no limit.

@@ -12,7 +12,10 @@ use crate::model::limit::Draw;
 use crate::model::moment::Moment;
 use crate::model::network::canonical;
 use crate::model::permission::{PatternSet, is_instance, is_own};
-use crate::verify::{CallLimits, Code, Request, preview};
+use crate::verify::decide::preview;
+use crate::verify::limits::CallLimits;
+use crate::verify::request::Request;
+use crate::verify::verdict::Code;
 
 /// The lists of a key. The grant of the key contains only their combined effect.
 #[derive(Clone, Debug, Default)]

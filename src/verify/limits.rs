@@ -16,7 +16,7 @@ use crate::index::quota::{QuotaDraw, Unreserved};
 use crate::index::quota_rule::QuotaRule;
 use crate::model::limit::{Draw, RateLimit};
 use crate::model::moment::Moment;
-use crate::verify::{Code, Verdict};
+use crate::verify::verdict::{Code, Verdict};
 
 /// The limits on one call.
 #[derive(Clone, Copy, Debug)]

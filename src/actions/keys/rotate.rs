@@ -154,7 +154,7 @@ mod tests {
     use crate::model::secret::Digest;
     use crate::records::Revised;
     use crate::records::access::{OrganizationRecord, PlanRecord};
-    use crate::verify::{Request, check, decide};
+    use crate::verify::{Request, decide};
 
     const HOUR: Duration = Duration::from_hours(1);
     const MOMENT: Duration = Duration::from_millis(1);
@@ -164,10 +164,9 @@ mod tests {
     }
 
     fn code(instance: &TestInstance, secret: &Secret) -> Code {
-        let (now, text) = (instance.clock_now(), secret.reveal().as_bytes());
-        let judge = |grant: &_| decide(grant, &Request::default(), now);
-        let index = instance.actions.index();
-        check(index, text, judge, |verdict, _grant| verdict.code).unwrap()
+        let grant = instance.actions.index().grant(&secret.digest());
+        let decided = |grant| decide(&grant, &Request::default(), instance.clock_now()).unwrap();
+        grant.map_or(Code::NotFound, |grant| decided(grant).code)
     }
 
     fn use_it(instance: &TestInstance, secret: &Secret, agent: &str) {

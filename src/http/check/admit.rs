@@ -8,10 +8,11 @@ use std::sync::atomic::Ordering;
 
 use rouille::Response;
 
-use crate::http::check::{Allowed, App, Holder, Identity, allow, user_agent};
+use crate::http::check::{Allowed, App, Identity, allow, user_agent};
 use crate::http::forwarded::{self, ForwardedRequest, NotForwarded};
 use crate::http::problem::Problem;
 use crate::http::transport::Arrival;
+use crate::index::CallOrigin;
 use crate::model::gate::GateDecision;
 use crate::verify::Request;
 
@@ -57,9 +58,10 @@ impl App {
             GateDecision::Key { requirement, cost } => {
                 let presented = Self::presented(headers, &gate.credentials)?;
                 let (ip, acceptance) = (Some(reported.client), gate.acceptance());
-                let request = Request { ip, requirement, acceptance, cost };
-                let caller = Holder { address: ip, user_agent: user_agent(headers) };
-                self.decide_presented(&presented, &request, caller)
+                let origin = CallOrigin { ip, user_agent: user_agent(headers) };
+                let holder = Request::from_holder(origin);
+                let request = Request { requirement, acceptance, cost, ..holder };
+                self.decide_presented(&presented, &request)
             },
         }
     }

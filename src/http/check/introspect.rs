@@ -15,10 +15,8 @@ use rouille::Response;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use crate::actions::ActionError;
 use crate::actions::actor::Actor;
-use crate::http::check::verify::require_verify;
-use crate::http::check::{Holder, user_agent};
+use crate::http::check::verify::{require_verify, scope_of};
 use crate::http::input::{self, FORM};
 use crate::http::metrics::counts::Endpoint;
 use crate::http::parameters::Parameters;
@@ -30,9 +28,8 @@ use crate::model::credential::CREDENTIALS;
 use crate::model::moment::Moment;
 use crate::model::network::canonical;
 use crate::model::requirement::Requirement;
-use crate::model::role::INSTANCE_VERIFY;
 use crate::model::secret::Secret;
-use crate::verify::{Code, Request, Verdict, check, digest_of, preview, with_granted};
+use crate::verify::{Code, Request, digest_of, with_granted};
 
 struct IntrospectionRequest {
     token: Secret,
@@ -65,33 +62,20 @@ fn introspect(app: &App, arrival: &Arrival<'_>, body: &[u8]) -> Result<Value, Pr
     let actor = caller(app, arrival)?;
     require_verify(&actor)?;
     let asked = read(&arrival.parts.headers, body)?;
-    if app.index().is_behind() {
-        return Err(Problem::index_behind());
-    }
     let request = Request {
         ip: asked.ip,
         requirement: asked.requirement.as_ref(),
         cost: 0,
+        scope: scope_of(&actor),
         ..Request::default()
     };
-    let everywhere = actor.has(INSTANCE_VERIFY);
-    let is_known =
-        |grant: &Grant| everywhere || grant.organization.load().id == actor.organization_id();
-    let now = app.actions.clock().now();
-    let judge = |grant: &Grant| {
-        let known = is_known(grant);
-        Ok(if known { preview(grant, &request, now) } else { Verdict::of(Code::NotFound) })
-    };
-    let tell = |verdict: Verdict, grant: Option<&Grant>| {
-        app.counts.note_check(Endpoint::Introspect, verdict.code.as_str());
-        match grant {
-            Some(grant) if is_active(verdict.code) => described(app, grant),
+    Ok(app.checker.preview(asked.token.reveal().as_bytes(), &request, |decision| {
+        app.counts.note_check(Endpoint::Introspect, decision.verdict.code.as_str());
+        match decision.grant {
+            Some(grant) if is_active(decision.verdict.code) => described(app, grant),
             _ => json!({ "active": false }),
         }
-    };
-    let presented = asked.token.reveal().as_bytes();
-    check(app.index(), presented, judge, tell)
-        .map_err(|_unreserved| ActionError::StorageUnavailable.into())
+    })?)
 }
 
 /// Limits are evaluated last, so a key that exceeds a limit has passed all other rules.
@@ -102,8 +86,7 @@ fn is_active(code: Code) -> bool {
 fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor, Problem> {
     let headers = &arrival.parts.headers;
     let text = unescaped(app, headers, App::presented(headers, &CREDENTIALS)?);
-    let caller = Holder { address: app.direct_address(arrival), user_agent: user_agent(headers) };
-    app.caller_by_key(&text, caller)
+    app.caller_by_key(&text, app.direct_origin(arrival))
 }
 
 /// Some OAuth clients form-encode their secret before they send it as Basic (RFC 6749, 2.3.1),

@@ -11,15 +11,10 @@ pub(super) mod ext_authz;
 pub(super) mod forward_auth;
 mod grpc;
 pub(super) mod identity;
-mod in_process;
 pub(super) mod introspect;
 mod problem;
 pub(super) mod verify;
 pub(super) mod whoami;
-
-use std::cell::Cell;
-use std::net::IpAddr;
-use std::time::Duration;
 
 use http::HeaderMap;
 use http::request::Parts;
@@ -32,33 +27,15 @@ use crate::http::client::Hops;
 use crate::http::credential::{self, Credential};
 use crate::http::problem::Problem;
 use crate::http::refusal;
-use crate::http::transport::{Arrival, Caller, TransportRefusal};
+use crate::http::transport::{Arrival, BlockInPlace, Caller, TransportRefusal};
 use crate::http::{App, answer, path_of};
 use crate::index::CallOrigin;
 use crate::index::grant::Grant;
-use crate::index::quota::Unreserved;
 use crate::model::credential::{CREDENTIALS, CredentialSource};
-use crate::verify::{Code, Request, Verdict, check, decide, digest_of};
+use crate::verify::{
+    CheckUnavailable, Code, Decision, Request, ReservationWait, Verdict, WaitPayer, digest_of,
+};
 use identity::Identity;
-
-/// The longest wait of a check for the store to write a quota reservation.
-const RESERVATION_WAIT: Duration = Duration::from_secs(2);
-/// Maximum number of decisions about one call. A call is decided again when other calls have used
-/// up the reservation for which it waited.
-const RESERVATION_TRIES_MAX: usize = 1_000;
-
-/// The presenter of a credential, for last use and address rules.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Holder<'a> {
-    pub(super) address: Option<IpAddr>,
-    pub(super) user_agent: Option<&'a str>,
-}
-
-/// A presented credential, and the program that presents it.
-struct PresentedCredential<'a> {
-    text: &'a [u8],
-    user_agent: Option<&'a str>,
-}
 
 pub(super) fn is_check(parts: &Parts) -> bool {
     is_check_path(path_of(parts))
@@ -140,89 +117,33 @@ impl App {
     }
 
     /// Decides about a presented text, and returns its identity.
-    fn decide_presented(
-        &self,
-        text: &[u8],
-        request: &Request<'_>,
-        caller: Holder<'_>,
-    ) -> Result<Allowed, Problem> {
-        self.judge(text, request, caller, |grant, _now| Allowed(Identity::of(self.index(), grant)))
+    fn decide_presented(&self, text: &[u8], request: &Request<'_>) -> Result<Allowed, Problem> {
+        self.decide(text, request, |grant, _now| Allowed(Identity::of(self.index(), grant)))
     }
 
     /// The actor of a management key, which is checked like any other key.
-    pub(super) fn caller_by_key(&self, text: &[u8], caller: Holder<'_>) -> Result<Actor, Problem> {
-        let request = Request { ip: caller.address, ..Request::default() };
+    pub(super) fn caller_by_key(
+        &self,
+        text: &[u8],
+        origin: CallOrigin<'_>,
+    ) -> Result<Actor, Problem> {
+        let request = Request::from_holder(origin);
         let secret = digest_of(self.index(), text).ok_or_else(malformed)?;
-        self.judge(text, &request, caller, |grant, _now| Actor::key(secret, grant, caller.address))
+        self.decide(text, &request, |grant, _now| Actor::key(secret, grant, origin.ip))
     }
 
-    fn judge<T>(
+    /// Checks a presented text and counts the call. Returns what `valid` makes of a valid key's
+    /// grant, or the denial.
+    fn decide<T>(
         &self,
         text: &[u8],
         request: &Request<'_>,
-        caller: Holder<'_>,
-        valid: impl Fn(&Grant, Now) -> T,
+        valid: impl FnOnce(&Grant, Now) -> T,
     ) -> Result<T, Problem> {
-        let presented = PresentedCredential { text, user_agent: caller.user_agent };
-        let anybodys = |_: &Grant| true;
-        self.decide_counted(&presented, request, anybodys, |verdict, grant, now| match grant {
-            Some(grant) if verdict.is_valid() => Ok(valid(grant, now)),
-            grant => Err(denied(verdict, request, grant, now)),
+        self.checker.check(text, request, |decision| match decision.grant {
+            Some(grant) if decision.verdict.is_valid() => Ok(valid(grant, decision.now)),
+            _ => Err(denied(&decision, request)),
         })?
-    }
-
-    /// Decides about a presented text, and counts the call. Every call of a known key is counted in
-    /// this function, whether the verdict is valid or not. If `is_known` is false, because the
-    /// caller may not see the key, the code is `NOT_FOUND`, and the call is not counted.
-    fn decide_counted<T>(
-        &self,
-        presented: &PresentedCredential<'_>,
-        request: &Request<'_>,
-        is_known: impl Fn(&Grant) -> bool,
-        answer: impl Fn(Verdict, Option<&Grant>, Now) -> T,
-    ) -> Result<T, Problem> {
-        let origin = CallOrigin { ip: request.ip, user_agent: presented.user_agent };
-        // The caller whose share the check uses if it must wait.
-        let waits = Cell::new(Caller::default());
-        self.until_reserved(&waits, |now| {
-            let judge = |grant: &Grant| {
-                if !is_known(grant) {
-                    return Ok(Verdict::of(Code::NotFound));
-                }
-                decide(grant, request, now).inspect_err(|_unreserved| waits.set(key_alone(grant)))
-            };
-            check(self.index(), presented.text, judge, |verdict, grant| {
-                if let Some(grant) = grant {
-                    self.index().note_call(grant, verdict.code, now.wall, origin);
-                }
-                answer(verdict, grant, now)
-            })
-        })
-    }
-
-    /// Repeats an attempt after each wait for a reservation. The wait is outside of the index's
-    /// guard, and does not block the event loop.
-    fn until_reserved<T>(
-        &self,
-        waits: &Cell<Caller>,
-        attempt: impl Fn(Now) -> Result<T, Unreserved>,
-    ) -> Result<T, Problem> {
-        for _ in 0..RESERVATION_TRIES_MAX {
-            if self.index().is_behind() {
-                return Err(Problem::index_behind());
-            }
-            let unreserved = match attempt(self.actions.clock().now()) {
-                Ok(answer) => return Ok(answer),
-                Err(unreserved) => unreserved,
-            };
-            match self.waiting.run(&waits.get(), || unreserved.wait(RESERVATION_WAIT)) {
-                Some(true) => {},
-                // The store does not respond, or too many checks wait. The call does not pass
-                // without a durable reservation, since a crash could lose the count.
-                Some(false) | None => break,
-            }
-        }
-        Err(ActionError::StorageUnavailable.into())
     }
 
     /// The credential of a check request, or the denial of the request.
@@ -239,19 +160,35 @@ impl App {
         }
     }
 
-    /// The client's address, for endpoints that clients call themselves.
-    fn direct_address(&self, arrival: &Arrival<'_>) -> Option<IpAddr> {
-        self.locate(&Hops::of_arrival(arrival)).address
+    /// The client's address and program, for endpoints that clients call themselves.
+    pub(super) fn direct_origin<'a>(&self, arrival: &Arrival<'a>) -> CallOrigin<'a> {
+        let ip = self.locate(&Hops::of_arrival(arrival)).address;
+        CallOrigin { ip, user_agent: user_agent(&arrival.parts.headers) }
     }
 }
 
-/// The caller whose share a check of a key uses: the key and its organization, without an address.
-fn key_alone(grant: &Grant) -> Caller {
+impl ReservationWait for BlockInPlace {
+    fn wait(&self, payer: WaitPayer, wait: impl FnOnce() -> bool) -> Option<bool> {
+        self.run(&caller_that_waits(payer), wait)
+    }
+}
+
+/// The caller on whose shares the wait of a check draws: those of the key and its organization.
+fn caller_that_waits(payer: WaitPayer) -> Caller {
     Caller {
-        actor: Some(*grant.live.key.bytes()),
+        actor: Some(*payer.key.bytes()),
         by_key: true,
-        organization: Some(*grant.organization.load().id.bytes()),
+        organization: Some(*payer.organization.bytes()),
         ..Caller::default()
+    }
+}
+
+impl From<CheckUnavailable> for Problem {
+    fn from(unavailable: CheckUnavailable) -> Self {
+        match unavailable {
+            CheckUnavailable::IndexBehind => Self::index_behind(),
+            CheckUnavailable::Unreserved => ActionError::StorageUnavailable.into(),
+        }
     }
 }
 
@@ -261,12 +198,8 @@ pub(super) fn malformed() -> Problem {
 }
 
 /// The denial for a verdict, with the state of the limits if one of them decided.
-pub(in crate::http) fn denied(
-    verdict: Verdict,
-    request: &Request<'_>,
-    grant: Option<&Grant>,
-    now: Now,
-) -> Problem {
+pub(in crate::http) fn denied(decision: &Decision<'_>, request: &Request<'_>) -> Problem {
+    let Decision { verdict, grant, now } = *decision;
     let scope = request.requirement.map(|requirement| {
         requirement.names().map(crate::model::permission::Permission::as_str).collect::<Vec<_>>()
     });
@@ -283,4 +216,16 @@ pub(in crate::http) fn denied(
 /// The `User-Agent` of a request, if it is text.
 pub(super) fn user_agent(headers: &HeaderMap) -> Option<&str> {
     headers.get(http::header::USER_AGENT)?.to_str().ok().filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unavailable_check_has_one_code_in_process_and_over_http() {
+        for unavailable in [CheckUnavailable::IndexBehind, CheckUnavailable::Unreserved] {
+            assert_eq!(Problem::from(unavailable).code(), unavailable.code());
+        }
+    }
 }

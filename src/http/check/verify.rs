@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::clock::Now;
-use crate::http::check::{Holder, PresentedCredential, explained, key_alone, user_agent};
+use crate::http::check::{caller_that_waits, explained};
 use crate::http::credential::{self, Credential};
 use crate::http::input::{self, Fields, wrong};
 use crate::http::metrics::counts::Endpoint;
@@ -27,7 +27,8 @@ use crate::model::requirement::{REQUIREMENT_NAMES_MAX, Requirement};
 use crate::model::role::{INSTANCE_VERIFY, KEYS_READ, KEYS_VERIFY};
 use crate::model::secret::Secret;
 use crate::verify::{
-    Code, Explanation, Request, Verdict, check, explain, explain_absence, preview, with_granted,
+    Decision, Explanation, Request, Scope, Verdict, WaitPayer, explain, explain_absence,
+    with_granted,
 };
 
 pub(super) struct VerifyRequest {
@@ -65,11 +66,7 @@ pub(in crate::http) fn answer_session(app: &App, call: &Call<'_>) -> Result<Resp
 pub(in crate::http) fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor, Problem> {
     let headers: &HeaderMap = &arrival.parts.headers;
     match credential::take(headers, &CREDENTIALS) {
-        Credential::Presented(text) => {
-            let caller =
-                Holder { address: app.direct_address(arrival), user_agent: user_agent(headers) };
-            app.caller_by_key(&text, caller)
-        },
+        Credential::Presented(text) => app.caller_by_key(&text, app.direct_origin(arrival)),
         Credential::Unusable(unusable) => Err(Problem::unusable_credential(&unusable)),
         Credential::None { .. } => app.local_actor(arrival.surface),
     }
@@ -115,20 +112,24 @@ fn answer_one(app: &App, actor: &Actor, asked: &VerifyRequest) -> Result<Value, 
         ip: asked.ip,
         requirement: asked.requirement.as_ref(),
         cost: asked.cost,
+        scope: scope_of(actor),
         ..Request::default()
     };
-    let everywhere = actor.has(INSTANCE_VERIFY);
-    // A key of another organization is not found, and its call is not counted.
-    let is_known =
-        |grant: &Grant| everywhere || grant.organization.load().id == actor.organization_id();
     let presented = asked.key.reveal().as_bytes();
     if asked.explain {
-        return explain_asked(app, actor, presented, &request, is_known);
+        return explain_asked(app, actor, presented, &request);
     }
-    let presented = PresentedCredential { text: presented, user_agent: None };
-    app.decide_counted(&presented, &request, is_known, |verdict, grant, now| {
-        verdict_fields(app.index(), verdict, grant, now)
-    })
+    let report = |decision: Decision<'_>| verdict_fields(app.index(), &decision);
+    Ok(app.checker.check(presented, &request, report)?)
+}
+
+/// The keys that an actor may check. A key of another organization is not found.
+pub(super) fn scope_of(actor: &Actor) -> Scope {
+    if actor.has(INSTANCE_VERIFY) {
+        Scope::All
+    } else {
+        Scope::Organization(actor.organization_id())
+    }
 }
 
 /// The verdict with its explanation. The call is not counted.
@@ -137,11 +138,9 @@ fn explain_asked(
     actor: &Actor,
     presented: &[u8],
     request: &Request<'_>,
-    is_known: impl Fn(&Grant) -> bool,
 ) -> Result<Value, Problem> {
-    let explained = explain_presented(app, actor, presented, request, is_known)?;
-    let grant = explained.grant.as_ref();
-    let mut answer = verdict_fields(app.index(), explained.verdict, grant, explained.now);
+    let explained = explain_presented(app, actor, presented, request)?;
+    let mut answer = verdict_fields(app.index(), &explained.decision());
     if let Value::Object(fields) = &mut answer {
         fields.insert("explain".to_owned(), explained::explanation_view(&explained.explanation));
     }
@@ -156,35 +155,31 @@ pub(in crate::http) struct Explained {
     now: Now,
 }
 
+impl Explained {
+    pub(in crate::http) fn decision(&self) -> Decision<'_> {
+        Decision { verdict: self.verdict, grant: self.grant.as_ref(), now: self.now }
+    }
+}
+
 /// Explains a check to an actor that may read the organization's keys. The call is not counted.
 pub(in crate::http) fn explain_presented(
     app: &App,
     actor: &Actor,
     presented: &[u8],
     request: &Request<'_>,
-    is_known: impl Fn(&Grant) -> bool,
 ) -> Result<Explained, Problem> {
     actor.require(KEYS_READ)?;
-    if app.index().is_behind() {
-        return Err(Problem::index_behind());
-    }
-    let now = app.actions.clock().now();
-    let judge = |grant: &Grant| {
-        let known = is_known(grant);
-        Ok(if known { preview(grant, request, now) } else { Verdict::of(Code::NotFound) })
-    };
-    let keep = |verdict: Verdict, grant: Option<&Grant>| (verdict, grant.cloned());
-    let checked = check(app.index(), presented, judge, keep);
-    let (verdict, grant) = checked.map_err(|_unreserved| ActionError::StorageUnavailable)?;
+    let keep = |decision: Decision<'_>| (decision.verdict, decision.grant.cloned(), decision.now);
+    let (verdict, grant, now) = app.checker.preview(presented, request, keep)?;
     let explanation = match &grant {
         None => explain_absence(verdict.code),
         Some(grant) => {
             // The key's lists are only in the store. An explanation may wait for the store, unlike a
             // check.
-            let organization = grant.organization.load().id;
-            let read = || app.actions.stored_key(actor, organization, grant.live.key);
-            let record =
-                app.waiting.run(&key_alone(grant), read).unwrap_or(Err(ActionError::Busy))?;
+            let payer = WaitPayer::of(grant);
+            let read = || app.actions.stored_key(actor, payer.organization, payer.key);
+            let record = app.waits().run(&caller_that_waits(payer), read);
+            let record = record.unwrap_or(Err(ActionError::Busy))?;
             explain(grant, &explained::lists_of(&record), request, now)
         },
     };
@@ -227,7 +222,8 @@ pub(in crate::http) fn requirement(value: Value, pointer: &str) -> Result<Requir
     Requirement::all(names).or_else(|error| wrong(pointer, "invalid_requirement", error))
 }
 
-fn verdict_fields(index: &Index, verdict: Verdict, grant: Option<&Grant>, now: Now) -> Value {
+fn verdict_fields(index: &Index, decision: &Decision<'_>) -> Value {
+    let Decision { verdict, grant, now } = *decision;
     let mut fields = grant.map(|grant| described(index, grant, now)).unwrap_or_default();
     fields.insert("valid".to_owned(), verdict.is_valid().into());
     fields.insert("code".to_owned(), verdict.code.as_str().into());

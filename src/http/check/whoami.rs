@@ -7,7 +7,7 @@ use crate::actions::ActionError;
 use crate::actions::keys::{HolderRevoked, PresentedKey};
 use crate::clock::Now;
 use crate::http::api::no_fields;
-use crate::http::check::{Holder, malformed, user_agent, verify};
+use crate::http::check::{malformed, verify};
 use crate::http::problem::Problem;
 use crate::http::session::header_map;
 use crate::http::transport::Arrival;
@@ -34,10 +34,8 @@ pub(in crate::http) fn answer(
 fn describe(app: &App, arrival: &Arrival<'_>) -> Result<Value, Problem> {
     let headers = &arrival.parts.headers;
     let presented = App::presented(headers, &CREDENTIALS)?;
-    let address = app.direct_address(arrival);
-    let request = Request { ip: address, ..Request::default() };
-    let caller = Holder { address, user_agent: user_agent(headers) };
-    app.judge(&presented, &request, caller, |grant, now: Now| {
+    let origin = app.direct_origin(arrival);
+    app.decide(&presented, &Request::from_holder(origin), |grant, now: Now| {
         let mut fields = verify::described(app.index(), grant, now);
         fields.insert("permissions".to_owned(), verify::permissions(grant));
         Value::Object(fields)

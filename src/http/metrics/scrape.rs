@@ -178,7 +178,7 @@ fn of_checks(app: &App) -> Vec<Family> {
         gauge(
             "keyhouse_checks_waiting",
             "Checks that currently wait for the store to write a quota reservation.",
-            vec![amount(app.waiting.waiting())],
+            vec![amount(app.waits().waiting())],
         ),
     ]
 }

@@ -70,7 +70,8 @@ pub(in crate::http) fn test(app: &App, call: &Call<'_>) -> Result<Response, Prob
             TrialOutcome::refused(Problem::no_credential_in(&gate.credentials, false))
         },
         (GateDecision::Key { requirement, cost }, Some(key)) => {
-            let request = Request { ip, requirement, acceptance: gate.acceptance(), cost };
+            let acceptance = gate.acceptance();
+            let request = Request { ip, requirement, acceptance, cost, ..Request::default() };
             explain(app, call, &key, &request)?
         },
     };
@@ -94,11 +95,9 @@ fn explain(
     request: &Request<'_>,
 ) -> Result<TrialOutcome, Problem> {
     let presented = key.reveal().as_bytes();
-    let explained = verify::explain_presented(app, call.actor()?, presented, request, |_| true)?;
-    let verdict = explained.verdict;
-    let now = app.actions.clock().now();
-    let refusal =
-        (!verdict.is_valid()).then(|| denied(verdict, request, explained.grant.as_ref(), now));
+    let explained = verify::explain_presented(app, call.actor()?, presented, request)?;
+    let decision = explained.decision();
+    let refusal = (!decision.verdict.is_valid()).then(|| denied(&decision, request));
     let mut explanation = explained::explanation_view(&explained.explanation);
     if let (Value::Object(fields), Some(grant)) = (&mut explanation, &explained.grant) {
         fields.insert("key".to_owned(), grant.live.key.to_string().into());

@@ -30,7 +30,13 @@ pub(in crate::http) fn explain(app: &App, call: &Call<'_>) -> Result<Response, P
     let grant = newest.and_then(|secret| app.index().grant(&secret.digest));
     let grant = grant.ok_or_else(Problem::index_behind)?;
     let acceptance = gate.as_deref().map(Gate::acceptance).unwrap_or_default();
-    let request = Request { ip, requirement: requirement.as_ref(), acceptance, cost: 1 };
+    let request = Request {
+        ip,
+        requirement: requirement.as_ref(),
+        acceptance,
+        cost: 1,
+        ..Request::default()
+    };
     let now = app.actions.clock().now();
     let explanation = explain_grant(&grant, &explained::lists_of(&record), &request, now);
     Ok(answer::json(&explained::explanation_view(&explanation)))

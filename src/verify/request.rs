@@ -1,0 +1,83 @@
+//! The inputs of a check: the request, and the digest of the presented text.
+
+use std::net::IpAddr;
+
+use crate::index::grant::Grant;
+use crate::index::{CallOrigin, Index};
+use crate::model::gate::Acceptance;
+use crate::model::id::OrganizationId;
+use crate::model::key_text::{KeyTextClass, classify};
+use crate::model::requirement::Requirement;
+use crate::model::secret::Digest;
+
+/// The inputs of a check, besides the key.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The client's address, if the caller provided it.
+    pub ip: Option<IpAddr>,
+    /// The program that presents the key, for the key's last use.
+    pub user_agent: Option<&'a str>,
+    /// The keys that the asker may see.
+    pub scope: Scope,
+    /// The permissions that the key needs.
+    pub requirement: Option<&'a Requirement>,
+    /// The organizations and environments whose keys are accepted.
+    pub acceptance: Acceptance<'a>,
+    /// Units to draw from limits and quota, 0 to [`crate::model::limit::COST_MAX`].
+    pub cost: u32,
+}
+
+impl Default for Request<'_> {
+    /// Requires only a valid key, at a cost of 1.
+    fn default() -> Self {
+        Self {
+            ip: None,
+            user_agent: None,
+            scope: Scope::All,
+            requirement: None,
+            acceptance: Acceptance::default(),
+            cost: 1,
+        }
+    }
+}
+
+impl<'a> Request<'a> {
+    /// A request of the key's holder, which requires only a valid key.
+    pub fn from_holder(origin: CallOrigin<'a>) -> Self {
+        Self { ip: origin.ip, user_agent: origin.user_agent, ..Self::default() }
+    }
+}
+
+/// The keys that the asker of a check may see. Any other key is not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The keys of every organization.
+    All,
+    /// The keys of one organization.
+    Organization(OrganizationId),
+}
+
+impl Scope {
+    pub(super) fn includes(self, grant: &Grant) -> bool {
+        match self {
+            Self::All => true,
+            Self::Organization(id) => grant.organization.load().id == id,
+        }
+    }
+}
+
+/// The digest that decides about a presented text; `None` for a malformed text.
+///
+/// A text may be known by its BLAKE3 and by its SHA-256 digest. If a key under one of them was
+/// revoked or is no longer valid, that digest decides. An instance without keys known by SHA-256
+/// computes only BLAKE3.
+pub fn digest_of(index: &Index, presented: &[u8]) -> Option<Digest> {
+    let (KeyTextClass::Own(digest) | KeyTextClass::Foreign(digest)) = classify(presented) else {
+        return None;
+    };
+    if index.knows_sha256() {
+        Some(index.deciding([digest, Digest::by_sha256(presented)]))
+    } else {
+        Some(digest)
+    }
+}
