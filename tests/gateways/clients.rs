@@ -90,7 +90,7 @@ fn changes(kind: Kind) -> Vec<(String, String)> {
         Kind::Nginx => {
             let [maps, of_location, of_question] = blocks("nginx").try_into().expect("3 blocks");
             vec![
-                before("    # Of the changes of protocol", &maps),
+                before("    # nginx forwards only upgrades to WebSocket", &maps),
                 ("            proxy_pass http://application;\n".to_owned(), of_location),
                 (NGINX_ASKED.to_owned(), of_question),
                 (NGINX_URI.to_owned(), String::new()),

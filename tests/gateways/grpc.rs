@@ -64,7 +64,10 @@ fn changes(kind: Kind) -> Vec<(String, String)> {
         ]),
         Kind::Traefik => own(&[("url: \"http://", "url: \"h2c://")]),
         Kind::Haproxy => own(&[
-            ("\n\n    # Whatever is no letter", " proto h2\n\n    # Whatever is no letter"),
+            (
+                "\n\n    # Many applications read any",
+                " proto h2\n\n    # Many applications read any",
+            ),
             (
                 "\n\n# A stand-in for the application",
                 " proto h2\n\n# A stand-in for the application",
