@@ -45,6 +45,9 @@ const FLAGS: [&str; 12] = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
 
+/// Maximum number of starts of chromedriver until one finds a port that is free.
+const CHROMEDRIVER_STARTS_MAX: usize = 3;
+
 /// A browser. Dropping the value ends all processes of the browser, by the id of their group.
 pub(crate) struct Driver {
     process: Child,
@@ -57,11 +60,7 @@ impl Driver {
     /// Starts a browser with this language (`fr`).
     pub(crate) fn start(language: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("keyhouse-browser-").tempdir().unwrap();
-        let mut process = chromedriver(folder.path(), language);
-        let log = Log::follow(process.stdout.take().unwrap());
-        let line = log.wait_for("started successfully on port ");
-        let Some(line) = line else { panic!("chromedriver did not start: {}", log.tail()) };
-        let port = line.rsplit(' ').next().unwrap().trim_end_matches('.').to_owned();
+        let (mut process, port) = started_chromedriver(folder.path(), language);
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let wanted = capabilities(folder.path(), language);
         let session = runtime.block_on(async {
@@ -177,6 +176,23 @@ pub(crate) fn is_passing(error: &WebDriverError) -> bool {
             | Inner::ElementNotInteractable(_)
             | Inner::NoSuchElement(_)
     )
+}
+
+/// A running chromedriver and its port. It takes a free IPv6 port and then needs the same IPv4 port,
+/// which another process may hold: in this case it exits, and another one is started.
+fn started_chromedriver(folder: &Path, language: &str) -> (Child, String) {
+    for _ in 0..CHROMEDRIVER_STARTS_MAX {
+        let mut process = chromedriver(folder, language);
+        let log = Log::follow(process.stdout.take().unwrap());
+        if let Some(line) = log.wait_for("started successfully on port ") {
+            let port = line.rsplit(' ').next().unwrap().trim_end_matches('.').to_owned();
+            return (process, port);
+        }
+        kill(&mut process);
+        let printed = log.tail();
+        assert!(printed.contains("port not available"), "chromedriver did not start: {printed}");
+    }
+    panic!("chromedriver found no free port in {CHROMEDRIVER_STARTS_MAX} starts");
 }
 
 fn chromedriver(folder: &Path, language: &str) -> Child {
