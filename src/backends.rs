@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keyhouse_storage::{MemoryStore, OpenError, Store};
 #[cfg(feature = "redb")]
-use keyhouse_storage_redb::{RedbStore, Settings};
+use keyhouse_storage_redb::{RedbSettings, RedbStore};
 
 use crate::config::StorageUrl;
 
@@ -24,7 +24,9 @@ pub fn exists(url: &StorageUrl) -> bool {
 pub fn open(url: &StorageUrl) -> Result<Arc<dyn Store>, OpenError> {
     match url {
         #[cfg(feature = "redb")]
-        StorageUrl::Redb(directory) => Ok(Arc::new(RedbStore::open(&Settings::new(directory))?)),
+        StorageUrl::Redb(directory) => {
+            Ok(Arc::new(RedbStore::open(&RedbSettings::new(directory))?))
+        },
         #[cfg(not(feature = "redb"))]
         StorageUrl::Redb(_) => Err(OpenError::Unavailable(keyhouse_storage::Cause::new(
             "this binary was built without the feature redb",

@@ -36,11 +36,11 @@ pub struct Actor {
 enum Power {
     Local,
     User(Arc<UserFacts>, Option<Digest>),
-    Key(Box<PresentedKey>),
+    Key(Box<ActingKey>),
 }
 
 #[derive(Clone, Debug)]
-struct PresentedKey {
+struct ActingKey {
     grant: Grant,
     owner: Option<Arc<UserFacts>>,
     secret: Digest,
@@ -79,7 +79,7 @@ impl Actor {
     pub fn key(secret: Digest, grant: &Grant, address: Option<IpAddr>) -> Self {
         let owner = grant.owner.as_ref().map(|owner| owner.facts());
         let organization = grant.organization.load_full();
-        let key = PresentedKey { grant: grant.clone(), owner, secret };
+        let key = ActingKey { grant: grant.clone(), owner, secret };
         let power = Power::Key(Box::new(key));
         Self { address, second_factor: false, organization, power }
     }
@@ -159,17 +159,17 @@ impl Actor {
     }
 
     /// Whether the actor holds the permission, or all permissions of the pattern.
-    pub fn holds(&self, ask: RightQuery<'_>) -> bool {
-        self.holds_in(&self.organization, ask)
+    pub fn holds(&self, query: RightQuery<'_>) -> bool {
+        self.holds_in(&self.organization, query)
     }
 
-    fn holds_in(&self, organization: &OrganizationFacts, ask: RightQuery<'_>) -> bool {
+    fn holds_in(&self, organization: &OrganizationFacts, query: RightQuery<'_>) -> bool {
         match &self.power {
             Power::Local => true,
-            Power::User(user, _) => user.holds(organization, ask),
+            Power::User(user, _) => user.holds(organization, query),
             Power::Key(key) => {
                 let standing = key.owner.as_ref().map(|owner| owner.standing);
-                key.grant.grants(standing, organization, ask)
+                key.grant.grants(standing, organization, query)
             },
         }
     }

@@ -28,7 +28,7 @@ pub struct Target<I> {
 
 /// A record that actors change, with a version.
 pub(super) trait Resource: Record + Clone + PartialEq {
-    fn identity(&self) -> Identity;
+    fn identity(&self) -> ResourceRef;
 
     fn version(&mut self) -> &mut u64;
 
@@ -40,7 +40,7 @@ pub(super) trait Resource: Record + Clone + PartialEq {
 }
 
 /// Where a record is stored, and how audit events refer to it.
-pub(super) struct Identity {
+pub(super) struct ResourceRef {
     place: StoreKey,
     /// The record's id or name.
     target: String,
@@ -48,7 +48,7 @@ pub(super) struct Identity {
     organization: Option<OrganizationId>,
 }
 
-impl Identity {
+impl ResourceRef {
     pub(super) fn new(
         place: StoreKey,
         target: &impl ToString,
@@ -158,6 +158,6 @@ pub(super) fn require_free_name<'a>(
 }
 
 fn entry<T: Resource>(decided: &Authorized, action: &'static str, record: &T) -> AuditEntry {
-    let Identity { target, organization, .. } = record.identity();
+    let ResourceRef { target, organization, .. } = record.identity();
     AuditEntry { organization, ..AuditEntry::by(decided, action, target) }
 }

@@ -32,7 +32,7 @@ pub struct Paces {
     guests: Pace,
     keys: Pace,
     service_keys: Pace,
-    counted: Mutex<Counted>,
+    counted: Mutex<ActorPace>,
 }
 
 /// The owner of the allowance that a change uses.
@@ -45,7 +45,7 @@ enum Drawer {
 }
 
 #[derive(Debug, Default)]
-struct Counted {
+struct ActorPace {
     arrivals: HashMap<Drawer, u64>,
     swept_at: Option<u64>,
 }
@@ -101,7 +101,7 @@ impl Paces {
     }
 }
 
-impl Counted {
+impl ActorPace {
     /// The arrival time to store if a limit allows one more change.
     fn draw(&self, drawer: Drawer, limit: &RateLimit, now: u64) -> Result<u64, TooSoon> {
         let arrival = self.arrivals.get(&drawer).copied().unwrap_or_default();
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_table_is_bounded_and_evicts_idle_users() {
-        let mut counted = Counted::default();
+        let mut counted = ActorPace::default();
         let user = |number: u64| {
             let mut bytes = [0; 16];
             bytes[..8].copy_from_slice(&number.to_be_bytes());

@@ -17,22 +17,22 @@ pub const READERS_MAX: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct ReadTurns {
-    state: Mutex<State>,
+    state: Mutex<Turns>,
     granted: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
+struct Turns {
     free: usize,
     next_number: u64,
-    waiting: Vec<Waiter>,
+    waiting: Vec<TurnWaiter>,
     granted: Vec<u64>,
     /// The number of each reader's last turn.
     served: HashMap<Reader, u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Waiter {
+struct TurnWaiter {
     number: u64,
     reader: Reader,
 }
@@ -51,7 +51,7 @@ impl Default for ReadTurns {
 
 impl ReadTurns {
     pub(super) fn new(free: usize) -> Self {
-        let state = State {
+        let state = Turns {
             free,
             next_number: 1,
             waiting: Vec::new(),
@@ -65,7 +65,7 @@ impl ReadTurns {
     pub(super) fn take(&self, reader: Reader) -> ReadTurn<'_> {
         let mut state = self.lock();
         let number = state.number();
-        state.waiting.push(Waiter { number, reader });
+        state.waiting.push(TurnWaiter { number, reader });
         state.hand_on();
         let mut state = self
             .granted
@@ -75,12 +75,12 @@ impl ReadTurns {
         ReadTurn(self)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Turns> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl Turns {
     fn number(&mut self) -> u64 {
         self.next_number += 1;
         self.next_number
@@ -89,7 +89,7 @@ impl State {
     /// Gives free turns to the waiting readers that were served the longest ago.
     fn hand_on(&mut self) {
         while self.free > 0 {
-            let served = |it: &Waiter| self.served.get(&it.reader).copied().unwrap_or_default();
+            let served = |it: &TurnWaiter| self.served.get(&it.reader).copied().unwrap_or_default();
             let next = self.waiting.iter().min_by_key(|it| (served(it), it.number)).copied();
             let Some(next) = next else { return };
             self.waiting.retain(|it| it.number != next.number);
@@ -123,7 +123,7 @@ mod tests {
     fn wait(turns: &ReadTurns, reader: u8) -> u64 {
         let mut state = turns.lock();
         let number = state.number();
-        state.waiting.push(Waiter { number, reader: [reader; 16] });
+        state.waiting.push(TurnWaiter { number, reader: [reader; 16] });
         number
     }
 

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
-use crate::cli::client::{Ask, Client, query};
+use crate::cli::client::{ApiRequest, Client, query};
 use crate::cli::exit::{Exit, Failure, print, print_message, print_table};
 use crate::cli::terminal::text;
 
@@ -79,7 +79,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
             ("cursor", cursor.as_deref()),
         ]);
         let target = format!("/v1/audit{parameters}");
-        let page = client.send(&Ask { method: "GET", target, body: None })?;
+        let page = client.send(&ApiRequest { method: "GET", target, body: None })?;
         let found = page.get("items").and_then(Value::as_array).cloned();
         items.extend(found.unwrap_or_default());
         cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
@@ -112,8 +112,9 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
 
 fn run_check(head: Option<&str>, client: &Client, json: bool) -> Result<(), Failure> {
     let body = head.map_or_else(|| json!({}), |head| json!({ "head": head }));
-    let ask = Ask { method: "POST", target: "/v1/audit/check".to_owned(), body: Some(body) };
-    let report = client.send(&ask)?;
+    let request =
+        ApiRequest { method: "POST", target: "/v1/audit/check".to_owned(), body: Some(body) };
+    let report = client.send(&request)?;
     let is_intact = report.get("ok").and_then(Value::as_bool).unwrap_or(false);
     if json {
         print(&report.to_string())?;

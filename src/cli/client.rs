@@ -35,7 +35,7 @@ pub(super) enum Client {
 }
 
 #[derive(Debug)]
-pub(super) struct Ask<'a> {
+pub(super) struct ApiRequest<'a> {
     pub(super) method: &'a str,
     /// The path with its query.
     pub(super) target: String,
@@ -69,8 +69,8 @@ impl Client {
     ///
     /// # Errors
     /// The failure that the response describes, or an unreachable instance.
-    pub(super) fn send(&self, ask: &Ask<'_>) -> Result<Value, Failure> {
-        let (status, value) = self.answer(ask)?;
+    pub(super) fn send(&self, request: &ApiRequest<'_>) -> Result<Value, Failure> {
+        let (status, value) = self.answer(request)?;
         if (200..300).contains(&status) {
             Ok(value)
         } else {
@@ -82,20 +82,20 @@ impl Client {
     ///
     /// # Errors
     /// If the instance is unreachable.
-    pub(super) fn answer(&self, ask: &Ask<'_>) -> Result<(u16, Value), Failure> {
+    pub(super) fn answer(&self, request: &ApiRequest<'_>) -> Result<(u16, Value), Failure> {
         let (status, body) = match self {
-            Self::Host(settings) => ask_host(settings, ask)?,
-            Self::Remote { url, key } => ask_remote(url, key, ask)?,
+            Self::Host(settings) => send_to_host(settings, request)?,
+            Self::Remote { url, key } => send_to_remote(url, key, request)?,
         };
         Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
     }
 }
 
-fn ask_host(settings: &Settings, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), Failure> {
+fn send_to_host(settings: &Settings, request: &ApiRequest<'_>) -> Result<(u16, Vec<u8>), Failure> {
     let halt = Halt::default();
     let mut in_use = String::new();
     for _ in 0..TRIES {
-        match send(&settings.control_socket, request(ask)?) {
+        match send(&settings.control_socket, http_request(request)?) {
             Ok(answer) => return Ok(answer),
             Err(error) if has_no_listener(&error) => {},
             Err(error) => {
@@ -113,7 +113,7 @@ fn ask_host(settings: &Settings, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), Failur
         }
         match Instance::open(settings) {
             Ok(instance) => {
-                let answer = ask_instance(&instance, settings, ask);
+                let answer = send_to_instance(&instance, settings, request);
                 instance.close()?;
                 return answer;
             },
@@ -133,34 +133,34 @@ fn has_no_listener(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }
 
-fn request(ask: &Ask<'_>) -> Result<http::Request<Vec<u8>>, Failure> {
+fn http_request(request: &ApiRequest<'_>) -> Result<http::Request<Vec<u8>>, Failure> {
     let builder = http::Request::builder()
-        .method(ask.method)
-        .uri(&ask.target)
+        .method(request.method)
+        .uri(&request.target)
         .header("Host", "localhost")
         .header("User-Agent", USER_AGENT)
         .header("Content-Type", "application/json");
-    let body = ask.body.as_ref().map(Value::to_string).unwrap_or_default();
+    let body = request.body.as_ref().map(Value::to_string).unwrap_or_default();
     builder.body(body.into_bytes()).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
 }
 
 /// Sends a request to an instance of this process.
-pub(super) fn ask_instance(
+pub(super) fn send_to_instance(
     instance: &Instance,
     settings: &Settings,
-    ask: &Ask<'_>,
+    request: &ApiRequest<'_>,
 ) -> Result<(u16, Vec<u8>), Failure> {
     let app = instance.app(settings, public_url(settings)?, TrustedProxies::default())?;
     let headers = vec![
         ("Content-Type".to_owned(), "application/json".to_owned()),
         ("User-Agent".to_owned(), USER_AGENT.to_owned()),
     ];
-    let body = ask.body.as_ref().map(Value::to_string).unwrap_or_default();
+    let body = request.body.as_ref().map(Value::to_string).unwrap_or_default();
     let nowhere = ([127, 0, 0, 1], 0).into();
     let request = Request::fake_http_from(
         nowhere,
-        ask.method,
-        ask.target.clone(),
+        request.method,
+        request.target.clone(),
         headers,
         body.into_bytes(),
     );
@@ -184,7 +184,11 @@ fn public_url(settings: &Settings) -> Result<PublicUrl, Failure> {
     )
 }
 
-fn ask_remote(url: &str, key: &Secret, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), Failure> {
+fn send_to_remote(
+    url: &str,
+    key: &Secret,
+    request: &ApiRequest<'_>,
+) -> Result<(u16, Vec<u8>), Failure> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(REMOTE_TIMEOUT))
         .http_status_as_error(false)
@@ -204,12 +208,12 @@ fn ask_remote(url: &str, key: &Secret, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), 
     };
     let bearer = zeroize::Zeroizing::new(format!("Bearer {}", key.reveal()));
     let request = http::Request::builder()
-        .method(ask.method)
-        .uri(format!("{url}{}", ask.target))
+        .method(request.method)
+        .uri(format!("{url}{}", request.target))
         .header("Authorization", bearer.as_str())
         .header("User-Agent", USER_AGENT)
         .header("Content-Type", "application/json")
-        .body(ask.body.as_ref().map(Value::to_string).unwrap_or_default())
+        .body(request.body.as_ref().map(Value::to_string).unwrap_or_default())
         .map_err(|_source| Failure::new(Exit::Usage, "KEYHOUSE_KEY is not a valid key"))?;
     let mut response = agent.run(request).map_err(unreachable)?;
     let status = response.status().as_u16();

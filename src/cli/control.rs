@@ -29,14 +29,14 @@ impl Control {
     /// Creates the data directory if it is missing, checks its owner and mode, and locks it.
     pub(super) fn claim(settings: &Settings) -> Result<Self, Failure> {
         let directory = &settings.data;
-        let shown = directory.display();
+        let path = directory.display();
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(directory)
-            .map_err(|error| Failure::io(&format!("create {shown}"), &error))?;
+            .map_err(|error| Failure::io(&format!("create {path}"), &error))?;
         let found = std::fs::metadata(directory)
-            .map_err(|error| Failure::io(&format!("inspect {shown}"), &error))?;
+            .map_err(|error| Failure::io(&format!("inspect {path}"), &error))?;
         require_own(directory, &found, rustix::process::geteuid().as_raw())?;
         let claim = OpenOptions::new()
             .create(true)
@@ -44,12 +44,12 @@ impl Control {
             .write(true)
             .mode(0o600)
             .open(directory.join(CLAIM_NAME))
-            .map_err(|error| Failure::io(&format!("open {CLAIM_NAME} in {shown}"), &error))?;
+            .map_err(|error| Failure::io(&format!("open {CLAIM_NAME} in {path}"), &error))?;
         match claim.try_lock() {
             Ok(()) => {},
             Err(TryLockError::WouldBlock) => {
                 let holder = holder(directory);
-                let message = format!("{shown} is in use by another keyhouse serve{holder}");
+                let message = format!("{path} is in use by another keyhouse serve{holder}");
                 return Err(Failure::new(Exit::Conflict, message));
             },
             Err(TryLockError::Error(error)) => {
@@ -92,16 +92,16 @@ impl Drop for Control {
 /// was just mounted often belongs to root with mode 755.
 fn require_own(directory: &Path, found: &Metadata, user: u32) -> Result<(), Failure> {
     let (mode, owner) = (found.permissions().mode() & 0o7777, found.uid());
-    let shown = directory.display();
+    let path = directory.display();
     let problem = if owner != user && user != 0 {
-        format!("{shown} belongs to uid {owner} (mode {mode:o}), and keyhouse runs as uid {user}")
+        format!("{path} belongs to uid {owner} (mode {mode:o}), and keyhouse runs as uid {user}")
     } else if mode & 0o077 != 0 {
-        format!("{shown} is accessible to other users (mode {mode:o}, owned by uid {owner})")
+        format!("{path} is accessible to other users (mode {mode:o}, owned by uid {owner})")
     } else {
         return Ok(());
     };
     let remedy = format!(
-        "run `chown {user} {shown}` and `chmod 700 {shown}`, or use --data {shown}/keyhouse: \
+        "run `chown {user} {path}` and `chmod 700 {path}`, or use --data {path}/keyhouse: \
          keyhouse creates that subdirectory if uid {user} has write permission"
     );
     Err(Failure::new(Exit::Failed, format!("{problem}: {remedy}")))
@@ -127,9 +127,9 @@ mod tests {
         let required = |user| require_own(directory.path(), &found, user);
         assert!(required(owner).is_ok());
         assert!(required(0).is_ok());
-        let said = required(other).unwrap_err().into_message();
+        let message_of = required(other).unwrap_err().into_message();
         let expected =
             format!("belongs to uid {owner} (mode 700), and keyhouse runs as uid {other}");
-        assert!(said.contains(&expected), "{said}");
+        assert!(message_of.contains(&expected), "{message_of}");
     }
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use crate::cli::client::{Ask, Client, segment};
+use crate::cli::client::{ApiRequest, Client, segment};
 use crate::cli::exit::{Exit, Failure, print, print_message};
 use crate::cli::listing::{all, print_all, print_one};
 use crate::cli::verify::key_from_stdin;
@@ -123,7 +123,7 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
         Command::Create(policy) => {
             let body = policy.body(&[("name", policy.name.as_str().into())])?;
             let target = "/v1/gates".to_owned();
-            print_gate(&client.send(&Ask { method: "POST", target, body })?, json)
+            print_gate(&client.send(&ApiRequest { method: "POST", target, body })?, json)
         },
         Command::List => {
             let gates = all(client, "/v1/gates", None)?;
@@ -134,15 +134,16 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
                 json,
             )
         },
-        Command::Show { name } => {
-            print_gate(&client.send(&Ask { method: "GET", target: path(name), body: None })?, json)
-        },
+        Command::Show { name } => print_gate(
+            &client.send(&ApiRequest { method: "GET", target: path(name), body: None })?,
+            json,
+        ),
         Command::Set(policy) => {
             let (target, body) = (path(&policy.name), policy.body(&[])?);
-            print_gate(&client.send(&Ask { method: "PATCH", target, body })?, json)
+            print_gate(&client.send(&ApiRequest { method: "PATCH", target, body })?, json)
         },
         Command::Delete { name } => {
-            client.send(&Ask { method: "DELETE", target: path(name), body: None })?;
+            client.send(&ApiRequest { method: "DELETE", target: path(name), body: None })?;
             print_message(&format!("deleted {name}"));
             Ok(())
         },
@@ -269,7 +270,7 @@ impl Test {
             }
         }
         let target = format!("/v1/gates/{}/test", segment(&self.gate));
-        let result = client.send(&Ask { method: "POST", target, body: Some(body) })?;
+        let result = client.send(&ApiRequest { method: "POST", target, body: Some(body) })?;
         let allowed = result.get("allowed").and_then(Value::as_bool).unwrap_or(false);
         if json {
             print(&result.to_string())?;

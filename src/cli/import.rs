@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::cli::client::{Ask, Client, query};
+use crate::cli::client::{ApiRequest, Client, query};
 use crate::cli::exit::{Exit, Failure, decoded, print, print_message};
 
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -42,7 +42,7 @@ pub(super) struct Flags {
 }
 
 /// A key and its line in the file.
-struct Line {
+struct ImportLine {
     number: usize,
     key: Value,
     bytes: usize,
@@ -55,7 +55,7 @@ struct Done {
 }
 
 pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Failure> {
-    let lines: Vec<Line> = read(&flags.file)?;
+    let lines: Vec<ImportLine> = read(&flags.file)?;
     let last = lines.last().map_or(0, |line| line.number);
     let mut rest = lines.into_iter().filter(|line| line.number >= flags.from).peekable();
     let mut done = Done::default();
@@ -90,7 +90,7 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
 fn send(
     flags: &Flags,
     client: &Client,
-    mut step: Vec<Line>,
+    mut step: Vec<ImportLine>,
     done: &mut Done,
 ) -> Result<(), Failure> {
     let target =
@@ -102,7 +102,7 @@ fn send(
         }
         let body = Some(json!({ "keys": keys, "dry_run": flags.dry_run }));
         let (status, response) =
-            client.answer(&Ask { method: "POST", target: target.clone(), body })?;
+            client.answer(&ApiRequest { method: "POST", target: target.clone(), body })?;
         if (200..300).contains(&status) {
             done.imported += step.len();
             return Ok(());
@@ -135,7 +135,7 @@ fn entry_of(fault: &Value) -> Option<usize> {
 }
 
 /// Prints the faults of a step with their lines, and returns its failure.
-fn failure(status: u16, response: &Value, faults: &[Value], step: &[Line]) -> Failure {
+fn failure(status: u16, response: &Value, faults: &[Value], step: &[ImportLine]) -> Failure {
     let text = |fault: &Value, name: &str| {
         fault.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
     };
@@ -159,14 +159,14 @@ fn failure(status: u16, response: &Value, faults: &[Value], step: &[Line]) -> Fa
 }
 
 /// Reads all keys of the file. Errors do not contain the input, since it may be a secret.
-fn read(file: &Path) -> Result<Vec<Line>, Failure> {
+fn read(file: &Path) -> Result<Vec<ImportLine>, Failure> {
     let bytes = read_bytes(file)?;
     let text = decoded(&bytes, &file.display().to_string())?;
     let wrong =
         |number: usize| Failure::new(Exit::Usage, format!("line {number} is not a JSON object"));
     let line = |number: usize, key: Value| {
         let bytes = key.to_string().len();
-        if key.is_object() { Ok(Line { number, key, bytes }) } else { Err(wrong(number)) }
+        if key.is_object() { Ok(ImportLine { number, key, bytes }) } else { Err(wrong(number)) }
     };
     if text.trim_start().starts_with('[') {
         let keys: Vec<Value> = serde_json::from_str(text).map_err(|error| {

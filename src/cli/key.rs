@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value, json};
 
-use crate::cli::client::{Ask, Client, query, segment};
+use crate::cli::client::{ApiRequest, Client, query, segment};
 use crate::cli::exit::{Failure, print, print_message, print_once, print_table};
 use crate::cli::terminal::text;
 use crate::model::text::printable_line;
@@ -107,18 +107,19 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         Command::Create(create) => run_create(create, client, json),
         Command::List(list) => run_list(&list, client, json),
         Command::Show { id } => {
-            let key = client.send(&Ask { method: "GET", target: path(&id, ""), body: None })?;
+            let key =
+                client.send(&ApiRequest { method: "GET", target: path(&id, ""), body: None })?;
             show(&key, json)
         },
         Command::Rename { id, name } => {
             let body = Some(json!({ "name": name }));
-            let key = client.send(&Ask { method: "PATCH", target: path(&id, ""), body })?;
+            let key = client.send(&ApiRequest { method: "PATCH", target: path(&id, ""), body })?;
             show(&key, json)
         },
         Command::Rotate { id, overlap } => {
             let body = overlap.map_or_else(|| json!({}), |overlap| json!({ "overlap": overlap }));
             let target = path(&id, "/rotate");
-            let made = client.send(&Ask { method: "POST", target, body: Some(body) })?;
+            let made = client.send(&ApiRequest { method: "POST", target, body: Some(body) })?;
             show_secret(&made, "rotated", json)
         },
         Command::Revoke { id, reason, descendants } => {
@@ -137,7 +138,7 @@ fn run_revoke(id: &str, body: &Value, client: &Client, json: bool) -> Result<(),
     let mut revoked = 0;
     loop {
         let (target, body) = (path(id, "/revoke"), Some(body.clone()));
-        let key = client.send(&Ask { method: "POST", target, body })?;
+        let key = client.send(&ApiRequest { method: "POST", target, body })?;
         let Some(outcome) = key.get("descendants") else { return show(&key, json) };
         let number = |name: &str| outcome.get(name).and_then(Value::as_u64).unwrap_or_default();
         revoked += number("revoked");
@@ -178,7 +179,8 @@ fn run_create(create: Create, client: &Client, json: bool) -> Result<(), Failure
     }
     let organization = create.organization.as_deref();
     let target = format!("/v1/keys{}", query(&[("organization", organization)]));
-    let made = client.send(&Ask { method: "POST", target, body: Some(Value::Object(body)) })?;
+    let made =
+        client.send(&ApiRequest { method: "POST", target, body: Some(Value::Object(body)) })?;
     show_secret(&made, "created", json)
 }
 
@@ -210,7 +212,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
             ("cursor", cursor.as_deref()),
         ]);
         let target = format!("/v1/keys{parameters}");
-        let page = client.send(&Ask { method: "GET", target, body: None })?;
+        let page = client.send(&ApiRequest { method: "GET", target, body: None })?;
         let found = page.get("items").and_then(Value::as_array).cloned();
         items.extend(found.unwrap_or_default());
         cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
@@ -250,14 +252,14 @@ fn show(key: &Value, json: bool) -> Result<(), Failure> {
     }
     let Some(fields) = key.as_object() else { return print(&key.to_string()) };
     for name in ORDER.iter().filter(|name| fields.contains_key(**name)) {
-        let shown = match &fields.get(*name).cloned().unwrap_or_default() {
+        let text_of_value = match &fields.get(*name).cloned().unwrap_or_default() {
             Value::Null => "-".to_owned(),
             Value::String(text) => printable_line(text),
             value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
                 value.to_string()
             },
         };
-        print(&format!("{name:<15} {shown}"))?;
+        print(&format!("{name:<15} {text_of_value}"))?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
-use crate::cli::client::{Ask, Client, query};
+use crate::cli::client::{ApiRequest, Client, query};
 use crate::cli::exit::{Failure, print, print_message, print_table};
 use crate::cli::terminal::cell;
 
@@ -21,7 +21,7 @@ pub(super) fn all(
             ("cursor", cursor.as_deref()),
         ]);
         let target = format!("{path}{parameters}");
-        let page = client.send(&Ask { method: "GET", target, body: None })?;
+        let page = client.send(&ApiRequest { method: "GET", target, body: None })?;
         let found = page.get("items").and_then(Value::as_array).cloned();
         items.extend(found.unwrap_or_default());
         cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use crate::cli::client::{Ask, Client, segment};
+use crate::cli::client::{ApiRequest, Client, segment};
 use crate::cli::exit::{Failure, print_message};
 use crate::cli::listing::{all, print_all};
 use crate::cli::user::{Named, id_of};
@@ -36,7 +36,7 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
             let named = Named { user: lockout.clone(), organization: None };
             let id = id_of(&named, client)?;
             let target = format!("/v1/sign-in-lockouts/{}", segment(&id));
-            client.send(&Ask { method: "DELETE", target, body: None })?;
+            client.send(&ApiRequest { method: "DELETE", target, body: None })?;
             print_message(&format!("lifted {id}"));
             Ok(())
         },

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use crate::cli::client::{Ask, Client, segment};
+use crate::cli::client::{ApiRequest, Client, segment};
 use crate::cli::exit::{Failure, print_message, print_once};
 use crate::cli::listing::{all, print_all, print_one};
 
@@ -97,13 +97,13 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
     let path = |id: &str| format!("/v1/organizations/{}", segment(id));
     let suspend = |id: &str, suspended: bool| {
         let body = Some(json!({ "suspended": suspended }));
-        client.send(&Ask { method: "PATCH", target: path(id), body })
+        client.send(&ApiRequest { method: "PATCH", target: path(id), body })
     };
     match command {
         Command::Create { name, owner, plan } => {
             let body = Some(json!({ "name": name, "owner_email": owner, "plan": plan }));
             let target = "/v1/organizations".to_owned();
-            let made = client.send(&Ask { method: "POST", target, body })?;
+            let made = client.send(&ApiRequest { method: "POST", target, body })?;
             if json {
                 return print_once(&made.to_string());
             }
@@ -123,13 +123,14 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
             )
         },
         Command::Show { id } => {
-            let shown = client.send(&Ask { method: "GET", target: path(&id), body: None })?;
-            print_one(&shown, &FIELDS, json)
+            let answer =
+                client.send(&ApiRequest { method: "GET", target: path(&id), body: None })?;
+            print_one(&answer, &FIELDS, json)
         },
         Command::Change(change) => {
             let target = path(&change.id);
             let body = Some(change.body());
-            print_one(&client.send(&Ask { method: "PATCH", target, body })?, &FIELDS, json)
+            print_one(&client.send(&ApiRequest { method: "PATCH", target, body })?, &FIELDS, json)
         },
         Command::Suspend { id } => print_one(&suspend(&id, true)?, &FIELDS, json),
         Command::Resume { id } => print_one(&suspend(&id, false)?, &FIELDS, json),

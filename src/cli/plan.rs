@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use crate::cli::client::{Ask, Client, segment};
+use crate::cli::client::{ApiRequest, Client, segment};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::listing::{all, print_all, print_one};
 
@@ -48,14 +48,16 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
             json,
         ),
         Command::Show { plan } => {
-            let shown = client.send(&Ask { method: "GET", target: path(plan), body: None })?;
-            print_one(&shown, &FIELDS, json)
+            let answer =
+                client.send(&ApiRequest { method: "GET", target: path(plan), body: None })?;
+            print_one(&answer, &FIELDS, json)
         },
         Command::Set(set) => {
             let features = pairs(&set.features)?;
             let limits = pairs(&set.limits)?;
             let body = Some(json!({ "features": features, "limits": limits }));
-            let set = client.send(&Ask { method: "PATCH", target: path(&set.plan), body })?;
+            let set =
+                client.send(&ApiRequest { method: "PATCH", target: path(&set.plan), body })?;
             print_one(&set, &FIELDS, json)
         },
     }

@@ -28,13 +28,13 @@ pub(super) struct ProxyResolver {
 
 /// The proxies of the settings, and the list of networks to which they resolve.
 struct Names {
-    state: Mutex<State>,
+    state: Mutex<ProxyNames>,
     trusted: TrustedProxies,
     resolve: Resolve,
 }
 
 #[derive(Default)]
-struct State {
+struct ProxyNames {
     proxies: Vec<TrustedProxy>,
     known: HashMap<Box<str>, Known>,
 }
@@ -88,8 +88,8 @@ impl Names {
         self.resolve_all(&mut self.lock());
     }
 
-    fn resolve_all(&self, state: &mut State) {
-        let State { proxies, known } = state;
+    fn resolve_all(&self, state: &mut ProxyNames) {
+        let ProxyNames { proxies, known } = state;
         let mut networks = Vec::new();
         for proxy in proxies {
             match proxy {
@@ -104,7 +104,7 @@ impl Names {
         self.trusted.replace(networks);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ProxyNames> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::cli::client::{Ask, Client, query, segment};
+use crate::cli::client::{ApiRequest, Client, query, segment};
 use crate::cli::exit::{Failure, print_message};
 use crate::cli::listing::{all, print_all, print_one};
 
@@ -76,7 +76,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
                 "description": create.description,
             }));
             let target = create.organization.at("/v1/roles");
-            print_one(&client.send(&Ask { method: "POST", target, body })?, &FIELDS, json)
+            print_one(&client.send(&ApiRequest { method: "POST", target, body })?, &FIELDS, json)
         },
         Command::List(organization) => {
             let roles = all(client, "/v1/roles", organization.id())?;
@@ -84,11 +84,15 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         },
         Command::Show { role, organization } => {
             let target = organization.at(&path(&role));
-            print_one(&client.send(&Ask { method: "GET", target, body: None })?, &FIELDS, json)
+            print_one(
+                &client.send(&ApiRequest { method: "GET", target, body: None })?,
+                &FIELDS,
+                json,
+            )
         },
         Command::Delete { role, organization } => {
             let target = organization.at(&path(&role));
-            client.send(&Ask { method: "DELETE", target, body: None })?;
+            client.send(&ApiRequest { method: "DELETE", target, body: None })?;
             print_message(&format!("deleted {role}"));
             Ok(())
         },

@@ -170,22 +170,22 @@ fn serve(
     }
     // The control socket is opened first, so that a listener with the same path fails.
     let socket = Socket::Unix(control.bind()?);
-    let mut listeners = vec![Listener { surface: ListenerKind::Control, socket }];
+    let mut listeners = vec![Listener { listener: ListenerKind::Control, socket }];
     let main = sockets::open(&settings.listen)?;
     let mut addresses = vec![format!("listening on {}", main.at)];
-    listeners.push(Listener { surface: ListenerKind::Main, socket: main.socket });
+    listeners.push(Listener { listener: ListenerKind::Main, socket: main.socket });
     // The socket files are removed on drop, after the server has stopped.
     let mut files = vec![main.file];
     if let Some(at) = &settings.check_listen {
         let checks = sockets::open(at)?;
         addresses.push(format!("checks on {}", checks.at));
-        listeners.push(Listener { surface: ListenerKind::Checks, socket: checks.socket });
+        listeners.push(Listener { listener: ListenerKind::Checks, socket: checks.socket });
         files.push(checks.file);
     }
     if let Some(at) = &settings.metrics_listen {
         let metrics = sockets::open(at)?;
         addresses.push(format!("metrics on {}", metrics.at));
-        listeners.push(Listener { surface: ListenerKind::Metrics, socket: metrics.socket });
+        listeners.push(Listener { listener: ListenerKind::Metrics, socket: metrics.socket });
         files.push(metrics.file);
     }
 
@@ -301,11 +301,11 @@ fn password(file: Option<&Path>) -> Result<Secret, Failure> {
         let message = "--admin-email needs --admin-password-file if there is no terminal";
         return Err(Failure::new(Exit::Usage, message));
     }
-    let ask = |prompt: &str| {
+    let request = |prompt: &str| {
         rpassword::prompt_password(prompt).map_err(|error| Failure::io("read a password", &error))
     };
-    let first = Secret::new(ask("Password of the owner: ")?);
-    let again = Secret::new(ask("Repeat the password: ")?);
+    let first = Secret::new(request("Password of the owner: ")?);
+    let again = Secret::new(request("Repeat the password: ")?);
     if first == again {
         Ok(first)
     } else {

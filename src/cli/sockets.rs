@@ -76,24 +76,24 @@ fn open_unix(path: &Path) -> io::Result<Opened> {
 
 /// Removes the socket file of a crashed server. Any other file is an error.
 fn remove_stale(path: &Path) -> Result<(), Failure> {
-    let shown = path.display();
-    let failed = |error| Failure::io(&format!("inspect {shown}"), &error);
+    let path_text = path.display();
+    let failed = |error| Failure::io(&format!("inspect {path_text}"), &error);
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(error)),
         Ok(found) if !found.file_type().is_socket() => {
             let message =
-                format!("{shown} exists and is not a socket: move it, or use another path");
+                format!("{path_text} exists and is not a socket: move it, or use another path");
             return Err(Failure::new(Exit::Conflict, message));
         },
         Ok(_) => {},
     }
     match try_connect(path) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path)
-            .map_err(|error| Failure::io(&format!("remove {shown}"), &error)),
+            .map_err(|error| Failure::io(&format!("remove {path_text}"), &error)),
         Err(error) if error.kind() != ErrorKind::WouldBlock => Err(failed(error)),
         Ok(()) | Err(_) => {
-            let message = format!("{shown} is in use: another process listens on it");
+            let message = format!("{path_text} is in use: another process listens on it");
             Err(Failure::new(Exit::Conflict, message))
         },
     }

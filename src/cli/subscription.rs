@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
-use crate::cli::client::{Ask, Client, segment};
+use crate::cli::client::{ApiRequest, Client, segment};
 use crate::cli::exit::Failure;
 use crate::cli::listing::print_one;
 
@@ -54,7 +54,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         Command::Show { organization } => {
             let own = || "/v1/subscription".to_owned();
             let target = organization.as_deref().map_or_else(own, path);
-            Ask { method: "GET", target, body: None }
+            ApiRequest { method: "GET", target, body: None }
         },
         Command::Set(set) => {
             let end = set
@@ -66,7 +66,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
             let body: Map<String, Value> =
                 fields.map(|(name, value)| (name.to_owned(), value)).collect();
             let target = path(&set.organization);
-            Ask { method: "PATCH", target, body: Some(Value::Object(body)) }
+            ApiRequest { method: "PATCH", target, body: Some(Value::Object(body)) }
         },
     };
     print_one(&client.send(&request)?, &FIELDS, json)

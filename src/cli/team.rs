@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::cli::client::{Ask, Client, segment};
+use crate::cli::client::{ApiRequest, Client, segment};
 use crate::cli::exit::{Failure, print_message};
 use crate::cli::listing::{all, print_all, print_one};
 use crate::cli::role::Organization;
@@ -77,7 +77,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
                 "description": create.description,
             }));
             let target = create.organization.at("/v1/teams");
-            print_one(&client.send(&Ask { method: "POST", target, body })?, &FIELDS, json)
+            print_one(&client.send(&ApiRequest { method: "POST", target, body })?, &FIELDS, json)
         },
         Command::List(organization) => {
             let teams = all(client, "/v1/teams", organization.id())?;
@@ -86,11 +86,15 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         },
         Command::Show { team, organization } => {
             let target = organization.at(&path(&team, ""));
-            print_one(&client.send(&Ask { method: "GET", target, body: None })?, &FIELDS, json)
+            print_one(
+                &client.send(&ApiRequest { method: "GET", target, body: None })?,
+                &FIELDS,
+                json,
+            )
         },
         Command::Delete { team, organization } => {
             let target = organization.at(&path(&team, ""));
-            client.send(&Ask { method: "DELETE", target, body: None })?;
+            client.send(&ApiRequest { method: "DELETE", target, body: None })?;
             print_message(&format!("deleted {team}"));
             Ok(())
         },
@@ -111,7 +115,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
 fn change(membership: &Membership, method: &str, client: &Client) -> Result<(), Failure> {
     let (team, user) = (segment(&membership.team), segment(&membership.user));
     let target = membership.organization.at(&format!("/v1/teams/{team}/members/{user}"));
-    client.send(&Ask { method, target, body: None })?;
+    client.send(&ApiRequest { method, target, body: None })?;
     let done = if method == "PUT" { "is a member of" } else { "is not a member of" };
     print_message(&format!("{} {done} {}", membership.user, membership.team));
     Ok(())

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::cli::client::{Ask, Client, query};
+use crate::cli::client::{ApiRequest, Client, query};
 use crate::cli::exit::{Failure, print};
 use crate::cli::listing::print_all;
 
@@ -16,7 +16,7 @@ pub(super) struct Flags {
     key: Option<String>,
     /// Group calls by hour, kept for 7 days, or by UTC day, kept for 90 days
     #[arg(long, value_name = "I", default_value = "hour")]
-    interval: Interval,
+    interval: IntervalFlag,
     /// Only calls at or after this time [default: 24 hours ago, or 30 days ago with --interval day]
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
@@ -29,15 +29,15 @@ pub(super) struct Flags {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Interval {
+enum IntervalFlag {
     Hour,
     Day,
 }
 
 pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Failure> {
     let interval = match flags.interval {
-        Interval::Hour => "hour",
-        Interval::Day => "day",
+        IntervalFlag::Hour => "hour",
+        IntervalFlag::Day => "day",
     };
     let parameters = query(&[
         ("key", flags.key.as_deref()),
@@ -47,7 +47,7 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
         ("organization", flags.organization.as_deref()),
     ]);
     let target = format!("/v1/usage{parameters}");
-    let usage = client.send(&Ask { method: "GET", target, body: None })?;
+    let usage = client.send(&ApiRequest { method: "GET", target, body: None })?;
     if json {
         return print(&usage.to_string());
     }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value, json};
 
-use crate::cli::client::{Ask, Client, query, segment};
+use crate::cli::client::{ApiRequest, Client, query, segment};
 use crate::cli::exit::{Exit, Failure, print, print_message, print_once, print_table};
 use crate::cli::listing::{all, print_all};
 use crate::cli::terminal::text;
@@ -114,7 +114,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         Command::List(list) => run_list(&list, client, json),
         Command::Show(named) => {
             let target = path(&id_of(&named, client)?, "");
-            show(&client.send(&Ask { method: "GET", target, body: None })?, json)
+            show(&client.send(&ApiRequest { method: "GET", target, body: None })?, json)
         },
         Command::Invite(invite) => run_invite(invite, client, json),
         Command::Disable(named) => change(&named, json!({ "disabled": true }), client, json),
@@ -126,7 +126,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         Command::Reset { named, totp } => {
             let target = path(&id_of(&named, client)?, "/reset");
             let body = Some(json!({ "totp": totp }));
-            let made = client.send(&Ask { method: "POST", target, body })?;
+            let made = client.send(&ApiRequest { method: "POST", target, body })?;
             link(&made, json)
         },
         Command::Sessions(named) => {
@@ -139,7 +139,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
                 || "/sessions".to_owned(),
                 |session| format!("/sessions/{}", segment(&session)),
             );
-            client.send(&Ask { method: "DELETE", target: path(&id, &below), body: None })?;
+            client.send(&ApiRequest { method: "DELETE", target: path(&id, &below), body: None })?;
             print_message(&format!("ended the sessions of {id}"));
             Ok(())
         },
@@ -159,7 +159,7 @@ pub(super) fn id_of(named: &Named, client: &Client) -> Result<String, Failure> {
         return Ok(user.to_owned());
     }
     let target = format!("/v1/users{}", query(&[("email", Some(user)), ("limit", Some("100"))]));
-    let found = client.send(&Ask { method: "GET", target, body: None })?;
+    let found = client.send(&ApiRequest { method: "GET", target, body: None })?;
     let mut users = found.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     if let Some(organization) = &named.organization {
         users.retain(|user| text(user, "organization") == *organization);
@@ -188,13 +188,14 @@ fn run_invite(invite: Invite, client: &Client, json: bool) -> Result<(), Failure
     }
     let organization = invite.organization.as_deref();
     let target = format!("/v1/invitations{}", query(&[("organization", organization)]));
-    let made = client.send(&Ask { method: "POST", target, body: Some(Value::Object(body)) })?;
+    let made =
+        client.send(&ApiRequest { method: "POST", target, body: Some(Value::Object(body)) })?;
     link(&made, json)
 }
 
 fn change(named: &Named, change: Value, client: &Client, json: bool) -> Result<(), Failure> {
     let target = path(&id_of(named, client)?, "");
-    show(&client.send(&Ask { method: "PATCH", target, body: Some(change) })?, json)
+    show(&client.send(&ApiRequest { method: "PATCH", target, body: Some(change) })?, json)
 }
 
 fn run_remove(remove: &Remove, client: &Client) -> Result<(), Failure> {
@@ -210,7 +211,7 @@ fn run_remove(remove: &Remove, client: &Client) -> Result<(), Failure> {
     };
     let parameters = query(&[("keys", Some(keys)), ("to", to.as_deref())]);
     let target = path(&id, &parameters);
-    client.send(&Ask { method: "DELETE", target, body: None })?;
+    client.send(&ApiRequest { method: "DELETE", target, body: None })?;
     print_message(&format!("removed {id}"));
     Ok(())
 }
@@ -225,7 +226,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
             ("cursor", cursor.as_deref()),
         ]);
         let target = format!("/v1/users{parameters}");
-        let page = client.send(&Ask { method: "GET", target, body: None })?;
+        let page = client.send(&ApiRequest { method: "GET", target, body: None })?;
         let found = page.get("items").and_then(Value::as_array).cloned();
         items.extend(found.unwrap_or_default());
         cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
@@ -274,14 +275,14 @@ fn show(user: &Value, json: bool) -> Result<(), Failure> {
         return print(&user.to_string());
     };
     for name in ORDER.iter().filter(|name| fields.contains_key(**name)) {
-        let shown = match fields.get(*name).unwrap_or(&Value::Null) {
+        let text_of_value = match fields.get(*name).unwrap_or(&Value::Null) {
             Value::Null => "-".to_owned(),
             Value::String(text) => printable_line(text),
             value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
                 value.to_string()
             },
         };
-        print(&format!("{name:<15} {shown}"))?;
+        print(&format!("{name:<15} {text_of_value}"))?;
     }
     Ok(())
 }

@@ -87,7 +87,7 @@ mod tests {
     fn a_listener_is_an_address_with_a_port_or_an_absolute_path() {
         let (fits, long) =
             (format!("unix:/{}", "x".repeat(99)), format!("unix:/{}", "x".repeat(100)));
-        for (text, shown) in [
+        for (text, printed) in [
             ("127.0.0.1:7117", "http://127.0.0.1:7117"),
             ("[::1]:0", "http://[::1]:0"),
             ("unix:/run/a.sock", "unix:/run/a.sock"),
@@ -101,7 +101,7 @@ mod tests {
             ("localhost:1", ""),
         ] {
             let read = text.parse::<Listen>().map(|it| it.to_string());
-            assert_eq!(read.unwrap_or_default(), shown, "{text:?}");
+            assert_eq!(read.unwrap_or_default(), printed, "{text:?}");
         }
     }
 }

@@ -268,16 +268,16 @@ impl Written {
     /// # Errors
     /// [`ConfigError::File`] if the file can't be read, [`ConfigError::Syntax`] if it is not TOML.
     pub fn of_file(path: &Path) -> Result<(Self, Vec<String>), ConfigError> {
-        let shown = path.display().to_string();
+        let path_text = path.display().to_string();
         let bytes = std::fs::read(path)
-            .map_err(|source| ConfigError::File { path: shown.clone(), source })?;
-        let syntax = |detail: String| ConfigError::Syntax { path: shown.clone(), detail };
+            .map_err(|source| ConfigError::File { path: path_text.clone(), source })?;
+        let syntax = |detail: String| ConfigError::Syntax { path: path_text.clone(), detail };
         let text = text::decode(&bytes).map_err(|error| syntax(error.to_string()))?;
         let table: Table =
             text.parse().map_err(|error: toml::de::Error| syntax(error.to_string()))?;
         let mut faults = Vec::new();
         let mut fault = |name: &str, error: &toml::de::Error| {
-            faults.push(format!("  {name} ({shown}): {}", error.message()));
+            faults.push(format!("  {name} ({path_text}): {}", error.message()));
         };
         let mut good = Table::new();
         for (name, value) in table {

@@ -14,7 +14,7 @@ use crate::http::check::{introspect, malformed};
 use crate::http::client::Hops;
 use crate::http::credential::{self, Credential};
 use crate::http::problem::Problem;
-use crate::http::router::{Found, RequiredCaller, Run, find_head};
+use crate::http::router::{RequiredCaller, RouteFound, Run, find_head};
 use crate::http::transport::{Arrival, Caller, ListenerKind};
 use crate::http::{App, check, path_of};
 use crate::index::facts::UserFacts;
@@ -26,10 +26,12 @@ use crate::verify::{Code, Request, Verdict, digest_of};
 impl App {
     /// The caller of a request, or the error that ends it.
     pub(super) fn admit_head(&self, arrival: &Arrival<'_>) -> Result<Caller, Problem> {
-        let route = match find_head(arrival.parts, arrival.surface) {
-            Found::Route { route, .. } => route,
-            Found::MethodNotAllowed(allowed) => return Err(Problem::method_not_allowed(&allowed)),
-            Found::Nothing => return Err(Problem::not_found()),
+        let route = match find_head(arrival.parts, arrival.listener) {
+            RouteFound::Route { route, .. } => route,
+            RouteFound::MethodNotAllowed(allowed) => {
+                return Err(Problem::method_not_allowed(&allowed));
+            },
+            RouteFound::Nothing => return Err(Problem::not_found()),
         };
         let caller = self.stranger(arrival);
         match route.access {
@@ -58,11 +60,13 @@ impl App {
 
     /// The response to a request that admission rejects.
     pub(super) fn refused_head(&self, arrival: &Arrival<'_>, problem: Problem) -> Response {
-        let problem = match find_head(arrival.parts, arrival.surface) {
-            Found::Route { route, .. } if route.access == RequiredCaller::Client => {
+        let problem = match find_head(arrival.parts, arrival.listener) {
+            RouteFound::Route { route, .. } if route.access == RequiredCaller::Client => {
                 introspect::as_oauth(problem)
             },
-            Found::Route { .. } | Found::MethodNotAllowed(_) | Found::Nothing => problem,
+            RouteFound::Route { .. } | RouteFound::MethodNotAllowed(_) | RouteFound::Nothing => {
+                problem
+            },
         };
         if check::is_check_path(path_of(arrival.parts)) {
             return self.deny(arrival, problem);
@@ -72,7 +76,7 @@ impl App {
 
     /// The caller, known only by its address. The local operator has no share.
     fn stranger(&self, arrival: &Arrival<'_>) -> Caller {
-        match arrival.surface {
+        match arrival.listener {
             ListenerKind::Control => Caller::default(),
             ListenerKind::Main | ListenerKind::Checks | ListenerKind::Metrics => {
                 Caller::of(self.locate(&Hops::of_arrival(arrival)).address)
@@ -84,7 +88,7 @@ impl App {
     /// cookie is not a credential. The cookie only selects the share of the queue in which the
     /// request waits, so that strangers cannot block known users.
     fn in_known_browser(&self, arrival: &Arrival<'_>, caller: Caller) -> Caller {
-        let cookies = match arrival.surface {
+        let cookies = match arrival.listener {
             ListenerKind::Main => text_of(&arrival.parts.headers, COOKIE.as_str()),
             ListenerKind::Control | ListenerKind::Checks | ListenerKind::Metrics => None,
         };
@@ -97,7 +101,7 @@ impl App {
     }
 
     fn has_session(&self, arrival: &Arrival<'_>) -> bool {
-        self.is_sessions(arrival.surface, &arrival.parts.headers)
+        self.is_sessions(arrival.listener, &arrival.parts.headers)
     }
 
     /// The caller of a check endpoint without a session.
@@ -105,13 +109,13 @@ impl App {
         match credential::take(&arrival.parts.headers, &CREDENTIALS) {
             Credential::Presented(text) => self.admit_key(arrival, &text, caller),
             Credential::Unusable(unusable) => Err(Problem::unusable_credential(&unusable)),
-            Credential::None { .. } => self.local_actor(arrival.surface).map(|_operator| caller),
+            Credential::None { .. } => self.local_actor(arrival.listener).map(|_operator| caller),
         }
     }
 
     fn admit_actor(&self, arrival: &Arrival<'_>, caller: Caller) -> Result<Caller, Problem> {
         let headers = &arrival.parts.headers;
-        let cookies = match arrival.surface {
+        let cookies = match arrival.listener {
             ListenerKind::Main | ListenerKind::Control => text_of(headers, COOKIE.as_str()),
             ListenerKind::Checks | ListenerKind::Metrics => None,
         };
@@ -125,7 +129,7 @@ impl App {
             },
             (Credential::Presented(text), None) => self.admit_key(arrival, &text, caller),
             (Credential::None { .. }, Some(token)) => self.admit_session(arrival, &token, caller),
-            (Credential::None { .. }, None) => match arrival.surface {
+            (Credential::None { .. }, None) => match arrival.listener {
                 // The handler reads the organization from the query.
                 ListenerKind::Control => Ok(caller),
                 ListenerKind::Main | ListenerKind::Checks | ListenerKind::Metrics => {

@@ -63,7 +63,7 @@ impl<'a> Hops<'a> {
         let headers = &arrival.parts.headers;
         let text = |value: &'a http::HeaderValue| value.to_str().unwrap_or("?");
         Self {
-            origin: RequestOrigin { surface: arrival.surface, peer: arrival.peer },
+            origin: RequestOrigin { listener: arrival.listener, peer: arrival.peer },
             host: headers.get(http::header::HOST).map(text),
             forwarded_for: headers.get_all(forwarded::FORWARDED_FOR).iter().map(text).collect(),
             is_proxied: headers.keys().any(|name| forwarded::is_set_by_proxies(name.as_str())),
@@ -90,7 +90,7 @@ impl App {
     /// address, the address is unknown, and no address rule matches.
     pub(super) fn locate(&self, hops: &Hops<'_>) -> Source {
         let Peer::Tcp(peer) = hops.origin.peer else {
-            let on_host = hops.origin.surface == ListenerKind::Control;
+            let on_host = hops.origin.listener == ListenerKind::Control;
             let address = if on_host { None } else { self.forwarded_address(hops) };
             return Source { address, on_host };
         };
@@ -98,7 +98,7 @@ impl App {
         let names_loopback = hops.host.is_some_and(names_loopback);
         let on_host = address.is_loopback() && !hops.is_proxied && names_loopback;
         let is_direct =
-            on_host || !self.is_trusted(hops.origin.peer) || self.asks_for_itself(address, hops);
+            on_host || !self.is_trusted(hops.origin.peer) || self.is_direct(address, hops);
         let address =
             if is_direct { Some(canonical(address)) } else { self.forwarded_address(hops) };
         Source { address, on_host }
@@ -107,10 +107,10 @@ impl App {
     /// Whether a trusted peer on another host is the client itself: its request is on the listener
     /// for checks, names a host other than the public one, and has no header that only proxies set.
     /// On the main listener, such a request could also come from a proxy that forwards no headers.
-    fn asks_for_itself(&self, address: IpAddr, hops: &Hops<'_>) -> bool {
+    fn is_direct(&self, address: IpAddr, hops: &Hops<'_>) -> bool {
         let url = &self.settings.public_url;
         let is_public = hops.host.is_none_or(|host| url.is_named_by(host));
-        let is_check = hops.origin.surface == ListenerKind::Checks;
+        let is_check = hops.origin.listener == ListenerKind::Checks;
         is_check && !address.is_loopback() && !hops.is_proxied && !is_public
     }
 
@@ -151,7 +151,7 @@ impl App {
 
 /// The Host header, cut for responses. The transport has rejected characters that are not valid in
 /// a host or port.
-pub(super) fn shown_host(host: &str) -> &str {
+pub(super) fn printable_host(host: &str) -> &str {
     host.char_indices().nth(HOST_CHARS_MAX).map_or(host, |(end, _)| host.get(..end).unwrap_or(host))
 }
 
@@ -162,7 +162,7 @@ fn logged_host(host: &str) -> &str {
         let has_digit = label.bytes().any(|byte| byte.is_ascii_digit());
         label.contains('_') || (label.len() >= SECRET_CHARS_MIN && has_digit)
     };
-    if host.split(['.', ':']).any(could_be_secret) { "(withheld)" } else { shown_host(host) }
+    if host.split(['.', ':']).any(could_be_secret) { "(withheld)" } else { printable_host(host) }
 }
 
 #[cfg(test)]

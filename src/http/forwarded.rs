@@ -76,7 +76,7 @@ pub(super) struct ForwardedRequest<'a> {
 
 impl<'a> ForwardedRequest<'a> {
     /// The parts that routes match.
-    pub(super) fn asked(&'a self) -> RouteQuery<'a> {
+    pub(super) fn route_query(&'a self) -> RouteQuery<'a> {
         RouteQuery { host: &self.host, path: self.path, method: self.method }
     }
 }

@@ -258,7 +258,7 @@ mod tests {
 
     const JSON: Option<&str> = Some("application/json; charset=utf-8");
 
-    fn said(content_type: Option<&str>, body: &str) -> &'static str {
+    fn outcome(content_type: Option<&str>, body: &str) -> &'static str {
         Fields::parse(content_type, body.as_bytes()).map_or_else(|problem| problem.code(), |_| "ok")
     }
 
@@ -276,12 +276,12 @@ mod tests {
             (JSON, "{\"a\":{\"b\":1,\"b\":2}}", "invalid_json"),
             (JSON, "{\"a\":\"[[[[\\\"[\"}", "ok"),
         ] {
-            assert_eq!(said(content_type, body), code, "{body}");
+            assert_eq!(outcome(content_type, body), code, "{body}");
         }
         let nested =
             |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
-        assert_eq!(said(JSON, &nested(JSON_DEPTH_MAX - 1)), "ok");
-        assert_eq!(said(JSON, &nested(JSON_DEPTH_MAX)), "invalid_json");
+        assert_eq!(outcome(JSON, &nested(JSON_DEPTH_MAX - 1)), "ok");
+        assert_eq!(outcome(JSON, &nested(JSON_DEPTH_MAX)), "invalid_json");
     }
 
     #[test]

@@ -50,7 +50,7 @@ use metrics::counts::HttpCounts;
 pub(crate) use openapi::{error_codes, identity_headers};
 use parameters::Parameters;
 use problem::Problem;
-use router::{Found, HttpRoute, Run};
+use router::{HttpRoute, RouteFound, Run};
 use transport::{
     Application, Arrival, BlockInPlace, Caller, Executor, ListenerKind, Part, Peer, RequestOrigin,
     ResponseHead, Take, TransportCounters, TransportRefusal, TrustedProxies,
@@ -188,7 +188,7 @@ impl App {
     /// Answers a request of the local operator without a transport. The command line uses this
     /// function when no server runs.
     pub fn answer_locally(&self, request: &Request) -> Response {
-        self.handle(RequestOrigin { surface: ListenerKind::Control, peer: Peer::Unix }, request)
+        self.handle(RequestOrigin { listener: ListenerKind::Control, peer: Peer::Unix }, request)
     }
 
     /// The response for a problem, with the challenges and links of this target.
@@ -224,10 +224,12 @@ impl App {
         let path = url.split_once('?').map_or(url, |(path, _)| path);
         let method = Method::from_bytes(request.method().as_bytes())
             .map_err(|_source| Problem::not_found())?;
-        let (route, params) = match router::find(&method, path, origin.surface) {
-            Found::Route { route, params } => (route, params),
-            Found::MethodNotAllowed(allowed) => return Err(Problem::method_not_allowed(&allowed)),
-            Found::Nothing => return Err(Problem::not_found()),
+        let (route, params) = match router::find(&method, path, origin.listener) {
+            RouteFound::Route { route, params } => (route, params),
+            RouteFound::MethodNotAllowed(allowed) => {
+                return Err(Problem::method_not_allowed(&allowed));
+            },
+            RouteFound::Nothing => return Err(Problem::not_found()),
         };
         let handler = match route.run {
             Run::Manage { handler, .. }
@@ -282,17 +284,17 @@ impl App {
 }
 
 impl Application for App {
-    fn lane(&self, arrival: &Arrival<'_>) -> Executor {
-        match router::find_head(arrival.parts, arrival.surface) {
-            Found::Route { route, .. } => {
-                let by_session = self.is_sessions(arrival.surface, &arrival.parts.headers);
-                route.run.lane(arrival.surface, by_session)
+    fn executor(&self, arrival: &Arrival<'_>) -> Executor {
+        match router::find_head(arrival.parts, arrival.listener) {
+            RouteFound::Route { route, .. } => {
+                let by_session = self.is_sessions(arrival.listener, &arrival.parts.headers);
+                route.run.executor(arrival.listener, by_session)
             },
-            Found::Nothing if check::is_below_gates(path_of(arrival.parts)) => {
+            RouteFound::Nothing if check::is_below_gates(path_of(arrival.parts)) => {
                 Executor::Check { body: None }
             },
             // Admission has already rejected such requests.
-            Found::MethodNotAllowed(_) | Found::Nothing => {
+            RouteFound::MethodNotAllowed(_) | RouteFound::Nothing => {
                 Executor::Pool { body: Take { part: Part::Page, body_bytes_max: 0 } }
             },
         }
@@ -303,8 +305,8 @@ impl Application for App {
     }
 
     fn check(&self, arrival: &Arrival<'_>, body: &[u8]) -> Response {
-        let found = router::find_head(arrival.parts, arrival.surface);
-        if let Found::Route { route, params } = found
+        let found = router::find_head(arrival.parts, arrival.listener);
+        if let RouteFound::Route { route, params } = found
             && let Run::Check { handler, .. } | Run::ByCaller { check: handler, .. } = route.run
         {
             handler(self, arrival, &params, body)

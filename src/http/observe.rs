@@ -11,7 +11,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY
 use http::request::Parts;
 
 use crate::http::check::is_below_gates;
-use crate::http::router::Found;
+use crate::http::router::RouteFound;
 use crate::http::transport::{Arrival, ListenerKind, ResponseHead};
 use crate::http::{App, path_of, router};
 use crate::model::key_text::{Prefix, is_like_ours};
@@ -74,7 +74,7 @@ impl App {
         self.counts.note(arrival, answer.status, code, took);
         if tracing::enabled!(tracing::Level::DEBUG) {
             tracing::debug!(
-                surface = surface(arrival.surface),
+                listener = listener(arrival.listener),
                 method = method(arrival.parts),
                 route = route(arrival),
                 status = answer.status.as_u16(),
@@ -88,8 +88,8 @@ impl App {
 }
 
 /// The name of a listener in logs and metrics.
-pub(super) const fn surface(surface: ListenerKind) -> &'static str {
-    match surface {
+pub(super) const fn listener(listener: ListenerKind) -> &'static str {
+    match listener {
         ListenerKind::Main => "main",
         ListenerKind::Checks => "checks",
         ListenerKind::Control => "control",
@@ -105,9 +105,9 @@ fn method(parts: &Parts) -> &'static str {
 }
 
 fn route(arrival: &Arrival<'_>) -> &'static str {
-    match router::find_head(arrival.parts, arrival.surface) {
-        Found::Route { route, .. } => route.path,
-        Found::MethodNotAllowed(_) | Found::Nothing => NOTHING,
+    match router::find_head(arrival.parts, arrival.listener) {
+        RouteFound::Route { route, .. } => route.path,
+        RouteFound::MethodNotAllowed(_) | RouteFound::Nothing => NOTHING,
     }
 }
 

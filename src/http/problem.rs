@@ -96,7 +96,7 @@ impl Problem {
         self.header("Retry-After", seconds.to_string())
     }
 
-    pub(super) fn says(&self) -> Option<&str> {
+    pub(super) fn detail_text(&self) -> Option<&str> {
         self.0.detail.as_deref()
     }
 

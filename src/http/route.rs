@@ -58,9 +58,9 @@ pub(super) enum Run {
 
 impl Run {
     /// The place where the request runs. `by_session`: the caller uses a session.
-    pub(super) fn lane(self, surface: ListenerKind, by_session: bool) -> Executor {
+    pub(super) fn executor(self, listener: ListenerKind, by_session: bool) -> Executor {
         let checks = |body_bytes_max| Take { part: Part::Checks, body_bytes_max };
-        let lane = match self {
+        let executor = match self {
             Self::Manage { take, .. } | Self::LongCheck { take, .. } => {
                 Executor::Pool { body: take }
             },
@@ -71,7 +71,7 @@ impl Run {
                 Executor::Check { body: body_bytes_max.map(checks) }
             },
         };
-        if surface == ListenerKind::Control { lane.in_part(Part::Control) } else { lane }
+        if listener == ListenerKind::Control { executor.in_part(Part::Control) } else { executor }
     }
 }
 
@@ -90,7 +90,7 @@ pub(super) const fn get(
 
 /// A list, filtered by its query.
 pub(super) const fn list(path: &'static str, handler: ManageHandler) -> HttpRoute {
-    asking(Method::GET, path, handler)
+    with_query(Method::GET, path, handler)
 }
 
 /// A list, a chart or a change that reads or writes many records.
@@ -100,7 +100,7 @@ pub(super) const fn long(method: Method, path: &'static str, handler: ManageHand
 }
 
 /// A route that reads its query.
-pub(super) const fn asking(
+pub(super) const fn with_query(
     method: Method,
     path: &'static str,
     handler: ManageHandler,

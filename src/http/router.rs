@@ -4,7 +4,7 @@ use http::Method;
 use http::request::Parts;
 
 pub(super) use crate::http::route::{HttpRoute, RequiredCaller, Run};
-use crate::http::route::{asking, check, get, in_part, list, long, manage, post, probe};
+use crate::http::route::{check, get, in_part, list, long, manage, post, probe, with_query};
 use crate::http::transport::{ListenerKind, Part, Take};
 use crate::http::{api, check, health, input, metrics, openapi, page, path_of};
 
@@ -80,7 +80,7 @@ pub(super) static ROUTES: &[HttpRoute] = &[
     manage(Method::DELETE, "/v1/sessions/{session}", RequiredCaller::Actor, api::sessions::delete),
     get("/v1/me", RequiredCaller::Enrolling, api::me::show),
     in_part(Part::SignIn, Method::PATCH, "/v1/me", RequiredCaller::Actor, api::me::change),
-    asking(Method::DELETE, "/v1/me/notices", api::notices::acknowledge),
+    with_query(Method::DELETE, "/v1/me/notices", api::notices::acknowledge),
     in_part(
         Part::SignIn,
         Method::POST,
@@ -254,7 +254,7 @@ pub(super) static ROUTES: &[HttpRoute] = &[
 
 /// Result of looking a request up in the table.
 #[derive(Debug)]
-pub(super) enum Found<'a> {
+pub(super) enum RouteFound<'a> {
     /// The route and the values of its path parameters.
     Route { route: &'static HttpRoute, params: Vec<&'a str> },
     /// The path has routes only for these methods.
@@ -263,15 +263,15 @@ pub(super) enum Found<'a> {
     Nothing,
 }
 
-pub(super) fn find_head(parts: &Parts, surface: ListenerKind) -> Found<'_> {
-    find(&parts.method, path_of(parts), surface)
+pub(super) fn find_head(parts: &Parts, listener: ListenerKind) -> RouteFound<'_> {
+    find(&parts.method, path_of(parts), listener)
 }
 
 /// Finds a route. Paths match byte for byte: percent-encoding is not decoded, and a double or trailing
 /// slash is significant.
-pub(super) fn find<'a>(method: &Method, path: &'a str, surface: ListenerKind) -> Found<'a> {
+pub(super) fn find<'a>(method: &Method, path: &'a str, listener: ListenerKind) -> RouteFound<'a> {
     let mut allowed = Vec::new();
-    for route in ROUTES.iter().filter(|route| route.is_served_on(surface)) {
+    for route in ROUTES.iter().filter(|route| route.is_served_on(listener)) {
         let Some(params) = matches(route.path, path) else { continue };
         // A literal path never matches a parameter: no request for `/v1/keys/import` gets the route
         // `/v1/keys/{key}`.
@@ -280,10 +280,10 @@ pub(super) fn find<'a>(method: &Method, path: &'a str, surface: ListenerKind) ->
         }
         match &route.method {
             Some(only) if !accepts(only, method) => allowed.push(only.clone()),
-            Some(_) | None => return Found::Route { route, params },
+            Some(_) | None => return RouteFound::Route { route, params },
         }
     }
-    if allowed.is_empty() { Found::Nothing } else { Found::MethodNotAllowed(allowed) }
+    if allowed.is_empty() { RouteFound::Nothing } else { RouteFound::MethodNotAllowed(allowed) }
 }
 
 impl HttpRoute {
@@ -311,8 +311,8 @@ impl HttpRoute {
 
     /// Whether a listener serves the route. The listener for checks serves only checks and health,
     /// the listener for metrics only metrics and health.
-    fn is_served_on(&self, surface: ListenerKind) -> bool {
-        match surface {
+    fn is_served_on(&self, listener: ListenerKind) -> bool {
+        match listener {
             ListenerKind::Main | ListenerKind::Control => true,
             ListenerKind::Metrics => [metrics::PATH, "/healthz", "/readyz"].contains(&self.path),
             ListenerKind::Checks if self.path == metrics::PATH => false,
@@ -353,7 +353,7 @@ mod tests {
 
     #[test]
     fn paths_match_byte_for_byte() {
-        for (method, path, surface, found) in [
+        for (method, path, listener, found) in [
             ("GET", "/v1/keys", ListenerKind::Main, "/v1/keys"),
             ("HEAD", "/v1/keys", ListenerKind::Main, "/v1/keys"),
             ("PATCH", "/v1/keys/key_1", ListenerKind::Main, "/v1/keys/{key}"),
@@ -383,10 +383,10 @@ mod tests {
             ("GET", "/v1/instance", ListenerKind::Metrics, ""),
             ("GET", "/", ListenerKind::Metrics, ""),
         ] {
-            let path_found = match find(&method.parse().unwrap(), path, surface) {
-                Found::Route { route, .. } => route.path,
-                Found::MethodNotAllowed(_) => "405",
-                Found::Nothing => "",
+            let path_found = match find(&method.parse().unwrap(), path, listener) {
+                RouteFound::Route { route, .. } => route.path,
+                RouteFound::MethodNotAllowed(_) => "405",
+                RouteFound::Nothing => "",
             };
             assert_eq!(path_found, found, "{method} {path}");
         }

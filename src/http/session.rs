@@ -7,7 +7,7 @@ use crate::actions::actor::Actor;
 use crate::actions::signing_in::devices::DEVICE_LIFETIME;
 use crate::actions::signing_in::session_user::Me;
 use crate::actions::signing_in::throttle::Source;
-use crate::http::client::shown_host;
+use crate::http::client::printable_host;
 use crate::http::credential::{self, Credential};
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
@@ -61,7 +61,7 @@ impl App {
     /// The actor of a request. On the control socket, a presented key is the actor instead of the
     /// local operator, so that the local operator can test a key's permissions.
     pub(super) fn actor(&self, call: &Call<'_>) -> Result<Actor, Problem> {
-        let token = match call.origin.surface {
+        let token = match call.origin.listener {
             ListenerKind::Main | ListenerKind::Control => self.session_token(call.request)?,
             // The listeners for checks and metrics ignore cookies, even if the request also has a
             // key.
@@ -76,7 +76,7 @@ impl App {
             },
             (Credential::Presented(text), None) => self.key_actor(call, &text),
             (Credential::None { .. }, Some(token)) => self.session_actor(call, &token),
-            (Credential::None { .. }, None) => match call.origin.surface {
+            (Credential::None { .. }, None) => match call.origin.listener {
                 ListenerKind::Control => self.local_actor_in(call.request.raw_url()),
                 ListenerKind::Main | ListenerKind::Checks | ListenerKind::Metrics => {
                     Err(Problem::no_credential())
@@ -86,8 +86,8 @@ impl App {
     }
 
     /// The local operator, on the control socket only.
-    pub(super) fn local_actor(&self, surface: ListenerKind) -> Result<Actor, Problem> {
-        match surface {
+    pub(super) fn local_actor(&self, listener: ListenerKind) -> Result<Actor, Problem> {
+        match listener {
             ListenerKind::Control => {
                 let first = self.index().first_organization();
                 first.map(Actor::local).ok_or_else(Problem::not_set_up)
@@ -138,8 +138,8 @@ impl App {
     }
 
     /// Whether the request has a session cookie and no key.
-    pub(super) fn is_sessions(&self, surface: ListenerKind, headers: &http::HeaderMap) -> bool {
-        if matches!(surface, ListenerKind::Checks | ListenerKind::Metrics) {
+    pub(super) fn is_sessions(&self, listener: ListenerKind, headers: &http::HeaderMap) -> bool {
+        if matches!(listener, ListenerKind::Checks | ListenerKind::Metrics) {
             return false;
         }
         let name = cookie_name(&self.settings.public_url);
@@ -215,7 +215,7 @@ impl App {
             host => {
                 let host = host.unwrap_or("-");
                 self.warn_misdirected(host);
-                Err(Problem::misdirected(shown_host(host), &public_url.to_string()))
+                Err(Problem::misdirected(printable_host(host), &public_url.to_string()))
             },
         }
     }

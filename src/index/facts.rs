@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::index::list::List;
+use crate::index::list::IndexedList;
 use crate::index::live::OrganizationLive;
 use crate::index::plan::SharedPlan;
 pub use crate::index::right_query::RightQuery;
@@ -46,10 +46,14 @@ impl SharedUser {
         &self.standing
     }
 
-    /// Whether the user's role grants `ask`, regardless of operator rights and the organization's
+    /// Whether the user's role grants `query`, regardless of operator rights and the organization's
     /// maximum.
-    pub(super) fn role_holds(&self, organization: &OrganizationFacts, ask: RightQuery<'_>) -> bool {
-        self.facts.load().role.holds(organization, ask)
+    pub(super) fn role_holds(
+        &self,
+        organization: &OrganizationFacts,
+        query: RightQuery<'_>,
+    ) -> bool {
+        self.facts.load().role.holds(organization, query)
     }
 
     pub fn facts(&self) -> Arc<UserFacts> {
@@ -94,7 +98,7 @@ pub struct RoleFacts {
     pub id: RoleId,
     pub organization: OrganizationId,
     pub name: String,
-    pub permissions: List,
+    pub permissions: IndexedList,
 }
 
 #[derive(Clone, Debug)]
@@ -121,7 +125,7 @@ impl RoleFacts {
     /// The facts of a role that has no record: it grants nothing.
     pub fn unknown(id: RoleId) -> Self {
         let organization = OrganizationId::default();
-        Self { id, organization, name: String::new(), permissions: List::EMPTY }
+        Self { id, organization, name: String::new(), permissions: IndexedList::EMPTY }
     }
 }
 
@@ -146,11 +150,11 @@ impl HeldRole {
         }
     }
 
-    /// Whether the role grants `ask`, regardless of operator rights and the organization's maximum.
-    fn holds(&self, organization: &OrganizationFacts, ask: RightQuery<'_>) -> bool {
+    /// Whether the role grants `query`, regardless of operator rights and the organization's maximum.
+    fn holds(&self, organization: &OrganizationFacts, query: RightQuery<'_>) -> bool {
         match self {
-            Self::Builtin(role) => ask.of(role.patterns(organization.members_create_keys)),
-            Self::Custom(role) => role.load().permissions.holds(ask),
+            Self::Builtin(role) => query.of(role.patterns(organization.members_create_keys)),
+            Self::Custom(role) => role.load().permissions.holds(query),
         }
     }
 
@@ -179,7 +183,7 @@ pub struct OrganizationFacts {
     /// Whether operators suspended the organization, or it has no record.
     pub suspended: bool,
     /// The maximum of the organization's keys, which limits permissions outside `keyhouse:`.
-    pub ceiling: List,
+    pub ceiling: IndexedList,
     /// Whether users with the role `user` may create personal keys.
     pub members_create_keys: bool,
     /// The longest lifetime of a key in days; `None` for no limit.
@@ -199,23 +203,23 @@ pub struct OrganizationFacts {
 }
 
 impl UserStatus {
-    /// Whether `user`, who has this status, is granted `ask` in their organization.
+    /// Whether `user`, who has this status, is granted `query` in their organization.
     ///
     /// Only operators hold `keyhouse:instance:`; no role grants it.
     pub fn holds(
         self,
         user: &SharedUser,
         organization: &OrganizationFacts,
-        ask: RightQuery<'_>,
+        query: RightQuery<'_>,
     ) -> bool {
-        if is_instance(ask.text()) {
+        if is_instance(query.text()) {
             return self.operator;
         }
         let by_role = match self.role {
-            RoleKind::Builtin(role) => ask.of(role.patterns(organization.members_create_keys)),
-            RoleKind::Custom => user.role_holds(organization, ask),
+            RoleKind::Builtin(role) => query.of(role.patterns(organization.members_create_keys)),
+            RoleKind::Custom => user.role_holds(organization, query),
         };
-        by_role && organization.admits(ask)
+        by_role && organization.admits(query)
     }
 }
 
@@ -254,12 +258,12 @@ impl UserFacts {
         }
     }
 
-    /// Whether the user's current role grants `ask`.
-    pub fn holds(&self, organization: &OrganizationFacts, ask: RightQuery<'_>) -> bool {
-        if is_instance(ask.text()) {
+    /// Whether the user's current role grants `query`.
+    pub fn holds(&self, organization: &OrganizationFacts, query: RightQuery<'_>) -> bool {
+        if is_instance(query.text()) {
             return self.standing.operator;
         }
-        self.role.holds(organization, ask) && organization.admits(ask)
+        self.role.holds(organization, query) && organization.admits(query)
     }
 
     /// Whether the user is an owner.
@@ -281,7 +285,7 @@ impl OrganizationFacts {
             id,
             name: String::new(),
             suspended: true,
-            ceiling: List::EMPTY,
+            ceiling: IndexedList::EMPTY,
             members_create_keys: false,
             key_lifetime_days_max: None,
             live: Arc::new(OrganizationLive::new(id, Arc::default())),
@@ -315,12 +319,12 @@ impl OrganizationFacts {
         }
     }
 
-    /// Whether the organization's maximum allows its keys to be granted `ask`.
+    /// Whether the organization's maximum allows its keys to be granted `query`.
     ///
     /// The maximum limits protected APIs only; roles limit management. The default maximum `*` does
     /// not match `keyhouse:`, so a maximum that limited management would lock out every user.
-    pub fn admits(&self, ask: RightQuery<'_>) -> bool {
-        is_own(ask.text()) || self.ceiling.holds(ask)
+    pub fn admits(&self, query: RightQuery<'_>) -> bool {
+        is_own(query.text()) || self.ceiling.holds(query)
     }
 
     /// Whether the organization vouches for an address. The first organization vouches for every
@@ -389,7 +393,7 @@ mod tests {
         organization.ceiling = PatternSet::trusted("diagrams:*").into();
         let mut user = UserFacts::unknown(UserId::default());
         user.role = HeldRole::Builtin(BuiltinRole::Owner);
-        for (ask, held) in [
+        for (query, held) in [
             (RightQuery::Permission("diagrams:read"), true),
             (RightQuery::Permission("files:read"), false),
             (RightQuery::Permission("keyhouse:keys:manage"), true),
@@ -399,7 +403,7 @@ mod tests {
             (RightQuery::Pattern("keyhouse:*"), true),
             (RightQuery::Pattern("keyhouse:instance:*"), false),
         ] {
-            assert_eq!(user.holds(&organization, ask), held, "{ask:?}");
+            assert_eq!(user.holds(&organization, query), held, "{query:?}");
         }
         user.standing.operator = true;
         assert!(user.holds(&organization, RightQuery::Pattern("keyhouse:instance:*")));

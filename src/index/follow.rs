@@ -28,7 +28,7 @@ pub fn start(index: Arc<Index>, store: Arc<dyn Store>) -> Result<Worker, FollowE
     let feed = first_build(&mut writer, &*store)?;
     let halt = Arc::new(Halt::default());
     halt.watch(feed.stopper());
-    let following = Following { feed, writer, store, halt: Arc::clone(&halt), missed: false };
+    let following = FollowThread { feed, writer, store, halt: Arc::clone(&halt), missed: false };
     Ok(Worker::halted_by(halt, "index-follow", || following.run())?)
 }
 
@@ -48,7 +48,7 @@ fn first_build(writer: &mut Writer, store: &dyn Store) -> Result<Box<dyn Feed>, 
     }
 }
 
-struct Following {
+struct FollowThread {
     feed: Box<dyn Feed>,
     writer: Writer,
     store: Arc<dyn Store>,
@@ -57,7 +57,7 @@ struct Following {
     missed: bool,
 }
 
-impl Following {
+impl FollowThread {
     fn run(mut self) {
         let ended = self.follow_until_it_ends();
         // An unrequested end is logged, since the index would otherwise miss changes unnoticed.
@@ -107,7 +107,7 @@ impl Following {
 }
 
 /// Logs an unplanned end of the thread.
-impl Drop for Following {
+impl Drop for FollowThread {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.writer.set_state(State::Ended("its thread panicked".to_owned()));

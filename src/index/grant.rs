@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::index::facts::{OrganizationFacts, RightQuery, Shared, SharedUser, UserFacts};
-use crate::index::list::List;
+use crate::index::list::IndexedList;
 use crate::index::live::{KeyCounters, OrganizationLive, RateCounter};
 use crate::index::quota::QuotaCounter;
 use crate::index::quota_rule::{QuotaRule, QuotaTerms};
@@ -34,7 +34,7 @@ pub struct Grant {
     pub expires_at: Moment,
     /// The owner's status; a service key has no owner.
     pub standing: Option<UserStatusSlot>,
-    patterns: List,
+    patterns: IndexedList,
     /// Rules that few keys have.
     pub rules: Option<Arc<Rules>>,
     pub revoked: bool,
@@ -57,7 +57,7 @@ pub struct Grant {
 #[derive(Debug, Default)]
 pub struct Rules {
     /// The lists of patterns that limit a transferred key.
-    pub maxima: Box<[List]>,
+    pub maxima: Box<[IndexedList]>,
     /// The teams that the key is shared with; some may have been removed.
     pub teams: Box<[TeamId]>,
     pub ip: IpRules,
@@ -97,7 +97,7 @@ impl Grant {
             by_sha256: secret.algorithm == Algorithm::Sha256,
             former_owner: record.rotation_advised || secret.former_owner,
             rules,
-            patterns: List::from(&record.patterns()),
+            patterns: IndexedList::from(&record.patterns()),
             label: Label::new(record),
             report: ReportCell::default(),
         }
@@ -112,7 +112,7 @@ impl Grant {
 
     /// Whether the key represents every team with which it is shared. A service key represents its
     /// teams, unless a former owner, who may have left a team, may have the secret.
-    pub fn stands_for_its_teams(&self) -> bool {
+    pub fn represents_its_teams(&self) -> bool {
         self.owner.is_none() && !self.former_owner
     }
 
@@ -147,35 +147,35 @@ impl Grant {
     }
 
     /// The lists of patterns that limit a transferred key.
-    pub fn maxima(&self) -> &[List] {
+    pub fn maxima(&self) -> &[IndexedList] {
         self.rules.as_deref().map(|rules| &*rules.maxima).unwrap_or_default()
     }
 
-    /// Whether the key is granted `ask`: by its own list, by each list of its maximum, by its
+    /// Whether the key is granted `query`: by its own list, by each list of its maximum, by its
     /// owner's current role, and by the organization's maximum.
     pub fn grants(
         &self,
         owner: Option<UserStatus>,
         organization: &OrganizationFacts,
-        ask: RightQuery<'_>,
+        query: RightQuery<'_>,
     ) -> bool {
-        self.patterns.holds(ask) && self.is_within_bounds(owner, organization, ask)
+        self.patterns.holds(query) && self.is_within_bounds(owner, organization, query)
     }
 
-    /// Whether every limit on the key's own list grants `ask`: its maximum, its owner's current
+    /// Whether every limit on the key's own list grants `query`: its maximum, its owner's current
     /// role, and the organization's maximum.
     pub fn is_within_bounds(
         &self,
         owner: Option<UserStatus>,
         organization: &OrganizationFacts,
-        ask: RightQuery<'_>,
+        query: RightQuery<'_>,
     ) -> bool {
-        if !self.maxima().iter().all(|maximum| maximum.holds(ask)) {
+        if !self.maxima().iter().all(|maximum| maximum.holds(query)) {
             return false;
         }
         match (owner, &self.owner) {
-            (Some(standing), Some(user)) => standing.holds(user, organization, ask),
-            (None, None) => organization.admits(ask),
+            (Some(standing), Some(user)) => standing.holds(user, organization, query),
+            (None, None) => organization.admits(query),
             // A grant has both an owner's status and an owner, or neither.
             (Some(_), None) | (None, Some(_)) => false,
         }
@@ -196,11 +196,11 @@ impl Rules {
         let uses = if record.secrets.len() > 1 { live.use_cell(&secret.digest) } else { None };
         let ip = record.ip_rules();
         // A list of the maximum that equals the key's own list restricts nothing.
-        let maxima: Box<[List]> = record
+        let maxima: Box<[IndexedList]> = record
             .maxima
             .iter()
             .filter(|list| Some(*list) != record.permissions.as_ref())
-            .map(List::from)
+            .map(IndexedList::from)
             .collect();
         let plain = ip.is_empty() && record.rate_limits.is_empty() && record.quota.is_none();
         if plain && maxima.is_empty() && record.teams.is_empty() && uses.is_none() {

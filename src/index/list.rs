@@ -16,7 +16,7 @@ const SCANNED_PATTERNS_MAX: usize = 8;
 
 /// A list of patterns. A short list is stored inside its owner, which saves a cache miss.
 #[derive(Clone, Debug)]
-pub struct List(Form);
+pub struct IndexedList(Form);
 
 #[derive(Clone, Debug)]
 enum Form {
@@ -31,7 +31,7 @@ struct Indexed {
     segments: SegmentIndex,
 }
 
-impl List {
+impl IndexedList {
     pub const EMPTY: Self = Self(Form::Inline { length: 0, bytes: [0; INLINE_BYTES_MAX] });
 
     pub fn as_set(&self) -> PatternSet<'_> {
@@ -45,13 +45,13 @@ impl List {
         })
     }
 
-    /// Whether the list grants `ask`.
-    pub fn holds(&self, ask: RightQuery<'_>) -> bool {
-        match (&self.0, ask) {
+    /// Whether the list grants `query`.
+    pub fn holds(&self, query: RightQuery<'_>) -> bool {
+        match (&self.0, query) {
             (Form::Indexed(indexed), RightQuery::Permission(permission)) => {
                 indexed.segments.grants(&indexed.text, permission)
             },
-            _ => ask.of(self.as_set()),
+            _ => query.of(self.as_set()),
         }
     }
 
@@ -64,7 +64,7 @@ impl List {
     }
 }
 
-impl From<PatternSet<'_>> for List {
+impl From<PatternSet<'_>> for IndexedList {
     fn from(set: PatternSet<'_>) -> Self {
         let text = set.as_str();
         let mut bytes = [0; INLINE_BYTES_MAX];
@@ -82,7 +82,7 @@ impl From<PatternSet<'_>> for List {
     }
 }
 
-impl From<&Patterns> for List {
+impl From<&Patterns> for IndexedList {
     fn from(patterns: &Patterns) -> Self {
         patterns.as_set().into()
     }
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_list_keeps_its_text_and_answers_the_same_in_every_form() {
-        assert!(size_of::<List>() <= 32, "{}", size_of::<List>());
+        assert!(size_of::<IndexedList>() <= 32, "{}", size_of::<IndexedList>());
         let of =
             |count: usize| (0..count).map(|at| format!("a{at}:*")).collect::<Vec<_>>().join(" ");
         let long = "a".repeat(INLINE_BYTES_MAX - 2) + "0:*";
@@ -107,7 +107,7 @@ mod tests {
             &of(SCANNED_PATTERNS_MAX + 1),
             &of(PATTERNS_MAX),
         ] {
-            let list = List::from(PatternSet::trusted(text));
+            let list = IndexedList::from(PatternSet::trusted(text));
             let is_long = list.as_set().count() > SCANNED_PATTERNS_MAX;
             assert_eq!(matches!(list.0, Form::Indexed(_)), is_long, "{text}");
             assert_eq!(list.as_set().as_str(), text);

@@ -109,7 +109,7 @@ impl KeyCounters {
     }
 
     /// Starts to record uses separately for each secret, if the key has several secrets.
-    pub(super) fn tell_apart(&self, secrets: &[SecretRecord]) {
+    pub(super) fn distinguish(&self, secrets: &[SecretRecord]) {
         if secrets.len() > 1 {
             let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
             ledger.counters.get_or_insert_default().secrets.take_over(secrets, self.uses.read());

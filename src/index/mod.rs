@@ -60,7 +60,7 @@ use sessions::Sessions;
 use uses::{Agent, Use};
 
 pub use flush_queue::USES_WAITING_MAX;
-use progress::Progress;
+use progress::IndexProgress;
 pub use progress::State;
 
 /// The most shared names of user agents. When there are more names, the shared names are cleared,
@@ -86,7 +86,7 @@ pub struct Index {
     default_gate: Arc<Gate>,
     /// The names of user agents. Keys with the same user agent share one text.
     agents: HashMap<Arc<str>, Arc<Agent>>,
-    progress: Progress,
+    progress: IndexProgress,
     flush_queue: FlushQueue,
     pending_usage: Mutex<PendingUsage>,
     /// The last moment at which all waiting uses were in the store, in ticks.
@@ -147,7 +147,7 @@ impl Index {
             sessions: Sessions::default(),
             default_gate: Arc::new(Gate::any_key()),
             agents: HashMap::new(),
-            progress: Progress::new(),
+            progress: IndexProgress::new(),
             flush_queue: FlushQueue::new(),
             pending_usage: Mutex::default(),
             flushed_at: AtomicU64::new(0),
@@ -287,8 +287,8 @@ impl Index {
         live.filter(|team| team.organization == organization)
             .map(|team| {
                 let is_member = owner.as_ref().map(|owner| owner.teams.contains(&team.id));
-                let stands = is_member.unwrap_or(grant.stands_for_its_teams());
-                (team, stands)
+                let is_represented = is_member.unwrap_or(grant.represents_its_teams());
+                (team, is_represented)
             })
             .collect()
     }

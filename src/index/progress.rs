@@ -48,7 +48,7 @@ impl fmt::Display for State {
 
 /// The revision and the state of the index.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(super) struct IndexProgress {
     reached: Mutex<State>,
     moved: Condvar,
     revision: AtomicU64,
@@ -56,7 +56,7 @@ pub(super) struct Progress {
     owed: AtomicU64,
 }
 
-impl Progress {
+impl IndexProgress {
     pub(super) fn new() -> Self {
         Self {
             reached: Mutex::new(State::Loading),
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_revision_that_does_not_come_leaves_the_index_behind_until_it_does() {
-        let progress = Progress::new();
+        let progress = IndexProgress::new();
         progress.reach(Revision(4));
         assert!(progress.wait_for(Revision(4), Duration::ZERO) && !progress.is_behind());
         assert!(!progress.wait_for(Revision(6), Duration::from_millis(1)));

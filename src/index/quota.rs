@@ -68,7 +68,7 @@ pub struct QuotaCounter {
     owner: QuotaOwner,
     window: ArcSwap<Window>,
     /// The last change of the rule. The lock is held while a new window replaces the old one.
-    turning: Mutex<Option<Change>>,
+    turning: Mutex<Option<RuleChange>>,
     is_queued: AtomicBool,
     reservations: Arc<Reservations>,
 }
@@ -87,12 +87,12 @@ struct Window {
 
 /// The time of the rule's last change, and the period at that time.
 #[derive(Clone, Copy, Debug)]
-struct Change {
+struct RuleChange {
     at: Moment,
     span: Span,
 }
 
-enum Drawn {
+enum WindowDraw {
     Granted { is_low: bool },
     Refused,
     Short { needed: u64 },
@@ -105,26 +105,26 @@ impl Window {
         Self { span, limit, used, reserved, wanted }
     }
 
-    fn draw(&self, cost: u32) -> Drawn {
+    fn draw(&self, cost: u32) -> WindowDraw {
         let mut used = self.used.load(Ordering::Relaxed);
         loop {
             if used & MOVED != 0 {
-                return Drawn::Moved;
+                return WindowDraw::Moved;
             }
             let next = used.saturating_add(u64::from(cost));
             if next > self.limit {
-                return Drawn::Refused;
+                return WindowDraw::Refused;
             }
             let reserved = self.reserved.load(Ordering::Acquire);
             if next > reserved {
-                return Drawn::Short { needed: next };
+                return WindowDraw::Short { needed: next };
             }
             let swap =
                 self.used.compare_exchange_weak(used, next, Ordering::Relaxed, Ordering::Relaxed);
             match swap {
                 Ok(_) => {
                     let is_low = reserved - next <= self.step() / 2 && reserved < self.limit;
-                    return Drawn::Granted { is_low };
+                    return WindowDraw::Granted { is_low };
                 },
                 Err(seen) => used = seen,
             }
@@ -184,21 +184,21 @@ impl QuotaCounter {
                 self.window.load()
             };
             match window.draw(cost) {
-                Drawn::Granted { is_low } => {
+                WindowDraw::Granted { is_low } => {
                     if is_low {
-                        self.ask_for_renewal();
+                        self.request_renewal();
                     }
                     return QuotaDraw::Granted { begins: window.span.begins };
                 },
-                Drawn::Refused => return QuotaDraw::Refused,
-                Drawn::Short { needed } => {
+                WindowDraw::Refused => return QuotaDraw::Refused,
+                WindowDraw::Short { needed } => {
                     window.wanted.fetch_max(needed, Ordering::Relaxed);
-                    self.ask_for_renewal();
+                    self.request_renewal();
                     let reservations = Arc::clone(&self.reservations);
                     let window = arc_swap::Guard::into_inner(window);
                     return QuotaDraw::Unreserved(Unreserved { reservations, window, needed });
                 },
-                Drawn::Moved => {},
+                WindowDraw::Moved => {},
             }
         }
     }
@@ -228,7 +228,7 @@ impl QuotaCounter {
     }
 
     /// Queues the counter, unless it is already in the queue.
-    fn ask_for_renewal(self: &Arc<Self>) {
+    fn request_renewal(self: &Arc<Self>) {
         if !self.is_queued.swap(true, Ordering::AcqRel) && !self.reservations.push(self) {
             self.is_queued.store(false, Ordering::Release);
         }
@@ -258,7 +258,7 @@ impl QuotaCounter {
     pub(super) fn change(&self, quota: &Quota, at: Moment) {
         let mut turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
         let span = quota.span(at);
-        *turning = Some(Change { at, span });
+        *turning = Some(RuleChange { at, span });
         let known = self.window.load().span;
         if known != span && known.begins <= at && at < known.ends {
             self.take_over(quota.limit, span, at);

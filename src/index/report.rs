@@ -50,7 +50,7 @@ impl PartialEq for MadeOf {
 
 /// A report with the facts that it was made from.
 #[derive(Debug)]
-struct Kept {
+struct CachedReport {
     made_of: MadeOf,
     report: Report,
 }
@@ -58,7 +58,7 @@ struct Kept {
 /// The cache of a grant's report. The cache is empty until a report is made; a changed key has a
 /// new grant.
 #[derive(Debug, Default)]
-pub struct ReportCell(ArcSwapOption<Kept>);
+pub struct ReportCell(ArcSwapOption<CachedReport>);
 
 impl Clone for ReportCell {
     fn clone(&self) -> Self {
@@ -78,7 +78,7 @@ impl ReportCell {
         if let Some(kept) = self.0.load().as_deref().filter(|kept| kept.made_of == made_of) {
             return read(&kept.report);
         }
-        let kept = Arc::new(Kept { made_of, report: make() });
+        let kept = Arc::new(CachedReport { made_of, report: make() });
         self.0.store(Some(Arc::clone(&kept)));
         read(&kept.report)
     }

@@ -14,13 +14,13 @@ pub const RENEWALS_WAITING_MAX: usize = 65_536;
 /// The queue of one instance.
 #[derive(Debug, Default)]
 pub struct Reservations {
-    queue: Mutex<Queue>,
+    queue: Mutex<ReservationQueue>,
     arrived: Condvar,
     answered: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct ReservationQueue {
     waiting: VecDeque<Arc<QuotaCounter>>,
     /// Whether the store rejected the last renewal or does not respond. Checks then do not wait.
     is_failing: bool,
@@ -42,7 +42,7 @@ impl Reservations {
     /// Waits for queued quotas and takes up to `limit`, longest waiting first. `None` means that
     /// the thread must end.
     pub fn take(&self, limit: usize) -> Option<Vec<Arc<QuotaCounter>>> {
-        let idle = |queue: &mut Queue| queue.waiting.is_empty() && !queue.has_ended;
+        let idle = |queue: &mut ReservationQueue| queue.waiting.is_empty() && !queue.has_ended;
         let waited = self.arrived.wait_while(self.lock(), idle);
         let mut queue = waited.unwrap_or_else(PoisonError::into_inner);
         if queue.has_ended {
@@ -78,7 +78,7 @@ impl Reservations {
     /// Waits until `done` and returns `true`, or returns `false` after `timeout` or when the store
     /// rejects renewals.
     pub(super) fn wait(&self, done: impl Fn() -> bool, timeout: Duration) -> bool {
-        let going = |queue: &mut Queue| !done() && !queue.is_failing && !queue.has_ended;
+        let going = |queue: &mut ReservationQueue| !done() && !queue.is_failing && !queue.has_ended;
         let waited = self.answered.wait_timeout_while(self.lock(), timeout, going);
         let (mut queue, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         let is_done = done();
@@ -88,7 +88,7 @@ impl Reservations {
         is_done
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, ReservationQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -126,7 +126,7 @@ impl Writer {
             | StoreKey::Totp(_)
             | StoreKey::KeysMade(_)
             | StoreKey::People
-            | StoreKey::Leaving(_)
+            | StoreKey::Removal(_)
             | StoreKey::Taken(_)
             | StoreKey::Event(_)
             | StoreKey::Seal(_)
@@ -177,7 +177,7 @@ impl Writer {
         let live = Arc::clone(live);
         let owner = record.owner.map(|id| self.user(id));
         let organization = self.organization(record.organization);
-        live.tell_apart(&record.secrets);
+        live.distinguish(&record.secrets);
         for secret in &record.secrets {
             let grant = Grant::new(
                 record,

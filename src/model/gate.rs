@@ -133,11 +133,11 @@ impl Gate {
     /// # Errors
     ///
     /// [`DoubtfulPath`] for a path that can be read in two ways.
-    pub fn rule(&self, asked: RouteQuery<'_>) -> Result<Option<(&Route, &Rule)>, DoubtfulPath> {
+    pub fn rule(&self, query: RouteQuery<'_>) -> Result<Option<(&Route, &Rule)>, DoubtfulPath> {
         match &self.routes {
-            Some(routes) => routes.find(asked),
+            Some(routes) => routes.find(query),
             // For compatibility, a gate without routes accepts a path with `;`.
-            None => match asked.path.holds().iter().next() {
+            None => match query.path.holds().iter().next() {
                 None | Some(Ambiguity::Semicolon) => Ok(None),
                 Some(kind) => Err(DoubtfulPath::NotAllowed(kind)),
             },
@@ -148,34 +148,34 @@ impl Gate {
     /// the preflight announces decides, unless a rule names OPTIONS itself.
     pub fn decisive<'a>(
         &self,
-        asked: RouteQuery<'a>,
+        query: RouteQuery<'a>,
         announced: Option<&'a str>,
     ) -> RouteQuery<'a> {
-        let is_preflight = self.preflight == Preflight::Allow && asked.method == "OPTIONS";
-        let Some(method) = announced.filter(|_method| is_preflight) else { return asked };
+        let is_preflight = self.preflight == Preflight::Allow && query.method == "OPTIONS";
+        let Some(method) = announced.filter(|_method| is_preflight) else { return query };
         let names_options = |route: &Route| {
             route.methods.as_ref().is_some_and(|methods| methods.names_itself("OPTIONS"))
         };
-        match self.rule(asked) {
-            Ok(Some((route, _))) if names_options(route) => asked,
-            Ok(_) | Err(_) => RouteQuery { method, ..asked },
+        match self.rule(query) {
+            Ok(Some((route, _))) if names_options(route) => query,
+            Ok(_) | Err(_) => RouteQuery { method, ..query },
         }
     }
 
     /// The decision on a request. `announced` is the method that a CORS preflight announces.
-    pub fn way<'a>(
+    pub fn decision<'a>(
         &'a self,
-        asked: RouteQuery<'a>,
+        query: RouteQuery<'a>,
         announced: Option<&'a str>,
     ) -> GateDecision<'a> {
-        let decisive = self.decisive(asked, announced);
-        let way = self.way_of(decisive);
-        let is_keyed = matches!(way, GateDecision::Key { .. });
-        if is_keyed && decisive.method != asked.method { GateDecision::Public } else { way }
+        let decisive = self.decisive(query, announced);
+        let decided = self.decision_of(decisive);
+        let is_keyed = matches!(decided, GateDecision::Key { .. });
+        if is_keyed && decisive.method != query.method { GateDecision::Public } else { decided }
     }
 
-    fn way_of(&self, asked: RouteQuery<'_>) -> GateDecision<'_> {
-        let rule = match self.rule(asked) {
+    fn decision_of(&self, query: RouteQuery<'_>) -> GateDecision<'_> {
+        let rule = match self.rule(query) {
             Ok(rule) => rule,
             // For compatibility, such a path is denied like a path that matches no rule.
             Err(doubt @ DoubtfulPath::NotAllowed(Ambiguity::Semicolon)) => {
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
     use crate::model::route::{Ambiguities, Methods, PathPattern, Route, raw_path};
 
-    fn asked<'a>(method: &'a str, path: &'a str) -> RouteQuery<'a> {
+    fn query<'a>(method: &'a str, path: &'a str) -> RouteQuery<'a> {
         RouteQuery { host: "x", path: raw_path(path).unwrap(), method }
     }
 
@@ -308,12 +308,12 @@ mod tests {
             (&any, "/a;b", "key"),
             (&any, "/a%2fb", "refused"),
         ] {
-            assert_eq!(named(&gate.way(asked("GET", path), None)), expected, "{path}");
+            assert_eq!(named(&gate.decision(query("GET", path), None)), expected, "{path}");
         }
     }
 
-    fn named(way: &GateDecision<'_>) -> &'static str {
-        match way {
+    fn named(decided: &GateDecision<'_>) -> &'static str {
+        match decided {
             GateDecision::Public => "public",
             GateDecision::Key { .. } => "key",
             GateDecision::NotAllowed(_) => "not allowed",
@@ -342,12 +342,12 @@ mod tests {
             ("PUT", "/orders", Some("PUT"), "key"),
             ("GET", "/closed", Some("PUT"), "key"),
         ] {
-            let way = allowing.way(asked(method, path), announced);
-            assert_eq!(named(&way), expected, "{method} {path} {announced:?}");
+            let decided = allowing.decision(query(method, path), announced);
+            assert_eq!(named(&decided), expected, "{method} {path} {announced:?}");
         }
         let checking = Gate { preflight: Preflight::Check, ..allowing };
-        let way = checking.way(asked("OPTIONS", "/orders"), Some("PUT"));
-        assert!(matches!(way, GateDecision::NotAllowed(None)));
+        let decided = checking.decision(query("OPTIONS", "/orders"), Some("PUT"));
+        assert!(matches!(decided, GateDecision::NotAllowed(None)));
     }
 
     #[test]

@@ -100,10 +100,10 @@ impl FromStr for Moment {
 
 /// Whether the text has the punctuation of `2027-01-31T12:00:00` and an offset.
 fn has_shape(text: &[u8]) -> bool {
-    let stands = |at: usize, byte: u8| text.get(at).is_some_and(|known| *known == byte);
+    let has = |at: usize, byte: u8| text.get(at).is_some_and(|known| *known == byte);
     let is_plain = text.iter().all(|byte| byte.is_ascii_digit() || b"-:.TtZz+".contains(byte));
-    let date = stands(4, b'-') && stands(7, b'-') && (stands(10, b'T') || stands(10, b't'));
-    is_plain && date && stands(13, b':') && stands(16, b':')
+    let date = has(4, b'-') && has(7, b'-') && (has(10, b'T') || has(10, b't'));
+    is_plain && date && has(13, b':') && has(16, b':')
 }
 
 /// A valid date and time on the last two days with a four-digit year.

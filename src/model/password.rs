@@ -216,10 +216,10 @@ mod tests {
             ("lovelacelovelace", "Repeats like"),
         ] {
             let refused = judged(password, Factors::Password);
-            let Err(InvalidPassword::Guessable { reason: said, .. }) = refused else {
+            let Err(InvalidPassword::Guessable { reason: given, .. }) = refused else {
                 panic!("{password}: {refused:?}")
             };
-            assert!(said.contains(reason), "{password}: {said}");
+            assert!(given.contains(reason), "{password}: {given}");
         }
     }
 

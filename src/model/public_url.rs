@@ -135,13 +135,13 @@ mod tests {
 
     #[test]
     fn public_urls_have_one_form() {
-        for (text, shown) in [
+        for (text, printed) in [
             ("https://Keys.Example.com/", "https://keys.example.com"),
             ("https://keys.example.com:443", "https://keys.example.com"),
             ("http://127.0.0.1:7117", "http://127.0.0.1:7117"),
             ("http://[::1]:7117", "http://[::1]:7117"),
         ] {
-            assert_eq!(text.parse::<PublicUrl>().unwrap().to_string(), shown);
+            assert_eq!(text.parse::<PublicUrl>().unwrap().to_string(), printed);
         }
         for wrong in ["", "keys.example.com", "ftp://a", "https://", "https://a/b", "https://u@h"] {
             assert!(wrong.parse::<PublicUrl>().is_err(), "{wrong}");

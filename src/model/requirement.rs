@@ -17,11 +17,11 @@ pub const REQUIREMENT_CHARACTERS_MAX: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     text: Box<str>,
-    steps: Vec<Step>,
+    steps: Vec<CompiledStep>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
+enum CompiledStep {
     Name(Permission),
     And,
     Or,
@@ -71,9 +71,9 @@ impl Requirement {
         let text = names.join(" AND ").into();
         let mut steps = Vec::with_capacity(permissions.len() * 2);
         for (at, permission) in permissions.into_iter().enumerate() {
-            steps.push(Step::Name(permission));
+            steps.push(CompiledStep::Name(permission));
             if at > 0 {
-                steps.push(Step::And);
+                steps.push(CompiledStep::And);
             }
         }
         Ok(Self { text, steps })
@@ -86,9 +86,9 @@ impl Requirement {
         let mut stack = 0_u128;
         for step in &self.steps {
             stack = match step {
-                Step::Name(permission) => (stack << 1) | u128::from(granted(permission)),
-                Step::And => (stack >> 1) & (stack | !1),
-                Step::Or => (stack >> 1) | (stack & 1),
+                CompiledStep::Name(permission) => (stack << 1) | u128::from(granted(permission)),
+                CompiledStep::And => (stack >> 1) & (stack | !1),
+                CompiledStep::Or => (stack >> 1) | (stack & 1),
             };
         }
         stack & 1 == 1
@@ -97,8 +97,8 @@ impl Requirement {
     /// The named permissions, in order.
     pub fn names(&self) -> impl Iterator<Item = &Permission> {
         self.steps.iter().filter_map(|step| match step {
-            Step::Name(permission) => Some(permission),
-            Step::And | Step::Or => None,
+            CompiledStep::Name(permission) => Some(permission),
+            CompiledStep::And | CompiledStep::Or => None,
         })
     }
 }
@@ -135,15 +135,15 @@ impl FromStr for Requirement {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Waiting {
+enum PendingOperator {
     And,
     Or,
     Open,
 }
 
 struct Parser {
-    steps: Vec<Step>,
-    waiting: Vec<Waiting>,
+    steps: Vec<CompiledStep>,
+    waiting: Vec<PendingOperator>,
     names: usize,
 }
 
@@ -154,7 +154,7 @@ impl Parser {
         let operator = operator(word);
         match (word, operator, due) {
             ("(", _, true) => {
-                self.waiting.push(Waiting::Open);
+                self.waiting.push(PendingOperator::Open);
                 Ok(true)
             },
             (")", _, false) => {
@@ -180,19 +180,19 @@ impl Parser {
                 if self.names > REQUIREMENT_NAMES_MAX {
                     return Err(InvalidRequirement::TooManyNames);
                 }
-                self.steps.push(Step::Name(permission));
+                self.steps.push(CompiledStep::Name(permission));
                 Ok(false)
             },
         }
     }
 
     /// Moves the operators that bind at least as tightly as `next` to the output.
-    fn settle(&mut self, next: Waiting) {
+    fn settle(&mut self, next: PendingOperator) {
         while let Some(top) = self.waiting.last().copied() {
             let step = match top {
-                Waiting::And => Step::And,
-                Waiting::Or if next == Waiting::Or => Step::Or,
-                Waiting::Or | Waiting::Open => return,
+                PendingOperator::And => CompiledStep::And,
+                PendingOperator::Or if next == PendingOperator::Or => CompiledStep::Or,
+                PendingOperator::Or | PendingOperator::Open => return,
             };
             self.waiting.pop();
             self.steps.push(step);
@@ -200,17 +200,17 @@ impl Parser {
     }
 
     fn close(&mut self, at: usize) -> Result<(), InvalidRequirement> {
-        self.settle(Waiting::Or);
+        self.settle(PendingOperator::Or);
         match self.waiting.pop() {
-            Some(Waiting::Open) => Ok(()),
-            Some(Waiting::And | Waiting::Or) | None => {
+            Some(PendingOperator::Open) => Ok(()),
+            Some(PendingOperator::And | PendingOperator::Or) | None => {
                 Err(InvalidRequirement::Unexpected { expected: "the end, AND or OR", at })
             },
         }
     }
 
-    fn finish(mut self, at: usize) -> Result<Vec<Step>, InvalidRequirement> {
-        self.settle(Waiting::Or);
+    fn finish(mut self, at: usize) -> Result<Vec<CompiledStep>, InvalidRequirement> {
+        self.settle(PendingOperator::Or);
         if self.waiting.is_empty() {
             Ok(self.steps)
         } else {
@@ -219,11 +219,11 @@ impl Parser {
     }
 }
 
-fn operator(word: &str) -> Option<Waiting> {
+fn operator(word: &str) -> Option<PendingOperator> {
     if word.eq_ignore_ascii_case("and") {
-        Some(Waiting::And)
+        Some(PendingOperator::And)
     } else if word.eq_ignore_ascii_case("or") {
-        Some(Waiting::Or)
+        Some(PendingOperator::Or)
     } else {
         None
     }
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn errors_name_their_position() {
-        for (text, said) in [
+        for (text, message) in [
             ("", "must name at least one permission"),
             ("a:b AND", "expected a permission or '(' at character 8"),
             ("a:b c:d", "expected AND, OR or ')' at character 5"),
@@ -285,7 +285,7 @@ mod tests {
             ("a:b AND bad", "\"bad\" must be 2 to 8 segments"),
         ] {
             let error = text.parse::<Requirement>().unwrap_err().to_string();
-            assert!(error.starts_with(said), "{text}: {error}");
+            assert!(error.starts_with(message), "{text}: {error}");
         }
     }
 

@@ -27,24 +27,24 @@ pub struct SegmentIndex {
     /// The end of each position's literals in the next two fields.
     ends: [u16; SEGMENTS_MAX],
     /// The literals of all positions, sorted within a position.
-    literals: Box<[Span]>,
+    literals: Box<[SegmentRange]>,
     /// For each literal, the patterns that contain it at its position.
     with_literal: Box<[Bits]>,
     /// For each position, the patterns with a wildcard there, or with a last `*` there or before.
     with_wildcard: [Bits; SEGMENTS_MAX],
     /// The patterns that match permissions of one segment, two, and so on.
     of_length: [Bits; SEGMENTS_MAX],
-    patterns: Box<[Span]>,
+    patterns: Box<[SegmentRange]>,
 }
 
 /// A part of the list's text.
 #[derive(Clone, Copy, Debug)]
-struct Span {
+struct SegmentRange {
     from: u16,
     length: u8,
 }
 
-impl Span {
+impl SegmentRange {
     /// The position of `part` in `text`; `None` if it does not fit into a span.
     fn of(part: &str, text: &str) -> Option<Self> {
         let from = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
@@ -66,7 +66,7 @@ impl SegmentIndex {
         let mut patterns = Vec::new();
         for (number, pattern) in list.texts().enumerate() {
             let bit: Bits = 1_u128.checked_shl(u32::try_from(number).ok()?)?;
-            patterns.push(Span::of(pattern, list.as_str())?);
+            patterns.push(SegmentRange::of(pattern, list.as_str())?);
             let mut last = 0;
             for (at, segment) in pattern.split(':').enumerate() {
                 match segment {
@@ -91,7 +91,7 @@ impl SegmentIndex {
         for (at, end) in ends.iter_mut().enumerate() {
             *end = found.partition_point(|literal| literal.0 <= at).try_into().ok()?;
         }
-        let spans = found.iter().map(|(_, literal, _)| Span::of(literal, list.as_str()));
+        let spans = found.iter().map(|(_, literal, _)| SegmentRange::of(literal, list.as_str()));
         Some(Self {
             ends,
             literals: spans.collect::<Option<_>>()?,
@@ -139,7 +139,7 @@ impl SegmentIndex {
         let end = |at: Option<usize>| at.and_then(|at| self.ends.get(at)).map_or(0, |end| *end);
         let (from, to) = (usize::from(end(at.checked_sub(1))), usize::from(end(Some(at))));
         let literals = self.literals.get(from..to).unwrap_or_default();
-        let order = |literal: &Span| -> Ordering {
+        let order = |literal: &SegmentRange| -> Ordering {
             comparisons::count();
             literal.of_text(list).cmp(segment)
         };
@@ -156,7 +156,7 @@ mod tests {
     use crate::model::permission::tests::{pattern, permission};
     use crate::model::permission::{PATTERNS_MAX, PERMISSION_BYTES_MAX, Pattern, Patterns};
 
-    fn asked(list: &Patterns, permission: &str) -> Option<String> {
+    fn found(list: &Patterns, permission: &str) -> Option<String> {
         let index = SegmentIndex::new(list.as_set()).unwrap();
         let text = list.as_set().as_str();
         let granting = index.granting(text, permission);
@@ -182,13 +182,13 @@ mod tests {
         let list = Patterns::of_organization(list.as_set());
         assert_eq!(list.as_set().count(), STORED_PATTERNS_MAX);
         let deepest = deep(PATTERNS_MAX - 1);
-        assert_eq!(asked(&list, &deepest), Some(deepest));
-        assert_eq!(asked(&list, "keyhouse:keys:read").as_deref(), Some("keyhouse:*"));
+        assert_eq!(found(&list, &deepest), Some(deepest));
+        assert_eq!(found(&list, "keyhouse:keys:read").as_deref(), Some("keyhouse:*"));
         assert_eq!(
-            asked(&list, "keyhouse:instance:verify").as_deref(),
+            found(&list, "keyhouse:instance:verify").as_deref(),
             Some("keyhouse:instance:*")
         );
-        assert_eq!(asked(&list, "diagrams:read"), None);
+        assert_eq!(found(&list, "diagrams:read"), None);
     }
 
     fn crossing_segment() -> impl Strategy<Value = &'static str> {
@@ -216,7 +216,7 @@ mod tests {
             let list = Patterns::new(&list).unwrap();
             for permission in permissions {
                 let permission = permission.as_str();
-                prop_assert_eq!(asked(&list, permission), expected(&list, permission));
+                prop_assert_eq!(found(&list, permission), expected(&list, permission));
             }
         }
 
@@ -227,7 +227,7 @@ mod tests {
         ) {
             let list = Patterns::new(&list).unwrap();
             for permission in permissions {
-                prop_assert_eq!(asked(&list, &permission), expected(&list, &permission));
+                prop_assert_eq!(found(&list, &permission), expected(&list, &permission));
             }
         }
     }

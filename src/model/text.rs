@@ -224,19 +224,19 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_fit) {
         return Cow::Borrowed(text);
     }
-    let mut shown = String::with_capacity(text.len());
+    let mut escaped = String::with_capacity(text.len());
     let mut before = None;
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
         let joins = is_joiner(character) && may_join(before, characters.peek().copied());
         if is_fit(character) || joins {
-            shown.push(character);
+            escaped.push(character);
         } else {
-            escape(&mut shown, character);
+            escape(&mut escaped, character);
         }
         before = Some(character);
     }
-    Cow::Owned(shown)
+    Cow::Owned(escaped)
 }
 
 /// Like [`printable`], but escapes new lines too: for a value within a line.
@@ -244,10 +244,10 @@ pub fn printable_line(text: &str) -> String {
     printable(text).replace('\n', "\\u000a")
 }
 
-fn escape(shown: &mut String, character: char) {
+fn escape(escaped: &mut String, character: char) {
     for unit in character.encode_utf16(&mut [0; 2]) {
         // Writing to a string cannot fail.
-        let (Ok(()) | Err(_)) = write!(shown, "\\u{unit:04x}");
+        let (Ok(()) | Err(_)) = write!(escaped, "\\u{unit:04x}");
     }
 }
 
@@ -358,10 +358,12 @@ mod tests {
     #[test]
     fn printed_text_controls_no_terminal_and_json_stays_json() {
         let wild = "a\u{9b}31m\u{1b}]0;x\u{7}\u{202e}\u{e0041}\u{7f}é\n👩\u{200d}💻";
-        let shown = printable(wild);
+        let escaped = printable(wild);
         let fit = |it: char| it == '\n' || it == '\u{200d}' || !is_refused(it);
-        assert!(shown.chars().all(fit), "{shown:?}");
-        assert!(shown.starts_with("a\\u009b31m\\u001b]0;x\\u0007\\u202e\\udb40\\udc41\\u007fé\n"));
+        assert!(escaped.chars().all(fit), "{escaped:?}");
+        assert!(
+            escaped.starts_with("a\\u009b31m\\u001b]0;x\\u0007\\u202e\\udb40\\udc41\\u007fé\n")
+        );
         let json = serde_json::json!({ "agent": wild }).to_string();
         let read: serde_json::Value = serde_json::from_str(&printable(&json)).unwrap();
         assert_eq!(read["agent"], wild);

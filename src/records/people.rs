@@ -176,7 +176,7 @@ impl Record for PeopleRecord {}
 
 impl Record for RemovalRecord {
     fn take_ids_from(&mut self, place: &StoreKey) {
-        if let StoreKey::Leaving(user) = place {
+        if let StoreKey::Removal(user) = place {
             self.user = *user;
         }
     }

@@ -53,7 +53,7 @@ pub enum StoreKey {
     /// Counts the changes of permissions and roles.
     People,
     /// A user who is being removed.
-    Leaving(UserId),
+    Removal(UserId),
     /// The key that has or had a digest. The guard on this row binds a digest to one key
     /// permanently.
     Taken(Digest),
@@ -108,7 +108,7 @@ const RESET: &[u8] = b"reset/";
 const TOTP: &[u8] = b"totp/";
 const KEYS_MADE: &[u8] = b"keys-made/";
 const PEOPLE: &[u8] = b"people";
-const LEAVING: &[u8] = b"leaving/";
+const REMOVAL: &[u8] = b"leaving/";
 const TAKEN: &[u8] = b"imported/";
 const SEAL: &[u8] = b"seal/";
 const CUT: &[u8] = b"cut";
@@ -141,7 +141,7 @@ impl StoreKey {
     pub const PERMISSIONS: &'static [u8] = PERMISSION;
     pub const INVITATIONS: &'static [u8] = INVITATION;
     /// Prefix of the users who are being removed.
-    pub const LEAVERS: &'static [u8] = LEAVING;
+    pub const REMOVALS: &'static [u8] = REMOVAL;
     pub const GATES: &'static [u8] = GATE;
     pub const KEYS: &'static [u8] = KEY;
     /// Prefix of the hourly usage of days, the oldest first.
@@ -213,7 +213,7 @@ impl StoreKey {
             Self::Totp(user) => [TOTP, user.bytes()].concat(),
             Self::KeysMade(id) => [KEYS_MADE, id.bytes()].concat(),
             Self::People => PEOPLE.to_vec(),
-            Self::Leaving(user) => [LEAVING, user.bytes()].concat(),
+            Self::Removal(user) => [REMOVAL, user.bytes()].concat(),
             Self::Taken(digest) => [TAKEN, digest.bytes()].concat(),
             Self::Seal(number) => [SEAL, &number.to_be_bytes()].concat(),
             Self::Cut => CUT.to_vec(),
@@ -260,7 +260,7 @@ impl StoreKey {
             KEYS_MADE => id(rest).map(Self::KeysMade),
             RESET => id(rest).map(Self::Reset),
             TOTP => id(rest).map(Self::Totp),
-            LEAVING => id(rest).map(Self::Leaving),
+            REMOVAL => id(rest).map(Self::Removal),
             TAKEN => Some(Self::Taken(Digest::from_bytes(rest.try_into().ok()?))),
             SEAL => Some(Self::Seal(u64::from_be_bytes(rest.try_into().ok()?))),
             USE => id(rest).map(Self::Use),
@@ -339,7 +339,7 @@ impl fmt::Display for StoreKey {
             Self::Totp(user) => write!(f, "totp/{user}"),
             Self::KeysMade(id) => write!(f, "keys-made/{id}"),
             Self::People => f.write_str("people"),
-            Self::Leaving(user) => write!(f, "leaving/{user}"),
+            Self::Removal(user) => write!(f, "leaving/{user}"),
             Self::Taken(_) => f.write_str("imported/.."),
             Self::Seal(number) => write!(f, "seal/{number}"),
             Self::Cut => f.write_str("cut"),
@@ -399,7 +399,7 @@ mod tests {
             StoreKey::Totp(Id::new(now, &mut random)),
             StoreKey::KeysMade(Id::new(now, &mut random)),
             StoreKey::People,
-            StoreKey::Leaving(Id::new(now, &mut random)),
+            StoreKey::Removal(Id::new(now, &mut random)),
             StoreKey::Taken(Digest::of(b"digest")),
             StoreKey::Seal(u64::MAX),
             StoreKey::Cut,

@@ -74,7 +74,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         | StoreKey::Totp(_)
         | StoreKey::KeysMade(_)
         | StoreKey::People
-        | StoreKey::Leaving(_)
+        | StoreKey::Removal(_)
         | StoreKey::Event(_)
         | StoreKey::Seal(_)
         | StoreKey::Cut

@@ -73,7 +73,7 @@ pub(super) mod some {
 
     #[derive(serde::Deserialize)]
     #[serde(untagged)]
-    enum Texts {
+    enum TextList {
         One(String),
         Several(Vec<String>),
     }
@@ -93,9 +93,9 @@ pub(super) mod some {
         T: FromStr<Err: Display>,
         D: Deserializer<'de>,
     {
-        let texts = match Texts::deserialize(deserializer)? {
-            Texts::One(text) => vec![text],
-            Texts::Several(texts) => texts,
+        let texts = match TextList::deserialize(deserializer)? {
+            TextList::One(text) => vec![text],
+            TextList::Several(texts) => texts,
         };
         texts.iter().map(|text| text.parse().map_err(de::Error::custom)).collect()
     }

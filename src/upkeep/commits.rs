@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::model::moment::Moment;
-    use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, conformance};
+    use keyhouse_storage::{FaultyStore, InjectedFault, MemoryStore, StoreOperation, conformance};
 
     fn measured() -> (MeasuredStore, Arc<Commits>, Arc<FaultyStore<MemoryStore>>) {
         let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1)));
@@ -125,8 +125,8 @@ mod tests {
         store.commit(Batch::new().absent("a").put("a", "1")).unwrap();
         store.commit(Batch::new().absent("a").put("a", "1")).unwrap_err();
         store.commit(Batch::new()).unwrap_err();
-        for fault in [Fault::Full, Fault::UnknownApplied] {
-            faults.inject(Operation::Submit, 1, fault);
+        for fault in [InjectedFault::Full, InjectedFault::UnknownApplied] {
+            faults.inject(StoreOperation::Submit, 1, fault);
             store.commit(Batch::new().put("c", "1")).unwrap_err();
         }
         // No caller waits for this batch, so its outcome is not counted.

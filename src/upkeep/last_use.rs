@@ -15,7 +15,7 @@ use crate::index::Index;
 use crate::index::live::KeyCounters;
 use crate::index::pending_usage::PendingUsage;
 use crate::model::id::KeyId;
-use crate::upkeep::use_rows::{Due, UseRows};
+use crate::upkeep::use_rows::{DueUse, UseRows};
 use crate::worker::Worker;
 
 pub const FLUSH_KEYS_MAX: usize = 5_000;
@@ -114,15 +114,15 @@ impl Flusher {
         released
     }
 
-    fn taken(pending: &mut PendingUsage, lives: HashMap<KeyId, Arc<KeyCounters>>) -> Vec<Due> {
-        let take = |live: Arc<KeyCounters>| Due { last: pending.take_use(&live), live };
+    fn taken(pending: &mut PendingUsage, lives: HashMap<KeyId, Arc<KeyCounters>>) -> Vec<DueUse> {
+        let take = |live: Arc<KeyCounters>| DueUse { last: pending.take_use(&live), live };
         lives.into_values().map(take).collect()
     }
 
-    fn write(&mut self, due: Vec<Due>, ticks: u64) {
+    fn write(&mut self, due: Vec<DueUse>, ticks: u64) {
         let failed = UseRows::new(&self.index, &*self.store).write(&due);
         let mut pending = self.index.pending_usage();
-        for Due { live, .. } in due {
+        for DueUse { live, .. } in due {
             self.rested.insert(live.key);
             self.written.push_back((ticks, live.key));
             if failed.contains(&live.key) {
@@ -152,7 +152,7 @@ mod tests {
     use crate::records::usage::HoursRecord;
     use crate::records::uses::UseRecord;
     use crate::records::{Revised, read_row};
-    use keyhouse_storage::{At, Fault, FaultyStore, MemoryStore, Operation};
+    use keyhouse_storage::{At, FaultyStore, InjectedFault, MemoryStore, StoreOperation};
 
     fn flusher() -> (Flusher, Arc<Index>, Arc<MemoryStore>, Arc<ManualClock>) {
         let (index, store) = (Arc::new(Index::new()), Arc::new(MemoryStore::new()));
@@ -234,8 +234,12 @@ mod tests {
     /// total and not the increment.
     #[test]
     fn no_fault_of_the_store_loses_a_call_or_counts_it_twice() {
-        let faults =
-            [Fault::Unavailable, Fault::Full, Fault::UnknownApplied, Fault::UnknownDropped];
+        let faults = [
+            InjectedFault::Unavailable,
+            InjectedFault::Full,
+            InjectedFault::UnknownApplied,
+            InjectedFault::UnknownDropped,
+        ];
         for fault in faults.into_iter().map(Some).chain([None]) {
             let (mut flusher, index, _, clock) = flusher();
             let store = Arc::new(FaultyStore::new(MemoryStore::new()));
@@ -261,8 +265,8 @@ mod tests {
             assert_eq!(stored(), [2, 2]);
             let at_submit = fault.is_some();
             store.inject_always(
-                if at_submit { Operation::Submit } else { Operation::Get },
-                fault.clone().unwrap_or(Fault::Unavailable),
+                if at_submit { StoreOperation::Submit } else { StoreOperation::Get },
+                fault.clone().unwrap_or(InjectedFault::Unavailable),
             );
             for _ in 0..2 {
                 call(3);

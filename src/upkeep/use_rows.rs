@@ -21,7 +21,7 @@ use crate::upkeep::error::UpkeepError;
 
 /// A key whose usage is due to be written.
 #[derive(Debug)]
-pub(super) struct Due {
+pub(super) struct DueUse {
     /// The key's last use, if it was ever used.
     pub(super) last: Option<LastUse>,
     pub(super) live: Arc<KeyCounters>,
@@ -32,7 +32,7 @@ pub(super) struct UseRows<'a> {
     index: &'a Index,
     store: &'a dyn Store,
     parcel: Parcel,
-    submitted: Vec<(Pending, Vec<Row>)>,
+    submitted: Vec<(Pending, Vec<UseRow>)>,
     failed: HashSet<KeyId>,
 }
 
@@ -41,12 +41,12 @@ pub(super) struct UseRows<'a> {
 struct Parcel {
     batch: Batch,
     bytes: usize,
-    rows: Vec<Row>,
+    rows: Vec<UseRow>,
 }
 
 /// The content of a row.
 #[derive(Clone, Copy)]
-enum Row {
+enum UseRow {
     LastUse(KeyId),
     Usage(UsageOf, Day),
 }
@@ -59,12 +59,12 @@ impl<'a> UseRows<'a> {
 
     /// Writes the rows of these keys, and of all organizations with unwritten usage. Returns the
     /// keys whose write failed or has an unknown outcome.
-    pub(super) fn write(mut self, due: &[Due]) -> HashSet<KeyId> {
-        for Due { last, live } in due {
+    pub(super) fn write(mut self, due: &[DueUse]) -> HashSet<KeyId> {
+        for DueUse { last, live } in due {
             if let Some(last) = last
                 && let Err(error) = self.add_last_use(live, last)
             {
-                self.fail(Row::LastUse(live.key), &error);
+                self.fail(UseRow::LastUse(live.key), &error);
             }
         }
         let keys: HashSet<_> = due.iter().map(|due| due.live.key).collect();
@@ -72,7 +72,7 @@ impl<'a> UseRows<'a> {
         let rows: Vec<_> = self.index.pending_usage().rows().filter(is_due).collect();
         for (of, day) in rows {
             if let Err(error) = self.add_usage(of, day) {
-                self.fail(Row::Usage(of, day), &error);
+                self.fail(UseRow::Usage(of, day), &error);
             }
         }
         self.finish()
@@ -94,7 +94,7 @@ impl<'a> UseRows<'a> {
             secrets: secrets.collect(),
             addresses: self.addresses(live)?,
         };
-        self.add(&place, &record, Row::LastUse(live.key))
+        self.add(&place, &record, UseRow::LastUse(live.key))
     }
 
     /// Returns the recent addresses of a key, from this process and from the store.
@@ -119,7 +119,7 @@ impl<'a> UseRows<'a> {
         let place = StoreKey::UsageHours(day, of);
         let read = || self.read(&place).map(Option::unwrap_or_default);
         let record = self.index.pending_usage().row_to_write(of, day, read)?;
-        self.add(&place, &record, Row::Usage(of, day))
+        self.add(&place, &record, UseRow::Usage(of, day))
     }
 
     fn read<T: Record>(&self, place: &StoreKey) -> Result<Option<T>, UpkeepError> {
@@ -131,7 +131,7 @@ impl<'a> UseRows<'a> {
         &mut self,
         place: &StoreKey,
         record: &T,
-        row: Row,
+        row: UseRow,
     ) -> Result<(), UpkeepError> {
         let (key, value) = (place.to_bytes(), encode(place, record)?);
         let bytes = key.len() + value.len();
@@ -165,8 +165,8 @@ impl<'a> UseRows<'a> {
             let mut pending = self.index.pending_usage();
             for row in rows {
                 match (row, &outcome) {
-                    (Row::Usage(of, day), Ok(_)) => pending.confirm(of, day),
-                    (Row::LastUse(_), Ok(_)) => {},
+                    (UseRow::Usage(of, day), Ok(_)) => pending.confirm(of, day),
+                    (UseRow::LastUse(_), Ok(_)) => {},
                     (_, Err(_)) => self.failed.extend(row.key()),
                 }
             }
@@ -174,13 +174,13 @@ impl<'a> UseRows<'a> {
         self.failed
     }
 
-    fn fail(&mut self, row: Row, error: &UpkeepError) {
+    fn fail(&mut self, row: UseRow, error: &UpkeepError) {
         tracing::warn!(%error, "could not write a use; retrying");
         self.failed.extend(row.key());
     }
 }
 
-impl Row {
+impl UseRow {
     fn key(self) -> Option<KeyId> {
         match self {
             Self::LastUse(key) => Some(key),

@@ -69,11 +69,11 @@ fn refusal(
     if !is_admitted(grant.rules.as_deref(), request) {
         return Some(Code::IpNotAllowed);
     }
-    let asked = |permission: &Permission| {
+    let is_granted = |permission: &Permission| {
         grant.grants(owner, organization, RightQuery::Permission(permission.as_str()))
     };
     match request.requirement {
-        Some(requirement) if !requirement.is_met(asked) => Some(Code::InsufficientPermissions),
+        Some(requirement) if !requirement.is_met(is_granted) => Some(Code::InsufficientPermissions),
         Some(_) | None => None,
     }
 }

@@ -6,7 +6,7 @@
 use crate::clock::Now;
 use crate::index::facts::{HeldRole, OrganizationFacts, RightQuery, UserFacts};
 use crate::index::grant::Grant;
-use crate::index::list::List;
+use crate::index::list::IndexedList;
 use crate::index::plan::PlanFacts;
 use crate::model::limit::Draw;
 use crate::model::moment::Moment;
@@ -20,9 +20,9 @@ use crate::verify::verdict::Code;
 /// The lists of a key. The grant of the key contains only their combined effect.
 #[derive(Clone, Debug, Default)]
 pub struct Lists {
-    pub permissions: Option<List>,
+    pub permissions: Option<IndexedList>,
     /// The maximum of a transferred key: all of these lists must grant a permission.
-    pub maxima: Vec<List>,
+    pub maxima: Vec<IndexedList>,
     /// When the key itself expires. A secret of the key may end earlier.
     pub expires_at: Option<Moment>,
 }
@@ -100,7 +100,7 @@ pub fn explain(grant: &Grant, lists: &Lists, request: &Request<'_>, now: Now) ->
         (grant.owner.as_ref().map(|owner| owner.facts()), grant.organization.load());
     let (owner, plan) = (owner.as_deref(), organization.plan.facts());
     let view = View { grant, lists, request, now, owner, organization: &organization, plan: &plan };
-    reported(code, |step| view.tell(step))
+    reported(code, |step| view.describe(step))
 }
 
 /// Explains why no key was found: the text cannot be a key, or no such key is visible to the
@@ -109,7 +109,7 @@ pub fn explain_absence(code: Code) -> Explanation {
     reported(code, |_step| {})
 }
 
-fn reported(code: Code, tell: impl Fn(&mut ExplanationStep)) -> Explanation {
+fn reported(code: Code, describe: impl Fn(&mut ExplanationStep)) -> Explanation {
     let refusing = Code::ALL.into_iter().filter(|rule| *rule != Code::Valid);
     let steps = refusing.map(|rule| {
         let outcome = match rule.cmp(&code) {
@@ -120,7 +120,7 @@ fn reported(code: Code, tell: impl Fn(&mut ExplanationStep)) -> Explanation {
         let (source, detail, grantings) = (source(rule), None, Vec::new());
         let mut step = ExplanationStep { code: rule, outcome, source, detail, grantings };
         if outcome != StepOutcome::NotReached {
-            tell(&mut step);
+            describe(&mut step);
         }
         step
     });
@@ -164,21 +164,21 @@ impl View<'_> {
         CallLimits::of(self.grant, self.organization, Some(self.plan))
     }
 
-    fn tell(&self, step: &mut ExplanationStep) {
+    fn describe(&self, step: &mut ExplanationStep) {
         let failed = step.outcome == StepOutcome::Failed;
         match step.code {
             Code::NotYetValid if self.grant.not_before != Moment::BEGINNING => {
                 step.detail = Some(format!("valid from {}", self.grant.not_before));
             },
-            Code::Expired => self.tell_end(step),
+            Code::Expired => self.describe_end(step),
             Code::OwnerDisabled if self.owner.is_none() => {
                 step.detail = Some("a service key has no owner".to_owned());
             },
-            Code::SubscriptionRequired => self.tell_access(step),
+            Code::SubscriptionRequired => self.describe_access(step),
             Code::IpNotAllowed => step.detail = self.address_detail(),
-            Code::InsufficientPermissions => self.tell_permissions(step),
-            Code::RateLimited if failed => self.tell_rate(step),
-            Code::QuotaExceeded if failed => self.tell_quota(step),
+            Code::InsufficientPermissions => self.describe_permissions(step),
+            Code::RateLimited if failed => self.describe_rate(step),
+            Code::QuotaExceeded if failed => self.describe_quota(step),
             Code::Malformed
             | Code::NotFound
             | Code::Revoked
@@ -193,7 +193,7 @@ impl View<'_> {
         }
     }
 
-    fn tell_end(&self, step: &mut ExplanationStep) {
+    fn describe_end(&self, step: &mut ExplanationStep) {
         let end = self.grant.expires_at;
         if end == Moment::NEVER {
             return;
@@ -205,7 +205,7 @@ impl View<'_> {
         step.detail = Some(format!("ends at {end}"));
     }
 
-    fn tell_access(&self, step: &mut ExplanationStep) {
+    fn describe_access(&self, step: &mut ExplanationStep) {
         let (plan, subscription) = (&self.plan.plan, &self.organization.subscription);
         if !plan.api_access {
             step.source = "plan";
@@ -239,7 +239,7 @@ impl View<'_> {
         }
     }
 
-    fn tell_permissions(&self, step: &mut ExplanationStep) {
+    fn describe_permissions(&self, step: &mut ExplanationStep) {
         let Some(requirement) = self.request.requirement else { return };
         step.grantings = requirement.names().map(|name| self.granting(name.as_str())).collect();
         if step.outcome == StepOutcome::Failed {
@@ -254,7 +254,7 @@ impl View<'_> {
     }
 
     fn granting(&self, permission: &str) -> Granting {
-        let ask = RightQuery::Permission(permission);
+        let query = RightQuery::Permission(permission);
         let owner = self.grant.standing.as_ref().map(crate::index::standing::UserStatusSlot::load);
         let mut stages = vec![self.own_stage(permission)];
         let maxima = &self.lists.maxima;
@@ -269,7 +269,7 @@ impl View<'_> {
             let ceiling = self.organization.ceiling.granting(permission);
             stages.push(stage("organization_ceiling", ceiling));
         }
-        let granted = self.grant.grants(owner, self.organization, ask);
+        let granted = self.grant.grants(owner, self.organization, query);
         Granting { permission: permission.to_owned(), granted, stages }
     }
 
@@ -305,7 +305,7 @@ impl View<'_> {
     }
 
     /// The rate limit with the longest wait, as in the verdict.
-    fn tell_rate(&self, step: &mut ExplanationStep) {
+    fn describe_rate(&self, step: &mut ExplanationStep) {
         let refusing = self.limits().rates().filter_map(|(limit, counter)| {
             match counter.peek(limit, self.now.ticks, self.request.cost) {
                 Draw::Refused { wait } => Some((wait, limit)),
@@ -320,7 +320,7 @@ impl View<'_> {
         step.detail = Some(format!("{name}: the limit of {count} in {window} s is reached"));
     }
 
-    fn tell_quota(&self, step: &mut ExplanationStep) {
+    fn describe_quota(&self, step: &mut ExplanationStep) {
         let quotas = self.limits().quotas();
         let full = quotas.into_iter().zip(["key", "plan"]).find_map(|(rule, source)| {
             let rule = rule.filter(|rule| !rule.has_room(self.now.wall, self.request.cost))?;
@@ -351,8 +351,8 @@ mod tests {
 
     fn lists(key: &KeyRecord) -> Lists {
         Lists {
-            permissions: key.permissions.as_ref().map(List::from),
-            maxima: key.maxima.iter().map(List::from).collect(),
+            permissions: key.permissions.as_ref().map(IndexedList::from),
+            maxima: key.maxima.iter().map(IndexedList::from).collect(),
             expires_at: key.expires_at,
         }
     }
@@ -454,8 +454,8 @@ mod tests {
             (3, Code::RateLimited, "plan"),
             (2, Code::QuotaExceeded, "plan"),
         ] {
-            let (said, from, _) = reported(cost);
-            assert_eq!((said, from), (code, source), "{cost}");
+            let (reported_code, from, _) = reported(cost);
+            assert_eq!((reported_code, from), (code, source), "{cost}");
         }
         let (own, counter) = &grant.rules.as_deref().unwrap().rate_limits[0];
         assert!(matches!(counter.draw(own, NOW.ticks, 3), Draw::Granted { .. }));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::index::facts::{HeldRole, OrganizationFacts, RightQuery, RoleFacts, UserFacts};
 use crate::index::grant::Grant;
-use crate::index::list::List;
+use crate::index::list::IndexedList;
 use crate::index::report::{MadeOf, Report};
 use crate::model::intersection::intersection;
 use crate::model::permission::{PatternSet, Patterns};
@@ -86,7 +86,7 @@ impl Facts {
         let by_role = self.held().map(|held| Patterns::of_holder(held, operator));
         let by_organization = Patterns::of_organization(self.organization.ceiling.as_set());
         let made = by_role.iter().chain([&by_organization]).map(Patterns::as_set);
-        let bounds = grant.maxima().iter().map(List::as_set).chain(made);
+        let bounds = grant.maxima().iter().map(IndexedList::as_set).chain(made);
         match intersection(listed, bounds) {
             Some(patterns) if patterns.as_set() == listed => Report::Listed,
             Some(patterns) => Report::Narrowed(patterns),
@@ -159,16 +159,16 @@ mod tests {
         };
         let (listed, role) = (crossing("a", 0), crossing("b", 4));
         let made = made(&listed, Some(&role), false, "*");
-        let (first, said) = comparisons::of(|| reported(&made));
-        assert_eq!(said, None, "no short list says it");
+        let (first, list) = comparisons::of(|| reported(&made));
+        assert_eq!(list, None, "no short list says it");
         assert!((1..=3 * COMPARISONS_MAX).contains(&first), "{first}");
         let (again, _) = comparisons::of(|| reported(&made));
         assert_eq!(again, 0);
         let facts =
             OrganizationFacts { ceiling: PatternSet::trusted("a:b").into(), ..organization() };
         made.organization.store(Arc::new(facts));
-        let (_, said) = comparisons::of(|| reported(&made));
-        assert_eq!(said.as_deref(), None, "the role comes first");
+        let (_, list) = comparisons::of(|| reported(&made));
+        assert_eq!(list.as_deref(), None, "the role comes first");
         let role = RoleFacts {
             permissions: PatternSet::ALL.into(),
             ..RoleFacts::unknown(RoleId::default())

@@ -17,16 +17,16 @@ fn the_address_of_a_remote_proxy_is_never_used_as_the_client() {
     let (status, made) = instance.manage("POST", "/v1/keys", &body);
     assert_eq!(status, 201, "{made}");
     let secret = made["secret"].as_str().unwrap();
-    let code = |surface: ListenerKind, host: &str, line: Option<(&str, &str)>| {
+    let code = |listener: ListenerKind, host: &str, line: Option<(&str, &str)>| {
         let request = http::Request::builder().uri("/v1/whoami").header("host", host);
         let request =
             line.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let (parts, ()) = request.header("x-api-key", secret).body(()).unwrap().into_parts();
         let peer = Peer::Tcp(([10, 0, 0, 7], 1).into());
-        let response = instance.app.check(&Arrival { surface, peer, parts: &parts }, b"");
+        let response = instance.app.check(&Arrival { listener, peer, parts: &parts }, b"");
         response.status_code
     };
-    for (claim, surface, host, line, expected) in [
+    for (claim, listener, host, line, expected) in [
         ("asks for itself", ListenerKind::Checks, "keyhouse:7118", None, 200),
         ("by the public name", ListenerKind::Checks, "localhost", None, 403),
         ("on the main listener", ListenerKind::Main, "keyhouse:7117", None, 403),
@@ -46,6 +46,6 @@ fn the_address_of_a_remote_proxy_is_never_used_as_the_client() {
             200,
         ),
     ] {
-        assert_eq!(code(surface, host, line), expected, "{claim}");
+        assert_eq!(code(listener, host, line), expected, "{claim}");
     }
 }

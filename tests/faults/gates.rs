@@ -6,17 +6,17 @@ use http::Request;
 use http::request::Builder;
 use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
 use keyhouse::index::State;
-use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, Store, TestGate};
+use keyhouse_storage::{FaultyStore, InjectedFault, MemoryStore, Store, StoreOperation, TestGate};
 use serde_json::json;
 
 use crate::{LONG, TestInstance};
 
 impl TestInstance {
     /// Status and code of the answer to a check.
-    fn answered(&self, surface: ListenerKind, request: Builder, body: &[u8]) -> (u16, String) {
+    fn answered(&self, listener: ListenerKind, request: Builder, body: &[u8]) -> (u16, String) {
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
-        let response = self.app.check(&Arrival { surface, peer, parts: &parts }, body);
+        let response = self.app.check(&Arrival { listener, peer, parts: &parts }, body);
         let code = response.headers.iter().find(|(name, _)| name == "X-Keyhouse-Code");
         (response.status_code, code.map(|(_, code)| code.to_string()).unwrap_or_default())
     }
@@ -67,7 +67,7 @@ fn a_gate_denies_all_while_the_index_lacks_an_answered_change() {
     assert_eq!(introspect().0, 200);
 
     let gate = TestGate::new();
-    store.inject_always(Operation::Next, Fault::Wait(gate.clone()));
+    store.inject_always(StoreOperation::Next, InjectedFault::Wait(gate.clone()));
     assert!(gate.wait_for_arrivals(1, LONG) || instance.index.state() == State::Following);
     let closed = json!({"routes": [{"path": "/open", "access": "denied"}]});
     assert_eq!(instance.manage("PATCH", "/v1/gates/shop", &closed).0, 200);
@@ -89,7 +89,7 @@ fn gates_decide_from_memory_while_the_store_is_unavailable() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
     instance.open_gate();
-    store.inject_always(Operation::Submit, Fault::Unavailable);
+    store.inject_always(StoreOperation::Submit, InjectedFault::Unavailable);
     let closed = json!({"routes": []});
     assert_eq!(instance.manage("PATCH", "/v1/gates/shop", &closed).0, 503);
     assert_eq!(instance.manage("DELETE", "/v1/gates/shop", &json!({})).0, 503);

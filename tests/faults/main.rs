@@ -36,7 +36,9 @@ use keyhouse::records::event::EventRecord;
 use keyhouse::records::key::KeyRecord;
 use keyhouse::records::{prepare, read_row};
 use keyhouse::worker::{Halt, Worker};
-use keyhouse_storage::{At, Fault, FaultyStore, MemoryStore, Operation, Range, Store, TestGate};
+use keyhouse_storage::{
+    At, FaultyStore, InjectedFault, MemoryStore, Range, Store, StoreOperation, TestGate,
+};
 use keyhouse_storage_redb::{DiskOperation, FaultyDisk, RedbStore};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -157,7 +159,7 @@ impl TestInstance {
             .header("x-api-key", secret);
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
-        let arrival = Arrival { surface: ListenerKind::Main, peer, parts: &parts };
+        let arrival = Arrival { listener: ListenerKind::Main, peer, parts: &parts };
         let response = self.app.check(&arrival, b"");
         let code = response.headers.iter().find(|(name, _)| name == "X-Keyhouse-Code");
         (response.status_code, code.map(|(_, code)| code.to_string()).unwrap_or_default())
@@ -195,7 +197,7 @@ fn a_failed_redb_commit_is_outcome_unknown_and_the_index_follows_the_store() {
     for (sync, is_in) in [(1, false), (2, true)] {
         let folder = tempfile::tempdir().unwrap();
         let disk = FaultyDisk::new();
-        let place = keyhouse_storage_redb::Settings::new(folder.path().join("data"));
+        let place = keyhouse_storage_redb::RedbSettings::new(folder.path().join("data"));
         let store = RedbStore::open_on(&place, Arc::new(disk.clone())).unwrap();
         let instance = TestInstance::over(Arc::new(store));
         let before = instance.create("before");
@@ -223,11 +225,11 @@ fn an_unavailable_store_blocks_changes_but_not_checks() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
     let key = instance.create("any");
-    store.inject_always(Operation::Submit, Fault::Unavailable);
+    store.inject_always(StoreOperation::Submit, InjectedFault::Unavailable);
     let (status, problem) = instance.manage("POST", "/v1/keys", &json!({}));
     assert_eq!((status, &problem["code"]), (503, &json!("storage_unavailable")));
     store.heal();
-    store.inject(Operation::Submit, 1, Fault::Full);
+    store.inject(StoreOperation::Submit, 1, InjectedFault::Full);
     let (status, problem) = instance.manage("POST", "/v1/keys", &json!({}));
     assert_eq!((status, &problem["code"]), (503, &json!("storage_full")));
     assert_eq!(instance.check(&key.secret).0, 200);
@@ -242,7 +244,7 @@ fn no_answer_is_sent_before_the_index_has_the_change() {
     let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
     let key = instance.create("any");
     let gate = TestGate::new();
-    store.inject_always(Operation::Next, Fault::Wait(gate.clone()));
+    store.inject_always(StoreOperation::Next, InjectedFault::Wait(gate.clone()));
     assert!(gate.wait_for_arrivals(1, LONG) || instance.index.state() == State::Following);
     let revoke_and_check = || (instance.revoke(&key), instance.check(&key.secret));
     let seen: Vec<_> = scope(|threads| {

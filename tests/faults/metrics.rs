@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keyhouse::index::State;
 use keyhouse::worker::Halt;
-use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, Store, TestGate};
+use keyhouse_storage::{FaultyStore, InjectedFault, MemoryStore, Store, StoreOperation, TestGate};
 use serde_json::json;
 
 use crate::{LONG, TestInstance};
@@ -29,7 +29,7 @@ fn wait_for(instance: &TestInstance, line: &str) {
     }
 }
 
-fn says(text: &str, lines: &[&str]) {
+fn assert_lines(text: &str, lines: &[&str]) {
     for line in lines {
         assert!(text.lines().any(|it| it == *line), "{line:?} is not in\n{text}");
     }
@@ -40,14 +40,17 @@ fn metrics_show_when_the_store_is_lost_and_recovered() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
     wait_for(&instance, "keyhouse_store_state{state=\"following\"} 1");
-    says(&scrape(&instance), &["keyhouse_ready 1", "keyhouse_index_entries{kind=\"user\"} 1"]);
-    store.inject_always(Operation::Next, Fault::Unavailable);
+    assert_lines(
+        &scrape(&instance),
+        &["keyhouse_ready 1", "keyhouse_index_entries{kind=\"user\"} 1"],
+    );
+    store.inject_always(StoreOperation::Next, InjectedFault::Unavailable);
     wait_for(&instance, "keyhouse_store_state{state=\"unavailable\"} 1");
     let away = ["keyhouse_ready 0", "keyhouse_store_state{state=\"following\"} 0"];
-    says(&scrape(&instance), &away);
+    assert_lines(&scrape(&instance), &away);
     store.heal();
     wait_for(&instance, "keyhouse_store_state{state=\"following\"} 1");
-    says(&scrape(&instance), &["keyhouse_ready 1"]);
+    assert_lines(&scrape(&instance), &["keyhouse_ready 1"]);
 }
 
 #[test]
@@ -55,18 +58,18 @@ fn metrics_show_when_the_index_lacks_an_answered_change() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
     let key = instance.create("any");
-    says(&scrape(&instance), &["keyhouse_index_behind 0"]);
+    assert_lines(&scrape(&instance), &["keyhouse_index_behind 0"]);
     let gate = TestGate::new();
-    store.inject_always(Operation::Next, Fault::Wait(gate.clone()));
+    store.inject_always(StoreOperation::Next, InjectedFault::Wait(gate.clone()));
     assert!(gate.wait_for_arrivals(1, LONG) || instance.index.state() == State::Following);
     assert_eq!(instance.revoke(&key), 200);
-    says(&scrape(&instance), &["keyhouse_index_behind 1", "keyhouse_ready 0"]);
+    assert_lines(&scrape(&instance), &["keyhouse_index_behind 1", "keyhouse_ready 0"]);
     let (status, asked) = instance.manage("POST", "/v1/verify", &json!({"key": key.secret}));
     assert_eq!((status, &asked["code"]), (503, &json!("index_behind")));
     let undecided = "keyhouse_checks_total{endpoint=\"verify\",code=\"index_behind\"} 1";
-    says(&scrape(&instance), &[undecided]);
+    assert_lines(&scrape(&instance), &[undecided]);
     store.heal();
     gate.open();
     wait_for(&instance, "keyhouse_index_behind 0");
-    says(&scrape(&instance), &["keyhouse_ready 1"]);
+    assert_lines(&scrape(&instance), &["keyhouse_ready 1"]);
 }

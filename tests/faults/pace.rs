@@ -127,7 +127,7 @@ fn a_refusal_for_the_rate_of_changes_returns_a_retry_time() {
     let headers = [("Cookie", &*bo.cookie), ("Host", "localhost")];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let request = rouille::Request::fake_http("DELETE", "/v1/sessions/any", headers, Vec::new());
-    let origin = RequestOrigin { surface: ListenerKind::Main, peer: Peer::Unix };
+    let origin = RequestOrigin { listener: ListenerKind::Main, peer: Peer::Unix };
     let answer = instance.app.handle(origin, &request);
     let header = |name: &str| {
         let found = answer.headers.iter().find(|(known, _)| known == name);

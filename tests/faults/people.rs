@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::thread::scope;
 
-use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, Store, TestGate};
+use keyhouse_storage::{FaultyStore, InjectedFault, MemoryStore, Store, StoreOperation, TestGate};
 use serde_json::{Value, json};
 
 use crate::{LONG, TestInstance};
@@ -57,7 +57,7 @@ pub(crate) fn overtaken<T: Send>(
     early: impl FnOnce(),
 ) -> T {
     let gate = TestGate::new();
-    store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+    store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
     scope(|threads| {
         let late = threads.spawn(late);
         assert!(gate.wait_for_arrivals(1, LONG));
@@ -125,7 +125,7 @@ fn a_key_created_during_a_revocation_of_its_ancestors_is_revoked() {
     let revoke = format!("/v1/keys/{}/revoke", root["key"]["id"].as_str().unwrap());
     let gate = TestGate::new();
     // The revocation of the root key itself is the first batch.
-    store.inject(Operation::Submit, 2, Fault::Wait(gate.clone()));
+    store.inject(StoreOperation::Submit, 2, InjectedFault::Wait(gate.clone()));
     let all = json!({"descendants": true});
     let (status, reported) = scope(|threads| {
         let revoked = threads.spawn(|| instance.manage("POST", &revoke, &all));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyhouse::records::event::EventRecord;
 use keyhouse::records::read_row;
-use keyhouse_storage::{At, Fault, FaultyStore, MemoryStore, Operation, Range, Store};
+use keyhouse_storage::{At, FaultyStore, InjectedFault, MemoryStore, Range, Store, StoreOperation};
 use serde_json::{Value, json};
 
 use crate::{Made, TestInstance, people};
@@ -48,7 +48,7 @@ fn a_removal_interrupted_at_any_step_is_finished_once() {
             let mut instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
             let (user, keys) = join(&instance, "bo");
             let path = format!("/v1/users/{user}{query}");
-            store.inject(Operation::Submit, step, Fault::Unavailable);
+            store.inject(StoreOperation::Submit, step, InjectedFault::Unavailable);
             let (status, problem) = instance.manage("DELETE", &path, &Value::Null);
             assert_eq!(status, 503, "{claim}: {problem}");
             if step == 1 {
@@ -89,7 +89,7 @@ fn a_removal_in_progress_keeps_its_disposition() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
     let (bo, keys) = join(&instance, "bo");
-    store.inject(Operation::Submit, 2, Fault::Unavailable);
+    store.inject(StoreOperation::Submit, 2, InjectedFault::Unavailable);
     assert_eq!(instance.manage("DELETE", &format!("/v1/users/{bo}"), &Value::Null).0, 503);
     let other = format!("/v1/users/{bo}?keys=transfer&to=organization");
     let (status, problem) = instance.manage("DELETE", &other, &Value::Null);
@@ -103,7 +103,7 @@ fn keys_are_revoked_if_their_recipient_is_removed_too() {
     let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
     let ((bo, keys), (cy, _)) = (join(&instance, "bo"), join(&instance, "cy"));
     let transfer = format!("/v1/users/{bo}?keys=transfer&to={cy}");
-    store.inject(Operation::Submit, 2, Fault::Unavailable);
+    store.inject(StoreOperation::Submit, 2, InjectedFault::Unavailable);
     assert_eq!(instance.manage("DELETE", &transfer, &Value::Null).0, 503);
     assert_eq!(instance.manage("DELETE", &format!("/v1/users/{cy}"), &Value::Null).0, 204);
     assert_eq!(instance.manage("DELETE", &transfer, &Value::Null).0, 204);

@@ -20,7 +20,7 @@ use keyhouse::records::people::TotpRecord;
 use keyhouse::records::place::StoreKey;
 use keyhouse::records::{encode, read_row};
 use keyhouse_storage::{
-    At, Batch, Fault, FaultyStore, MemoryStore, Operation, Range, Store, TestGate,
+    At, Batch, FaultyStore, InjectedFault, MemoryStore, Range, Store, StoreOperation, TestGate,
 };
 use rouille::Request;
 use serde_json::{Value, json};
@@ -115,7 +115,7 @@ impl Client {
         let request = Request::fake_http(method, path, headers, text);
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
         let response =
-            instance.app.handle(RequestOrigin { surface: ListenerKind::Main, peer }, &request);
+            instance.app.handle(RequestOrigin { listener: ListenerKind::Main, peer }, &request);
         let header = |name: &str| {
             let found = response.headers.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.to_string())
@@ -197,7 +197,7 @@ fn failures_of_a_minute_are_one_event_per_account_and_network() {
         Client::from(1).with_email(email).sign_in(&instance, WRONG);
     }
     assert!(failed_sign_ins(&instance).is_empty());
-    store.inject(Operation::Submit, 1, Fault::Unavailable);
+    store.inject(StoreOperation::Submit, 1, InjectedFault::Unavailable);
     instance.actions.flush_failed_sign_ins();
     assert!(failed_sign_ins(&instance).is_empty(), "not written, and not lost");
     instance.actions.flush_failed_sign_ins();
@@ -281,7 +281,7 @@ fn a_sign_in_fails_if_the_password_or_status_changes_meanwhile() {
         // The first sign-in stores the signing key of device cookies before it reads any record.
         instance.actions.device_cookie(None, user.id).unwrap();
         let gate = TestGate::new();
-        store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+        store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
         let status = scope(|threads| {
             let signing_in = threads.spawn(|| Client::afar().sign_in(&instance, PASSWORD).status);
             assert!(gate.wait_for_arrivals(1, LONG));
@@ -315,7 +315,7 @@ fn a_session_opened_while_all_are_ended_is_ended_too() {
     let instance = TestInstance::over_with(Arc::clone(&store) as Arc<_>, clock());
     let path = format!("/v1/users/{}", add_bob(&instance).id);
     let gate = TestGate::new();
-    store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+    store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
     let (changed, cookie) = scope(|threads| {
         let changing =
             threads.spawn(|| instance.manage("PATCH", &path, &json!({ "role": "guest" })));
@@ -422,7 +422,7 @@ fn a_code_used_during_another_sign_in_is_rejected() {
     let factor = Factor::set_up(&instance, &clock);
     clock.advance(Duration::from_secs(30));
     let gate = TestGate::new();
-    store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+    store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
     let status = scope(|threads| {
         let client = Client::afar().with_code(&factor.code());
         let signing_in = threads.spawn(move || client.sign_in(&instance, PASSWORD).status);
@@ -444,7 +444,7 @@ fn caller(instance: &TestInstance, target: &str, header: (&str, &str)) -> Caller
     let request = request.header("host", "localhost").header(header.0, header.1);
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let peer = Peer::Tcp(([192, 0, 2, 7], 1).into());
-    instance.app.admit(&Arrival { surface: ListenerKind::Main, peer, parts: &parts }).unwrap()
+    instance.app.admit(&Arrival { listener: ListenerKind::Main, peer, parts: &parts }).unwrap()
 }
 
 /// Strangers who filled the queue also blocked users in known browsers.

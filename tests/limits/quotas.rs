@@ -3,7 +3,7 @@
 use std::thread::scope;
 use std::time::Duration;
 
-use keyhouse_storage::{Fault, Operation, TestGate};
+use keyhouse_storage::{InjectedFault, StoreOperation, TestGate};
 use serde_json::{Value, json};
 
 use crate::test_instance::TestInstance;
@@ -88,7 +88,7 @@ fn calls_are_refused_when_the_store_rejects_a_reservation() {
     let (_, counted) = instance.create(&quota(1_000, "month", "UTC"));
     let (_, free) = instance.create(&json!({}));
     assert_eq!(instance.pass(&counted, 1, ""), 1);
-    instance.store.inject_always(Operation::Submit, Fault::Unavailable);
+    instance.store.inject_always(StoreOperation::Submit, InjectedFault::Unavailable);
     let said: Vec<_> = (0..40).map(|_| instance.check(&counted)).collect();
     let passed = said.iter().take_while(|said| said.status == 200).count();
     // The store may have written another reservation before it failed.
@@ -110,7 +110,7 @@ fn a_check_waits_for_a_slow_store_and_is_answered() {
     let instance = TestInstance::at("2026-11-21T10:00:00Z");
     let (_, secret) = instance.create(&quota(1_000, "month", "UTC"));
     let gate = TestGate::new();
-    instance.store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+    instance.store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
     scope(|threads| {
         let checks: Vec<_> =
             (0..4).map(|_| threads.spawn(|| instance.check(&secret).status)).collect();
@@ -127,7 +127,7 @@ fn only_the_first_check_waits_for_an_unresponsive_store() {
     let instance = TestInstance::at("2026-11-21T10:00:00Z");
     let (_, secret) = instance.create(&quota(1_000, "month", "UTC"));
     let gate = TestGate::new();
-    instance.store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+    instance.store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
     // The first check waits two seconds in vain. If each of thousands of checks waited that long,
     // the test would take hours.
     for _ in 0..5_000 {

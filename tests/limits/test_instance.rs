@@ -17,7 +17,7 @@ use keyhouse::records::place::StoreKey;
 use keyhouse::records::{encode, prepare};
 use keyhouse::upkeep::quotas;
 use keyhouse::worker::Worker;
-use keyhouse_storage::{Batch, Fault, FaultyStore, MemoryStore, Operation, Store};
+use keyhouse_storage::{Batch, FaultyStore, InjectedFault, MemoryStore, Store, StoreOperation};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -94,7 +94,7 @@ impl TestInstance {
 
     /// Ends the instance as in a crash, without further writes, and restarts it.
     pub(crate) fn crash(mut self) -> Self {
-        self.store.inject_always(Operation::Submit, Fault::Unavailable);
+        self.store.inject_always(StoreOperation::Submit, InjectedFault::Unavailable);
         self.end();
         self.store.heal();
         Self::over(Arc::clone(&self.store), Arc::clone(&self.clock))
@@ -140,7 +140,7 @@ impl TestInstance {
             .header("x-api-key", secret);
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
-        let arrival = Arrival { surface: ListenerKind::Main, peer, parts: &parts };
+        let arrival = Arrival { listener: ListenerKind::Main, peer, parts: &parts };
         let response = self.app.check(&arrival, b"");
         let header = |wanted: &str| {
             let found = response.headers.iter().find(|(name, _)| name == wanted);

@@ -13,7 +13,7 @@ use keyhouse::records::event::{CutRecord, EventRecord, SealRecord};
 use keyhouse::records::place::StoreKey;
 use keyhouse::records::{encode, read_row};
 use keyhouse_storage::{At, Batch, Range, Row, Store as _};
-use keyhouse_storage_redb::{RedbStore, Settings};
+use keyhouse_storage_redb::{RedbSettings, RedbStore};
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
@@ -26,7 +26,7 @@ const REFUSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Opens the store of a stopped server.
 pub(crate) fn opened(home: &Home) -> RedbStore {
-    RedbStore::open(&Settings::new(home.data())).unwrap()
+    RedbStore::open(&RedbSettings::new(home.data())).unwrap()
 }
 
 /// Inserts a forged event.

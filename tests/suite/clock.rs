@@ -7,7 +7,7 @@ use keyhouse::records::encode;
 use keyhouse::records::event::EventRecord;
 use keyhouse::records::place::StoreKey;
 use keyhouse_storage::{Batch, Store};
-use keyhouse_storage_redb::{RedbStore, Settings};
+use keyhouse_storage_redb::{RedbSettings, RedbStore};
 
 use crate::bounds::seconds_since_1970;
 use crate::server::{Launch, Server};
@@ -15,7 +15,7 @@ use crate::test_server::TestServer;
 
 /// Adds an event whose time is after the clock by the given time.
 fn leave_event(instance: &TestServer, seconds_ahead: u64) {
-    let store = RedbStore::open(&Settings::new(instance.home().data())).unwrap();
+    let store = RedbStore::open(&RedbSettings::new(instance.home().data())).unwrap();
     let seconds = i64::try_from(seconds_since_1970() + seconds_ahead).unwrap();
     let at = Moment::from_milliseconds(seconds * 1_000);
     let id = Id::new(at, &mut rand::rng());

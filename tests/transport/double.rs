@@ -25,7 +25,7 @@ pub(crate) struct Double {
 }
 
 impl Application for Double {
-    fn lane(&self, arrival: &Arrival<'_>) -> Executor {
+    fn executor(&self, arrival: &Arrival<'_>) -> Executor {
         match arrival.parts.uri.path() {
             "/check-body" => {
                 Executor::Check { body: Some(Take { part: Part::Checks, body_bytes_max: 1024 }) }
@@ -130,7 +130,7 @@ impl TestInstance {
     pub(crate) fn start_on(limits: TransportLimits, mut listeners: Vec<Listener>) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
-        listeners.push(Listener { surface: ListenerKind::Main, socket: Socket::Tcp(socket) });
+        listeners.push(Listener { listener: ListenerKind::Main, socket: Socket::Tcp(socket) });
         let ((waiting_tx, waiting), (go_on, go_on_rx)) = (channel(), channel());
         let double = Double { waiting: waiting_tx, go_on: Mutex::new(go_on_rx) };
         let server = Server::start(listeners, Arc::new(double), limits).unwrap();
@@ -255,12 +255,12 @@ impl<S: Read + Write> Client<S> {
 pub(crate) fn unix_listener(folder: &tempfile::TempDir) -> (Listener, std::path::PathBuf) {
     let path = folder.path().join("socket");
     let socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    (Listener { surface: ListenerKind::Control, socket: Socket::Unix(socket) }, path)
+    (Listener { listener: ListenerKind::Control, socket: Socket::Unix(socket) }, path)
 }
 
 pub(crate) fn is_unix(seen: &str) -> bool {
     seen.contains(&format!(
         "{:?}",
-        RequestOrigin { surface: ListenerKind::Control, peer: Peer::Unix }
+        RequestOrigin { listener: ListenerKind::Control, peer: Peer::Unix }
     ))
 }

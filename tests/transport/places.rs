@@ -59,7 +59,7 @@ fn proxy_beyond_the_total_limit_waits_for_a_slot() {
     let (listener, path) = unix_listener(&folder);
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let metrics = socket.local_addr().unwrap();
-    let watched = Listener { surface: ListenerKind::Metrics, socket: Socket::Tcp(socket) };
+    let watched = Listener { listener: ListenerKind::Metrics, socket: Socket::Tcp(socket) };
     let limits = TransportLimits {
         connections_max: 2,
         per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()].into(),

@@ -88,7 +88,7 @@ impl Actions {
         (name, password): (String, String),
         now: Moment,
     ) -> UserRecord {
-        let stands = |team: &TeamId| self.index.team(*team).is_some();
+        let exists = |team: &TeamId| self.index.team(*team).is_some();
         UserRecord {
             id,
             organization: invitation.organization,
@@ -99,7 +99,7 @@ impl Actions {
             role: invitation.role,
             operator: false,
             disabled: false,
-            teams: invitation.teams.into_iter().filter(stands).collect(),
+            teams: invitation.teams.into_iter().filter(exists).collect(),
             locale: None,
             notices: Notices::default(),
             password_changes: 0,

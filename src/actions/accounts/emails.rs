@@ -178,7 +178,7 @@ mod tests {
         password: &str,
         named: Option<OrganizationId>,
     ) -> Came {
-        let shown = SignIn {
+        let credentials = SignIn {
             email: email.to_owned(),
             organization: named,
             password: Secret::new(password.to_owned()),
@@ -187,7 +187,7 @@ mod tests {
             user_agent: None,
             device: None,
         };
-        match instance.actions.sign_in(&shown) {
+        match instance.actions.sign_in(&credentials) {
             Ok(_) => Came::In,
             Err(ActionError::SignInFailed) => Came::Failed,
             Err(ActionError::Throttled { .. }) => Came::Throttled,

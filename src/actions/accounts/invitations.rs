@@ -86,7 +86,7 @@ impl Actions {
             let decided = self.authorize_people(actor, USERS_MANAGE)?;
             let (today, batch) = (&decided.actor, Batch::new());
             decided.require_lasting()?;
-            today.require_role(&self.role_asked(organization, draft.role)?)?;
+            today.require_role(&self.requested_role(organization, draft.role)?)?;
             self.require_teams(today, organization, &draft.teams)?;
             self.refuse_known(organization, &draft.email)?;
             let batch = self.make_room(batch, today, &draft.email)?;
@@ -168,8 +168,8 @@ impl Actions {
         let role = self.held_role(organization, invitation.role).map_err(as_invalid_link)?;
         let may = if maker.organization_id() == organization {
             // Teams that were removed since the invitation are skipped.
-            let stands = |team: &TeamId| self.index.team(*team).is_some();
-            let standing: Vec<TeamId> = invitation.teams.iter().copied().filter(stands).collect();
+            let exists = |team: &TeamId| self.index.team(*team).is_some();
+            let standing: Vec<TeamId> = invitation.teams.iter().copied().filter(exists).collect();
             maker
                 .require(USERS_MANAGE)
                 .and_then(|()| maker.require_role(&role))

@@ -61,7 +61,7 @@ impl Actions {
     }
 
     /// The role that a request names for a user, if the organization has it.
-    pub(in crate::actions) fn role_asked(
+    pub(in crate::actions) fn requested_role(
         &self,
         organization: OrganizationId,
         role: Role,

@@ -55,7 +55,7 @@ impl Actions {
             let batch = self.write_tombstone(
                 batch,
                 &held,
-                &self.leaving(actor, &held.record, disposition)?,
+                &self.removal(actor, &held.record, disposition)?,
             )?;
             let audit_entry = AuditEntry::by(&decided, "user.remove", target.id)
                 .inside(held.record.organization)
@@ -67,12 +67,12 @@ impl Actions {
 
     /// Resumes all removals that were interrupted.
     pub fn resume_removals(&self) -> Result<(), ActionError> {
-        let leavers: Vec<RemovalRecord> = self.read_all(StoreKey::LEAVERS)?;
-        leavers.into_iter().try_for_each(|leaver| self.finish_removal(leaver.user))
+        let removals: Vec<RemovalRecord> = self.read_all(StoreKey::REMOVALS)?;
+        removals.into_iter().try_for_each(|user_removed| self.finish_removal(user_removed.user))
     }
 
     fn finish_removal(&self, user: UserId) -> Result<(), ActionError> {
-        let place = StoreKey::Leaving(user);
+        let place = StoreKey::Removal(user);
         let Some(held) = self.read::<RemovalRecord>(&place)? else { return Ok(()) };
         self.hand_keys_on(&held.record)?;
         let done = Batch::new().unchanged(place.to_bytes(), held.revision);
@@ -89,7 +89,7 @@ impl Actions {
         user: UserId,
         disposition: KeyDisposition,
     ) -> Result<bool, ActionError> {
-        let held: Option<Revised<RemovalRecord>> = self.read(&StoreKey::Leaving(user))?;
+        let held: Option<Revised<RemovalRecord>> = self.read(&StoreKey::Removal(user))?;
         let reached = |of: OrganizationId| actor.is_local() || of == actor.organization_id();
         match held.filter(|held| reached(held.record.organization)) {
             None => Ok(false),
@@ -105,7 +105,7 @@ impl Actions {
     fn require_new_owner(
         &self,
         actor: &Actor,
-        leaver: &UserRecord,
+        user_removed: &UserRecord,
         disposition: KeyDisposition,
     ) -> Result<(), ActionError> {
         match disposition {
@@ -115,9 +115,9 @@ impl Actions {
                 let held: Option<Revised<UserRecord>> = self.read(&StoreKey::User(id))?;
                 let fits = held.is_some_and(|held| {
                     let user = held.record;
-                    user.organization == leaver.organization
+                    user.organization == user_removed.organization
                         && !user.disabled
-                        && user.id != leaver.id
+                        && user.id != user_removed.id
                 });
                 if !fits {
                     let detail = "must be another enabled user of the organization";
@@ -133,23 +133,23 @@ impl Actions {
     }
 
     /// The tombstone of a user with the user's current rights.
-    fn leaving(
+    fn removal(
         &self,
         actor: &Actor,
-        leaver: &UserRecord,
+        user_removed: &UserRecord,
         disposition: KeyDisposition,
     ) -> Result<RemovalRecord, ActionError> {
-        let organization = self.index.organization(leaver.organization);
+        let organization = self.index.organization(user_removed.organization);
         let organization = organization.ok_or(ActionError::NotFound("organization"))?;
-        let role = self.facts_of(leaver)?.role;
+        let role = self.facts_of(user_removed)?.role;
         let holds: Patterns = role.patterns(organization.members_create_keys);
         Ok(RemovalRecord {
-            user: leaver.id,
-            organization: leaver.organization,
+            user: user_removed.id,
+            organization: user_removed.organization,
             removed_by: actor.author(),
             disposition,
             holds,
-            operator: leaver.operator,
+            operator: user_removed.operator,
             ceiling: organization.ceiling.as_set().into(),
         })
     }
@@ -160,7 +160,7 @@ impl Actions {
         &self,
         batch: Batch,
         held: &Revised<UserRecord>,
-        leaving: &RemovalRecord,
+        removal: &RemovalRecord,
     ) -> Result<Batch, ActionError> {
         let id = held.record.id;
         let user = StoreKey::User(id).to_bytes();
@@ -169,6 +169,6 @@ impl Actions {
         let gone = [email, StoreKey::Totp(id), StoreKey::Reset(id)];
         let batch = gone.iter().fold(batch, |batch, place| batch.delete(place.to_bytes()));
         let batch = self.end_sessions(batch, id)?;
-        put(batch, &StoreKey::Leaving(id), leaving)
+        put(batch, &StoreKey::Removal(id), removal)
     }
 }

@@ -11,7 +11,7 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::changes::{Identity, Resource, Target, require_free_name};
+use crate::actions::changes::{Resource, ResourceRef, Target, require_free_name};
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions};
 use crate::model::fault::Fault;
@@ -236,8 +236,12 @@ fn names(roles: &[RoleRecord], except: Option<RoleId>) -> impl Iterator<Item = &
 }
 
 impl Resource for RoleRecord {
-    fn identity(&self) -> Identity {
-        Identity::new(StoreKey::Role(self.organization, self.id), &self.id, Some(self.organization))
+    fn identity(&self) -> ResourceRef {
+        ResourceRef::new(
+            StoreKey::Role(self.organization, self.id),
+            &self.id,
+            Some(self.organization),
+        )
     }
 
     fn version(&mut self) -> &mut u64 {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::actions::accounts::people::knows_team;
 use crate::actions::actor::Actor;
-use crate::actions::changes::{Identity, Resource, Target, require_free_name};
+use crate::actions::changes::{Resource, ResourceRef, Target, require_free_name};
 use crate::actions::events::AuditEntry;
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, Attempt};
@@ -296,8 +296,12 @@ fn names(teams: &[TeamRecord], except: Option<TeamId>) -> impl Iterator<Item = &
 }
 
 impl Resource for TeamRecord {
-    fn identity(&self) -> Identity {
-        Identity::new(StoreKey::Team(self.organization, self.id), &self.id, Some(self.organization))
+    fn identity(&self) -> ResourceRef {
+        ResourceRef::new(
+            StoreKey::Team(self.organization, self.id),
+            &self.id,
+            Some(self.organization),
+        )
     }
 
     fn version(&mut self) -> &mut u64 {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::actions::accounts::people::knows_team;
 use crate::actions::actor::Actor;
-use crate::actions::changes::{Identity, Resource, Target};
+use crate::actions::changes::{Resource, ResourceRef, Target};
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::{HeldRole, RoleFacts, UserFacts};
 use crate::model::edit::Edit;
@@ -120,7 +120,7 @@ impl Actions {
             self.require_over(today, before)?;
             let mut record = changed(before, change);
             if record.role != before.role {
-                today.require_role(&self.role_asked(before.organization, record.role)?)?;
+                today.require_role(&self.requested_role(before.organization, record.role)?)?;
             }
             if record.operator != before.operator {
                 today.require(INSTANCE_MANAGE)?;
@@ -217,10 +217,10 @@ impl Actions {
     ) -> Result<(), ActionError> {
         let owns = |user: &UserRecord| user.role.is_owner() && !user.disabled;
         let runs = |user: &UserRecord| user.operator && !user.disabled;
-        let stands = |user: &UserFacts| user.id != before.id && !user.standing.disabled;
+        let remains = |user: &UserFacts| user.id != before.id && !user.standing.disabled;
         if owns(before) && !after.is_some_and(owns) {
             let users = self.index.users_of(before.organization);
-            if !users.iter().any(|user| stands(user) && user.is_owner()) {
+            if !users.iter().any(|user| remains(user) && user.is_owner()) {
                 return Err(ActionError::Conflict {
                     code: "last_owner",
                     detail: "an organization must have an owner: make another user owner first",
@@ -229,7 +229,7 @@ impl Actions {
         }
         if runs(before) && !after.is_some_and(runs) {
             let operators = self.index.operators();
-            if !operators.iter().any(|user| stands(user)) {
+            if !operators.iter().any(|user| remains(user)) {
                 return Err(ActionError::Conflict {
                     code: "last_operator",
                     detail: "the instance must have an operator: make another user operator first",
@@ -256,8 +256,8 @@ impl Actions {
 }
 
 impl Resource for UserRecord {
-    fn identity(&self) -> Identity {
-        Identity::new(StoreKey::User(self.id), &self.id, Some(self.organization))
+    fn identity(&self) -> ResourceRef {
+        ResourceRef::new(StoreKey::User(self.id), &self.id, Some(self.organization))
     }
 
     fn version(&mut self) -> &mut u64 {

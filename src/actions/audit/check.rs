@@ -31,7 +31,7 @@ const IDS_HELD_MAX: u64 = 1_000_000;
 
 /// The result of a completed check.
 #[derive(Debug)]
-pub struct Checked {
+pub struct CheckedLog {
     pub seals: u64,
     pub events: u64,
     /// Number of events that have no seal yet.
@@ -51,7 +51,11 @@ impl Actions {
     /// # Errors
     /// [`ActionError::PermissionRequired`] for actors that are not operators; [`ActionError::Busy`]
     /// while another check runs; the errors of the store.
-    pub fn check_audit(&self, actor: &Actor, head: Option<Digest>) -> Result<Checked, ActionError> {
+    pub fn check_audit(
+        &self,
+        actor: &Actor,
+        head: Option<Digest>,
+    ) -> Result<CheckedLog, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
         let Ok(_alone) = self.checking.try_lock() else { return Err(ActionError::Busy) };
         let (store, retention) = (&*self.store, self.retention);
@@ -71,13 +75,13 @@ pub(crate) fn check_once<'a>(
     store: &'a dyn Store,
     terms: Terms,
     turn: PageTurn<'a>,
-) -> Result<Option<Checked>, UpkeepError> {
+) -> Result<Option<CheckedLog>, UpkeepError> {
     let begun = cut_row(store)?;
     let revision = begun.as_ref().map(|row| row.revision);
     let cut = begun.as_ref().map(|row| read_row::<CutRecord>(row).map(|held| held.record));
     // A cut that cannot be parsed is no valid start.
     let is_readable = !matches!(cut, Some(Err(_)));
-    let mut check = Check::new((store, turn), cut.and_then(Result::ok), terms);
+    let mut check = LogCheck::new((store, turn), cut.and_then(Result::ok), terms);
     if !is_readable {
         check.fault(FaultKind::CutUnproved, None, None);
     }
@@ -88,7 +92,7 @@ pub(crate) fn check_once<'a>(
     Ok(is_same.then(|| check.finish()))
 }
 
-struct Check<'a> {
+struct LogCheck<'a> {
     store: &'a dyn Store,
     turn: PageTurn<'a>,
     /// The chain up to the next seal to check.
@@ -98,10 +102,10 @@ struct Check<'a> {
     wanted: Option<Digest>,
     proof: CutProof,
     listed: u64,
-    checked: Checked,
+    checked: CheckedLog,
 }
 
-impl<'a> Check<'a> {
+impl<'a> LogCheck<'a> {
     fn new(
         (store, turn): (&'a dyn Store, PageTurn<'a>),
         cut: Option<CutRecord>,
@@ -111,7 +115,7 @@ impl<'a> Check<'a> {
         // A program of an earlier version may have written the seals after the cut.
         let before = AuditHead { version: 0, ..start };
         let (head, faults) = (before.clone(), Vec::new());
-        let checked = Checked { seals: 0, events: 0, unsealed: 0, head, cut: None, faults };
+        let checked = CheckedLog { seals: 0, events: 0, unsealed: 0, head, cut: None, faults };
         // The head of a cut proves nothing, because all later seals may have been replaced.
         let wanted = terms.head.filter(|head| cut.is_some() || *head != before.hash);
         let proof = CutProof::new(cut, terms);
@@ -132,7 +136,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn finish(mut self) -> Checked {
+    fn finish(mut self) -> CheckedLog {
         if self.wanted.is_some() {
             // The fault of an unknown head is listed first. A replaced chain may have no other
             // fault.
@@ -220,14 +224,14 @@ impl<'a> Check<'a> {
     fn events(&mut self) -> Result<(), UpkeepError> {
         let parts = self.listed / IDS_HELD_MAX + 1;
         for part in 0..parts {
-            let part = Part { part, parts };
+            let part = EventPart { part, parts };
             let sealed = self.sealed_of(&part)?;
             self.unsealed_of(&part, &sealed)?;
         }
         Ok(())
     }
 
-    fn sealed_of(&mut self, part: &Part) -> Result<HashSet<EventId>, UpkeepError> {
+    fn sealed_of(&mut self, part: &EventPart) -> Result<HashSet<EventId>, UpkeepError> {
         let (mut sealed, last) = (HashSet::new(), self.before.number);
         for row in seal_rows(self.store, Order::Ascending) {
             let row = row?;
@@ -246,7 +250,11 @@ impl<'a> Check<'a> {
         Ok(sealed)
     }
 
-    fn unsealed_of(&mut self, part: &Part, sealed: &HashSet<EventId>) -> Result<(), UpkeepError> {
+    fn unsealed_of(
+        &mut self,
+        part: &EventPart,
+        sealed: &HashSet<EventId>,
+    ) -> Result<(), UpkeepError> {
         for row in rows_in_turns(self.store, &Range::prefix(StoreKey::EVENTS), self.turn) {
             let id = match StoreKey::parse(&row?.key) {
                 Ok(StoreKey::Event(id)) => id,
@@ -275,12 +283,12 @@ impl<'a> Check<'a> {
 }
 
 /// One part of all events, by the last byte of their ids, which is random.
-struct Part {
+struct EventPart {
     part: u64,
     parts: u64,
 }
 
-impl Part {
+impl EventPart {
     fn has(&self, id: EventId) -> bool {
         let [.., last] = *id.bytes();
         u64::from(last) % self.parts == self.part

@@ -25,13 +25,13 @@ pub(super) struct CutProof {
     first_at: Option<Moment>,
     /// The number of the first seal of this version.
     first_of_version: Option<u64>,
-    found: Option<Found>,
+    found: Option<ProofFound>,
     /// The retention at the time of the cut, taken from the first change after it.
     retention_then: Option<Retention>,
 }
 
 /// The event of the cut, and the seal that covers it.
-struct Found {
+struct ProofFound {
     event: EventRecord,
     number: u64,
     at: Moment,
@@ -63,7 +63,7 @@ impl CutProof {
         }
         let Ok(held) = read_row::<EventRecord>(row) else { return };
         if is_cut {
-            self.found = Some(Found { event: held.record, number: seal.number, at: seal.at });
+            self.found = Some(ProofFound { event: held.record, number: seal.number, at: seal.at });
         } else {
             self.retention_then = retention_before(&held.record);
         }
@@ -91,7 +91,7 @@ impl CutProof {
     fn require_old_enough(
         &self,
         cut: &CutRecord,
-        found: &Found,
+        found: &ProofFound,
         retention: Retention,
     ) -> Result<(), FaultKind> {
         if (found.event.at, found.at) != (cut.at, cut.at) {

@@ -137,7 +137,7 @@ impl Actions {
             if query.since.is_some_and(|since| id.moment() < since) {
                 break;
             }
-            if may_see(&event) && query.wants(&event) && self.tells(sight, actor, &event) {
+            if may_see(&event) && query.wants(&event) && self.is_listed(sight, actor, &event) {
                 events.push(sight.of(event));
             }
             if events.len() > query.limit {
@@ -164,7 +164,7 @@ impl Actions {
 
     /// Whether the event is listed. The limited view excludes events about teams that the reader
     /// may not see, and about removed teams, which may have been secret.
-    fn tells(&self, sight: Sight, actor: &Actor, event: &EventRecord) -> bool {
+    fn is_listed(&self, sight: Sight, actor: &Actor, event: &EventRecord) -> bool {
         let is_known = |share: &&Value| {
             let team = share.get(0).and_then(Value::as_str).and_then(|team| team.parse().ok());
             team.is_some_and(|team| self.known_team(actor, team).is_some())

@@ -8,7 +8,7 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::changes::{Identity, Resource, Target};
+use crate::actions::changes::{Resource, ResourceRef, Target};
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::RightQuery;
@@ -209,8 +209,8 @@ fn own_record(own: &OwnPermission) -> PermissionRecord {
 }
 
 impl Resource for PermissionRecord {
-    fn identity(&self) -> Identity {
-        Identity::new(StoreKey::Permission(self.name.clone()), &self.name, None)
+    fn identity(&self) -> ResourceRef {
+        ResourceRef::new(StoreKey::Permission(self.name.clone()), &self.name, None)
     }
 
     fn version(&mut self) -> &mut u64 {

@@ -7,7 +7,7 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::changes::{Identity, Resource, Target};
+use crate::actions::changes::{Resource, ResourceRef, Target};
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions};
 use crate::model::credential::CredentialSource;
@@ -182,8 +182,8 @@ impl Actions {
 }
 
 impl Resource for GateRecord {
-    fn identity(&self) -> Identity {
-        Identity::new(StoreKey::Gate(self.name.clone()), &self.name, None)
+    fn identity(&self) -> ResourceRef {
+        ResourceRef::new(StoreKey::Gate(self.name.clone()), &self.name, None)
     }
 
     fn version(&mut self) -> &mut u64 {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::actions::changes::{Identity, Resource};
+use crate::actions::changes::{Resource, ResourceRef};
 use crate::model::id::OrganizationId;
 use crate::model::moment::Moment;
 use crate::model::permission::Patterns;
@@ -35,8 +35,8 @@ pub(in crate::actions) fn new_organization(
 }
 
 impl Resource for OrganizationRecord {
-    fn identity(&self) -> Identity {
-        Identity::new(StoreKey::Organization(self.id), &self.id, Some(self.id))
+    fn identity(&self) -> ResourceRef {
+        ResourceRef::new(StoreKey::Organization(self.id), &self.id, Some(self.id))
     }
 
     fn version(&mut self) -> &mut u64 {

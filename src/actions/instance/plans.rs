@@ -4,7 +4,7 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::changes::{Identity, Resource, Target};
+use crate::actions::changes::{Resource, ResourceRef, Target};
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions};
 use crate::model::edit::Edit;
@@ -87,8 +87,8 @@ fn apply(record: &mut PlanRecord, change: &PlanChange) {
 }
 
 impl Resource for PlanRecord {
-    fn identity(&self) -> Identity {
-        Identity::new(StoreKey::Plan(self.name.clone()), &self.name, None)
+    fn identity(&self) -> ResourceRef {
+        ResourceRef::new(StoreKey::Plan(self.name.clone()), &self.name, None)
     }
 
     fn version(&mut self) -> &mut u64 {

@@ -21,7 +21,7 @@ use crate::records::place::StoreKey;
 
 /// Number of keys that count against a plan's limits.
 #[derive(Default)]
-struct Counted {
+struct KeyCounts {
     all: u64,
     by_user: HashMap<UserId, u64>,
 }
@@ -32,7 +32,7 @@ pub(super) fn takes_place(record: &KeyRecord, now: Moment) -> bool {
     record.revoked_at.is_none() && record.expires_at.is_none_or(|end| now < end)
 }
 
-impl Counted {
+impl KeyCounts {
     fn add(&mut self, owner: Option<UserId>) {
         self.all += 1;
         if let Some(user) = owner {
@@ -87,8 +87,8 @@ impl Actions {
         &self,
         organization: OrganizationId,
         owners: &[Option<UserId>],
-    ) -> Result<Counted, ActionError> {
-        let mut counted = Counted::default();
+    ) -> Result<KeyCounts, ActionError> {
+        let mut counted = KeyCounts::default();
         for owner in owners {
             counted.add(*owner);
         }

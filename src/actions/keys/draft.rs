@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::actions::changes::{Identity, Resource};
+use crate::actions::changes::{Resource, ResourceRef};
 use crate::model::catalogue::Preset;
 use crate::model::edit::Edit;
 use crate::model::id::{KeyId, OrganizationId};
@@ -178,8 +178,8 @@ fn stored_limit(limit: &RateLimit) -> RateLimitRecord {
 }
 
 impl Resource for KeyRecord {
-    fn identity(&self) -> Identity {
-        Identity::new(self.place(), &self.id, Some(self.organization))
+    fn identity(&self) -> ResourceRef {
+        ResourceRef::new(self.place(), &self.id, Some(self.organization))
     }
 
     fn version(&mut self) -> &mut u64 {

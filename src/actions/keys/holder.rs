@@ -46,15 +46,16 @@ impl Actions {
     /// [`ActionError::NotFound`] if the key no longer has this secret; the errors of the store.
     pub fn revoke_by_holder(
         &self,
-        shown: PresentedKey,
+        presented: PresentedKey,
         address: Option<IpAddr>,
     ) -> Result<HolderRevoked, ActionError> {
-        let place = StoreKey::Key(shown.organization, shown.key);
+        let place = StoreKey::Key(presented.organization, presented.key);
         Self::until_done(|| {
             let now = self.clock.now().wall;
             let held: Option<Revised<KeyRecord>> = self.read(&place)?;
             let held = held.ok_or(ActionError::NotFound("key"))?;
-            let secret = held.record.secrets.iter().find(|secret| secret.digest == shown.digest);
+            let secret =
+                held.record.secrets.iter().find(|secret| secret.digest == presented.digest);
             let secret = secret.ok_or(ActionError::NotFound("key"))?;
             if secret.ends_at.is_some_and(|end| end <= now) {
                 return Ok(Attempt::Done(HolderRevoked::SecretEnded));

@@ -252,9 +252,9 @@ mod tests {
         let place = StoreKey::Organization(key.organization);
         let held: Revised<OrganizationRecord> = instance.actions.read(&place).unwrap().unwrap();
         instance.put(&place, &OrganizationRecord { suspended: true, ..held.record });
-        let shown =
+        let presented =
             PresentedKey { organization: key.organization, key: key.id, digest: secret.digest() };
-        let done = instance.actions.revoke_by_holder(shown, None).unwrap();
+        let done = instance.actions.revoke_by_holder(presented, None).unwrap();
         assert_eq!((done, code(&instance, &secret)), (HolderRevoked::Done, Code::Revoked));
         let [event] = &instance.events("key.revoke")[..] else { panic!("one event") };
         assert_eq!(event.actor, Some(crate::records::key::Author::Key(key.id)));

@@ -85,7 +85,7 @@ impl Actions {
     }
 
     /// Returns the teams with which a key is shared, without teams that the actor may not see.
-    pub fn teams_shown(
+    pub fn visible_teams(
         &self,
         actor: &Actor,
         record: &KeyRecord,

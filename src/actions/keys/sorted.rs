@@ -89,7 +89,7 @@ impl fmt::Display for Sort {
 pub struct Position {
     sort: Sort,
     rank: SortRank,
-    value: Value,
+    value: SortValue,
     id: KeyId,
 }
 
@@ -101,7 +101,7 @@ enum SortRank {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Value {
+enum SortValue {
     Nothing,
     Moment(i64),
     Name(String),
@@ -126,8 +126,8 @@ impl fmt::Display for Position {
         let Self { sort, id, .. } = self;
         match (self.rank, &self.value) {
             (SortRank::Hidden, _) => write!(f, "{sort}|hidden|{id}|"),
-            (SortRank::Valued, Value::Moment(at)) => write!(f, "{sort}|moment|{id}|{at}"),
-            (SortRank::Valued, Value::Name(name)) => write!(f, "{sort}|name|{id}|{name}"),
+            (SortRank::Valued, SortValue::Moment(at)) => write!(f, "{sort}|moment|{id}|{at}"),
+            (SortRank::Valued, SortValue::Name(name)) => write!(f, "{sort}|name|{id}|{name}"),
             (SortRank::Valued | SortRank::Without, _) => write!(f, "{sort}|without|{id}|"),
         }
     }
@@ -149,12 +149,12 @@ impl FromStr for Position {
         let id = part()?.parse().map_err(|_source| InvalidPosition)?;
         let value = part()?;
         let (rank, value) = match kind {
-            "hidden" => (SortRank::Hidden, Value::Nothing),
-            "without" => (SortRank::Without, Value::Nothing),
-            "name" => (SortRank::Valued, Value::Name(value.to_owned())),
+            "hidden" => (SortRank::Hidden, SortValue::Nothing),
+            "without" => (SortRank::Without, SortValue::Nothing),
+            "name" => (SortRank::Valued, SortValue::Name(value.to_owned())),
             "moment" => {
                 let at = value.parse().map_err(|_source| InvalidPosition)?;
-                (SortRank::Valued, Value::Moment(at))
+                (SortRank::Valued, SortValue::Moment(at))
             },
             _ => return Err(InvalidPosition),
         };
@@ -217,11 +217,11 @@ impl Actions {
     }
 
     fn position(&self, record: &KeyRecord, whole: bool, sort: Sort) -> Position {
-        let moment = |moment: Moment| Value::Moment(moment.milliseconds());
+        let moment = |moment: Moment| SortValue::Moment(moment.milliseconds());
         let value = match sort.by {
             _ if !whole => None,
             SortBy::CreatedAt => Some(moment(record.created_at)),
-            SortBy::Name => Some(Value::Name(record.name.to_lowercase())),
+            SortBy::Name => Some(SortValue::Name(record.name.to_lowercase())),
             SortBy::LastUsed => self.last_used_at(record).map(moment),
             SortBy::ExpiresAt => record.expires_at.map(moment),
         };
@@ -230,7 +230,7 @@ impl Actions {
             Some(_) => SortRank::Valued,
             None => SortRank::Without,
         };
-        let value = value.unwrap_or(Value::Nothing);
+        let value = value.unwrap_or(SortValue::Nothing);
         Position { sort, rank, value, id: record.id }
     }
 
@@ -270,10 +270,10 @@ mod tests {
         for sort in ["created_at", "-created_at", "name", "-last_used", "expires_at"] {
             let sort: Sort = sort.parse().unwrap();
             for (rank, value) in [
-                (SortRank::Hidden, Value::Nothing),
-                (SortRank::Without, Value::Nothing),
-                (SortRank::Valued, Value::Moment(-5)),
-                (SortRank::Valued, Value::Name("a|b|\u{1f511}|".to_owned())),
+                (SortRank::Hidden, SortValue::Nothing),
+                (SortRank::Without, SortValue::Nothing),
+                (SortRank::Valued, SortValue::Moment(-5)),
+                (SortRank::Valued, SortValue::Name("a|b|\u{1f511}|".to_owned())),
             ] {
                 let position = Position { sort, rank, value, id };
                 assert_eq!(position.to_string().parse(), Ok(position));

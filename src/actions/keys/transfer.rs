@@ -69,36 +69,36 @@ impl Actions {
     /// already done.
     pub(in crate::actions) fn hand_keys_on(
         &self,
-        leaving: &RemovalRecord,
+        removal: &RemovalRecord,
     ) -> Result<(), ActionError> {
         let mut ids = Vec::new();
-        let prefix = StoreKey::keys_of(leaving.organization);
+        let prefix = StoreKey::keys_of(removal.organization);
         for held in self.records::<KeyRecord>(&Range::prefix(&prefix)) {
             let record = held?.record;
-            if ends_with(leaving.user, &record) {
+            if ends_with(removal.user, &record) {
                 ids.push(record.id);
             }
         }
-        ids.into_iter().try_for_each(|id| self.transfer_key(leaving, id))
+        ids.into_iter().try_for_each(|id| self.transfer_key(removal, id))
     }
 
-    fn transfer_key(&self, leaving: &RemovalRecord, id: KeyId) -> Result<(), ActionError> {
-        let place = StoreKey::Key(leaving.organization, id);
+    fn transfer_key(&self, removal: &RemovalRecord, id: KeyId) -> Result<(), ActionError> {
+        let place = StoreKey::Key(removal.organization, id);
         Self::until_done(|| {
             let Some(held) = self.read::<KeyRecord>(&place)? else {
                 return Ok(Attempt::Done(()));
             };
-            if !ends_with(leaving.user, &held.record) {
+            if !ends_with(removal.user, &held.record) {
                 return Ok(Attempt::Done(()));
             }
             let now = self.clock.now().wall;
             let mut record = held.record.clone();
-            let (batch, action) = self.succeed(Batch::new(), &mut record, leaving, now)?;
+            let (batch, action) = self.succeed(Batch::new(), &mut record, removal, now)?;
             let batch = rewrite(batch, &held, &mut record, now)?;
             let audit_entry = AuditEntry {
-                actor: Some(leaving.removed_by),
+                actor: Some(removal.removed_by),
                 address: None,
-                organization: Some(leaving.organization),
+                organization: Some(removal.organization),
                 action,
                 target: id.to_string(),
                 before: serde_json::Map::new(),
@@ -116,14 +116,14 @@ impl Actions {
         &self,
         batch: Batch,
         record: &mut KeyRecord,
-        leaving: &RemovalRecord,
+        removal: &RemovalRecord,
         now: Moment,
     ) -> Result<(Batch, &'static str), ActionError> {
-        let (owner, batch) = match leaving.disposition {
+        let (owner, batch) = match removal.disposition {
             KeyDisposition::Revoke => return Ok((batch, revoke(record, OWNER_REMOVED, now))),
             KeyDisposition::Organization => (None, batch),
             KeyDisposition::User(new_owner) => {
-                match self.new_owner(new_owner, leaving.organization)? {
+                match self.new_owner(new_owner, removal.organization)? {
                     // The new owner is guarded, since a concurrent removal of the new owner would
                     // miss this key.
                     Some(held) => (
@@ -134,7 +134,7 @@ impl Actions {
                 }
             },
         };
-        let Some(frozen) = Frozen::of(record, leaving) else {
+        let Some(frozen) = Frozen::of(record, removal) else {
             return Ok((batch, revoke(record, TOO_MANY_MAXIMA, now)));
         };
         record.owner = owner;
@@ -179,11 +179,11 @@ impl Frozen {
     /// If one short list grants exactly these permissions, it becomes both list and maximum. If
     /// not, all lists that limit the permissions are stored separately, since their intersection
     /// can be far longer. Returns `None` if this takes more than [`MAXIMA_MAX`] lists.
-    fn of(record: &KeyRecord, leaving: &RemovalRecord) -> Option<Self> {
+    fn of(record: &KeyRecord, removal: &RemovalRecord) -> Option<Self> {
         let list = record.patterns();
         let mut bounds = record.maxima.clone();
-        bounds.push(Patterns::of_holder(leaving.holds.as_set(), leaving.operator));
-        bounds.push(Patterns::of_organization(leaving.ceiling.as_set()));
+        bounds.push(Patterns::of_holder(removal.holds.as_set(), removal.operator));
+        bounds.push(Patterns::of_organization(removal.ceiling.as_set()));
         if let Some(granted) = intersection(list.as_set(), bounds.iter().map(Patterns::as_set)) {
             return Some(Self { maxima: vec![granted.clone()], list: granted });
         }
@@ -206,7 +206,7 @@ mod tests {
     use crate::records::key::tests::record;
     use proptest::prelude::*;
 
-    fn leaving(record: &KeyRecord, holds: &str, operator: bool, ceiling: &str) -> RemovalRecord {
+    fn removal(record: &KeyRecord, holds: &str, operator: bool, ceiling: &str) -> RemovalRecord {
         RemovalRecord {
             user: record.owner.unwrap_or_default(),
             organization: record.organization,
@@ -237,7 +237,7 @@ mod tests {
             let mut record = record();
             record.permissions = listed.map(|text| text.parse().unwrap());
             record.maxima = before.map(|text| text.parse().unwrap()).into_iter().collect();
-            let frozen = Frozen::of(&record, &leaving(&record, holds, operator, ceiling)).unwrap();
+            let frozen = Frozen::of(&record, &removal(&record, holds, operator, ceiling)).unwrap();
             assert_eq!(
                 frozen.list.to_string(),
                 granted,
@@ -263,25 +263,25 @@ mod tests {
     fn lists_that_cross_are_kept_side_by_side_within_a_bound() {
         let mut record = record();
         record.permissions = Some(crossing("l").parse().unwrap());
-        let mut asked = ["l0".to_owned(), "x".to_owned()].to_vec();
-        asked.resize(8, "x".to_owned());
+        let mut wanted = ["l0".to_owned(), "x".to_owned()].to_vec();
+        wanted.resize(8, "x".to_owned());
         for transfer in 1..MAXIMA_MAX {
             let name = ["", "a", "b", "c", "d", "e", "f", "g"][transfer];
-            let leaving = leaving(&record, &crossing(name), false, "*");
-            let frozen = Frozen::of(&record, &leaving).unwrap();
+            let removal = removal(&record, &crossing(name), false, "*");
+            let frozen = Frozen::of(&record, &removal).unwrap();
             assert_eq!(frozen.maxima.len(), transfer + 1);
             assert!(frozen.maxima.iter().all(|list| list.as_set().count() <= 98));
             (record.permissions, record.maxima) = (Some(frozen.list), frozen.maxima);
             // A second transfer with the same role adds no list.
-            assert_eq!(Frozen::of(&record, &leaving).unwrap().maxima, record.maxima);
-            let granted = |asked: &[String]| {
-                record.maxima.iter().all(|list| list.as_set().grants(&asked.join(":")))
+            assert_eq!(Frozen::of(&record, &removal).unwrap().maxima, record.maxima);
+            let granted = |wanted: &[String]| {
+                record.maxima.iter().all(|list| list.as_set().grants(&wanted.join(":")))
             };
-            assert!(!granted(&asked), "not yet what this role asks for");
-            asked[transfer] = format!("{name}0");
-            assert!(granted(&asked), "{asked:?}");
+            assert!(!granted(&wanted), "not yet what this role asks for");
+            wanted[transfer] = format!("{name}0");
+            assert!(granted(&wanted), "{wanted:?}");
         }
-        assert!(Frozen::of(&record, &leaving(&record, &crossing("h"), false, "*")).is_none());
+        assert!(Frozen::of(&record, &removal(&record, &crossing("h"), false, "*")).is_none());
     }
 
     proptest! {
@@ -290,37 +290,37 @@ mod tests {
         fn frozen_permissions_grant_what_all_lists_granted(
             lists in proptest::collection::vec(patterns::patterns(), 3..=5),
             operator: bool,
-            asked in patterns::permission(),
+            wanted in patterns::permission(),
         ) {
             // No permission has this name, and the pattern `keyhouse:instance:*` does not match it.
-            prop_assume!(asked.as_str() != "keyhouse:instance");
+            prop_assume!(wanted.as_str() != "keyhouse:instance");
             let mut record = record();
             record.permissions = Some(lists[0].clone());
             for pair in lists[1..].windows(2) {
-                let mut leaving = leaving(&record, "", operator, "");
-                (leaving.holds, leaving.ceiling) = (pair[0].clone(), pair[1].clone());
-                let before = granted(&record, &asked) && granted_by(&leaving, &asked);
-                let frozen = Frozen::of(&record, &leaving).unwrap();
+                let mut removal = removal(&record, "", operator, "");
+                (removal.holds, removal.ceiling) = (pair[0].clone(), pair[1].clone());
+                let before = granted(&record, &wanted) && granted_by(&removal, &wanted);
+                let frozen = Frozen::of(&record, &removal).unwrap();
                 (record.permissions, record.maxima) = (Some(frozen.list), frozen.maxima);
-                prop_assert_eq!(granted(&record, &asked), before);
+                prop_assert_eq!(granted(&record, &wanted), before);
             }
         }
     }
 
-    fn granted(record: &KeyRecord, asked: &Permission) -> bool {
+    fn granted(record: &KeyRecord, wanted: &Permission) -> bool {
         let list = record.patterns();
         let mut all = record.maxima.iter().chain([&list]);
-        all.all(|list| list.as_set().grants(asked.as_str()))
+        all.all(|list| list.as_set().grants(wanted.as_str()))
     }
 
     /// What the owner's role and the organization's maximum granted, computed without [`Frozen`].
-    fn granted_by(leaving: &RemovalRecord, asked: &Permission) -> bool {
+    fn granted_by(removal: &RemovalRecord, wanted: &Permission) -> bool {
         use crate::model::permission::{is_instance, is_own};
-        let asked = asked.as_str();
-        if is_instance(asked) {
-            return leaving.operator;
+        let wanted = wanted.as_str();
+        if is_instance(wanted) {
+            return removal.operator;
         }
-        leaving.holds.as_set().grants(asked)
-            && (is_own(asked) || leaving.ceiling.as_set().grants(asked))
+        removal.holds.as_set().grants(wanted)
+            && (is_own(wanted) || removal.ceiling.as_set().grants(wanted))
     }
 }

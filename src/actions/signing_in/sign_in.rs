@@ -40,7 +40,7 @@ pub struct SignIn {
 
 /// Correct credentials. The credentials are compared with the stored records again when the session
 /// is written.
-struct Shown<'a> {
+struct VerifiedUser<'a> {
     user: &'a UserRecord,
     code: Option<&'a Secret>,
     /// The password's new hash, if the stored hash has outdated parameters.
@@ -54,22 +54,22 @@ impl Actions {
     /// # Errors
     /// [`ActionError::OrganizationRequired`] if the password matches several users of the address
     /// and the request names no organization.
-    pub fn sign_in(&self, shown: &SignIn) -> Result<NewSession, ActionError> {
-        let outcome = self.try_sign_in(shown);
+    pub fn sign_in(&self, credentials: &SignIn) -> Result<NewSession, ActionError> {
+        let outcome = self.try_sign_in(credentials);
         self.sign_ins.note(&outcome);
         outcome
     }
 
-    fn try_sign_in(&self, shown: &SignIn) -> Result<NewSession, ActionError> {
+    fn try_sign_in(&self, credentials: &SignIn) -> Result<NewSession, ActionError> {
         // A text that is not an address matches no user and counts as one account.
-        let email = parse_email(&shown.email).unwrap_or_default();
+        let email = parse_email(&credentials.email).unwrap_or_default();
         let (mut fitting, mut wrong, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
         let mut refusal = ActionError::SignInFailed;
-        let devices = self.known_devices(shown.device.as_ref())?;
-        for account in self.accounts(&email, shown.organization)? {
+        let devices = self.known_devices(credentials.device.as_ref())?;
+        for account in self.accounts(&email, credentials.organization)? {
             let browser = account.user.as_ref().and_then(|user| devices.browser_of(user));
             // An account that must wait does not block another account.
-            let by = Attempter { source: shown.source, browser };
+            let by = Attempter { source: credentials.source, browser };
             let guess = match self.throttle.begin(&account.name, by, &*self.clock) {
                 Ok(guess) => guess,
                 Err(wait) => {
@@ -79,7 +79,7 @@ impl Actions {
                 },
             };
             let stored = account.user.as_ref().map(|user| user.password.as_str());
-            let fit = self.passwords.verify(&shown.password, stored).map_err(hash_failed)?;
+            let fit = self.passwords.verify(&credentials.password, stored).map_err(hash_failed)?;
             match account.user.filter(|user| fit != Fit::No && !user.disabled) {
                 Some(user) => fitting.push((guess, user, fit)),
                 None => wrong.push((guess, account.name)),
@@ -87,10 +87,10 @@ impl Actions {
         }
         if fitting.is_empty() {
             for (guess, name) in wrong {
-                self.refuse(guess, &name, shown.source);
+                self.refuse(guess, &name, credentials.source);
             }
             for name in waiting {
-                self.failed_sign_ins.note(&name, shown.source, SignInFailure::Throttled);
+                self.failed_sign_ins.note(&name, credentials.source, SignInFailure::Throttled);
             }
             return Err(refusal);
         }
@@ -105,11 +105,11 @@ impl Actions {
             return Err(self.organization_required(organizations));
         }
         let Some((guess, user, fit)) = fitting.pop() else { return Err(refusal) };
-        let opened = self.open_for(&user, shown, fit);
+        let opened = self.open_for(&user, credentials, fit);
         match &opened {
             Ok(_) => guess.succeeded(),
             Err(ActionError::SignInFailed) => {
-                self.refuse(guess, &account_of(user.id), shown.source);
+                self.refuse(guess, &account_of(user.id), credentials.source);
             },
             // A missing code is neither a failure nor a success.
             Err(_) => drop(guess),
@@ -126,35 +126,35 @@ impl Actions {
     fn open_for(
         &self,
         user: &UserRecord,
-        shown: &SignIn,
+        credentials: &SignIn,
         fit: Fit,
     ) -> Result<NewSession, ActionError> {
         let weak = fit == Fit::AsTyped || !self.passwords.is_current(&user.password);
         // If no turn is free, the next sign-in updates the hash.
-        let rehashed = weak.then(|| self.hash(&shown.password).ok()).flatten();
-        let user_agent = shown.user_agent.as_deref();
-        let origin = CallOrigin { ip: shown.source.address, user_agent };
-        let shown = Shown { user, code: shown.code.as_ref(), rehashed };
-        let admit = |batch| self.admit(batch, &shown);
+        let rehashed = weak.then(|| self.hash(&credentials.password).ok()).flatten();
+        let user_agent = credentials.user_agent.as_deref();
+        let origin = CallOrigin { ip: credentials.source.address, user_agent };
+        let verified = VerifiedUser { user, code: credentials.code.as_ref(), rehashed };
+        let admit = |batch| self.admit(batch, &verified);
         self.open_session_with(user.id, user.organization, origin, admit)
     }
 
     /// Adds guards to a session's batch so that it is committed only if the credentials are still
     /// correct, and uses up the code. Each attempt reads the current records.
-    fn admit(&self, batch: Batch, shown: &Shown<'_>) -> Result<Admitted, ActionError> {
-        let place = StoreKey::User(shown.user.id);
+    fn admit(&self, batch: Batch, verified: &VerifiedUser<'_>) -> Result<Admitted, ActionError> {
+        let place = StoreKey::User(verified.user.id);
         let held: Revised<UserRecord> = self.read(&place)?.ok_or(ActionError::SignInFailed)?;
         // The user was reset or disabled meanwhile, which ended all sessions. No new session may
         // open.
-        if held.record.disabled || held.record.password != shown.user.password {
+        if held.record.disabled || held.record.password != verified.user.password {
             return Err(ActionError::SignInFailed);
         }
         let mut batch = batch.unchanged(place.to_bytes(), held.revision);
-        if let Some(password) = &shown.rehashed {
+        if let Some(password) = &verified.rehashed {
             let user = UserRecord { password: password.clone(), ..held.record };
             batch = put(batch, &place, &user)?;
         }
-        self.admit_code(batch, shown.user.id, shown.code)
+        self.admit_code(batch, verified.user.id, verified.code)
     }
 
     fn admit_code(

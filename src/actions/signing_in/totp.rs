@@ -117,13 +117,13 @@ impl Actions {
     /// # Errors
     /// [`ActionError::NotFound`] if no second factor is confirmed; [`ActionError::Invalid`] at
     /// `/current_password` or `/code`; [`ActionError::Conflict`] for a short password.
-    pub fn remove_totp(&self, me: &Me<'_>, shown: &Proof) -> Result<(), ActionError> {
+    pub fn remove_totp(&self, me: &Me<'_>, proof: &Proof) -> Result<(), ActionError> {
         let user = self.own_record(me.user)?.record;
         if self.factors(Batch::new(), me.user)?.0 == Factors::Password {
             return Err(ActionError::NotFound("second factor"));
         }
-        let guess = self.prove(&user, &shown.current_password, me)?;
-        if !Factors::Password.admit(shown.current_password.reveal()) {
+        let guess = self.prove(&user, &proof.current_password, me)?;
+        if !Factors::Password.admit(proof.current_password.reveal()) {
             return Err(too_short());
         }
         let place = StoreKey::Totp(me.user);
@@ -133,7 +133,7 @@ impl Actions {
             let held = held.filter(|held| held.record.confirmed);
             let held = held.ok_or(ActionError::NotFound("second factor"))?;
             let now = self.clock.now().wall;
-            if spend(held.record, &shown.code, now).is_none() {
+            if spend(held.record, &proof.code, now).is_none() {
                 return Ok(Attempt::Done(false));
             }
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
@@ -157,13 +157,13 @@ impl Actions {
     pub fn renew_backup_codes(
         &self,
         me: &Me<'_>,
-        shown: &Proof,
+        proof: &Proof,
     ) -> Result<Vec<Secret>, ActionError> {
         let user = self.own_record(me.user)?.record;
         if self.factors(Batch::new(), me.user)?.0 == Factors::Password {
             return Err(ActionError::NotFound("second factor"));
         }
-        let guess = self.prove(&user, &shown.current_password, me)?;
+        let guess = self.prove(&user, &proof.current_password, me)?;
         let place = StoreKey::Totp(me.user);
         let codes = self.new_backup_codes();
         let renewed = Self::until_done(|| {
@@ -172,7 +172,7 @@ impl Actions {
             let held = held.filter(|held| held.record.confirmed);
             let held = held.ok_or(ActionError::NotFound("second factor"))?;
             let now = self.clock.now().wall;
-            let Some(spent) = spend(held.record, &shown.code, now) else {
+            let Some(spent) = spend(held.record, &proof.code, now) else {
                 return Ok(Attempt::Done(false));
             };
             let record = TotpRecord { backup: digests(&codes), ..spent };

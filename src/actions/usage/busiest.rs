@@ -7,7 +7,7 @@ use keyhouse_storage::{At, Range};
 
 use crate::actions::actor::Actor;
 use crate::actions::rows::ROWS_A_PAGE;
-use crate::actions::usage::{Interval, Span, waiting_of};
+use crate::actions::usage::{Interval, UsageSpan, waiting_of};
 use crate::actions::{ActionError, Actions};
 use crate::index::pending_usage::PendingUsage;
 use crate::model::calendar::Day;
@@ -44,7 +44,7 @@ impl Actions {
         &self,
         pending: &PendingUsage,
         organization: OrganizationId,
-        span: Span,
+        span: UsageSpan,
     ) -> Result<Option<Sums>, ActionError> {
         let (mut sums, mut rows_left) = (Sums::new(), ROWS_READ_MAX);
         for day in span.days() {
@@ -85,7 +85,7 @@ impl Actions {
         sums: &mut Sums,
         rows_left: &mut usize,
         (day, organization): (Day, OrganizationId),
-        span: Span,
+        span: UsageSpan,
     ) -> Result<bool, ActionError> {
         if span.interval == Interval::Hour {
             return Ok(true);

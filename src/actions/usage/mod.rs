@@ -78,14 +78,14 @@ pub struct Usage {
 
 /// The span of a query, in whole hours or days.
 #[derive(Clone, Copy, Debug)]
-struct Span {
+struct UsageSpan {
     interval: Interval,
     from: Hour,
     /// The first hour after the span.
     until: Hour,
 }
 
-impl Span {
+impl UsageSpan {
     fn of(query: &UsageQuery, now: Moment) -> Self {
         let (interval, now) = (query.interval, Hour::of(now));
         let bucket = |hour| interval.bucket(hour);
@@ -137,7 +137,7 @@ impl Actions {
     /// [`ActionError::NotFound`] for a key that the actor may not see;
     /// [`ActionError::PermissionRequired`]; the errors of the store.
     pub fn usage(&self, actor: &Actor, query: &UsageQuery) -> Result<Usage, ActionError> {
-        let span = Span::of(query, self.clock.now().wall);
+        let span = UsageSpan::of(query, self.clock.now().wall);
         let mut usage = Usage {
             interval: span.interval,
             from: span.from.begins(),
@@ -217,7 +217,7 @@ impl Actions {
         &self,
         pending: &PendingUsage,
         record: &KeyRecord,
-        span: Span,
+        span: UsageSpan,
     ) -> Result<BTreeMap<Hour, CallCounts>, ActionError> {
         let of = UsageOf { organization: record.organization, key: Some(record.id) };
         self.buckets(pending, of, self.live_of(record).as_slice(), span)
@@ -229,7 +229,7 @@ impl Actions {
         pending: &PendingUsage,
         of: UsageOf,
         waiting: &[Arc<KeyCounters>],
-        span: Span,
+        span: UsageSpan,
     ) -> Result<BTreeMap<Hour, CallCounts>, ActionError> {
         let mut buckets: BTreeMap<Hour, CallCounts> = BTreeMap::new();
         let mut add = |hour: Hour, counts: &CallCounts| {
@@ -297,7 +297,7 @@ pub(super) mod tests {
         moment.to_string().get(5..until).unwrap().to_owned()
     }
 
-    fn asked(instance: &TestInstance, query: UsageQuery) -> Usage {
+    fn usage_of(instance: &TestInstance, query: UsageQuery) -> Usage {
         instance.actions.usage(&instance.owner(), &query).unwrap()
     }
 
@@ -312,14 +312,14 @@ pub(super) mod tests {
         interval: Interval,
     ) -> Vec<(String, u64, u64)> {
         let key = key.map(|key| key.id);
-        let usage = asked(instance, UsageQuery { key, interval, ..UsageQuery::default() });
-        let shown = |(bucket, counts): (&Hour, &CallCounts)| {
+        let usage = usage_of(instance, UsageQuery { key, interval, ..UsageQuery::default() });
+        let printed = |(bucket, counts): (&Hour, &CallCounts)| {
             let mut refused = *counts;
             refused.take_away(&CallCounts::of(Code::Valid, u64::MAX));
             let calls = counts.calls();
             (text(bucket.begins(), 13), calls, calls - refused.calls())
         };
-        usage.buckets.iter().map(shown).collect()
+        usage.buckets.iter().map(printed).collect()
     }
 
     fn bucket(begins: &str, calls: u64, valid: u64) -> (String, u64, u64) {
@@ -358,7 +358,7 @@ pub(super) mod tests {
         instance.call(&key, Code::Valid, 9);
         instance.crash();
         check(&instance, 7, 4, 4);
-        let busiest = asked(&instance, UsageQuery::default()).busiest.unwrap();
+        let busiest = usage_of(&instance, UsageQuery::default()).busiest.unwrap();
         let busiest: Vec<_> = busiest.iter().map(|it| (it.key, it.calls, it.refused)).collect();
         assert_eq!(busiest, [(key.id, 7, 3), (other.id, 4, 0)]);
         assert_eq!(
@@ -379,7 +379,7 @@ pub(super) mod tests {
             instance.clock.advance(Duration::from_millis(8 * 3_600_000 - 1));
         }
         let by_hour = |query: UsageQuery| {
-            let usage = asked(&instance, query);
+            let usage = usage_of(&instance, query);
             let texts = usage.buckets.keys().map(|hour| text(hour.begins(), 13));
             (texts.collect::<Vec<_>>(), text(usage.from, 16), text(usage.to, 16))
         };
@@ -417,7 +417,7 @@ pub(super) mod tests {
             instance.actions.index().note_call(&grant, code, instance.clock_now().wall, origin);
         };
         let reported = |instance: &TestInstance| {
-            let addresses = asked(instance, of(&key, Interval::Hour)).addresses.unwrap();
+            let addresses = usage_of(instance, of(&key, Interval::Hour)).addresses.unwrap();
             assert!(addresses.is_sorted_by_key(|it| std::cmp::Reverse(it.at)));
             addresses.iter().map(|it| it.ip.to_string()).collect::<Vec<_>>()
         };

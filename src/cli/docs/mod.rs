@@ -16,7 +16,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::actions::signing_in::setup::FirstOwner;
-use crate::cli::client::{Ask, ask_instance};
+use crate::cli::client::{ApiRequest, send_to_instance};
 use crate::cli::exit::{Exit, Failure, print_message};
 use crate::cli::instance::Instance;
 use crate::config::{ProcessEnvironment, Settings, Written};
@@ -34,7 +34,7 @@ pub(super) struct Flags {
 }
 
 /// One reference page.
-struct Page {
+struct ReferencePage {
     file: &'static str,
     text: String,
 }
@@ -49,7 +49,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     Ok(())
 }
 
-fn pages() -> Result<[Page; 7], Failure> {
+fn pages() -> Result<[ReferencePage; 7], Failure> {
     let instance = Empty::open()?;
     let description = instance.get("/openapi.json");
     let scrape = instance.get("/metrics");
@@ -58,13 +58,13 @@ fn pages() -> Result<[Page; 7], Failure> {
         .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     let scrape = String::from_utf8_lossy(&scrape?).into_owned();
     Ok([
-        Page { file: "api.md", text: api::operations(&description) },
-        Page { file: "cli.md", text: commands::page() },
-        Page { file: "codes.md", text: api::codes() },
-        Page { file: "headers.md", text: api::headers(&description) },
-        Page { file: "metrics.md", text: metrics::page(&scrape) },
-        Page { file: "permissions.md", text: permissions::page() },
-        Page { file: "settings.md", text: settings::page() },
+        ReferencePage { file: "api.md", text: api::operations(&description) },
+        ReferencePage { file: "cli.md", text: commands::page() },
+        ReferencePage { file: "codes.md", text: api::codes() },
+        ReferencePage { file: "headers.md", text: api::headers(&description) },
+        ReferencePage { file: "metrics.md", text: metrics::page(&scrape) },
+        ReferencePage { file: "permissions.md", text: permissions::page() },
+        ReferencePage { file: "settings.md", text: settings::page() },
     ])
 }
 
@@ -97,8 +97,8 @@ impl Empty {
     }
 
     fn get(&self, target: &str) -> Result<Vec<u8>, Failure> {
-        let ask = Ask { method: "GET", target: target.to_owned(), body: None };
-        let (status, body) = ask_instance(&self.instance, &self.settings, &ask)?;
+        let request = ApiRequest { method: "GET", target: target.to_owned(), body: None };
+        let (status, body) = send_to_instance(&self.instance, &self.settings, &request)?;
         if status == 200 {
             Ok(body)
         } else {

@@ -58,7 +58,7 @@ pub(super) fn page() -> String {
     let mut page = format!("{INTRODUCTION}{}", flags().text);
     for (heading, rows) in [(LIMITS, limits()), (AUDIT, audit())] {
         let mut table = Table::new(["key", "default", "meaning"]);
-        for Row { key, default, meaning } in &rows {
+        for SettingRow { key, default, meaning } in &rows {
             table.row([&code(key), default, meaning]);
         }
         page.extend([heading, &table.text]);
@@ -72,7 +72,7 @@ pub(super) fn page() -> String {
 }
 
 /// A key of one of the file's tables.
-struct Row {
+struct SettingRow {
     key: &'static str,
     default: String,
     meaning: &'static str,
@@ -137,9 +137,9 @@ fn split_default(help: &str) -> (&str, &str) {
 }
 
 #[expect(clippy::too_many_lines, reason = "one list of rows, without branches")]
-fn limits() -> Vec<Row> {
+fn limits() -> Vec<SettingRow> {
     let own = TransportLimits::default();
-    let row = |key, default, meaning| Row { key, default, meaning };
+    let row = |key, default, meaning| SettingRow { key, default, meaning };
     vec![
         row(
             "head_timeout",
@@ -214,14 +214,14 @@ fn limits() -> Vec<Row> {
     ]
 }
 
-fn audit() -> Vec<Row> {
+fn audit() -> Vec<SettingRow> {
     vec![
-        Row {
+        SettingRow {
             key: "retention",
             default: Retention::default().to_string(),
             meaning: "How long audit events are kept, from `30d` to `3650d`.",
         },
-        Row {
+        SettingRow {
             key: "export",
             default: String::new(),
             meaning: "Destination of sealed audit events and heads: `file:/PATH`, `syslog:unix:/PATH` or `syslog:tcp://HOST:PORT`.",
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn every_key_of_the_file_is_described() {
-        let rows = |rows: Vec<Row>| rows.into_iter().map(|it| it.key.to_owned()).collect();
+        let rows = |rows: Vec<SettingRow>| rows.into_iter().map(|it| it.key.to_owned()).collect();
         assert_eq!(known("limits"), rows(limits()));
         assert_eq!(known("audit"), rows(audit()));
         let flags = flags().text;

@@ -4,7 +4,7 @@ use rouille::Response;
 use serde_json::{Map, Value, json};
 
 use crate::actions::audit::AuditHead;
-use crate::actions::audit::check::{Checked, Cut, LogFault};
+use crate::actions::audit::check::{CheckedLog, Cut, LogFault};
 use crate::actions::audit::list::{EventQuery, ListedEvent, WantedAction, WantedActor};
 use crate::http::api::{cursor, paging};
 use crate::http::input::{Fields, parsed};
@@ -38,14 +38,14 @@ pub(in crate::http) fn list_events(app: &App, call: &Call<'_>) -> Result<Respons
 }
 
 pub(in crate::http) fn show_head(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    Ok(answer::json(&shown_head(&app.actions.audit_head(call.actor()?)?)))
+    Ok(answer::json(&head_view(&app.actions.audit_head(call.actor()?)?)))
 }
 
 pub(in crate::http) fn check(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let head = fields.optional("head", parsed("invalid_hash", str::parse::<Digest>));
     fields.finish().map_err(Problem::invalid)?;
-    Ok(answer::json(&shown_check(&app.actions.check_audit(call.actor()?, head)?)))
+    Ok(answer::json(&check_view(&app.actions.check_audit(call.actor()?, head)?)))
 }
 
 fn parse_actor(text: &str) -> Result<WantedActor, &'static str> {
@@ -97,7 +97,7 @@ fn event_view(event: &ListedEvent) -> Value {
     })
 }
 
-fn shown_head(head: &AuditHead) -> Value {
+fn head_view(head: &AuditHead) -> Value {
     json!({
         "number": head.number,
         "hash": head.hash.to_string(),
@@ -105,19 +105,19 @@ fn shown_head(head: &AuditHead) -> Value {
     })
 }
 
-fn shown_check(checked: &Checked) -> Value {
+fn check_view(checked: &CheckedLog) -> Value {
     json!({
         "ok": checked.faults.is_empty(),
         "seals": checked.seals,
         "events": checked.events,
         "unsealed": checked.unsealed,
-        "head": shown_head(&checked.head),
-        "cut": checked.cut.as_ref().map(shown_cut),
-        "faults": checked.faults.iter().map(shown_fault).collect::<Vec<_>>(),
+        "head": head_view(&checked.head),
+        "cut": checked.cut.as_ref().map(cut_view),
+        "faults": checked.faults.iter().map(fault_view).collect::<Vec<_>>(),
     })
 }
 
-fn shown_cut(cut: &Cut) -> Value {
+fn cut_view(cut: &Cut) -> Value {
     json!({
         "number": cut.number,
         "at": cut.at.to_string(),
@@ -125,16 +125,16 @@ fn shown_cut(cut: &Cut) -> Value {
     })
 }
 
-fn shown_fault(fault: &LogFault) -> Value {
-    let mut shown = Map::new();
-    shown.insert("kind".to_owned(), fault.kind.name().into());
+fn fault_view(fault: &LogFault) -> Value {
+    let mut view = Map::new();
+    view.insert("kind".to_owned(), fault.kind.name().into());
     if let Some(seal) = fault.seal {
-        shown.insert("seal".to_owned(), seal.into());
+        view.insert("seal".to_owned(), seal.into());
     }
     if let Some(event) = fault.event {
-        shown.insert("event".to_owned(), event.to_string().into());
+        view.insert("event".to_owned(), event.to_string().into());
     }
-    shown.into()
+    view.into()
 }
 
 #[cfg(test)]

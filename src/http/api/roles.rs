@@ -39,7 +39,8 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let draft = RoleDraft { name, description: description.unwrap_or_default(), permissions };
     let record = app.actions.create_role(call.actor()?, &draft)?;
     let location = format!("/v1/roles/{}", record.id);
-    let made = answer::created(&shown_custom(&record)).with_additional_header("Location", location);
+    let made =
+        answer::created(&custom_role_view(&record)).with_additional_header("Location", location);
     Ok(with_etag(made, record.version))
 }
 
@@ -76,12 +77,12 @@ fn target(call: &Call<'_>) -> Result<Target<Role>, Problem> {
 }
 
 fn answer_record(record: &RoleRecord) -> Response {
-    with_etag(answer::json(&shown_custom(record)), record.version)
+    with_etag(answer::json(&custom_role_view(record)), record.version)
 }
 
 fn role_view(role: &KnownRole) -> Value {
     match role {
-        KnownRole::Custom(record) => shown_custom(record),
+        KnownRole::Custom(record) => custom_role_view(record),
         KnownRole::Builtin(role, permissions) => json!({
             "id": role.name(),
             "name": role.name(),
@@ -94,7 +95,7 @@ fn role_view(role: &KnownRole) -> Value {
     }
 }
 
-fn shown_custom(record: &RoleRecord) -> Value {
+fn custom_role_view(record: &RoleRecord) -> Value {
     json!({
         "id": record.id.to_string(),
         "name": record.name,

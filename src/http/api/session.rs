@@ -36,8 +36,8 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let old = app.session_token(call.request)?;
     let user_agent = call.browser().user_agent.map(str::to_owned);
     let (source, device) = (call.source(), app.device_cookie_of(call.request));
-    let shown = SignIn { email, organization, password, code, source, user_agent, device };
-    let session = app.actions.sign_in(&shown)?;
+    let credentials = SignIn { email, organization, password, code, source, user_agent, device };
+    let session = app.actions.sign_in(&credentials)?;
     // The new cookie replaces the old one in the browser, so the previous session is ended.
     if let Some(old) = old {
         app.actions.sign_out(&old, call.address)?;

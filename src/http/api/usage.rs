@@ -67,10 +67,10 @@ fn usage_view(usage: &Usage) -> Value {
 
 fn calls(counts: &CallCounts) -> Map<String, Value> {
     let codes = counts.each().map(|(code, calls)| (code.as_str().to_owned(), calls.into()));
-    let mut shown = Map::new();
-    shown.insert("calls".to_owned(), counts.calls().into());
-    shown.insert("codes".to_owned(), Value::Object(codes.collect()));
-    shown
+    let mut view = Map::new();
+    view.insert("calls".to_owned(), counts.calls().into());
+    view.insert("codes".to_owned(), Value::Object(codes.collect()));
+    view
 }
 
 fn address(address: &AddressRecord) -> Value {

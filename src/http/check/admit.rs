@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use rouille::Response;
 
-use crate::http::check::{Allowed, App, Identity, allow, user_agent};
+use crate::http::check::{Allowed, App, IdentityHeaders, allow, user_agent};
 use crate::http::forwarded::{self, ForwardedRequest, NotForwarded};
 use crate::http::problem::Problem;
 use crate::http::transport::Arrival;
@@ -51,10 +51,10 @@ impl App {
         let gate = params.first().and_then(|name| self.index().gate(name));
         let gate = gate.ok_or_else(Problem::gate_not_found)?;
         forwarded::refuse_aliases(headers, &gate.credentials).map_err(refused)?;
-        match gate.way(reported.asked(), forwarded::announced_method(headers)) {
+        match gate.decision(reported.route_query(), forwarded::announced_method(headers)) {
             GateDecision::NotAllowed(doubt) => Err(Problem::route_not_allowed(doubt)),
             GateDecision::Refused(doubt) => Err(refused(doubt.into())),
-            GateDecision::Public => Ok(Allowed(Identity::anonymous())),
+            GateDecision::Public => Ok(Allowed(IdentityHeaders::anonymous())),
             GateDecision::Key { requirement, cost } => {
                 let presented = Self::presented(headers, &gate.credentials)?;
                 let (ip, acceptance) = (Some(reported.client), gate.acceptance());

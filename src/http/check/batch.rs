@@ -3,7 +3,7 @@
 use rouille::Response;
 use serde_json::{Value, json};
 
-use crate::http::check::verify::{VerifyRequest, answer_asked, read_asked, require_verify};
+use crate::http::check::verify::{VerifyRequest, read_request, require_verify, verify_counted};
 use crate::http::input::{Fields, list, object};
 use crate::http::metrics::counts::Endpoint;
 use crate::http::problem::Problem;
@@ -18,13 +18,13 @@ pub(in crate::http) fn answer(app: &App, call: &Call<'_>) -> Result<Response, Pr
     require_verify(actor)?;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     // A check with faults gives an error in its own result, and does not affect the other checks.
-    let one = |value: Value, pointer: &str| Ok(object(read_asked)(value, pointer));
+    let one = |value: Value, pointer: &str| Ok(object(read_request)(value, pointer));
     let requests = fields.required("requests", list(REQUESTS_MAX, one));
     fields.finish().map_err(Problem::invalid)?;
     let answered = |request: Result<VerifyRequest, Vec<Fault>>| {
-        let asked = request.map_err(Problem::invalid);
+        let input = request.map_err(Problem::invalid);
         let answered =
-            asked.and_then(|asked| answer_asked(app, actor, &asked, Endpoint::VerifyBatch));
+            input.and_then(|input| verify_counted(app, actor, &input, Endpoint::VerifyBatch));
         answered.unwrap_or_else(|problem| json!({ "error": problem.into_item() }))
     };
     let results: Vec<Value> = requests.into_iter().flatten().map(answered).collect();

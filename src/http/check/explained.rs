@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::index::list::List;
+use crate::index::list::IndexedList;
 use crate::records::key::KeyRecord;
 use crate::verify::{Explanation, ExplanationStep, Granting, Lists, StepOutcome};
 
 /// The lists in a key's record.
 pub(in crate::http) fn lists_of(record: &KeyRecord) -> Lists {
     Lists {
-        permissions: record.permissions.as_ref().map(List::from),
-        maxima: record.maxima.iter().map(List::from).collect(),
+        permissions: record.permissions.as_ref().map(IndexedList::from),
+        maxima: record.maxima.iter().map(IndexedList::from).collect(),
         expires_at: record.expires_at,
     }
 }

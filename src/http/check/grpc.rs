@@ -25,7 +25,7 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<&'static str> {
 /// The denial, with the gRPC status for the problem's HTTP status.
 pub(super) fn refusal(problem: Problem, kind: &'static str, request_id: String) -> Response {
     let status = status(problem.status());
-    let detail = problem.says().map(|detail| format!(": {detail}")).unwrap_or_default();
+    let detail = problem.detail_text().map(|detail| format!(": {detail}")).unwrap_or_default();
     let message = encoded(&format!("{}{detail}", problem.code()));
     let mut response = problem.into_response(request_id);
     response.headers.retain(|(name, _)| name != "Content-Type");

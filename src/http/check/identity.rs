@@ -52,9 +52,9 @@ pub(in crate::http) const HEADERS: [(&str, &str); 10] = [
 
 /// The values of [`HEADERS`], each encoded and none empty.
 #[derive(Debug)]
-pub(super) struct Identity([String; HEADERS.len()]);
+pub(super) struct IdentityHeaders([String; HEADERS.len()]);
 
-impl Identity {
+impl IdentityHeaders {
     /// The identity of a request whose credential was not read: every value is the placeholder.
     pub(super) fn anonymous() -> Self {
         Self(HEADERS.map(|_header| NOTHING.to_owned()))
@@ -71,7 +71,7 @@ impl Identity {
             granted.map_or_else(|| NOTHING.to_owned(), |granted| joined(granted.texts()))
         });
         let teams = index.teams_of(grant);
-        let teams = teams.iter().filter(|(_, stands)| *stands);
+        let teams = teams.iter().filter(|(_, is_represented)| *is_represented);
         let teams: Vec<_> = teams.map(|(team, _)| team.id.to_string()).collect();
         Self([
             encoded(&grant.live.key.to_string()),

@@ -61,15 +61,15 @@ pub(in crate::http) fn as_oauth(problem: Problem) -> Problem {
 fn introspect(app: &App, arrival: &Arrival<'_>, body: &[u8]) -> Result<Value, Problem> {
     let actor = caller(app, arrival)?;
     require_verify(&actor)?;
-    let asked = read(&arrival.parts.headers, body)?;
+    let input = read(&arrival.parts.headers, body)?;
     let request = Request {
-        ip: asked.ip,
-        requirement: asked.requirement.as_ref(),
+        ip: input.ip,
+        requirement: input.requirement.as_ref(),
         cost: 0,
         scope: scope_of(&actor),
         ..Request::default()
     };
-    Ok(app.checker.preview(asked.token.reveal().as_bytes(), &request, |decision| {
+    Ok(app.checker.preview(input.token.reveal().as_bytes(), &request, |decision| {
         app.counts.note_check(Endpoint::Introspect, decision.verdict.code.as_str());
         match decision.grant {
             Some(grant) if is_active(decision.verdict.code) => described(app, grant),

@@ -35,7 +35,7 @@ use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::verify::{
     CheckUnavailable, Code, Decision, Request, ReservationWait, Verdict, WaitPayer, digest_of,
 };
-use identity::Identity;
+use identity::IdentityHeaders;
 
 pub(super) fn is_check(parts: &Parts) -> bool {
     is_check_path(path_of(parts))
@@ -74,7 +74,7 @@ pub(super) const EXT_AUTHZ: &str = "/v1/ext-authz/";
 
 /// A request that may pass, with its identity. Only [`App::decide_presented`] and, for public
 /// routes, [`App::pass_gate`] create this type.
-struct Allowed(Identity);
+struct Allowed(IdentityHeaders);
 
 /// Builds the only response that lets a request through, with every identity header.
 fn allow(allowed: Allowed) -> Response {
@@ -118,7 +118,7 @@ impl App {
 
     /// Decides about a presented text, and returns its identity.
     fn decide_presented(&self, text: &[u8], request: &Request<'_>) -> Result<Allowed, Problem> {
-        self.decide(text, request, |grant, _now| Allowed(Identity::of(self.index(), grant)))
+        self.decide(text, request, |grant, _now| Allowed(IdentityHeaders::of(self.index(), grant)))
     }
 
     /// The actor of a management key, which is checked like any other key.

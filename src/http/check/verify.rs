@@ -68,7 +68,7 @@ pub(in crate::http) fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor,
     match credential::take(headers, &CREDENTIALS) {
         Credential::Presented(text) => app.caller_by_key(&text, app.direct_origin(arrival)),
         Credential::Unusable(unusable) => Err(Problem::unusable_credential(&unusable)),
-        Credential::None { .. } => app.local_actor(arrival.surface),
+        Credential::None { .. } => app.local_actor(arrival.listener),
     }
 }
 
@@ -79,8 +79,8 @@ fn answer_actor(
     body: &[u8],
 ) -> Result<Value, Problem> {
     require_verify(actor)?;
-    let asked = read(content_type, body)?;
-    answer_asked(app, actor, &asked, Endpoint::Verify)
+    let input = read(content_type, body)?;
+    verify_counted(app, actor, &input, Endpoint::Verify)
 }
 
 /// Requires a permission to check keys.
@@ -92,13 +92,13 @@ pub(super) fn require_verify(actor: &Actor) -> Result<(), Problem> {
 }
 
 /// Answers and counts one check. The actor's permission is already verified.
-pub(super) fn answer_asked(
+pub(super) fn verify_counted(
     app: &App,
     actor: &Actor,
-    asked: &VerifyRequest,
+    input: &VerifyRequest,
     endpoint: Endpoint,
 ) -> Result<Value, Problem> {
-    let answered = answer_one(app, actor, asked);
+    let answered = verify_one(app, actor, input);
     let code = match &answered {
         Ok(fields) => fields.get("code").and_then(Value::as_str).unwrap_or_default(),
         Err(problem) => problem.code(),
@@ -107,17 +107,17 @@ pub(super) fn answer_asked(
     answered
 }
 
-fn answer_one(app: &App, actor: &Actor, asked: &VerifyRequest) -> Result<Value, Problem> {
+fn verify_one(app: &App, actor: &Actor, input: &VerifyRequest) -> Result<Value, Problem> {
     let request = Request {
-        ip: asked.ip,
-        requirement: asked.requirement.as_ref(),
-        cost: asked.cost,
+        ip: input.ip,
+        requirement: input.requirement.as_ref(),
+        cost: input.cost,
         scope: scope_of(actor),
         ..Request::default()
     };
-    let presented = asked.key.reveal().as_bytes();
-    if asked.explain {
-        return explain_asked(app, actor, presented, &request);
+    let presented = input.key.reveal().as_bytes();
+    if input.explain {
+        return verify_explained(app, actor, presented, &request);
     }
     let report = |decision: Decision<'_>| verdict_fields(app.index(), &decision);
     Ok(app.checker.check(presented, &request, report)?)
@@ -133,7 +133,7 @@ pub(super) fn scope_of(actor: &Actor) -> Scope {
 }
 
 /// The verdict with its explanation. The call is not counted.
-fn explain_asked(
+fn verify_explained(
     app: &App,
     actor: &Actor,
     presented: &[u8],
@@ -188,13 +188,13 @@ pub(in crate::http) fn explain_presented(
 
 fn read(content_type: Option<&str>, body: &[u8]) -> Result<VerifyRequest, Problem> {
     let mut fields = Fields::parse(content_type, body)?;
-    let asked = read_asked(&mut fields);
+    let input = read_request(&mut fields);
     fields.finish().map_err(Problem::invalid)?;
-    asked.ok_or_else(|| Problem::invalid(Vec::new()))
+    input.ok_or_else(|| Problem::invalid(Vec::new()))
 }
 
 /// Reads the inputs of a check; `None` if a field has faults.
-pub(super) fn read_asked(fields: &mut Fields) -> Option<VerifyRequest> {
+pub(super) fn read_request(fields: &mut Fields) -> Option<VerifyRequest> {
     let key = fields.required("key", input::text).map(Secret::new);
     let requirement = fields.optional("permissions", requirement);
     let ip = fields.optional("ip", address);
@@ -281,7 +281,7 @@ pub(super) fn described(index: &Index, grant: &Grant, now: Now) -> Map<String, V
     let teams: Vec<Value> = index
         .teams_of(grant)
         .iter()
-        .filter(|(team, stands)| *stands || !team.secret)
+        .filter(|(team, is_represented)| *is_represented || !team.secret)
         .map(|(team, _)| json!({ "id": team.id.to_string(), "name": team.name }))
         .collect();
     let ends = (grant.expires_at != crate::model::moment::Moment::NEVER)

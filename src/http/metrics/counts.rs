@@ -95,10 +95,10 @@ impl Endpoint {
 pub(in crate::http) struct HttpCounts {
     pub(super) transport: Arc<TransportCounters>,
     checks: [Codes; Endpoint::ALL.len()],
-    default_gate: Gate,
-    unknown_gate: Gate,
+    default_gate: GateCounts,
+    unknown_gate: GateCounts,
     /// The counters by gate: at most [`GATES_MAX`], including removed gates.
-    gates: HashMap<Box<str>, Arc<Gate>>,
+    gates: HashMap<Box<str>, Arc<GateCounts>>,
     took: [Histogram; Endpoint::ALL.len()],
     surfaces: [Requests; ListenerKind::ALL.len()],
 }
@@ -112,7 +112,7 @@ struct Codes {
 
 /// Checks of one gate, by endpoint.
 #[derive(Debug, Default)]
-struct Gate {
+struct GateCounts {
     forward_auth: Codes,
     ext_authz: Codes,
 }
@@ -126,7 +126,7 @@ pub(super) struct Requests {
 
 /// Number of checks with one endpoint, gate and code.
 #[derive(Debug)]
-pub(super) struct Checked {
+pub(super) struct CheckCount {
     pub(super) endpoint: Endpoint,
     /// The gate; empty for endpoints without a gate.
     pub(super) gate: String,
@@ -139,8 +139,8 @@ impl HttpCounts {
         Self {
             transport: Arc::default(),
             checks: from_fn(|_| Codes::default()),
-            default_gate: Gate::default(),
-            unknown_gate: Gate::default(),
+            default_gate: GateCounts::default(),
+            unknown_gate: GateCounts::default(),
             gates: HashMap::new(),
             took: from_fn(|_| Histogram::default()),
             surfaces: from_fn(|_| Requests::default()),
@@ -161,7 +161,7 @@ impl HttpCounts {
         took: Duration,
     ) {
         let Some((endpoint, gate)) = Endpoint::of(path_of(arrival.parts)) else {
-            return self.note_request(arrival.surface, status, took);
+            return self.note_request(arrival.listener, status, took);
         };
         let Some(histogram) = self.took.get(endpoint as usize) else { return };
         histogram.record(took);
@@ -183,7 +183,7 @@ impl HttpCounts {
         }
     }
 
-    fn note_at_gate(&self, name: &str, code: &str, of: impl Fn(&Gate) -> &Codes) {
+    fn note_at_gate(&self, name: &str, code: &str, of: impl Fn(&GateCounts) -> &Codes) {
         if name == DEFAULT_GATE {
             return of(&self.default_gate).count(code);
         }
@@ -198,8 +198,8 @@ impl HttpCounts {
         of(self.gates.pin().get_or_insert_with(name.into(), Arc::default)).count(code);
     }
 
-    fn note_request(&self, surface: ListenerKind, status: StatusCode, took: Duration) {
-        let Some(requests) = self.surfaces.get(surface as usize) else { return };
+    fn note_request(&self, listener: ListenerKind, status: StatusCode, took: Duration) {
+        let Some(requests) = self.surfaces.get(listener as usize) else { return };
         requests.took.record(took);
         let place = STATUSES.iter().position(|known| *known == status.as_u16());
         if let Some(counter) = requests.statuses.get(place.unwrap_or(STATUSES.len() - 1)) {
@@ -208,13 +208,13 @@ impl HttpCounts {
     }
 
     /// All counts above zero, and the count of valid checks of the default gate even if it is zero.
-    pub(super) fn checks(&self) -> Vec<Checked> {
+    pub(super) fn checks(&self) -> Vec<CheckCount> {
         let mut checked = Vec::new();
         let mut push = |endpoint, gate: &str, codes: &Codes| {
             for (code, count) in codes.counts() {
                 let always = gate == DEFAULT_GATE && code == Code::Valid.as_str();
                 if count > 0 || always {
-                    checked.push(Checked { endpoint, gate: gate.to_owned(), code, count });
+                    checked.push(CheckCount { endpoint, gate: gate.to_owned(), code, count });
                 }
             }
         };

@@ -25,7 +25,7 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Answers a scraper, a key or the local operator, on the event loop.
 pub(super) fn answer(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: &[u8]) -> Response {
-    let allowed = match arrival.surface {
+    let allowed = match arrival.listener {
         ListenerKind::Metrics => Ok(()),
         ListenerKind::Main | ListenerKind::Checks | ListenerKind::Control => {
             caller(app, arrival).and_then(|actor| require(&actor))

@@ -12,7 +12,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 
-use crate::http::observe::surface;
+use crate::http::observe::listener;
 use crate::http::{App, health};
 use crate::index::State;
 use crate::telemetry::measure::{Distribution, Histogram};
@@ -35,11 +35,11 @@ type Labels = Vec<(&'static str, String)>;
 #[derive(Debug)]
 struct Sample {
     labels: Labels,
-    value: Value,
+    value: MetricValue,
 }
 
 #[derive(Debug)]
-enum Value {
+enum MetricValue {
     Whole(u64),
     Real(f64),
     Spread(Distribution),
@@ -75,7 +75,7 @@ impl Collector for Scrape {
     }
 }
 
-impl Value {
+impl MetricValue {
     /// Counters are encoded like gauges: in this text format, `_total` is part of the family's
     /// name.
     fn encode(&self, metric: &mut MetricEncoder<'_>) -> Result<(), fmt::Error> {
@@ -104,7 +104,7 @@ fn histogram(name: &'static str, help: &'static str, samples: Vec<Sample>) -> Fa
 }
 
 fn whole(value: u64) -> Sample {
-    Sample { labels: Vec::new(), value: Value::Whole(value) }
+    Sample { labels: Vec::new(), value: MetricValue::Whole(value) }
 }
 
 fn amount(value: usize) -> Sample {
@@ -112,11 +112,11 @@ fn amount(value: usize) -> Sample {
 }
 
 fn real(value: f64) -> Sample {
-    Sample { labels: Vec::new(), value: Value::Real(value) }
+    Sample { labels: Vec::new(), value: MetricValue::Real(value) }
 }
 
 fn spread(histogram: &Histogram) -> Sample {
-    Sample { labels: Vec::new(), value: Value::Spread(histogram.distribution()) }
+    Sample { labels: Vec::new(), value: MetricValue::Spread(histogram.distribution()) }
 }
 
 fn read(counter: &AtomicU64) -> Vec<Sample> {
@@ -187,10 +187,11 @@ fn of_requests(app: &App) -> Vec<Family> {
     let answered = app.counts.requests().flat_map(|(on, requests)| {
         let statuses = requests.statuses();
         statuses.map(move |(status, count)| {
-            whole(count).label("surface", surface(on)).label("status", status.to_string())
+            whole(count).label("surface", listener(on)).label("status", status.to_string())
         })
     });
-    let took = app.counts.requests().map(|(on, it)| spread(&it.took).label("surface", surface(on)));
+    let took =
+        app.counts.requests().map(|(on, it)| spread(&it.took).label("surface", listener(on)));
     vec![
         counter(
             "keyhouse_http_requests_total",

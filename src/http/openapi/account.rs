@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 
-use crate::http::openapi::operation::{Asker, Operation, operation};
+use crate::http::openapi::operation::{CallerKind, Operation, operation};
 use crate::http::openapi::schema::{
     Schema, answer, any_of, both, choice, count, each, email, field, id, moment, name, nullable,
     optional, page, password, request, text, the, truth,
@@ -25,7 +25,7 @@ fn sessions() -> Vec<Operation> {
                  setup link that the first start prints. Afterwards this operation returns \
                  404.",
             )
-            .asked_by(Asker::Open)
+            .called_by(CallerKind::Open)
             .takes(
                 request([
                     field(
@@ -54,7 +54,7 @@ fn sessions() -> Vec<Operation> {
                  accounts of an address are tried, first those of organizations that have \
                  verified its domain.",
             )
-            .asked_by(Asker::Open)
+            .called_by(CallerKind::Open)
             .takes(
                 request([
                     field("email", text("ada@example.com"), "Email address of the account."),
@@ -78,11 +78,11 @@ fn sessions() -> Vec<Operation> {
             .fails(&["too_many_attempts", "doubled_credential"])
             .fails(&["misdirected_request", "cross_site", "index_behind"]),
         operation(Method::GET, "/v1/session", "showSession", "Show the session")
-            .asked_by(Asker::Person)
+            .called_by(CallerKind::Person)
             .answers(200, the("Session"), "The user, the organization and the user's permissions."),
         operation(Method::DELETE, "/v1/session", "signOut", "Sign out")
             .details("Succeeds without a session too.")
-            .asked_by(Asker::Visitor)
+            .called_by(CallerKind::Visitor)
             .answers_empty(204, "The session has ended.")
             .with("Set-Cookie", "Deletes the session cookie.")
             .fails(&["misdirected_request", "cross_site", "doubled_credential"]),
@@ -105,12 +105,12 @@ fn own_sessions() -> Vec<Operation> {
     vec![
         operation(Method::GET, "/v1/sessions", "listSessions", "List the user's sessions")
             .details("Returns the sessions of the signed-in user, the newest first.")
-            .asked_by(Asker::Person)
+            .called_by(CallerKind::Person)
             .paged()
             .answers(200, page(session), "A page of sessions."),
         operation(Method::DELETE, "/v1/sessions/{session}", "endSession", "End a session")
             .details("Ends a session of the signed-in user.")
-            .asked_by(Asker::Person)
+            .called_by(CallerKind::Person)
             .answers_empty(204, "The session has ended."),
     ]
 }
@@ -118,7 +118,7 @@ fn own_sessions() -> Vec<Operation> {
 fn me() -> Vec<Operation> {
     vec![
         operation(Method::GET, "/v1/me", "showMe", "Show the user's account")
-            .asked_by(Asker::Person)
+            .called_by(CallerKind::Person)
             .answers(200, the("Account"), "The account.")
             .with_etag(),
         operation(Method::PATCH, "/v1/me", "changeMe", "Change the user's account")
@@ -128,7 +128,7 @@ fn me() -> Vec<Operation> {
                  a second factor. The new address is unverified until a user with \
                  `keyhouse:users:manage` confirms it.",
             )
-            .asked_by(Asker::Person)
+            .called_by(CallerKind::Person)
             .versioned()
             .may_take(
                 request([
@@ -166,7 +166,7 @@ fn me() -> Vec<Operation> {
                  second factor or a changed email address stay for 7 days, even if they are \
                  acknowledged.",
             )
-            .asked_by(Asker::Person)
+            .called_by(CallerKind::Person)
             .query(
                 "until",
                 moment(),
@@ -210,13 +210,13 @@ fn totp() -> Vec<Operation> {
                  from the authenticator, returns 200 with the backup codes, which cannot be \
                  shown again.",
             )
-            .asked_by(Asker::Person)
+            .called_by(CallerKind::Person)
             .takes(any_of([begin, confirm]), json!({"current_password": PASSWORD}))
             .answers(200, confirmed, "The second factor is on.")
             .answers(201, begun, "The secret: add it to an authenticator, then send a `code`.")
             .fails(&["totp_already_on", "totp_not_begun", "too_many_attempts"]),
         operation(Method::DELETE, "/v1/me/totp", "turnOffTotp", "Disable the second factor")
-            .asked_by(Asker::Person)
+            .called_by(CallerKind::Person)
             .takes(
                 request([
                     field("current_password", password(PASSWORD), "Password of the account."),
@@ -233,7 +233,7 @@ fn totp() -> Vec<Operation> {
             "Create new backup codes",
         )
         .details("The previous backup codes stop working. `code` may be one of them.")
-        .asked_by(Asker::Person)
+        .called_by(CallerKind::Person)
         .takes(
             request([
                 field("current_password", password(PASSWORD), "Password of the account."),

@@ -7,7 +7,7 @@ use crate::http::check::batch::REQUESTS_MAX;
 use crate::http::check::identity;
 use crate::http::openapi::errors::{OF_CHANGE, OF_MANAGEMENT};
 use crate::http::openapi::explanation::explanation;
-use crate::http::openapi::operation::{Asker, Operation, operation};
+use crate::http::openapi::operation::{CallerKind, Operation, operation};
 use crate::http::openapi::schema::{
     Field, Schema, address, answer, any, any_of, choice, count, each, field, fitting, formatted,
     id, list, moment, nullable, optional, permission, request, sometimes, text, the, truth, whole,
@@ -70,14 +70,14 @@ pub(super) fn operations() -> Vec<Operation> {
                 "`permissions` lists what the key is granted now; it is null if a list of \
                  100 patterns cannot express that. `owner` is null as for `POST /v1/verify`.",
             )
-            .asked_by(Asker::Holder)
+            .called_by(CallerKind::Holder)
             .answers(200, the("Holding"), "The presented key."),
         operation(Method::POST, "/v1/whoami/revoke", "revokeMe", "Revoke the presented key")
             .details(
                 "Revokes the key permanently. A limit, IP rule, role or subscription does \
                  not prevent it.",
             )
-            .asked_by(Asker::Holder)
+            .called_by(CallerKind::Holder)
             .may_take(request([]), json!({}))
             .answers_empty(204, "The key is revoked.")
             .fails(OF_MANAGEMENT)
@@ -142,7 +142,7 @@ fn introspect() -> Operation {
              That includes keys of other organizations, unless the caller has \
              `keyhouse:instance:verify`.",
         )
-        .asked_by(Asker::Program)
+        .called_by(CallerKind::Program)
         .needs(&[KEYS_VERIFY, INSTANCE_VERIFY])
         .takes_form(
             request(fields),
@@ -160,7 +160,7 @@ fn forward_auth(method: Method, id: &'static str) -> Operation {
             "Called by a proxy whose address is in `trusted_proxies`, with the credential of \
              its client. Any method other than GET and HEAD is rejected with 403.",
         )
-        .asked_by(Asker::Proxy)
+        .called_by(CallerKind::Proxy)
         .header("X-Forwarded-Method", fitting("^[A-Z]+$", "GET"), "Method of the client's request.")
         .header("X-Forwarded-Proto", choice(&["https", "http"]), "Scheme of the client's request.")
         .header(
@@ -190,7 +190,7 @@ fn ext_authz(method: Method, id: &'static str) -> Operation {
              request, with this prefix before the path. The client's address is the last \
              entry of `X-Forwarded-For`.",
         )
-        .asked_by(Asker::Proxy)
+        .called_by(CallerKind::Proxy)
         .header(
             "X-Forwarded-For",
             fitting("^[0-9a-fA-F.:, ]+$", "192.0.2.7"),
@@ -210,7 +210,7 @@ fn passing(operation: Operation) -> Operation {
         ]);
     identity::HEADERS
         .into_iter()
-        .fold(operation, |operation, (name, says)| operation.with(name, says))
+        .fold(operation, |operation, (name, description)| operation.with(name, description))
 }
 
 /// The error of one check in a batch.

@@ -17,7 +17,7 @@ use crate::http::openapi::schemas;
 use crate::model::code::Code;
 
 /// Facts about the instance that the document contains.
-pub(super) struct Instance<'a> {
+pub(super) struct DescribedInstance<'a> {
     pub(super) url: &'a str,
     /// The name of the session cookie.
     pub(super) cookie: &'static str,
@@ -27,10 +27,12 @@ pub(super) struct Instance<'a> {
 pub(super) const SCHEMES: (&str, [&str; 4]) =
     ("session", ["bearer", "basic", "api_key", "mc_api_key"]);
 
-pub(super) fn components(instance: &Instance<'_>) -> Components {
+pub(super) fn components(instance: &DescribedInstance<'_>) -> Components {
     let header = |name| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
-    let http = |scheme, says| {
-        SecurityScheme::Http(HttpBuilder::new().scheme(scheme).description(Some(says)).build())
+    let http = |scheme, description| {
+        SecurityScheme::Http(
+            HttpBuilder::new().scheme(scheme).description(Some(description)).build(),
+        )
     };
     let cookie =
         ApiKeyValue::with_description(instance.cookie, "The session cookie that a sign-in sets.");

@@ -13,9 +13,11 @@ use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, Required, ServerBuilder};
 
-use crate::http::openapi::components::{Instance, SCHEMES, components, place};
+use crate::http::openapi::components::{DescribedInstance, SCHEMES, components, place};
 use crate::http::openapi::example::Examples;
-use crate::http::openapi::operation::{Asker, Body, Operation, Parameter, ParameterLocation};
+use crate::http::openapi::operation::{
+    CallerKind, Operation, Parameter, ParameterLocation, RequestBody,
+};
 use crate::http::openapi::responses::responses;
 use crate::http::router::HttpRoute;
 
@@ -31,14 +33,14 @@ const INTRODUCTION: &str = "API keys for a team, self-hosted.\n\n\
 pub(super) fn document(
     routes: &[HttpRoute],
     operations: &[Operation],
-    instance: &Instance<'_>,
+    instance: &DescribedInstance<'_>,
 ) -> OpenApi {
     let components = components(instance);
     let examples = Examples::of(&components);
     let mut items: BTreeMap<&str, PathItemBuilder> = BTreeMap::new();
     for (method, path) in routes.iter().flat_map(described_by) {
-        let said = operations.iter().find(|it| it.path == path && it.method == method);
-        let (Some(operation), Some(method)) = (said, named(&method)) else { continue };
+        let operation_found = operations.iter().find(|it| it.path == path && it.method == method);
+        let (Some(operation), Some(method)) = (operation_found, named(&method)) else { continue };
         let item = items.remove(path).unwrap_or_default();
         items.insert(path, item.operation(method, described(operation, &examples)));
     }
@@ -86,7 +88,7 @@ fn described(operation: &Operation, examples: &Examples) -> OperationBuilder {
         .description(details)
         .tag(tag(operation.path))
         .responses(responses(operation, examples))
-        .securities(Some(securities(operation.asker)))
+        .securities(Some(securities(operation.caller)))
         .extensions(Some(ExtensionsBuilder::new().add("x-permission", needs).build()));
     for name in places(operation.path) {
         builder = builder.parameter(in_path(name));
@@ -104,24 +106,24 @@ pub(super) fn needs(operation: &Operation) -> Vec<&'static str> {
     if !operation.permissions.is_empty() {
         return operation.permissions.to_vec();
     }
-    vec![match operation.asker {
-        Asker::Probe | Asker::Open | Asker::Visitor => "open",
-        Asker::Known | Asker::Program => "none",
-        Asker::Person => "session",
-        Asker::Holder | Asker::Proxy => "key",
+    vec![match operation.caller {
+        CallerKind::Probe | CallerKind::Open | CallerKind::Visitor => "open",
+        CallerKind::Known | CallerKind::Program => "none",
+        CallerKind::Person => "session",
+        CallerKind::Holder | CallerKind::Proxy => "key",
     }]
 }
 
 /// The accepted security schemes; any one is enough.
-fn securities(asker: Asker) -> Vec<SecurityRequirement> {
+fn securities(caller: CallerKind) -> Vec<SecurityRequirement> {
     let require = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
     let (session, keys) = SCHEMES;
-    match asker {
-        Asker::Probe | Asker::Open => Vec::new(),
-        Asker::Visitor => vec![require(session), SecurityRequirement::default()],
-        Asker::Person => vec![require(session)],
-        Asker::Known => keys.iter().chain([&session]).map(|name| require(name)).collect(),
-        Asker::Program | Asker::Holder | Asker::Proxy => {
+    match caller {
+        CallerKind::Probe | CallerKind::Open => Vec::new(),
+        CallerKind::Visitor => vec![require(session), SecurityRequirement::default()],
+        CallerKind::Person => vec![require(session)],
+        CallerKind::Known => keys.iter().chain([&session]).map(|name| require(name)).collect(),
+        CallerKind::Program | CallerKind::Holder | CallerKind::Proxy => {
             keys.iter().map(|name| require(name)).collect()
         },
     }
@@ -146,12 +148,12 @@ pub(super) fn places(path: &str) -> impl Iterator<Item = &str> {
 }
 
 fn in_path(name: &str) -> ParameterBuilder {
-    let (schema, says) = place(name);
+    let (schema, description) = place(name);
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
-        .description(Some(says))
+        .description(Some(description))
         .schema(Some(schema))
 }
 
@@ -164,11 +166,11 @@ fn beside(parameter: &Parameter) -> ParameterBuilder {
         .name(parameter.name)
         .parameter_in(place)
         .required(if parameter.required { Required::True } else { Required::False })
-        .description(Some(parameter.says))
+        .description(Some(parameter.description))
         .schema(Some(parameter.schema.clone()))
 }
 
-fn sent(body: &Body) -> utoipa::openapi::request_body::RequestBody {
+fn sent(body: &RequestBody) -> utoipa::openapi::request_body::RequestBody {
     let content = ContentBuilder::new()
         .schema(Some(body.schema.clone()))
         .example(Some(body.example.clone()))

@@ -20,8 +20,8 @@ const ACCESS: [&str; 3] = ["key", "public", "denied"];
 const PREFLIGHT: [&str; 2] = ["check", "allow"];
 
 pub(super) fn operations() -> Vec<Operation> {
-    let says = "Name of the gate, which proxies use in their check URL.";
-    let name = field("name", gate_name(), says);
+    let description = "Name of the gate, which proxies use in their check URL.";
+    let name = field("name", gate_name(), description);
     vec![
         operation(Method::GET, "/v1/gates", "listGates", "List gates")
             .details(

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::http::openapi::operation::{Asker, Operation, operation};
+use crate::http::openapi::operation::{CallerKind, Operation, operation};
 use crate::http::openapi::schema::{answer, anything, choice, field, nullable, text, truth};
 use crate::model::role::INSTANCE_MANAGE;
 
@@ -28,7 +28,7 @@ pub(super) fn operations() -> Vec<Operation> {
     vec![
         operation(Method::GET, "/healthz", "isAlive", "Check liveness")
             .details("Returns 200 while the process is running.")
-            .asked_by(Asker::Probe)
+            .called_by(CallerKind::Probe)
             .answers(
                 200,
                 answer([field("status", choice(&["ok"]), "Always `ok`.")]),
@@ -36,7 +36,7 @@ pub(super) fn operations() -> Vec<Operation> {
             ),
         operation(Method::GET, "/readyz", "isReady", "Check readiness")
             .details("Returns 200 while changes and checks work, else 503 with the reason.")
-            .asked_by(Asker::Probe)
+            .called_by(CallerKind::Probe)
             .answers(
                 200,
                 answer([field("status", choice(&["ready"]), "Always `ready`.")]),
@@ -55,14 +55,14 @@ pub(super) fn operations() -> Vec<Operation> {
                 "Counters, gauges and histograms.",
             ),
         operation(Method::GET, "/openapi.json", "describe", "Show the OpenAPI document")
-            .asked_by(Asker::Open)
+            .called_by(CallerKind::Open)
             .answers(
                 200,
                 anything(serde_json::json!({"openapi": "3.1.0"})).into(),
                 "The OpenAPI 3.1 document.",
             ),
         operation(Method::GET, "/v1/instance", "showInstance", "Show the instance")
-            .asked_by(Asker::Open)
+            .called_by(CallerKind::Open)
             .details("Returns the facts that a client needs before sign-in.")
             .answers(200, about, "Version, URLs and key prefix."),
         form("/", "showPage", "Show the page"),
@@ -75,7 +75,7 @@ pub(super) fn operations() -> Vec<Operation> {
 }
 
 fn form(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
-    operation(Method::GET, path, id, summary).asked_by(Asker::Open).answers_with(
+    operation(Method::GET, path, id, summary).called_by(CallerKind::Open).answers_with(
         200,
         vec![("text/html", text("<!doctype html>").into())],
         "The page.",
@@ -84,9 +84,7 @@ fn form(path: &'static str, id: &'static str, summary: &'static str) -> Operatio
 
 fn asset(path: &'static str, id: &'static str) -> Operation {
     let kinds = ["text/css", "text/javascript", "application/json", "image/svg+xml"];
-    operation(Method::GET, path, id, "Show a file of the page").asked_by(Asker::Open).answers_with(
-        200,
-        kinds.map(|kind| (kind, text("").into())).into(),
-        "The file.",
-    )
+    operation(Method::GET, path, id, "Show a file of the page")
+        .called_by(CallerKind::Open)
+        .answers_with(200, kinds.map(|kind| (kind, text("").into())).into(), "The file.")
 }

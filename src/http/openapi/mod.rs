@@ -33,7 +33,7 @@ use crate::http::problem::Problem;
 use crate::http::router::ROUTES;
 use crate::http::session::cookie_name;
 use crate::http::{App, Call};
-use components::Instance;
+use components::DescribedInstance;
 use operation::Operation;
 use schema::Schema;
 
@@ -56,7 +56,8 @@ pub(crate) fn identity_headers() -> impl Iterator<Item = (&'static str, &'static
 fn describe(app: &App) -> String {
     let url = app.settings.public_url.to_string();
     let cookie = cookie_name(&app.settings.public_url);
-    let document = document::document(ROUTES, &operations(), &Instance { url: &url, cookie });
+    let document =
+        document::document(ROUTES, &operations(), &DescribedInstance { url: &url, cookie });
     // Serialization cannot fail: the document has only maps, strings and numbers.
     document.to_json().unwrap_or_default()
 }
@@ -109,7 +110,7 @@ mod tests {
     use crate::verify::Code;
     use document::{described_by, needs, places};
     use errors::{ERRORS, error};
-    use operation::Asker;
+    use operation::CallerKind;
 
     /// Summaries begin with one of these, so that they stay imperative and consistent.
     const VERBS: [&str; 25] = [
@@ -141,7 +142,7 @@ mod tests {
     ];
 
     fn described() -> Value {
-        let instance = Instance { url: "https://keys.example.com", cookie: "keyhouse" };
+        let instance = DescribedInstance { url: "https://keys.example.com", cookie: "keyhouse" };
         serde_json::to_value(document::document(ROUTES, &operations(), &instance)).unwrap()
     }
 
@@ -206,7 +207,7 @@ mod tests {
 
     #[test]
     fn authentication_is_described_as_the_router_requires_it() {
-        let of = |route: &HttpRoute| -> Vec<Asker> {
+        let of = |route: &HttpRoute| -> Vec<CallerKind> {
             let operations = operations();
             operations
                 .iter()
@@ -214,21 +215,25 @@ mod tests {
                     it.path == route.path
                         && described_by(route).iter().any(|(method, _)| *method == it.method)
                 })
-                .map(|it| it.asker)
+                .map(|it| it.caller)
                 .collect()
         };
         for route in ROUTES {
-            for asker in of(route) {
-                let known = matches!(asker, Asker::Known | Asker::Person | Asker::Program);
+            for caller in of(route) {
+                let known =
+                    matches!(caller, CallerKind::Known | CallerKind::Person | CallerKind::Program);
                 let asked = matches!(
                     route.access,
                     RequiredCaller::Actor | RequiredCaller::Enrolling | RequiredCaller::Client
                 );
-                assert_eq!(known, asked, "{route:?} {asker:?}");
+                assert_eq!(known, asked, "{route:?} {caller:?}");
             }
         }
         for operation in operations() {
-            let open = !matches!(operation.asker, Asker::Known | Asker::Person | Asker::Program);
+            let open = !matches!(
+                operation.caller,
+                CallerKind::Known | CallerKind::Person | CallerKind::Program
+            );
             assert!(!open || operation.permissions.is_empty(), "{}", operation.id);
             assert!(!needs(&operation).is_empty(), "{}", operation.id);
         }
@@ -239,8 +244,8 @@ mod tests {
         let document = described();
         for route in ROUTES {
             for place in places(route.path) {
-                let (_, says) = components::place(place);
-                assert!(!says.is_empty(), "{}: {place} is not described", route.path);
+                let (_, description) = components::place(place);
+                assert!(!description.is_empty(), "{}: {place} is not described", route.path);
             }
         }
         let text = document.to_string();
@@ -271,8 +276,8 @@ mod tests {
             };
             if at.ends_with("/properties") || at.ends_with("/parameters") {
                 for (name, part) in &parts {
-                    let says = part["description"].as_str().unwrap_or_default();
-                    assert!(says.ends_with('.'), "{name}: {says:?}");
+                    let description = part["description"].as_str().unwrap_or_default();
+                    assert!(description.ends_with('.'), "{name}: {description:?}");
                 }
             }
             left.extend(parts);

@@ -15,12 +15,12 @@ pub(super) struct Operation {
     pub(super) id: &'static str,
     pub(super) summary: &'static str,
     pub(super) details: &'static str,
-    pub(super) asker: Asker,
+    pub(super) caller: CallerKind,
     /// The operation requires one of these permissions. If the request determines which, `details`
     /// describes the rule.
     pub(super) permissions: &'static [&'static str],
     pub(super) parameters: Vec<Parameter>,
-    pub(super) body: Option<Body>,
+    pub(super) body: Option<RequestBody>,
     pub(super) answers: Vec<Answer>,
     /// The codes of its own errors, in addition to those of its kind.
     pub(super) errors: Vec<&'static str>,
@@ -28,7 +28,7 @@ pub(super) struct Operation {
 
 /// The authentication that an operation requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asker {
+pub(super) enum CallerKind {
     /// None, and parameters are ignored.
     Probe,
     /// None. Unknown parameters are rejected.
@@ -52,7 +52,7 @@ pub(super) struct Parameter {
     pub(super) name: &'static str,
     pub(super) place: ParameterLocation,
     pub(super) required: bool,
-    pub(super) says: &'static str,
+    pub(super) description: &'static str,
     pub(super) schema: Schema,
 }
 
@@ -62,7 +62,7 @@ pub(super) enum ParameterLocation {
     Header,
 }
 
-pub(super) struct Body {
+pub(super) struct RequestBody {
     pub(super) kind: &'static str,
     pub(super) schema: Schema,
     pub(super) example: Value,
@@ -72,7 +72,7 @@ pub(super) struct Body {
 
 pub(super) struct Answer {
     pub(super) status: u16,
-    pub(super) says: &'static str,
+    pub(super) description: &'static str,
     /// Schemas by content type; empty without a body.
     pub(super) content: Vec<(&'static str, Schema)>,
     pub(super) headers: Vec<(&'static str, &'static str)>,
@@ -91,7 +91,7 @@ pub(super) fn operation(
         id,
         summary,
         details: "",
-        asker: Asker::Known,
+        caller: CallerKind::Known,
         permissions: &[],
         parameters: Vec::new(),
         body: None,
@@ -106,8 +106,8 @@ impl Operation {
         self
     }
 
-    pub(super) fn asked_by(mut self, asker: Asker) -> Self {
-        self.asker = asker;
+    pub(super) fn called_by(mut self, caller: CallerKind) -> Self {
+        self.caller = caller;
         self
     }
 
@@ -121,10 +121,10 @@ impl Operation {
         mut self,
         name: &'static str,
         schema: impl Into<Schema>,
-        says: &'static str,
+        description: &'static str,
     ) -> Self {
         let (place, required, schema) = (ParameterLocation::Query, false, schema.into());
-        self.parameters.push(Parameter { name, place, required, says, schema });
+        self.parameters.push(Parameter { name, place, required, description, schema });
         self
     }
 
@@ -132,10 +132,10 @@ impl Operation {
         mut self,
         name: &'static str,
         schema: impl Into<Schema>,
-        says: &'static str,
+        description: &'static str,
     ) -> Self {
         let (place, required, schema) = (ParameterLocation::Header, true, schema.into());
-        self.parameters.push(Parameter { name, place, required, says, schema });
+        self.parameters.push(Parameter { name, place, required, description, schema });
         self
     }
 
@@ -154,7 +154,7 @@ impl Operation {
             name: "If-Match",
             place: ParameterLocation::Header,
             required: false,
-            says: "Apply the change only if the object has this version: an `ETag` of an earlier \
+            description: "Apply the change only if the object has this version: an `ETag` of an earlier \
                    response, or `*` for any version.",
             schema: fitting(r#"^(\*|"[1-9][0-9]{0,15}")$"#, "*").into(),
         });
@@ -163,44 +163,44 @@ impl Operation {
     }
 
     pub(super) fn takes(mut self, schema: Schema, example: Value) -> Self {
-        self.body = Some(Body { kind: JSON, schema, example, required: true });
+        self.body = Some(RequestBody { kind: JSON, schema, example, required: true });
         self
     }
 
     /// Requires a form, as OAuth clients send it.
     pub(super) fn takes_form(mut self, schema: Schema, example: Value) -> Self {
-        self.body = Some(Body { kind: FORM, schema, example, required: true });
+        self.body = Some(RequestBody { kind: FORM, schema, example, required: true });
         self
     }
 
     /// Accepts a JSON body, which may be empty.
     pub(super) fn may_take(mut self, schema: Schema, example: Value) -> Self {
-        self.body = Some(Body { kind: JSON, schema, example, required: false });
+        self.body = Some(RequestBody { kind: JSON, schema, example, required: false });
         self
     }
 
-    pub(super) fn answers(self, status: u16, schema: Schema, says: &'static str) -> Self {
-        self.answers_with(status, vec![(JSON, schema)], says)
+    pub(super) fn answers(self, status: u16, schema: Schema, description: &'static str) -> Self {
+        self.answers_with(status, vec![(JSON, schema)], description)
     }
 
-    pub(super) fn answers_empty(self, status: u16, says: &'static str) -> Self {
-        self.answers_with(status, Vec::new(), says)
+    pub(super) fn answers_empty(self, status: u16, description: &'static str) -> Self {
+        self.answers_with(status, Vec::new(), description)
     }
 
     pub(super) fn answers_with(
         mut self,
         status: u16,
         content: Vec<(&'static str, Schema)>,
-        says: &'static str,
+        description: &'static str,
     ) -> Self {
-        self.answers.push(Answer { status, says, content, headers: Vec::new() });
+        self.answers.push(Answer { status, description, content, headers: Vec::new() });
         self
     }
 
     /// Adds a header to the last response.
-    pub(super) fn with(mut self, name: &'static str, says: &'static str) -> Self {
+    pub(super) fn with(mut self, name: &'static str, description: &'static str) -> Self {
         if let Some(answer) = self.answers.last_mut() {
-            answer.headers.push((name, says));
+            answer.headers.push((name, description));
         }
         self
     }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::actions::accounts::teams::TEAMS_A_USER_MAX;
 use crate::http::openapi::account::{ENTRANCE, opened};
-use crate::http::openapi::operation::{Asker, Operation, operation};
+use crate::http::openapi::operation::{CallerKind, Operation, operation};
 use crate::http::openapi::schema::{
     Schema, answer, any_of, choice, count, each, email, field, formatted, id, list, moment, name,
     nullable, optional, page, password, request, text, the, truth,
@@ -66,7 +66,7 @@ fn invitations() -> Vec<Operation> {
             "acceptInvitation",
             "Accept an invitation",
         )
-        .asked_by(Asker::Open)
+        .called_by(CallerKind::Open)
         .takes(
             request([
                 field(
@@ -280,7 +280,7 @@ fn resets() -> Vec<Operation> {
                 "Sets a new password with the token of a reset link. All sessions of the \
                  user end. A second factor stays on, unless the link removes it.",
             )
-            .asked_by(Asker::Open)
+            .called_by(CallerKind::Open)
             .takes(
                 request([
                     field(
@@ -303,7 +303,7 @@ fn resets() -> Vec<Operation> {
                 "Returns the account of an invitation or reset link to its holder. The link \
                  stays usable.",
             )
-            .asked_by(Asker::Open)
+            .called_by(CallerKind::Open)
             .takes(
                 request([field(
                     "token",

@@ -13,7 +13,7 @@ use crate::http::challenge;
 use crate::http::input::JSON;
 use crate::http::openapi::errors::{self, ERRORS, ErrorDescription, error};
 use crate::http::openapi::example::Examples;
-use crate::http::openapi::operation::{Answer, Asker, Operation};
+use crate::http::openapi::operation::{Answer, CallerKind, Operation};
 use crate::http::openapi::schema::{text, the};
 
 const PROBLEM: &str = "application/problem+json";
@@ -40,7 +40,7 @@ pub(super) fn responses(operation: &Operation, examples: &Examples) -> Responses
     }
     for (status, codes) in codes_by_status(operation) {
         let response = match codes.as_slice() {
-            [reported] if stands_alone(reported) && !bare => {
+            [reported] if is_only_of_status(reported) && !bare => {
                 Ref::from_response_name(reported.code).into()
             },
             codes => RefOr::T(bad(codes, challenges(operation), bare)),
@@ -53,27 +53,34 @@ pub(super) fn responses(operation: &Operation, examples: &Examples) -> Responses
 /// The error codes of an operation: its own, and those of its kind.
 pub(super) fn codes(operation: &Operation) -> Vec<&'static str> {
     let mut codes: Vec<&'static str> = errors::OF_TRANSPORT.to_vec();
-    match operation.asker {
-        Asker::Probe | Asker::Open | Asker::Visitor => {},
-        Asker::Known | Asker::Person => {
+    match operation.caller {
+        CallerKind::Probe | CallerKind::Open | CallerKind::Visitor => {},
+        CallerKind::Known | CallerKind::Person => {
             codes.extend(errors::OF_KEY);
             codes.extend(errors::OF_SESSION);
         },
-        Asker::Program | Asker::Holder | Asker::Proxy => codes.extend(errors::OF_KEY),
+        CallerKind::Program | CallerKind::Holder | CallerKind::Proxy => {
+            codes.extend(errors::OF_KEY);
+        },
     }
-    if !matches!(operation.asker, Asker::Probe | Asker::Program | Asker::Holder | Asker::Proxy) {
+    if !matches!(
+        operation.caller,
+        CallerKind::Probe | CallerKind::Program | CallerKind::Holder | CallerKind::Proxy
+    ) {
         codes.extend(errors::OF_MANAGEMENT);
         if !operation.reads() {
             codes.extend(errors::OF_CHANGE);
-            if matches!(operation.asker, Asker::Known | Asker::Person) && !operation.is_check() {
+            if matches!(operation.caller, CallerKind::Known | CallerKind::Person)
+                && !operation.is_check()
+            {
                 codes.push("too_many_changes");
             }
-            if operation.asker == Asker::Known && !operation.is_check() {
+            if operation.caller == CallerKind::Known && !operation.is_check() {
                 codes.push("beyond_key");
             }
         }
     }
-    if operation.asker == Asker::Person {
+    if operation.caller == CallerKind::Person {
         codes.push("session_required");
     }
     match &operation.body {
@@ -84,7 +91,7 @@ pub(super) fn codes(operation: &Operation) -> Vec<&'static str> {
     if !operation.permissions.is_empty() {
         codes.push("permission_required");
     }
-    if operation.path.contains('{') && operation.asker != Asker::Proxy {
+    if operation.path.contains('{') && operation.caller != CallerKind::Proxy {
         codes.push("not_found");
     }
     codes.extend(&operation.errors);
@@ -95,11 +102,11 @@ pub(super) fn codes(operation: &Operation) -> Vec<&'static str> {
 
 /// Error responses with only one code, which are the same for every operation and so are components.
 pub(super) fn alone() -> impl Iterator<Item = (&'static str, Response)> {
-    let single = ERRORS.iter().filter(|reported| stands_alone(reported));
+    let single = ERRORS.iter().filter(|reported| is_only_of_status(reported));
     single.map(|reported| (reported.code, bad(&[reported], &[CHALLENGES], false)))
 }
 
-fn stands_alone(reported: &ErrorDescription) -> bool {
+fn is_only_of_status(reported: &ErrorDescription) -> bool {
     ERRORS.iter().filter(|other| other.status == reported.status).count() == 1
 }
 
@@ -113,9 +120,9 @@ fn codes_by_status(operation: &Operation) -> BTreeMap<u16, Vec<&'static ErrorDes
 }
 
 fn good(answer: &Answer, examples: &Examples, bare: bool) -> Response {
-    let mut response = ResponseBuilder::new().description(answer.says);
-    for (name, says) in &answer.headers {
-        let header = HeaderBuilder::new().schema(Some(text(""))).description(Some(*says));
+    let mut response = ResponseBuilder::new().description(answer.description);
+    for (name, description) in &answer.headers {
+        let header = HeaderBuilder::new().schema(Some(text(""))).description(Some(*description));
         response = response.header(*name, header.build());
     }
     for (kind, schema) in answer.content.iter().filter(|_content| !bare) {
@@ -142,8 +149,8 @@ fn bad(codes: &[&'static ErrorDescription], challenges: &[Header], bare: bool) -
         429 | 503 => &[("Retry-After", "Seconds to wait before a retry.")],
         _ => &[],
     };
-    for (name, says) in headers {
-        let header = HeaderBuilder::new().schema(Some(text(""))).description(Some(*says));
+    for (name, description) in headers {
+        let header = HeaderBuilder::new().schema(Some(text(""))).description(Some(*description));
         response = response.header(*name, header.build());
     }
     if bare {

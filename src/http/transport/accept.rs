@@ -17,7 +17,7 @@ use super::connections::{ConnectionSlot, Connections};
 use super::counters::{TransportCounters, count};
 use super::exchange::{Connection, Service};
 use super::limits::{HeadLimits, TransportLimits};
-use super::stream::{Progress, Stream};
+use super::stream::{Stream, StreamProgress};
 use super::{Listener, ListenerKind, Peer, Socket};
 
 /// Pause after an accept error, such as too many open files.
@@ -42,7 +42,7 @@ impl fmt::Debug for Floor {
 
 /// A listening socket on the event loop.
 pub(super) struct Acceptor {
-    surface: ListenerKind,
+    listener: ListenerKind,
     socket: AsyncSocket,
 }
 
@@ -69,7 +69,7 @@ impl Acceptor {
                 AsyncSocket::Unix(UnixListener::from_std(socket)?)
             },
         };
-        Ok(Self { surface: listener.surface, socket })
+        Ok(Self { listener: listener.listener, socket })
     }
 
     /// Accepts until `stop` is set. No error ends the loop.
@@ -95,11 +95,11 @@ impl Acceptor {
                 },
             };
             count(&floor.counters.connections_accepted);
-            let Some(share) = floor.connections.share(self.surface, peer) else { continue };
+            let Some(share) = floor.connections.share(self.listener, peer) else { continue };
             // At most one accepted connection waits for a place. Further connections stay in the
             // kernel's backlog, where they use no file descriptor.
-            let Ok(place) = floor.connections.place(self.surface, share).await else { return };
-            floor.serve(self.surface, accepted, peer, place);
+            let Ok(place) = floor.connections.place(self.listener, share).await else { return };
+            floor.serve(self.listener, accepted, peer, place);
         }
     }
 }
@@ -123,10 +123,10 @@ impl AsyncSocket {
 }
 
 impl Floor {
-    fn serve(&self, surface: ListenerKind, accepted: Accepted, peer: Peer, place: ConnectionSlot) {
+    fn serve(&self, listener: ListenerKind, accepted: Accepted, peer: Peer, place: ConnectionSlot) {
         let (service, heads) = (Arc::clone(&self.service), self.limits.of_heads_from(peer));
-        let progress = Progress::default();
-        let connection = Arc::new(Connection { service, surface, peer, progress, heads });
+        let progress = StreamProgress::default();
+        let connection = Arc::new(Connection { service, listener, peer, progress, heads });
         match accepted {
             Accepted::Tcp(socket) => self.spawn(socket, connection, place),
             Accepted::Unix(socket) => self.spawn(socket, connection, place),

@@ -35,12 +35,12 @@ pub(super) struct Connections {
 #[derive(Debug)]
 pub(super) struct Share {
     connections: Arc<Connections>,
-    taken: Option<(Kept, Claims)>,
+    taken: Option<(KeptConnections, Claims)>,
 }
 
 /// The limits that apply to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Kept {
+enum KeptConnections {
     All,
     Metrics,
 }
@@ -75,17 +75,17 @@ impl Connections {
 
     /// A share for a connection from `peer`. `None` if its network, its neighbourhood, or all peers that
     /// are not trusted proxies are at their limit.
-    pub(super) fn share(self: &Arc<Self>, surface: ListenerKind, peer: Peer) -> Option<Share> {
-        let share = self.try_share(surface, peer);
+    pub(super) fn share(self: &Arc<Self>, listener: ListenerKind, peer: Peer) -> Option<Share> {
+        let share = self.try_share(listener, peer);
         if share.is_none() {
             count(&self.counters.connections_refused);
         }
         share
     }
 
-    fn try_share(self: &Arc<Self>, surface: ListenerKind, peer: Peer) -> Option<Share> {
+    fn try_share(self: &Arc<Self>, listener: ListenerKind, peer: Peer) -> Option<Share> {
         let connections = Arc::clone(self);
-        let address = match (surface, peer) {
+        let address = match (listener, peer) {
             (ListenerKind::Metrics, Peer::Tcp(address)) => address.ip(),
             (ListenerKind::Main | ListenerKind::Checks, Peer::Tcp(it))
                 if !self.exempt.contains(it.ip()) =>
@@ -94,9 +94,11 @@ impl Connections {
             },
             _ => return Some(Share { connections, taken: None }),
         };
-        let kept = match surface {
-            ListenerKind::Metrics => Kept::Metrics,
-            ListenerKind::Main | ListenerKind::Checks | ListenerKind::Control => Kept::All,
+        let kept = match listener {
+            ListenerKind::Metrics => KeptConnections::Metrics,
+            ListenerKind::Main | ListenerKind::Checks | ListenerKind::Control => {
+                KeptConnections::All
+            },
         };
         // The function does not wait, because a proxy's connection may be next in the backlog.
         let claims = self.claims(kept, Network::of(Some(address)));
@@ -107,13 +109,13 @@ impl Connections {
         Some(Share { connections, taken: Some((kept, claims)) })
     }
 
-    fn claims(&self, kept: Kept, network: Network) -> Claims {
+    fn claims(&self, kept: KeptConnections, network: Network) -> Claims {
         match kept {
-            Kept::All => {
+            KeptConnections::All => {
                 let whole = self.ledger(kept).whole();
                 network.claims(self.per_network_max, whole)
             },
-            Kept::Metrics => {
+            KeptConnections::Metrics => {
                 let most = (self.metrics_max / SHARE_OF_PLACES).max(1);
                 network.claims(most, self.metrics_max)
             },
@@ -126,10 +128,10 @@ impl Connections {
     /// kernel's backlog, where they use no file descriptor.
     pub(super) async fn place(
         &self,
-        surface: ListenerKind,
+        listener: ListenerKind,
         share: Share,
     ) -> Result<ConnectionSlot, AcquireError> {
-        let permits = match surface {
+        let permits = match listener {
             ListenerKind::Main | ListenerKind::Checks => &self.all,
             ListenerKind::Control => &self.control,
             ListenerKind::Metrics => &self.metrics,
@@ -145,10 +147,10 @@ impl Connections {
         Ok(ConnectionSlot { share, permit })
     }
 
-    fn ledger(&self, kept: Kept) -> MutexGuard<'_, Ledger> {
+    fn ledger(&self, kept: KeptConnections) -> MutexGuard<'_, Ledger> {
         let ledger = match kept {
-            Kept::All => &self.strangers,
-            Kept::Metrics => &self.measuring,
+            KeptConnections::All => &self.strangers,
+            KeptConnections::Metrics => &self.measuring,
         };
         ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -198,7 +200,7 @@ mod tests {
         drop(held);
         assert!(on_main(&connections, "192.0.2.1").is_some());
         let network = Payer::Network(Network::of("192.0.2.1".parse().ok()));
-        assert_eq!(connections.ledger(Kept::All).held(network), 0);
+        assert_eq!(connections.ledger(KeptConnections::All).held(network), 0);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::limits::{HeadLimits, TransportLimits};
 use super::part::Parts;
 use super::pool::PoolSlot;
 use super::rules::Framing;
-use super::stream::Progress;
+use super::stream::StreamProgress;
 use super::{
     Application, Arrival, Executor, ListenerKind, Peer, RequestOrigin, ResponseHead, Take,
     TransportRefusal, bridge, rules,
@@ -38,9 +38,9 @@ pub(super) struct Service {
 /// One connection, for its requests.
 pub(super) struct Connection {
     pub(super) service: Arc<Service>,
-    pub(super) surface: ListenerKind,
+    pub(super) listener: ListenerKind,
     pub(super) peer: Peer,
-    pub(super) progress: Progress,
+    pub(super) progress: StreamProgress,
     /// The largest head that hyper reads on this connection.
     pub(super) heads: HeadLimits,
 }
@@ -48,7 +48,7 @@ pub(super) struct Connection {
 /// No response could be created, not even an error. The connection is closed.
 #[derive(Debug, thiserror::Error)]
 #[error("the application could not build an error response")]
-pub(super) struct Cut;
+pub(super) struct ConnectionCut;
 
 /// The state of a request, and whether more bytes of its body may arrive.
 struct Exchange {
@@ -102,7 +102,7 @@ impl Connection {
     pub(super) fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Full<Bytes>>, Cut>> + Send {
+    ) -> impl Future<Output = Result<Response<Full<Bytes>>, ConnectionCut>> + Send {
         let framing = Framing::of(request.headers());
         let raw = self.progress.begin_exchange(framing.body_bytes());
         async move { self.exchange(request, framing, raw).await }
@@ -113,11 +113,11 @@ impl Connection {
         request: Request<Incoming>,
         framing: Framing,
         raw: Option<RawHead>,
-    ) -> Result<Response<Full<Bytes>>, Cut> {
+    ) -> Result<Response<Full<Bytes>>, ConnectionCut> {
         let begun = Instant::now();
         let (mut parts, incoming) = request.into_parts();
         let received = self.receive(&mut parts.headers);
-        let arrival = Arrival { surface: self.surface, peer: self.peer, parts: &parts };
+        let arrival = Arrival { listener: self.listener, peer: self.peer, parts: &parts };
         let mut exchange =
             Exchange { framing, unread: framing != Framing::Empty, is_denied: false };
         let outcome = received
@@ -152,10 +152,10 @@ impl Connection {
         arrival: &Arrival<'_>,
         response: &mut Response<Full<Bytes>>,
         took: Duration,
-    ) -> Result<(), Cut> {
+    ) -> Result<(), ConnectionCut> {
         let mut head = ResponseHead { status: response.status(), headers: response.headers_mut() };
         caught(|| self.service.application.send_off(arrival, &mut head, took))
-            .map_err(|_panicked| Cut)
+            .map_err(|_panicked| ConnectionCut)
     }
 
     /// A trusted proxy may send a large head only if the request repeats the client's head.
@@ -177,7 +177,7 @@ impl Connection {
         exchange: &mut Exchange,
     ) -> Result<Response<Full<Bytes>>, TransportRefusal> {
         let service = &self.service;
-        match caught(|| service.application.lane(arrival))? {
+        match caught(|| service.application.executor(arrival))? {
             Executor::Check { body: None } => self.run_check(arrival, &[]),
             Executor::Check { body: Some(take) } => {
                 let caller = match caught(|| service.application.admit(arrival))? {
@@ -241,7 +241,7 @@ impl Connection {
         place: PoolSlot,
     ) -> Result<Response<Full<Bytes>>, TransportRefusal> {
         let service = Arc::clone(&self.service);
-        let origin = RequestOrigin { surface: self.surface, peer: self.peer };
+        let origin = RequestOrigin { listener: self.listener, peer: self.peer };
         let request = bridge::request(arrival.parts, self.peer, body.bytes)?;
         let (application, bytes_max) =
             (Arc::clone(&service.application), service.response_bytes_max);
@@ -265,7 +265,7 @@ impl Connection {
         &self,
         arrival: &Arrival<'_>,
         refusal: &TransportRefusal,
-    ) -> Result<Response<Full<Bytes>>, Cut> {
+    ) -> Result<Response<Full<Bytes>>, ConnectionCut> {
         let service = &self.service;
         count(&service.counters.requests_refused);
         if matches!(refusal, TransportRefusal::Panicked) {
@@ -276,7 +276,7 @@ impl Connection {
         let response = caught(|| service.application.refuse(arrival, refusal));
         response
             .and_then(|it| bridge::response(it, service.response_bytes_max))
-            .map_err(|_refusal_of_refusal| Cut)
+            .map_err(|_refusal_of_refusal| ConnectionCut)
     }
 }
 

@@ -77,7 +77,7 @@ pub enum Socket {
 #[derive(Debug)]
 pub struct Listener {
     /// The kind, which selects the endpoints.
-    pub surface: ListenerKind,
+    pub listener: ListenerKind,
     /// The socket that accepts its connections.
     pub socket: Socket,
 }
@@ -95,7 +95,7 @@ pub enum Peer {
 /// A request whose head was read and whose body was not read yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
-    pub surface: ListenerKind,
+    pub listener: ListenerKind,
     /// The other end of the connection.
     pub peer: Peer,
     /// Method, target as sent (origin or absolute form; hyper removes a fragment) and all header lines,
@@ -106,7 +106,7 @@ pub struct Arrival<'a> {
 /// The listener and peer of a request, for `Application::handle`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestOrigin {
-    pub surface: ListenerKind,
+    pub listener: ListenerKind,
     /// The other end of the connection. For a Unix peer, the address in `rouille::Request` is a
     /// placeholder.
     pub peer: Peer,
@@ -213,7 +213,7 @@ pub enum TransportRefusal {
 pub trait Application: Send + Sync + 'static {
     /// Chooses where a request runs. The transport calls this method on the event loop, so it must
     /// not block.
-    fn lane(&self, arrival: &Arrival<'_>) -> Executor;
+    fn executor(&self, arrival: &Arrival<'_>) -> Executor;
 
     /// Identifies the caller from the head, before the body is read and before the request gets a
     /// place on the pool. Returns a response if the request is denied. The transport calls this

@@ -33,7 +33,7 @@ pub(super) fn is_refused_by_hyper(written: &[u8]) -> bool {
 pub(super) fn refusal(connection: &Connection) -> Option<Vec<u8>> {
     let mut parts = begun(&connection.progress.first_line()?)?;
     connection.receive(&mut parts.headers).ok()?;
-    let arrival = Arrival { surface: connection.surface, peer: connection.peer, parts: &parts };
+    let arrival = Arrival { listener: connection.listener, peer: connection.peer, parts: &parts };
     let HeadLimits { lines_max, bytes_max } = connection.heads;
     let refusal = TransportRefusal::HeadTooLarge { lines_max, bytes_max };
     let mut response = connection.refuse(&arrival, &refusal).ok()?;

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::caller::{Caller, Claim, Claims, Payer};
 use super::ledger::Ledger;
-use super::queue::{Queue, Waiter, kind};
+use super::queue::{PoolQueue, PoolWaiter, kind};
 
 /// The number of requests that may wait for each place.
 pub(crate) const WAITING_A_PLACE: usize = 4;
@@ -29,16 +29,16 @@ pub(crate) const OWN_MIN: usize = 4;
 /// One part of the pool, with its own places and queue.
 #[derive(Debug)]
 pub(super) struct Pool {
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     places: usize,
     wait: Duration,
 }
 
 #[derive(Debug)]
-struct State {
+struct PoolState {
     running: Ledger,
     waiting: Ledger,
-    queue: Queue,
+    queue: PoolQueue,
     next_number: u64,
     /// The kind of the caller that received the last place from the queue.
     last_kind: Option<Payer>,
@@ -53,7 +53,7 @@ pub(super) struct PoolSlot {
 
 /// A request in the queue. The drop removes the request from the queue, or returns the place that
 /// it was granted meanwhile.
-struct Waiting {
+struct PoolWait {
     pool: Arc<Pool>,
     number: u64,
     caller: Caller,
@@ -65,10 +65,10 @@ impl Pool {
     /// A pool of `places`, in which a request waits for at most `wait`.
     pub(super) fn new(places: usize, wait: Duration) -> Arc<Self> {
         let waiting = places.saturating_mul(WAITING_A_PLACE).max(WAITING_MIN);
-        let state = State {
+        let state = PoolState {
             running: Ledger::new(places),
             waiting: Ledger::new(waiting),
-            queue: Queue::default(),
+            queue: PoolQueue::default(),
             next_number: 0,
             last_kind: None,
         };
@@ -78,7 +78,7 @@ impl Pool {
     /// A place for a caller's request. `None` if no place becomes free in time, or too many
     /// requests wait.
     pub(super) async fn enter(self: &Arc<Self>, caller: &Caller) -> Option<PoolSlot> {
-        let mut waiting = match self.ask(caller) {
+        let mut waiting = match self.try_enter(caller) {
             Ok(place) => return Some(place),
             Err(waiting) => waiting?,
         };
@@ -93,7 +93,7 @@ impl Pool {
 
     /// A free place; or a place in the queue as an error; or `None` as an error if the queue is
     /// full.
-    fn ask(self: &Arc<Self>, caller: &Caller) -> Result<PoolSlot, Option<Waiting>> {
+    fn try_enter(self: &Arc<Self>, caller: &Caller) -> Result<PoolSlot, Option<PoolWait>> {
         let mut state = self.lock();
         let claims = caller.claims_on_places(self.places);
         // A free place can be taken at once: a caller that waits while places are free has used up
@@ -108,10 +108,10 @@ impl Pool {
         let number = state.next_number;
         state.next_number += 1;
         let state = &mut *state;
-        let waiter = Waiter { number, caller: *caller, claims, granted: sender };
+        let waiter = PoolWaiter { number, caller: *caller, claims, granted: sender };
         state.queue.push(waiter, &state.running);
         let pool = Arc::clone(self);
-        Err(Some(Waiting { pool, number, caller: *caller, granted, is_over: false }))
+        Err(Some(PoolWait { pool, number, caller: *caller, granted, is_over: false }))
     }
 
     fn place(self: &Arc<Self>, caller: &Caller) -> PoolSlot {
@@ -119,12 +119,12 @@ impl Pool {
         PoolSlot { pool: Arc::clone(self), claims }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl PoolState {
     /// Takes a place in the queue. A caller with fewer than [`OWN_MIN`] requests gets a place even
     /// if others have filled the queue. The number of connections limits the total.
     fn queue_up(&mut self, caller: &Caller) -> bool {
@@ -174,7 +174,7 @@ impl Drop for PoolSlot {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for PoolWait {
     fn drop(&mut self) {
         if self.is_over {
             return;
@@ -206,7 +206,7 @@ mod tests {
     }
 
     fn at_once(pool: &Arc<Pool>, caller: &Caller) -> Option<PoolSlot> {
-        pool.ask(caller).ok()
+        pool.try_enter(caller).ok()
     }
 
     #[test]
@@ -264,12 +264,12 @@ mod tests {
             // Callers 1 and 2 hold their quarter. Caller 5 holds nothing, and its request comes
             // last.
             let waiting: Vec<_> = [1, 2, 5]
-                .map(|id| pool.ask(&actor(id)).err().flatten().unwrap())
+                .map(|id| pool.try_enter(&actor(id)).err().flatten().unwrap())
                 .into_iter()
                 .collect();
             drop(others);
             let [of_first, of_second, of_fifth] = waiting.try_into().ok().unwrap();
-            let granted = |waiting: &mut Waiting| waiting.granted.try_recv().is_ok();
+            let granted = |waiting: &mut PoolWait| waiting.granted.try_recv().is_ok();
             let (mut of_first, mut of_second, mut of_fifth) = (of_first, of_second, of_fifth);
             assert!(granted(&mut of_fifth) && granted(&mut of_second));
             assert!(!granted(&mut of_first), "its share is in use");
@@ -290,7 +290,8 @@ mod tests {
             .filter_map(|caller| at_once(&pool, &caller))
             .collect();
         assert_eq!(others.len(), 8);
-        let mut queue = [1, 2, 2, 1, 1].map(|id| pool.ask(&actor(id)).err().flatten().unwrap());
+        let mut queue =
+            [1, 2, 2, 1, 1].map(|id| pool.try_enter(&actor(id)).err().flatten().unwrap());
         let mut granted = || queue.each_mut().map(|it| it.granted.try_recv().is_ok());
         drop(others.pop());
         assert_eq!(granted(), [true, false, false, false, false], "the first that came");
@@ -321,11 +322,15 @@ mod tests {
                 (0..8).filter_map(|_| at_once(&pool, &Caller::default())).collect();
             let queue: Vec<_> = (0..WAITING_MIN)
                 .flat_map(|_| {
-                    crowd.iter().filter_map(|it| pool.ask(it).err().flatten()).collect::<Vec<_>>()
+                    crowd
+                        .iter()
+                        .filter_map(|it| pool.try_enter(it).err().flatten())
+                        .collect::<Vec<_>>()
                 })
                 .collect();
             assert_eq!(queue.len(), most, "a quarter each, and half an organization");
-            let mut own: Vec<_> = (0..9).filter_map(|_| pool.ask(&late).err().flatten()).collect();
+            let mut own: Vec<_> =
+                (0..9).filter_map(|_| pool.try_enter(&late).err().flatten()).collect();
             assert_eq!(own.len(), OWN_MIN);
             drop(held.remove(0));
             assert!(own[0].granted.try_recv().is_ok(), "it holds the fewest");
@@ -333,10 +338,11 @@ mod tests {
         // All networks of one neighbourhood together hold at most as many places as the queue has.
         let pool = Pool::new(1, LONG);
         let _held = at_once(&pool, &actor(1)).unwrap();
-        let ask = |it: usize| pool.ask(&from(&format!("2001:db8:0:{it:x}::1"))).err().flatten();
-        let queue: Vec<_> = (0..WAITING_MIN * 2).filter_map(ask).collect();
+        let try_enter =
+            |it: usize| pool.try_enter(&from(&format!("2001:db8:0:{it:x}::1"))).err().flatten();
+        let queue: Vec<_> = (0..WAITING_MIN * 2).filter_map(try_enter).collect();
         assert_eq!(queue.len(), WAITING_MIN);
-        assert!(pool.ask(&from("2001:db8:1::1")).err().flatten().is_some());
+        assert!(pool.try_enter(&from("2001:db8:1::1")).err().flatten().is_some());
     }
 
     #[test]
@@ -354,9 +360,9 @@ mod tests {
             let held: Vec<_> = (0..places).filter_map(|at| at_once(&pool, &crowd(at))).collect();
             assert_eq!(held.len(), places);
             let mut queue: Vec<_> =
-                (2..250).filter_map(|at| pool.ask(&crowd(at)).err().flatten()).collect();
+                (2..250).filter_map(|at| pool.try_enter(&crowd(at)).err().flatten()).collect();
             assert_eq!(queue.len(), 248, "each has few here, so each waits");
-            let mut late = pool.ask(&other).err().flatten().unwrap();
+            let mut late = pool.try_enter(&other).err().flatten().unwrap();
             // The late caller gets a place at the latest after one more request of the crowd.
             let mut held = VecDeque::from(held);
             let mut turns = 0;
@@ -383,8 +389,8 @@ mod tests {
         let crowd = [colleague(1, false), colleague(1, true)];
         let mut held = at_once(&pool, &crowd[0]);
         let mut queue: Vec<_> =
-            (0..20).filter_map(|at| pool.ask(&crowd[at % 2]).err().flatten()).collect();
-        let mut late = pool.ask(&colleague(2, false)).err().flatten().unwrap();
+            (0..20).filter_map(|at| pool.try_enter(&crowd[at % 2]).err().flatten()).collect();
+        let mut late = pool.try_enter(&colleague(2, false)).err().flatten().unwrap();
         for caller in &crowd {
             drop(held.take());
             let next = queue.iter_mut().position(|it| it.granted.try_recv().is_ok()).unwrap();
@@ -405,8 +411,9 @@ mod tests {
         let colleague = |id| Caller { actor: Some([id; 16]), ..actor(9) };
         let (again, waits) = (colleague(1), colleague(2));
         let mut held = at_once(&pool, &again);
-        let ask = |caller: &Caller| pool.ask(caller).err().flatten().unwrap();
-        let mut queue = vec![ask(&again), ask(&waits), ask(&waits), ask(&waits)];
+        let try_enter = |caller: &Caller| pool.try_enter(caller).err().flatten().unwrap();
+        let mut queue =
+            vec![try_enter(&again), try_enter(&waits), try_enter(&waits), try_enter(&waits)];
         let mut served = 0;
         for _ in 0..6 {
             drop(held.take());
@@ -416,7 +423,7 @@ mod tests {
             served += usize::from(next.caller == waits);
             held = Some(pool.place(&next.caller));
             if next.caller == again {
-                queue.push(ask(&again));
+                queue.push(try_enter(&again));
             }
         }
         assert_eq!(served, 3, "each gets every second turn");
@@ -448,10 +455,10 @@ mod tests {
                     .collect();
                 assert_eq!(held.len(), 64);
                 let mut queue: VecDeque<_> = (64..64 + waiters)
-                    .filter_map(|at| pool.ask(&crowd(at)).err().flatten())
+                    .filter_map(|at| pool.try_enter(&crowd(at)).err().flatten())
                     .collect();
                 assert_eq!(queue.len(), waiters as usize);
-                let mut late = pool.ask(&stranger(32)).err().flatten().unwrap();
+                let mut late = pool.try_enter(&stranger(32)).err().flatten().unwrap();
                 let freed = held.swap_remove(0);
                 let looks = looks::of(|| drop(freed));
                 let first = queue[0].granted.try_recv().is_ok();
@@ -470,8 +477,9 @@ mod tests {
             let pool = Pool::new(1, Duration::from_millis(1));
             let held = at_once(&pool, &actor(1)).unwrap();
             assert!(pool.enter(&actor(2)).await.is_none());
-            let queue: Vec<_> =
-                (0..WAITING_MIN).filter_map(|_| pool.ask(&actor(3)).err().flatten()).collect();
+            let queue: Vec<_> = (0..WAITING_MIN)
+                .filter_map(|_| pool.try_enter(&actor(3)).err().flatten())
+                .collect();
             assert_eq!(queue.len(), WAITING_MIN / 4, "one caller fills a quarter of the queue");
             drop((held, queue));
             assert!(pool.enter(&actor(2)).await.is_some());

@@ -15,7 +15,7 @@ use super::caller::{Caller, Claims, Payer};
 use super::ledger::Ledger;
 
 #[derive(Debug)]
-pub(super) struct Waiter {
+pub(super) struct PoolWaiter {
     pub(super) number: u64,
     pub(super) caller: Caller,
     /// The caller's claims on places.
@@ -25,8 +25,8 @@ pub(super) struct Waiter {
 
 /// All requests that wait for a place.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
-    lines: HashMap<Option<Payer>, Line>,
+pub(super) struct PoolQueue {
+    lines: HashMap<Option<Payer>, CallerQueue>,
     groups: HashMap<Group, BTreeMap<Turn, Claims>>,
     /// The number of requests that have received a place from the queue.
     served: u64,
@@ -35,9 +35,9 @@ pub(super) struct Queue {
 
 /// The requests of one caller, the oldest first.
 #[derive(Debug)]
-struct Line {
+struct CallerQueue {
     turn: Turn,
-    waiters: VecDeque<Waiter>,
+    waiters: VecDeque<PoolWaiter>,
 }
 
 /// The order of lines in a group, and of groups in a kind: by the places that the caller holds,
@@ -73,9 +73,9 @@ fn held(running: &Ledger, payer: Option<Payer>) -> usize {
     payer.map_or(0, |payer| running.held(payer))
 }
 
-impl Queue {
+impl PoolQueue {
     /// Appends a request to its caller's line.
-    pub(super) fn push(&mut self, waiter: Waiter, running: &Ledger) {
+    pub(super) fn push(&mut self, waiter: PoolWaiter, running: &Ledger) {
         let (claims, number) = (waiter.claims, waiter.number);
         let caller = narrowest(&claims);
         if let Some(line) = self.lines.get_mut(&caller) {
@@ -83,12 +83,12 @@ impl Queue {
             return;
         }
         let turn = Turn { held: held(running, caller), served: self.served, number };
-        self.lines.insert(caller, Line { turn, waiters: VecDeque::from([waiter]) });
+        self.lines.insert(caller, CallerQueue { turn, waiters: VecDeque::from([waiter]) });
         self.enter(turn, claims);
     }
 
     /// Removes the request with this number; `None` if it no longer waits.
-    pub(super) fn remove(&mut self, claims: &Claims, number: u64) -> Option<Waiter> {
+    pub(super) fn remove(&mut self, claims: &Claims, number: u64) -> Option<PoolWaiter> {
         let waiters = &self.lines.get(&narrowest(claims))?.waiters;
         let at = waiters.iter().position(|waiter| waiter.number == number)?;
         self.change(narrowest(claims), |line| line.waiters.remove(at))
@@ -99,7 +99,7 @@ impl Queue {
         &mut self,
         running: &Ledger,
         last_kind: Option<Payer>,
-    ) -> Option<Waiter> {
+    ) -> Option<PoolWaiter> {
         if !running.fits(&[None; 3]) {
             return None;
         }
@@ -154,8 +154,8 @@ impl Queue {
     fn change(
         &mut self,
         caller: Option<Payer>,
-        change: impl FnOnce(&mut Line) -> Option<Waiter>,
-    ) -> Option<Waiter> {
+        change: impl FnOnce(&mut CallerQueue) -> Option<PoolWaiter>,
+    ) -> Option<PoolWaiter> {
         let line = self.lines.get_mut(&caller)?;
         let before = (line.turn, line.waiters.front()?.claims);
         let taken = change(line);
@@ -214,13 +214,13 @@ mod tests {
 
     /// The next request, found by applying the rule to each request.
     fn next_of_all(
-        waiting: &[Waiter],
+        waiting: &[PoolWaiter],
         running: &Ledger,
         last: Option<Payer>,
         served: &HashMap<Option<Payer>, usize>,
     ) -> Option<u64> {
         let fitting = waiting.iter().filter(|waiter| running.fits(&waiter.claims));
-        let rank = |waiter: &&Waiter| {
+        let rank = |waiter: &&PoolWaiter| {
             let kind = kind(&waiter.claims);
             let caller = narrowest(&waiter.claims);
             let served = served.get(&caller).copied();
@@ -245,17 +245,17 @@ mod tests {
         fn the_next_is_the_one_that_looking_at_each_finds(
             steps in proptest::collection::vec((caller(), 0_u8..8, any::<proptest::sample::Index>()), 1..120),
         ) {
-            let (mut queue, mut running) = (Queue::default(), Ledger::new(PLACES));
+            let (mut queue, mut running) = (PoolQueue::default(), Ledger::new(PLACES));
             let waiter = |number: u64, caller: Caller| {
                 let (granted, _) = oneshot::channel();
-                Waiter { number, caller, claims: caller.claims_on_places(PLACES), granted }
+                PoolWaiter { number, caller, claims: caller.claims_on_places(PLACES), granted }
             };
             let (mut waiting, mut holding, mut last) = (Vec::new(), Vec::<Claims>::new(), None);
             let (mut served, mut last_served) = (HashMap::new(), 0);
             for (number, (caller, step, at)) in steps.into_iter().enumerate() {
                 match step {
                     0 if !waiting.is_empty() => {
-                        let gone: Waiter = waiting.remove(at.index(waiting.len()));
+                        let gone: PoolWaiter = waiting.remove(at.index(waiting.len()));
                         let found = queue.remove(&gone.claims, gone.number);
                         prop_assert_eq!(found.map(|it| it.number), Some(gone.number));
                         prop_assert!(queue.remove(&gone.claims, gone.number).is_none());

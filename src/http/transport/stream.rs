@@ -2,7 +2,7 @@
 //!
 //! hyper's own `header_read_timeout` starts when the connection becomes idle, so it cannot
 //! distinguish an idle connection from one that sends a head byte by byte. The stream can
-//! distinguish the two, because `Progress` records whether a head has begun.
+//! distinguish the two, because `StreamProgress` records whether a head has begun.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -25,12 +25,12 @@ const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// State of a connection, shared by the stream below hyper and the service above it.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
-    state: Mutex<State>,
+pub(super) struct StreamProgress {
+    state: Mutex<StreamState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct StreamState {
     phase: Phase,
     /// Number of heads that have begun, so that each head gets a deadline of its own.
     heads: u64,
@@ -49,7 +49,7 @@ enum Phase {
     Exchange,
 }
 
-impl Progress {
+impl StreamProgress {
     /// Records that hyper has parsed a head with this body (`None`: of unknown length). Returns facts
     /// about the head's bytes, or `None` if they were not recorded.
     pub(super) fn begin_exchange(&self, body_bytes: Option<u64>) -> Option<RawHead> {
@@ -100,7 +100,7 @@ impl Progress {
         state.linger || state.phase == Phase::Head
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, StreamState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

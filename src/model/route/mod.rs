@@ -102,9 +102,9 @@ impl<T> RouteTable<T> {
     ///
     /// [`DoubtfulPath`] if the path holds an ambiguity that this rule does not allow, or if another
     /// reading of the path matches a more specific rule.
-    pub fn find(&self, asked: RouteQuery<'_>) -> Result<Option<(&Route, &T)>, DoubtfulPath> {
-        let holds = asked.path.holds();
-        let found = self.position(asked, asked.path.as_str());
+    pub fn find(&self, query: RouteQuery<'_>) -> Result<Option<(&Route, &T)>, DoubtfulPath> {
+        let holds = query.path.holds();
+        let found = self.position(query, query.path.as_str());
         let found = found.and_then(|at| Some((at, self.rules.get(at)?)));
         let allowed = found.map(|(_, (route, _))| route.allow).unwrap_or_default();
         if let Some(kind) = holds.without(allowed).iter().next() {
@@ -112,16 +112,16 @@ impl<T> RouteTable<T> {
         }
         let Some((at, (route, held))) = found else { return Ok(None) };
         let is_of_another =
-            |path: &String| self.position(asked, path).is_some_and(|other| other < at);
-        if asked.path.readings().iter().any(is_of_another) {
+            |path: &String| self.position(query, path).is_some_and(|other| other < at);
+        if query.path.readings().iter().any(is_of_another) {
             return Err(DoubtfulPath::OtherRoute);
         }
         Ok(Some((route, held)))
     }
 
     /// The position of the first rule for a path with the request's host and method.
-    fn position(&self, asked: RouteQuery<'_>, path: &str) -> Option<usize> {
-        self.rules.iter().position(|(route, _)| route.fits(asked, path))
+    fn position(&self, query: RouteQuery<'_>, path: &str) -> Option<usize> {
+        self.rules.iter().position(|(route, _)| route.fits(query, path))
     }
 
     /// All rules, the most specific first.
@@ -146,10 +146,10 @@ fn equal_among<T>(alike: &[(usize, (Route, T))]) -> Option<EqualRoutes> {
 
 impl Route {
     /// Whether this rule matches the request with this path.
-    fn fits(&self, asked: RouteQuery<'_>, path: &str) -> bool {
-        self.methods.as_ref().is_none_or(|methods| methods.has(asked.method))
+    fn fits(&self, query: RouteQuery<'_>, path: &str) -> bool {
+        self.methods.as_ref().is_none_or(|methods| methods.has(query.method))
             && self.path.fits(path)
-            && self.host.as_ref().is_none_or(|host| host.fits(asked.host))
+            && self.host.as_ref().is_none_or(|host| host.fits(query.host))
     }
 
     /// Orders the more specific rule first: a host before a domain before any; then the path,
@@ -279,7 +279,7 @@ mod tests {
         RouteTable::new(rules.iter().map(|rule| (route(rule), (*rule).to_owned())).collect())
     }
 
-    fn asked(text: &str) -> RouteQuery<'_> {
+    fn query(text: &str) -> RouteQuery<'_> {
         let mut words = text.split(' ');
         let [method, host, path] = [(); 3].map(|()| words.next().unwrap());
         RouteQuery { host, path: raw_path(path).unwrap(), method }
@@ -331,7 +331,7 @@ mod tests {
             ("GET x /files/a/b", "/**"),
             ("GET x /caf%c3%a9", "/caf%C3%A9"),
         ] {
-            let found = table.find(asked(request)).unwrap().map(|(_, text)| text.as_str());
+            let found = table.find(query(request)).unwrap().map(|(_, text)| text.as_str());
             assert_eq!(found.unwrap_or_default(), rule, "{request}");
         }
     }
@@ -498,7 +498,7 @@ mod tests {
 
     /// Gives the same result as [`Route::fits`], by another algorithm.
     fn fits_naively(rule: &str, request: &str) -> bool {
-        let ([methods, host, pattern], [method, asked, path]) = (words(rule), words(request));
+        let ([methods, host, pattern], [method, query, path]) = (words(rule), words(request));
         let wanted: Vec<&str> = pattern.split('/').filter(|it| !it.is_empty()).collect();
         let given: Vec<&str> = path.split('/').filter(|it| !it.is_empty()).collect();
         let alike = |wanted: &str, given: &str| match wanted {
@@ -508,8 +508,8 @@ mod tests {
         let has_method = methods == "-"
             || methods.split(',').any(|it| it == method || (it, method) == ("GET", "HEAD"));
         let has_host = match host.strip_prefix("*") {
-            Some(domain) => asked.ends_with(domain),
-            None => host == "-" || host == asked,
+            Some(domain) => query.ends_with(domain),
+            None => host == "-" || host == query,
         };
         let has_path = match wanted.split_last() {
             Some((&"**", before)) => {
@@ -628,7 +628,7 @@ mod tests {
                     Err(_) => {},
                     Ok(table) => {
                         prop_assert!(!tied, "{}", request);
-                        let found = table.find(asked(request));
+                        let found = table.find(query(request));
                         if request.contains(';') {
                             let doubt = DoubtfulPath::NotAllowed(Ambiguity::Semicolon);
                             prop_assert_eq!(found.err(), Some(doubt), "{}", request);

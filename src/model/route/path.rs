@@ -10,12 +10,12 @@ use crate::model::route::raw::raw_path;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPattern {
     text: Box<str>,
-    parts: Vec<Part>,
+    parts: Vec<Segment>,
 }
 
 /// A part of a pattern. The variants are in order, the most specific first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum Segment {
     Literal(Box<[u8]>),
     One,
     Rest,
@@ -28,9 +28,9 @@ impl PathPattern {
         let mut segments = (!path.is_empty()).then(|| path.split('/')).into_iter().flatten();
         for part in &self.parts {
             let fits = match part {
-                Part::Rest => return true,
-                Part::One => segments.next().is_some_and(|segment| !segment.is_empty()),
-                Part::Literal(text) => {
+                Segment::Rest => return true,
+                Segment::One => segments.next().is_some_and(|segment| !segment.is_empty()),
+                Segment::Literal(text) => {
                     segments.next().is_some_and(|segment| decoded(segment).eq(text.iter().copied()))
                 },
             };
@@ -52,18 +52,18 @@ impl PathPattern {
 
     /// The precedence, segment by segment: a lower rank is more specific.
     pub(super) fn ranks(&self) -> impl Iterator<Item = u8> {
-        self.parts.iter().map(Part::rank)
+        self.parts.iter().map(Segment::rank)
     }
 
     pub(super) fn literals(&self) -> impl Iterator<Item = &[u8]> {
         self.parts.iter().map(|part| match part {
-            Part::Literal(text) => &**text,
-            Part::One | Part::Rest => &[],
+            Segment::Literal(text) => &**text,
+            Segment::One | Segment::Rest => &[],
         })
     }
 }
 
-impl Part {
+impl Segment {
     fn rank(&self) -> u8 {
         match self {
             Self::Literal(_) => 0,
@@ -77,7 +77,7 @@ impl Part {
             return Ok(Self::One);
         }
         if segment.contains(['*', '{', '}']) {
-            return Err(InvalidRoute::Part);
+            return Err(InvalidRoute::Segment);
         }
         let bytes: Box<[u8]> = decoded(segment).collect();
         let is_literal = match raw_path(&format!("/-/{segment}")) {
@@ -121,8 +121,9 @@ impl FromStr for PathPattern {
         if names.iter().enumerate().any(|(at, name)| names.iter().take(at).any(|it| it == name)) {
             return Err(InvalidRoute::NameTwice);
         }
-        let mut parts = before.iter().map(|it| Part::parse(it)).collect::<Result<Vec<_>, _>>()?;
-        parts.push(if *last == "**" { Part::Rest } else { Part::parse(last)? });
+        let mut parts =
+            before.iter().map(|it| Segment::parse(it)).collect::<Result<Vec<_>, _>>()?;
+        parts.push(if *last == "**" { Segment::Rest } else { Segment::parse(last)? });
         Ok(Self { text: text.into(), parts })
     }
 }

@@ -339,11 +339,13 @@ impl Sealer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::audit::check::{Checked, FaultKind, Terms, check_once};
+    use crate::actions::audit::check::{CheckedLog, FaultKind, Terms, check_once};
     use crate::clock::ManualClock;
     use crate::records::event::EventRecord;
     use crate::records::read_row;
-    use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, Range, TestGate};
+    use keyhouse_storage::{
+        FaultyStore, InjectedFault, MemoryStore, Range, StoreOperation, TestGate,
+    };
     use proptest::prelude::*;
 
     /// The test clock does not advance, so each turn waits this long for the feed.
@@ -391,11 +393,11 @@ mod tests {
             self.sealer = started(&self.store, &self.clock);
         }
 
-        fn check(&self) -> Checked {
+        fn check(&self) -> CheckedLog {
             self.check_with(None)
         }
 
-        fn check_with(&self, head: Option<&AuditHead>) -> Checked {
+        fn check_with(&self, head: Option<&AuditHead>) -> CheckedLog {
             let head = head.map(|head| head.hash);
             let (now, retention) = (self.clock.now().wall, self.sealer.retention);
             let terms = Terms { head, now, retention };
@@ -543,18 +545,18 @@ mod tests {
     #[test]
     fn whatever_the_store_answers_every_event_is_sealed_once() {
         for fault in [
-            Fault::Unavailable,
-            Fault::Full,
-            Fault::Conflict,
-            Fault::UnknownApplied,
-            Fault::UnknownDropped,
+            InjectedFault::Unavailable,
+            InjectedFault::Full,
+            InjectedFault::Conflict,
+            InjectedFault::UnknownApplied,
+            InjectedFault::UnknownDropped,
         ] {
             let mut log = Log::new();
             log.commit(Duration::ZERO);
-            log.store.inject(Operation::Submit, 1, fault.clone());
+            log.store.inject(StoreOperation::Submit, 1, fault.clone());
             log.turn();
             log.commit(Duration::ZERO);
-            log.store.inject(Operation::Scan, 2, Fault::Unavailable);
+            log.store.inject(StoreOperation::Scan, 2, InjectedFault::Unavailable);
             log.turn();
             log.store.reopen();
             log.commit(Duration::ZERO);
@@ -571,7 +573,7 @@ mod tests {
         let mut sealer = Sealer::new(store, clock, random(), Retention::default());
         // The third scan reads the events. The feed starts before this scan.
         let gate = TestGate::new();
-        log.store.inject(Operation::Scan, 3, Fault::Wait(gate.clone()));
+        log.store.inject(StoreOperation::Scan, 3, InjectedFault::Wait(gate.clone()));
         std::thread::scope(|threads| {
             threads.spawn(|| sealer.catch_up());
             assert!(gate.wait_for_arrivals(1, Duration::from_secs(20)));
@@ -717,15 +719,15 @@ mod tests {
         Turn,
         Wait(u64),
         Crash(u64, u64),
-        Fail(usize, Fault),
+        Fail(usize, InjectedFault),
         Reopen,
     }
 
     fn happens() -> impl Strategy<Value = Happens> {
         let fault = prop_oneof![
-            Just(Fault::Unavailable),
-            Just(Fault::UnknownApplied),
-            Just(Fault::UnknownDropped),
+            Just(InjectedFault::Unavailable),
+            Just(InjectedFault::UnknownApplied),
+            Just(InjectedFault::UnknownDropped),
         ];
         prop_oneof![
             6 => (0..500_u64).prop_map(Happens::Commit),
@@ -759,7 +761,7 @@ mod tests {
                     Happens::Crash(forward, back) => {
                         log.crash(Duration::from_secs(forward), Duration::from_secs(back));
                     },
-                    Happens::Fail(nth, fault) => log.store.inject(Operation::Submit, nth, fault),
+                    Happens::Fail(nth, fault) => log.store.inject(StoreOperation::Submit, nth, fault),
                     Happens::Reopen => log.store.reopen(),
                 }
             }

@@ -11,7 +11,7 @@ use crate::{
 
 /// The operations of a store that can be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub enum StoreOperation {
     /// [`Store::get`].
     Get,
     /// [`Store::scan`].
@@ -27,7 +27,7 @@ pub enum Operation {
 /// A fault of an operation. If the operation's error type lacks a matching variant, the error is
 /// `Unavailable`.
 #[derive(Clone, Debug)]
-pub enum Fault {
+pub enum InjectedFault {
     /// The store is unavailable. Nothing changes.
     Unavailable,
     /// The revision of a read or a follow is gone, or the feed missed commits.
@@ -92,32 +92,32 @@ impl TestGate {
 #[derive(Debug)]
 pub struct FaultyStore<S> {
     inner: S,
-    shared: Arc<Shared>,
+    shared: Arc<FaultState>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    plan: Mutex<Plan>,
+struct FaultState {
+    plan: Mutex<FaultPlan>,
     reopening: Mutex<Reopening>,
 }
 
 #[derive(Debug, Default)]
-struct Plan {
+struct FaultPlan {
     /// The faults that happen once, each with the number of the operation that meets the fault.
-    once: Vec<(Operation, usize, Fault)>,
-    always: Vec<(Operation, Fault)>,
+    once: Vec<(StoreOperation, usize, InjectedFault)>,
+    always: Vec<(StoreOperation, InjectedFault)>,
 }
 
 #[derive(Debug, Default)]
 struct Reopening {
     epoch: u64,
     floor: Revision,
-    feeds: Vec<Following>,
+    feeds: Vec<OpenFeed>,
 }
 
 /// A feed of the current epoch. The weak pointer ends when the feed is dropped.
 #[derive(Debug)]
-struct Following {
+struct OpenFeed {
     in_use: Weak<()>,
     stop: Box<dyn Stop>,
 }
@@ -134,18 +134,18 @@ impl<S: Store> FaultyStore<S> {
     }
 
     /// Makes the `nth` next operation of a kind meet a fault, once; 1 is the next operation.
-    pub fn inject(&self, operation: Operation, nth: usize, fault: Fault) {
+    pub fn inject(&self, operation: StoreOperation, nth: usize, fault: InjectedFault) {
         lock(&self.shared.plan).once.push((operation, nth.max(1), fault));
     }
 
     /// Makes every operation of a kind meet a fault, until [`Self::heal`].
-    pub fn inject_always(&self, operation: Operation, fault: Fault) {
+    pub fn inject_always(&self, operation: StoreOperation, fault: InjectedFault) {
         lock(&self.shared.plan).always.push((operation, fault));
     }
 
     /// Removes all injected faults. Gates keep their state.
     pub fn heal(&self) {
-        *lock(&self.shared.plan) = Plan::default();
+        *lock(&self.shared.plan) = FaultPlan::default();
     }
 
     /// Makes the store behave as if it had just been reopened.
@@ -170,8 +170,8 @@ impl<S: Store> FaultyStore<S> {
     }
 }
 
-impl Shared {
-    fn fault(&self, operation: Operation) -> Option<Fault> {
+impl FaultState {
+    fn fault(&self, operation: StoreOperation) -> Option<InjectedFault> {
         let mut plan = lock(&self.plan);
         let mut due = None;
         plan.once.retain_mut(|(of, left, fault)| {
@@ -189,20 +189,20 @@ impl Shared {
     }
 
     /// Applies the fault of a read, if one is due.
-    fn read(&self, operation: Operation) -> Result<(), ReadError> {
+    fn read(&self, operation: StoreOperation) -> Result<(), ReadError> {
         match self.fault(operation) {
             None => Ok(()),
-            Some(Fault::Wait(gate)) => {
+            Some(InjectedFault::Wait(gate)) => {
                 gate.pass();
                 Ok(())
             },
-            Some(Fault::Compacted) => Err(ReadError::Compacted),
+            Some(InjectedFault::Compacted) => Err(ReadError::Compacted),
             Some(
-                Fault::Unavailable
-                | Fault::Conflict
-                | Fault::Full
-                | Fault::UnknownApplied
-                | Fault::UnknownDropped,
+                InjectedFault::Unavailable
+                | InjectedFault::Conflict
+                | InjectedFault::Full
+                | InjectedFault::UnknownApplied
+                | InjectedFault::UnknownDropped,
             ) => Err(ReadError::Unavailable(injected())),
         }
     }
@@ -218,13 +218,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<S: Store> Store for FaultyStore<S> {
     fn get(&self, key: &[u8], at: At) -> Result<Option<Row>, ReadError> {
-        self.shared.read(Operation::Get)?;
+        self.shared.read(StoreOperation::Get)?;
         self.readable(at)?;
         self.inner.get(key, at)
     }
 
     fn scan(&self, range: &Range<'_>, at: At) -> Result<Page, ReadError> {
-        self.shared.read(Operation::Scan)?;
+        self.shared.read(StoreOperation::Scan)?;
         self.readable(at)?;
         self.inner.scan(range, at)
     }
@@ -233,20 +233,22 @@ impl<S: Store> Store for FaultyStore<S> {
         if let Err(error) = batch.validate() {
             return Pending::ready(Err(error.into()));
         }
-        let error = match self.shared.fault(Operation::Submit) {
+        let error = match self.shared.fault(StoreOperation::Submit) {
             None => return self.inner.submit(batch),
-            Some(Fault::Wait(gate)) => {
+            Some(InjectedFault::Wait(gate)) => {
                 gate.pass();
                 return self.inner.submit(batch);
             },
-            Some(Fault::Conflict) => CommitError::Conflict,
-            Some(Fault::Full) => CommitError::Full(injected()),
-            Some(Fault::Unavailable | Fault::Compacted) => CommitError::Unavailable(injected()),
-            Some(Fault::UnknownDropped) => {
+            Some(InjectedFault::Conflict) => CommitError::Conflict,
+            Some(InjectedFault::Full) => CommitError::Full(injected()),
+            Some(InjectedFault::Unavailable | InjectedFault::Compacted) => {
+                CommitError::Unavailable(injected())
+            },
+            Some(InjectedFault::UnknownDropped) => {
                 self.reopen();
                 CommitError::Unknown(injected())
             },
-            Some(Fault::UnknownApplied) => {
+            Some(InjectedFault::UnknownApplied) => {
                 // The feeds end before the commit, so that they do not return it.
                 self.reopen();
                 let outcome = self.inner.commit(batch);
@@ -261,7 +263,7 @@ impl<S: Store> Store for FaultyStore<S> {
     }
 
     fn follow(&self, from: Revision) -> Result<Box<dyn Feed>, ReadError> {
-        self.shared.read(Operation::Follow)?;
+        self.shared.read(StoreOperation::Follow)?;
         let mut reopening = lock(&self.shared.reopening);
         if from < reopening.floor {
             return Err(ReadError::Compacted);
@@ -269,8 +271,8 @@ impl<S: Store> Store for FaultyStore<S> {
         let inner = self.inner.follow(from)?;
         let in_use = Arc::new(());
         reopening.feeds.retain(|feed| feed.in_use.strong_count() > 0);
-        let following = Following { in_use: Arc::downgrade(&in_use), stop: inner.stopper() };
-        reopening.feeds.push(following);
+        let open = OpenFeed { in_use: Arc::downgrade(&in_use), stop: inner.stopper() };
+        reopening.feeds.push(open);
         Ok(Box::new(FaultyFeed {
             inner,
             shared: Arc::clone(&self.shared),
@@ -293,7 +295,7 @@ impl<S: Store> Store for FaultyStore<S> {
 #[derive(Debug)]
 struct FaultyFeed {
     inner: Box<dyn Feed>,
-    shared: Arc<Shared>,
+    shared: Arc<FaultState>,
     epoch: u64,
     missed: bool,
     stopped: Arc<AtomicBool>,
@@ -302,7 +304,7 @@ struct FaultyFeed {
 
 impl Feed for FaultyFeed {
     fn next(&mut self, timeout: Duration) -> Result<Step, FeedError> {
-        match self.shared.read(Operation::Next) {
+        match self.shared.read(StoreOperation::Next) {
             Ok(()) => {},
             Err(ReadError::Compacted) => self.missed = true,
             Err(ReadError::Unavailable(cause)) => return Err(FeedError::Unavailable(cause)),
@@ -349,12 +351,12 @@ mod tests {
     #[test]
     fn only_the_nth_operation_of_a_kind_fails() {
         let store = faulty();
-        store.inject(Operation::Submit, 2, Fault::Full);
+        store.inject(StoreOperation::Submit, 2, InjectedFault::Full);
         let batch = |key: &str| Batch::new().absent(key).put(key, "");
         assert_eq!(store.commit(batch("a")), Ok(Revision(1)));
         assert_eq!(store.commit(batch("b")), Err(CommitError::Full(injected())));
         assert_eq!(store.commit(batch("b")), Ok(Revision(2)));
-        store.inject_always(Operation::Get, Fault::Unavailable);
+        store.inject_always(StoreOperation::Get, InjectedFault::Unavailable);
         assert!(store.get(b"a", At::Latest).is_err());
         assert!(store.get(b"a", At::Latest).is_err());
         store.heal();
@@ -363,13 +365,15 @@ mod tests {
 
     #[test]
     fn unknown_outcome_ends_feeds_and_a_read_shows_the_outcome() {
-        let cases =
-            [("committed", Fault::UnknownApplied, true), ("dropped", Fault::UnknownDropped, false)];
+        let cases = [
+            ("committed", InjectedFault::UnknownApplied, true),
+            ("dropped", InjectedFault::UnknownDropped, false),
+        ];
         for (name, fault, applied) in cases {
             let store = faulty();
             let before = store.commit(Batch::new().put("a", "1")).unwrap();
             let mut feed = store.follow(before).unwrap();
-            store.inject(Operation::Submit, 1, fault);
+            store.inject(StoreOperation::Submit, 1, fault);
             let outcome = store.commit(Batch::new().put("b", "2"));
             assert_eq!(outcome, Err(CommitError::Unknown(injected())), "{name}");
             for _ in 0..2 {
@@ -387,7 +391,7 @@ mod tests {
     fn operation_waits_at_the_gate_until_it_opens() {
         let store = Arc::new(faulty());
         let gate = TestGate::new();
-        store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+        store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
         let other = Arc::clone(&store);
         let commit = std::thread::Builder::new()
             .name("commit".to_owned())

@@ -36,28 +36,28 @@ impl Default for Bounds {
 /// A feed holds only a position, so a slow feed costs no memory. A feed whose next commit was dropped
 /// from the log ends with [`FeedError::Compacted`].
 #[derive(Clone, Debug)]
-pub struct FeedLog(Arc<Shared>);
+pub struct FeedLog(Arc<SharedFeed>);
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
+struct SharedFeed {
+    state: Mutex<FeedState>,
     changed: Condvar,
     bounds: Bounds,
 }
 
 #[derive(Debug)]
-struct State {
+struct FeedState {
     /// The latest commits, oldest first, without gaps, up to `latest`.
     backlog: VecDeque<Arc<Commit>>,
     backlog_bytes: usize,
     latest: Revision,
     /// Number of restarts. A feed of an earlier epoch has missed commits.
     epoch: u64,
-    condition: Condition,
+    condition: FeedCondition,
 }
 
 #[derive(Debug)]
-enum Condition {
+enum FeedCondition {
     Running,
     Interrupted(Cause),
     Closed,
@@ -67,14 +67,14 @@ impl FeedLog {
     /// An empty log of a store whose latest revision is `latest`.
     #[must_use]
     pub fn new(latest: Revision, bounds: Bounds) -> Self {
-        let state = State {
+        let state = FeedState {
             backlog: VecDeque::new(),
             backlog_bytes: 0,
             latest,
             epoch: 0,
-            condition: Condition::Running,
+            condition: FeedCondition::Running,
         };
-        Self(Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), bounds }))
+        Self(Arc::new(SharedFeed { state: Mutex::new(state), changed: Condvar::new(), bounds }))
     }
 
     /// Adds commits for all feeds. The commits must be durable, and follow the last published
@@ -105,9 +105,11 @@ impl FeedLog {
     pub fn follow(&self, from: Revision, reached: Revision) -> Result<Box<dyn Feed>, ReadError> {
         let state = self.0.lock();
         match &state.condition {
-            Condition::Running => {},
-            Condition::Interrupted(cause) => return Err(ReadError::Unavailable(cause.clone())),
-            Condition::Closed => return Err(ReadError::Unavailable(Cause::new("store closed"))),
+            FeedCondition::Running => {},
+            FeedCondition::Interrupted(cause) => return Err(ReadError::Unavailable(cause.clone())),
+            FeedCondition::Closed => {
+                return Err(ReadError::Unavailable(Cause::new("store closed")));
+            },
         }
         if from > reached.max(state.latest) || from < state.dropped() {
             return Err(ReadError::Compacted);
@@ -128,8 +130,8 @@ impl FeedLog {
     /// [`Self::restart`]: the first call at once, later calls after the timeout of [`Feed::next`].
     pub fn interrupt(&self, cause: Cause) {
         let mut state = self.0.lock();
-        if !matches!(state.condition, Condition::Closed) {
-            state.condition = Condition::Interrupted(cause);
+        if !matches!(state.condition, FeedCondition::Closed) {
+            state.condition = FeedCondition::Interrupted(cause);
         }
         drop(state);
         self.0.changed.notify_all();
@@ -143,8 +145,8 @@ impl FeedLog {
         state.backlog_bytes = 0;
         state.latest = latest;
         state.epoch += 1;
-        if !matches!(state.condition, Condition::Closed) {
-            state.condition = Condition::Running;
+        if !matches!(state.condition, FeedCondition::Closed) {
+            state.condition = FeedCondition::Running;
         }
         drop(state);
         self.0.changed.notify_all();
@@ -152,20 +154,20 @@ impl FeedLog {
 
     /// Ends every feed with [`FeedError::Stopped`].
     pub fn close(&self) {
-        self.0.lock().condition = Condition::Closed;
+        self.0.lock().condition = FeedCondition::Closed;
         self.0.changed.notify_all();
     }
 }
 
-impl Shared {
+impl SharedFeed {
     /// Every statement leaves the state consistent, so the state is usable even if the lock is
     /// poisoned.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, FeedState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl FeedState {
     /// The latest revision that was dropped from the log.
     fn dropped(&self) -> Revision {
         Revision(self.latest.0.saturating_sub(self.backlog.len() as u64))
@@ -183,7 +185,7 @@ fn bytes(commit: &Commit) -> usize {
 
 #[derive(Debug)]
 struct LogFeed {
-    log: Arc<Shared>,
+    log: Arc<SharedFeed>,
     position: Revision,
     epoch: u64,
     stopped: Arc<AtomicBool>,
@@ -193,8 +195,9 @@ struct LogFeed {
 
 impl LogFeed {
     /// The next step of the feed, or `None` if there is no new step.
-    fn step(&self, state: &State) -> Option<Result<Arc<Commit>, FeedError>> {
-        if self.stopped.load(Ordering::Acquire) || matches!(state.condition, Condition::Closed) {
+    fn step(&self, state: &FeedState) -> Option<Result<Arc<Commit>, FeedError>> {
+        if self.stopped.load(Ordering::Acquire) || matches!(state.condition, FeedCondition::Closed)
+        {
             return Some(Err(FeedError::Stopped));
         }
         if (self.epoch != state.epoch) || (self.position < state.dropped()) {
@@ -204,10 +207,10 @@ impl LogFeed {
             return Some(Ok(Arc::clone(commit)));
         }
         match &state.condition {
-            Condition::Interrupted(cause) if !self.reported => {
+            FeedCondition::Interrupted(cause) if !self.reported => {
                 Some(Err(FeedError::Unavailable(cause.clone())))
             },
-            Condition::Interrupted(_) | Condition::Running | Condition::Closed => None,
+            FeedCondition::Interrupted(_) | FeedCondition::Running | FeedCondition::Closed => None,
         }
     }
 }
@@ -221,8 +224,8 @@ impl Feed for LogFeed {
         let (state, _) = waiting.unwrap_or_else(PoisonError::into_inner);
         let step = self.step(&state);
         let interruption = match &state.condition {
-            Condition::Interrupted(cause) => Some(cause.clone()),
-            Condition::Running | Condition::Closed => None,
+            FeedCondition::Interrupted(cause) => Some(cause.clone()),
+            FeedCondition::Running | FeedCondition::Closed => None,
         };
         drop(state);
         let outcome = match step {
@@ -247,7 +250,7 @@ impl Feed for LogFeed {
 
 #[derive(Debug)]
 struct LogStop {
-    log: Arc<Shared>,
+    log: Arc<SharedFeed>,
     stopped: Arc<AtomicBool>,
 }
 

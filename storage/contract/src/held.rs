@@ -16,11 +16,11 @@ pub const HELD_AGE_MAX: Duration = Duration::from_mins(1);
 /// revision. Revisions of finished scans are dropped before those of scans in progress.
 #[derive(Debug)]
 pub struct Snapshots<T> {
-    snapshots: BTreeMap<Revision, Entry<T>>,
+    snapshots: BTreeMap<Revision, HeldRevision<T>>,
 }
 
 #[derive(Debug)]
-struct Entry<T> {
+struct HeldRevision<T> {
     snapshot: T,
     used: Instant,
     scans: usize,
@@ -70,7 +70,8 @@ impl<T> Snapshots<T> {
     fn begin(&mut self, revision: Revision, snapshot: impl FnOnce() -> T, now: Instant) {
         self.expire_at(now);
         let entry = self.snapshots.entry(revision);
-        let entry = entry.or_insert_with(|| Entry { snapshot: snapshot(), used: now, scans: 0 });
+        let entry =
+            entry.or_insert_with(|| HeldRevision { snapshot: snapshot(), used: now, scans: 0 });
         entry.used = now;
         entry.scans += 1;
         if self.snapshots.len() > HELD_MAX {

@@ -58,7 +58,7 @@ use std::time::Duration;
 
 pub use batch::{BATCH_BYTES_MAX, BATCH_GUARDS_MAX, BATCH_WRITES_MAX, Batch, Guard, InvalidBatch};
 pub use batch::{KEY_BYTES_MAX, Write};
-pub use faults::{Fault, FaultyStore, Operation, TestGate};
+pub use faults::{FaultyStore, InjectedFault, StoreOperation, TestGate};
 pub use feed::{BACKLOG_BYTES_MAX, BACKLOG_COMMITS_MAX, Bounds, FeedLog};
 pub use held::{HELD_AGE_MAX, HELD_MAX, Snapshots};
 pub use memory::MemoryStore;

@@ -17,12 +17,12 @@ type Rows = Arc<BTreeMap<Vec<u8>, Arc<Row>>>;
 /// returns.
 #[derive(Debug)]
 pub struct MemoryStore {
-    state: Mutex<State>,
+    state: Mutex<MemoryState>,
     log: FeedLog,
 }
 
 #[derive(Debug)]
-struct State {
+struct MemoryState {
     rows: Rows,
     revision: Revision,
     held: Snapshots<Rows>,
@@ -45,7 +45,7 @@ impl MemoryStore {
     /// An empty store with the given bounds for slow feeds.
     #[must_use]
     pub fn with_backlog(bounds: Bounds) -> Self {
-        let state = State {
+        let state = MemoryState {
             rows: Arc::default(),
             revision: Revision::ZERO,
             held: Snapshots::default(),
@@ -54,7 +54,7 @@ impl MemoryStore {
         Self { state: Mutex::new(state), log: FeedLog::new(Revision::ZERO, bounds) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, MemoryState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -95,7 +95,7 @@ fn holds(guard: &Guard, rows: &BTreeMap<Vec<u8>, Arc<Row>>) -> bool {
     }
 }
 
-impl State {
+impl MemoryState {
     fn at(&mut self, at: At) -> Result<(Rows, Revision), ReadError> {
         if self.closed {
             return Err(ReadError::Unavailable(Cause::new("store closed")));

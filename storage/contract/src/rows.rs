@@ -100,7 +100,7 @@ impl Iterator for Rows<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{At, Batch, Fault, FaultyStore, MemoryStore, Operation};
+    use crate::{At, Batch, FaultyStore, InjectedFault, MemoryStore, StoreOperation};
     use crate::{Order, Range, Store};
 
     fn filled() -> MemoryStore {
@@ -148,7 +148,7 @@ mod tests {
         let range = Range { limit: 3, ..Range::prefix(b"a") };
         let mut rows = (&store as &dyn Store).rows(&range, At::Latest);
         assert!(rows.next().unwrap().is_ok());
-        store.inject_always(Operation::Scan, Fault::Unavailable);
+        store.inject_always(StoreOperation::Scan, InjectedFault::Unavailable);
         let rest: Vec<bool> = rows.map(|row| row.is_ok()).collect();
         assert_eq!(rest, [true, true, false]);
     }

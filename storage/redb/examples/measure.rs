@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use std::{env, io};
 
 use keyhouse_storage::{At, Batch, Pending, Range, Store};
-use keyhouse_storage_redb::{RedbStore, Settings};
+use keyhouse_storage_redb::{RedbSettings, RedbStore};
 
 const VALUE_BYTES: usize = 350;
 const STEPS: usize = 400;
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
     let directory = arguments.next().unwrap_or_else(|| "target/measure".to_owned());
     let rows: usize = arguments.next().map_or(Ok(100_000), |rows| rows.parse())?;
-    let settings = Settings::new(directory);
+    let settings = RedbSettings::new(directory);
     let mut out = io::stdout();
 
     let store = RedbStore::open(&settings)?;
@@ -79,7 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The file is copied while the store is open, which gives the content after a kill.
     let copy = settings.directory.with_extension("killed");
     let open_file = settings.directory.join("keyhouse.redb");
-    let killed = Settings { directory: copy, ..settings };
+    let killed = RedbSettings { directory: copy, ..settings };
     drop(RedbStore::open(&killed)?);
     std::fs::copy(open_file, killed.directory.join("keyhouse.redb"))?;
     let begun = Instant::now();

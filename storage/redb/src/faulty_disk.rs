@@ -23,11 +23,11 @@ pub enum DiskOperation {
 /// The operating system's files with injected faults. Clones share the faults.
 #[derive(Clone, Debug, Default)]
 pub struct FaultyDisk {
-    plan: Arc<Mutex<Plan>>,
+    plan: Arc<Mutex<DiskFaults>>,
 }
 
 #[derive(Debug, Default)]
-struct Plan {
+struct DiskFaults {
     once: Vec<(DiskOperation, usize, io::ErrorKind)>,
     always: Vec<(DiskOperation, io::ErrorKind)>,
 }
@@ -50,10 +50,10 @@ impl FaultyDisk {
 
     /// Removes all injected faults.
     pub fn heal(&self) {
-        *self.lock() = Plan::default();
+        *self.lock() = DiskFaults::default();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Plan> {
+    fn lock(&self) -> MutexGuard<'_, DiskFaults> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -44,4 +44,4 @@ mod writer;
 
 pub use disk::{Disk, DiskFile, Files};
 pub use faulty_disk::{DiskOperation, FaultyDisk};
-pub use store::{CACHE_BYTES_DEFAULT, RedbStore, Settings};
+pub use store::{CACHE_BYTES_DEFAULT, RedbSettings, RedbStore};

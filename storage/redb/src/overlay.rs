@@ -18,11 +18,11 @@ type Page = Box<[u8; PAGE_BYTES]>;
 #[derive(Debug)]
 pub(crate) struct Overlay {
     file: Box<dyn DiskFile>,
-    state: Mutex<State>,
+    state: Mutex<OverlayState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct OverlayState {
     length: u64,
     /// Length of the visible part of the file on disk. A truncation hides the rest permanently.
     file_visible: u64,
@@ -32,11 +32,11 @@ struct State {
 impl Overlay {
     pub(crate) fn new(file: Box<dyn DiskFile>) -> io::Result<Self> {
         let length = file.length()?;
-        let state = State { length, file_visible: length, pages: BTreeMap::new() };
+        let state = OverlayState { length, file_visible: length, pages: BTreeMap::new() };
         Ok(Self { file, state: Mutex::new(state) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, OverlayState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -49,7 +49,7 @@ fn await_outcome(receiver: &Receiver<CommitOutcome>) -> CommitOutcome {
 }
 
 #[derive(Debug)]
-pub(crate) enum Work {
+pub(crate) enum QueuedWork {
     Group(Vec<Submission>),
     /// A read failed, so the writer must reopen the database.
     Broken(Cause),
@@ -58,13 +58,13 @@ pub(crate) enum Work {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Queue {
-    state: Mutex<State>,
+pub(crate) struct BatchQueue {
+    state: Mutex<QueueState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct QueueState {
     waiting: VecDeque<Submission>,
     waiting_bytes: usize,
     broken: Option<Cause>,
@@ -73,8 +73,8 @@ struct State {
     closing: bool,
 }
 
-impl Queue {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl BatchQueue {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -111,13 +111,13 @@ impl Queue {
     }
 
     /// Waits for the next work of the writer.
-    pub(crate) fn next(&self) -> Work {
+    pub(crate) fn next(&self) -> QueuedWork {
         let waiting = self.changed.wait_while(self.lock(), |state| {
             state.waiting.is_empty() && state.broken.is_none() && !state.closing
         });
         let mut state = waiting.unwrap_or_else(PoisonError::into_inner);
         if let Some(cause) = state.broken.take() {
-            return Work::Broken(cause);
+            return QueuedWork::Broken(cause);
         }
         let mut group = Vec::new();
         let mut group_bytes = 0;
@@ -129,10 +129,10 @@ impl Queue {
         state.waiting_bytes -= group_bytes;
         drop(state);
         if group.is_empty() {
-            return Work::Close;
+            return QueuedWork::Close;
         }
         self.changed.notify_all();
-        Work::Group(group)
+        QueuedWork::Group(group)
     }
 
     /// Rejects queued and new batches until [`Self::admit`].

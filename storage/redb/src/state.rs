@@ -8,7 +8,7 @@ use keyhouse_storage::{At, Cause, FeedLog, ReadError, Snapshots};
 use crate::Disk;
 use crate::opening::{Engine, guarded};
 use crate::place::StoreDirectory;
-use crate::queue::Queue;
+use crate::queue::BatchQueue;
 use crate::tables::Snapshot;
 
 /// Only the writer thread changes the condition.
@@ -17,7 +17,7 @@ pub(crate) struct State {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) place: StoreDirectory,
     pub(crate) cache_bytes: usize,
-    pub(crate) queue: Queue,
+    pub(crate) queue: BatchQueue,
     pub(crate) log: FeedLog,
     pub(crate) reopenings: AtomicU64,
     /// Every read holds this lock shared, so that the database is not closed during a read.

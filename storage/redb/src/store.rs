@@ -11,7 +11,7 @@ use keyhouse_storage::{
 };
 
 use crate::place::StoreDirectory;
-use crate::queue::{Queue, Submission};
+use crate::queue::{BatchQueue, Submission};
 use crate::state::{Condition, State};
 use crate::tables::Snapshot;
 use crate::{Disk, Files, opening, writer};
@@ -21,7 +21,7 @@ pub const CACHE_BYTES_DEFAULT: usize = 64 << 20;
 
 /// The directory of a store and its memory bounds.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct RedbSettings {
     /// The directory of the store, which contains nothing else. A missing directory is created.
     pub directory: PathBuf,
     /// Maximum size of redb's cache, in bytes.
@@ -30,7 +30,7 @@ pub struct Settings {
     pub backlog: Bounds,
 }
 
-impl Settings {
+impl RedbSettings {
     /// Settings with the default bounds.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
@@ -58,20 +58,20 @@ impl RedbStore {
     /// # Errors
     /// [`OpenError::InUse`] also if this process has the store open. [`OpenError::Unavailable`] also if
     /// other users can access the directory or the file. No error changes the file.
-    pub fn open(settings: &Settings) -> Result<Self, OpenError> {
+    pub fn open(settings: &RedbSettings) -> Result<Self, OpenError> {
         Self::open_on(settings, Arc::new(Files))
     }
 
     /// Opens a store whose file is read and written through `disk`, for tests of failing disks. The
     /// directory, the lock and a new file are created without `disk`.
-    pub fn open_on(settings: &Settings, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
+    pub fn open_on(settings: &RedbSettings, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
         let place = StoreDirectory::enter(&settings.directory, opening::make)?;
         let (engine, revision) = opening::open(&*disk, &place.file, settings.cache_bytes)?;
         let state = Arc::new(State {
             disk,
             place,
             cache_bytes: settings.cache_bytes,
-            queue: Queue::default(),
+            queue: BatchQueue::default(),
             log: FeedLog::new(revision, settings.backlog),
             reopenings: AtomicU64::new(0),
             condition: RwLock::new(Condition::Open(engine)),

@@ -34,17 +34,17 @@ pub(crate) fn encode(revision: Revision, value: &[u8]) -> Vec<u8> {
 
 /// A value and the revision that wrote it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stored<'a> {
+pub(crate) struct StoredRow<'a> {
     pub(crate) revision: Revision,
     pub(crate) value: &'a [u8],
 }
 
 /// Splits a stored value into revision and value.
-pub(crate) fn decode(stored: &[u8]) -> Result<Stored<'_>, redb::Error> {
+pub(crate) fn decode(stored: &[u8]) -> Result<StoredRow<'_>, redb::Error> {
     let (revision, value) = stored
         .split_first_chunk()
         .ok_or_else(|| redb::Error::Corrupted("a row has no revision".to_owned()))?;
-    Ok(Stored { revision: Revision(u64::from_be_bytes(*revision)), value })
+    Ok(StoredRow { revision: Revision(u64::from_be_bytes(*revision)), value })
 }
 
 /// The store at one revision.
@@ -99,6 +99,6 @@ impl Snapshot {
 }
 
 fn row(key: &[u8], stored: &[u8]) -> Result<Row, redb::Error> {
-    let Stored { revision, value } = decode(stored)?;
+    let StoredRow { revision, value } = decode(stored)?;
     Ok(Row { key: key.to_vec(), value: value.to_vec(), revision })
 }

@@ -8,7 +8,7 @@ use keyhouse_storage::{Cause, Commit, CommitError, ReadError};
 
 use crate::group::{self, Reached};
 use crate::opening::{self, guarded};
-use crate::queue::{Submission, Work};
+use crate::queue::{QueuedWork, Submission};
 use crate::state::{Condition, State};
 
 /// The wait after the first failed reopening. The wait doubles after every further failure.
@@ -37,9 +37,9 @@ pub(crate) fn run(state: &State) -> Result<(), ReadError> {
 fn work(state: &State) -> Result<(), ReadError> {
     loop {
         match state.queue.next() {
-            Work::Group(group) => decide(state, group),
-            Work::Broken(cause) => take_down(state, &cause),
-            Work::Close => return Ok(()),
+            QueuedWork::Group(group) => decide(state, group),
+            QueuedWork::Broken(cause) => take_down(state, &cause),
+            QueuedWork::Close => return Ok(()),
         }
         if state.is_down() {
             reopen(state)?;

@@ -2,11 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 use keyhouse_storage::{FaultyStore, Store, conformance};
-use keyhouse_storage_redb::{RedbStore, Settings};
+use keyhouse_storage_redb::{RedbSettings, RedbStore};
 use tempfile::TempDir;
 
 fn open(directory: &TempDir) -> Box<dyn Store> {
-    Box::new(RedbStore::open(&Settings::new(directory.path().join("store"))).unwrap())
+    Box::new(RedbStore::open(&RedbSettings::new(directory.path().join("store"))).unwrap())
 }
 
 fn fresh(directories: &std::cell::RefCell<Vec<TempDir>>) -> Box<dyn Store> {

@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use keyhouse_storage::{At, Batch, OpenError, Range, Row, Store};
-use keyhouse_storage_redb::{RedbStore, Settings};
+use keyhouse_storage_redb::{RedbSettings, RedbStore};
 use tempfile::TempDir;
 
 const PAGE_BYTES: usize = 4_096;
@@ -25,7 +25,7 @@ fn rows(store: &RedbStore) -> Vec<Row> {
 fn sample(closed: bool) -> (Vec<u8>, Vec<Row>) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");
-    let store = RedbStore::open(&Settings::new(&path)).unwrap();
+    let store = RedbStore::open(&RedbSettings::new(&path)).unwrap();
     for number in 0..300_u16 {
         let batch = Batch::new().put(format!("{number:04}"), vec![7; 350]);
         store.commit(batch.delete(format!("{:04}", number / 2 + 1_000))).unwrap();
@@ -48,7 +48,7 @@ fn place(bytes: &[u8]) -> TempDir {
 
 /// Opens a store. A rejected file must not have been changed.
 fn open(directory: &Path, bytes: &[u8], name: &str) -> Option<RedbStore> {
-    match RedbStore::open(&Settings::new(directory)) {
+    match RedbStore::open(&RedbSettings::new(directory)) {
         Ok(store) => Some(store),
         Err(OpenError::Damaged(cause)) => {
             let file = directory.join("keyhouse.redb");

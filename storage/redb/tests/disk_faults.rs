@@ -8,7 +8,7 @@ use std::time::Duration;
 use keyhouse_storage::{
     At, Batch, CommitError, Feed, FeedError, OpenError, Range, ReadError, Revision, Step, Store,
 };
-use keyhouse_storage_redb::{DiskOperation, FaultyDisk, RedbStore, Settings};
+use keyhouse_storage_redb::{DiskOperation, FaultyDisk, RedbSettings, RedbStore};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn open() -> (RedbStore, FaultyDisk, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let disk = FaultyDisk::new();
-    let settings = Settings::new(directory.path().join("store"));
+    let settings = RedbSettings::new(directory.path().join("store"));
     let store = RedbStore::open_on(&settings, Arc::new(disk.clone())).unwrap();
     (store, disk, directory)
 }
@@ -136,7 +136,7 @@ fn closing_an_unavailable_store_fails_at_once() {
     disk.inject(DiskOperation::Sync, 1, ErrorKind::Other);
     store.commit(Batch::new().put("a", "")).unwrap_err();
     assert!(matches!(store.close(), Err(ReadError::Unavailable(_))));
-    RedbStore::open(&Settings::new(directory.path().join("store"))).unwrap();
+    RedbStore::open(&RedbSettings::new(directory.path().join("store"))).unwrap();
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn reopening_keeps_the_lock() {
     disk.inject(DiskOperation::Sync, 1, ErrorKind::Other);
     store.commit(Batch::new().put("a", "")).unwrap_err();
     await_reopening(&mut *feed);
-    let second = RedbStore::open(&Settings::new(directory.path().join("store")));
+    let second = RedbStore::open(&RedbSettings::new(directory.path().join("store")));
     assert!(matches!(second, Err(OpenError::InUse(_))), "{second:?}");
 }
 
@@ -154,7 +154,7 @@ fn reopening_keeps_the_lock() {
 fn failed_read_makes_the_store_reopen() {
     let directory = tempfile::tempdir().unwrap();
     let disk = FaultyDisk::new();
-    let mut settings = Settings::new(directory.path().join("store"));
+    let mut settings = RedbSettings::new(directory.path().join("store"));
     settings.cache_bytes = 0;
     let store = RedbStore::open_on(&settings, Arc::new(disk.clone())).unwrap();
     store.commit(Batch::new().put("a", "1")).unwrap();

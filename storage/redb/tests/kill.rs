@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::{env, io, thread};
 
 use keyhouse_storage::{At, Batch, Range, Row, Store};
-use keyhouse_storage_redb::{RedbStore, Settings};
+use keyhouse_storage_redb::{RedbSettings, RedbStore};
 
 const ROUNDS: usize = 5;
 const THREADS: usize = 4;
@@ -32,7 +32,7 @@ fn kill_repeatedly() {
     for round in 0..ROUNDS {
         // Each round kills the child at another moment, soon after opening or later under load.
         load_and_kill(&place, 1 + (round * 137) % 700, &mut acknowledged);
-        let store = RedbStore::open(&Settings::new(&place)).unwrap();
+        let store = RedbStore::open(&RedbSettings::new(&place)).unwrap();
         let (rows, revision) = all_rows(&store);
         for (key, revision) in &acknowledged {
             for half in ["a", "b"] {
@@ -89,7 +89,7 @@ fn all_rows(store: &RedbStore) -> (BTreeMap<Vec<u8>, Row>, u64) {
 
 /// Runs in the child: commits as fast as it can and prints each acknowledged commit.
 fn work_until_killed(place: &Path) {
-    let store = RedbStore::open(&Settings::new(place)).unwrap();
+    let store = RedbStore::open(&RedbSettings::new(place)).unwrap();
     // The process id makes the keys of each process distinct.
     let round = std::process::id();
     thread::scope(|scope| {

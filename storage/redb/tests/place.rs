@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use keyhouse_storage::{Batch, OpenError, Store};
-use keyhouse_storage_redb::{RedbStore, Settings};
+use keyhouse_storage_redb::{RedbSettings, RedbStore};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -15,7 +15,7 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn second_opening_fails_and_names_the_holder_until_the_first_closes() {
     let directory = tempfile::tempdir().unwrap();
-    let settings = Settings::new(directory.path().join("store"));
+    let settings = RedbSettings::new(directory.path().join("store"));
     let first = RedbStore::open(&settings).unwrap();
     let Err(OpenError::InUse(cause)) = RedbStore::open(&settings) else { panic!("opened twice") };
     let place = settings.directory.display();
@@ -28,7 +28,7 @@ fn second_opening_fails_and_names_the_holder_until_the_first_closes() {
 fn new_directory_and_files_are_private() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("deep/store");
-    let _store = RedbStore::open(&Settings::new(&place)).unwrap();
+    let _store = RedbStore::open(&RedbSettings::new(&place)).unwrap();
     assert_eq!(mode(&place), 0o700);
     for file in ["keyhouse.redb", "keyhouse.lock"] {
         assert_eq!(mode(&place.join(file)), 0o600, "{file}");
@@ -41,7 +41,7 @@ fn access_of_other_users_is_rejected_with_a_remedy() {
     let cases = [("", 0o750, "chmod 700"), ("keyhouse.redb", 0o640, "chmod 600")];
     for (file, opened, remedy) in cases {
         let directory = tempfile::tempdir().unwrap();
-        let settings = Settings::new(directory.path().join("store"));
+        let settings = RedbSettings::new(directory.path().join("store"));
         drop(RedbStore::open(&settings).unwrap());
         let path = settings.directory.join(file);
         fs::set_permissions(&path, fs::Permissions::from_mode(opened)).unwrap();
@@ -55,7 +55,7 @@ fn access_of_other_users_is_rejected_with_a_remedy() {
 #[test]
 fn incomplete_new_file_is_replaced() {
     let directory = tempfile::tempdir().unwrap();
-    let settings = Settings::new(directory.path().join("store"));
+    let settings = RedbSettings::new(directory.path().join("store"));
     drop(RedbStore::open(&settings).unwrap());
     fs::remove_file(settings.directory.join("keyhouse.redb")).unwrap();
     fs::write(settings.directory.join("keyhouse.redb.new"), "half").unwrap();
@@ -67,7 +67,7 @@ fn incomplete_new_file_is_replaced() {
 #[test]
 fn newer_format_is_rejected_and_not_changed() {
     let directory = tempfile::tempdir().unwrap();
-    let settings = Settings::new(directory.path().join("store"));
+    let settings = RedbSettings::new(directory.path().join("store"));
     drop(RedbStore::open(&settings).unwrap());
     let file = settings.directory.join("keyhouse.redb");
     let database = redb::Database::open(&file).unwrap();

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use keyhouse_storage::{At, Batch, CommitError, Range, Store};
-use keyhouse_storage_redb::{Disk, DiskFile, RedbStore, Settings};
+use keyhouse_storage_redb::{Disk, DiskFile, RedbSettings, RedbStore};
 
 const SECTOR_BYTES: usize = 512;
 const COMMITS: u64 = 12;
@@ -152,7 +152,7 @@ struct Left {
 }
 
 /// Commits until the power is cut after `steps` steps, or until all commits are done.
-fn run(place: &Settings, start: &[u8], steps: u64) -> Left {
+fn run(place: &RedbSettings, start: &[u8], steps: u64) -> Left {
     write_private(&place.directory.join("keyhouse.redb"), start);
     let image = Image {
         seen: start.to_vec(),
@@ -184,7 +184,7 @@ fn run(place: &Settings, start: &[u8], steps: u64) -> Left {
 #[test]
 fn power_cut_at_any_step_loses_no_acknowledged_commit() {
     let directory = tempfile::tempdir().unwrap();
-    let place = Settings::new(directory.path().join("store"));
+    let place = RedbSettings::new(directory.path().join("store"));
     fs::DirBuilder::new().mode(0o700).create(&place.directory).unwrap();
     drop(RedbStore::open(&place).unwrap());
     let start = fs::read(place.directory.join("keyhouse.redb")).unwrap();

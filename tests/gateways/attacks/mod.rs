@@ -236,10 +236,10 @@ impl Fixture {
         assert_eq!(answer, Some(200), "{kind:?}: an honest request passes");
         // Most of the time is spent waiting for responses to partial requests.
         thread::scope(|scope| {
-            for lane in 0..LANES {
+            for executor in 0..LANES {
                 let (proxy, honest) = (&proxy, &honest);
-                let body = move || self.attack_in_lane(proxy, lane, honest);
-                let named = thread::Builder::new().name(format!("{kind:?} {lane}"));
+                let body = move || self.attack_in_lane(proxy, executor, honest);
+                let named = thread::Builder::new().name(format!("{kind:?} {executor}"));
                 named.spawn_scoped(scope, body).unwrap();
             }
         });
@@ -263,8 +263,8 @@ impl Fixture {
     }
 
     /// Sends the attacks of one lane, and an honest request after each attack.
-    fn attack_in_lane(&self, proxy: &Proxy, lane: usize, honest: &[u8]) {
-        for (index, (_, shape)) in ATTACKS.iter().enumerate().skip(lane).step_by(LANES) {
+    fn attack_in_lane(&self, proxy: &Proxy, executor: usize, honest: &[u8]) {
+        for (index, (_, shape)) in ATTACKS.iter().enumerate().skip(executor).step_by(LANES) {
             send(proxy, &[&self.bytes(*shape, &index.to_string()), honest]);
         }
     }

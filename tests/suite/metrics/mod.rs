@@ -300,16 +300,16 @@ fn each_gate_has_its_own_label() {
     let made = instance.create(&json!({}));
     let gate = json!({"name": "orders", "routes": [{"path": "/orders/{id}", "methods": ["GET"]}]});
     instance.ask(&Ask::post("/v1/gates", &gate)).expect(201);
-    let way = |path: &str| {
+    let request = |path: &str| {
         Ask::get(&format!("/v1/ext-authz/orders{path}"))
             .bearer(&made.secret)
             .header("X-Forwarded-For", "192.0.2.7")
     };
-    instance.bare(&way("/orders/7")).expect(200);
-    instance.bare(&way("/orders/8")).expect(200);
-    instance.bare(&way("/admin")).problem(403, "ROUTE_NOT_ALLOWED");
+    instance.bare(&request("/orders/7")).expect(200);
+    instance.bare(&request("/orders/8")).expect(200);
+    instance.bare(&request("/admin")).problem(403, "ROUTE_NOT_ALLOWED");
     instance
-        .bare(&Ask { target: "/v1/ext-authz/none/orders/7".to_owned(), ..way("") })
+        .bare(&Ask { target: "/v1/ext-authz/none/orders/7".to_owned(), ..request("") })
         .problem(403, "GATE_NOT_FOUND");
     let text = scrape(address);
     for (gate, code, expected) in [

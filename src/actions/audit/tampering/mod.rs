@@ -12,7 +12,7 @@ use std::time::Duration;
 use keyhouse_storage::{At, Batch, MemoryStore, Range, Row, Store};
 use rand::rngs::StdRng;
 
-use crate::actions::audit::check::{Checked, FaultKind, Terms, check_once};
+use crate::actions::audit::check::{CheckedLog, FaultKind, Terms, check_once};
 use crate::actions::turns::ReadTurns;
 use crate::clock::{Clock, ManualClock};
 use crate::model::id::EventId;
@@ -66,7 +66,7 @@ impl Log {
         log
     }
 
-    fn check(&self, rows: &[Row], with_head: bool) -> Checked {
+    fn check(&self, rows: &[Row], with_head: bool) -> CheckedLog {
         let store = MemoryStore::new();
         if !rows.is_empty() {
             let puts = rows
@@ -77,7 +77,7 @@ impl Log {
         self.check_store(&store, with_head)
     }
 
-    fn check_store(&self, store: &dyn Store, with_head: bool) -> Checked {
+    fn check_store(&self, store: &dyn Store, with_head: bool) -> CheckedLog {
         let head = with_head.then_some(self.head.hash);
         let terms = Terms { head, now: self.now, retention: Retention::default() };
         check_once(store, terms, &|| None).unwrap().unwrap()

@@ -50,7 +50,7 @@ pub(super) enum AttemptSource {
 pub(super) struct ThrottledAccount {
     /// The digest of the account's name.
     pub(super) name: Digest,
-    pub(super) lane: AttemptSource,
+    pub(super) executor: AttemptSource,
 }
 
 /// The state of one counter.
@@ -93,8 +93,8 @@ impl FailureCount {
     }
 
     /// Returns the wait of the next attempt.
-    pub(super) fn wait(self, lane: AttemptSource, now: u64) -> Duration {
-        let delay = if self.failures >= FAILURES_MAX && lane == AttemptSource::Afar {
+    pub(super) fn wait(self, executor: AttemptSource, now: u64) -> Duration {
+        let delay = if self.failures >= FAILURES_MAX && executor == AttemptSource::Afar {
             CAP_LIFETIME
         } else {
             let reached = DELAYS.iter().rev().find(|(failures, _)| self.failures >= *failures);
@@ -129,8 +129,8 @@ pub(super) struct Accounts {
 }
 
 impl Accounts {
-    fn table(&self, lane: AttemptSource) -> &HashMap<ThrottledAccount, FailureCount> {
-        match lane {
+    fn table(&self, executor: AttemptSource) -> &HashMap<ThrottledAccount, FailureCount> {
+        match executor {
             AttemptSource::Afar | AttemptSource::Host => &self.any,
             AttemptSource::Browser(_) => &self.browsers,
         }
@@ -138,9 +138,9 @@ impl Accounts {
 
     fn table_mut(
         &mut self,
-        lane: AttemptSource,
+        executor: AttemptSource,
     ) -> (&mut HashMap<ThrottledAccount, FailureCount>, usize) {
-        match lane {
+        match executor {
             AttemptSource::Afar | AttemptSource::Host => (&mut self.any, ACCOUNTS_MAX),
             AttemptSource::Browser(_) => (&mut self.browsers, BROWSERS_MAX),
         }
@@ -148,12 +148,12 @@ impl Accounts {
 
     /// Returns the state of a counter. Old failures are forgotten.
     pub(super) fn get(&self, account: &ThrottledAccount, now: u64) -> FailureCount {
-        let known = self.table(account.lane).get(account).copied().unwrap_or_default();
+        let known = self.table(account.executor).get(account).copied().unwrap_or_default();
         if known.is_forgotten(now) { FailureCount::default() } else { known }
     }
 
     pub(super) fn put(&mut self, account: ThrottledAccount, standing: FailureCount, now: u64) {
-        let (table, max) = self.table_mut(account.lane);
+        let (table, max) = self.table_mut(account.executor);
         if standing.is_forgotten(now) {
             table.remove(&account);
             return;
@@ -163,7 +163,7 @@ impl Accounts {
     }
 
     pub(super) fn forgive(&mut self, account: &ThrottledAccount) {
-        let (table, _) = self.table_mut(account.lane);
+        let (table, _) = self.table_mut(account.executor);
         let Some(standing) = table.get_mut(account) else { return };
         (standing.failures, standing.beside) = (0, 0);
         if standing.pending == 0 {
@@ -176,7 +176,8 @@ impl Accounts {
         let browsers = self.browsers.keys().filter(|account| account.name == name).copied();
         let mut all: Vec<ThrottledAccount> = browsers.collect();
         all.extend(
-            [AttemptSource::Afar, AttemptSource::Host].map(|lane| ThrottledAccount { name, lane }),
+            [AttemptSource::Afar, AttemptSource::Host]
+                .map(|executor| ThrottledAccount { name, executor }),
         );
         for account in all {
             self.forgive(&account);

@@ -167,7 +167,7 @@ impl Throttle {
                 if standing.is_slowed(now) {
                     let known = accounts.entry(account.name).or_default();
                     known.failures = known.failures.max(standing.failures);
-                    known.wait = known.wait.max(standing.wait(account.lane, now));
+                    known.wait = known.wait.max(standing.wait(account.executor, now));
                 }
             }
         }
@@ -214,8 +214,8 @@ impl Drop for Guess<'_> {
         }
         ledger.accounts.put(account, standing, now);
         // A success on this host also resets the counter of remote clients.
-        if self.outcome == AttemptOutcome::Succeeded && account.lane == AttemptSource::Host {
-            ledger.accounts.forgive(&ThrottledAccount { lane: AttemptSource::Afar, ..account });
+        if self.outcome == AttemptOutcome::Succeeded && account.executor == AttemptSource::Host {
+            ledger.accounts.forgive(&ThrottledAccount { executor: AttemptSource::Afar, ..account });
         }
         if self.outcome != AttemptOutcome::Failed
             && let Some(networks) = self.place.networks
@@ -231,21 +231,21 @@ impl FailureCounts {
     /// Returns the counters of an attempt.
     fn place(&self, name: Digest, by: Attempter, now: u64) -> CountedAttempt {
         let elsewhere = if by.source.on_host { AttemptSource::Host } else { AttemptSource::Afar };
-        let lane = by.browser.map_or(elsewhere, AttemptSource::Browser);
-        let account = ThrottledAccount { name, lane };
+        let executor = by.browser.map_or(elsewhere, AttemptSource::Browser);
+        let account = ThrottledAccount { name, executor };
         let failures = self.accounts.get(&account, now).failures;
-        if matches!(lane, AttemptSource::Browser(_)) && failures < BROWSER_FAILURES_MAX {
+        if matches!(executor, AttemptSource::Browser(_)) && failures < BROWSER_FAILURES_MAX {
             return CountedAttempt { account, networks: None };
         }
         let is_socket = by.source.on_host && by.source.address.is_none();
         let networks = (!is_socket).then(|| Networks::of(by.source));
-        CountedAttempt { account: ThrottledAccount { name, lane: elsewhere }, networks }
+        CountedAttempt { account: ThrottledAccount { name, executor: elsewhere }, networks }
     }
 
     /// Counts a pending attempt at the account and at its networks, or nowhere.
     fn take(&mut self, place: CountedAttempt, now: u64) -> Admission {
         let mut standing = self.accounts.get(&place.account, now);
-        let wait = standing.wait(place.account.lane, now);
+        let wait = standing.wait(place.account.executor, now);
         if !wait.is_zero() {
             return Admission::Wait(wait);
         }

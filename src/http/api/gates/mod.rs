@@ -164,11 +164,11 @@ fn answer_record(record: &GateRecord) -> Response {
 }
 
 fn gate_view(record: &GateRecord) -> Value {
-    let mut shown = shape(record);
-    if let Value::Object(fields) = &mut shown {
+    let mut view = shape(record);
+    if let Value::Object(fields) = &mut view {
         fields.insert("id".to_owned(), record.id.to_string().into());
         fields.insert("created_at".to_owned(), record.created_at.to_string().into());
         fields.insert("version".to_owned(), record.version.into());
     }
-    shown
+    view
 }

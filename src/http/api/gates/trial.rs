@@ -56,11 +56,11 @@ pub(in crate::http) fn test(app: &App, call: &Call<'_>) -> Result<Response, Prob
             return Ok(reported(None, &TrialOutcome::refused(doubtful(fault))));
         },
     };
-    let asked = RouteQuery { host: &target.host, path, method: &method };
+    let query = RouteQuery { host: &target.host, path, method: &method };
     let announced = announced.as_deref();
-    let rule = gate.rule(gate.decisive(asked, announced)).ok().flatten();
+    let rule = gate.rule(gate.decisive(query, announced)).ok().flatten();
     let route = rule.map(|(route, rule)| route_shape(&RouteRecord::of(route, rule)));
-    let outcome = match (gate.way(asked, announced), key) {
+    let outcome = match (gate.decision(query, announced), key) {
         (GateDecision::NotAllowed(doubt), _) => {
             TrialOutcome::refused(Problem::route_not_allowed(doubt))
         },
@@ -111,7 +111,7 @@ fn reported(route: Option<&Value>, outcome: &TrialOutcome) -> Response {
         "allowed": refusal.is_none(),
         "status": refusal.map_or(200, Problem::status),
         "code": refusal.map_or("VALID", Problem::code),
-        "detail": refusal.and_then(Problem::says),
+        "detail": refusal.and_then(Problem::detail_text),
         "reason": refusal.and_then(|problem| problem.member("reason")),
         "route": route,
         "explain": outcome.explanation,

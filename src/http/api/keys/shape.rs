@@ -87,7 +87,7 @@ fn user_name(app: &App, record: &KeyRecord, user: UserId) -> Option<String> {
 }
 
 fn teams(app: &App, actor: &Actor, record: &KeyRecord) -> Vec<Value> {
-    let teams = app.actions.teams_shown(actor, record);
+    let teams = app.actions.visible_teams(actor, record);
     let shape = |(team, access): &(Arc<TeamFacts>, TeamAccess)| {
         json!({
             "id": team.id.to_string(),

@@ -18,13 +18,13 @@ const MSGID_MAX: usize = 32;
 const HOSTNAME_MAX: usize = 255;
 
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct ExportEntry {
     at: Moment,
     kind: String,
     body: Value,
 }
 
-impl Entry {
+impl ExportEntry {
     /// Returns the entry of an event and the seal that covers it.
     pub(super) fn of_event(event: &EventRecord, seal: u64) -> Self {
         let (kind, id) = match event.actor {

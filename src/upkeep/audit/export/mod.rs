@@ -24,7 +24,7 @@ use crate::telemetry::measure::Counter;
 use crate::upkeep::audit::chain::seals;
 use crate::upkeep::error::UpkeepError;
 use crate::worker::{Halt, Worker};
-use message::Entry;
+use message::ExportEntry;
 use sink::Sink;
 
 /// Interval between checks for new seals.
@@ -89,7 +89,7 @@ impl Exporter {
         exported: Arc<Exported>,
         destination: Destination,
     ) -> std::io::Result<Self> {
-        Work::new(store, clock, exported, destination).start()
+        ExportWork::new(store, clock, exported, destination).start()
     }
 
     /// Stops the export. If the destination does not respond, the next start sends the undelivered
@@ -113,7 +113,7 @@ enum ExportError {
 }
 
 #[derive(Debug)]
-struct Work {
+struct ExportWork {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     exported: Arc<Exported>,
@@ -130,7 +130,7 @@ struct Work {
     has_complained: bool,
 }
 
-impl Work {
+impl ExportWork {
     fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -229,10 +229,10 @@ impl Work {
                     // it.
                     let event = row.as_ref().and_then(|row| read_row::<EventRecord>(row).ok());
                     if let Some(held) = event {
-                        sink.send(&Entry::of_event(&held.record, number))?;
+                        sink.send(&ExportEntry::of_event(&held.record, number))?;
                     }
                 }
-                sink.send(&Entry::of_head(&seal))?;
+                sink.send(&ExportEntry::of_head(&seal))?;
             },
             Err(error) => tracing::error!(%error, number, "audit: could not export a seal"),
         }

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use crate::model::export::Destination;
-use crate::upkeep::audit::export::message::Entry;
+use crate::upkeep::audit::export::message::ExportEntry;
 
 /// The longest time in which a destination must accept a connection or a write.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(5);
@@ -70,7 +70,7 @@ impl Sink {
         }
     }
 
-    pub(super) fn send(&mut self, entry: &Entry) -> io::Result<()> {
+    pub(super) fn send(&mut self, entry: &ExportEntry) -> io::Result<()> {
         match self {
             Self::File(file) => file.file.write_all((entry.line() + "\n").as_bytes()),
             Self::Datagram(socket) => match socket.send(entry.syslog().as_bytes()) {

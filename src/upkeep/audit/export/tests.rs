@@ -24,7 +24,7 @@ struct Log {
     clock: Arc<ManualClock>,
     sealer: Sealer,
     exported: Arc<Exported>,
-    work: Work,
+    work: ExportWork,
     events: Vec<String>,
 }
 
@@ -103,9 +103,9 @@ fn work(
     clock: &Arc<ManualClock>,
     exported: &Arc<Exported>,
     destination: &str,
-) -> Work {
+) -> ExportWork {
     let destination = destination.parse().unwrap();
-    Work::new(
+    ExportWork::new(
         Arc::clone(store) as Arc<dyn Store>,
         Arc::clone(clock) as Arc<dyn Clock>,
         Arc::clone(exported),
