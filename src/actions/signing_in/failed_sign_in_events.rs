@@ -101,7 +101,7 @@ fn refused(target: FailedAccount, network: Option<IpNet>, sum: Sum) -> AuditEntr
 /// # Errors
 /// If the system cannot start a thread.
 pub fn start(actions: Arc<Actions>) -> std::io::Result<Worker> {
-    Worker::spawn("refusals", move |halt| {
+    Worker::spawn("failed-sign-ins", move |halt| {
         while !halt.pause(FLUSH_INTERVAL) {
             actions.flush_failed_sign_ins();
         }
