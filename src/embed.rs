@@ -5,14 +5,15 @@
 
 #![warn(missing_docs)]
 
+use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::backends;
-use crate::cli::instance::{Instance, OpenFailure};
 use crate::config::{ConfigError, ProcessEnvironment, Settings, Written};
+use crate::instance::{AssembleError, Instance, InstanceParameters};
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::limit::COST_MAX;
 use crate::model::requirement::Requirement;
@@ -96,9 +97,19 @@ pub enum InstanceError {
     /// The directory's `keyhouse.toml` has faults.
     #[error(transparent)]
     Settings(#[from] ConfigError),
-    /// Any other failure, such as a damaged store.
-    #[error("{0}")]
-    Failed(String),
+    /// Any other failure, such as a damaged store, or a clock that is far behind the audit log.
+    #[error(transparent)]
+    Failed(Box<dyn Error + Send + Sync>),
+}
+
+impl From<AssembleError> for InstanceError {
+    fn from(error: AssembleError) -> Self {
+        if let AssembleError::InUse(cause) = error {
+            Self::InUse(cause.to_string())
+        } else {
+            Self::Failed(error.into())
+        }
+    }
 }
 
 /// Why there is no verdict. The caller must then deny the request.
@@ -129,10 +140,10 @@ impl Keyhouse {
         if !backends::exists(&settings.storage) {
             return Err(InstanceError::Missing(directory.as_ref().display().to_string()));
         }
-        let instance = Instance::open(&settings).map_err(|failure| match failure {
-            OpenFailure::InUse(message) => InstanceError::InUse(message),
-            OpenFailure::Other(failure) => InstanceError::Failed(failure.into_message()),
-        })?;
+        let instance = Instance::open(&settings.storage, InstanceParameters::from(&settings))?;
+        if let Some(behind) = instance.clock_behind() {
+            tracing::warn!("{behind}; accepted");
+        }
         let checker = instance.checker(InThread);
         Ok(Self { instance, checker })
     }
@@ -176,7 +187,7 @@ impl Keyhouse {
     /// [`InstanceError::Failed`] if the store did not close in order.
     pub fn close(self) -> Result<(), InstanceError> {
         drop(self.checker);
-        self.instance.close().map_err(|failure| InstanceError::Failed(failure.into_message()))
+        self.instance.close().map_err(|error| InstanceError::Failed(error.into()))
     }
 }
 

@@ -12,6 +12,7 @@ pub mod config;
 mod embed;
 pub mod http;
 pub mod index;
+pub mod instance;
 pub mod model;
 pub mod records;
 pub mod telemetry;

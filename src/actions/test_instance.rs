@@ -11,31 +11,29 @@ use crate::actions::actor::Actor;
 use crate::actions::keys::KeyDraft;
 use crate::actions::signing_in::setup::FirstOwner;
 use crate::clock::{Clock, ManualClock, Now};
-use crate::index::follow;
-use crate::index::{CallOrigin, Index};
+use crate::index::CallOrigin;
+use crate::instance::{Instance, InstanceParameters};
 use crate::model::code::Code;
 use crate::model::id::UserId;
-use crate::model::key_text::Prefix;
 use crate::model::moment::Moment;
 use crate::model::secret::Secret;
 use crate::records::event::EventRecord;
 use crate::records::key::KeyRecord;
 use crate::records::place::StoreKey;
-use crate::records::{Record, encode, prepare, read_row};
+use crate::records::{Record, encode, read_row};
 use crate::upkeep::last_use;
-use crate::worker::Worker;
 
 pub(super) struct TestInstance {
     pub(super) store: Arc<MemoryStore>,
     pub(super) clock: Arc<ManualClock>,
-    pub(super) actions: Actions,
+    pub(super) actions: Arc<Actions>,
     pub(super) owner: UserId,
-    follower: Option<Worker>,
+    instance: Option<Instance>,
 }
 
 impl Drop for TestInstance {
     fn drop(&mut self) {
-        self.follower.take().into_iter().for_each(Worker::stop);
+        self.instance.take().into_iter().for_each(Instance::stop);
     }
 }
 
@@ -43,15 +41,15 @@ impl TestInstance {
     pub(super) fn new() -> Self {
         let store = Arc::new(MemoryStore::new());
         let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
-        prepare::prepare(&*store).unwrap();
-        let (actions, follower) = over(&store, &clock);
+        let instance = over(&store, &clock);
+        let actions = Arc::clone(instance.actions());
         let owner = FirstOwner {
             name: None,
             email: "ada@example.com".to_owned(),
             password: Secret::new("correct horse battery".to_owned()),
         };
         let (owner, _) = actions.found(&owner, None, None).unwrap();
-        Self { store, clock, actions, owner, follower: Some(follower) }
+        Self { store, clock, actions, owner, instance: Some(instance) }
     }
 
     /// Stops the instance, which writes the waiting uses, and starts another instance on the same
@@ -69,9 +67,9 @@ impl TestInstance {
 
     /// Starts another instance on the same store. Unwritten data is lost.
     pub(super) fn crash(&mut self) {
-        self.follower.take().into_iter().for_each(Worker::stop);
-        let (actions, follower) = over(&self.store, &self.clock);
-        (self.actions, self.follower) = (actions, Some(follower));
+        self.instance.take().into_iter().for_each(Instance::stop);
+        let instance = over(&self.store, &self.clock);
+        (self.actions, self.instance) = (Arc::clone(instance.actions()), Some(instance));
     }
 
     pub(super) fn clock_now(&self) -> Now {
@@ -122,11 +120,9 @@ impl TestInstance {
     }
 }
 
-fn over(store: &Arc<MemoryStore>, clock: &Arc<ManualClock>) -> (Actions, Worker) {
-    let index = Arc::new(Index::new());
+fn over(store: &Arc<MemoryStore>, clock: &Arc<ManualClock>) -> Instance {
     let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(store);
     let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);
-    let follower = follow::start(Arc::clone(&index), Arc::clone(&store)).unwrap();
-    let random = StdRng::seed_from_u64(7);
-    (Actions::new(store, index, clock, random, Prefix::default()), follower)
+    let parameters = InstanceParameters { interval_writes: false, ..InstanceParameters::default() };
+    Instance::assemble(store, clock, StdRng::seed_from_u64(7), parameters).unwrap()
 }

@@ -12,10 +12,11 @@ use serde_json::Value;
 
 use crate::backends;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::instance::{Instance, OpenFailure};
+use crate::cli::instance::{app, close, open};
 use crate::config::{ConfigError, ProcessEnvironment, Settings, Written};
 use crate::http::transport::TrustedProxies;
 use crate::http::transport::client::send;
+use crate::instance::{AssembleError, Instance};
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
 use crate::worker::Halt;
@@ -111,16 +112,16 @@ fn send_to_host(settings: &Settings, request: &ApiRequest<'_>) -> Result<(u16, V
             );
             return Err(Failure::new(Exit::Unreachable, message));
         }
-        match Instance::open(settings) {
+        match open(settings) {
             Ok(instance) => {
                 let answer = send_to_instance(&instance, settings, request);
-                instance.close()?;
+                close(instance)?;
                 return answer;
             },
             // Another command holds the store, or a server that starts or stops. The command
             // retries, since the store will soon be free.
-            Err(OpenFailure::InUse(message)) => in_use = message,
-            Err(OpenFailure::Other(failure)) => return Err(failure),
+            Err(AssembleError::InUse(cause)) => in_use = cause.to_string(),
+            Err(error) => return Err(error.into()),
         }
         halt.pause(TRY_WAIT);
     }
@@ -150,7 +151,7 @@ pub(super) fn send_to_instance(
     settings: &Settings,
     request: &ApiRequest<'_>,
 ) -> Result<(u16, Vec<u8>), Failure> {
-    let app = instance.app(settings, public_url(settings)?, TrustedProxies::default())?;
+    let app = app(instance, settings, public_url(settings)?, TrustedProxies::default())?;
     let headers = vec![
         ("Content-Type".to_owned(), "application/json".to_owned()),
         ("User-Agent".to_owned(), USER_AGENT.to_owned()),

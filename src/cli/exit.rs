@@ -45,7 +45,7 @@ impl From<Exit> for ExitCode {
 const SECRET_BYTES_MIN: usize = 24;
 
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(super) struct Failure {
     exit: Exit,
     message: String,
 }
@@ -91,8 +91,8 @@ impl Failure {
         Self::new(exit, message)
     }
 
-    /// Returns the message, so that callers can add it to other errors.
-    pub(crate) fn into_message(self) -> String {
+    #[cfg(test)]
+    pub(super) fn into_message(self) -> String {
         self.message
     }
 

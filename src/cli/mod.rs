@@ -9,7 +9,7 @@ mod docs;
 mod exit;
 mod gate;
 mod import;
-pub(crate) mod instance;
+mod instance;
 mod key;
 mod listing;
 mod lockout;

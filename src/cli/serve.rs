@@ -13,16 +13,16 @@ use crate::actions::signing_in::setup::FirstOwner;
 use crate::actions::{ActionError, Actions};
 use crate::cli::control::Control;
 use crate::cli::exit::{Exit, Failure, decoded, print_message, with_sources};
-use crate::cli::instance::{Instance, OpenFailure};
+use crate::cli::instance;
 use crate::cli::proxies::ProxyResolver;
 use crate::cli::signals::{SignalRequest, Signals};
 use crate::cli::sockets;
-
 use crate::config::{ConfigError, Listen, Settings, Written, WrittenSessions};
 use crate::http::App;
 use crate::http::transport::{
     Listener, ListenerKind, Server, Socket, TransportLimits, TrustedProxies,
 };
+use crate::instance::{AssembleError, Instance};
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
 use crate::telemetry::{self, Logs};
@@ -132,7 +132,7 @@ pub(super) fn run(
     let served = serve(&instance, control, settings, |running| {
         reload(running, &logs, reread());
     });
-    let closed = instance.close();
+    let closed = instance::close(instance);
     served.and(closed)
 }
 
@@ -141,12 +141,12 @@ pub(super) fn run(
 fn open(settings: &Settings) -> Result<Instance, Failure> {
     let halt = Halt::default();
     for _ in 0..LOCK_TRIES {
-        match Instance::open(settings) {
-            Err(OpenFailure::InUse(_)) => halt.pause(LOCK_WAIT),
+        match instance::open(settings) {
+            Err(AssembleError::InUse(_)) => halt.pause(LOCK_WAIT),
             outcome => return Ok(outcome?),
         };
     }
-    Ok(Instance::open(settings)?)
+    Ok(instance::open(settings)?)
 }
 
 /// The parts of a running server that a reload changes.
@@ -162,8 +162,8 @@ fn serve(
     settings: &Settings,
     reload: impl Fn(&mut Running<'_>),
 ) -> Result<(), Failure> {
-    let is_set_up = create_first_owner(&instance.actions, settings)?;
-    if let Err(error) = instance.actions.resume_removals() {
+    let is_set_up = create_first_owner(instance.actions(), settings)?;
+    if let Err(error) = instance.actions().resume_removals() {
         // The start continues, since the keys of the removed user are already rejected. The next
         // start tries again.
         tracing::error!(%error, "serve: could not finish the removal of a user");
@@ -196,7 +196,7 @@ fn serve(
     let trusted = TrustedProxies::default();
     let proxies = ProxyResolver::start(settings.trusted_proxies.clone(), trusted.clone())
         .map_err(|error| Failure::io("start a thread", &error))?;
-    let app = Arc::new(instance.app(settings, public_url.clone(), trusted.clone())?);
+    let app = Arc::new(instance::app(instance, settings, public_url.clone(), trusted.clone())?);
     let runtime = signal_runtime()?;
     // The handlers are installed before the server starts, so that an early signal also stops the
     // server in order.
@@ -207,16 +207,16 @@ fn serve(
         print_message(line);
     }
     if !is_set_up {
-        let token = instance.actions.prepare_setup().map_err(|error| action_failed(&error))?;
+        let token = instance.actions().prepare_setup().map_err(|error| action_failed(&error))?;
         print_message(&format!("set up at {public_url}/setup#token={}", token.reveal()));
     }
     notify_service_manager(&[sd_notify::NotifyState::Ready]);
-    let purge = start_purge(Arc::clone(&instance.actions))
+    let purge = start_purge(Arc::clone(instance.actions()))
         .map_err(|error| Failure::io("start a thread", &error))?;
     let destination = settings.audit_export.clone();
-    let export = destination.map(|to| instance.actions.start_export(to)).transpose();
+    let export = destination.map(|to| instance.actions().start_export(to)).transpose();
     let export = export.map_err(|error| Failure::io("start a thread", &error))?;
-    let index = instance.actions.index();
+    let index = instance.actions().index();
     let mut running = Running { app: &app, proxies: &proxies, settings: settings.clone() };
     let outcome = loop {
         match runtime.block_on(stop.wait(|| index.has_ended())) {

@@ -18,8 +18,9 @@ use serde_json::Value;
 use crate::actions::signing_in::setup::FirstOwner;
 use crate::cli::client::{ApiRequest, send_to_instance};
 use crate::cli::exit::{Exit, Failure, print_message};
-use crate::cli::instance::Instance;
+use crate::cli::instance::{close, open};
 use crate::config::{ProcessEnvironment, Settings, Written};
+use crate::instance::Instance;
 use crate::model::secret::Secret;
 
 /// First line of every generated page.
@@ -82,7 +83,7 @@ impl Empty {
             ..Written::default()
         };
         let settings = Settings::new(written, None, &ProcessEnvironment::default())?;
-        let instance = Instance::open(&settings)?;
+        let instance = open(&settings)?;
         // The management API requires that the first owner exists.
         let owner = FirstOwner {
             name: None,
@@ -90,7 +91,7 @@ impl Empty {
             password: Secret::new("password of an instance in memory".to_owned()),
         };
         instance
-            .actions
+            .actions()
             .found(&owner, None, None)
             .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
         Ok(Self { settings, instance })
@@ -107,7 +108,7 @@ impl Empty {
     }
 
     fn close(self) -> Result<(), Failure> {
-        self.instance.close()
+        close(self.instance)
     }
 }
 

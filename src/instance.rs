@@ -1,0 +1,211 @@
+//! An instance without sockets: its store, index, background threads, actions and checker.
+//!
+//! The server, commands, embedding programs, tests and benchmarks all use this assembly.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyhouse_storage::{Cause, OpenError, ReadError, Store};
+use rand::SeedableRng as _;
+use rand::rngs::{StdRng, SysError, SysRng};
+
+use crate::actions::Actions;
+use crate::actions::signing_in::failed_sign_in_events;
+use crate::backends;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Settings, StorageUrl};
+use crate::index::Index;
+use crate::index::follow::{self, FollowError};
+use crate::model::key_text::Prefix;
+use crate::model::moment::Moment;
+use crate::model::retention::Retention;
+use crate::model::session_times::SessionTimes;
+use crate::records::prepare::{self, PrepareError};
+use crate::upkeep::audit::seal;
+use crate::upkeep::commits::{Commits, MeasuredStore};
+use crate::upkeep::{audit, last_use, quotas};
+use crate::verify::{Checker, ReservationWait};
+use crate::worker::Worker;
+
+/// How far the clock may be behind the newest audit event.
+const CLOCK_BEHIND_MAX: Duration = Duration::from_hours(1);
+
+/// An open instance. Dropping it leaves its threads running and its store open.
+#[derive(Debug)]
+pub struct Instance {
+    store: Arc<dyn Store>,
+    actions: Arc<Actions>,
+    clock_behind: Option<ClockBehind>,
+    /// The background threads in the order of their start. They stop in reverse order.
+    workers: Vec<Worker>,
+}
+
+/// The settings of an instance, besides its store, clock and randomness.
+#[derive(Clone, Debug)]
+pub struct InstanceParameters {
+    /// The prefix of new keys.
+    pub key_prefix: Prefix,
+    pub audit_retention: Retention,
+    pub session_times: SessionTimes,
+    /// Whether the instance opens even if the clock is far behind the newest audit event.
+    pub accept_clock: bool,
+    /// Whether threads write last uses, failed sign-ins and seals of the audit log at intervals.
+    /// Tests that make one certain write fail or wait turn this off.
+    pub interval_writes: bool,
+}
+
+impl Default for InstanceParameters {
+    fn default() -> Self {
+        Self {
+            key_prefix: Prefix::default(),
+            audit_retention: Retention::default(),
+            session_times: SessionTimes::default(),
+            accept_clock: false,
+            interval_writes: true,
+        }
+    }
+}
+
+impl From<&Settings> for InstanceParameters {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            key_prefix: settings.key_prefix.clone(),
+            audit_retention: settings.audit_retention,
+            session_times: settings.session_times,
+            accept_clock: settings.accept_clock,
+            interval_writes: true,
+        }
+    }
+}
+
+/// A clock that is so far behind that expired keys and sessions would be valid again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the clock shows {now}, more than 1 h before the newest audit event at {newest}")]
+pub struct ClockBehind {
+    now: Moment,
+    newest: Moment,
+}
+
+/// Why an instance could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum AssembleError {
+    /// Another process holds the store. If that process is a server, it can handle the request.
+    #[error("{0}")]
+    InUse(Cause),
+    #[error(transparent)]
+    Open(OpenError),
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    #[error("could not read the time of the newest audit event")]
+    NewestEvent(#[source] ReadError),
+    #[error(transparent)]
+    ClockBehind(#[from] ClockBehind),
+    #[error(transparent)]
+    Index(#[from] FollowError),
+    #[error("could not start the thread that seals the audit log")]
+    Seals(#[source] io::Error),
+    #[error("could not start a thread")]
+    Thread(#[source] io::Error),
+    #[error("could not get random bytes from the system")]
+    Random(#[from] SysError),
+}
+
+impl From<OpenError> for AssembleError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::InUse(cause) => Self::InUse(cause),
+            OpenError::Damaged(_) | OpenError::Newer(_) | OpenError::Unavailable(_) => {
+                Self::Open(error)
+            },
+        }
+    }
+}
+
+impl Instance {
+    /// Opens a store, or creates it, and assembles its instance with the clock and the randomness of
+    /// the operating system.
+    pub fn open(place: &StorageUrl, parameters: InstanceParameters) -> Result<Self, AssembleError> {
+        let store = backends::open(place)?;
+        Self::assemble(store, Arc::new(SystemClock::start()), system_random()?, parameters)
+    }
+
+    /// Checks the format of a store, builds the index and starts the background threads. `random`
+    /// must be seeded by the operating system.
+    pub fn assemble(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        mut random: StdRng,
+        parameters: InstanceParameters,
+    ) -> Result<Self, AssembleError> {
+        prepare::prepare(&*store)?;
+        let commits = Arc::<Commits>::default();
+        let measured = MeasuredStore::new(store, Arc::clone(&clock), Arc::clone(&commits));
+        let store: Arc<dyn Store> = Arc::new(measured);
+        let clock_behind = clock_behind(&*store, &*clock).map_err(AssembleError::NewestEvent)?;
+        if let Some(behind) = clock_behind.filter(|_behind| !parameters.accept_clock) {
+            return Err(behind.into());
+        }
+        let index = Arc::new(Index::new());
+        let mut workers = vec![follow::start(Arc::clone(&index), Arc::clone(&store))?];
+        let retention = parameters.audit_retention;
+        if parameters.interval_writes {
+            let (store_of_seals, random) = (Arc::clone(&store), StdRng::from_rng(&mut random));
+            let seals = seal::start(store_of_seals, Arc::clone(&clock), random, retention);
+            workers.push(seals.map_err(AssembleError::Seals)?);
+            let (store, clock) = (Arc::clone(&store), Arc::clone(&clock));
+            let last_use = last_use::start(Arc::clone(&index), store, clock);
+            workers.push(last_use.map_err(AssembleError::Thread)?);
+        }
+        let quotas = quotas::start(Arc::clone(index.reservations()), Arc::clone(&store));
+        workers.push(quotas.map_err(AssembleError::Thread)?);
+        let actions = Actions::new(Arc::clone(&store), index, clock, random, parameters.key_prefix);
+        let actions = actions.measured_by(commits).keeping(retention);
+        let actions = Arc::new(actions.with_session_times(parameters.session_times));
+        if parameters.interval_writes {
+            let failed_sign_ins = failed_sign_in_events::start(Arc::clone(&actions));
+            workers.push(failed_sign_ins.map_err(AssembleError::Thread)?);
+        }
+        Ok(Self { store, actions, clock_behind, workers })
+    }
+
+    pub fn actions(&self) -> &Arc<Actions> {
+        &self.actions
+    }
+
+    /// The difference of a clock that was accepted although it is far behind.
+    pub fn clock_behind(&self) -> Option<ClockBehind> {
+        self.clock_behind
+    }
+
+    /// A checker of this instance, which waits for reservations with `waits`.
+    pub fn checker<W: ReservationWait>(&self, waits: W) -> Checker<W> {
+        let (index, clock) = (Arc::clone(self.actions.index()), Arc::clone(self.actions.clock()));
+        Checker::new(index, clock, waits)
+    }
+
+    /// Writes pending data, returns unused quota reservations, seals the audit log, and stops
+    /// following the store, which stays open.
+    pub fn stop(self) {
+        self.workers.into_iter().rev().for_each(Worker::stop);
+    }
+
+    /// Stops the instance and closes its store.
+    pub fn close(self) -> Result<(), ReadError> {
+        let store = Arc::clone(&self.store);
+        self.stop();
+        store.close()
+    }
+}
+
+/// A random generator seeded from the operating system.
+pub fn system_random() -> Result<StdRng, SysError> {
+    StdRng::try_from_rng(&mut SysRng)
+}
+
+fn clock_behind(store: &dyn Store, clock: &dyn Clock) -> Result<Option<ClockBehind>, ReadError> {
+    let newest = audit::latest_moment(store)?;
+    let now = clock.now().wall;
+    let behind = newest.filter(|newest| newest.since(now) > CLOCK_BEHIND_MAX);
+    Ok(behind.map(|newest| ClockBehind { now, newest }))
+}
