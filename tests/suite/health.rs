@@ -20,8 +20,7 @@ fn the_user_agent_of_a_health_checker_gives_no_access() {
     let instance = TestServer::start();
     for path in ["/healthz/v1/keys", "/healthz/../v1/keys", "//healthz", "/healthz%2f..%2fv1/keys"]
     {
-        let answer = instance.bare(&Ask::get(path));
-        assert!((400..500).contains(&answer.status), "{path}: {}", answer.status);
+        instance.bare(&Ask::get(path)).problem(404, "not_found");
     }
     // The user agent of a health checker gives no access (oauth2-proxy, CVE-2026-34457).
     let ask = Ask::forwarded().header("User-Agent", "GoogleHC/1.0");

@@ -260,8 +260,9 @@ fn a_management_key_acts_within_its_permissions() {
     let created = made(&ask(&manager.secret, service.clone()).expect(201));
     assert!(created.key["created_by"].to_string().contains(&manager.id), "{}", created.key);
     // A service key has no user, so it cannot own a personal key.
-    let personal = ask(&manager.secret, json!({"kind": "personal"}));
-    assert!(matches!(personal.status, 400 | 403), "{}", personal.body);
+    let personal = ask(&manager.secret, json!({"kind": "personal"})).problem(400, "invalid_input");
+    assert_eq!(personal["errors"][0]["pointer"], "/kind", "{personal}");
+    assert_eq!(personal["errors"][0]["code"], "no_owner", "{personal}");
     ask(&manager.secret, json!({"kind": "service", "permissions": ["keyhouse:users:manage"]}))
         .problem(403, "permission_required");
     ask(&manager.secret, json!({"kind": "service", "permissions": ["keyhouse:*"]}))

@@ -18,8 +18,8 @@ const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 /// Maximum time until a start fails that first reads the whole file.
 const CHECKED_WITHIN: Duration = Duration::from_secs(10);
 
-fn assert_refused(ended: &Ended, words: &[&str]) {
-    assert!(!matches!(ended.code, Some(0) | None), "{ended:?}");
+fn assert_refused(ended: &Ended, code: i32, words: &[&str]) {
+    assert_eq!(ended.code, Some(code), "{ended:?}");
     assert_eq!(ended.stdout, "", "stdout is data");
     let stderr = ended.stderr.to_lowercase();
     for word in words {
@@ -34,11 +34,8 @@ fn assert_refused(ended: &Ended, words: &[&str]) {
 fn a_second_server_on_the_same_data_fails_and_names_the_first() {
     let instance = TestServer::start();
     let ended = run_within(REFUSED_WITHIN, &mut serve_empty(instance.home()));
-    assert_refused(
-        &ended,
-        &[&instance.server().id().to_string(), instance.home().data().to_str().unwrap()],
-    );
-    assert_eq!(ended.code, Some(5), "{ended:?}");
+    let process = instance.server().id().to_string();
+    assert_refused(&ended, 5, &[&process, instance.home().data().to_str().unwrap()]);
     instance.ask(&Ask::get("/v1/session")).expect(200);
     // A symbolic link to the directory names the same directory.
     let link = instance.home().folder().join("link");
@@ -46,7 +43,7 @@ fn a_second_server_on_the_same_data_fails_and_names_the_first() {
     let mut command = instance.home().command(BINARY);
     command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&link);
     let ended = run_within(REFUSED_WITHIN, &mut command);
-    assert!(!matches!(ended.code, Some(0) | None), "{ended:?}");
+    assert_refused(&ended, 5, &[&process]);
     instance.create(&json!({"name": "still here"}));
 }
 
@@ -71,7 +68,7 @@ fn a_file_with_a_flipped_byte_is_rejected_and_not_changed() {
             bad[at + offset] ^= 0x04;
             fs::write(&file, &bad).unwrap();
             let ended = run_within(CHECKED_WITHIN, &mut serve_empty(instance.home()));
-            assert_refused(&ended, &["keyhouse restore", file.to_str().unwrap()]);
+            assert_refused(&ended, 1, &["keyhouse restore", file.to_str().unwrap()]);
             assert!(bytes_of(&file) == bad, "the file was changed");
             assert_eq!(mode_of(&file), 0o600);
         }
@@ -99,7 +96,7 @@ fn a_file_that_is_not_a_store_is_rejected_and_not_changed() {
         fs::write(&file, &bytes).unwrap();
         let ended = run_within(CHECKED_WITHIN, &mut serve_empty(instance.home()));
         assert!(!ended.stderr.contains("listening on"), "{claim}: {}", ended.stderr);
-        assert_refused(&ended, &[file.to_str().unwrap()]);
+        assert_refused(&ended, 1, &[file.to_str().unwrap()]);
         assert!(bytes_of(&file) == bytes, "{claim}: the file was changed");
     }
 }
@@ -114,9 +111,9 @@ fn data_that_others_can_access_is_rejected() {
     {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
         let ended = run_within(REFUSED_WITHIN, &mut serve_empty(instance.home()));
-        assert_refused(&ended, &[path.to_str().unwrap(), &format!("{proper:o}")]);
+        assert_refused(&ended, 1, &[path.to_str().unwrap(), &format!("{proper:o}")]);
         let offline = instance.home().run_cli(&["key", "list"], "");
-        assert_refused(&offline, &[path.to_str().unwrap()]);
+        assert_refused(&offline, 1, &[path.to_str().unwrap()]);
         assert_eq!(mode_of(path), mode, "the server does not change the mode");
         fs::set_permissions(path, Permissions::from_mode(proper)).unwrap();
     }
@@ -195,8 +192,7 @@ fn a_public_address_needs_a_public_url_and_a_proxy() {
         let mut command = home.command(BINARY);
         command.arg("serve").arg("--data").arg(home.data()).args(args);
         let ended = run_within(REFUSED_WITHIN, &mut command);
-        assert_eq!(ended.code, Some(2), "{claim}: {ended:?}");
-        assert_refused(&ended, words);
+        assert_refused(&ended, 2, words);
         assert!(
             !home.data().exists(),
             "{claim}: the directory was created in spite of invalid settings"
@@ -214,9 +210,9 @@ fn all_faults_of_the_settings_are_reported_at_once() {
     let mut command = home.command(BINARY);
     command.arg("serve").arg("--data").arg(home.data()).args(["--listen", "nowhere"]);
     let ended = run_within(REFUSED_WITHIN, command.env("KEYHOUSE_TRUSTED_PROXY", "10.0.0.0.0"));
-    assert_eq!(ended.code, Some(2), "{ended:?}");
     assert_refused(
         &ended,
+        2,
         &["ftp://x", "KH", "head_timeout", "nowhere", "10.0.0.0.0", "keyhouse.toml", "environment"],
     );
 }
@@ -227,20 +223,19 @@ fn an_owner_without_a_password_file_or_terminal_is_rejected() {
     let mut command = serve_empty(&home);
     command.args(["--admin-email", "ada@example.com"]);
     let ended = run_within(REFUSED_WITHIN, &mut command);
-    assert_eq!(ended.code, Some(2), "{ended:?}");
-    assert_refused(&ended, &["--admin-password-file"]);
+    assert_refused(&ended, 2, &["--admin-password-file"]);
     let missing = home.folder().join("missing");
     let short = home.folder().join("short");
     fs::write(&short, "short").unwrap();
     fs::set_permissions(&short, Permissions::from_mode(0o600)).unwrap();
-    for (path, email, word) in [
-        (&missing, "ada@example.com", "missing"),
-        (&short, "ada@example.com", "15"),
-        (&home.password_file(), "ada", "email"),
+    for (path, email, code, word) in [
+        (&missing, "ada@example.com", 1, "missing"),
+        (&short, "ada@example.com", 2, "15"),
+        (&home.password_file(), "ada", 2, "email"),
     ] {
         let mut command = serve_empty(&home);
         command.args(["--admin-email", email, "--admin-password-file"]).arg(path);
-        assert_refused(&run_within(CHECKED_WITHIN, &mut command), &[word]);
+        assert_refused(&run_within(CHECKED_WITHIN, &mut command), code, &[word]);
     }
 }
 
@@ -262,7 +257,7 @@ fn a_port_in_use_is_reported_with_its_address() {
     let address = instance.address().to_string();
     let mut command = home.command(BINARY);
     command.arg("serve").arg("--data").arg(home.data()).args(["--listen", &address]);
-    assert_refused(&run_within(REFUSED_WITHIN, &mut command), &[&address, "in use"]);
+    assert_refused(&run_within(REFUSED_WITHIN, &mut command), 1, &[&address, "in use"]);
 }
 
 #[test]
@@ -364,8 +359,7 @@ fn all_faults_of_the_settings_file_are_reported_at_once() {
         write_settings(&home, settings);
         let mut command = home.command(BINARY);
         let ended = run_within(REFUSED_WITHIN, command.arg("serve").arg("--data").arg(home.data()));
-        assert_eq!(ended.code, Some(2), "{ended:?}");
-        assert_refused(&ended, words);
+        assert_refused(&ended, 2, words);
     }
 }
 

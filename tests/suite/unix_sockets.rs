@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bounds::run_within;
-use crate::server::{BINARY, Ended, Home, Log};
+use crate::server::{BINARY, Home, Log};
 use crate::test_server::TestServer;
 
 const REFUSED_WITHIN: Duration = Duration::from_secs(5);
@@ -95,16 +95,15 @@ fn ask(
     (text.get(9..12).unwrap().parse().unwrap(), text)
 }
 
-fn refused(home: &Home, args: &[&str], words: &[&str]) -> Ended {
+fn assert_refused(home: &Home, args: &[&str], code: i32, words: &[&str]) {
     let mut command = home.command(BINARY);
     command.arg("serve").arg("--data").arg(home.data()).args(args);
     let ended = run_within(REFUSED_WITHIN, &mut command);
-    assert!(!matches!(ended.code, Some(0) | None), "{args:?}: {ended:?}");
+    assert_eq!(ended.code, Some(code), "{args:?}: {ended:?}");
     for word in words {
         assert!(ended.stderr.contains(word), "{word:?} is not said: {}", ended.stderr);
     }
     assert!(!ended.stderr.contains("listening on"), "{}", ended.stderr);
-    ended
 }
 
 #[test]
@@ -131,7 +130,14 @@ fn a_caller_through_a_socket_is_not_the_operator_on_the_host() {
             &[("Host", "localhost")],
         ] {
             let (status, text) = ask(&main, method, path, lines, body);
-            assert!(status == 401 || status == 421, "main: {method} {path} {lines:?}: {text}");
+            assert_eq!(status, 401, "main: {method} {path} {lines:?}: {text}");
+            let body = text.split_once("\r\n\r\n").unwrap().1;
+            let problem: Value = serde_json::from_str(body).unwrap();
+            // Only management endpoints read a session cookie.
+            let has_cookie = lines.iter().any(|(name, _)| *name == "Cookie");
+            let reads_cookie = path != "/v1/whoami";
+            let code = if has_cookie && reads_cookie { "session_ended" } else { "NO_CREDENTIAL" };
+            assert_eq!(problem["code"], code, "main: {method} {path} {lines:?}: {text}");
             let (status, text) = ask(&checks, method, path, lines, body);
             assert_eq!(status, on_checks, "checks: {method} {path} {lines:?}: {text}");
         }
@@ -215,7 +221,7 @@ fn the_socket_is_open_to_user_and_group_and_removed_at_the_end() {
     let other = Home::new();
     let taken = at(&checks_of(&home));
     let args = ["--listen", "127.0.0.1:0", "--check-listen", &taken];
-    assert_eq!(refused(&other, &args, &["in use", "checks.sock"]).code, Some(5));
+    assert_refused(&other, &args, 5, &["in use", "checks.sock"]);
     assert_eq!(ask(&checks_of(&home), "GET", "/readyz", &[], "").0, 200);
     hidden.stop();
     assert!(!main_of(&home).exists() && !checks_of(&home).exists());
@@ -249,9 +255,10 @@ fn an_invalid_socket_or_path_is_rejected() {
     std::os::unix::fs::symlink(folder.join("nowhere"), &dangling).unwrap();
     for path in [file.as_path(), &link, &dangling, folder] {
         let at = at(path);
-        refused(
+        assert_refused(
             &home,
             &[&listen[..], &[&at]].concat(),
+            5,
             &["is not a socket", path.to_str().unwrap()],
         );
     }
@@ -260,12 +267,12 @@ fn an_invalid_socket_or_path_is_rejected() {
     assert!(!folder.join("nowhere").exists());
 
     let missing = at(&folder.join("no/folder.sock"));
-    refused(&home, &[&listen[..], &[&missing]].concat(), &["no/folder.sock"]);
+    assert_refused(&home, &[&listen[..], &[&missing]].concat(), 1, &["no/folder.sock"]);
     let control = at(&home.data().join("control.sock"));
-    refused(&home, &[&listen[..], &[&control]].concat(), &["in use"]);
+    assert_refused(&home, &[&listen[..], &[&control]].concat(), 5, &["in use"]);
     let twice = at(&main_of(&home));
     let args = ["--listen", &twice, "--check-listen", &twice, "--public-url", URL];
-    refused(&home, &args, &["in use"]);
+    assert_refused(&home, &args, 5, &["in use"]);
     assert!(!main_of(&home).exists(), "what was opened is closed again");
     let long = format!("unix:/{}", "x".repeat(100));
     for (args, words) in [
@@ -274,7 +281,7 @@ fn an_invalid_socket_or_path_is_rejected() {
         (&["--check-listen", "unix:checks.sock"], &["check-listen", "absolute path"]),
         (&["--check-listen", "0.0.0.0:0"], &["--trusted-proxy", "--allow-plain-http"]),
     ] {
-        assert_eq!(refused(&home, args, words).code, Some(2));
+        assert_refused(&home, args, 2, words);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The operations of `/openapi.json`, reduced to the parts that tests need.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use crate::ask::{Ask, Expect};
@@ -24,6 +26,12 @@ pub(crate) struct Described {
 }
 
 impl Described {
+    /// Returns the status of a change that takes effect. An import, which also documents 200,
+    /// returns 200 only if all keys exist already.
+    pub(crate) fn status_of_success(&self) -> u16 {
+        *self.statuses.iter().filter(|status| (200..300).contains(*status)).max().unwrap()
+    }
+
     /// Returns the request with this path and body.
     pub(crate) fn ask(&self, path: &str, body: &Value) -> Ask {
         let ask = Ask::new(&self.method, path);
@@ -46,6 +54,12 @@ pub(crate) fn described(instance: &TestServer) -> Vec<Described> {
         }
     }
     all
+}
+
+/// Returns the status of a change that takes effect, by method and path.
+pub(crate) fn statuses_of_success(instance: &TestServer) -> HashMap<String, u16> {
+    let operations = described(instance).into_iter();
+    operations.map(|it| (format!("{} {}", it.method, it.path), it.status_of_success())).collect()
 }
 
 fn read(path: &str, method: &str, operation: &Value) -> Described {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::policy::described::{Described, described};
 
-pub(crate) use described::described as operations;
+pub(crate) use described::{described as operations, statuses_of_success};
 pub(crate) use fixture::{Actor, Fixture, Relation as About};
 
 const TABLE: &str = include_str!("table.txt");
