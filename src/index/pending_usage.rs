@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 use crate::index::live::KeyCounters;
 use crate::index::uses::LastUse;
 use crate::model::calendar::{Day, Hour};
-use crate::model::id::KeyId;
+use crate::model::id::{KeyId, OrganizationId};
 use crate::records::place::UsageOf;
 use crate::records::usage::{CallCounts, HoursRecord};
 
@@ -114,6 +114,15 @@ impl PendingUsage {
     /// The key or organization and the day of each pending row.
     pub fn rows(&self) -> impl Iterator<Item = (UsageOf, Day)> {
         self.rows.keys().copied()
+    }
+
+    /// The keys of an organization that have a pending row, by the day of the row.
+    pub fn keys_by_day(&self, organization: OrganizationId) -> HashMap<Day, Vec<KeyId>> {
+        let mut keys: HashMap<Day, Vec<KeyId>> = HashMap::new();
+        for (of, day) in self.rows().filter(|(of, _)| of.organization == organization) {
+            keys.entry(day).or_default().extend(of.key);
+        }
+        keys
     }
 
     /// The waiting keys; a key may appear several times.

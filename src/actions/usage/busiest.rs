@@ -47,6 +47,8 @@ impl Actions {
         span: UsageSpan,
     ) -> Result<Option<Sums>, ActionError> {
         let (mut sums, mut rows_left) = (Sums::new(), ROWS_READ_MAX);
+        // There may be many pending rows, so one pass reads them for all days.
+        let mut pending_keys = pending.keys_by_day(organization);
         for day in span.days() {
             let mut days = HashMap::new();
             let prefix = StoreKey::usage_hours_of(day, organization);
@@ -54,8 +56,7 @@ impl Actions {
                 days.insert(key, read_row::<HoursRecord>(row)?.record);
                 Ok(())
             })?;
-            let of_day = |(of, at): &(UsageOf, Day)| of.organization == organization && *at == day;
-            for key in pending.rows().filter(of_day).filter_map(|(of, _)| of.key) {
+            for key in pending_keys.remove(&day).unwrap_or_default() {
                 days.entry(key).or_default();
             }
             for (key, stored) in days {
@@ -147,5 +148,71 @@ impl Actions {
             });
         }
         Ok(busiest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::test_instance::TestInstance;
+    use crate::actions::usage::UsageQuery;
+    use crate::index::CallOrigin;
+    use crate::index::grant::tests::grant_of;
+    use crate::index::live::KeyCounters;
+    use crate::records::key::KeyRecord;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    /// Moves the counts of all waiting keys to pending rows, and writes no row.
+    fn take_all(instance: &TestInstance) {
+        let index = instance.actions.index();
+        let mut pending = index.pending_usage();
+        for live in index.take_used(&mut pending, usize::MAX) {
+            pending.take_use(&live);
+        }
+    }
+
+    /// Returns the calls of each key, after a comparison with the buckets of the key, which are
+    /// read from the rows of this key only.
+    fn calls_of(instance: &TestInstance, keys: &[&KeyRecord], interval: Interval) -> Vec<u64> {
+        let actions = &instance.actions;
+        let query = UsageQuery { interval, ..UsageQuery::default() };
+        let span = UsageSpan::of(&query, instance.clock_now().wall);
+        let mut pending = actions.index().pending_usage();
+        actions.index().gather_used(&mut pending);
+        let organization = keys[0].organization;
+        let sums = actions.sums_by_key(&pending, organization, span).unwrap().unwrap();
+        assert_eq!(sums.len(), keys.len(), "only the keys of the organization");
+        let calls = |key: &&KeyRecord| {
+            let mut expected = CallCounts::default();
+            for counts in actions.key_buckets(&pending, key, span).unwrap().values() {
+                expected.add(counts);
+            }
+            assert_eq!(sums[&key.id], expected);
+            expected.calls()
+        };
+        keys.iter().map(calls).collect()
+    }
+
+    #[test]
+    fn sums_include_stored_pending_and_waiting_calls_of_every_day() {
+        let instance = TestInstance::new();
+        let [a, b, c] = [(); 3].map(|()| instance.made_key());
+        instance.call(&a, Code::Valid, 3);
+        instance.write_uses();
+        instance.call(&a, Code::Expired, 2);
+        instance.call(&b, Code::Valid, 1);
+        take_all(&instance);
+        instance.clock.advance(Duration::from_hours(24));
+        instance.call(&b, Code::Valid, 4);
+        instance.call(&c, Code::RateLimited, 5);
+        let foreign = grant_of(Arc::new(KeyCounters::new(KeyId::default())));
+        let now = instance.clock_now().wall;
+        instance.actions.index().note_call(&foreign, Code::Valid, now, CallOrigin::default());
+        take_all(&instance);
+        instance.clock.advance(Duration::from_hours(23));
+        instance.call(&a, Code::Valid, 7);
+        assert_eq!(calls_of(&instance, &[&a, &b, &c], Interval::Hour), [7, 4, 5]);
+        assert_eq!(calls_of(&instance, &[&a, &b, &c], Interval::Day), [12, 5, 5]);
     }
 }
