@@ -297,7 +297,6 @@ impl Index {
     /// index see the call and its origin at once; the store receives them later.
     pub fn note_call(&self, grant: &Grant, code: Code, at: Moment, origin: CallOrigin<'_>) {
         let calls = grant.live.calls_of(|| grant.organization.load().id);
-        calls.count(Hour::of(at), code);
         if code == Code::Valid {
             let agent = origin.user_agent.map(|name| cut(name, USER_AGENT_BYTES_MAX));
             let is_new = grant.note(Use { at, ip: origin.ip, agent }, |name| self.agent(name));
@@ -305,6 +304,8 @@ impl Index {
                 calls.note_address(ip, at);
             }
         }
+        // The use is noted before the count, so that a thread that takes the count sees the use.
+        calls.count(Hour::of(at), code);
         self.flush_queue.push(&grant.live);
     }
 
@@ -438,6 +439,32 @@ mod tests {
         index.gather_used(&mut pending);
         assert_eq!(pending.waiting().count(), 1, "a refused call is something to be written too");
         assert_eq!(index.take_used(&mut pending, 10).len(), 1);
+    }
+
+    #[test]
+    fn a_thread_that_takes_a_call_sees_its_use() {
+        const CALLS: u32 = 20_000;
+        let index = Index::new();
+        let live = Arc::new(KeyCounters::new(KeyId::default()));
+        let grant = grant::tests::grant_of(Arc::clone(&live));
+        let at = |call: u64| Moment::from_milliseconds(i64::try_from(call).unwrap() * 1_000);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                for call in 1..=u64::from(CALLS) {
+                    let ip = Some(u32::try_from(call).unwrap().to_be_bytes().into());
+                    let origin = CallOrigin { ip, user_agent: None };
+                    index.note_call(&grant, Code::Valid, at(call), origin);
+                }
+            });
+            let mut taken = 0;
+            while taken < u64::from(CALLS) {
+                let before = taken;
+                live.calls_of(OrganizationId::default).take(|_, counts| taken += counts.calls());
+                if taken > before {
+                    assert!(live.last_use().unwrap().at >= at(taken));
+                }
+            }
+        });
     }
 
     #[test]
