@@ -185,7 +185,8 @@ impl Index {
     }
 
     /// Of the two digests of one text, the digest that decides: the digest of a revoked key;
-    /// otherwise a retired digest; otherwise the digest of a key; otherwise the first digest.
+    /// otherwise, if either is retired, the digest without a key, so that the text is not found;
+    /// otherwise the digest of a key; otherwise the first digest.
     pub fn deciding(&self, digests: [Digest; 2]) -> Digest {
         let is_retired =
             |digest: &Digest| self.retired.pin().contains_key(&DigestKey::from(*digest));
@@ -198,7 +199,7 @@ impl Index {
         };
         let [one, other] = digests;
         let (first, second) = if rank(&other) < rank(&one) { (other, one) } else { (one, other) };
-        // If one digest of a text is retired and a key has the other, `first` is the key's digest.
+        // If a digest of a text is retired, a key has at most one of the two digests: `first`.
         // `second` has no grant, so the text is rejected.
         let is_ended = rank(&first) > 0 && (is_retired(&first) || is_retired(&second));
         if is_ended { second } else { first }
@@ -401,6 +402,33 @@ mod tests {
         assert!(Arc::ptr_eq(&used.agent.unwrap(), &same.agent.unwrap()));
         assert_eq!(call(&index, &other, Some("curl/8")).agent_name(), Some("curl/8"));
         assert_eq!(call(&index, &other, None).agent, None);
+    }
+
+    #[test]
+    fn a_revoked_or_retired_digest_decides_about_a_text() {
+        let index = Index::new();
+        let [revoked, known, retired, known_and_retired, unknown, other] =
+            [1, 2, 3, 4, 5, 6].map(|byte| Digest::of(&[byte]));
+        for digest in [revoked, known, known_and_retired] {
+            let mut grant = grant::tests::grant_of(Arc::new(KeyCounters::new(KeyId::default())));
+            grant.revoked = digest == revoked;
+            index.grants.pin().insert(digest.into(), grant);
+        }
+        for digest in [retired, known_and_retired] {
+            index.retired.pin().insert(digest.into(), ());
+        }
+        let deciding = |one, other| {
+            let digest = index.deciding([one, other]);
+            assert_eq!(digest, index.deciding([other, one]), "the order has no effect");
+            digest
+        };
+        for second in [known, retired, known_and_retired, unknown] {
+            assert_eq!(deciding(revoked, second), revoked);
+        }
+        assert_eq!(deciding(known, unknown), known);
+        assert_eq!(deciding(known, retired), retired);
+        assert_eq!(deciding(known_and_retired, unknown), unknown, "the text is not found");
+        assert_eq!(index.deciding([unknown, other]), unknown);
     }
 
     /// Regression: one key with 16,384 invented user agents removed the last user agent of every

@@ -68,9 +68,9 @@ impl Scope {
 
 /// The digest that decides about a presented text; `None` for a malformed text.
 ///
-/// A text may be known by its BLAKE3 and by its SHA-256 digest. If a key under one of them was
-/// revoked or is no longer valid, that digest decides. An instance without keys known by SHA-256
-/// computes only BLAKE3.
+/// A text may be known by its BLAKE3 and by its SHA-256 digest. If one of the two digests is that
+/// of a revoked key, that digest decides. If one of them is retired, the text is not found. An
+/// instance without keys known by SHA-256 computes only BLAKE3.
 pub fn digest_of(index: &Index, presented: &[u8]) -> Option<Digest> {
     let (KeyTextClass::Own(digest) | KeyTextClass::Foreign(digest)) = classify(presented) else {
         return None;
