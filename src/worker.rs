@@ -30,7 +30,7 @@ impl Worker {
         Self::halted_by(halt, name, move || run(&until))
     }
 
-    /// The same for a thread whose work holds the halt already.
+    /// Starts a thread, which ends soon after `halt` is sent. `run` holds a reference to `halt`.
     ///
     /// # Errors
     /// If the system cannot start a thread.

@@ -50,7 +50,7 @@ struct ActingKey {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ActorCredential {
     Local,
-    /// The digest of the session's cookie; `None` if the actor stands for a user without a session.
+    /// The digest of the session's cookie; `None` if the actor is a user without a session.
     Session {
         user: UserId,
         session: Option<Digest>,
@@ -94,13 +94,13 @@ impl Actor {
         }
     }
 
-    /// The same actor with the client's address.
+    /// Sets the client's address.
     #[must_use]
     pub fn at(self, address: Option<IpAddr>) -> Self {
         Self { address, ..self }
     }
 
-    /// The same actor, with the flag that the session was opened with a second factor.
+    /// Sets whether the session was opened with a second factor.
     #[must_use]
     pub fn with_second_factor(self, second_factor: bool) -> Self {
         Self { second_factor, ..self }

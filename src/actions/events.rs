@@ -43,13 +43,13 @@ impl AuditEntry {
         }
     }
 
-    /// The same entry, for an organization other than the actor's.
+    /// Sets the organization, where it is not the one of the actor.
     pub(super) fn inside(mut self, organization: OrganizationId) -> Self {
         self.organization = Some(organization);
         self
     }
 
-    /// The same entry, for a record that belongs to the instance and not to an organization.
+    /// Removes the organization: the change is one of the instance.
     pub(super) fn of_instance(mut self) -> Self {
         self.organization = None;
         self

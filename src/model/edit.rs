@@ -22,7 +22,7 @@ impl<T> Edit<T> {
         }
     }
 
-    /// The same edit with its value mapped.
+    /// Applies a function to the value of the edit, if the edit sets one.
     pub fn map<U>(self, value: impl FnOnce(T) -> U) -> Edit<U> {
         match self {
             Self::Keep => Edit::Keep,

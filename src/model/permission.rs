@@ -495,7 +495,7 @@ pub(crate) mod tests {
         proptest::collection::vec(pattern(), 0..5).prop_map(|list| Patterns::new(&list).unwrap())
     }
 
-    /// The same rule as [`Pattern::grants`], as a slow recursion on lists.
+    /// Implements the rule of [`Pattern::grants`] as a slow recursion on lists.
     fn naive(pattern: &[&str], permission: &[&str], whole: &[&str], depth: usize) -> bool {
         let own = whole.first() == Some(&"keyhouse");
         let literal_needed =

@@ -128,7 +128,7 @@ pub enum Executor {
 }
 
 impl Executor {
-    /// The same executor, with capacity from another part.
+    /// Takes the capacity from another part.
     #[must_use]
     pub fn in_part(self, part: Part) -> Self {
         match self {

@@ -101,7 +101,7 @@ impl FeedLog {
     /// store return, which may be ahead of the published commits.
     ///
     /// # Errors
-    /// As [`crate::Store::follow`].
+    /// The errors of [`crate::Store::follow`].
     pub fn follow(&self, from: Revision, reached: Revision) -> Result<Box<dyn Feed>, ReadError> {
         let state = self.0.lock();
         match &state.condition {

@@ -170,7 +170,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The first rows of a range, all of one revision.
     ///
     /// # Errors
-    /// As [`Store::get`].
+    /// The errors of [`Store::get`].
     fn scan(&self, range: &Range<'_>, at: At) -> Result<Page, ReadError>;
 
     /// Submits a batch. Batches of one thread are committed in the order of their submission.
@@ -203,7 +203,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Submits a batch and waits for its outcome.
     ///
     /// # Errors
-    /// As [`Pending::wait`].
+    /// The errors of [`Pending::wait`].
     fn commit(&self, batch: Batch) -> Result<Revision, CommitError> {
         self.submit(batch).wait()
     }
