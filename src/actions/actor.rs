@@ -94,7 +94,7 @@ impl Actor {
         }
     }
 
-    /// Sets the client's address.
+    /// Sets the address of the actor's client.
     #[must_use]
     pub fn at(self, address: Option<IpAddr>) -> Self {
         Self { address, ..self }

@@ -42,7 +42,7 @@ pub struct OrganizationRecord {
     /// The email domains that operators assigned to the organization, sorted.
     #[serde(rename = "dm", default, skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<Box<str>>,
-    /// The roles whose holders must have a second factor. An entry may also stand for all
+    /// The roles whose holders must have a second factor. An entry may also mean all
     /// operators.
     #[serde(rename = "sf", default, with = "text::list", skip_serializing_if = "Vec::is_empty")]
     pub second_factor_required_of: Vec<RequiredOf>,

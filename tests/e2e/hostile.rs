@@ -80,7 +80,7 @@ fn shown_everywhere(name: &str) {
     page.find("button", &page.t("person.remove_button"));
     page.click("button", &page.t("person.remove_button"));
     page.dialog();
-    shown("the question before somebody is removed");
+    shown("the question before a user is removed");
     page.finish();
 }
 

@@ -173,10 +173,10 @@ fn values_of_a_link_are_filled_in_or_listed_as_ignored() {
     instance.team("makers", "visible", &[&instance.owner()]);
     let page = open(
         &instance,
-        "/#/keys/new?name=by%20link&expires=12d&team=Makers:write,nobody&kind=both&ip=10.0.0.0/99&colour=red",
+        "/#/keys/new?name=by%20link&expires=12d&team=Makers:write,unknown&kind=both&ip=10.0.0.0/99&colour=red",
     );
     page.see(&page.t("new_key.from_link"));
-    for strange in ["team=nobody", "kind=both", "colour=red"] {
+    for strange in ["team=unknown", "kind=both", "colour=red"] {
         page.see(strange);
     }
     for known in ["expires=", "team=Makers", "ip="] {

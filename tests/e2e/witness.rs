@@ -22,7 +22,7 @@ fn at_the_door(language: &'static str) -> (TestServer, Page) {
 
 /// Waits until a recorded fault contains this text.
 fn reported(page: &Page, part: &str) -> String {
-    let missing = || format!("nobody told of {part:?}, but of {:?}", page.faults());
+    let missing = || format!("no fault contains {part:?}: {:?}", page.faults());
     wait(missing, || page.faults().into_iter().find(|fault| fault.contains(part)))
 }
 
@@ -50,15 +50,15 @@ fn policy_violation_is_reported_even_after_leaving_the_page() {
 #[test]
 fn console_error_fails_a_test() {
     let (_house, mut page) = at_the_door("en");
-    for (deed, told_of) in [
+    for (script, fault) in [
         ("console.error('loud')", "loud"),
         ("console.warn('wary')", "wary"),
         ("setTimeout(() => { throw new Error('thrown') })", "thrown"),
         ("void Promise.reject(new Error('lost'))", "lost"),
     ] {
-        page.evaluate(deed);
-        reported(&page, told_of);
-        page.expect(told_of);
+        page.evaluate(script);
+        reported(&page, fault);
+        page.expect(fault);
     }
     page.expect("unseen in this run");
     page.finish();
@@ -86,7 +86,7 @@ fn request_to_another_host_is_reported() {
 fn stored_secret_is_found() {
     let (_house, page) = at_the_door("en");
     page.assert_keeps_no("kh_secret");
-    for deed in [
+    for script in [
         "history.replaceState(null, '', '#kh_secret')",
         "history.replaceState('kh_secret', '', '/')",
         "history.replaceState(null, '', '/'); localStorage.setItem('key', 'kh_secret')",
@@ -95,9 +95,9 @@ fn stored_secret_is_found() {
         "document.cookie = 'key=; max-age=0'; window.name = 'kh_secret'",
         "window.name = ''; fetch('/healthz?key=kh_secret')",
     ] {
-        page.evaluate(deed);
+        page.evaluate(script);
         let looked = catch_unwind(AssertUnwindSafe(|| page.assert_keeps_no("kh_secret")));
-        assert!(looked.is_err(), "not found after {deed}");
+        assert!(looked.is_err(), "not found after {script}");
     }
     page.finish();
 }

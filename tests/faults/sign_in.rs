@@ -193,7 +193,7 @@ fn failures_of_a_minute_are_one_event_per_account_and_network() {
     Client::from(2).sign_in(&instance, WRONG);
     clock.advance(Duration::from_secs(10));
     Client::from(2).sign_in(&instance, WRONG);
-    for email in ["nobody@example.com", "noone@example.com", "my password by mistake"] {
+    for email in ["unknown@example.com", "stranger@example.com", "my password by mistake"] {
         Client::from(1).with_email(email).sign_in(&instance, WRONG);
     }
     assert!(failed_sign_ins(&instance).is_empty());
@@ -225,7 +225,7 @@ fn failures_of_a_minute_are_one_event_per_account_and_network() {
     let page = store.scan(&Range::prefix(StoreKey::EVENTS), At::Latest).unwrap();
     for row in &page.rows {
         let text = String::from_utf8_lossy(&row.value);
-        for typed in ["nobody@", "noone@", "mistake", WRONG] {
+        for typed in ["unknown@", "stranger@", "mistake", WRONG] {
             assert!(!text.contains(typed), "{text}");
         }
     }
@@ -241,7 +241,10 @@ fn a_hash_with_older_parameters_is_replaced_at_sign_in() {
         weak.hash_password_with_salt(PASSWORD.as_bytes(), b"sixteen bytes ok").unwrap();
     put_user(&instance, &UserRecord { password: hash.to_string(), ..user.clone() });
     assert_eq!(Client::afar().sign_in(&instance, WRONG).status, 401);
-    assert!(user_of(&instance).password.contains("m=8192"), "only the right one is made anew");
+    assert!(
+        user_of(&instance).password.contains("m=8192"),
+        "only the correct password is hashed again"
+    );
     assert_eq!(Client::afar().sign_in(&instance, PASSWORD).status, 201);
     let now = user_of(&instance);
     assert!(now.password.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", now.password);

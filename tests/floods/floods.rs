@@ -12,7 +12,7 @@ use crate::fixture::{COSTLY, Fixture, PASSWORD, ask_again, has_ended, send_all, 
 use crate::server::MadeKey;
 use crate::server::wire::{Answer, Connection};
 
-use Role::{Guest, Key, Neighbour, Nobody, User};
+use Role::{Guest, Key, Neighbour, Public, User};
 
 /// Pause between two checks of held requests.
 const HELD_FOR: Duration = Duration::from_millis(500);
@@ -151,7 +151,7 @@ impl Signal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// A caller without credentials.
-    Nobody,
+    Public,
     /// A guest of the owner's organization.
     Guest,
     /// A user of the owner's organization.
@@ -166,7 +166,7 @@ impl Role {
     /// The header line with the caller's credentials.
     fn header(self, fixture: &Fixture, thread: usize) -> (&'static str, String) {
         match self {
-            Nobody => ("Cookie", format!("keyhouse={}", "A".repeat(43))),
+            Public => ("Cookie", format!("keyhouse={}", "A".repeat(43))),
             Guest => ("Cookie", fixture.guest.cookie.clone()),
             User => ("Cookie", fixture.user.cookie.clone()),
             Neighbour => ("Cookie", fixture.neighbour.cookie.clone()),
@@ -243,28 +243,28 @@ impl Flood {
 /// The baseline: as many harmless requests in flight as in a flood. Attackers, server and measured
 /// callers share the cores of one machine, unlike in production.
 pub(crate) const HARMLESS: [Flood; 2] = [
-    flood("8 harmless requests", 1, &[always(Nobody, DONE)], |it| {
+    flood("8 harmless requests", 1, &[always(Public, DONE)], |it| {
         hammer(it, |line, _| it.get(line, "/healthz"));
     }),
-    flood("192 harmless requests", 1, &[always(Nobody, DONE)], |it| {
+    flood("192 harmless requests", 1, &[always(Public, DONE)], |it| {
         crowd(it, CROWD, |line, _| it.get(line, "/healthz"));
     }),
 ];
 
-const PAGE_READERS: &[By] = &[by(Nobody, BUSY_HEAD, 1, &[DONE]), by(Guest, BUSY_HEAD, 1, &[DONE])];
+const PAGE_READERS: &[By] = &[by(Public, BUSY_HEAD, 1, &[DONE]), by(Guest, BUSY_HEAD, 1, &[DONE])];
 
 /// All kinds of attackers.
 const WITH_BODIES: &[By] =
-    &[always(Nobody, NO_SESSION), holding(Key), holding(Guest), holding(User), holding(Neighbour)];
+    &[always(Public, NO_SESSION), holding(Key), holding(Guest), holding(User), holding(Neighbour)];
 
 pub(crate) const FLOODS: &[Flood] = &[
     flood(
         "bodies of sign-in",
         1,
-        &[holding(Nobody), holding(Guest), holding(User), holding(Neighbour), holding(Key)],
+        &[holding(Public), holding(Guest), holding(User), holding(Neighbour), holding(Key)],
         |it| {
             let (method, path) =
-                if it.role == Nobody { ("POST", "/v1/session") } else { ("PATCH", "/v1/me") };
+                if it.role == Public { ("POST", "/v1/session") } else { ("PATCH", "/v1/me") };
             hold(it, (method, path, 4_096), SMALL_BODIES, |_| "198.51.100.1".to_owned());
         },
     ),
@@ -283,7 +283,7 @@ pub(crate) const FLOODS: &[Flood] = &[
     Flood {
         fills_hashing: true,
         // Each request comes from a different stranger with its own slot.
-        ..flood("places of sign-in, queue of Argon2", 1, &[always(Nobody, WRONG)], |it| {
+        ..flood("places of sign-in, queue of Argon2", 1, &[always(Public, WRONG)], |it| {
             hammer(it, |line, number| it.guess(line, number, number));
         })
     },
@@ -292,7 +292,7 @@ pub(crate) const FLOODS: &[Flood] = &[
         fills_hashing: true,
         // The networks of one neighbourhood wait in as many slots as the queue has; the throttle
         // accepts 600 failures of one network.
-        ..flood("queue of sign-in", 1, &[crowding(Nobody, &[WRONG])], |it| {
+        ..flood("queue of sign-in", 1, &[crowding(Public, &[WRONG])], |it| {
             crowd(it, CROWD, |line, number| it.guess(line, number, number / 500));
         })
     },
@@ -305,7 +305,7 @@ pub(crate) const FLOODS: &[Flood] = &[
             let email = match it.role {
                 User => "user@example.com",
                 Guest => "guest@example.com",
-                Nobody | Neighbour | Key => "owner@b.example",
+                Public | Neighbour | Key => "owner@b.example",
             };
             let body = json!({"email": email, "current_password": PASSWORD}).to_string();
             crowd(it, CROWD, |line, _| it.ask(line, "PATCH", "/v1/me", &body));
@@ -352,7 +352,7 @@ pub(crate) const FLOODS: &[Flood] = &[
             // Six keys hold more slots at once, so their requests must take longer: they wait for
             // the store.
             Key => crowd(it, CROWD, |line, number| it.rename_one(line, number)),
-            Nobody | Guest | User | Neighbour => {
+            Public | Guest | User | Neighbour => {
                 crowd(it, CROWD, |line, _| it.get(line, "/v1/users?limit=100"));
             },
         },
@@ -376,16 +376,16 @@ pub(crate) const FLOODS: &[Flood] = &[
             it.note(ask_again(line, to, ("GET", COSTLY, &headers, b"")).as_ref())
         });
     }),
-    flood("connections", 1, &[always(Nobody, Closed)], |it| {
+    flood("connections", 1, &[always(Public, Closed)], |it| {
         keep_open(it.signal, || stranger(it.fixture.main()).ok(), 64);
     }),
-    flood("connections of the metrics listener", 1, &[always(Nobody, Closed)], |it| {
+    flood("connections of the metrics listener", 1, &[always(Public, Closed)], |it| {
         keep_open(it.signal, || stranger(it.fixture.metrics).ok(), 16);
     }),
     Flood {
         // More lines than may wait, than the pipe holds, and than were read before.
         begun: 3 * LINES_WAITING_MAX,
-        ..flood(UNREAD, 1, &[always(Nobody, NOT_FOUND)], |it| {
+        ..flood(UNREAD, 1, &[always(Public, NOT_FOUND)], |it| {
             // The test does not read the server's output.
             let _unread = (it.thread == 0).then(|| it.fixture.server.log().unread());
             hammer(it, |line, number| {
@@ -475,7 +475,7 @@ impl Flooder<'_> {
     /// Guesses the password of an account that only this request uses, from a /64 that only this
     /// request uses. Account and network had no failure before, so the server hashes each guess.
     fn guess(&self, line: &mut Option<Connection>, number: usize, site: usize) -> End {
-        let email = format!("nobody{number}@example.com");
+        let email = format!("unknown{number}@example.com");
         let body = json!({"email": email, "password": "not the password"}).to_string();
         let address = format!("2001:db8:{:x}:{:x}::1", site, number % 0x1_0000);
         let headers = [("X-Forwarded-For", &*address), ("Content-Type", "application/json")];

@@ -240,7 +240,7 @@ fn timed<T>(times: &mut Vec<Duration>, work: impl FnOnce() -> T) -> T {
 }
 
 /// Whether `./test --long` runs.
-#[expect(clippy::disallowed_methods, reason = "how a run is told to be long")]
+#[expect(clippy::disallowed_methods, reason = "how a long run is selected")]
 fn long() -> bool {
     std::env::var_os("KEYHOUSE_TEST_LONG").is_some()
 }

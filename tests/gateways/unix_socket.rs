@@ -106,6 +106,6 @@ fn systemd_accepts_the_unit_and_rates_it_secure() {
         .expect("the unit");
     assert!(
         !analyze(&["verify", "--man=no"]).1.is_empty(),
-        "a wrong unit is told from a right one"
+        "a wrong unit differs from a correct one"
     );
 }

@@ -102,7 +102,7 @@ fn calls_are_refused_when_the_store_rejects_a_reservation() {
     let passes = (0..1_000_000).any(|_| instance.check(&counted).status == 200);
     assert!(passes);
     let rest = instance.pass(&counted, 2_000, "QUOTA_EXCEEDED");
-    assert_eq!(1 + passed + 1 + rest, 1_000, "nobody was refused for good");
+    assert_eq!(1 + passed + 1 + rest, 1_000, "no call was rejected permanently");
 }
 
 #[test]

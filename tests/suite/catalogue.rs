@@ -174,7 +174,7 @@ fn a_preset_cannot_exceed_the_permissions_of_its_user() {
     let writer = instance.create_as(&drawer, &json!({"preset": "read-write"}));
     assert_eq!(writer.key["permissions"], json!(["diagrams:read", "diagrams:write"]));
     let nothing = ["files:delete", "keyhouse:keys:create"];
-    let anonymous = instance.join("nobody", &instance.role("Nothing", &nothing));
+    let anonymous = instance.join("without-permissions", &instance.role("Nothing", &nothing));
     let ask = Ask::post("/v1/keys", &json!({"preset": "read"}));
     instance.ask_as(&anonymous, &ask).problem(403, "permission_required");
     // Changes of the catalogue do not change grants: the catalogue only describes permissions.

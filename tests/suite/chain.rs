@@ -489,7 +489,7 @@ fn sealed_events_and_heads_are_written_to_a_file() {
     let path = home.folder().join("audit.jsonl");
     write_settings(&home, &format!("[audit]\nexport = \"file:{}\"\n", path.display()));
     let server = Server::start_in(&home, &["--metrics-listen", "127.0.0.1:0"]);
-    let made = server.sign_in().make_key(&json!({"name": "told"}));
+    let made = server.sign_in().make_key(&json!({"name": "exported"}));
     let wanted = format!("\"target\":\"{}\"", made.id);
     let (event, head) = loop {
         let text = fs::read_to_string(&path).unwrap_or_default();

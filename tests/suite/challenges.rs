@@ -46,7 +46,7 @@ fn a_refusal_carries_the_challenge_of_its_reason() {
         assert_never_kept(&answer, name);
         for (secret, code) in [
             ("a mistyped key", "MALFORMED"),
-            ("somebody-elses", "NOT_FOUND"),
+            ("of-another-issuer", "NOT_FOUND"),
             (gone.secret.as_str(), "REVOKED"),
         ] {
             let answer = instance.bare(&ask.clone().bearer(secret));

@@ -203,12 +203,12 @@ fn a_revoked_key_cannot_be_restored() {
 #[test]
 fn changing_a_missing_key_is_rejected() {
     let instance = TestServer::start();
-    let nobodys = "key_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
-    instance.ask(&Ask::get(&path(nobodys))).problem(404, "not_found");
-    instance.ask(&Ask::patch(&path(nobodys), &json!({"name": "x"}))).problem(404, "not_found");
-    instance.ask(&Ask::new("DELETE", &path(nobodys))).problem(404, "not_found");
+    let unknown = "key_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
+    instance.ask(&Ask::get(&path(unknown))).problem(404, "not_found");
+    instance.ask(&Ask::patch(&path(unknown), &json!({"name": "x"}))).problem(404, "not_found");
+    instance.ask(&Ask::new("DELETE", &path(unknown))).problem(404, "not_found");
     for action in ["revoke", "disable", "enable"] {
-        instance.act(nobodys, action).problem(404, "not_found");
+        instance.act(unknown, action).problem(404, "not_found");
     }
 }
 

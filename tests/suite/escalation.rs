@@ -147,7 +147,7 @@ fn a_transferred_key_of_a_removed_user_gains_no_permission() {
         let key = leaver.make(&instance, &json!({"name": "left behind"}));
         assert_eq!(may(&instance, &key.secret, "diagrams:read"), "VALID");
         assert_eq!(may(&instance, &key.secret, "diagrams:write"), "INSUFFICIENT_PERMISSIONS");
-        let administrator = instance.join(&format!("heir-of-{disposition}"), "administrator");
+        let administrator = instance.join(&format!("receiver-for-{disposition}"), "administrator");
         let to = if disposition == "organization" { disposition } else { &administrator.id };
         let removal = format!("/v1/users/{}?keys=transfer&to={to}", leaver.id);
         instance.ask(&Ask::new("DELETE", &removal)).expect(204);

@@ -35,7 +35,7 @@ const FOREIGN: &str = "Zm9yZWlnbiBrZXlzIGFyZSBub3QgbGlrZSBvdXIgb3du";
 /// The actor of a change.
 #[derive(Clone, Debug)]
 enum By {
-    Nobody,
+    Anonymous,
     Owner,
     Person(Person),
     Key { id: String, secret: String },
@@ -67,7 +67,7 @@ impl Record {
 
     fn asked(&mut self, by: &By, ask: &Ask) -> Answer {
         let ask = match by {
-            By::Nobody => ask.clone(),
+            By::Anonymous => ask.clone(),
             By::Owner => self.instance.as_owner(ask.clone()),
             By::Person(person) => person.asks(ask),
             By::Key { secret, .. } => ask.clone().bearer(secret),
@@ -104,7 +104,7 @@ impl Record {
         assert_eq!(event["address"], "127.0.0.1", "{route}: {event}");
         let (kind, id) = match by {
             // The request has no credential, but the event of a sign-in names the user.
-            By::Nobody => ("user", target.to_owned()),
+            By::Anonymous => ("user", target.to_owned()),
             By::Owner => ("user", self.instance.owner().id),
             By::Person(person) => ("user", person.id.clone()),
             By::Key { id, .. } => ("key", id.clone()),
@@ -227,7 +227,7 @@ fn come_in(record: &mut Record) -> Value {
     let (_, token) = link.split_once("token=").unwrap();
     let body = json!({"token": token, "name": "Ada", "email": EMAIL, "password": PASSWORD});
     record.secrets.push(token.to_owned());
-    record.asked(&By::Nobody, &Ask::post("/v1/setup", &body)).expect(201);
+    record.asked(&By::Anonymous, &Ask::post("/v1/setup", &body)).expect(201);
     record.done.insert("POST /v1/setup");
     record.instance.sign_in();
     record.secrets.push(record.instance.cookie().split_once('=').unwrap().1.to_owned());
@@ -248,7 +248,7 @@ fn come_in(record: &mut Record) -> Value {
     }
     let body = json!({"email": EMAIL, "password": PASSWORD});
     let begin = Ask::post("/v1/session", &body);
-    record.does("POST /v1/session", &By::Nobody, &begin, ("session.begin", &owner.id, &home));
+    record.does("POST /v1/session", &By::Anonymous, &begin, ("session.begin", &owner.id, &home));
     let mut again = owner.clone();
     let answer = record.instance.bare(&begin);
     record.keep_secrets(&answer);
@@ -290,7 +290,7 @@ fn lead_a_key(record: &mut Record, home: &Value) {
     ] {
         record.leaves_nothing(&By::Owner, &ask, status);
     }
-    record.leaves_nothing(&By::Nobody, &create(json!({})), 401);
+    record.leaves_nothing(&By::Anonymous, &create(json!({})), 401);
     by_keys(record, home);
     let line = json!({"name": "old", "key": FOREIGN});
     let import = Ask::post("/v1/keys/import", &json!({"keys": [line]}));
@@ -394,20 +394,20 @@ fn invite(record: &mut Record, home: &Value) {
             continue;
         }
         let accept = people::acceptance(&people::token_in(&made));
-        let session = record.asked(&By::Nobody, &accept).expect(201);
+        let session = record.asked(&By::Anonymous, &accept).expect(201);
         let user = text(&session, "/user/id").to_owned();
         let events = record.new_events();
         let [accepted, begun] = &events[..] else { panic!("{events:?}") };
         let route = "POST /v1/invitations/accept";
-        record.compare(route, &By::Nobody, accepted, ("invitation.accept", &user, home));
-        record.compare(route, &By::Nobody, begun, ("session.begin", &user, home));
+        record.compare(route, &By::Anonymous, accepted, ("invitation.accept", &user, home));
+        record.compare(route, &By::Anonymous, begun, ("session.begin", &user, home));
         record.done.insert(route);
         change_a_user(record, &user, home);
     }
 }
 
 fn change_a_user(record: &mut Record, user: &str, home: &Value) {
-    let (by, anonymous, path) = (By::Owner, By::Nobody, format!("/v1/users/{user}"));
+    let (by, anonymous, path) = (By::Owner, By::Anonymous, format!("/v1/users/{user}"));
     let change = Ask::patch(&path, &json!({"role": "guest"}));
     record.does("PATCH /v1/users/{user}", &by, &change, ("user.update", user, home));
     record.leaves_nothing(&by, &change, 200);
@@ -430,7 +430,7 @@ fn end_sessions(record: &mut Record, user: &str, home: &Value) {
     let email = record.asked(&by, &Ask::get(&path)).expect(200)["email"].clone();
     let begin = Ask::post("/v1/session", &json!({"email": email, "password": NEW_PASSWORD}));
     let sign_in = |record: &mut Record| {
-        let answer = record.asked(&By::Nobody, &begin);
+        let answer = record.asked(&By::Anonymous, &begin);
         answer.expect(201);
         record.new_events();
         let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
@@ -459,7 +459,7 @@ fn end_sessions(record: &mut Record, user: &str, home: &Value) {
 fn lift_a_lockout(record: &mut Record, owner: &str, home: &Value) {
     let wrong = Ask::post("/v1/session", &json!({"email": EMAIL, "password": "not it"}));
     let wrong = wrong.header("X-Forwarded-For", "203.0.113.9");
-    while record.asked(&By::Nobody, &wrong).status != 429 {}
+    while record.asked(&By::Anonymous, &wrong).status != 429 {}
     let lift = Ask::new("DELETE", &format!("/v1/sign-in-lockouts/{owner}"));
     let route = "DELETE /v1/sign-in-lockouts/{lockout}";
     record.does(route, &By::Owner, &lift, ("lockout.lift", owner, home));
@@ -561,7 +561,7 @@ fn look_after_oneself(record: &mut Record, home: &Value) {
     record.leaves_nothing(&by, &me(json!({"name": "Ada L."})), 200);
 
     let begin = json!({"email": EMAIL, "password": PASSWORD});
-    let other = record.asked(&By::Nobody, &Ask::post("/v1/session", &begin));
+    let other = record.asked(&By::Anonymous, &Ask::post("/v1/session", &begin));
     let sessions = record.instance.ask(&Ask::get("/v1/sessions")).expect(200);
     other.expect(201);
     record.new_events();

@@ -44,7 +44,7 @@ fn changing_the_prefix_invalidates_no_key() {
     for secret in theirs.iter().copied().chain([&*ours.secret, &*new.secret]) {
         assert_eq!(instance.bare(&Ask::forward_auth(secret)).status, 200, "{secret:.9}");
     }
-    instance.bare(&Ask::forward_auth("sk_live_of_nobody")).problem(401, "NOT_FOUND");
+    instance.bare(&Ask::forward_auth("sk_live_unknown")).problem(401, "NOT_FOUND");
     let mistyped = new.secret.replace("sk_live_", "sk_life_");
     instance.bare(&Ask::forward_auth(&mistyped)).problem(401, "MALFORMED");
     // A key in the current format can be imported like any other.

@@ -143,7 +143,7 @@ fn every_given_field_is_stored_unchanged() {
         assert_eq!(
             &instance.key(key["id"].as_str().unwrap()),
             key,
-            "what is read is what was told"
+            "the key that is read equals the key in the response"
         );
     }
     // An omitted field gets a default or stays empty.
@@ -180,9 +180,9 @@ fn an_import_is_atomic_and_every_fault_names_its_line() {
             {},
             {"key": foreign(2), "algorithm": "sha256", "digest": hex(&[7; 32])},
             {"key": foreign(3), "hint": foreign(3)},
-            {"key": foreign(4), "owner": "nobody@example.com"},
+            {"key": foreign(4), "owner": "unknown@example.com"},
             {"key": foreign(5), "owner": "usr_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f"},
-            {"key": foreign(6), "owner": "nobody"},
+            {"key": foreign(6), "owner": "unknown"},
             {"key": foreign(7), "organization": "org_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f"},
             {"key": foreign(8), "expires_at": "2020-01-01T00:00:00Z"},
             {"key": foreign(9), "permissions": ["A"]},
@@ -317,7 +317,7 @@ fn an_import_of_more_than_five_hundred_keys_is_rejected() {
     assert_eq!(imported(&instance, &json!(lines(0..500))).len(), 500);
     assert_eq!(instance.all_keys().len(), 500);
     let again = faults(&import(&instance, &json!({"keys": lines(0..500)})));
-    assert_eq!(again.len(), 500, "every line is told of");
+    assert_eq!(again.len(), 500, "every line has an error");
     let long = json!({"note": "x".repeat(4_000)});
     let large: Vec<_> =
         (500..760).map(|number| json!({"key": foreign(number), "metadata": long})).collect();
@@ -410,7 +410,7 @@ fn the_command_reports_errors_and_its_position_without_secrets() {
         assert!(!ended.stderr.contains(secret), "{claim}: {ended:?}");
         assert!(instance.all_keys().is_empty(), "{claim}: nothing is sent of what does not read");
     }
-    let wrong = json!({"key": foreign(900), "owner": "nobody@example.com"});
+    let wrong = json!({"key": foreign(900), "owner": "unknown@example.com"});
     let ended = run(&format!("{}{wrong}\n{}", lines_of(0..600), lines_of(600..610)));
     assert_eq!(ended.code, Some(2), "{ended:?}");
     for words in ["line 601: owner: user not found", "--from 501"] {

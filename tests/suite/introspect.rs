@@ -102,7 +102,7 @@ fn every_inactive_token_gets_the_same_bytes() {
         ("long", json!({"token": "x".repeat(10_000)})),
         ("revoked", json!({"token": revoked.secret})),
         ("disabled", json!({"token": disabled.secret})),
-        ("of somebody disabled", json!({"token": of_disabled})),
+        ("of a disabled user", json!({"token": of_disabled})),
         ("not yet valid", json!({"token": made(json!({"not_before": "2999-01-01T00:00:00Z"}))})),
         ("of another organization", json!({"token": foreign})),
         ("no permission", json!({"token": good, "permissions": "a:b AND c:d"})),

@@ -45,7 +45,7 @@ fn the_secret_of_a_new_key_is_returned_only_once() {
 
     let found = instance.ask(&Ask::get(&format!("/v1/keys/{}", key["id"].as_str().unwrap())));
     let again = found.expect(200);
-    assert_eq!(&again, key, "what is read is what was answered");
+    assert_eq!(&again, key, "the key that is read equals the key in the response");
     assert_eq!(found.header("etag").unwrap(), format!("\"{}\"", key["version"]));
     assert!(!found.body.contains(body), "the secret is shown again");
     assert!(!instance.ask(&Ask::get("/v1/keys")).body.contains(body));
@@ -252,7 +252,7 @@ fn a_management_key_acts_within_its_permissions() {
     let creator = instance.create(&json!({
         "name": "creator", "permissions": ["keyhouse:keys:create", "diagrams:read"],
     }));
-    let anonymous = instance.create(&json!({"name": "nobody"}));
+    let anonymous = instance.create(&json!({"name": "anonymous"}));
     let ask =
         |secret: &str, body: Value| instance.bare(&Ask::post("/v1/keys", &body).bearer(secret));
 

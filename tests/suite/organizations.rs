@@ -188,7 +188,7 @@ fn an_invalid_change_is_rejected_completely() {
         Ask::patch(&format!("{path}/subscription"), &json!({"current_period_end": "soon"})),
         Ask::patch("/v1/plans/pro", &json!({"features": {"sso": true}})),
         Ask::patch("/v1/plans/pro", &json!({"limits": {"keys": -1}})),
-        Ask::post("/v1/organizations", &json!({"name": "x", "owner_email": "nobody"})),
+        Ask::post("/v1/organizations", &json!({"name": "x", "owner_email": "unknown"})),
         Ask::post(
             "/v1/organizations",
             &json!({"name": "x", "owner_email": "a@b.example", "plan": "y"}),

@@ -126,9 +126,9 @@ fn organizations_plans_and_subscriptions(home: &Home, name: &str) {
     assert_eq!(json_of(home, &["plan", "show", "enterprise"])["limits"]["keys"], Value::Null);
     assert_eq!(json_of(home, &["plan", "list"]).as_array().unwrap().len(), 3);
 
-    let nobodys = "org_01890000-0000-7000-8000-000000000000";
+    let unknown = "org_01890000-0000-7000-8000-000000000000";
     for (command, code) in [
-        (vec!["org", "show", nobodys], 3),
+        (vec!["org", "show", unknown], 3),
         (vec!["org", "suspend", "../plans/free"], 3),
         (vec!["plan", "show", "gold"], 3),
         (vec!["plan", "set", "pro", "--limit", "keys"], 2),

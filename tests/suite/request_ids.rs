@@ -26,7 +26,7 @@ fn kinds(instance: &TestServer) -> Vec<(&'static str, Ask, u16)> {
         ("a holder's", Ask::get("/v1/whoami").bearer(&made.secret), 200),
         ("a list", instance.as_owner(Ask::get("/v1/keys")), 200),
         ("a change", instance.as_owner(Ask::post("/v1/keys", &json!({}))), 201),
-        ("nobody's change", Ask::post("/v1/keys", &json!({})), 401),
+        ("an anonymous change", Ask::post("/v1/keys", &json!({})), 401),
         ("a wrong field", instance.as_owner(Ask::post("/v1/keys", &json!({"kind": 1}))), 400),
         ("a wrong method", Ask::new("PUT", "/v1/keys"), 405),
         ("an unknown path", Ask::get("/v1/none"), 404),

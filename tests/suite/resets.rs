@@ -150,7 +150,7 @@ fn a_sole_owner_recovers_access_on_the_host() {
     assert_eq!(wholly.code, Some(0), "{}", wholly.stderr);
     let made: Value = serde_json::from_str(&wholly.stdout).unwrap();
     assert_eq!(instance.bare(&apply(&token_in(&made), PASSWORD)).status, 204);
-    let anonymous = instance.server().run_cli(&["user", "reset", "nobody@example.com"], "");
+    let anonymous = instance.server().run_cli(&["user", "reset", "unknown@example.com"], "");
     assert_eq!(anonymous.code, Some(3), "{}", anonymous.stderr);
 }
 

@@ -188,7 +188,7 @@ fn rotation_requires_every_permission_that_the_key_grants() {
             answer.problem(403, "permission_required");
         }
     }
-    assert_eq!(instance.verify(&personal.secret)["code"], "VALID", "nobody touched it");
+    assert_eq!(instance.verify(&personal.secret)["code"], "VALID", "the key did not change");
     assert_eq!(rotate(&instance, &personal.id, &json!({})).status, 200, "its owner may");
 
     let on_the_host = |id: &str| instance.server().run_cli(&["key", "rotate", id], "");

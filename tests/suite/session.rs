@@ -112,7 +112,7 @@ fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
         (EMAIL, "correct horse battery stapl"),
         (EMAIL, "Correct horse battery staple"),
         (EMAIL, ""),
-        ("nobody@example.com", PASSWORD),
+        ("unknown@example.com", PASSWORD),
     ] {
         let answer = instance.bare(&sign_in(email, password));
         let mut problem = answer.problem(401, "sign_in_failed");

@@ -33,7 +33,7 @@ fn guess(instance: &TestServer, ask: impl Fn() -> Ask) -> (usize, Answer) {
         }
         answer.problem(401, "sign_in_failed");
     }
-    panic!("nobody said to wait");
+    panic!("no response required a wait");
 }
 
 /// Asserts that `ask` has to wait after the failures of `wrong`. The shortest wait is a second,
@@ -63,7 +63,7 @@ fn the_throttle_also_applies_to_right_passwords_and_unknown_accounts() {
     let (known, refused) = guess(&instance, || sign_in(EMAIL, "not the password at all"));
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=10).contains(&wait), "{wait}");
-    let (unknown, other) = guess(&instance, || sign_in("nobody@example.com", PASSWORD));
+    let (unknown, other) = guess(&instance, || sign_in("unknown@example.com", PASSWORD));
     assert_eq!(without_id(&refused), without_id(&other));
     let garbage = guess(&instance, || sign_in("no address", PASSWORD)).0;
     // Five failures do not cause a wait; on a slow machine the first waits of a second may pass

@@ -87,7 +87,7 @@ fn a_team_can_be_created_read_changed_and_removed() {
     let problem = instance.ask(&Ask::post("/v1/teams", &body)).problem(400, "invalid_input");
     assert_eq!(problem["errors"][0]["pointer"], "/visibility", "{problem}");
     let plain = instance.ask(&Ask::post("/v1/teams", &json!({"name": "Red"}))).expect(201);
-    assert_eq!(plain["visibility"], "visible", "a team hides only where somebody says so");
+    assert_eq!(plain["visibility"], "visible", "a team is hidden only on request");
 }
 
 #[test]

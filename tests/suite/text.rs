@@ -208,10 +208,10 @@ fn names_are_normalized_visible_and_found_in_every_form() {
             let answer = instance.ask(&Ask::post(path, &body));
             let reported = answer.problem(400, "invalid_input");
             let faults = reported["errors"].as_array().unwrap();
-            let is_told = faults.iter().any(|it| {
+            let is_reported = faults.iter().any(|it| {
                 (it["pointer"].as_str(), it["code"].as_str()) == (Some(fault.0), Some(fault.1))
             });
-            assert!(is_told, "{path} {name:?}: {reported}");
+            assert!(is_reported, "{path} {name:?}: {reported}");
         }
     }
     let role = |name: &str| {

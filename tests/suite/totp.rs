@@ -84,7 +84,11 @@ fn a_factor_can_be_begun_confirmed_used_and_removed() {
     assert_eq!(wrong["errors"][0]["pointer"], "/code");
 
     let factor = set_up(&instance);
-    assert_ne!(Some(factor.seed.as_str()), begun["secret"].as_str(), "begun anew");
+    assert_ne!(
+        Some(factor.seed.as_str()),
+        begun["secret"].as_str(),
+        "each set-up has a new secret"
+    );
     assert_eq!(factor.backup.len(), 8);
     assert_eq!(me("totp"), json!(true));
     assert_eq!(other.ask("GET", "/v1/me", &Value::Null).status, 401, "other sessions end");

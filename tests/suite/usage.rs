@@ -235,7 +235,7 @@ fn permission_for_usage_alone_shows_counts_and_no_concealed_keys() {
 fn invalid_parameters_are_named() {
     let instance = TestServer::start();
     for (query, pointer, code) in [
-        ("key=nobody", "?key", "invalid_id"),
+        ("key=unknown", "?key", "invalid_id"),
         ("interval=week", "?interval", "invalid_interval"),
         ("from=yesterday", "?from", "invalid_time"),
         ("to=2026-01-01", "?to", "invalid_time"),

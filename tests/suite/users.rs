@@ -40,7 +40,7 @@ fn users_are_listed_newest_first_in_pages_and_by_address() {
     assert_eq!(ids(&rest), [&*ada.id]);
     assert!(rest["next_cursor"].is_null());
     assert_eq!(ids(&page(&format!("?email={}", bo.email.to_uppercase()))), [&*bo.id]);
-    assert!(ids(&page("?email=nobody@example.com")).is_empty());
+    assert!(ids(&page("?email=unknown@example.com")).is_empty());
 
     let answer = instance.ask(&Ask::get(&path(&bo)));
     let shown = answer.expect(200);
@@ -84,7 +84,7 @@ fn an_administrator_cannot_change_a_higher_ranked_user() {
     for above in [&owner, &operator] {
         let was = before(above);
         for (claim, ask) in [
-            ("renames", patch(above, &json!({"name": "Nobody"}))),
+            ("renames", patch(above, &json!({"name": "Renamed"}))),
             ("disables", patch(above, &json!({"disabled": true}))),
             ("demotes", patch(above, &json!({"role": "guest"}))),
             ("takes the instance from", patch(above, &json!({"operator": false}))),
@@ -186,7 +186,7 @@ fn a_change_for_an_older_version_is_rejected() {
         (json!({"disabled": "yes"}), "/disabled"),
         (json!({"name": ""}), "/name"),
         (json!({"email": "x@example\u{e9}.com"}), "/email"),
-        (json!({"password": "a new one of somebody else"}), "/password"),
+        (json!({"password": "a new password of another user"}), "/password"),
     ] {
         let problem = instance.ask(&patch(&bo, &change)).problem(400, "invalid_input");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
@@ -227,8 +227,8 @@ fn concurrent_mutual_demotions_leave_an_owner() {
         let bo = instance.join(&format!("bo{round}"), "owner");
         // Both users are operators, so each may change the other.
         instance.ask(&patch(&bo, &json!({"operator": true}))).expect(200);
-        let demote = |by: &Person, whom: &Person| -> Answer {
-            instance.ask_as(by, &patch(whom, &json!({"role": "user"})))
+        let demote = |by: &Person, user: &Person| -> Answer {
+            instance.ask_as(by, &patch(user, &json!({"role": "user"})))
         };
         let (one, other) = thread::scope(|scope| {
             let one = scope.spawn(|| demote(&ada, &bo));

@@ -20,7 +20,7 @@ fn a_key_is_accepted_through_every_carrier() {
         ("Authorization", format!("Bearer {secret}")),
         ("authorization", format!("bearer {secret}")),
         ("Authorization", format!("BEARER  {secret}")),
-        ("Authorization", basic("anybody", secret)),
+        ("Authorization", basic("any-name", secret)),
         ("Authorization", basic(secret, "")),
         ("X-API-Key", secret.to_owned()),
         ("x-api-key", secret.to_owned()),

@@ -32,6 +32,9 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("tests/schemathesis/hooks.py", "\"heir\"", "the name of a format on the wire"),
 ];
 
+/// A banned word that tests use as the name of a person.
+const TEST_NAME: &str = "somebody";
+
 /// Minimum number of words in a doc comment. Shorter comments only repeat the name.
 const DOC_WORDS_MIN: usize = 5;
 
@@ -47,12 +50,12 @@ fn no_text_has_a_banned_word() {
     for path in written() {
         let text = fs::read_to_string(&path).unwrap();
         let is_test = path.starts_with("tests") && path.extension().is_none_or(|it| it != "py");
-        for (number, line) in text.lines().enumerate() {
-            // In tests, strings and variables are data, such as names of people.
-            let line = if is_test { claim_or_comment(line) } else { line };
+        for (number, whole) in text.lines().enumerate() {
             let allowed =
-                ALLOWED.iter().any(|(file, part, _)| path.ends_with(file) && line.contains(part));
+                ALLOWED.iter().any(|(file, part, _)| path.ends_with(file) && whole.contains(part));
             for (word, instead) in BANNED {
+                let is_name = is_test && *word == TEST_NAME;
+                let line = if is_name { claim_or_comment(whole) } else { whole };
                 if !allowed && has_word(line, word) {
                     let place = format!("{}:{}", path.display(), number + 1);
                     faults.push(format!("{place}: \"{word}\": {instead}"));

@@ -53,7 +53,7 @@ test("an expiry is a number of days, a date or never, up to the maximum", () => 
 });
 
 test("teams are found by id or name, with an access", () => {
-  const { values, ignored } = read("team=operations:write,team_2,Data: read:write,nobody");
+  const { values, ignored } = read("team=operations:write,team_2,Data: read:write,unknown");
   assert.deepEqual(
     [...values.shares],
     [
@@ -61,7 +61,7 @@ test("teams are found by id or name, with an access", () => {
       ["team_2", "write"],
     ],
   );
-  assert.deepEqual(ignored, ["team=nobody"]);
+  assert.deepEqual(ignored, ["team=unknown"]);
 });
 
 test("a long part of a link is cut", () => {

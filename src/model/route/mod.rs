@@ -167,7 +167,7 @@ impl Route {
             .then_with(|| self.path.literals().cmp(other.path.literals()))
     }
 
-    /// The methods that no other equally specific rule may have; an empty text stands for any
+    /// The methods that no other equally specific rule may have. An empty text means any
     /// method.
     fn methods_taken(&self) -> impl Iterator<Item = &str> {
         let any = self.methods.is_none().then_some("");

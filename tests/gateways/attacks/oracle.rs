@@ -120,7 +120,7 @@ fn check_framing(arrived: &Arrived) -> Result<(), String> {
     let hops = named(arrived, "connection").join(",").to_ascii_lowercase();
     let hops: Vec<_> = hops.split(',').map(str::trim).collect();
     if hops.iter().any(|hop| !matches!(*hop, "" | "close" | "keep-alive" | "upgrade" | "te")) {
-        return Err(format!("the next server is told to drop {hops:?}"));
+        return Err(format!("the request makes the next server drop {hops:?}"));
     }
     // After an upgrade the proxy would forward any bytes.
     let protocols = named(arrived, "upgrade").join(",").to_ascii_lowercase();
@@ -133,7 +133,7 @@ fn check_framing(arrived: &Arrived) -> Result<(), String> {
 fn check_mark(arrived: &Arrived, truth: &Truth) -> Result<(), String> {
     match named(arrived, "x-attack")[..] {
         [mark] if truth.marks.contains(mark) => Ok(()),
-        ref marks => Err(format!("nobody sent this: {marks:?}")),
+        ref marks => Err(format!("the attacks sent no such mark: {marks:?}")),
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) enum Relation {
 pub(crate) enum Actor {
     Person(Person),
     Key(String),
-    Nobody,
+    Anonymous,
 }
 
 /// The instance and its users.
@@ -105,7 +105,7 @@ impl Fixture {
     pub(crate) fn actor(&self, letter: char, operation: &Described, relation: Relation) -> Actor {
         let changes_user = ["changeUser", "removeUser", "resetUser"].contains(&&*operation.id);
         match letter {
-            'n' => Actor::Nobody,
+            'n' => Actor::Anonymous,
             'k' => Actor::Key(self.key_for(operation)),
             _ if relation == Relation::Own && changes_user => Actor::Person(self.newcomer(letter)),
             _ if ["signIn", "signOut"].contains(&&*operation.id) => {
@@ -272,7 +272,7 @@ impl Fixture {
     }
 
     fn email(&self) -> String {
-        format!("somebody{}@example.com", self.number())
+        format!("person{}@example.com", self.number())
     }
 
     /// Returns the request example of an operation with ids of existing objects.
@@ -312,7 +312,7 @@ impl Fixture {
         let ask = match actor {
             Actor::Person(person) => person.asks(&ask),
             Actor::Key(secret) => ask.bearer(secret),
-            Actor::Nobody => ask,
+            Actor::Anonymous => ask,
         };
         let answer = self.instance.bare(&ask);
         (answer.status, answer.body)
@@ -326,7 +326,7 @@ fn missing(place: &str) -> String {
         "organization" => format!("org_{MISSING}"),
         "invitation" => format!("inv_{MISSING}"),
         "session" => format!("ses_{MISSING}"),
-        "name" => "things:nobody-does".to_owned(),
+        "name" => "things:unused".to_owned(),
         _ => "nothing".to_owned(),
     }
 }
