@@ -13,6 +13,7 @@ mod forwarded;
 mod health;
 mod input;
 mod json;
+mod matching;
 mod metrics;
 mod observe;
 mod openapi;

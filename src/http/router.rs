@@ -1,8 +1,12 @@
 //! The table of all routes: method, path, access and handler.
 
+use std::sync::LazyLock;
+
 use http::Method;
 use http::request::Parts;
 
+use crate::http::matching::Matching;
+pub(super) use crate::http::matching::RouteFound;
 pub(super) use crate::http::route::{HttpRoute, RequiredCaller, Run};
 use crate::http::route::{check, get, in_part, list, long, manage, post, probe, with_query};
 use crate::http::transport::{ListenerKind, Part, Take};
@@ -252,38 +256,15 @@ pub(super) static ROUTES: &[HttpRoute] = &[
     get("/assets/{hash}/{folder}/{part}", RequiredCaller::Open, page::asset),
 ];
 
-/// Result of looking a request up in the table.
-#[derive(Debug)]
-pub(super) enum RouteFound<'a> {
-    /// The route and the values of its path parameters.
-    Route { route: &'static HttpRoute, params: Vec<&'a str> },
-    /// The path has routes only for these methods.
-    MethodNotAllowed(Vec<Method>),
-    /// No route has this path.
-    Nothing,
-}
+static MATCHING: LazyLock<Matching> = LazyLock::new(|| Matching::new(ROUTES));
 
 pub(super) fn find_head(parts: &Parts, listener: ListenerKind) -> RouteFound<'_> {
     find(&parts.method, path_of(parts), listener)
 }
 
-/// Finds a route. Paths match byte for byte: percent-encoding is not decoded, and a double or trailing
-/// slash is significant.
+/// Finds a route: see [`Matching::find`].
 pub(super) fn find<'a>(method: &Method, path: &'a str, listener: ListenerKind) -> RouteFound<'a> {
-    let mut allowed = Vec::new();
-    for route in ROUTES.iter().filter(|route| route.is_served_on(listener)) {
-        let Some(params) = matches(route.path, path) else { continue };
-        // A literal path never matches a parameter: no request for `/v1/keys/import` gets the route
-        // `/v1/keys/{key}`.
-        if !params.is_empty() && route.method.is_some() && is_literal(path) {
-            continue;
-        }
-        match &route.method {
-            Some(only) if !accepts(only, method) => allowed.push(only.clone()),
-            Some(_) | None => return RouteFound::Route { route, params },
-        }
-    }
-    if allowed.is_empty() { RouteFound::Nothing } else { RouteFound::MethodNotAllowed(allowed) }
+    MATCHING.find(method, path, listener)
 }
 
 impl HttpRoute {
@@ -311,7 +292,7 @@ impl HttpRoute {
 
     /// Whether a listener serves the route. The listener for checks serves only checks and health,
     /// the listener for metrics only metrics and health.
-    fn is_served_on(&self, listener: ListenerKind) -> bool {
+    pub(super) fn is_served_on(&self, listener: ListenerKind) -> bool {
         match listener {
             ListenerKind::Main | ListenerKind::Control => true,
             ListenerKind::Metrics => [metrics::PATH, "/healthz", "/readyz"].contains(&self.path),
@@ -320,29 +301,6 @@ impl HttpRoute {
                 Run::Check { .. } | Run::LongCheck { .. } | Run::ByCaller { .. } => true,
                 Run::Manage { .. } => false,
             },
-        }
-    }
-}
-
-fn is_literal(path: &str) -> bool {
-    ROUTES.iter().any(|route| route.path == path)
-}
-
-fn accepts(route: &Method, method: &Method) -> bool {
-    route == method || (*route == Method::GET && *method == Method::HEAD)
-}
-
-fn matches<'a>(pattern: &str, path: &'a str) -> Option<Vec<&'a str>> {
-    let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
-    let mut params = Vec::new();
-    loop {
-        match (wanted.next(), given.next()) {
-            (None, None) | (Some("{path}"), Some(_)) => return Some(params),
-            (Some(name), Some(segment)) if name.starts_with('{') && !segment.is_empty() => {
-                params.push(segment);
-            },
-            (Some(name), Some(segment)) if name == segment => {},
-            _ => return None,
         }
     }
 }
@@ -361,6 +319,34 @@ mod tests {
             ("POST", "/v1/keys/import", ListenerKind::Main, "/v1/keys/import"),
             ("GET", "/v1/keys/import", ListenerKind::Main, "405"),
             ("GET", "/v1/invitations/accept", ListenerKind::Main, "405"),
+            (
+                "GET",
+                "/v1/keys/import/descendants",
+                ListenerKind::Main,
+                "/v1/keys/{key}/descendants",
+            ),
+            ("GET", "/v1/keys/impor", ListenerKind::Main, "/v1/keys/{key}"),
+            ("GET", "/v1/keys/{key}", ListenerKind::Main, "/v1/keys/{key}"),
+            ("GET", "/v1/keys/{*rest}", ListenerKind::Main, "/v1/keys/{key}"),
+            ("GET", "/v1/keys/:key", ListenerKind::Main, "/v1/keys/{key}"),
+            ("GET", "/v1/keys/*", ListenerKind::Main, "/v1/keys/{key}"),
+            ("GET", "/v1/keys/%69mport", ListenerKind::Main, "/v1/keys/{key}"),
+            ("GET", "/v1/keys/é", ListenerKind::Main, "/v1/keys/{key}"),
+            ("GET", "/v1/{key}", ListenerKind::Main, ""),
+            ("GET", "/v1/{*rest}", ListenerKind::Main, ""),
+            ("GET", "/v1/keys//x", ListenerKind::Main, ""),
+            ("GET", "/v1/keys//descendants", ListenerKind::Main, ""),
+            ("GET", "/v1/keys/x/", ListenerKind::Main, ""),
+            ("GET", "/v1/keys/x/descendants/", ListenerKind::Main, ""),
+            ("GET", "/v1/keys/../keys", ListenerKind::Main, ""),
+            ("GET", "/V1/keys", ListenerKind::Main, ""),
+            ("GET", "", ListenerKind::Main, ""),
+            ("OPTIONS", "*", ListenerKind::Main, ""),
+            ("GET", "/", ListenerKind::Main, "/"),
+            ("GET", "/assets/hash/file", ListenerKind::Main, "/assets/{hash}/{file}"),
+            ("GET", "/assets/hash/a/b", ListenerKind::Main, "/assets/{hash}/{folder}/{part}"),
+            ("GET", "/assets/hash//b", ListenerKind::Main, ""),
+            ("GET", "/assets/hash/a/b/c", ListenerKind::Main, ""),
             ("GET", "/v1/keys/", ListenerKind::Main, ""),
             ("GET", "//v1/keys", ListenerKind::Main, ""),
             ("GET", "/v1/%6beys", ListenerKind::Main, ""),
@@ -373,6 +359,12 @@ mod tests {
                 "/v1/ext-authz/{gate}/{path}",
             ),
             ("GET", "/v1/ext-authz/g/", ListenerKind::Checks, "/v1/ext-authz/{gate}/{path}"),
+            ("GET", "/v1/ext-authz/g//", ListenerKind::Checks, "/v1/ext-authz/{gate}/{path}"),
+            ("BREW", "/v1/ext-authz/g/{path}", ListenerKind::Main, "/v1/ext-authz/{gate}/{path}"),
+            ("GET", "/v1/ext-authz//a", ListenerKind::Checks, ""),
+            ("GET", "/v1/ext-authz/", ListenerKind::Checks, ""),
+            ("GET", "/v1/forward-auth/", ListenerKind::Checks, ""),
+            ("GET", "/v1/forward-auth/g/", ListenerKind::Checks, ""),
             ("GET", "/v1/ext-authz/g", ListenerKind::Checks, ""),
             ("GET", "/healthz", ListenerKind::Checks, "/healthz"),
             ("GET", "/metrics", ListenerKind::Main, "/metrics"),
