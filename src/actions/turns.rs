@@ -9,7 +9,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 
 /// The id of a reader: a user with all the user's keys, a service key, or the operator on the host.
-pub(super) type Reader = [u8; 16];
+pub(super) type ReaderId = [u8; 16];
 
 /// Maximum number of readers whose last turn is stored. If more readers are stored, the last turns
 /// of readers that do not wait are forgotten.
@@ -28,13 +28,13 @@ struct Turns {
     waiting: Vec<TurnWaiter>,
     granted: Vec<u64>,
     /// The number of each reader's last turn.
-    served: HashMap<Reader, u64>,
+    served: HashMap<ReaderId, u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct TurnWaiter {
     number: u64,
-    reader: Reader,
+    reader: ReaderId,
 }
 
 /// A turn, which is returned on drop.
@@ -62,7 +62,7 @@ impl ReadTurns {
     }
 
     /// Waits for a turn. Blocks while earlier readers read their pages.
-    pub(super) fn take(&self, reader: Reader) -> ReadTurn<'_> {
+    pub(super) fn take(&self, reader: ReaderId) -> ReadTurn<'_> {
         let mut state = self.lock();
         let number = state.number();
         state.waiting.push(TurnWaiter { number, reader });
@@ -95,7 +95,7 @@ impl Turns {
             self.waiting.retain(|it| it.number != next.number);
             self.free -= 1;
             if self.served.len() >= READERS_MAX {
-                let waiting: Vec<Reader> = self.waiting.iter().map(|it| it.reader).collect();
+                let waiting: Vec<ReaderId> = self.waiting.iter().map(|it| it.reader).collect();
                 self.served.retain(|reader, _| waiting.contains(reader));
             }
             let number = self.number();

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::http::problem::Problem;
 use crate::http::transport::Arrival;
 use crate::http::{App, answer};
-use crate::index::State;
+use crate::index::IndexState;
 
 /// `/healthz`: 200 while the process runs.
 pub(super) fn alive(
@@ -34,10 +34,10 @@ pub(super) fn ready(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: &
 pub(super) fn not_ready_reason(app: &App) -> Option<&'static str> {
     match app.index().state() {
         _ if app.stopping.load(Ordering::Acquire) => Some("the server is stopping"),
-        State::Following if app.index().is_behind() => Some("the index is behind the store"),
-        State::Following => None,
-        State::Loading => Some("the index is loading"),
-        State::Unavailable(_) => Some("the store is unavailable"),
-        State::Ended(_) => Some("the index no longer follows the store: restart keyhouse"),
+        IndexState::Following if app.index().is_behind() => Some("the index is behind the store"),
+        IndexState::Following => None,
+        IndexState::Loading => Some("the index is loading"),
+        IndexState::Unavailable(_) => Some("the store is unavailable"),
+        IndexState::Ended(_) => Some("the index no longer follows the store: restart keyhouse"),
     }
 }

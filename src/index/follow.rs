@@ -15,7 +15,7 @@ use keyhouse_storage::{Cause, Feed, ReadError, Step, Store};
 pub use crate::index::stopped::FollowError;
 use crate::index::stopped::{FEED_WAIT, Stopped};
 use crate::index::writer::Writer;
-use crate::index::{Index, State};
+use crate::index::{Index, IndexState};
 use crate::worker::{Halt, Worker};
 
 /// The pause before the next attempt when the store is unavailable.
@@ -63,7 +63,7 @@ impl FollowThread {
         // An unrequested end is logged, since the index would otherwise miss changes unnoticed.
         if !self.halt.pause(Duration::ZERO) {
             tracing::error!(cause = %ended, "index: stopped following the store");
-            self.writer.set_state(State::Ended(ended));
+            self.writer.set_state(IndexState::Ended(ended));
         }
     }
 
@@ -74,7 +74,7 @@ impl FollowThread {
                 // If the store cannot be read, the thread retries. Only a permanent error ends the
                 // thread.
                 Stopped::Store(FollowError::Read(error)) => {
-                    self.writer.set_state(State::Unavailable(error.to_string()));
+                    self.writer.set_state(IndexState::Unavailable(error.to_string()));
                     if self.halt.pause(RETRY_WAIT) {
                         return "asked to".to_owned();
                     }
@@ -110,7 +110,7 @@ impl FollowThread {
 impl Drop for FollowThread {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.writer.set_state(State::Ended("its thread panicked".to_owned()));
+            self.writer.set_state(IndexState::Ended("its thread panicked".to_owned()));
         }
     }
 }

@@ -61,7 +61,7 @@ use uses::{Agent, Use};
 
 pub use flush_queue::USES_WAITING_MAX;
 use progress::IndexProgress;
-pub use progress::State;
+pub use progress::IndexState;
 
 /// The most shared names of user agents. When there are more names, the shared names are cleared,
 /// and each key keeps its own name.

@@ -9,7 +9,7 @@ use keyhouse_storage::Revision;
 
 /// The state of the index relative to its store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum IndexState {
     /// The index is being built or rebuilt.
     Loading,
     /// The index has every commit of the feed so far.
@@ -20,7 +20,7 @@ pub enum State {
     Ended(String),
 }
 
-impl State {
+impl IndexState {
     /// The name of the state, without its cause.
     pub const fn name(&self) -> &'static str {
         let [loading, following, unavailable, ended] = Self::NAMES;
@@ -35,7 +35,7 @@ impl State {
     pub const NAMES: [&'static str; 4] = ["loading", "following", "unavailable", "ended"];
 }
 
-impl fmt::Display for State {
+impl fmt::Display for IndexState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Loading => f.write_str("loading"),
@@ -49,7 +49,7 @@ impl fmt::Display for State {
 /// The revision and the state of the index.
 #[derive(Debug)]
 pub(super) struct IndexProgress {
-    reached: Mutex<State>,
+    reached: Mutex<IndexState>,
     moved: Condvar,
     revision: AtomicU64,
     /// The greatest acknowledged revision that the index has not seen.
@@ -59,7 +59,7 @@ pub(super) struct IndexProgress {
 impl IndexProgress {
     pub(super) fn new() -> Self {
         Self {
-            reached: Mutex::new(State::Loading),
+            reached: Mutex::new(IndexState::Loading),
             moved: Condvar::new(),
             revision: AtomicU64::new(0),
             owed: AtomicU64::new(0),
@@ -72,11 +72,11 @@ impl IndexProgress {
         self.moved.notify_all();
     }
 
-    pub(super) fn set_state(&self, state: State) {
+    pub(super) fn set_state(&self, state: IndexState) {
         *self.lock() = state;
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> IndexState {
         self.lock().clone()
     }
 
@@ -93,7 +93,7 @@ impl IndexProgress {
             return true;
         }
         let held = self.lock();
-        let not_there = |_: &mut State| self.revision() < revision;
+        let not_there = |_: &mut IndexState| self.revision() < revision;
         let waited = self.moved.wait_timeout_while(held, timeout, not_there);
         let late = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
         if late {
@@ -102,7 +102,7 @@ impl IndexProgress {
         !late
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, IndexState> {
         self.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use keyhouse_storage::{At, Feed, Range, Revision, Row, Step, Store};
 
-use crate::index::State;
+use crate::index::IndexState;
 use crate::index::digest_key::DigestKey;
 use crate::index::stopped::{FEED_WAIT, Stopped};
 use crate::index::writer::Writer;
@@ -21,7 +21,7 @@ impl Writer {
     /// that change during the scan are read again after it. No key ever returns to an older state,
     /// and the index reports a revision only when it contains all of that revision.
     pub(super) fn rebuild(&mut self, store: &dyn Store) -> Result<Box<dyn Feed>, Stopped> {
-        self.set_state(State::Loading);
+        self.set_state(IndexState::Loading);
         let nothing = Range { limit: 0, ..Range::prefix(StoreKey::EVENTS) };
         let begun = store.scan(&nothing, At::Latest)?.revision;
         let mut feed = store.follow(begun)?;

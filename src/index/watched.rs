@@ -4,18 +4,18 @@ use std::sync::atomic::Ordering;
 
 use keyhouse_storage::Revision;
 
-use crate::index::{Index, State};
+use crate::index::{Index, IndexState};
 use crate::telemetry::measure::Histogram;
 
 impl Index {
     /// The state of the index relative to its store.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> IndexState {
         self.progress.state()
     }
 
     /// Whether the index has permanently stopped following its store.
     pub fn has_ended(&self) -> bool {
-        matches!(self.progress.state(), State::Ended(_))
+        matches!(self.progress.state(), IndexState::Ended(_))
     }
 
     /// The revision of the index.

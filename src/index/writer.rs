@@ -15,7 +15,7 @@ use crate::index::live::{KeyCounters, OrganizationLive};
 use crate::index::plan::SharedPlan;
 use crate::index::standing::UserStatuses;
 use crate::index::uses::LastUse;
-use crate::index::{Index, State};
+use crate::index::{Index, IndexState};
 use crate::model::gate::Gate;
 use crate::model::id::{KeyId, OrganizationId, RoleId, UserId};
 use crate::model::moment::Moment;
@@ -44,11 +44,11 @@ impl Writer {
     }
 
     pub(super) fn reach(&self, revision: Revision) {
-        self.set_state(State::Following);
+        self.set_state(IndexState::Following);
         self.index.progress.reach(revision);
     }
 
-    pub(super) fn set_state(&self, state: State) {
+    pub(super) fn set_state(&self, state: IndexState) {
         self.index.progress.set_state(state);
     }
 

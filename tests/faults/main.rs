@@ -28,7 +28,7 @@ use keyhouse::clock::{Clock, SystemClock};
 use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
 use keyhouse::http::{App, HttpSettings};
 use keyhouse::index::follow;
-use keyhouse::index::{Index, State};
+use keyhouse::index::{Index, IndexState};
 use keyhouse::model::key_text::Prefix;
 use keyhouse::model::pace::Pace;
 use keyhouse::model::secret::Secret;
@@ -245,7 +245,7 @@ fn no_answer_is_sent_before_the_index_has_the_change() {
     let key = instance.create("any");
     let gate = TestGate::new();
     store.inject_always(StoreOperation::Next, InjectedFault::Wait(gate.clone()));
-    assert!(gate.wait_for_arrivals(1, LONG) || instance.index.state() == State::Following);
+    assert!(gate.wait_for_arrivals(1, LONG) || instance.index.state() == IndexState::Following);
     let revoke_and_check = || (instance.revoke(&key), instance.check(&key.secret));
     let seen: Vec<_> = scope(|threads| {
         let tries: Vec<_> = (0..3).map(|_| threads.spawn(revoke_and_check)).collect();
@@ -285,7 +285,7 @@ fn an_index_that_missed_commits_is_rebuilt_during_other_writes() {
         }
     });
     instance.assert_index_equals_store();
-    assert_eq!(instance.index.state(), State::Following);
+    assert_eq!(instance.index.state(), IndexState::Following);
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! Checks the words of comments, texts and documents, and the names of public types.
+//! Checks the words of comments, texts and documents, and the names of types.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::{files, room_of, rust_files};
+use crate::{files, rust_files};
 
 /// Words that make a sentence hard to read, and what to write instead.
 const BANNED: &[(&str, &str)] = &[
@@ -38,11 +38,14 @@ const TEST_NAME: &str = "somebody";
 /// Minimum number of words in a doc comment. Shorter comments only repeat the name.
 const DOC_WORDS_MIN: usize = 5;
 
-/// Names of public types that two rooms may share, with the reason.
-const PUBLIC_NAMES_SHARED: &[(&str, &str)] = &[(
-    "Verdict",
-    "`embed` shows other programs the same idea as `verify`, without the gate's parts",
-)];
+/// The file with the first type, the name of several types, and the reason.
+const NAMES_SHARED: &[(&str, &str, &str)] = &[
+    ("src/embed.rs", "Verdict", "embed's public form of a verdict, without the parts of a gate"),
+    ("src/http/answer.rs", "Header", "temporary, until the schemas of http/openapi are rewritten"),
+];
+
+/// Names of arguments of clap, which each file of `src/cli` may declare.
+const ARGUMENTS: &[&str] = &["Command", "List", "Create", "Set", "Change", "Flags"];
 
 #[test]
 fn no_text_has_a_banned_word() {
@@ -123,36 +126,72 @@ fn doc_comments_say_more_than_the_name() {
     assert!(faults.is_empty(), "{} comments:\n{}", faults.len(), faults.join("\n"));
 }
 
-/// Each public type name has one meaning in the whole crate.
+/// A type name, public or private, has one meaning in all crates.
 #[test]
-fn no_two_rooms_have_public_types_of_one_name() {
-    let mut rooms: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for path in rust_files("src") {
+fn no_two_types_have_one_name() {
+    let mut places: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for path in ["src", "storage"].into_iter().flat_map(rust_files) {
+        if path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs") {
+            continue;
+        }
         let text = fs::read_to_string(&path).unwrap();
-        let room = room_of(&path);
-        for line in text.split("#[cfg(test)]\nmod tests").next().unwrap().lines() {
-            let Some(name) = public_type(line) else { continue };
-            let found = rooms.entry(name.to_owned()).or_default();
-            if !found.contains(&room) {
-                found.push(room.clone());
+        let lines = text.lines().take_while(|line| !is_test_module(line));
+        for name in lines.filter_map(declared_type) {
+            if !(path.starts_with("src/cli") && ARGUMENTS.contains(&name)) {
+                places.entry(name.to_owned()).or_default().push(path.clone());
             }
         }
     }
-    let faults: Vec<String> = rooms
-        .into_iter()
-        .filter(|(_, rooms)| rooms.len() > 1)
-        .filter(|(name, _)| PUBLIC_NAMES_SHARED.iter().all(|(shared, _)| shared != name))
-        .map(|(name, rooms)| format!("{name}: {}", rooms.join(", ")))
-        .collect();
+    let mut faults = Vec::new();
+    for (file, name, _) in NAMES_SHARED {
+        let paths = places.get_mut(*name).filter(|paths| paths.len() > 1);
+        match paths.and_then(|paths| Some((paths.iter().position(|it| it.ends_with(file))?, paths)))
+        {
+            Some((at, paths)) => drop(paths.remove(at)),
+            None => faults.push(format!("{name}: no longer shared, remove the exception")),
+        }
+    }
+    let shared = places.into_iter().filter(|(_, paths)| paths.len() > 1);
+    faults.extend(shared.map(|(name, paths)| format!("{name}: {paths:?}")));
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// Returns the name of a public type that an unindented line declares.
-fn public_type(line: &str) -> Option<&str> {
-    let rest = line.strip_prefix("pub ").or_else(|| line.strip_prefix("pub(crate) "))?;
-    let kinds = ["struct ", "enum ", "trait ", "type "];
-    let name = kinds.into_iter().find_map(|kind| rest.strip_prefix(kind))?;
-    name.split(|it: char| !it.is_alphanumeric()).next()
+/// Whether a line opens the module of a file's unit tests.
+fn is_test_module(line: &str) -> bool {
+    line.ends_with("mod tests {")
+}
+
+/// Returns the name of the type that a line declares. An indented `type` belongs to a trait.
+fn declared_type(line: &str) -> Option<&str> {
+    let mut rest = line.trim_start();
+    let is_indented = rest.len() < line.len();
+    if let Some(public) = rest.strip_prefix("pub") {
+        let after = public.strip_prefix('(').and_then(|it| it.split_once(')'));
+        rest = after.map_or(public, |(_, after)| after).trim_start();
+    }
+    let (kind, name) = rest.split_once(' ')?;
+    let is_type = match kind {
+        "struct" | "enum" | "trait" | "union" => true,
+        "type" => !is_indented,
+        _ => false,
+    };
+    let end = |it: char| !it.is_alphanumeric() && it != '_';
+    is_type.then(|| name.split(end).next().unwrap_or_default())
+}
+
+#[test]
+fn type_declarations_are_found() {
+    for (line, name) in [
+        ("pub struct Key {", Some("Key")),
+        ("pub(in crate::actions) enum Cause<'a> {", Some("Cause")),
+        ("    trait Inner: Send {", Some("Inner")),
+        ("type Rows = Vec<Row>;", Some("Rows")),
+        ("    type Item = Row;", None),
+        ("pub const fn structure() {", None),
+        ("/// A struct Key.", None),
+    ] {
+        assert_eq!(declared_type(line), name, "{line}");
+    }
 }
 
 #[test]

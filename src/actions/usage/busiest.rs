@@ -36,7 +36,7 @@ pub struct KeyUse {
     pub refused: u64,
 }
 
-pub(super) type Sums = HashMap<KeyId, CallCounts>;
+pub(super) type KeySums = HashMap<KeyId, CallCounts>;
 
 impl Actions {
     /// Returns the calls of each key in a span, or `None` if there are too many rows to read.
@@ -45,8 +45,8 @@ impl Actions {
         pending: &PendingUsage,
         organization: OrganizationId,
         span: UsageSpan,
-    ) -> Result<Option<Sums>, ActionError> {
-        let (mut sums, mut rows_left) = (Sums::new(), ROWS_READ_MAX);
+    ) -> Result<Option<KeySums>, ActionError> {
+        let (mut sums, mut rows_left) = (KeySums::new(), ROWS_READ_MAX);
         // There may be many pending rows, so one pass reads them for all days.
         let mut pending_keys = pending.keys_by_day(organization);
         for day in span.days() {
@@ -83,7 +83,7 @@ impl Actions {
 
     fn add_days(
         &self,
-        sums: &mut Sums,
+        sums: &mut KeySums,
         rows_left: &mut usize,
         (day, organization): (Day, OrganizationId),
         span: UsageSpan,
@@ -123,7 +123,7 @@ impl Actions {
     }
 
     /// Returns the keys with the most calls that the actor may see.
-    pub(super) fn busiest(&self, actor: &Actor, sums: Sums) -> Result<Vec<KeyUse>, ActionError> {
+    pub(super) fn busiest(&self, actor: &Actor, sums: KeySums) -> Result<Vec<KeyUse>, ActionError> {
         let mut sums: Vec<_> = sums.into_iter().filter(|(_, counts)| counts.calls() > 0).collect();
         sums.sort_unstable_by_key(|(key, counts)| (Reverse(counts.calls()), *key));
         let mut busiest = Vec::new();

@@ -14,7 +14,7 @@ use prometheus_client::metrics::MetricType;
 
 use crate::http::observe::listener;
 use crate::http::{App, health};
-use crate::index::State;
+use crate::index::IndexState;
 use crate::telemetry::measure::{Distribution, Histogram};
 
 /// The metrics of one scrape.
@@ -259,8 +259,9 @@ fn of_index(app: &App) -> Vec<Family> {
     let index = app.index();
     let entries = index.size().into_iter().map(|(kind, count)| amount(count).label("kind", kind));
     let state = index.state().name();
-    let states =
-        State::NAMES.into_iter().map(|name| whole(u64::from(name == state)).label("state", name));
+    let states = IndexState::NAMES
+        .into_iter()
+        .map(|name| whole(u64::from(name == state)).label("state", name));
     vec![
         gauge(
             "keyhouse_index_entries",

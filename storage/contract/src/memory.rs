@@ -8,7 +8,7 @@ use crate::{
     Range, ReadError, Revision, Row, Snapshots, Store, Write,
 };
 
-type Rows = Arc<BTreeMap<Vec<u8>, Arc<Row>>>;
+type RowMap = Arc<BTreeMap<Vec<u8>, Arc<Row>>>;
 
 /// A store in memory. The first write after a scan copies the map if the scan's snapshot is still
 /// held.
@@ -23,9 +23,9 @@ pub struct MemoryStore {
 
 #[derive(Debug)]
 struct MemoryState {
-    rows: Rows,
+    rows: RowMap,
     revision: Revision,
-    held: Snapshots<Rows>,
+    held: Snapshots<RowMap>,
     closed: bool,
 }
 
@@ -96,7 +96,7 @@ fn holds(guard: &Guard, rows: &BTreeMap<Vec<u8>, Arc<Row>>) -> bool {
 }
 
 impl MemoryState {
-    fn at(&mut self, at: At) -> Result<(Rows, Revision), ReadError> {
+    fn at(&mut self, at: At) -> Result<(RowMap, Revision), ReadError> {
         if self.closed {
             return Err(ReadError::Unavailable(Cause::new("store closed")));
         }

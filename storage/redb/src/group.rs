@@ -7,7 +7,7 @@ use redb::{Database, ReadableTable, Table};
 
 use crate::tables::{META, REVISION, ROWS, decode, encode};
 
-type Rows<'a> = Table<'a, &'static [u8], &'static [u8]>;
+type RowTable<'a> = Table<'a, &'static [u8], &'static [u8]>;
 
 /// Commits a group durably. The guards of a batch see the earlier batches of the group. A batch
 /// whose guards do not hold changes nothing, and its result is `None`. The result of every other
@@ -49,7 +49,7 @@ pub(crate) fn commit<'a>(
     Ok(outcomes)
 }
 
-fn guards_hold(batch: &Batch, rows: &Rows<'_>) -> Result<bool, redb::Error> {
+fn guards_hold(batch: &Batch, rows: &RowTable<'_>) -> Result<bool, redb::Error> {
     for guard in batch.guards() {
         let stored = rows.get(guard.key())?;
         let found = match stored {
@@ -67,7 +67,7 @@ fn guards_hold(batch: &Batch, rows: &Rows<'_>) -> Result<bool, redb::Error> {
     Ok(true)
 }
 
-fn write(batch: &Batch, revision: Revision, rows: &mut Rows<'_>) -> Result<(), redb::Error> {
+fn write(batch: &Batch, revision: Revision, rows: &mut RowTable<'_>) -> Result<(), redb::Error> {
     for write in batch.writes() {
         match write {
             Write::Put { key, value } => {

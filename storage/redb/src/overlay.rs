@@ -9,7 +9,7 @@ use crate::DiskFile;
 
 const PAGE_BYTES: usize = 4_096;
 
-type Page = Box<[u8; PAGE_BYTES]>;
+type DiskPage = Box<[u8; PAGE_BYTES]>;
 
 /// The file on disk, overlaid with the pages that redb has written during the inspection.
 ///
@@ -26,7 +26,7 @@ struct OverlayState {
     length: u64,
     /// Length of the visible part of the file on disk. A truncation hides the rest permanently.
     file_visible: u64,
-    pages: BTreeMap<u64, Page>,
+    pages: BTreeMap<u64, DiskPage>,
 }
 
 impl Overlay {

@@ -45,10 +45,10 @@ impl RedbSettings {
 #[derive(Debug)]
 pub struct RedbStore {
     state: Arc<State>,
-    writer: Mutex<Option<Writer>>,
+    writer: Mutex<Option<WriterThread>>,
 }
 
-type Writer = JoinHandle<Result<(), ReadError>>;
+type WriterThread = JoinHandle<Result<(), ReadError>>;
 
 impl RedbStore {
     /// Opens the store in a directory, or creates it.

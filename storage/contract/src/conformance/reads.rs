@@ -24,13 +24,13 @@ fn fill(store: &dyn Store, keys: &[&[u8]]) -> Result<Revision, CommitError> {
 }
 
 /// Name, prefix, start, limit, order and expected keys of a scan.
-type Scan<'a> = (&'a str, &'a [u8], Option<&'a [u8]>, usize, Order, &'a [&'a [u8]]);
+type ScanCase<'a> = (&'a str, &'a [u8], Option<&'a [u8]>, usize, Order, &'a [&'a [u8]]);
 
 fn ranges_are_exact(store: &dyn Store) -> Seen {
     use Order::{Ascending, Descending};
     fill(store, &[b"\xff\xff", b"b", b"a", b"ab", b"a\xff", b"\xff", b"a\xff\x01", b"\x00", b"c"])?;
     #[rustfmt::skip]
-    let cases: &[Scan<'_>] = &[
+    let cases: &[ScanCase<'_>] = &[
         ("a scan without a prefix returns all rows", b"", None, 99, Ascending, &[b"\x00", b"a", b"ab", b"a\xff", b"a\xff\x01", b"b", b"c", b"\xff", b"\xff\xff"]),
         ("a descending scan starts at the last row", b"", None, 3, Descending, &[b"\xff\xff", b"\xff", b"c"]),
         ("a scan returns only rows with its prefix", b"a", None, 99, Ascending, &[b"a", b"ab", b"a\xff", b"a\xff\x01"]),
