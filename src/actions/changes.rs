@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::actions::authority::Authorized;
 use crate::actions::events::AuditEntry;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::errors;
 use crate::model::id::OrganizationId;
 use crate::model::moment::Moment;
 use crate::model::text::Likeness;
@@ -152,7 +153,7 @@ pub(super) fn require_free_name<'a>(
 ) -> Result<(), ActionError> {
     let read = Likeness::of(name);
     if others.any(|other| Likeness::of(other).is_alike(&read)) {
-        return Err(ActionError::Conflict { code: "name_taken", detail });
+        return Err(ActionError::Conflict { error: errors::NAME_TAKEN, detail });
     }
     Ok(())
 }

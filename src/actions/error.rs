@@ -5,6 +5,7 @@ use std::time::Duration;
 use keyhouse_storage::ReadError;
 
 use crate::model::code::Code;
+use crate::model::errors::ErrorCode;
 use crate::model::fault::Fault;
 use crate::model::id::OrganizationId;
 use crate::records::RecordError;
@@ -36,7 +37,7 @@ pub enum ActionError {
     },
     /// The state of a record does not allow the change.
     #[error("{detail}")]
-    Conflict { code: &'static str, detail: &'static str },
+    Conflict { error: &'static ErrorCode, detail: &'static str },
     /// `If-Match` does not name the stored version.
     #[error("the current version is {current}: read the record again")]
     VersionConflict { current: u64 },

@@ -4,20 +4,19 @@ use serde_json::json;
 
 use crate::actions::ActionError;
 use crate::http::problem::{Problem, RETRY_AFTER_SECONDS, seconds_up};
+use crate::model::errors;
 use crate::verify::Verdict;
 
 impl From<ActionError> for Problem {
-    #[expect(clippy::too_many_lines, reason = "one match that names every error")]
     fn from(error: ActionError) -> Self {
-        let unavailable =
-            |code, title| Self::new(503, code, title).retry_after(RETRY_AFTER_SECONDS);
+        let unavailable = |error| Self::new(error).retry_after(RETRY_AFTER_SECONDS);
         match error {
             ActionError::Invalid(faults) => Self::invalid(faults),
             ActionError::NotFound(what) => Self::not_found().detail(format!("{what} not found")),
             ActionError::PermissionRequired(permission) => Self::permission_required(&permission),
             ActionError::BeyondKey(faults) => Self::beyond_key(faults),
             ActionError::SubscriptionRequired { plan, feature } => {
-                Self::new(403, "subscription_required", "Not included in the plan")
+                Self::new(errors::SUBSCRIPTION_REQUIRED)
                     .detail(format!(
                         "the plan {plan:?}, or its subscription, does not include {feature}"
                     ))
@@ -25,14 +24,14 @@ impl From<ActionError> for Problem {
                     .extra("feature", feature)
             },
             ActionError::LimitReached { plan, limit, maximum } => {
-                Self::new(403, "subscription_limit", "Plan limit reached")
+                Self::new(errors::SUBSCRIPTION_LIMIT)
                     .detail(format!("the limit {limit} of the plan {plan:?} is {maximum}"))
                     .extra("plan", plan)
                     .extra("limit", limit)
                     .extra("maximum", maximum)
             },
             ActionError::CodeRequired => {
-                Self::new(401, "code_required", "Second factor code required")
+                Self::new(errors::CODE_REQUIRED)
                     .detail("sign in again with the field code, beside email and password")
                     .challenge("")
             },
@@ -43,44 +42,38 @@ impl From<ActionError> for Problem {
             ),
             ActionError::SecondFactorRequired => Self::second_factor_required(),
             ActionError::Throttled { wait } => {
-                Self::new(429, "too_many_attempts", "Too many failed sign-ins")
+                Self::new(errors::TOO_MANY_ATTEMPTS)
                     .detail("wait for the seconds in Retry-After, then try again")
                     .retry_after(seconds_up(wait))
             },
-            ActionError::Conflict { code, detail } => {
-                Self::new(409, code, "Conflict with the current state").detail(detail)
-            },
-            ActionError::VersionConflict { current } => Self::new(
-                412,
-                "version_conflict",
-                "Changed since it was read",
-            )
+            ActionError::Conflict { error, detail } => Self::new(error).detail(detail),
+            ActionError::VersionConflict { current } => Self::new(errors::VERSION_CONFLICT)
             .detail(
                 "another request changed the object: read the object again, then repeat the change",
             )
             .extra("current_version", current),
-            ActionError::SignInFailed => Self::new(401, "sign_in_failed", "Sign-in failed")
+            ActionError::SignInFailed => Self::new(errors::SIGN_IN_FAILED)
                 .detail("email, password or code is incorrect")
                 .challenge(""),
             ActionError::SessionEnded => Self::session_ended(),
             ActionError::KeyRefused(code) => Self::denied(Verdict::of(code), None),
-            ActionError::LinkInvalid => Self::new(403, "link_invalid", "Invalid link").detail(
+            ActionError::LinkInvalid => Self::new(errors::LINK_INVALID).detail(
                 "the link was used, has expired (24 h), or its creator lost the \
                  permission: ask for a new link, or restart keyhouse if setup was never \
                  completed",
             ),
-            ActionError::Busy => unavailable("busy", "Server busy").detail(
+            ActionError::Busy => unavailable(errors::BUSY).detail(
                 "too many requests are in progress: retry after the seconds in \
                  Retry-After",
             ),
-            ActionError::StorageFull => unavailable("storage_full", "Store is full")
+            ActionError::StorageFull => unavailable(errors::STORAGE_FULL)
                 .detail("nothing was changed: free disk space, then retry"),
             ActionError::StorageUnavailable => {
-                unavailable("storage_unavailable", "Store unavailable").detail(
+                unavailable(errors::STORAGE_UNAVAILABLE).detail(
                     "nothing was changed: retry, and see the server log if the error persists",
                 )
             },
-            ActionError::OutcomeUnknown => unavailable("outcome_unknown", "Outcome unknown")
+            ActionError::OutcomeUnknown => unavailable(errors::OUTCOME_UNKNOWN)
                 .detail("the change may or may not have been applied: check before retrying"),
         }
     }

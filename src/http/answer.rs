@@ -3,18 +3,32 @@
 use std::borrow::Cow;
 
 use rouille::{Response, ResponseBody};
-use serde_json::Value;
+use serde::Serialize;
 
 pub(super) type Header = (Cow<'static, str>, Cow<'static, str>);
 
 /// 200 with a JSON object.
-pub(super) fn json(value: &Value) -> Response {
+pub(super) fn json(value: &impl Serialize) -> Response {
     with_status(200, value)
 }
 
 /// 201 with a JSON object.
-pub(super) fn created(value: &Value) -> Response {
+pub(super) fn created(value: &impl Serialize) -> Response {
     with_status(201, value)
+}
+
+/// 200 with a JSON object that has a version.
+pub(super) fn versioned(value: &impl Serialize, version: u64) -> Response {
+    with_etag(json(value), version)
+}
+
+/// 201 with a new JSON object that has a version and a URL.
+pub(super) fn created_at(location: String, value: &impl Serialize, version: u64) -> Response {
+    with_etag(created(value).with_additional_header("Location", location), version)
+}
+
+fn with_etag(response: Response, version: u64) -> Response {
+    response.with_additional_header("ETag", format!("\"{version}\""))
 }
 
 pub(super) fn empty() -> Response {
@@ -26,9 +40,10 @@ pub(super) fn headers_only(headers: Vec<Header>) -> Response {
     Response { status_code: 200, headers, data: ResponseBody::empty(), upgrade: None }
 }
 
-pub(super) fn with_status(status_code: u16, value: &Value) -> Response {
+pub(super) fn with_status(status_code: u16, value: &impl Serialize) -> Response {
+    // Serialization cannot fail: views have only texts, numbers, lists and maps with text keys.
     let headers = vec![("Content-Type".into(), "application/json".into())];
-    let body = ResponseBody::from_data(value.to_string());
+    let body = ResponseBody::from_data(serde_json::to_vec(value).unwrap_or_default());
     Response { status_code, headers, data: body, upgrade: None }
 }
 

@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::http::json;
 use crate::http::problem::Problem;
+use crate::http::reading::{self, Read};
+use crate::http::schema;
+use crate::http::view::Schemas;
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
 use crate::model::name::parse_description;
@@ -54,6 +57,14 @@ pub(super) struct Fields {
     left: Map<String, Value>,
     pointer: String,
     faults: Vec<Fault>,
+    /// The fields read so far, if the reading describes a request instead of reading one.
+    described: Option<Description>,
+}
+
+#[derive(Default)]
+struct Description {
+    fields: Vec<schema::Field>,
+    schemas: Schemas,
 }
 
 impl Fields {
@@ -76,8 +87,117 @@ impl Fields {
         }
     }
 
-    fn of(left: Map<String, Value>, pointer: String) -> Self {
-        Self { left, pointer, faults: Vec::new() }
+    pub(super) fn of(left: Map<String, Value>, pointer: String) -> Self {
+        Self { left, pointer, faults: Vec::new(), described: None }
+    }
+
+    /// The fields that `read` reads, with their schemas. `read` runs without a request: every field
+    /// is absent, and faults are dropped. It must read the same fields whatever their values are.
+    pub(super) fn describe(
+        schemas: &mut Schemas,
+        read: impl FnOnce(&mut Self),
+    ) -> Vec<schema::Field> {
+        let mut fields = Self::of(Map::new(), String::new());
+        let schemas_so_far = std::mem::take(schemas);
+        fields.described = Some(Description { fields: Vec::new(), schemas: schemas_so_far });
+        read(&mut fields);
+        let description = fields.described.unwrap_or_default();
+        *schemas = description.schemas;
+        description.fields
+    }
+
+    /// Notes a field, if the reading describes a request.
+    fn note(&mut self, field: impl FnOnce(&mut Schemas) -> schema::Field) {
+        if let Some(description) = &mut self.described {
+            let field = field(&mut description.schemas);
+            description.fields.push(field);
+        }
+    }
+
+    /// Reads a field that may be absent or null.
+    pub(super) fn optional<R: Read>(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        reader: R,
+    ) -> Option<R::Output> {
+        self.nullable(name, about, reader).value()
+    }
+
+    /// Reads a field in which null and absent have different meanings.
+    #[expect(clippy::needless_pass_by_value, reason = "a reader is made for one call")]
+    pub(super) fn nullable<R: Read>(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        reader: R,
+    ) -> Edit<R::Output> {
+        self.note(|schemas| schema::optional(name, reader.schema(schemas), about));
+        self.take(name, &reader)
+    }
+
+    /// Reads a field that may be absent, but not null. `null_detail` is the detail of the fault of
+    /// null.
+    #[allow(clippy::allow_attributes, dead_code, reason = "some resources still use the old one")]
+    #[expect(clippy::needless_pass_by_value, reason = "a reader is made for one call")]
+    pub(super) fn not_null<R: Read>(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        reader: R,
+        null_detail: &'static str,
+    ) -> Option<R::Output> {
+        self.note(|schemas| schema::field(name, reader.schema(schemas), about).seldom());
+        let edit = self.take(name, &reader);
+        if matches!(edit, Edit::Clear) {
+            self.fault(name, "required", null_detail);
+        }
+        edit.value()
+    }
+
+    /// Reads a description. Null means an empty description.
+    pub(super) fn description(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        example: &'static str,
+    ) -> Option<String> {
+        match self.nullable(name, about, reading::description(example)) {
+            Edit::Keep => None,
+            Edit::Clear => Some(String::new()),
+            Edit::Set(text) => Some(text),
+        }
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "a reader is made for one call")]
+    pub(super) fn required<R: Read>(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        reader: R,
+    ) -> Option<R::Output> {
+        self.note(|schemas| schema::field(name, reader.schema(schemas), about));
+        if self.left.get(name).is_none_or(Value::is_null) {
+            self.left.remove(name);
+            self.fault(name, "required", "is required");
+            return None;
+        }
+        self.take(name, &reader).value()
+    }
+
+    fn take<R: Read>(&mut self, name: &str, reader: &R) -> Edit<R::Output> {
+        let Some(value) = self.left.remove(name) else { return Edit::Keep };
+        if value.is_null() {
+            return Edit::Clear;
+        }
+        let pointer = format!("{}/{}", self.pointer, escaped(name));
+        match reader.read(value, &pointer) {
+            Ok(value) => Edit::Set(value),
+            Err(faults) => {
+                self.faults.extend(faults);
+                Edit::Keep
+            },
+        }
     }
 
     pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: impl fmt::Display) {
@@ -93,16 +213,16 @@ impl Fields {
     }
 
     /// Reads a field that may be absent or null.
-    pub(super) fn optional<T>(
+    pub(super) fn old_optional<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(Value, &str) -> Result<T, Vec<Fault>>,
     ) -> Option<T> {
-        self.nullable(name, read).value()
+        self.old_nullable(name, read).value()
     }
 
     /// Reads a field in which null and absent have different meanings.
-    pub(super) fn nullable<T>(
+    pub(super) fn old_nullable<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(Value, &str) -> Result<T, Vec<Fault>>,
@@ -122,15 +242,15 @@ impl Fields {
     }
 
     /// Reads a description. Null means an empty description.
-    pub(super) fn description(&mut self, name: &str) -> Option<String> {
-        match self.nullable(name, parsed("invalid_description", parse_description)) {
+    pub(super) fn old_description(&mut self, name: &str) -> Option<String> {
+        match self.old_nullable(name, parsed("invalid_description", parse_description)) {
             Edit::Keep => None,
             Edit::Clear => Some(String::new()),
             Edit::Set(text) => Some(text),
         }
     }
 
-    pub(super) fn required<T>(
+    pub(super) fn old_required<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(Value, &str) -> Result<T, Vec<Fault>>,
@@ -140,7 +260,7 @@ impl Fields {
             self.fault(name, "required", "is required");
             return None;
         }
-        self.optional(name, read)
+        self.old_optional(name, read)
     }
 
     /// Ends the reading. Each field that was not read is unknown, which is a fault.
@@ -288,10 +408,10 @@ mod tests {
     fn every_fault_is_reported_with_its_pointer() {
         let body = br#"{"name":1,"limit":0,"list":["a",2],"a/b":true}"#;
         let mut fields = Fields::parse(JSON, body).unwrap();
-        fields.optional("name", text);
-        fields.optional("limit", number(1, 9));
-        fields.optional("list", list(5, text));
-        fields.required("missing", text);
+        fields.old_optional("name", text);
+        fields.old_optional("limit", number(1, 9));
+        fields.old_optional("list", list(5, text));
+        fields.old_required("missing", text);
         let faults: Vec<_> = fields
             .finish()
             .unwrap_err()

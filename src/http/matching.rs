@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn every_path_of_the_table_is_served() {
-        for route in ROUTES {
+        for route in ROUTES.iter() {
             check(route.path);
             let method = route.method.clone().unwrap_or(Method::GET);
             let path = route.path.replace(['{', '}'], "");

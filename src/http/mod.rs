@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod credential;
 mod encoding;
+mod endpoint;
 mod forwarded;
 mod health;
 mod input;
@@ -20,11 +21,14 @@ mod openapi;
 mod page;
 mod parameters;
 mod problem;
+mod reading;
 mod refusal;
 mod route;
 mod router;
+mod schema;
 mod session;
 pub mod transport;
+mod view;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -47,6 +51,7 @@ use crate::model::public_url::{Links, PublicUrl};
 use crate::verify::Checker;
 use client::{Hops, Hourly};
 use encoding::Encoded;
+use input::Fields;
 use metrics::counts::HttpCounts;
 pub(crate) use openapi::{error_codes, identity_headers};
 use parameters::Parameters;
@@ -120,6 +125,28 @@ impl Call<'_> {
         let parameters = Parameters::parse(self.request.raw_url());
         let names_one = self.actor.as_ref().is_some_and(Actor::is_local);
         if names_one { parameters.without_organization() } else { parameters }
+    }
+
+    /// Reads the query with `read`. Unknown parameters are faults.
+    fn query<T>(&self, read: impl FnOnce(&mut Parameters) -> T) -> Result<T, Problem> {
+        let mut parameters = self.parameters();
+        let value = read(&mut parameters);
+        parameters.finish()?;
+        Ok(value)
+    }
+
+    /// Reads the JSON body with `read`. Unknown fields are faults.
+    fn read<T>(&self, read: impl FnOnce(&mut Fields) -> T) -> Result<T, Problem> {
+        let mut fields = Fields::parse(self.request.header("Content-Type"), &self.body)?;
+        let value = read(&mut fields);
+        fields.finish().map_err(Problem::invalid)?;
+        Ok(value)
+    }
+
+    /// Reads a JSON body with required fields. `read` returns `None` only if a required field is
+    /// missing or has a fault.
+    fn read_required<T>(&self, read: impl FnOnce(&mut Fields) -> Option<T>) -> Result<T, Problem> {
+        self.read(read)?.ok_or_else(|| Problem::invalid(Vec::new()))
     }
 
     fn source(&self) -> Source {

@@ -5,6 +5,9 @@
 use std::fmt;
 
 use crate::http::problem::Problem;
+use crate::http::reading::ReadText;
+use crate::http::schema;
+use crate::http::view::Schemas;
 use crate::model::fault::Fault;
 use crate::model::id::OrganizationId;
 
@@ -25,6 +28,8 @@ pub(super) struct Parameters {
     left: Vec<(String, String)>,
     mark: char,
     faults: Vec<Fault>,
+    /// The parameters read so far, if the reading describes a request instead of reading one.
+    described: Option<Vec<schema::Field>>,
 }
 
 impl Parameters {
@@ -52,16 +57,68 @@ impl Parameters {
                 faults.push(Fault::new(format!("{mark}{name}"), "doubled", "must appear once"));
             }
         }
-        Self { left, mark, faults }
+        Self { left, mark, faults, described: None }
     }
 
     /// The organization that the local operator selects in the query, if any.
     pub(super) fn organization(raw_url: &str) -> Result<Option<OrganizationId>, Problem> {
         let mut parameters = Self::parse(raw_url);
-        let id = parameters.optional(ORGANIZATION, "invalid_id", str::parse);
+        let id = parameters.old_optional(ORGANIZATION, "invalid_id", str::parse);
         let wrong = parameters.faults.into_iter().filter(|fault| fault.pointer == "?organization");
         let wrong: Vec<_> = wrong.collect();
         if wrong.is_empty() { Ok(id) } else { Err(Problem::invalid(wrong)) }
+    }
+
+    /// The parameters that `read` reads, with their schemas. `read` runs without a request: every
+    /// parameter is absent, and faults are dropped.
+    pub(super) fn describe(read: impl FnOnce(&mut Self)) -> Vec<schema::Field> {
+        let mut parameters = Self::of(OF_QUERY, b"");
+        parameters.described = Some(Vec::new());
+        read(&mut parameters);
+        parameters.described.unwrap_or_default()
+    }
+
+    fn note(&mut self, field: impl FnOnce() -> schema::Field) {
+        if let Some(described) = &mut self.described {
+            described.push(field());
+        }
+    }
+
+    /// Reads a parameter that may be absent.
+    #[expect(clippy::needless_pass_by_value, reason = "a reader is made for one call")]
+    pub(super) fn optional<R: ReadText>(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        reader: R,
+    ) -> Option<R::Output> {
+        self.note(|| schema::field(name, reader.schema(&mut Schemas::new()), about).seldom());
+        self.take(name, &reader)
+    }
+    #[allow(clippy::allow_attributes, dead_code, reason = "some resources still use the old one")]
+    #[expect(clippy::needless_pass_by_value, reason = "a reader is made for one call")]
+    pub(super) fn required<R: ReadText>(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        reader: R,
+    ) -> Option<R::Output> {
+        self.note(|| schema::field(name, reader.schema(&mut Schemas::new()), about));
+        if !self.left.iter().any(|(known, _)| known == name) {
+            self.fault(name, "required", "is required");
+        }
+        self.take(name, &reader)
+    }
+
+    fn take<R: ReadText>(&mut self, name: &str, reader: &R) -> Option<R::Output> {
+        let at = self.left.iter().position(|(known, _)| known == name)?;
+        let (_, text) = self.left.swap_remove(at);
+        let detail = match reader.parse(&text) {
+            Ok(value) => return Some(value),
+            Err(detail) => detail,
+        };
+        self.faults.push(Fault::new(format!("{}{name}", self.mark), reader.code(), detail));
+        None
     }
 
     /// Drops the parameter that [`Parameters::organization`] has read, if the caller may use it.
@@ -78,7 +135,7 @@ impl Parameters {
         }
     }
 
-    pub(super) fn optional<T, E: fmt::Display>(
+    pub(super) fn old_optional<T, E: fmt::Display>(
         &mut self,
         name: &'static str,
         code: &'static str,
@@ -95,7 +152,7 @@ impl Parameters {
         }
     }
 
-    pub(super) fn required<T, E: fmt::Display>(
+    pub(super) fn old_required<T, E: fmt::Display>(
         &mut self,
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,
@@ -103,7 +160,7 @@ impl Parameters {
         if !self.left.iter().any(|(known, _)| known == name) {
             self.fault(name, "required", "is required");
         }
-        self.optional(name, "required", parse)
+        self.old_optional(name, "required", parse)
     }
 
     /// Ends the reading. Each parameter that was not read is unknown, which is a fault.
@@ -129,7 +186,7 @@ mod tests {
     #[test]
     fn parameters_are_known_and_single() {
         let mut parameters = Parameters::parse("/v1/keys?limit=2&what=1&limit=3");
-        let limit = parameters.optional("limit", "out_of_range", str::parse::<u32>);
+        let limit = parameters.old_optional("limit", "out_of_range", str::parse::<u32>);
         assert_eq!(limit, Some(2));
         assert_eq!(parameters.finish().unwrap_err().code(), "invalid_input");
     }

@@ -15,6 +15,7 @@ use crate::http::challenge;
 use crate::http::refusal;
 use crate::http::transport::TransportRefusal;
 use crate::model::credential::{CREDENTIALS, CredentialSource};
+use crate::model::errors::{self, ErrorCode};
 use crate::model::fault::Fault;
 use crate::model::public_url::WebUrl;
 
@@ -27,8 +28,7 @@ pub(super) struct Problem(Box<ProblemFields>);
 
 #[derive(Debug)]
 struct ProblemFields {
-    status: u16,
-    code: &'static str,
+    error: &'static ErrorCode,
     title: &'static str,
     detail: Option<Cow<'static, str>>,
     faults: Vec<Fault>,
@@ -39,19 +39,24 @@ struct ProblemFields {
 }
 
 impl Problem {
-    pub(super) fn new(status: u16, code: &'static str, title: &'static str) -> Self {
+    pub(super) fn new(error: &'static ErrorCode) -> Self {
         let (extra, headers) = (Map::new(), Vec::new());
         let (detail, faults, challenge) = (None, Vec::new(), None);
         Self(Box::new(ProblemFields {
-            status,
-            code,
-            title,
+            error,
+            title: error.title,
             detail,
             faults,
             extra,
             headers,
             challenge,
         }))
+    }
+
+    /// Replaces the title of the error code.
+    pub(super) fn titled(mut self, title: &'static str) -> Self {
+        self.0.title = title;
+        self
     }
 
     pub(super) fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
@@ -84,7 +89,7 @@ impl Problem {
     /// its Bearer challenge only if the sources accept Bearer.
     pub(super) fn offering(mut self, sources: &[CredentialSource]) -> Self {
         let Some(parameters) = self.0.challenge.take() else { return self };
-        if self.0.status == 401 {
+        if self.status() == 401 {
             self.0.headers.extend(challenge::offered(sources, &parameters));
         } else if challenge::offers_bearer(sources) {
             self.0.headers.push(challenge::bearer(&parameters));
@@ -106,11 +111,11 @@ impl Problem {
     }
 
     pub(super) fn code(&self) -> &'static str {
-        self.0.code
+        self.0.error.name
     }
 
     pub(super) fn status(&self) -> u16 {
-        self.0.status
+        self.0.error.status
     }
 
     /// Adds the URL of the plans to errors about the features and limits of a plan.
@@ -132,21 +137,21 @@ impl Problem {
     pub(super) fn into_response(mut self, request_id: String) -> Response {
         let mut body = self.members();
         body.insert("type".to_owned(), "about:blank".into());
-        body.insert("status".to_owned(), self.0.status.into());
+        body.insert("status".to_owned(), self.status().into());
         body.insert("request_id".to_owned(), request_id.into());
         let mut headers = std::mem::take(&mut self.0.headers);
         headers.extend(self.0.challenge.as_deref().map(challenge::bearer));
         headers.push(("Content-Type".into(), "application/problem+json".into()));
         headers.push(("X-Keyhouse-Code".into(), self.code().into()));
         let body = ResponseBody::from_data(Value::Object(body).to_string());
-        Response { status_code: self.0.status, headers, data: body, upgrade: None }
+        Response { status_code: self.status(), headers, data: body, upgrade: None }
     }
 
     fn members(&self) -> Map<String, Value> {
         let reported = &*self.0;
         let mut members = reported.extra.clone();
         members.insert("title".to_owned(), reported.title.into());
-        members.insert("code".to_owned(), reported.code.into());
+        members.insert("code".to_owned(), reported.error.name.into());
         if let Some(detail) = &reported.detail {
             members.insert("detail".to_owned(), detail.as_ref().into());
         }
@@ -159,30 +164,28 @@ impl Problem {
     // Input.
 
     pub(super) fn invalid(faults: Vec<Fault>) -> Self {
-        let mut problem = Self::new(400, "invalid_input", "Invalid input").detail("see errors");
+        let mut problem = Self::new(errors::INVALID_INPUT).detail("see errors");
         problem.0.faults = faults;
         problem
     }
 
     pub(super) fn invalid_json(detail: String) -> Self {
-        Self::new(400, "invalid_json", "Request body is not valid JSON").detail(detail)
+        Self::new(errors::INVALID_JSON).detail(detail)
     }
 
     /// A management request with several credentials, or with a credential that cannot be read.
     pub(super) fn doubled_credential(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(400, "doubled_credential", "Several credentials, or an unreadable credential")
-            .detail(detail)
+        Self::new(errors::DOUBLED_CREDENTIAL).detail(detail)
     }
 
     pub(super) fn media_type(taken: &'static str) -> Self {
-        Self::new(415, "unsupported_media_type", "Unsupported content type")
-            .detail(format!("send Content-Type: {taken}"))
+        Self::new(errors::UNSUPPORTED_MEDIA_TYPE).detail(format!("send Content-Type: {taken}"))
     }
 
     // Routes.
 
     pub(super) fn not_found() -> Self {
-        Self::new(404, "not_found", "Not found")
+        Self::new(errors::NOT_FOUND)
     }
 
     pub(super) fn method_not_allowed(allowed: &[Method]) -> Self {
@@ -190,7 +193,7 @@ impl Problem {
         if names.contains(&"GET") {
             names.push("HEAD");
         }
-        Self::new(405, "method_not_allowed", "Method not allowed").header("Allow", names.join(", "))
+        Self::new(errors::METHOD_NOT_ALLOWED).header("Allow", names.join(", "))
     }
 
     // Authentication and permissions.
@@ -200,19 +203,19 @@ impl Problem {
     }
 
     pub(super) fn not_set_up() -> Self {
-        Self::new(409, "not_set_up", "Setup not completed")
+        Self::new(errors::NOT_SET_UP)
             .detail("start the server and open its setup link, or start it with --admin-email")
     }
 
     pub(super) fn session_required() -> Self {
-        Self::new(403, "session_required", "Sign-in required").detail(
+        Self::new(errors::SESSION_REQUIRED).detail(
             "this endpoint needs the session of a signed-in user; with a key use \
              /v1/whoami",
         )
     }
 
     pub(super) fn organization_required(organizations: impl Iterator<Item = Value>) -> Self {
-        Self::new(409, "organization_required", "Organization required")
+        Self::new(errors::ORGANIZATION_REQUIRED)
             .detail(
                 "the password is correct in several organizations: send one of them as \
                  organization",
@@ -221,25 +224,25 @@ impl Problem {
     }
 
     pub(super) fn second_factor_required() -> Self {
-        Self::new(403, "second_factor_required", "Second factor required").detail(
+        Self::new(errors::SECOND_FACTOR_REQUIRED).detail(
             "turn on a second factor (POST /v1/me/totp), or sign in with a code, then \
              try again",
         )
     }
 
     pub(super) fn session_ended() -> Self {
-        Self::new(401, "session_ended", "Session ended").detail("sign in again").challenge("")
+        Self::new(errors::SESSION_ENDED).detail("sign in again").challenge("")
     }
 
     pub(super) fn permission_required(permission: &str) -> Self {
-        Self::new(403, "permission_required", "Permission required")
+        Self::new(errors::PERMISSION_REQUIRED)
             .detail(format!("this request needs the permission {permission}"))
             .extra("permission", permission)
             .challenge(format!(", error=\"insufficient_scope\", scope=\"{permission}\""))
     }
 
     pub(super) fn beyond_key(faults: Vec<Fault>) -> Self {
-        let mut problem = Self::new(403, "beyond_key", "Exceeds the key's own rights")
+        let mut problem = Self::new(errors::BEYOND_KEY)
             .detail("a key cannot grant or change more than its own rights: see errors");
         problem.0.faults = faults;
         problem
@@ -250,7 +253,7 @@ impl Problem {
         let limit = &soon.limit;
         let policy = format!("\"{}\";q={};w={}", limit.name, limit.limit, limit.window_seconds);
         let state = format!("\"{}\";r=0;t={}", limit.name, seconds_up(soon.full_after));
-        Self::new(429, "too_many_changes", "Too many changes")
+        Self::new(errors::TOO_MANY_CHANGES)
             .detail("wait for the seconds in Retry-After, then retry")
             .retry_after(seconds_up(soon.wait))
             .header("RateLimit-Policy", policy)
@@ -258,12 +261,12 @@ impl Problem {
     }
 
     pub(super) fn cross_site() -> Self {
-        Self::new(403, "cross_site", "Cross-site request rejected")
+        Self::new(errors::CROSS_SITE)
             .detail("the browser sent this request from an origin other than public_url")
     }
 
     pub(super) fn misdirected(host: &str, public_url: &str) -> Self {
-        Self::new(421, "misdirected_request", "Host does not match public_url").detail(format!(
+        Self::new(errors::MISDIRECTED_REQUEST).detail(format!(
             "the request's Host is {host}, but the public URL of this instance is \
              {public_url}: forward Host in the proxy (nginx: proxy_set_header \
              Host $host), or correct --public-url"
@@ -273,7 +276,7 @@ impl Problem {
     // Readiness.
 
     pub(super) fn index_behind() -> Self {
-        Self::new(503, "index_behind", "Index is behind the store")
+        Self::new(errors::INDEX_BEHIND)
             .detail(
                 "checks are rejected until the index has caught up: retry after the seconds \
                  in Retry-After",
@@ -282,7 +285,7 @@ impl Problem {
     }
 
     pub(super) fn not_ready(detail: &'static str) -> Self {
-        Self::new(503, "not_ready", "Not ready").detail(detail).retry_after(RETRY_AFTER_SECONDS)
+        Self::new(errors::NOT_READY).detail(detail).retry_after(RETRY_AFTER_SECONDS)
     }
 
     // The transport.
@@ -298,31 +301,23 @@ impl Problem {
             | TransportRefusal::HeadUnseen
             | TransportRefusal::HeaderNotText { .. }
             | TransportRefusal::BodyBroken => {
-                Self::new(400, "malformed_request", "Malformed request")
-                    .detail(refusal::detail(refusal))
+                Self::new(errors::MALFORMED_REQUEST).detail(refusal::detail(refusal))
             },
-            TransportRefusal::DoubledHeader { name } => {
-                Self::new(400, "doubled_header", "Duplicate header")
-                    .detail(format!("{name} was sent more than once: send it once"))
-            },
+            TransportRefusal::DoubledHeader { name } => Self::new(errors::DOUBLED_HEADER)
+                .detail(format!("{name} was sent more than once: send it once")),
             TransportRefusal::HeadTooLarge { .. } => {
-                Self::new(431, "head_too_large", "Request head too large")
-                    .detail(refusal::detail(refusal))
+                Self::new(errors::HEAD_TOO_LARGE).detail(refusal::detail(refusal))
             },
             TransportRefusal::TunnelAsked => Self::method_not_allowed(&[]),
-            TransportRefusal::BodyTimeout => {
-                Self::new(408, "body_timeout", "Request body timed out")
-                    .detail("the body did not arrive in time: send it faster, or send less")
-            },
-            TransportRefusal::BodyTooLarge { bytes_max } => {
-                Self::new(413, "body_too_large", "Request body too large")
-                    .detail(format!("this endpoint accepts at most {bytes_max} bytes"))
-            },
-            TransportRefusal::Busy { retry_after_seconds } => Self::new(503, "busy", "Server busy")
+            TransportRefusal::BodyTimeout => Self::new(errors::BODY_TIMEOUT)
+                .detail("the body did not arrive in time: send it faster, or send less"),
+            TransportRefusal::BodyTooLarge { bytes_max } => Self::new(errors::BODY_TOO_LARGE)
+                .detail(format!("this endpoint accepts at most {bytes_max} bytes")),
+            TransportRefusal::Busy { retry_after_seconds } => Self::new(errors::BUSY)
                 .detail("the server is at its limit: retry after the seconds in Retry-After")
                 .retry_after(u64::from(*retry_after_seconds)),
             TransportRefusal::Panicked | TransportRefusal::ResponseNotSendable => {
-                Self::new(500, "internal", "Internal error")
+                Self::new(errors::INTERNAL)
                     .detail("the server log contains the cause: send request_id to the operator")
             },
         }

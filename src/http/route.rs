@@ -12,7 +12,7 @@ pub(super) type CheckHandler = fn(&App, &Arrival<'_>, &[&str], &[u8]) -> Respons
 /// A handler on the blocking pool.
 pub(super) type ManageHandler = fn(&App, &Call<'_>) -> Result<Response, Problem>;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct HttpRoute {
     /// The method. `None` matches any method, for check endpoints that handle all methods.
     pub(super) method: Option<Method>,

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use http::Method;
 use http::request::Parts;
 
+use crate::http::endpoint::Endpoint;
 use crate::http::matching::Matching;
 pub(super) use crate::http::matching::RouteFound;
 pub(super) use crate::http::route::{HttpRoute, RequiredCaller, Run};
@@ -12,8 +13,19 @@ use crate::http::route::{check, get, in_part, list, long, manage, post, probe, w
 use crate::http::transport::{ListenerKind, Part, Take};
 use crate::http::{api, check, health, input, metrics, openapi, page, path_of};
 
+/// The endpoints of the API, in no order.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let resources: [fn() -> Vec<Endpoint>; 1] = [api::teams::endpoints];
+    resources.into_iter().flat_map(|endpoints| endpoints()).collect()
+}
+
 /// All routes, the most used first. Every GET route also serves HEAD.
-pub(super) static ROUTES: &[HttpRoute] = &[
+pub(super) static ROUTES: LazyLock<Vec<HttpRoute>> = LazyLock::new(|| {
+    let described = endpoints().into_iter().map(|endpoint| endpoint.route);
+    LEGACY.iter().cloned().chain(described).collect()
+});
+
+pub(super) static LEGACY: &[HttpRoute] = &[
     check("/v1/forward-auth/{gate}", check::forward_auth::answer),
     check("/v1/ext-authz/{gate}/{path}", check::ext_authz::answer),
     HttpRoute {
@@ -140,24 +152,6 @@ pub(super) static ROUTES: &[HttpRoute] = &[
     get("/v1/roles/{role}", RequiredCaller::Actor, api::roles::show),
     manage(Method::PATCH, "/v1/roles/{role}", RequiredCaller::Actor, api::roles::change),
     manage(Method::DELETE, "/v1/roles/{role}", RequiredCaller::Actor, api::roles::delete),
-    list("/v1/teams", api::teams::list_teams),
-    post("/v1/teams", RequiredCaller::Actor, api::teams::create),
-    get("/v1/teams/{team}", RequiredCaller::Actor, api::teams::show),
-    manage(Method::PATCH, "/v1/teams/{team}", RequiredCaller::Actor, api::teams::change),
-    manage(Method::DELETE, "/v1/teams/{team}", RequiredCaller::Actor, api::teams::delete),
-    list("/v1/teams/{team}/members", api::teams::list_members),
-    manage(
-        Method::PUT,
-        "/v1/teams/{team}/members/{user}",
-        RequiredCaller::Actor,
-        api::teams::add_member,
-    ),
-    manage(
-        Method::DELETE,
-        "/v1/teams/{team}/members/{user}",
-        RequiredCaller::Actor,
-        api::teams::remove_member,
-    ),
     list("/v1/permissions", api::permissions::list_permissions),
     post("/v1/permissions", RequiredCaller::Actor, api::permissions::create),
     get("/v1/permissions/{name}", RequiredCaller::Actor, api::permissions::show),
@@ -256,7 +250,7 @@ pub(super) static ROUTES: &[HttpRoute] = &[
     get("/assets/{hash}/{folder}/{part}", RequiredCaller::Open, page::asset),
 ];
 
-static MATCHING: LazyLock<Matching> = LazyLock::new(|| Matching::new(ROUTES));
+static MATCHING: LazyLock<Matching> = LazyLock::new(|| Matching::new(&ROUTES));
 
 pub(super) fn find_head(parts: &Parts, listener: ListenerKind) -> RouteFound<'_> {
     find(&parts.method, path_of(parts), listener)

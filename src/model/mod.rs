@@ -9,6 +9,7 @@ pub mod code;
 pub mod credential;
 pub mod domain;
 pub mod edit;
+pub mod errors;
 pub mod export;
 pub mod fault;
 pub mod foreign;

@@ -9,6 +9,7 @@ use keyhouse_storage::{At, Batch, Range};
 
 use crate::actions::{ActionError, Actions, put};
 use crate::model::domain::domain_of;
+use crate::model::errors;
 use crate::model::id::{OrganizationId, UserId};
 use crate::records::access::{DomainRecord, EmailRecord, UserRecord};
 use crate::records::place::StoreKey;
@@ -142,7 +143,7 @@ impl From<UserRecord> for SignInAccount {
 /// The error reveals nothing about users of other organizations.
 pub(in crate::actions) fn email_taken() -> ActionError {
     ActionError::Conflict {
-        code: "email_taken",
+        error: errors::EMAIL_TAKEN,
         detail: "a user of this organization already has this address: use another address",
     }
 }

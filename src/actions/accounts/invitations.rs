@@ -13,6 +13,7 @@ use crate::actions::actor::Actor;
 use crate::actions::events::AuditEntry;
 use crate::actions::rows::newest_first;
 use crate::actions::{ActionError, Actions, put};
+use crate::model::errors;
 use crate::model::id::{InvitationId, OrganizationId, TeamId};
 use crate::model::moment::Moment;
 use crate::model::role::{INSTANCE_MANAGE, Role, USERS_MANAGE, USERS_READ};
@@ -231,7 +232,7 @@ impl Actions {
         }
         if waiting >= INVITATIONS_MAX {
             return Err(ActionError::Conflict {
-                code: "too_many_invitations",
+                error: errors::TOO_MANY_INVITATIONS,
                 detail: "the organization has 1,000 open invitations: withdraw some first",
             });
         }

@@ -12,6 +12,7 @@ use crate::actions::actor::Actor;
 use crate::actions::changes::Target;
 use crate::actions::events::AuditEntry;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::errors;
 use crate::model::fault::Fault;
 use crate::model::id::{OrganizationId, UserId};
 use crate::model::permission::Patterns;
@@ -95,7 +96,7 @@ impl Actions {
             None => Ok(false),
             Some(held) if held.record.disposition == disposition => Ok(true),
             Some(_) => Err(ActionError::Conflict {
-                code: "removal_under_way",
+                error: errors::REMOVAL_UNDER_WAY,
                 detail: "the user is already being removed with another choice for their keys: \
                     repeat the first choice",
             }),

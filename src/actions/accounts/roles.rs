@@ -14,6 +14,7 @@ use crate::actions::actor::Actor;
 use crate::actions::changes::{Resource, ResourceRef, Target, require_free_name};
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions};
+use crate::model::errors;
 use crate::model::fault::Fault;
 use crate::model::id::RoleId;
 use crate::model::moment::Moment;
@@ -96,7 +97,7 @@ impl Actions {
             if others.len() >= ROLES_MAX {
                 let detail = "the organization has the maximum number of roles: remove a role \
                     first";
-                return Err(ActionError::Conflict { code: "too_many_roles", detail });
+                return Err(ActionError::Conflict { error: errors::TOO_MANY_ROLES, detail });
             }
             require_free_name(names(&others, None), &draft.name, NAME_TAKEN)?;
             let record = RoleRecord {
@@ -158,7 +159,7 @@ impl Actions {
             if self.is_in_use(&record, decided.now)? {
                 let detail = "users or open invitations have this role: assign another role to \
                     them first";
-                return Err(ActionError::Conflict { code: "role_in_use", detail });
+                return Err(ActionError::Conflict { error: errors::ROLE_IN_USE, detail });
             }
             self.delete(decided, "role.remove", &held)
         })
@@ -204,7 +205,7 @@ fn custom(role: Role) -> Result<RoleId, ActionError> {
     match role {
         Role::Custom(id) => Ok(id),
         Role::Builtin(_) => Err(ActionError::Conflict {
-            code: "builtin_role",
+            error: errors::BUILTIN_ROLE,
             detail: "built-in roles cannot be changed: create a custom role",
         }),
     }

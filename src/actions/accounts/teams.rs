@@ -19,6 +19,7 @@ use crate::actions::events::AuditEntry;
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, Attempt};
 use crate::index::facts::{TeamFacts, UserFacts};
+use crate::model::errors;
 use crate::model::id::{OrganizationId, TeamId, UserId};
 use crate::model::plan::{MULTIPLE_TEAMS, TEAMS};
 use crate::model::role::{TEAMS_MANAGE, TEAMS_READ};
@@ -121,7 +122,7 @@ impl Actions {
             if others.len() >= TEAMS_MAX {
                 let detail = "the organization has the maximum number of teams: remove a team \
                     first";
-                return Err(ActionError::Conflict { code: "too_many_teams", detail });
+                return Err(ActionError::Conflict { error: errors::TOO_MANY_TEAMS, detail });
             }
             require_free_name(names(&others, None), &draft.name, NAME_TAKEN)?;
             let record = TeamRecord {
@@ -229,7 +230,7 @@ impl Actions {
             if record.teams.len() > TEAMS_A_USER_MAX {
                 let detail = "the user is in the maximum number of teams: remove the user from a \
                     team first";
-                return Err(ActionError::Conflict { code: "too_many_teams", detail });
+                return Err(ActionError::Conflict { error: errors::TOO_MANY_TEAMS, detail });
             }
             // A guard on the team prevents adding a user to a team that was just removed.
             let place = StoreKey::Team(organization, team).to_bytes();

@@ -13,6 +13,7 @@ use crate::actions::changes::{Resource, ResourceRef, Target};
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::{HeldRole, RoleFacts, UserFacts};
 use crate::model::edit::Edit;
+use crate::model::errors;
 use crate::model::id::{TeamId, UserId};
 use crate::model::locale::Locale;
 use crate::model::role::{INSTANCE_MANAGE, Role, TEAMS_READ, USERS_MANAGE, USERS_READ};
@@ -222,7 +223,7 @@ impl Actions {
             let users = self.index.users_of(before.organization);
             if !users.iter().any(|user| remains(user) && user.is_owner()) {
                 return Err(ActionError::Conflict {
-                    code: "last_owner",
+                    error: errors::LAST_OWNER,
                     detail: "an organization must have an owner: make another user owner first",
                 });
             }
@@ -231,7 +232,7 @@ impl Actions {
             let operators = self.index.operators();
             if !operators.iter().any(|user| remains(user)) {
                 return Err(ActionError::Conflict {
-                    code: "last_operator",
+                    error: errors::LAST_OPERATOR,
                     detail: "the instance must have an operator: make another user operator first",
                 });
             }
@@ -300,7 +301,7 @@ fn changed(before: &UserRecord, change: &UserChange) -> UserRecord {
 
 /// The error of an action that users can only do in their own session.
 pub(in crate::actions) fn own_account(detail: &'static str) -> ActionError {
-    ActionError::Conflict { code: "own_account", detail }
+    ActionError::Conflict { error: errors::OWN_ACCOUNT, detail }
 }
 
 /// The fields of a user in an audit event.

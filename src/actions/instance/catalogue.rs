@@ -13,6 +13,7 @@ use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::RightQuery;
 use crate::model::catalogue::{OWN_CATALOGUE, OWN_GROUP, OwnPermission, Preset};
+use crate::model::errors;
 use crate::model::fault::Fault;
 use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns, Permission, is_own};
 use crate::model::role::INSTANCE_MANAGE;
@@ -83,11 +84,11 @@ impl Actions {
             if self.read::<PermissionRecord>(&place)?.is_some() {
                 let detail = "the catalogue already has a permission with this name: use another \
                     name";
-                return Err(ActionError::Conflict { code: "name_taken", detail });
+                return Err(ActionError::Conflict { error: errors::NAME_TAKEN, detail });
             }
             if self.entries()?.len() >= PERMISSIONS_MAX {
                 let detail = "the catalogue is full: remove a permission first";
-                return Err(ActionError::Conflict { code: "too_many_permissions", detail });
+                return Err(ActionError::Conflict { error: errors::TOO_MANY_PERMISSIONS, detail });
             }
             let mut record = PermissionRecord {
                 name: name.as_str().into(),
@@ -190,7 +191,7 @@ fn apply(record: &mut PermissionRecord, change: &EntryChange) {
 fn refuse_own(name: &Permission) -> Result<(), ActionError> {
     if is_own(name.as_str()) {
         return Err(ActionError::Conflict {
-            code: "own_permission",
+            error: errors::OWN_PERMISSION,
             detail: "permissions of Keyhouse cannot be changed or removed",
         });
     }

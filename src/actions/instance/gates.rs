@@ -12,6 +12,7 @@ use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions};
 use crate::model::credential::CredentialSource;
 use crate::model::edit::Edit;
+use crate::model::errors;
 use crate::model::fault::Fault;
 use crate::model::gate::{DEFAULT_GATE, GateName, Preflight};
 use crate::model::id::{GateId, OrganizationId};
@@ -83,11 +84,11 @@ impl Actions {
             let is_taken = gates.iter().any(|gate| *gate.name == *name.as_str());
             if is_taken || name.as_str() == DEFAULT_GATE {
                 let detail = "a gate with this name already exists: use another name";
-                return Err(ActionError::Conflict { code: "name_taken", detail });
+                return Err(ActionError::Conflict { error: errors::NAME_TAKEN, detail });
             }
             if gates.len() >= GATES_MAX {
                 let detail = "the instance has the maximum number of gates: remove a gate first";
-                return Err(ActionError::Conflict { code: "too_many_gates", detail });
+                return Err(ActionError::Conflict { error: errors::TOO_MANY_GATES, detail });
             }
             let mut record = GateRecord {
                 name: name.as_str().into(),

@@ -17,6 +17,7 @@ use crate::actions::instance::organization_record::new_organization;
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, put};
 use crate::model::edit::Edit;
+use crate::model::errors;
 use crate::model::fault::Fault;
 use crate::model::id::OrganizationId;
 use crate::model::moment::Moment;
@@ -177,7 +178,7 @@ impl Actions {
             decided.require_lasting()?;
             if self.index.organization_ids().len() >= ORGANIZATIONS_MAX {
                 return Err(ActionError::Conflict {
-                    code: "too_many_organizations",
+                    error: errors::TOO_MANY_ORGANIZATIONS,
                     detail: "the instance has the maximum of 10,000 organizations",
                 });
             }

@@ -5,6 +5,7 @@ use keyhouse_storage::Batch;
 use crate::actions::instance::organizations::OrganizationChange;
 use crate::actions::{ActionError, Actions, put};
 use crate::model::edit::Edit;
+use crate::model::errors;
 use crate::model::fault::Fault;
 use crate::model::permission::Patterns;
 use crate::model::second_factor::RequiredOf;
@@ -86,7 +87,7 @@ impl Actions {
             let known: Option<Revised<DomainRecord>> = self.read(&place)?;
             if known.is_some() {
                 return Err(ActionError::Conflict {
-                    code: "domain_taken",
+                    error: errors::DOMAIN_TAKEN,
                     detail: "a domain is assigned to another organization: remove the domain there first",
                 });
             }

@@ -5,6 +5,7 @@ use keyhouse_storage::Batch;
 use crate::actions::actor::Actor;
 use crate::actions::changes::Target;
 use crate::actions::{ActionError, Actions};
+use crate::model::errors;
 use crate::model::fault::Fault;
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::key_text::{self};
@@ -342,7 +343,7 @@ fn require_no_less(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError>
 fn refuse_revoked(record: &KeyRecord) -> Result<(), ActionError> {
     if record.revoked_at.is_some() {
         return Err(ActionError::Conflict {
-            code: "key_revoked",
+            error: errors::KEY_REVOKED,
             detail: "the key is revoked and cannot be restored: create another key",
         });
     }

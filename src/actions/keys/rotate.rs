@@ -16,6 +16,7 @@ use crate::actions::changes::Target;
 use crate::actions::keys::bounds::require_access;
 use crate::actions::keys::{refuse_itself, refuse_revoked};
 use crate::actions::{ActionError, Actions, put};
+use crate::model::errors;
 use crate::model::id::KeyId;
 use crate::model::key_text;
 use crate::model::moment::Moment;
@@ -135,7 +136,7 @@ fn refuse_ended(record: &KeyRecord, now: Moment) -> Result<(), ActionError> {
     refuse_revoked(record)?;
     if record.expires_at.is_some_and(|end| end <= now) {
         return Err(ActionError::Conflict {
-            code: "key_expired",
+            error: errors::KEY_EXPIRED,
             detail: "the key has expired, and a new secret would be expired too: set a later \
                 expires_at first",
         });

@@ -11,6 +11,7 @@ use crate::actions::changes::Target;
 use crate::actions::keys::standing::{KeyRelation, refuse_itself};
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::TeamFacts;
+use crate::model::errors;
 use crate::model::fault::Fault;
 use crate::model::id::{KeyId, OrganizationId, TeamId};
 use crate::model::role::TEAMS_MANAGE;
@@ -52,7 +53,7 @@ impl Actions {
             if record.teams.len() >= TEAMS_A_KEY_MAX {
                 let detail = "the key is shared with the maximum number of teams: remove a team \
                     first";
-                return Err(ActionError::Conflict { code: "too_many_teams", detail });
+                return Err(ActionError::Conflict { error: errors::TOO_MANY_TEAMS, detail });
             }
             record.teams.push(share);
             Ok(())

@@ -5,6 +5,7 @@
 
 use crate::actions::actor::Actor;
 use crate::actions::{ActionError, Actions};
+use crate::model::errors;
 use crate::model::role::{KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
 use crate::records::key::{Author, KeyRecord, TeamAccess};
 
@@ -109,7 +110,7 @@ fn is_own(actor: &Actor, record: &KeyRecord) -> bool {
 pub(super) fn refuse_itself(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
     if actor.author() == Author::Key(record.id) {
         return Err(ActionError::Conflict {
-            code: "own_key",
+            error: errors::OWN_KEY,
             detail: "a key cannot change its own permissions: sign in, or use another key",
         });
     }

@@ -7,6 +7,7 @@ use crate::actions::events::AuditEntry;
 use crate::actions::signing_in::session_user::Me;
 use crate::actions::signing_in::sessions::SessionKept;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::errors;
 use crate::model::fault::Fault;
 use crate::model::moment::Moment;
 use crate::model::password::{Factors, PASSWORD_CHARACTERS_MIN};
@@ -231,12 +232,12 @@ pub(in crate::actions) fn wrong_code() -> ActionError {
 
 fn already_on() -> ActionError {
     let detail = "a second factor is already set: remove it first";
-    ActionError::Conflict { code: "totp_already_on", detail }
+    ActionError::Conflict { error: errors::TOTP_ALREADY_ON, detail }
 }
 
 fn not_begun() -> ActionError {
     let detail = "no second factor is being set up: send current_password first";
-    ActionError::Conflict { code: "totp_not_begun", detail }
+    ActionError::Conflict { error: errors::TOTP_NOT_BEGUN, detail }
 }
 
 const TOO_SHORT: &str = "without a second factor a password needs at least 15 characters: change \
@@ -244,5 +245,5 @@ const TOO_SHORT: &str = "without a second factor a password needs at least 15 ch
 const _: () = assert!(PASSWORD_CHARACTERS_MIN == 15);
 
 fn too_short() -> ActionError {
-    ActionError::Conflict { code: "password_too_short", detail: TOO_SHORT }
+    ActionError::Conflict { error: errors::PASSWORD_TOO_SHORT, detail: TOO_SHORT }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::actions::actor::Actor;
 use crate::actions::events::AuditEntry;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::errors;
 use crate::model::id::{SessionId, UserId};
 use crate::model::moment::Moment;
 use crate::model::role::USERS_MANAGE;
@@ -72,7 +73,7 @@ impl Actions {
     fn require_other(&self, actor: &Actor, id: UserId) -> Result<Revised<UserRecord>, ActionError> {
         if actor.user_id() == Some(id) {
             let detail = "use /v1/sessions for your own sessions";
-            return Err(ActionError::Conflict { code: "own_account", detail });
+            return Err(ActionError::Conflict { error: errors::OWN_ACCOUNT, detail });
         }
         let held = self.find_user(actor, id)?;
         self.require_over(actor, &held.record)?;

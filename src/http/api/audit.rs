@@ -25,11 +25,11 @@ pub(in crate::http) fn list_events(app: &App, call: &Call<'_>) -> Result<Respons
     let query = EventQuery {
         limit,
         after,
-        actor: parameters.optional("actor", "invalid_actor", parse_actor),
-        action: parameters.optional("action", "invalid_action", parse_action),
-        target: parameters.optional("target", "too_long", parse_target),
-        since: parameters.optional("since", "invalid_time", str::parse::<Moment>),
-        until: parameters.optional("until", "invalid_time", str::parse::<Moment>),
+        actor: parameters.old_optional("actor", "invalid_actor", parse_actor),
+        action: parameters.old_optional("action", "invalid_action", parse_action),
+        target: parameters.old_optional("target", "too_long", parse_target),
+        since: parameters.old_optional("since", "invalid_time", str::parse::<Moment>),
+        until: parameters.old_optional("until", "invalid_time", str::parse::<Moment>),
     };
     parameters.finish()?;
     let listed = app.actions.list_events(call.actor()?, &query)?;
@@ -43,7 +43,7 @@ pub(in crate::http) fn show_head(app: &App, call: &Call<'_>) -> Result<Response,
 
 pub(in crate::http) fn check(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let head = fields.optional("head", parsed("invalid_hash", str::parse::<Digest>));
+    let head = fields.old_optional("head", parsed("invalid_hash", str::parse::<Digest>));
     fields.finish().map_err(Problem::invalid)?;
     Ok(answer::json(&check_view(&app.actions.check_audit(call.actor()?, head)?)))
 }

@@ -28,11 +28,11 @@ pub(in crate::http) fn list_invitations(app: &App, call: &Call<'_>) -> Result<Re
 
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let email = fields.required("email", parsed("invalid_email", parse_email));
-    let role = fields.required("role", parsed("invalid_role", str::parse::<Role>));
-    let name = fields.optional("name", parsed("invalid_name", parse_name));
+    let email = fields.old_required("email", parsed("invalid_email", parse_email));
+    let role = fields.old_required("role", parsed("invalid_role", str::parse::<Role>));
+    let name = fields.old_optional("name", parsed("invalid_name", parse_name));
     let team = |value, pointer: &str| parsed("invalid_id", str::parse::<TeamId>)(value, pointer);
-    let teams = fields.optional("teams", list(TEAMS_A_USER_MAX, team)).unwrap_or_default();
+    let teams = fields.old_optional("teams", list(TEAMS_A_USER_MAX, team)).unwrap_or_default();
     fields.finish().map_err(Problem::invalid)?;
     let (Some(email), Some(role)) = (email, role) else {
         return Err(Problem::invalid(Vec::new()));
@@ -60,9 +60,9 @@ pub(in crate::http) fn accept(app: &App, call: &Call<'_>) -> Result<Response, Pr
     app.guard_host(call.request.header("Host"))?;
     app.guard_origin(|name| call.request.header(name))?;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let token = fields.required("token", text).map(Secret::new);
-    let name = fields.optional("name", text);
-    let password = fields.required("password", text).map(Secret::new);
+    let token = fields.old_required("token", text).map(Secret::new);
+    let name = fields.old_optional("name", text);
+    let password = fields.old_required("password", text).map(Secret::new);
     fields.finish().map_err(Problem::invalid)?;
     let (Some(token), Some(password)) = (token, password) else {
         return Err(Problem::invalid(Vec::new()));

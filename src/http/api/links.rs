@@ -15,7 +15,7 @@ pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Prob
     app.guard_host(call.request.header("Host"))?;
     app.guard_origin(|name| call.request.header(name))?;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let token = fields.required("token", text).map(Secret::new);
+    let token = fields.old_required("token", text).map(Secret::new);
     fields.finish().map_err(Problem::invalid)?;
     let Some(token) = token else { return Err(Problem::invalid(Vec::new())) };
     let (kind, user) = match app.actions.invited(&token) {

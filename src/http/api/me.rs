@@ -23,12 +23,12 @@ pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Prob
 pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let own = app.own_session(call)?;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let name = fields.optional("name", parsed("invalid_name", parse_name));
-    let locale = fields.nullable("locale", parsed("invalid_locale", str::parse::<Locale>));
-    let password = fields.optional("password", text).map(Secret::new);
-    let email = fields.optional("email", parsed("invalid_email", parse_email));
-    let code = fields.optional("code", text).map(Secret::new);
-    let current_password = fields.optional("current_password", text).map(Secret::new);
+    let name = fields.old_optional("name", parsed("invalid_name", parse_name));
+    let locale = fields.old_nullable("locale", parsed("invalid_locale", str::parse::<Locale>));
+    let password = fields.old_optional("password", text).map(Secret::new);
+    let email = fields.old_optional("email", parsed("invalid_email", parse_email));
+    let code = fields.old_optional("code", text).map(Secret::new);
+    let current_password = fields.old_optional("current_password", text).map(Secret::new);
     if (password.is_some() || email.is_some()) && current_password.is_none() {
         let detail = "is required with a new password or a new email address";
         fields.fault("current_password", "required", detail);

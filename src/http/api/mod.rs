@@ -31,24 +31,33 @@ use crate::http::Call;
 use crate::http::input::Fields;
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
+use crate::http::reading::parsed;
+use crate::http::schema;
 use crate::model::id::{Id, Kind};
 
 /// Default number of items on a page.
 const LIST_LIMIT_DEFAULT: usize = 50;
 
+/// Reads the limit and the cursor of a list.
 fn paging<K: Kind>(parameters: &mut Parameters) -> (usize, Option<Id<K>>) {
     let limit = page_limit(parameters);
-    (limit, parameters.optional("cursor", "invalid_cursor", cursor::read))
+    let reader = parsed("invalid_cursor", cursor::read, schema::cursor);
+    (limit, parameters.optional("cursor", CURSOR, reader))
 }
 
+/// Description of the cursor of a list.
+const CURSOR: &str = "The `next_cursor` of the previous page.";
+
 fn page_limit(parameters: &mut Parameters) -> usize {
-    let limit = parameters.optional("limit", "out_of_range", |text| {
+    let parse = |text: &str| {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let limit =
             text.parse().ok().filter(|limit| digits && (1..=LIST_LIMIT_MAX).contains(limit));
         limit.ok_or_else(|| format!("must be a whole number from 1 to {LIST_LIMIT_MAX}"))
-    });
-    limit.unwrap_or(LIST_LIMIT_DEFAULT)
+    };
+    let about = "Maximum number of items on the page. Default: 50.";
+    let limit = parsed("out_of_range", parse, || schema::whole(1, 100, 50));
+    parameters.optional("limit", about, limit).unwrap_or(LIST_LIMIT_DEFAULT)
 }
 
 /// Rejects a body that has fields.

@@ -15,7 +15,7 @@ use crate::records::notice::Notice;
 pub(in crate::http) fn acknowledge(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let own = app.own_session(call)?;
     let mut parameters = call.parameters();
-    let until = parameters.optional("until", "invalid_time", str::parse::<Moment>);
+    let until = parameters.old_optional("until", "invalid_time", str::parse::<Moment>);
     parameters.finish()?;
     let until = until.unwrap_or_else(|| app.actions.clock().now().wall);
     app.actions.acknowledge_notices(&own.me(), until)?;

@@ -29,10 +29,10 @@ pub(in crate::http) fn show_own(app: &App, call: &Call<'_>) -> Result<Response, 
 pub(in crate::http) fn change_own(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let change = OrganizationChange {
-        name: fields.optional("name", parsed("invalid_name", parse_name)),
-        members_create_keys: fields.optional("members_create_keys", boolean),
+        name: fields.old_optional("name", parsed("invalid_name", parse_name)),
+        members_create_keys: fields.old_optional("members_create_keys", boolean),
         key_lifetime_days_max: fields
-            .nullable("key_lifetime_days_max", number(1, KEY_LIFETIME_DAYS_MAX)),
+            .old_nullable("key_lifetime_days_max", number(1, KEY_LIFETIME_DAYS_MAX)),
         second_factor_required_of: required_of(&mut fields),
         ..OrganizationChange::default()
     };
@@ -53,9 +53,9 @@ pub(in crate::http) fn list_all(app: &App, call: &Call<'_>) -> Result<Response, 
 
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let name = fields.required("name", parsed("invalid_name", parse_name));
-    let plan = fields.optional("plan", text);
-    let email = fields.required("owner_email", parsed("invalid_email", parse_email));
+    let name = fields.old_required("name", parsed("invalid_name", parse_name));
+    let plan = fields.old_optional("plan", text);
+    let email = fields.old_required("owner_email", parsed("invalid_email", parse_email));
     fields.finish().map_err(Problem::invalid)?;
     let (Some(name), Some(owner_email)) = (name, email) else {
         return Err(Problem::invalid(Vec::new()));
@@ -79,11 +79,11 @@ pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Prob
 pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let change = OrganizationChange {
-        name: fields.optional("name", parsed("invalid_name", parse_name)),
-        domains: fields.optional("domains", list(DOMAINS_MAX, domain)),
+        name: fields.old_optional("name", parsed("invalid_name", parse_name)),
+        domains: fields.old_optional("domains", list(DOMAINS_MAX, domain)),
         second_factor_required_of: required_of(&mut fields),
-        suspended: fields.optional("suspended", boolean),
-        permissions: fields.nullable("permissions", patterns),
+        suspended: fields.old_optional("suspended", boolean),
+        permissions: fields.old_nullable("permissions", patterns),
         ..OrganizationChange::default()
     };
     fields.finish().map_err(Problem::invalid)?;
@@ -108,11 +108,11 @@ pub(in crate::http) fn change_subscription(
 ) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let change = SubscriptionChange {
-        plan: fields.optional("plan", text),
+        plan: fields.old_optional("plan", text),
         status: fields
-            .optional("status", parsed("invalid_status", str::parse::<SubscriptionStatus>)),
+            .old_optional("status", parsed("invalid_status", str::parse::<SubscriptionStatus>)),
         current_period_end: fields
-            .nullable("current_period_end", parsed("invalid_time", str::parse::<Moment>)),
+            .old_nullable("current_period_end", parsed("invalid_time", str::parse::<Moment>)),
     };
     fields.finish().map_err(Problem::invalid)?;
     let changed = app.actions.change_subscription(call.actor()?, &target(call)?, &change)?;
@@ -127,7 +127,7 @@ fn domain(value: Value, pointer: &str) -> Result<Box<str>, Vec<Fault>> {
 fn required_of(fields: &mut Fields) -> Option<Vec<RequiredOf>> {
     let entry =
         |value, pointer: &str| parsed("invalid_role", str::parse::<RequiredOf>)(value, pointer);
-    fields.optional("second_factor_required_of", list(REQUIRED_OF_MAX, entry))
+    fields.old_optional("second_factor_required_of", list(REQUIRED_OF_MAX, entry))
 }
 
 /// The id of the organization in the path. A malformed id gives 404.

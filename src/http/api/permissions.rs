@@ -17,7 +17,8 @@ use crate::records::rights::PermissionRecord;
 pub(in crate::http) fn list_permissions(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut parameters = call.parameters();
     let limit = page_limit(&mut parameters);
-    let after = parameters.optional("cursor", "invalid_cursor", cursor::read_text::<Permission>);
+    let after =
+        parameters.old_optional("cursor", "invalid_cursor", cursor::read_text::<Permission>);
     parameters.finish()?;
     let after = after.as_ref().map(Permission::as_str);
     let listed = app.actions.list_permissions(limit, after)?;
@@ -29,7 +30,7 @@ pub(in crate::http) fn list_permissions(app: &App, call: &Call<'_>) -> Result<Re
 
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let name = fields.required("name", parsed("invalid_permission", str::parse::<Permission>));
+    let name = fields.old_required("name", parsed("invalid_permission", str::parse::<Permission>));
     let entry = read_entry(&mut fields);
     fields.finish().map_err(Problem::invalid)?;
     let name = name.ok_or_else(|| Problem::invalid(Vec::new()))?;
@@ -57,14 +58,14 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
 }
 
 fn read_entry(fields: &mut Fields) -> EntryChange {
-    let texts = fields.optional(
+    let texts = fields.old_optional(
         "description",
         object(|fields| {
-            let mut text = |name| fields.description(name);
+            let mut text = |name| fields.old_description(name);
             Some(Texts { english: text("en"), french: text("fr"), spanish: text("es") })
         }),
     );
-    let group = fields.optional("group", parsed("invalid_name", parse_group));
+    let group = fields.old_optional("group", parsed("invalid_name", parse_group));
     EntryChange { texts: texts.unwrap_or_default(), group }
 }
 

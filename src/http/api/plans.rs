@@ -16,7 +16,7 @@ use crate::records::access::PlanRecord;
 pub(in crate::http) fn list_plans(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut parameters = call.parameters();
     let limit = page_limit(&mut parameters);
-    let after = parameters.optional("cursor", "invalid_cursor", cursor::read_plan);
+    let after = parameters.old_optional("cursor", "invalid_cursor", cursor::read_plan);
     parameters.finish()?;
     let listed = app.actions.list_plans(call.actor()?, limit, after)?;
     let last = listed.items.last().filter(|_last| listed.more);
@@ -32,25 +32,25 @@ pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Prob
 pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let mut change = PlanChange::default();
-    fields.optional(
+    fields.old_optional(
         "features",
         object(|fields| {
-            change.api_access = fields.optional("api_access", boolean);
-            change.teams = fields.optional("teams", boolean);
-            change.multiple_teams = fields.optional("multiple_teams", boolean);
+            change.api_access = fields.old_optional("api_access", boolean);
+            change.teams = fields.old_optional("teams", boolean);
+            change.multiple_teams = fields.old_optional("multiple_teams", boolean);
             Some(())
         }),
     );
-    fields.optional(
+    fields.old_optional(
         "limits",
         object(|fields| {
             let count = || number(0, PLAN_LIMIT_MAX);
-            change.keys_per_user = fields.nullable("keys_per_user", count());
-            change.keys = fields.nullable("keys", count());
-            change.users = fields.nullable("users", count());
+            change.keys_per_user = fields.old_nullable("keys_per_user", count());
+            change.keys = fields.old_nullable("keys", count());
+            change.users = fields.old_nullable("users", count());
             change.requests_per_10s =
-                fields.nullable("requests_per_10s", number(1, PLAN_LIMIT_MAX));
-            change.requests_per_month = fields.nullable("requests_per_month", calls);
+                fields.old_nullable("requests_per_10s", number(1, PLAN_LIMIT_MAX));
+            change.requests_per_month = fields.old_nullable("requests_per_month", calls);
             Some(())
         }),
     );

@@ -11,7 +11,7 @@ use crate::model::secret::Secret;
 
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let totp = fields.optional("totp", boolean).unwrap_or(false);
+    let totp = fields.old_optional("totp", boolean).unwrap_or(false);
     fields.finish().map_err(Problem::invalid)?;
     let made = app.actions.reset_user(call.actor()?, user_id(call)?, totp)?;
     let url = format!("{}/reset#token={}", app.settings.public_url, made.token.reveal());
@@ -22,8 +22,8 @@ pub(in crate::http) fn set_password(app: &App, call: &Call<'_>) -> Result<Respon
     app.guard_host(call.request.header("Host"))?;
     app.guard_origin(|name| call.request.header(name))?;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let token = fields.required("token", text).map(Secret::new);
-    let password = fields.required("password", text).map(Secret::new);
+    let token = fields.old_required("token", text).map(Secret::new);
+    let password = fields.old_required("password", text).map(Secret::new);
     fields.finish().map_err(Problem::invalid)?;
     let (Some(token), Some(password)) = (token, password) else {
         return Err(Problem::invalid(Vec::new()));

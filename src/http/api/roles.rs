@@ -29,9 +29,9 @@ pub(in crate::http) fn list_roles(app: &App, call: &Call<'_>) -> Result<Response
 
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let name = fields.required("name", parsed("invalid_name", parse_name));
-    let description = fields.description("description");
-    let permissions = fields.required("permissions", patterns);
+    let name = fields.old_required("name", parsed("invalid_name", parse_name));
+    let description = fields.old_description("description");
+    let permissions = fields.old_required("permissions", patterns);
     fields.finish().map_err(Problem::invalid)?;
     let (Some(name), Some(permissions)) = (name, permissions) else {
         return Err(Problem::invalid(Vec::new()));
@@ -54,9 +54,9 @@ pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Prob
 pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let change = RoleChange {
-        name: fields.optional("name", parsed("invalid_name", parse_name)),
-        description: fields.description("description"),
-        permissions: fields.optional("permissions", patterns),
+        name: fields.old_optional("name", parsed("invalid_name", parse_name)),
+        description: fields.old_description("description"),
+        permissions: fields.old_optional("permissions", patterns),
     };
     fields.finish().map_err(Problem::invalid)?;
     Ok(answer_record(&app.actions.change_role(call.actor()?, &target(call)?, &change)?))

@@ -24,11 +24,11 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     app.guard_host(call.request.header("Host"))?;
     app.guard_origin(|name| call.request.header(name))?;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let email = fields.required("email", text);
-    let password = fields.required("password", text).map(Secret::new);
-    let code = fields.optional("code", text).map(Secret::new);
+    let email = fields.old_required("email", text);
+    let password = fields.old_required("password", text).map(Secret::new);
+    let code = fields.old_optional("code", text).map(Secret::new);
     let organization =
-        fields.optional("organization", parsed("invalid_id", str::parse::<OrganizationId>));
+        fields.old_optional("organization", parsed("invalid_id", str::parse::<OrganizationId>));
     fields.finish().map_err(Problem::invalid)?;
     let (Some(email), Some(password)) = (email, password) else {
         return Err(Problem::invalid(Vec::new()));

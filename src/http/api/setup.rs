@@ -14,10 +14,10 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     app.guard_host(call.request.header("Host"))?;
     app.guard_origin(|name| call.request.header(name))?;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let token = fields.required("token", text).map(Secret::new);
-    let name = fields.optional("name", text);
-    let email = fields.required("email", text);
-    let password = fields.required("password", text).map(Secret::new);
+    let token = fields.old_required("token", text).map(Secret::new);
+    let name = fields.old_optional("name", text);
+    let email = fields.old_required("email", text);
+    let password = fields.old_required("password", text).map(Secret::new);
     fields.finish().map_err(Problem::invalid)?;
     let (Some(token), Some(email), Some(password)) = (token, email, password) else {
         return Err(Problem::invalid(Vec::new()));

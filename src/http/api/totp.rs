@@ -14,8 +14,8 @@ use crate::model::secret::Secret;
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let own = app.own_session(call)?;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let code = fields.optional("code", text).map(Secret::new);
-    let password = fields.optional("current_password", text).map(Secret::new);
+    let code = fields.old_optional("code", text).map(Secret::new);
+    let password = fields.old_optional("current_password", text).map(Secret::new);
     match (&code, &password) {
         (None, None) => {
             fields.fault(
@@ -66,8 +66,8 @@ pub(in crate::http) fn renew_codes(app: &App, call: &Call<'_>) -> Result<Respons
 /// Reads the proof that a change of an enrolled second factor requires.
 fn proof(call: &Call<'_>) -> Result<Proof, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let password = fields.required("current_password", text).map(Secret::new);
-    let code = fields.required("code", text).map(Secret::new);
+    let password = fields.old_required("current_password", text).map(Secret::new);
+    let code = fields.old_required("code", text).map(Secret::new);
     fields.finish().map_err(Problem::invalid)?;
     match (password, code) {
         (Some(current_password), Some(code)) => Ok(Proof { current_password, code }),

@@ -14,12 +14,12 @@ use crate::records::uses::AddressRecord;
 pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut parameters = call.parameters();
     let query = UsageQuery {
-        key: parameters.optional("key", "invalid_id", str::parse::<KeyId>),
+        key: parameters.old_optional("key", "invalid_id", str::parse::<KeyId>),
         interval: parameters
-            .optional("interval", "invalid_interval", parse_interval)
+            .old_optional("interval", "invalid_interval", parse_interval)
             .unwrap_or_default(),
-        from: parameters.optional("from", "invalid_time", str::parse::<Moment>),
-        to: parameters.optional("to", "invalid_time", str::parse::<Moment>),
+        from: parameters.old_optional("from", "invalid_time", str::parse::<Moment>),
+        to: parameters.old_optional("to", "invalid_time", str::parse::<Moment>),
     };
     if let (Some(from), Some(to)) = (query.from, query.to)
         && from >= to

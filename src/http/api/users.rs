@@ -21,7 +21,7 @@ use crate::records::people::KeyDisposition;
 pub(in crate::http) fn list_users(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut parameters = call.parameters();
     let (limit, after) = paging(&mut parameters);
-    let email = parameters.optional("email", "invalid_email", parse_email);
+    let email = parameters.old_optional("email", "invalid_email", parse_email);
     parameters.finish()?;
     let (seen, next) = app.actions.list_users(call.actor()?, limit, after, email.as_deref())?;
     let items: Vec<Value> = seen.iter().map(user_view).collect();
@@ -35,12 +35,12 @@ pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Prob
 pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let change = UserChange {
-        name: fields.optional("name", parsed("invalid_name", parse_name)),
-        email: fields.optional("email", parsed("invalid_email", parse_email)),
-        locale: fields.nullable("locale", parsed("invalid_locale", str::parse::<Locale>)),
-        role: fields.optional("role", parsed("invalid_role", str::parse::<Role>)),
-        disabled: fields.optional("disabled", boolean),
-        operator: fields.optional("operator", boolean),
+        name: fields.old_optional("name", parsed("invalid_name", parse_name)),
+        email: fields.old_optional("email", parsed("invalid_email", parse_email)),
+        locale: fields.old_nullable("locale", parsed("invalid_locale", str::parse::<Locale>)),
+        role: fields.old_optional("role", parsed("invalid_role", str::parse::<Role>)),
+        disabled: fields.old_optional("disabled", boolean),
+        operator: fields.old_optional("operator", boolean),
     };
     fields.finish().map_err(Problem::invalid)?;
     Ok(answer_user(&app.actions.change_user(call.actor()?, &target(call)?, &change)?))
@@ -65,12 +65,12 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
 
 /// Reads whether the keys of a removed user are revoked or transferred.
 fn disposition(parameters: &mut Parameters) -> KeyDisposition {
-    let transfer = parameters.optional("keys", "invalid_choice", |text| match text {
+    let transfer = parameters.old_optional("keys", "invalid_choice", |text| match text {
         "revoke" => Ok(false),
         "transfer" => Ok(true),
         _ => Err("must be revoke or transfer"),
     });
-    let to = parameters.optional("to", "invalid_id", |text| match text {
+    let to = parameters.old_optional("to", "invalid_id", |text| match text {
         "organization" => Ok(KeyDisposition::Organization),
         id => id
             .parse()

@@ -19,7 +19,7 @@ pub(in crate::http) fn answer(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     // A check with faults gives an error in its own result, and does not affect the other checks.
     let one = |value: Value, pointer: &str| Ok(object(read_request)(value, pointer));
-    let requests = fields.required("requests", list(REQUESTS_MAX, one));
+    let requests = fields.old_required("requests", list(REQUESTS_MAX, one));
     fields.finish().map_err(Problem::invalid)?;
     let answered = |request: Result<VerifyRequest, Vec<Fault>>| {
         let input = request.map_err(Problem::invalid);

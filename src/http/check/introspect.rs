@@ -125,13 +125,13 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<IntrospectionRequest, Proble
         "" => Err("is required"),
         text => Ok(Secret::new(text.to_owned())),
     };
-    let token = fields.required("token", given);
+    let token = fields.old_required("token", given);
     let requirement =
-        fields.optional("permissions", "invalid_requirement", str::parse::<Requirement>);
+        fields.old_optional("permissions", "invalid_requirement", str::parse::<Requirement>);
     let address =
         |text: &str| text.parse().map(canonical).map_err(|_e| "must be an IPv4 or IPv6 address");
-    let ip = fields.optional("ip", "invalid_ip", address);
-    let _hint = fields.optional("token_type_hint", "", |_text| Ok::<_, String>(()));
+    let ip = fields.old_optional("ip", "invalid_ip", address);
+    let _hint = fields.old_optional("token_type_hint", "", |_text| Ok::<_, String>(()));
     fields.finish()?;
     let token = token.ok_or_else(|| Problem::invalid(Vec::new()))?;
     Ok(IntrospectionRequest { token, requirement, ip })

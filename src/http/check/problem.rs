@@ -6,6 +6,7 @@ use crate::http::credential::Unusable;
 use crate::http::problem::{Problem, RETRY_AFTER_SECONDS, seconds_up};
 use crate::http::transport::TransportRefusal;
 use crate::model::credential::{CredentialSource, listed};
+use crate::model::errors;
 use crate::model::route::DoubtfulPath;
 use crate::verify::{Code, Verdict};
 
@@ -22,7 +23,7 @@ impl Problem {
         } else {
             format!("the request has no key: send a key in one of {places}")
         };
-        Self::new(401, "NO_CREDENTIAL", "Credential required").detail(detail).challenge("")
+        Self::new(errors::check::NO_CREDENTIAL).detail(detail).challenge("")
     }
 
     /// A check with several credentials, or with an unreadable credential.
@@ -33,16 +34,17 @@ impl Problem {
             },
             Unusable::Basic => "Unreadable credential",
         };
-        let problem = Self::new(401, Code::Malformed.as_str(), title).detail(unusable.to_string());
+        let problem =
+            Self::new(errors::check::MALFORMED).titled(title).detail(unusable.to_string());
         problem.reason(unusable.reason()).challenge(invalid_token(title))
     }
 
     pub(in crate::http) fn request_refused(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(403, "REQUEST_REFUSED", "Request rejected").detail(detail)
+        Self::new(errors::check::REQUEST_REFUSED).detail(detail)
     }
 
     pub(in crate::http) fn gate_not_found() -> Self {
-        Self::new(403, "GATE_NOT_FOUND", "Gate not found").detail(
+        Self::new(errors::check::GATE_NOT_FOUND).detail(
             "the proxy's check URL names a gate that does not exist: correct the gate's name",
         )
     }
@@ -50,7 +52,7 @@ impl Problem {
     /// The gate has no route for the request, or the route denies it. `doubt` is the ambiguity in
     /// the path that the route does not allow.
     pub(in crate::http) fn route_not_allowed(doubt: Option<DoubtfulPath>) -> Self {
-        let problem = Self::new(403, "ROUTE_NOT_ALLOWED", "The gate denies this request");
+        let problem = Self::new(errors::check::ROUTE_NOT_ALLOWED);
         match doubt {
             Some(doubt) => problem.detail(doubt.to_string()).reason(doubt.reason()),
             None => problem.detail("no route of the gate allows this method and path"),
@@ -66,11 +68,12 @@ impl Problem {
     /// A verdict other than valid, with the challenge of RFC 6750 or, for limits, `Retry-After`.
     /// `scope` contains the required permissions, for `insufficient_scope`.
     pub(in crate::http) fn denied(verdict: Verdict, scope: Option<&str>) -> Self {
-        let code = verdict.code;
-        let (status, title) = denial(code);
-        let problem = Self::new(status, code.as_str(), title);
-        match (status, code) {
-            (401, _) => problem.challenge(invalid_token(title)),
+        // A valid verdict is never denied. If a bug denied a valid verdict, the request must not
+        // pass.
+        let error = errors::of_verdict(verdict.code).unwrap_or(errors::INTERNAL_ON_CHECK);
+        let problem = Self::new(error);
+        match (error.status, verdict.code) {
+            (401, _) => problem.challenge(invalid_token(error.title)),
             (_, Code::InsufficientPermissions) => {
                 let scope = scope.map(|names| format!(", scope=\"{names}\"")).unwrap_or_default();
                 problem.challenge(format!(", error=\"insufficient_scope\"{scope}"))
@@ -105,7 +108,7 @@ impl Problem {
             | TransportRefusal::BodyTooLarge { .. }
             | TransportRefusal::Busy { .. } => Self::refused(refusal),
             TransportRefusal::Panicked | TransportRefusal::ResponseNotSendable => {
-                Self::new(503, "internal", "Internal error").retry_after(RETRY_AFTER_SECONDS)
+                Self::new(errors::INTERNAL_ON_CHECK).retry_after(RETRY_AFTER_SECONDS)
             },
         }
     }
@@ -114,26 +117,4 @@ impl Problem {
 /// The Bearer challenge's parameters for an invalid credential.
 fn invalid_token(title: &str) -> String {
     format!(", error=\"invalid_token\", error_description=\"{title}\"")
-}
-
-fn denial(code: Code) -> (u16, &'static str) {
-    match code {
-        Code::Malformed => (401, "Malformed or mistyped key"),
-        Code::NotFound => (401, "Key not found"),
-        Code::Revoked => (401, "Key revoked"),
-        Code::Disabled => (401, "Key disabled"),
-        Code::NotYetValid => (401, "Key not valid yet"),
-        Code::Expired => (401, "Key expired"),
-        Code::OwnerDisabled => (401, "Key owner disabled"),
-        Code::OrganizationSuspended => (403, "Organization suspended"),
-        Code::SubscriptionRequired => (403, "Plan has no API access"),
-        Code::NotAcceptedHere => (403, "Key not accepted by this gate"),
-        Code::IpNotAllowed => (403, "IP address not allowed"),
-        Code::InsufficientPermissions => (403, "Insufficient permissions"),
-        Code::RateLimited => (429, "Rate limit exceeded"),
-        Code::QuotaExceeded => (429, "Quota exceeded"),
-        // A valid verdict is never denied. If a bug denied a valid verdict, the request must not
-        // pass.
-        Code::Valid => (503, "No decision"),
-    }
 }

@@ -195,11 +195,11 @@ fn read(content_type: Option<&str>, body: &[u8]) -> Result<VerifyRequest, Proble
 
 /// Reads the inputs of a check; `None` if a field has faults.
 pub(super) fn read_request(fields: &mut Fields) -> Option<VerifyRequest> {
-    let key = fields.required("key", input::text).map(Secret::new);
-    let requirement = fields.optional("permissions", requirement);
-    let ip = fields.optional("ip", address);
-    let cost = fields.optional("cost", input::number(0, COST_MAX)).unwrap_or(1);
-    let explain = fields.optional("explain", input::boolean).unwrap_or(false);
+    let key = fields.old_required("key", input::text).map(Secret::new);
+    let requirement = fields.old_optional("permissions", requirement);
+    let ip = fields.old_optional("ip", address);
+    let cost = fields.old_optional("cost", input::number(0, COST_MAX)).unwrap_or(1);
+    let explain = fields.old_optional("explain", input::boolean).unwrap_or(false);
     Some(VerifyRequest { key: key?, requirement, ip, cost, explain })
 }
 

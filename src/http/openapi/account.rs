@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::json;
 
 use crate::http::openapi::operation::{CallerKind, Operation, operation};
-use crate::http::openapi::schema::{
+use crate::http::schema::{
     Schema, answer, any_of, both, choice, count, each, email, field, id, moment, name, nullable,
     optional, page, password, request, text, the, truth,
 };

@@ -5,10 +5,11 @@ use serde_json::json;
 
 use crate::http::check::batch::REQUESTS_MAX;
 use crate::http::check::identity;
-use crate::http::openapi::errors::{OF_CHANGE, OF_MANAGEMENT};
+const OF_MANAGEMENT: &[&str] = &["invalid_input", "storage_unavailable"];
+const OF_CHANGE: &[&str] = &["storage_full", "outcome_unknown"];
 use crate::http::openapi::explanation::explanation;
 use crate::http::openapi::operation::{CallerKind, Operation, operation};
-use crate::http::openapi::schema::{
+use crate::http::schema::{
     Field, Schema, address, answer, any, any_of, choice, count, each, field, fitting, formatted,
     id, list, moment, nullable, optional, permission, request, sometimes, text, the, truth, whole,
 };

@@ -6,15 +6,16 @@ use utoipa::openapi::Components;
 use utoipa::openapi::schema::ComponentsBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use crate::http::openapi::errors;
+use crate::http::endpoint::Endpoint;
 use crate::http::openapi::gates::gate_name;
+use crate::http::openapi::legacy_schemas;
 use crate::http::openapi::people::role;
 use crate::http::openapi::responses::alone;
-use crate::http::openapi::schema::{
+use crate::http::schema::{
     Schema, answer, any_of, choice, count, each, field, id, permission, sometimes, text, the, whole,
 };
-use crate::http::openapi::schemas;
 use crate::model::code::Code;
+use crate::model::errors::{self, ErrorCode};
 
 /// Facts about the instance that the document contains.
 pub(super) struct DescribedInstance<'a> {
@@ -27,7 +28,7 @@ pub(super) struct DescribedInstance<'a> {
 pub(super) const SCHEMES: (&str, [&str; 4]) =
     ("session", ["bearer", "basic", "api_key", "mc_api_key"]);
 
-pub(super) fn components(instance: &DescribedInstance<'_>) -> Components {
+pub(super) fn components(endpoints: &[Endpoint], instance: &DescribedInstance<'_>) -> Components {
     let header = |name| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
     let http = |scheme, description| {
         SecurityScheme::Http(
@@ -52,25 +53,29 @@ pub(super) fn components(instance: &DescribedInstance<'_>) -> Components {
         .schema("CheckCode", check_code())
         .schema("ErrorCode", error_code())
         .schema("Fault", fault());
+    let builder = legacy_schemas()
+        .into_iter()
+        .fold(builder, |builder, (name, schema)| builder.schema(name, schema));
+    let schemas = endpoints.iter().flat_map(|endpoint| &endpoint.operation.schemas);
     let builder =
-        schemas().into_iter().fold(builder, |builder, (name, schema)| builder.schema(name, schema));
+        schemas.fold(builder, |builder, (name, schema)| builder.schema(*name, schema.clone()));
     alone().fold(builder, |builder, (name, response)| builder.response(name, response)).build()
 }
 
 /// The codes of checks, in upper case.
 fn check_code() -> Schema {
     let verdicts = Code::ALL.iter().map(|code| code.as_str());
-    codes(verdicts.chain(errors::names().filter(|name| is_of_check(name))))
+    codes(verdicts.chain(names(errors::check::ALL)))
 }
 
 /// The error codes of the management API, in lower case. They are a separate enum, because generators for
 /// many languages cannot have two enum values that differ in case only.
 fn error_code() -> Schema {
-    codes(errors::names().filter(|name| !is_of_check(name)))
+    codes(names(errors::ALL))
 }
 
-fn is_of_check(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_uppercase())
+fn names(errors: &[&'static ErrorCode]) -> impl Iterator<Item = &'static str> {
+    errors.iter().map(|error| error.name)
 }
 
 fn codes(names: impl Iterator<Item = &'static str>) -> Schema {

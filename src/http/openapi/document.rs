@@ -13,13 +13,12 @@ use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, Required, ServerBuilder};
 
+use crate::http::endpoint::{
+    CallerKind, Endpoint, Operation, Parameter, ParameterLocation, RequestBody,
+};
 use crate::http::openapi::components::{DescribedInstance, SCHEMES, components, place};
 use crate::http::openapi::example::Examples;
-use crate::http::openapi::operation::{
-    CallerKind, Operation, Parameter, ParameterLocation, RequestBody,
-};
 use crate::http::openapi::responses::responses;
-use crate::http::router::HttpRoute;
 
 const INTRODUCTION: &str = "API keys for a team, self-hosted.\n\n\
     Times are RFC 3339 in UTC. Lists are `{items, next_cursor}`: send `next_cursor` as `cursor` to \
@@ -29,20 +28,19 @@ const INTRODUCTION: &str = "API keys for a team, self-hosted.\n\n\
     `session` (a session), `key` (the key that the operation is about), `open` (no \
     authentication).";
 
-/// Builds the document from the routes and their descriptions.
-pub(super) fn document(
-    routes: &[HttpRoute],
-    operations: &[Operation],
-    instance: &DescribedInstance<'_>,
-) -> OpenApi {
-    let components = components(instance);
+/// Builds the document from the endpoints.
+pub(super) fn document(endpoints: &[Endpoint], instance: &DescribedInstance<'_>) -> OpenApi {
+    let components = components(endpoints, instance);
     let examples = Examples::of(&components);
     let mut items: BTreeMap<&str, PathItemBuilder> = BTreeMap::new();
-    for (method, path) in routes.iter().flat_map(described_by) {
-        let operation_found = operations.iter().find(|it| it.path == path && it.method == method);
-        let (Some(operation), Some(method)) = (operation_found, named(&method)) else { continue };
-        let item = items.remove(path).unwrap_or_default();
-        items.insert(path, item.operation(method, described(operation, &examples)));
+    for endpoint in endpoints {
+        for (method, id) in endpoint.operations() {
+            let Some(known) = http_method(&method) else { continue };
+            let path = endpoint.route.path;
+            let item = items.remove(path).unwrap_or_default();
+            let operation = described(endpoint, &method, &examples).operation_id(Some(id));
+            items.insert(path, item.operation(known, operation));
+        }
     }
     let paths = items
         .into_iter()
@@ -59,15 +57,7 @@ pub(super) fn document(
         .build()
 }
 
-/// The methods and the path under which a route is described. A route for any method is described with
-/// GET and HEAD, which proxies use.
-pub(super) fn described_by(route: &HttpRoute) -> Vec<(Method, &'static str)> {
-    let methods =
-        route.method.clone().map_or_else(|| vec![Method::GET, Method::HEAD], |it| vec![it]);
-    methods.into_iter().map(|method| (method, route.path)).collect()
-}
-
-fn named(method: &Method) -> Option<HttpMethod> {
+fn http_method(method: &Method) -> Option<HttpMethod> {
     let known = [
         (Method::GET, HttpMethod::Get),
         (Method::HEAD, HttpMethod::Head),
@@ -79,18 +69,18 @@ fn named(method: &Method) -> Option<HttpMethod> {
     known.into_iter().find_map(|(known, named)| (known == *method).then_some(named))
 }
 
-fn described(operation: &Operation, examples: &Examples) -> OperationBuilder {
+fn described(endpoint: &Endpoint, method: &Method, examples: &Examples) -> OperationBuilder {
+    let (operation, path) = (&endpoint.operation, endpoint.route.path);
     let needs: Vec<Value> = needs(operation).iter().map(|&it| it.into()).collect();
     let details = Some(operation.details).filter(|text| !text.is_empty());
     let mut builder = OperationBuilder::new()
-        .operation_id(Some(operation.id))
         .summary(Some(operation.summary))
         .description(details)
-        .tag(tag(operation.path))
-        .responses(responses(operation, examples))
+        .tag(tag(path))
+        .responses(responses(endpoint, method, examples))
         .securities(Some(securities(operation.caller)))
         .extensions(Some(ExtensionsBuilder::new().add("x-permission", needs).build()));
-    for name in places(operation.path) {
+    for name in places(path) {
         builder = builder.parameter(in_path(name));
     }
     for parameter in &operation.parameters {
@@ -162,12 +152,13 @@ fn beside(parameter: &Parameter) -> ParameterBuilder {
         ParameterLocation::Query => ParameterIn::Query,
         ParameterLocation::Header => ParameterIn::Header,
     };
+    let (name, schema, description, required) = parameter.field.clone().into_parameter();
     ParameterBuilder::new()
-        .name(parameter.name)
+        .name(name)
         .parameter_in(place)
-        .required(if parameter.required { Required::True } else { Required::False })
-        .description(Some(parameter.description))
-        .schema(Some(parameter.schema.clone()))
+        .required(if required { Required::True } else { Required::False })
+        .description(Some(description))
+        .schema(Some(schema))
 }
 
 fn sent(body: &RequestBody) -> utoipa::openapi::request_body::RequestBody {

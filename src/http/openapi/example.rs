@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use utoipa::openapi::Components;
 
-use crate::http::openapi::schema::Schema;
+use crate::http::schema::Schema;
 
 /// Deepest nesting that is followed, so that a recursive schema cannot loop.
 const DEPTH_MAX: usize = 16;

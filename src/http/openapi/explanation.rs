@@ -1,8 +1,6 @@
 //! The schema of an explained verdict.
 
-use crate::http::openapi::schema::{
-    Schema, answer, choice, each, field, nullable, text, the, truth,
-};
+use crate::http::schema::{Schema, answer, choice, each, field, nullable, text, the, truth};
 
 pub(super) fn explanation() -> Schema {
     let stage = answer([

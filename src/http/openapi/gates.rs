@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::http::openapi::checks::requirement;
 use crate::http::openapi::operation::{Operation, operation};
-use crate::http::openapi::schema::{
+use crate::http::schema::{
     Field, Schema, address, answer, choice, count, each, field, fitting, id, line, list, moment,
     name_cursor, nullable, optional, page_by_name, request, text, the, truth, whole,
 };

@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::http::openapi::operation::{CallerKind, Operation, operation};
-use crate::http::openapi::schema::{answer, anything, choice, field, nullable, text, truth};
+use crate::http::schema::{answer, anything, choice, field, nullable, text, truth};
 use crate::model::role::INSTANCE_MANAGE;
 
 pub(super) fn operations() -> Vec<Operation> {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::actions::keys::TEAMS_A_KEY_MAX;
-use crate::http::openapi::schema::{
+use crate::http::schema::{
     Field, Schema, answer, any_of, anything, choice, count, each, email, field, fitting, formatted,
     id, line, list, long, moment, moment_as, name, network, nullable, optional, pattern, request,
     sometimes, span, text, the, truth, whole,

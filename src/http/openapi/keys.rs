@@ -8,7 +8,7 @@ use crate::http::openapi::checks::requirement;
 use crate::http::openapi::gates::gate_name;
 use crate::http::openapi::key::secret;
 use crate::http::openapi::operation::{Operation, operation};
-use crate::http::openapi::schema::{
+use crate::http::schema::{
     address, answer, any_of, both, choice, count, each, field, id, line, list, optional, page,
     request, sometimes, span, text, the, truth,
 };

@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::http::openapi::operation::{Operation, operation};
-use crate::http::openapi::schema::{
+use crate::http::schema::{
     Schema, answer, choice, count, email, field, id, moment, nullable, page, text, the, whole,
 };
 use crate::model::role::INSTANCE_MANAGE;

@@ -10,7 +10,6 @@ mod audit;
 mod checks;
 mod components;
 mod document;
-mod errors;
 mod example;
 mod explanation;
 mod gates;
@@ -23,19 +22,20 @@ mod organizations;
 mod people;
 mod responses;
 mod rights;
-mod schema;
 mod usage;
 
 use rouille::Response;
 
 use crate::http::encoding::Encoded;
+use crate::http::endpoint::Endpoint;
 use crate::http::problem::Problem;
-use crate::http::router::ROUTES;
+use crate::http::router::{self, LEGACY};
+use crate::http::schema::Schema;
 use crate::http::session::cookie_name;
 use crate::http::{App, Call};
+use crate::model::errors;
 use components::DescribedInstance;
 use operation::Operation;
-use schema::Schema;
 
 #[expect(clippy::unnecessary_wraps, reason = "all handlers in the route table return a Result")]
 pub(super) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -45,7 +45,10 @@ pub(super) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
 
 /// Every error: its status, its code and what it means.
 pub(crate) fn error_codes() -> impl Iterator<Item = (u16, &'static str, &'static str)> {
-    errors::ERRORS.iter().map(|error| (error.status, error.code, error.means))
+    errors::ALL
+        .iter()
+        .chain(errors::check::ALL)
+        .map(|error| (error.status, error.name, error.meaning))
 }
 
 /// The identity headers, and what each says.
@@ -56,10 +59,25 @@ pub(crate) fn identity_headers() -> impl Iterator<Item = (&'static str, &'static
 fn describe(app: &App) -> String {
     let url = app.settings.public_url.to_string();
     let cookie = cookie_name(&app.settings.public_url);
-    let document =
-        document::document(ROUTES, &operations(), &DescribedInstance { url: &url, cookie });
+    let instance = DescribedInstance { url: &url, cookie };
+    let document = document::document(&described_endpoints(), &instance);
     // Serialization cannot fail: the document has only maps, strings and numbers.
     document.to_json().unwrap_or_default()
+}
+
+/// All endpoints with their descriptions.
+fn described_endpoints() -> Vec<Endpoint> {
+    let mut endpoints = router::endpoints();
+    for operation in operations() {
+        let route = LEGACY.iter().find(|route| {
+            route.path == operation.path
+                && route.method.clone().unwrap_or(http::Method::GET) == operation.method
+        });
+        if let Some(route) = route {
+            endpoints.push(Endpoint { route: route.clone(), operation: operation.inner });
+        }
+    }
+    endpoints
 }
 
 fn operations() -> Vec<Operation> {
@@ -80,7 +98,7 @@ fn operations() -> Vec<Operation> {
 }
 
 /// The schemas of the components.
-fn schemas() -> Vec<(&'static str, Schema)> {
+fn legacy_schemas() -> Vec<(&'static str, Schema)> {
     let resources = [
         checks::schemas(),
         account::schemas(),
@@ -99,18 +117,15 @@ fn schemas() -> Vec<(&'static str, Schema)> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::fs;
-    use std::path::Path;
 
     use serde_json::Value;
 
     use super::*;
-    use crate::http::router::{HttpRoute, RequiredCaller};
+    use crate::http::endpoint::CallerKind;
+    use crate::http::openapi::responses::errors_of;
+    use crate::http::router::{ROUTES, RequiredCaller};
     use crate::model::role::OWN_PERMISSIONS;
-    use crate::verify::Code;
-    use document::{described_by, needs, places};
-    use errors::{ERRORS, error};
-    use operation::CallerKind;
+    use document::{needs, places};
 
     /// Summaries begin with one of these, so that they stay imperative and consistent.
     const VERBS: [&str; 25] = [
@@ -143,7 +158,7 @@ mod tests {
 
     fn described() -> Value {
         let instance = DescribedInstance { url: "https://keys.example.com", cookie: "keyhouse" };
-        serde_json::to_value(document::document(ROUTES, &operations(), &instance)).unwrap()
+        serde_json::to_value(document::document(&described_endpoints(), &instance)).unwrap()
     }
 
     /// Every operation of the document, by its name, such as `GET /v1/keys`.
@@ -160,18 +175,14 @@ mod tests {
 
     #[test]
     fn every_route_is_described_exactly_once() {
-        let routed: BTreeSet<String> = ROUTES
-            .iter()
-            .flat_map(described_by)
-            .map(|(method, path)| format!("{method} {path}"))
-            .collect();
-        let written: Vec<String> =
-            operations().iter().map(|it| format!("{} {}", it.method, it.path)).collect();
-        let once: BTreeSet<String> = written.iter().cloned().collect();
-        assert_eq!(once, routed, "left: described; right: routed");
-        assert_eq!(written.len(), once.len(), "an operation is described twice");
-        let names: BTreeSet<String> = documented().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, routed, "left: in the document; right: routed");
+        let mut names: Vec<String> = documented().into_iter().map(|(name, _)| name).collect();
+        let documented = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), documented);
+        let endpoints = described_endpoints();
+        assert_eq!(endpoints.iter().flat_map(Endpoint::operations).count(), documented);
+        assert_eq!(endpoints.len(), ROUTES.len());
     }
 
     #[test]
@@ -207,42 +218,26 @@ mod tests {
 
     #[test]
     fn authentication_is_described_as_the_router_requires_it() {
-        let of = |route: &HttpRoute| -> Vec<CallerKind> {
-            let operations = operations();
-            operations
-                .iter()
-                .filter(|it| {
-                    it.path == route.path
-                        && described_by(route).iter().any(|(method, _)| *method == it.method)
-                })
-                .map(|it| it.caller)
-                .collect()
-        };
-        for route in ROUTES {
-            for caller in of(route) {
-                let known =
-                    matches!(caller, CallerKind::Known | CallerKind::Person | CallerKind::Program);
-                let asked = matches!(
-                    route.access,
-                    RequiredCaller::Actor | RequiredCaller::Enrolling | RequiredCaller::Client
-                );
-                assert_eq!(known, asked, "{route:?} {caller:?}");
-            }
-        }
-        for operation in operations() {
-            let open = !matches!(
+        for endpoint in described_endpoints() {
+            let (route, operation) = (&endpoint.route, &endpoint.operation);
+            let known = matches!(
                 operation.caller,
                 CallerKind::Known | CallerKind::Person | CallerKind::Program
             );
-            assert!(!open || operation.permissions.is_empty(), "{}", operation.id);
-            assert!(!needs(&operation).is_empty(), "{}", operation.id);
+            let required = matches!(
+                route.access,
+                RequiredCaller::Actor | RequiredCaller::Enrolling | RequiredCaller::Client
+            );
+            assert_eq!(known, required, "{route:?} {:?}", operation.caller);
+            assert!(known || operation.permissions.is_empty(), "{}", operation.id);
+            assert!(!needs(operation).is_empty(), "{}", operation.id);
         }
     }
 
     #[test]
     fn every_path_parameter_and_every_reference_is_defined() {
         let document = described();
-        for route in ROUTES {
+        for route in ROUTES.iter() {
             for place in places(route.path) {
                 let (_, description) = components::place(place);
                 assert!(!description.is_empty(), "{}: {place} is not described", route.path);
@@ -303,66 +298,14 @@ mod tests {
     }
 
     #[test]
-    fn the_described_codes_are_those_that_the_code_returns() {
-        let mut codes = BTreeSet::new();
-        for reported in ERRORS {
-            assert!(
-                codes.insert((reported.status, reported.code)),
-                "{} is listed twice",
-                reported.code
-            );
-        }
-        for operation in operations() {
-            for code in responses::codes(&operation) {
-                assert!(error(code, false).is_some(), "{}: unknown error {code}", operation.id);
-            }
-        }
-        let named: BTreeSet<(u16, String)> =
-            codes.into_iter().map(|(status, code)| (status, code.to_owned())).collect();
-        assert_eq!(named, answered(), "left: described; right: in the code");
-    }
-
-    /// Every status and code in the source.
-    fn answered() -> BTreeSet<(u16, String)> {
-        let files = ["problem.rs", "action_errors.rs", "check/problem.rs"];
-        let read = |file| fs::read_to_string(format!("src/http/{file}")).unwrap();
-        let problems: String = files.map(read).concat();
-        let mut found = BTreeSet::new();
-        for (start, status) in [("::new(", None), ("unavailable(", Some(503))] {
-            for rest in problems.split(start).skip(1) {
-                let mut words = rest.split(',').map(str::trim);
-                let status = status.or_else(|| words.next().and_then(|word| word.parse().ok()));
-                let code = words.next().and_then(|word| word.strip_prefix('"')?.strip_suffix('"'));
-                if let (Some(status), Some(code)) = (status, code) {
-                    found.insert((status, code.to_owned()));
-                }
-            }
-        }
-        for code in Code::ALL.into_iter().filter(|code| *code != Code::Valid) {
-            let start = format!("Code::{code:?} => (");
-            let status = problems.split(&start).nth(1).unwrap().split(',').next().unwrap();
-            found.insert((status.parse().unwrap(), code.as_str().to_owned()));
-        }
-        let mut conflicts = Vec::new();
-        conflicts_in(Path::new("src/actions"), &mut conflicts);
-        found.extend(conflicts.into_iter().map(|code| (409, code)));
-        found
-    }
-
-    /// The codes of every `ActionError::Conflict` in the source.
-    fn conflicts_in(folder: &Path, found: &mut Vec<String>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                conflicts_in(&path, found);
-                continue;
-            }
-            let text = fs::read_to_string(&path).unwrap();
-            let codes = text.split("Conflict {").skip(1).filter_map(|rest| {
-                let (_, rest) = rest.split_once("code: \"")?;
-                rest.split('"').next()
-            });
-            found.extend(codes.map(str::to_owned));
-        }
+    fn every_error_is_an_error_of_an_operation() {
+        let endpoints = described_endpoints();
+        let named: BTreeSet<_> =
+            endpoints.iter().flat_map(errors_of).map(|error| (error.status, error.name)).collect();
+        // Before the setup, only the command line can call the API, through the control socket.
+        let known = errors::ALL.iter().chain(errors::check::ALL);
+        let known = known.filter(|error| **error != errors::NOT_SET_UP);
+        let known: BTreeSet<_> = known.map(|error| (error.status, error.name)).collect();
+        assert_eq!(named, known, "left: of operations; right: in the table");
     }
 }

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::json;
 
 use crate::http::openapi::operation::{Operation, operation};
-use crate::http::openapi::schema::{
+use crate::http::schema::{
     Field, Schema, answer, any_of, choice, count, each, email, field, id, list, long, moment,
     moment_as, name, nullable, optional, page, pattern, request, text, the, truth, whole,
 };

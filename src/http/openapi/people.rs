@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::actions::accounts::teams::TEAMS_A_USER_MAX;
 use crate::http::openapi::account::{ENTRANCE, opened};
 use crate::http::openapi::operation::{CallerKind, Operation, operation};
-use crate::http::openapi::schema::{
+use crate::http::schema::{
     Schema, answer, any_of, choice, count, each, email, field, formatted, id, list, moment, name,
     nullable, optional, page, password, request, text, the, truth,
 };

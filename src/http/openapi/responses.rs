@@ -10,11 +10,11 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::{Ref, RefOr, Response, ResponseBuilder, Responses, ResponsesBuilder};
 
 use crate::http::challenge;
+use crate::http::endpoint::{Answer, CallerKind, Endpoint};
 use crate::http::input::JSON;
-use crate::http::openapi::errors::{self, ERRORS, ErrorDescription, error};
 use crate::http::openapi::example::Examples;
-use crate::http::openapi::operation::{Answer, CallerKind, Operation};
-use crate::http::openapi::schema::{text, the};
+use crate::http::schema::{text, the};
+use crate::model::errors::{self, ErrorCode, check};
 
 const PROBLEM: &str = "application/problem+json";
 /// Extension with the codes of one response. A separate enum per response would give a generated client
@@ -32,88 +32,133 @@ const OTHER_CHALLENGES: Header = (
      the first line of a header only.",
 );
 
-pub(super) fn responses(operation: &Operation, examples: &Examples) -> Responses {
-    let bare = operation.method == Method::HEAD;
+/// The responses of an operation. Responses to HEAD have no content.
+pub(super) fn responses(endpoint: &Endpoint, method: &Method, examples: &Examples) -> Responses {
+    let bare = *method == Method::HEAD;
     let mut responses = ResponsesBuilder::new();
-    for answer in &operation.answers {
+    for answer in &endpoint.operation.answers {
         responses = responses.response(answer.status.to_string(), good(answer, examples, bare));
     }
-    for (status, codes) in codes_by_status(operation) {
+    for (status, codes) in codes_by_status(endpoint) {
         let response = match codes.as_slice() {
             [reported] if is_only_of_status(reported) && !bare => {
-                Ref::from_response_name(reported.code).into()
+                Ref::from_response_name(reported.name).into()
             },
-            codes => RefOr::T(bad(codes, challenges(operation), bare)),
+            codes => RefOr::T(bad(codes, challenges(endpoint), bare)),
         };
         responses = responses.response(status.to_string(), response);
     }
     responses.build()
 }
 
-/// The error codes of an operation: its own, and those of its kind.
-pub(super) fn codes(operation: &Operation) -> Vec<&'static str> {
-    let mut codes: Vec<&'static str> = errors::OF_TRANSPORT.to_vec();
-    match operation.caller {
-        CallerKind::Probe | CallerKind::Open | CallerKind::Visitor => {},
-        CallerKind::Known | CallerKind::Person => {
-            codes.extend(errors::OF_KEY);
-            codes.extend(errors::OF_SESSION);
-        },
-        CallerKind::Program | CallerKind::Holder | CallerKind::Proxy => {
-            codes.extend(errors::OF_KEY);
-        },
-    }
-    if !matches!(
-        operation.caller,
-        CallerKind::Probe | CallerKind::Program | CallerKind::Holder | CallerKind::Proxy
-    ) {
-        codes.extend(errors::OF_MANAGEMENT);
-        if !operation.reads() {
-            codes.extend(errors::OF_CHANGE);
-            if matches!(operation.caller, CallerKind::Known | CallerKind::Person)
-                && !operation.is_check()
-            {
-                codes.push("too_many_changes");
+/// Errors of the transport, on every operation.
+const OF_TRANSPORT: &[&ErrorCode] = &[
+    errors::MALFORMED_REQUEST,
+    errors::DOUBLED_HEADER,
+    errors::METHOD_NOT_ALLOWED,
+    errors::BODY_TIMEOUT,
+    errors::BODY_TOO_LARGE,
+    errors::HEAD_TOO_LARGE,
+    errors::INTERNAL,
+    errors::BUSY,
+];
+
+/// Errors of operations that accept a key.
+const OF_KEY: &[&ErrorCode] = &[
+    check::NO_CREDENTIAL,
+    check::MALFORMED,
+    check::NOT_FOUND,
+    check::REVOKED,
+    check::DISABLED,
+    check::NOT_YET_VALID,
+    check::EXPIRED,
+    check::OWNER_DISABLED,
+    check::ORGANIZATION_SUSPENDED,
+    check::SUBSCRIPTION_REQUIRED,
+    check::NOT_ACCEPTED_HERE,
+    check::IP_NOT_ALLOWED,
+    check::RATE_LIMITED,
+    check::QUOTA_EXCEEDED,
+    errors::INDEX_BEHIND,
+];
+
+/// Errors of operations that accept a session.
+const OF_SESSION: &[&ErrorCode] = &[
+    errors::SESSION_ENDED,
+    errors::SECOND_FACTOR_REQUIRED,
+    errors::DOUBLED_CREDENTIAL,
+    errors::CROSS_SITE,
+    errors::MISDIRECTED_REQUEST,
+];
+
+/// The errors of an operation: its own, and those of its kind, by name.
+pub(super) fn errors_of(endpoint: &Endpoint) -> Vec<&'static ErrorCode> {
+    let operation = &endpoint.operation;
+    let on_check = endpoint.is_check();
+    let mut all = OF_TRANSPORT.to_vec();
+    let (by_session, by_key) = match operation.caller {
+        CallerKind::Probe | CallerKind::Open | CallerKind::Visitor => (false, false),
+        CallerKind::Known | CallerKind::Person => (true, true),
+        CallerKind::Program | CallerKind::Holder | CallerKind::Proxy => (false, true),
+    };
+    all.extend(by_key.then_some(OF_KEY).into_iter().flatten());
+    all.extend(by_session.then_some(OF_SESSION).into_iter().flatten());
+    if by_session || matches!(operation.caller, CallerKind::Open | CallerKind::Visitor) {
+        all.extend([errors::INVALID_INPUT, errors::STORAGE_UNAVAILABLE]);
+        if !endpoint.reads() {
+            all.extend([errors::STORAGE_FULL, errors::OUTCOME_UNKNOWN]);
+            if by_session && !on_check {
+                all.push(errors::TOO_MANY_CHANGES);
             }
-            if operation.caller == CallerKind::Known && !operation.is_check() {
-                codes.push("beyond_key");
+            if operation.caller == CallerKind::Known && !on_check {
+                all.push(errors::BEYOND_KEY);
             }
         }
     }
     if operation.caller == CallerKind::Person {
-        codes.push("session_required");
+        all.push(errors::SESSION_REQUIRED);
     }
     match &operation.body {
-        Some(body) if body.kind == JSON => codes.extend(errors::OF_BODY),
-        Some(_) => codes.extend(errors::OF_FORM),
+        Some(body) if body.kind == JSON => {
+            all.extend([errors::INVALID_JSON, errors::UNSUPPORTED_MEDIA_TYPE]);
+        },
+        Some(_form) => all.extend([errors::INVALID_INPUT, errors::UNSUPPORTED_MEDIA_TYPE]),
         None => {},
     }
     if !operation.permissions.is_empty() {
-        codes.push("permission_required");
+        all.push(errors::PERMISSION_REQUIRED);
     }
-    if operation.path.contains('{') && operation.caller != CallerKind::Proxy {
-        codes.push("not_found");
+    if endpoint.route.path.contains('{') && operation.caller != CallerKind::Proxy {
+        all.push(errors::NOT_FOUND);
     }
-    codes.extend(&operation.errors);
-    codes.sort_unstable();
-    codes.dedup();
-    codes
+    all.extend(&operation.errors);
+    if on_check {
+        // Clients of checks retry after a 503.
+        all.retain(|error| *error != errors::INTERNAL);
+        all.push(errors::INTERNAL_ON_CHECK);
+    }
+    all.sort_unstable_by_key(|error| error.name);
+    all.dedup();
+    all
 }
 
 /// Error responses with only one code, which are the same for every operation and so are components.
 pub(super) fn alone() -> impl Iterator<Item = (&'static str, Response)> {
-    let single = ERRORS.iter().filter(|reported| is_only_of_status(reported));
-    single.map(|reported| (reported.code, bad(&[reported], &[CHALLENGES], false)))
+    let single = all_errors().filter(|reported| is_only_of_status(reported));
+    single.map(|reported| (reported.name, bad(&[reported], &[CHALLENGES], false)))
 }
 
-fn is_only_of_status(reported: &ErrorDescription) -> bool {
-    ERRORS.iter().filter(|other| other.status == reported.status).count() == 1
+fn all_errors() -> impl Iterator<Item = &'static ErrorCode> {
+    errors::ALL.iter().chain(check::ALL).copied()
 }
 
-fn codes_by_status(operation: &Operation) -> BTreeMap<u16, Vec<&'static ErrorDescription>> {
-    let on_check = operation.is_check();
-    let mut by_status: BTreeMap<u16, Vec<&'static ErrorDescription>> = BTreeMap::new();
-    for reported in codes(operation).into_iter().filter_map(|code| error(code, on_check)) {
+fn is_only_of_status(reported: &ErrorCode) -> bool {
+    all_errors().filter(|other| other.status == reported.status).count() == 1
+}
+
+fn codes_by_status(endpoint: &Endpoint) -> BTreeMap<u16, Vec<&'static ErrorCode>> {
+    let mut by_status: BTreeMap<u16, Vec<&'static ErrorCode>> = BTreeMap::new();
+    for reported in errors_of(endpoint) {
         by_status.entry(reported.status).or_default().push(reported);
     }
     by_status
@@ -133,15 +178,17 @@ fn good(answer: &Answer, examples: &Examples, bare: bool) -> Response {
     response.build()
 }
 
-fn challenges(operation: &Operation) -> &'static [Header] {
-    if operation.is_check() { &[CHALLENGES, OTHER_CHALLENGES] } else { &[CHALLENGES] }
+fn challenges(endpoint: &Endpoint) -> &'static [Header] {
+    if endpoint.is_check() { &[CHALLENGES, OTHER_CHALLENGES] } else { &[CHALLENGES] }
 }
 
-fn bad(codes: &[&'static ErrorDescription], challenges: &[Header], bare: bool) -> Response {
+fn bad(codes: &[&'static ErrorCode], challenges: &[Header], bare: bool) -> Response {
     let status = codes.first().map_or(500, |reported| reported.status);
-    let means: Vec<String> =
-        codes.iter().map(|reported| format!("- `{}`: {}", reported.code, reported.means)).collect();
-    let names: Vec<&'static str> = codes.iter().map(|reported| reported.code).collect();
+    let means: Vec<String> = codes
+        .iter()
+        .map(|reported| format!("- `{}`: {}", reported.name, reported.meaning))
+        .collect();
+    let names: Vec<&'static str> = codes.iter().map(|reported| reported.name).collect();
     let mut response = ResponseBuilder::new().description(means.join("\n"));
     let headers: &[Header] = match status {
         401 => challenges,

@@ -4,16 +4,16 @@ use http::Method;
 use serde_json::json;
 
 use crate::http::openapi::operation::{Operation, operation};
-use crate::http::openapi::schema::{
-    Schema, answer, choice, count, each, email, field, id, line, list, moment, name, name_cursor,
-    nullable, optional, page, page_by_name, pattern, permission, request, text, the, truth,
+use crate::http::schema::{
+    Schema, answer, count, each, field, line, list, moment, name, name_cursor, nullable, optional,
+    page, page_by_name, pattern, permission, request, text, the, truth,
 };
 use crate::model::name::DESCRIPTION_CHARACTERS_MAX;
 use crate::model::permission::PATTERNS_MAX;
-use crate::model::role::{INSTANCE_MANAGE, ROLES_MANAGE, ROLES_READ, TEAMS_MANAGE};
+use crate::model::role::{INSTANCE_MANAGE, ROLES_MANAGE, ROLES_READ};
 
 pub(super) fn operations() -> Vec<Operation> {
-    [roles(), teams(), members(), catalogue()].into_iter().flatten().collect()
+    [roles(), catalogue()].into_iter().flatten().collect()
 }
 
 /// The languages of a permission's description.
@@ -81,96 +81,6 @@ fn roles() -> Vec<Operation> {
             .versioned()
             .answers_empty(204, "The role is deleted.")
             .fails(&["role_in_use", "builtin_role"]),
-    ]
-}
-
-fn teams() -> Vec<Operation> {
-    let visibility = || choice(&["visible", "secret"]);
-    vec![
-        operation(Method::GET, "/v1/teams", "listTeams", "List teams")
-            .details(
-                "Returns visible teams, and secret teams of which the caller is a member. \
-                 With `keyhouse:teams:read`, returns all teams. A key needs that permission \
-                 in its own list.",
-            )
-            .paged()
-            .answers(200, page(the("Team")), "A page of teams.")
-            .fails(&["permission_required"]),
-        operation(Method::POST, "/v1/teams", "createTeam", "Create a team")
-            .needs(&[TEAMS_MANAGE])
-            .takes(
-                request([
-                    field("name", name("Build"), "Name of the team."),
-                    optional("description", description(), "Description for people."),
-                    optional(
-                        "visibility",
-                        visibility(),
-                        "Secret teams are shown only to members and managers. Default: `visible`.",
-                    ),
-                ]),
-                json!({"name": "Build", "visibility": "visible"}),
-            )
-            .answers(201, the("Team"), "The team.")
-            .with_location()
-            .fails(&["subscription_required", "name_taken", "too_many_teams"]),
-        operation(Method::GET, "/v1/teams/{team}", "showTeam", "Show a team")
-            .details(
-                "A secret team is not found, unless the caller is a member or may see all \
-                 teams.",
-            )
-            .answers(200, the("Team"), "The team.")
-            .with_etag()
-            .fails(&["permission_required"]),
-        operation(Method::PATCH, "/v1/teams/{team}", "changeTeam", "Change a team")
-            .needs(&[TEAMS_MANAGE])
-            .versioned()
-            .may_take(
-                request([
-                    optional("name", name("Build"), "Name of the team."),
-                    optional("description", description(), "Description for people."),
-                    optional(
-                        "visibility",
-                        visibility(),
-                        "Secret teams are shown only to members and managers.",
-                    ),
-                ]),
-                json!({"description": "Who builds."}),
-            )
-            .answers(200, the("Team"), "The changed team.")
-            .with_etag()
-            .fails(&["name_taken"]),
-        operation(Method::DELETE, "/v1/teams/{team}", "removeTeam", "Delete a team")
-            .details(
-                "The keys that are shared with the team are kept, but no longer shared with \
-                 it.",
-            )
-            .needs(&[TEAMS_MANAGE])
-            .versioned()
-            .answers_empty(204, "The team is deleted."),
-    ]
-}
-
-fn members() -> Vec<Operation> {
-    let member = answer([
-        field("id", id("usr"), "Id of the user."),
-        field("name", text("Grace"), "Name of the user."),
-        field("email", email("grace@example.com"), "Email address of the user."),
-    ]);
-    let path = "/v1/teams/{team}/members/{user}";
-    vec![
-        operation(Method::GET, "/v1/teams/{team}/members", "listMembers", "List team members")
-            .details("Members of the team need no permission, other callers `keyhouse:teams:read`.")
-            .paged()
-            .answers(200, page(member), "A page of members.")
-            .fails(&["permission_required"]),
-        operation(Method::PUT, path, "addMember", "Add a team member")
-            .needs(&[TEAMS_MANAGE])
-            .may_take(request([]), json!({}))
-            .answers_empty(204, "The user is a member.")
-            .fails(&["too_many_teams"]),
-        operation(Method::DELETE, path, "removeMember", "Remove a team member")
-            .needs(&[TEAMS_MANAGE])
-            .answers_empty(204, "The user is not a member."),
     ]
 }
 
@@ -268,19 +178,6 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
             "Version of the object, for `If-Match`. Null for a built-in role.",
         ),
     ]);
-    let team = answer([
-        field("id", id("team"), "Id of the team."),
-        field("name", text("Build"), "Name of the team."),
-        field("description", text("Who builds."), "Description for people."),
-        field(
-            "visibility",
-            choice(&["visible", "secret"]),
-            "Secret teams are shown only to members and managers.",
-        ),
-        field("is_member", truth(true), "Whether the caller is a member."),
-        field("created_at", moment(), "Time of creation."),
-        field("version", count(1), "Version of the object, for `If-Match`."),
-    ]);
     let texts =
         LANGUAGES.map(|(name, description)| field(name, text("Reads diagrams."), description));
     let permission = answer([
@@ -290,5 +187,5 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("own", truth(false), "Whether it is one of Keyhouse's own permissions."),
         field("version", count(1), "Version of the object, for `If-Match`."),
     ]);
-    vec![("Role", role), ("Team", team), ("Permission", permission)]
+    vec![("Role", role), ("Permission", permission)]
 }

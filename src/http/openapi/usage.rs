@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::json;
 
 use crate::http::openapi::operation::{Operation, operation};
-use crate::http::openapi::schema::{
+use crate::http::schema::{
     Schema, answer, anything, choice, count, each, field, id, moment, nullable, sometimes, text,
     the,
 };

@@ -25,7 +25,7 @@ use crate::records::gate::{GateRecord, RouteRecord};
 pub(in crate::http) fn list_gates(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut parameters = call.parameters();
     let limit = page_limit(&mut parameters);
-    let after = parameters.optional("cursor", "invalid_cursor", cursor::read_text::<GateName>);
+    let after = parameters.old_optional("cursor", "invalid_cursor", cursor::read_text::<GateName>);
     parameters.finish()?;
     let after = after.as_ref().map(GateName::as_str);
     let listed = app.actions.list_gates(call.actor()?, limit, after)?;
@@ -37,7 +37,7 @@ pub(in crate::http) fn list_gates(app: &App, call: &Call<'_>) -> Result<Response
 
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let name = fields.required("name", parsed("invalid_gate_name", str::parse::<GateName>));
+    let name = fields.old_required("name", parsed("invalid_gate_name", str::parse::<GateName>));
     let draft = read_change(&mut fields);
     fields.finish().map_err(Problem::invalid)?;
     let name = name.ok_or_else(|| Problem::invalid(Vec::new()))?;
@@ -79,13 +79,14 @@ fn read_change(fields: &mut Fields) -> GateChange {
         parsed("invalid_id", str::parse::<OrganizationId>)(value, pointer)
     };
     GateChange {
-        description: fields.description("description"),
-        credentials: fields.optional("credentials", some(CREDENTIALS_MAX, credential)),
-        routes: fields.optional("routes", list(ROUTES_MAX, route)),
-        organizations: fields.nullable("organizations", some(ACCEPTED_MAX, organization)),
-        environments: fields.nullable("environments", some(ACCEPTED_MAX, environment)),
-        cost: fields.optional("cost", number(0, COST_MAX)),
-        preflight: fields.optional("preflight", parsed("invalid_choice", str::parse::<Preflight>)),
+        description: fields.old_description("description"),
+        credentials: fields.old_optional("credentials", some(CREDENTIALS_MAX, credential)),
+        routes: fields.old_optional("routes", list(ROUTES_MAX, route)),
+        organizations: fields.old_nullable("organizations", some(ACCEPTED_MAX, organization)),
+        environments: fields.old_nullable("environments", some(ACCEPTED_MAX, environment)),
+        cost: fields.old_optional("cost", number(0, COST_MAX)),
+        preflight: fields
+            .old_optional("preflight", parsed("invalid_choice", str::parse::<Preflight>)),
     }
 }
 
@@ -114,13 +115,14 @@ fn credential(value: Value, pointer: &str) -> Result<CredentialSource, Vec<Fault
 
 fn route(value: Value, pointer: &str) -> Result<RouteRecord, Vec<Fault>> {
     object(|fields| {
-        let host = fields.optional("host", parsed("invalid_host", str::parse::<HostPattern>));
-        let path = fields.required("path", parsed("invalid_path", str::parse::<PathPattern>));
-        let methods = fields.optional("methods", methods).unwrap_or_default();
-        let access = fields.optional("access", parsed("invalid_choice", str::parse::<RouteAccess>));
+        let host = fields.old_optional("host", parsed("invalid_host", str::parse::<HostPattern>));
+        let path = fields.old_required("path", parsed("invalid_path", str::parse::<PathPattern>));
+        let methods = fields.old_optional("methods", methods).unwrap_or_default();
+        let access =
+            fields.old_optional("access", parsed("invalid_choice", str::parse::<RouteAccess>));
         let access = access.unwrap_or(RouteAccess::Key);
-        let requirement = fields.optional("permissions", verify::requirement);
-        let cost = fields.optional("cost", number(0, COST_MAX));
+        let requirement = fields.old_optional("permissions", verify::requirement);
+        let cost = fields.old_optional("cost", number(0, COST_MAX));
         for (name, is_said) in [("permissions", requirement.is_some()), ("cost", cost.is_some())] {
             if is_said && access != RouteAccess::Key {
                 fields.fault(
@@ -130,7 +132,7 @@ fn route(value: Value, pointer: &str) -> Result<RouteRecord, Vec<Fault>> {
                 );
             }
         }
-        let allow = fields.optional("allow", allow).unwrap_or_default();
+        let allow = fields.old_optional("allow", allow).unwrap_or_default();
         if let Some(path) = &path
             && let Some(doubt) = path.unreachable(allow.iter().copied().collect())
         {

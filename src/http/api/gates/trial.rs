@@ -35,11 +35,11 @@ struct TrialOutcome {
 pub(in crate::http) fn test(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let one_method = |text: &str| Methods::new([text]).map(|_set| text.to_owned());
-    let method = fields.required("method", parsed("invalid_method", one_method));
-    let target = fields.required("url", parsed("invalid_url", parse_url));
-    let key = fields.optional("key", text).map(Secret::new);
-    let ip = fields.optional("ip", verify::address);
-    let announced = fields.optional("preflight_for", parsed("invalid_method", one_method));
+    let method = fields.old_required("method", parsed("invalid_method", one_method));
+    let target = fields.old_required("url", parsed("invalid_url", parse_url));
+    let key = fields.old_optional("key", text).map(Secret::new);
+    let ip = fields.old_optional("ip", verify::address);
+    let announced = fields.old_optional("preflight_for", parsed("invalid_method", one_method));
     fields.finish().map_err(Problem::invalid)?;
     let (Some(method), Some(target)) = (method, target) else {
         return Err(Problem::invalid(Vec::new()));

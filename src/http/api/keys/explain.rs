@@ -18,9 +18,9 @@ use crate::verify::{Request, explain as explain_grant};
 
 pub(in crate::http) fn explain(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let requirement = fields.optional("permissions", verify::requirement);
-    let ip = fields.optional("ip", verify::address);
-    let gate = fields.optional("gate", text);
+    let requirement = fields.old_optional("permissions", verify::requirement);
+    let ip = fields.old_optional("ip", verify::address);
+    let gate = fields.old_optional("gate", text);
     fields.finish().map_err(Problem::invalid)?;
     let actor = call.actor()?;
     let record = app.actions.key(actor, key_id(call)?)?;

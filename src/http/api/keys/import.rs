@@ -25,8 +25,8 @@ pub(in crate::http) const IMPORT_BODY_BYTES_MAX: usize = 1024 * 1024;
 
 pub(in crate::http) fn import(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let read = fields.required("keys", keys);
-    let dry_run = fields.optional("dry_run", input::boolean).unwrap_or(false);
+    let read = fields.old_required("keys", keys);
+    let dry_run = fields.old_optional("dry_run", input::boolean).unwrap_or(false);
     fields.finish().map_err(Problem::invalid)?;
     let (keys, faults) = read.unwrap_or_default();
     let actor = call.actor()?;
@@ -66,11 +66,11 @@ fn keys(value: Value, pointer: &str) -> Result<(Vec<ForeignKey>, Vec<Fault>), Ve
 
 fn key(fields: &mut Fields, pointer: &str) -> Option<ForeignKey> {
     let secret = secret(fields);
-    let owner = fields.optional("owner", parsed("invalid_owner", parse_owner));
+    let owner = fields.old_optional("owner", parsed("invalid_owner", parse_owner));
     let organization =
-        fields.optional("organization", parsed("invalid_id", str::parse::<OrganizationId>));
-    let environment =
-        fields.optional("environment", parsed("invalid_environment", str::parse::<Environment>));
+        fields.old_optional("organization", parsed("invalid_id", str::parse::<OrganizationId>));
+    let environment = fields
+        .old_optional("environment", parsed("invalid_environment", str::parse::<Environment>));
     let change = read_change(fields);
     if change.preset.is_some() {
         fields.fault(
@@ -86,9 +86,9 @@ fn key(fields: &mut Fields, pointer: &str) -> Option<ForeignKey> {
 /// Reads the secret: a digest with its algorithm, or the key itself.
 fn secret(fields: &mut Fields) -> Option<ForeignSecret> {
     let algorithm =
-        fields.optional("algorithm", parsed("invalid_algorithm", str::parse::<Algorithm>));
-    let hash = fields.optional("digest", parsed("invalid_digest", parse_hash));
-    let text = fields.optional("key", |value, pointer| {
+        fields.old_optional("algorithm", parsed("invalid_algorithm", str::parse::<Algorithm>));
+    let hash = fields.old_optional("digest", parsed("invalid_digest", parse_hash));
+    let text = fields.old_optional("key", |value, pointer| {
         let text = Secret::new(input::text(value, pointer)?);
         check_text(&text).or_else(|error| {
             let code = match error {
@@ -104,7 +104,7 @@ fn secret(fields: &mut Fields) -> Option<ForeignSecret> {
         })?;
         Ok(text)
     });
-    let hint = fields.optional("hint", parsed("invalid_hint", parse_hint));
+    let hint = fields.old_optional("hint", parsed("invalid_hint", parse_hint));
     let digest = algorithm.zip(hash).map(|(algorithm, hash)| algorithm.digest(&hash));
     if let Some(Err(error)) = digest.map(check_digest) {
         fields.fault("digest", "invalid_digest", error);

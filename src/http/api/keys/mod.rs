@@ -35,38 +35,38 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
     let now = app.actions.clock().now().wall;
     let mut parameters = call.parameters();
     let limit = page_limit(&mut parameters);
-    let sort = parameters.optional("sort", "invalid_sort", str::parse::<Sort>);
+    let sort = parameters.old_optional("sort", "invalid_sort", str::parse::<Sort>);
     let sort = sort.unwrap_or(Sort::NEWEST_FIRST);
     let by_id = sort == Sort::NEWEST_FIRST;
     let (mut after, mut position) = (None, None);
     if by_id {
-        after = parameters.optional("cursor", "invalid_cursor", cursor::read);
+        after = parameters.old_optional("cursor", "invalid_cursor", cursor::read);
     } else {
-        position = parameters.optional("cursor", "invalid_cursor", |text| {
+        position = parameters.old_optional("cursor", "invalid_cursor", |text| {
             let position = cursor::read_text::<Position>(text)?;
             (position.sort() == sort)
                 .then_some(position)
                 .ok_or("belongs to a list with another sort: restart without cursor")
         });
     }
-    let search = parameters.optional("search", "too_long", |text| {
+    let search = parameters.old_optional("search", "too_long", |text| {
         let fits = text.chars().count() <= SEARCH_CHARACTERS_MAX;
         fits.then(|| text.to_owned())
             .ok_or_else(|| format!("must be at most {SEARCH_CHARACTERS_MAX} characters"))
     });
-    let status = parameters.optional("status", "invalid_status", |text| match text {
+    let status = parameters.old_optional("status", "invalid_status", |text| match text {
         "all" => Ok(Wanted::All),
         name => name.parse().map(Wanted::Only).map_err(|error| format!("{error}, or all")),
     });
-    let kind = parameters.optional("kind", "invalid_kind", parse_kind);
-    let owner = parameters.optional("owner", "invalid_id", parse_owner);
-    let team = parameters.optional("team", "invalid_id", str::parse::<TeamId>);
-    let unused = parameters.optional("used", "invalid_used", |text| match text {
+    let kind = parameters.old_optional("kind", "invalid_kind", parse_kind);
+    let owner = parameters.old_optional("owner", "invalid_id", parse_owner);
+    let team = parameters.old_optional("team", "invalid_id", str::parse::<TeamId>);
+    let unused = parameters.old_optional("used", "invalid_used", |text| match text {
         "never" => Ok(true),
         _ => Err("must be never"),
     });
-    let expires_before =
-        parameters.optional("expires_within", "invalid_duration", |text| moment_after(now, text));
+    let expires_before = parameters
+        .old_optional("expires_within", "invalid_duration", |text| moment_after(now, text));
     parameters.finish()?;
     let query = Query {
         limit,
@@ -107,11 +107,11 @@ fn items(app: &App, actor: &Actor, keys: &[(KeyRecord, bool)]) -> Vec<Value> {
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let now = app.actions.clock().now().wall;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let kind = fields.optional("kind", parsed("invalid_kind", parse_kind));
-    let environment =
-        fields.optional("environment", parsed("invalid_environment", str::parse::<Environment>));
+    let kind = fields.old_optional("kind", parsed("invalid_kind", parse_kind));
+    let environment = fields
+        .old_optional("environment", parsed("invalid_environment", str::parse::<Environment>));
     let change = read_change_from(&mut fields, now);
-    let teams = fields.optional("teams", shares);
+    let teams = fields.old_optional("teams", shares);
     fields.finish().map_err(Problem::invalid)?;
     let draft = KeyDraft {
         name: change.name,
@@ -152,7 +152,7 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
 
 pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let reason = fields.optional("reason", |value, pointer| {
+    let reason = fields.old_optional("reason", |value, pointer| {
         let reason = parsed("invalid_reason", parse_description)(value, pointer)?;
         if reason.chars().count() > REASON_CHARACTERS_MAX {
             let detail = format!("must be at most {REASON_CHARACTERS_MAX} characters");
@@ -160,7 +160,7 @@ pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Pr
         }
         Ok(reason)
     });
-    let descendants = fields.optional("descendants", boolean).unwrap_or_default();
+    let descendants = fields.old_optional("descendants", boolean).unwrap_or_default();
     fields.finish().map_err(Problem::invalid)?;
     let (actor, target) = (call.actor()?, target(call)?);
     if descendants {

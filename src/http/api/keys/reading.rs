@@ -38,15 +38,15 @@ pub(super) fn parse_owner(text: &str) -> Result<OwnerWanted, InvalidId> {
 pub(super) fn read_change(fields: &mut Fields) -> KeyChange {
     let change = KeyChange {
         name: name(fields),
-        description: fields.description("description"),
-        permissions: fields.nullable("permissions", patterns),
+        description: fields.old_description("description"),
+        permissions: fields.old_nullable("permissions", patterns),
         preset: preset(fields),
-        ip_rules: fields.nullable("ip_rules", object(|fields| Some(ip_rules(fields)))),
-        rate_limits: fields.nullable("rate_limits", rate_limits),
-        quota: fields.nullable("quota", object(quota)),
-        metadata: fields.nullable("metadata", metadata),
-        not_before: fields.nullable("not_before", parsed("invalid_time", str::parse::<Moment>)),
-        expires_at: fields.nullable("expires_at", parsed("invalid_time", str::parse::<Moment>)),
+        ip_rules: fields.old_nullable("ip_rules", object(|fields| Some(ip_rules(fields)))),
+        rate_limits: fields.old_nullable("rate_limits", rate_limits),
+        quota: fields.old_nullable("quota", object(quota)),
+        metadata: fields.old_nullable("metadata", metadata),
+        not_before: fields.old_nullable("not_before", parsed("invalid_time", str::parse::<Moment>)),
+        expires_at: fields.old_nullable("expires_at", parsed("invalid_time", str::parse::<Moment>)),
     };
     if change.preset.is_some() && !change.permissions.is_keep() {
         fields.fault(
@@ -59,7 +59,7 @@ pub(super) fn read_change(fields: &mut Fields) -> KeyChange {
 }
 
 fn preset(fields: &mut Fields) -> Option<Preset> {
-    fields.optional("preset", parsed("invalid_preset", str::parse::<Preset>))
+    fields.old_optional("preset", parsed("invalid_preset", str::parse::<Preset>))
 }
 
 /// Reads the teams with which a new key is shared.
@@ -76,7 +76,7 @@ pub(super) fn shares(value: Value, pointer: &str) -> Result<Vec<ShareRecord>, Ve
 }
 
 fn share(fields: &mut Fields) -> Option<ShareRecord> {
-    let team = fields.required(
+    let team = fields.old_required(
         "id",
         parsed("unknown_team", |text| {
             text.parse::<TeamId>().map_err(|_no_id| "is not the id of a team")
@@ -88,11 +88,11 @@ fn share(fields: &mut Fields) -> Option<ShareRecord> {
 
 /// Reads the access of a team's members.
 pub(super) fn access(fields: &mut Fields) -> Option<TeamAccess> {
-    fields.required("access", parsed("invalid_access", str::parse::<TeamAccess>))
+    fields.old_required("access", parsed("invalid_access", str::parse::<TeamAccess>))
 }
 
 fn name(fields: &mut Fields) -> Option<String> {
-    let name = fields.nullable("name", parsed("invalid_name", parse_name));
+    let name = fields.old_nullable("name", parsed("invalid_name", parse_name));
     if name == Edit::Clear {
         fields.fault(
             "name",
@@ -121,8 +121,8 @@ fn ip_rules(fields: &mut Fields) -> IpRules {
         }
         Ok(canonical_network(network))
     };
-    let allow = fields.optional("allow", list(NETWORKS_MAX, one)).unwrap_or_default();
-    let deny = fields.optional("deny", list(NETWORKS_MAX, one)).unwrap_or_default();
+    let allow = fields.old_optional("allow", list(NETWORKS_MAX, one)).unwrap_or_default();
+    let deny = fields.old_optional("deny", list(NETWORKS_MAX, one)).unwrap_or_default();
     let rules = IpRules { allow, deny };
     if rules.denies_all() {
         let detail =
@@ -148,7 +148,7 @@ fn rate_limits(value: Value, pointer: &str) -> Result<Vec<RateLimit>, Vec<Fault>
 }
 
 fn rate_limit(fields: &mut Fields) -> Option<RateLimit> {
-    let name = fields.required("name", |value, pointer| {
+    let name = fields.old_required("name", |value, pointer| {
         let name = text(value, pointer)?;
         if RateLimit::is_name(&name) {
             Ok(name)
@@ -156,15 +156,15 @@ fn rate_limit(fields: &mut Fields) -> Option<RateLimit> {
             wrong(pointer, "invalid_name", "must be 1 to 32 characters of a-z, 0-9, _ and -")
         }
     });
-    let limit = fields.required("limit", number(1, RATE_LIMIT_CALLS_MAX));
-    let window = fields.required("window_seconds", number(1, RATE_LIMIT_WINDOW_SECONDS_MAX));
+    let limit = fields.old_required("limit", number(1, RATE_LIMIT_CALLS_MAX));
+    let window = fields.old_required("window_seconds", number(1, RATE_LIMIT_WINDOW_SECONDS_MAX));
     Some(RateLimit { name: name?.into(), limit: limit?, window_seconds: window? })
 }
 
 fn quota(fields: &mut Fields) -> Option<Quota> {
-    let limit = fields.required("limit", calls);
-    let period = fields.required("period", parsed("invalid_period", str::parse::<Period>));
-    let zone = fields.required("timezone", parsed("invalid_timezone", str::parse::<Zone>));
+    let limit = fields.old_required("limit", calls);
+    let period = fields.old_required("period", parsed("invalid_period", str::parse::<Period>));
+    let zone = fields.old_required("timezone", parsed("invalid_timezone", str::parse::<Zone>));
     Some(Quota { limit: limit?, period: period?, zone: zone? })
 }
 
@@ -182,7 +182,7 @@ fn read_span(
     now: Moment,
     edit: &mut Edit<Moment>,
 ) {
-    let moment = fields.optional(name, |value, pointer| {
+    let moment = fields.old_optional(name, |value, pointer| {
         let after = |text: &str| moment_after(now, text);
         let moment = parsed("invalid_duration", after)(value, pointer)?;
         if moment > now && moment <= Moment::LATEST {

@@ -17,7 +17,7 @@ use crate::model::moment::parse_span;
 
 pub(in crate::http) fn rotate(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let overlap = fields.optional("overlap", overlap).unwrap_or_default();
+    let overlap = fields.old_optional("overlap", overlap).unwrap_or_default();
     fields.finish().map_err(Problem::invalid)?;
     let actor = call.actor()?;
     let (record, secret) = app.actions.rotate_key(actor, &target(call)?, overlap)?;

@@ -24,9 +24,12 @@ const PATTERN: &str = r"^(\*|([a-z0-9_-]+|\*)(:([a-z0-9_-]+|\*)){1,7})$";
 /// Regular expression of a text without control characters, which could forge lines in a terminal.
 const LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
 
+/// A field of an object, or a parameter.
+#[derive(Clone)]
 pub(super) struct Field {
     name: &'static str,
     schema: Schema,
+    description: &'static str,
     required: bool,
 }
 
@@ -36,7 +39,7 @@ pub(super) fn field(
     schema: impl Into<Schema>,
     description: &'static str,
 ) -> Field {
-    Field { name, schema: described(schema.into(), description), required: true }
+    Field { name, schema: schema.into(), description, required: true }
 }
 
 /// A field that a request may omit or set to null, with the same meaning.
@@ -58,6 +61,11 @@ pub(super) fn sometimes(
 }
 
 impl Field {
+    /// The name, schema, description and necessity of a parameter.
+    pub(super) fn into_parameter(self) -> (&'static str, Schema, &'static str, bool) {
+        (self.name, self.schema, self.description, self.required)
+    }
+
     /// Makes the field optional, but not nullable.
     pub(super) fn seldom(mut self) -> Self {
         self.required = false;
@@ -100,7 +108,7 @@ pub(super) fn answer(fields: impl IntoIterator<Item = Field>) -> Schema {
 
 fn object(fields: impl IntoIterator<Item = Field>) -> ObjectBuilder {
     fields.into_iter().fold(ObjectBuilder::new(), |object, field| {
-        let object = object.property(field.name, field.schema);
+        let object = object.property(field.name, described(field.schema, field.description));
         if field.required { object.required(field.name) } else { object }
     })
 }

@@ -1,0 +1,301 @@
+//! Readers: how a value of a request is read, together with its schema.
+//!
+//! [`Fields`](crate::http::input::Fields) and [`Parameters`](crate::http::parameters::Parameters)
+//! read requests with them, and describe requests by running the same function without a request.
+
+#![allow(
+    clippy::allow_attributes,
+    dead_code,
+    reason = "some resources still use the old descriptions"
+)]
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::http::input::{Fields, whole, wrong};
+use crate::http::schema::{self, Schema, request};
+use crate::http::view::{Schemas, named};
+use crate::model::fault::Fault;
+use crate::model::name::{DESCRIPTION_CHARACTERS_MAX, parse_description, parse_name};
+
+/// Reads one value of a JSON body.
+pub(super) trait Read: Sized {
+    type Output;
+
+    /// Reads the value at a JSON pointer, or returns its faults.
+    fn read(&self, value: Value, pointer: &str) -> Result<Self::Output, Vec<Fault>>;
+
+    /// The schema. A reader with a name adds its schema to `schemas`, and returns a reference to it.
+    fn schema(&self, schemas: &mut Schemas) -> Schema;
+
+    /// The same reader with another schema.
+    fn shown<S: Into<Schema>>(self, schema: impl Fn() -> S) -> impl Read<Output = Self::Output> {
+        reader(move |value, pointer| self.read(value, pointer), schema)
+    }
+
+    /// The same reader, whose schema has a name.
+    fn named(self, name: &'static str) -> Named<Self> {
+        Named { reader: self, name }
+    }
+
+    /// The same reader, with a rule for the whole value or another type.
+    fn then<T, F>(self, rule: F) -> Then<Self, F>
+    where
+        F: Fn(Self::Output, &str) -> Result<T, Vec<Fault>>,
+    {
+        Then { reader: self, rule }
+    }
+}
+
+/// Reads one text: a string of a JSON body, or a parameter.
+pub(super) trait ReadText: Read {
+    /// The code of the fault of a text that does not parse.
+    fn code(&self) -> &'static str;
+
+    /// Parses the text, or returns the detail of its fault.
+    fn parse(&self, text: &str) -> Result<Self::Output, String>;
+}
+
+/// A reader made of a function and a schema.
+pub(super) struct Reader<R, S> {
+    read: R,
+    schema: S,
+}
+
+pub(super) fn reader<T, S, R, N>(read: R, schema: S) -> Reader<R, S>
+where
+    R: Fn(Value, &str) -> Result<T, Vec<Fault>>,
+    S: Fn() -> N,
+    N: Into<Schema>,
+{
+    Reader { read, schema }
+}
+
+impl<T, R, S, N> Read for Reader<R, S>
+where
+    R: Fn(Value, &str) -> Result<T, Vec<Fault>>,
+    S: Fn() -> N,
+    N: Into<Schema>,
+{
+    type Output = T;
+
+    fn read(&self, value: Value, pointer: &str) -> Result<T, Vec<Fault>> {
+        (self.read)(value, pointer)
+    }
+
+    fn schema(&self, _schemas: &mut Schemas) -> Schema {
+        (self.schema)().into()
+    }
+}
+
+/// A reader whose schema has a name.
+pub(super) struct Named<R> {
+    reader: R,
+    name: &'static str,
+}
+
+impl<R: Read> Read for Named<R> {
+    type Output = R::Output;
+
+    fn read(&self, value: Value, pointer: &str) -> Result<R::Output, Vec<Fault>> {
+        self.reader.read(value, pointer)
+    }
+
+    fn schema(&self, schemas: &mut Schemas) -> Schema {
+        named(schemas, self.name, |schemas| self.reader.schema(schemas))
+    }
+}
+
+/// A reader with a further rule.
+pub(super) struct Then<R, F> {
+    reader: R,
+    rule: F,
+}
+
+impl<R: Read, T, F: Fn(R::Output, &str) -> Result<T, Vec<Fault>>> Read for Then<R, F> {
+    type Output = T;
+
+    fn read(&self, value: Value, pointer: &str) -> Result<T, Vec<Fault>> {
+        (self.rule)(self.reader.read(value, pointer)?, pointer)
+    }
+
+    fn schema(&self, schemas: &mut Schemas) -> Schema {
+        self.reader.schema(schemas)
+    }
+}
+
+/// A reader of a text that is parsed.
+pub(super) struct Parsed<P, S> {
+    code: &'static str,
+    parse: P,
+    schema: S,
+}
+
+/// Reads a text and parses it. A text that does not parse is a fault with this code.
+pub(super) fn parsed<T, E, P, S, N>(code: &'static str, parse: P, schema: S) -> Parsed<P, S>
+where
+    E: fmt::Display,
+    P: Fn(&str) -> Result<T, E>,
+    S: Fn() -> N,
+    N: Into<Schema>,
+{
+    Parsed { code, parse, schema }
+}
+
+impl<T, E, P, S, N> Read for Parsed<P, S>
+where
+    E: fmt::Display,
+    P: Fn(&str) -> Result<T, E>,
+    S: Fn() -> N,
+    N: Into<Schema>,
+{
+    type Output = T;
+
+    fn read(&self, value: Value, pointer: &str) -> Result<T, Vec<Fault>> {
+        let Value::String(text) = value else {
+            return wrong(pointer, "wrong_type", "must be a string");
+        };
+        self.parse(&text).or_else(|detail| wrong(pointer, self.code, detail))
+    }
+
+    fn schema(&self, _schemas: &mut Schemas) -> Schema {
+        (self.schema)().into()
+    }
+}
+
+impl<T, E, P, S, N> ReadText for Parsed<P, S>
+where
+    E: fmt::Display,
+    P: Fn(&str) -> Result<T, E>,
+    S: Fn() -> N,
+    N: Into<Schema>,
+{
+    fn code(&self) -> &'static str {
+        self.code
+    }
+
+    fn parse(&self, text: &str) -> Result<T, String> {
+        (self.parse)(text).map_err(|error| error.to_string())
+    }
+}
+
+/// Reads any text.
+pub(super) fn text(example: &'static str) -> impl ReadText<Output = String> {
+    let any = |text: &str| Ok::<_, String>(text.to_owned());
+    parsed("wrong_type", any, move || schema::text(example))
+}
+
+/// Reads a name of people, teams, keys and other objects.
+pub(super) fn name(example: &'static str) -> impl ReadText<Output = String> {
+    parsed("invalid_name", parse_name, move || schema::name(example))
+}
+
+/// Reads a description of one line.
+pub(super) fn description(example: &'static str) -> impl ReadText<Output = String> {
+    parsed("invalid_description", parse_description, move || {
+        schema::line(DESCRIPTION_CHARACTERS_MAX, example)
+    })
+}
+
+pub(super) fn boolean(example: bool) -> impl Read<Output = bool> {
+    let read = |value: Value, pointer: &str| {
+        let read = value.as_bool();
+        read.map_or_else(|| wrong(pointer, "wrong_type", "must be true or false"), Ok)
+    };
+    reader(read, move || schema::truth(example))
+}
+
+/// Reads a whole number from `min` to `max`.
+pub(super) fn number(min: u32, max: u32, example: u32) -> impl Read<Output = u32> {
+    let read = move |value: Value, pointer: &str| {
+        let number = whole(&value).and_then(|number| u32::try_from(number).ok());
+        let number = number.filter(|number| (min..=max).contains(number));
+        number.map_or_else(|| out_of_range(&value, pointer, min, max), Ok)
+    };
+    reader(read, move || schema::whole(min, max, example))
+}
+
+/// Reads a whole number from `min` to `max` that may exceed 32 bits.
+pub(super) fn long(min: u64, max: u64, example: u32) -> impl Read<Output = u64> {
+    let read = move |value: Value, pointer: &str| {
+        let number = whole(&value).filter(|number| (min..=max).contains(number));
+        number.map_or_else(|| out_of_range(&value, pointer, min, max), Ok)
+    };
+    reader(read, move || schema::long(min, max, example))
+}
+
+fn out_of_range<T, N: fmt::Display>(
+    value: &Value,
+    pointer: &str,
+    min: N,
+    max: N,
+) -> Result<T, Vec<Fault>> {
+    let code = if value.is_number() { "out_of_range" } else { "wrong_type" };
+    wrong(pointer, code, format!("must be a whole number from {min} to {max}"))
+}
+
+/// A reader of a list.
+pub(super) struct List<R> {
+    items_max: usize,
+    item: R,
+}
+
+/// Reads a list of at most `items_max` items.
+pub(super) fn list<R: Read>(items_max: usize, item: R) -> List<R> {
+    List { items_max, item }
+}
+
+impl<R: Read> Read for List<R> {
+    type Output = Vec<R::Output>;
+
+    fn read(&self, value: Value, pointer: &str) -> Result<Self::Output, Vec<Fault>> {
+        let Value::Array(values) = value else {
+            return wrong(pointer, "wrong_type", "must be a list");
+        };
+        if values.len() > self.items_max {
+            let detail = format!("must have at most {} items", self.items_max);
+            return wrong(pointer, "too_many", detail);
+        }
+        let (mut good, mut faults) = (Vec::new(), Vec::new());
+        for (at, value) in values.into_iter().enumerate() {
+            match self.item.read(value, &format!("{pointer}/{at}")) {
+                Ok(value) => good.push(value),
+                Err(more) => faults.extend(more),
+            }
+        }
+        if faults.is_empty() { Ok(good) } else { Err(faults) }
+    }
+
+    fn schema(&self, schemas: &mut Schemas) -> Schema {
+        schema::list(self.items_max, self.item.schema(schemas)).into()
+    }
+}
+
+/// A reader of an object.
+pub(super) struct Object<F> {
+    read: F,
+}
+
+/// Reads an object, and its fields with `read`.
+pub(super) fn object<T, F: Fn(&mut Fields) -> Option<T>>(read: F) -> Object<F> {
+    Object { read }
+}
+
+impl<T, F: Fn(&mut Fields) -> Option<T>> Read for Object<F> {
+    type Output = T;
+
+    fn read(&self, value: Value, pointer: &str) -> Result<T, Vec<Fault>> {
+        let Value::Object(fields) = value else {
+            return wrong(pointer, "wrong_type", "must be an object");
+        };
+        let mut fields = Fields::of(fields, pointer.to_owned());
+        let made = (self.read)(&mut fields);
+        fields.finish()?;
+        made.map_or_else(|| wrong(pointer, "required", "is incomplete"), Ok)
+    }
+
+    fn schema(&self, schemas: &mut Schemas) -> Schema {
+        request(Fields::describe(schemas, |fields| drop((self.read)(fields))))
+    }
+}

@@ -1,0 +1,194 @@
+//! Views: the objects of responses. One declaration gives the struct, its JSON and its schema, so
+//! that they cannot differ.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::actions::rows::Listed;
+use crate::http::schema::{self, Field, Schema, each, id, moment, nullable, the};
+use crate::model::id::{Id, Kind};
+use crate::model::moment::Moment;
+
+/// The named schemas that an operation refers to, by name.
+pub(super) type Schemas = BTreeMap<&'static str, Schema>;
+
+/// A type whose JSON has one schema.
+pub(super) trait Described {
+    /// The schema. A view with a name adds its schema to `schemas`, and returns a reference to it.
+    fn schema(schemas: &mut Schemas) -> Schema;
+}
+
+/// An object of a response.
+pub(super) trait View: Serialize {
+    fn fields(schemas: &mut Schemas) -> Vec<Field>;
+}
+
+/// Declares a view.
+///
+/// The comment of a field is its description. A field whose type has no schema of its own, such as a
+/// text, states its schema after `=>`. A field with `| absent` is left out if it is `None`. A view
+/// with `= "Name"` is a named schema of the API description. `..rest: Other` adds the fields of
+/// another view.
+///
+/// ```ignore
+/// view! {
+///     /// A team.
+///     TeamView = "Team" {
+///         /// Id of the team.
+///         id: TeamId,
+///         /// Name of the team.
+///         name: String => text("Build"),
+///     }
+/// }
+/// ```
+macro_rules! view {
+    (@kind $kind:ty) => { $kind };
+    (@kind $kind:ty, $absent:ident) => { Option<$kind> };
+    (@schema $schemas:ident, $kind:ty) => {
+        <$kind as $crate::http::view::Described>::schema($schemas)
+    };
+    (@schema $schemas:ident, $kind:ty, $schema:expr) => { $schema };
+    (@field $field:expr) => { $field };
+    (@field $field:expr, $absent:ident) => { $field.seldom() };
+    (@object $self:ty, $schemas:ident) => {
+        $crate::http::schema::answer(<$self as $crate::http::view::View>::fields($schemas))
+    };
+    (@object $self:ty, $schemas:ident, $name:literal) => {
+        $crate::http::view::named($schemas, $name, |schemas| {
+            $crate::http::schema::answer(<$self as $crate::http::view::View>::fields(schemas))
+        })
+    };
+    (
+        $(#[doc = $about:literal])*
+        $view:ident $(= $name:literal)? {
+            $(
+                $(#[doc = $doc:literal])+
+                $field:ident: $kind:ty $(| $absent:ident)? $(=> $schema:expr)?,
+            )*
+            $(..$rest:ident: $rest_kind:ty,)?
+        }
+    ) => {
+        $(#[doc = $about])*
+        #[derive(Debug, serde::Serialize)]
+        pub(in crate::http) struct $view {
+            $(
+                $(#[doc = $doc])+
+                $(
+                    #[doc = concat!(" May be ", stringify!($absent), ".")]
+                    #[serde(skip_serializing_if = "Option::is_none")]
+                )?
+                pub(in crate::http) $field: $crate::http::view::view!(@kind $kind $(, $absent)?),
+            )*
+            $(
+                #[serde(flatten)]
+                pub(in crate::http) $rest: $rest_kind,
+            )?
+        }
+
+        impl $crate::http::view::View for $view {
+            fn fields(
+                schemas: &mut $crate::http::view::Schemas,
+            ) -> Vec<$crate::http::schema::Field> {
+                let fields = vec![$($crate::http::view::view!(
+                    @field $crate::http::schema::field(
+                        stringify!($field),
+                        $crate::http::view::view!(@schema schemas, $kind $(, $schema)?),
+                        concat!($($doc),+).trim(),
+                    ) $(, $absent)?
+                )),*];
+                $(let fields = [fields, <$rest_kind as $crate::http::view::View>::fields(schemas)].concat();)?
+                // A view whose fields all state their schemas adds none.
+                let _ = schemas;
+                fields
+            }
+        }
+
+        impl $crate::http::view::Described for $view {
+            fn schema(
+                schemas: &mut $crate::http::view::Schemas,
+            ) -> $crate::http::schema::Schema {
+                $crate::http::view::view!(@object $view, schemas $(, $name)?)
+            }
+        }
+    };
+}
+pub(super) use view;
+
+/// Adds a schema under a name, unless it was added before, and returns a reference to it.
+pub(super) fn named(
+    schemas: &mut Schemas,
+    name: &'static str,
+    schema: impl FnOnce(&mut Schemas) -> Schema,
+) -> Schema {
+    if !schemas.contains_key(name) {
+        // The entry ends the recursion of a schema that contains itself.
+        schemas.insert(name, the(name));
+        let schema = schema(schemas);
+        schemas.insert(name, schema);
+    }
+    the(name)
+}
+
+impl<K: Kind> Described for Id<K> {
+    fn schema(_schemas: &mut Schemas) -> Schema {
+        id(K::PREFIX).into()
+    }
+}
+
+impl Described for Moment {
+    fn schema(_schemas: &mut Schemas) -> Schema {
+        moment().into()
+    }
+}
+
+impl<T: Described> Described for Option<T> {
+    fn schema(schemas: &mut Schemas) -> Schema {
+        nullable(T::schema(schemas))
+    }
+}
+
+impl<T: Described> Described for Vec<T> {
+    fn schema(schemas: &mut Schemas) -> Schema {
+        each(T::schema(schemas)).into()
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize)]
+pub(super) struct Page<T> {
+    pub(super) items: Vec<T>,
+    pub(super) next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A page of views. Its cursor points to the last item, if the list has more.
+    pub(super) fn of<I>(
+        listed: &Listed<I>,
+        cursor: impl Fn(&I) -> String,
+        view: impl FnMut(&I) -> T,
+    ) -> Self {
+        let last = listed.items.last().filter(|_last| listed.more);
+        Self { items: listed.items.iter().map(view).collect(), next_cursor: last.map(cursor) }
+    }
+}
+
+impl<T: Described> Described for Page<T> {
+    fn schema(schemas: &mut Schemas) -> Schema {
+        schema::page(T::schema(schemas))
+    }
+}
+
+/// A page of a list that is sorted by name.
+#[allow(clippy::allow_attributes, dead_code, reason = "some resources still use the old one")]
+#[derive(Debug, Serialize)]
+pub(super) struct NamePage<T> {
+    pub(super) items: Vec<T>,
+    pub(super) next_cursor: Option<String>,
+}
+
+impl<T: Described> Described for NamePage<T> {
+    fn schema(schemas: &mut Schemas) -> Schema {
+        schema::page_by_name(T::schema(schemas))
+    }
+}
