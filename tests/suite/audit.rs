@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::chain::{insert, opened};
+use crate::shape::assert_shape;
 use crate::test_server::TestServer;
 
 fn items(instance: &TestServer, query: &str) -> Vec<Value> {
@@ -26,18 +27,11 @@ fn events_are_listed_newest_first_with_actor_and_address() {
     let events = items(&instance, "");
     assert_eq!(actions(&events), ["key.update", "key.create", "session.begin", "instance.setup"]);
     let (renamed, user) = (&events[0], instance.ask(&Ask::get("/v1/session")).expect(200));
-    let fields: Vec<_> = renamed.as_object().unwrap().keys().map(String::as_str).collect();
-    let expected =
-        ["action", "actor", "address", "after", "at", "before", "id", "organization", "target"];
-    assert_eq!(fields, expected);
+    assert_shape!("audit_event", renamed);
     let owner = json!({"kind": "user", "id": user["user"]["id"], "name": user["user"]["name"]});
     assert_eq!(renamed["actor"], owner);
-    assert_eq!(renamed["address"], "127.0.0.1");
     assert_eq!(renamed["target"], made.id.as_str());
     assert_eq!(renamed["organization"], user["organization"]["id"]);
-    assert_eq!(renamed["before"]["name"], "bot");
-    assert_eq!(renamed["after"]["name"], "robot");
-    assert!(renamed["id"].as_str().unwrap().starts_with("evt_"), "{renamed}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
+use crate::shape::assert_shape;
 use crate::test_server::TestServer;
 
 fn path(name: &str) -> String {
@@ -30,10 +31,7 @@ fn an_entry_can_be_created_read_changed_and_removed() {
     let answer = instance.ask(&Ask::post("/v1/permissions", &entry("diagrams:read")));
     let made = answer.expect(201);
     assert_eq!(answer.header("location"), Some(path("diagrams:read").as_str()));
-    for (field, value) in entry("diagrams:read").as_object().unwrap() {
-        assert_eq!(&made[field], value, "{made}");
-    }
-    assert_eq!((&made["own"], &made["version"]), (&json!(false), &json!(1)));
+    assert_shape!("permission", &made);
     for encoded in ["diagrams:read", "diagrams%3Aread", "diagrams%3aread"] {
         assert_eq!(instance.ask(&Ask::get(&path(encoded))).expect(200), made);
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::server::wire::Answer;
+use crate::shape::assert_shape;
 use crate::test_server::TestServer;
 
 /// The client's request to the proxy.
@@ -79,21 +80,8 @@ fn a_gate_can_be_created_read_changed_and_removed() {
         "cost": 3,
     });
     let made = instance.gate("orders", &policy);
-    assert!(made["id"].as_str().unwrap().starts_with("gate_"), "{made}");
-    let expected = json!({
-        "name": "orders", "description": "Orders", "cost": 3, "version": 1, "preflight": "check",
-        "credentials": ["x-shop-key", "authorization"],
-        "organizations": [organization], "environments": ["live"],
-        "routes": [
-            {"host": null, "path": "/orders/{id}", "methods": ["GET"], "access": "key",
-             "permissions": "orders:read", "cost": 2, "allow": []},
-            {"host": "*.example.com", "path": "/health", "methods": null, "access": "public",
-             "permissions": null, "cost": null, "allow": []},
-        ],
-    });
-    for (field, value) in expected.as_object().unwrap() {
-        assert_eq!(&made[field], value, "{field}: {made}");
-    }
+    assert_shape!("gate", &made);
+    assert_eq!(made["organizations"], json!([organization]));
     assert_eq!(instance.ask(&Ask::get("/v1/gates/orders")).expect(200), made);
     assert_eq!(instance.ask(&Ask::get("/v1/gates")).expect(200)["items"], json!([made]));
     let taken = json!({"name": "orders"});

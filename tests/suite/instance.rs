@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
+use crate::shape::assert_shape;
 use crate::test_server::{TestServer, write_settings};
 
 fn links(instance: &TestServer) -> [Value; 3] {
@@ -14,6 +15,7 @@ fn links(instance: &TestServer) -> [Value; 3] {
 fn links_are_public_and_absent_unless_configured() {
     let mut instance = TestServer::start();
     let url = instance.server().url();
+    assert_shape!("instance", &instance.bare(&Ask::get("/v1/instance")).expect(200));
     assert_eq!(links(&instance), [json!(url), Value::Null, Value::Null]);
     instance.stop();
     write_settings(

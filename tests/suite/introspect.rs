@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::ask::{Ask, Expect, escaped};
 use crate::people::Person;
 use crate::server::wire::Answer;
+use crate::shape::assert_shape;
 use crate::test_server::TestServer;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -59,6 +60,7 @@ fn an_active_key_is_described_by_the_fields_of_rfc_7662() {
         "organization": instance.organization(), "environment": "live",
     });
     assert_eq!(reported, expected);
+    assert_shape!("active_token", &reported);
     let made: Value = personal.key["created_at"].clone();
     assert!(made.as_str().unwrap().starts_with("20"), "{made}");
     assert!((1_700_000_000..4_000_000_000).contains(&iat), "{iat}");

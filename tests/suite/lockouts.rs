@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
+use crate::shape::assert_shape;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 /// Sends failing sign-ins from this address until they are throttled.
@@ -33,9 +34,13 @@ fn an_operator_can_list_and_lift_lockouts_of_accounts_and_networks() {
     found.sort_unstable();
     assert_eq!(found, ["2001-db8-1-2--_64", &owner], "{listed}");
     let account = listed["items"].as_array().unwrap().iter().find(|it| it["kind"] == "account");
-    let account = account.unwrap();
-    assert_eq!(account["user"]["email"], EMAIL);
+    let mut account = account.unwrap().clone();
+    // Five failures do not cause a wait; a slow machine may take longer than the first waits.
     assert!(account["failures"].as_u64().unwrap() >= 5, "{account}");
+    account["failures"] = 5.into();
+    // The wait may have ended since.
+    account["until"] = Value::Null;
+    assert_shape!("lockout", &account);
 
     for id in ["2001-db8-1-2--_64", &owner] {
         let lift = Ask::new("DELETE", &format!("/v1/sign-in-lockouts/{id}"));

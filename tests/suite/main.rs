@@ -81,6 +81,7 @@ mod server;
 mod session;
 mod sessions;
 mod setup;
+mod shape;
 mod sharing;
 mod signin;
 mod start;

@@ -7,6 +7,7 @@ use std::thread::scope;
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
+use crate::shape::assert_shape;
 use crate::test_server::TestServer;
 
 fn subscription(instance: &TestServer, organization: &str, change: &Value) -> Value {
@@ -143,10 +144,11 @@ fn a_new_organization_has_an_owner_and_is_isolated() {
     let instance = TestServer::start();
     let (id, owner) = instance.neighbour("acme");
     let own = owner.ask(&instance, Ask::get("/v1/organization")).expect(200);
-    assert_eq!(
-        (&own["id"], &own["name"], &own["plan"]),
-        (&json!(id), &json!("acme"), &json!("enterprise"))
-    );
+    assert_shape!("organization", &own);
+    assert_eq!(own["id"], json!(id));
+    let of_operator = instance.ask(&Ask::get(&format!("/v1/organizations/{id}"))).expect(200);
+    assert_eq!(of_operator, own);
+    assert_shape!("subscription", &owner.ask(&instance, Ask::get("/v1/subscription")).expect(200));
     let me = owner.ask(&instance, Ask::get("/v1/session")).expect(200);
     assert_eq!(me["user"]["role"], "owner");
     assert_eq!(me["user"]["operator"], false);

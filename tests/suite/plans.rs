@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::ask::{Ask, Expect};
 use crate::people::{acceptance, token_in};
 use crate::server::{Ended, Home};
+use crate::shape::assert_shape;
 use crate::test_server::TestServer;
 
 fn path(plan: &str) -> String {
@@ -29,6 +30,8 @@ fn pages_list_every_plan() {
         }
         assert_eq!(names, ["enterprise", "free", "pro"], "{limit} at a time");
     }
+    assert_shape!("plans", &instance.ask(&Ask::get("/v1/plans")).expect(200));
+    assert_shape!("plan", &instance.ask(&Ask::get(&path("pro"))).expect(200));
     instance.ask(&Ask::get("/v1/plans?cursor=!")).problem(400, "invalid_input");
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::people::Person;
+use crate::shape::assert_shape;
 use crate::test_server::{Made, TestServer};
 
 impl TestServer {
@@ -46,6 +47,7 @@ fn every_way_to_present_a_key_is_counted_once_by_its_result() {
     assert_eq!(instance.counted(&key), json!({}));
     instance.bare(&Ask::forward_auth(&key.secret)).expect(200);
     assert_eq!(instance.counted(&key), json!({"VALID": 1}));
+    assert_shape!("usage", &instance.usage(&key));
     instance.bare(&Ask::get("/v1/whoami").bearer(&key.secret)).expect(200);
     assert_eq!(instance.counted(&key), json!({"VALID": 2}));
     instance.bare(&Ask::get("/v1/keys").bearer(&key.secret)).expect(200);

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
+use crate::shape::assert_shape;
 use crate::test_server::{Made, TestServer};
 
 fn verify(instance: &TestServer, body: &Value) -> Value {
@@ -16,12 +17,8 @@ fn a_valid_key_is_described_and_an_invalid_one_only_if_known() {
     let made =
         instance.create(&json!({"name": "good", "permissions": ["diagrams:read", "files:*"]}));
     let verdict = verify(&instance, &json!({"key": made.secret}));
-    assert_eq!((&verdict["valid"], &verdict["code"]), (&json!(true), &json!("VALID")), "{verdict}");
+    assert_shape!("valid", &verdict);
     assert_eq!(verdict["key"]["id"], made.id.as_str());
-    assert_eq!(verdict["key"]["name"], "good");
-    assert!(verdict["organization"].to_string().contains("org_"), "{verdict}");
-    assert!(verdict["owner"].to_string().contains("usr_"), "{verdict}");
-    assert_eq!(verdict["permissions"], json!(["diagrams:read", "files:*"]));
     assert!(!verdict.to_string().contains(made.secret.get(13..).unwrap()), "{verdict}");
 
     for (claim, key, code) in [
@@ -38,16 +35,12 @@ fn a_valid_key_is_described_and_an_invalid_one_only_if_known() {
         ("upper case", made.secret.to_uppercase(), "NOT_FOUND"),
     ] {
         let verdict = verify(&instance, &json!({"key": key}));
-        assert_eq!((&verdict["valid"], &verdict["code"]), (&json!(false), &json!(code)), "{claim}");
-        for field in ["key", "owner", "organization", "permissions", "rate_limits", "quota"] {
-            assert!(verdict.get(field).is_none_or(Value::is_null), "{claim}: {verdict}");
-        }
+        assert_eq!(verdict, json!({"valid": false, "code": code}), "{claim}");
     }
     instance.act(&made.id, "disable").expect(200);
     let disabled = verify(&instance, &json!({"key": made.secret}));
-    assert_eq!(disabled["code"], "DISABLED");
+    assert_shape!("disabled", &disabled);
     assert_eq!(disabled["key"]["id"], made.id.as_str());
-    assert!(disabled.get("permissions").is_none_or(Value::is_null), "{disabled}");
     instance.act(&made.id, "revoke").expect(200);
     assert_eq!(verify(&instance, &json!({"key": made.secret}))["code"], "REVOKED");
 }

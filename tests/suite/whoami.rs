@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
+use crate::shape::assert_shape;
 use crate::test_server::TestServer;
 
 fn basic(user: &str, password: &str) -> String {
@@ -29,7 +30,8 @@ fn a_key_is_accepted_through_every_carrier() {
         let answer = instance.bare(&Ask::get("/v1/whoami").header(name, &value));
         assert_eq!(answer.status, 200, "{name}: {value:.9}: {}", answer.body);
         let me = answer.json();
-        assert!(me.to_string().contains(&made.id), "{me}");
+        assert_shape!("whoami", &me);
+        assert_eq!(me["key"]["id"], made.id.as_str());
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         assert!(!answer.body.contains(secret.get(13..).unwrap()), "{me}");
         assert_eq!(instance.bare(&Ask::forwarded().header(name, &value)).status, 200, "{name}");
