@@ -147,3 +147,23 @@ impl Record for EventRecord {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An event of a key's creation at this moment, without an actor.
+    pub(crate) fn event(at: Moment) -> EventRecord {
+        EventRecord {
+            id: EventId::new(at, &mut rand::rng()),
+            at,
+            actor: None,
+            address: None,
+            organization: None,
+            action: "key.create".into(),
+            target: "key_1".to_owned(),
+            before: serde_json::Map::new(),
+            after: serde_json::Map::new(),
+        }
+    }
+}

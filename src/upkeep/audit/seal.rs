@@ -341,7 +341,7 @@ mod tests {
     use super::*;
     use crate::actions::audit::check::{CheckedLog, FaultKind, Terms, check_once};
     use crate::clock::ManualClock;
-    use crate::records::event::EventRecord;
+    use crate::records::event::tests::event;
     use crate::records::read_row;
     use keyhouse_storage::{
         FaultyStore, InjectedFault, MemoryStore, Range, StoreOperation, TestGate,
@@ -450,20 +450,6 @@ mod tests {
     fn event_of(at: Moment) -> (EventId, StoreKey) {
         let id = EventId::new(at, &mut rand::rng());
         (id, StoreKey::Event(id))
-    }
-
-    fn event(at: Moment) -> EventRecord {
-        EventRecord {
-            id: EventId::default(),
-            at,
-            actor: None,
-            address: None,
-            organization: None,
-            action: "key.create".into(),
-            target: "key_1".to_owned(),
-            before: serde_json::Map::new(),
-            after: serde_json::Map::new(),
-        }
     }
 
     #[test]

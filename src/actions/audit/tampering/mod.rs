@@ -15,9 +15,9 @@ use rand::rngs::StdRng;
 use crate::actions::audit::check::{CheckedLog, FaultKind, Terms, check_once};
 use crate::actions::turns::ReadTurns;
 use crate::clock::{Clock, ManualClock};
-use crate::model::id::EventId;
 use crate::model::moment::Moment;
 use crate::model::retention::Retention;
+use crate::records::event::tests::event;
 use crate::records::event::{CutRecord, EventRecord, SealRecord};
 use crate::records::place::StoreKey;
 use crate::records::{Record, encode, read_row};
@@ -131,20 +131,6 @@ fn sealer(store: &Arc<MemoryStore>, clock: &Arc<ManualClock>) -> Sealer {
 
 fn rows(store: &dyn Store, prefix: &[u8]) -> Vec<Row> {
     store.scan(&Range { limit: 1_000, ..Range::prefix(prefix) }, At::Latest).unwrap().rows
-}
-
-fn event(at: Moment) -> EventRecord {
-    EventRecord {
-        id: EventId::new(at, &mut rand::rng()),
-        at,
-        actor: None,
-        address: None,
-        organization: None,
-        action: "key.create".into(),
-        target: "key_1".to_owned(),
-        before: serde_json::Map::new(),
-        after: serde_json::Map::new(),
-    }
 }
 
 fn put(store: &dyn Store, event: &EventRecord) {

@@ -14,8 +14,8 @@ use keyhouse_storage::MemoryStore;
 use serde_json::Value;
 
 use crate::clock::ManualClock;
-use crate::model::id::EventId;
 use crate::model::retention::Retention;
+use crate::records::event::tests::event;
 use crate::upkeep::audit::seal::Sealer;
 
 /// A growing log and its export.
@@ -48,23 +48,12 @@ impl Log {
     /// Writes events, each under a seal of its own.
     fn make(&mut self, count: usize) {
         for _ in 0..count {
-            let at = self.clock.now().wall;
-            let id = EventId::new(at, &mut rand::rng());
-            let event = EventRecord {
-                id,
-                at,
-                actor: None,
-                address: None,
-                organization: None,
-                action: "key.create".into(),
-                target: "key_1\u{9b}31m".to_owned(),
-                before: serde_json::Map::new(),
-                after: serde_json::Map::new(),
-            };
-            let place = StoreKey::Event(id);
+            let event = event(self.clock.now().wall);
+            let event = EventRecord { target: "key_1\u{9b}31m".to_owned(), ..event };
+            let place = StoreKey::Event(event.id);
             let batch = Batch::new().put(place.to_bytes(), encode(&place, &event).unwrap());
             self.store.commit(batch).unwrap();
-            self.events.push(id.to_string());
+            self.events.push(event.id.to_string());
             self.clock.advance(Duration::from_secs(1));
             self.sealer.turn(Duration::from_millis(1));
         }
