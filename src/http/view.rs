@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::actions::rows::Listed;
 use crate::http::schema::{self, Field, Schema, each, id, moment, nullable, the};
@@ -33,7 +33,6 @@ pub(super) trait View: Serialize {
 ///
 /// ```ignore
 /// view! {
-///     /// A team.
 ///     TeamView = "Team" {
 ///         /// Id of the team.
 ///         id: TeamId,
@@ -128,6 +127,18 @@ pub(super) fn named(
         schemas.insert(name, schema);
     }
     the(name)
+}
+
+impl<K: Kind> Serialize for Id<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl<K: Kind> Described for Id<K> {

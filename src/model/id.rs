@@ -7,7 +7,6 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 
 use rand::Rng;
-use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::model::moment::Moment;
@@ -125,12 +124,6 @@ impl<K> Hash for Id<K> {
 impl<K: Kind> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}_{}", K::PREFIX, self.0.hyphenated())
-    }
-}
-
-impl<K: Kind> Serialize for Id<K> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
-use serde::{Serialize, Serializer};
 
 /// A point of wall-clock time in whole milliseconds, UTC.
 ///
@@ -79,12 +78,6 @@ impl fmt::Display for Moment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a time such as 2027-01-31T12:00:00Z (RFC 3339 with an offset)")]
 pub struct InvalidMoment;
-
-impl Serialize for Moment {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
 
 impl FromStr for Moment {
     type Err = InvalidMoment;

@@ -89,7 +89,6 @@ pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
 }
 
 view! {
-    /// A team.
     TeamView = "Team" {
         /// Id of the team.
         id: TeamId,
@@ -109,7 +108,6 @@ view! {
 }
 
 view! {
-    /// A member of a team.
     MemberView {
         /// Id of the user.
         id: UserId,
