@@ -247,7 +247,6 @@ impl Endpoint {
         self
     }
 
-    /// Describes a required header.
     pub(super) fn header(mut self, field: Field) -> Self {
         let place = ParameterLocation::Header;
         self.operation.parameters.push(Parameter { place, field });
@@ -313,7 +312,7 @@ impl Endpoint {
         self
     }
 
-    /// Returns this view.
+    /// Returns this view as JSON, with this status.
     pub(super) fn answers<V: Described>(mut self, status: u16, description: &'static str) -> Self {
         let schema = V::schema(&mut self.operation.schemas);
         self.answers_with(status, vec![(JSON, schema)], description)

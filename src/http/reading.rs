@@ -35,8 +35,8 @@ pub(super) trait Read: Sized {
     }
 
     /// The same reader, whose schema has a name.
-    fn named(self, name: &'static str) -> Named<Self> {
-        Named { reader: self, name }
+    fn named(self, name: &'static str) -> NamedReader<Self> {
+        NamedReader { reader: self, name }
     }
 
     /// The same reader, with a rule for the whole value or another type.
@@ -90,12 +90,12 @@ where
 }
 
 /// A reader whose schema has a name.
-pub(super) struct Named<R> {
+pub(super) struct NamedReader<R> {
     reader: R,
     name: &'static str,
 }
 
-impl<R: Read> Read for Named<R> {
+impl<R: Read> Read for NamedReader<R> {
     type Output = R::Output;
 
     fn read(&self, value: Value, pointer: &str) -> Result<R::Output, Vec<Fault>> {
@@ -180,7 +180,7 @@ where
     }
 }
 
-/// Reads any text.
+/// Reads a text without any rule.
 pub(super) fn text(example: &'static str) -> impl ReadText<Output = String> {
     let any = |text: &str| Ok::<_, String>(text.to_owned());
     parsed("wrong_type", any, move || schema::text(example))

@@ -11,7 +11,6 @@ pub struct ErrorCode {
     /// The stable name in a problem's `code`.
     pub name: &'static str,
     pub status: u16,
-    /// The problem's `title`.
     pub title: &'static str,
     /// What the code means, for the documentation: a part of a sentence.
     pub meaning: &'static str,

@@ -182,7 +182,8 @@ fn declared_type(line: &str) -> Option<&str> {
         _ => false,
     };
     let end = |it: char| !it.is_alphanumeric() && it != '_';
-    is_type.then(|| name.split(end).next().unwrap_or_default())
+    // The name is empty in a macro.
+    is_type.then(|| name.split(end).next().unwrap_or_default()).filter(|name| !name.is_empty())
 }
 
 #[test]

@@ -118,7 +118,6 @@ view! {
     }
 }
 
-/// The values of `visibility`.
 pub(super) const VISIBILITIES: [&str; 2] = ["visible", "secret"];
 
 pub(super) fn visibility(secret: bool) -> &'static str {
