@@ -110,7 +110,7 @@ impl Settings {
             (SettingSource::File, from_file),
         ];
         let tables = Tables { limits, audit };
-        Reader { layers, faults }.read(directory, &tables, environment)
+        SettingsReader { layers, faults }.read(directory, &tables, environment)
     }
 }
 
@@ -120,12 +120,12 @@ struct Tables {
     audit: WrittenAudit,
 }
 
-struct Reader {
+struct SettingsReader {
     layers: [(SettingSource, Written); 3],
     faults: Vec<String>,
 }
 
-impl Reader {
+impl SettingsReader {
     fn read(
         mut self,
         directory: PathBuf,
