@@ -99,8 +99,16 @@ pub fn explain(grant: &Grant, lists: &Lists, request: &Request<'_>, now: Now) ->
     let (owner, organization) =
         (grant.owner.as_ref().map(|owner| owner.facts()), grant.organization.load());
     let (owner, plan) = (owner.as_deref(), organization.plan.facts());
-    let view = View { grant, lists, request, now, owner, organization: &organization, plan: &plan };
-    reported(code, |step| view.describe(step))
+    let inputs = ExplanationInputs {
+        grant,
+        lists,
+        request,
+        now,
+        owner,
+        organization: &organization,
+        plan: &plan,
+    };
+    reported(code, |step| inputs.describe(step))
 }
 
 /// Explains why no key was found: the text cannot be a key, or no such key is visible to the
@@ -149,7 +157,7 @@ fn source(rule: Code) -> &'static str {
 }
 
 /// All inputs of an explanation.
-struct View<'a> {
+struct ExplanationInputs<'a> {
     grant: &'a Grant,
     lists: &'a Lists,
     request: &'a Request<'a>,
@@ -159,7 +167,7 @@ struct View<'a> {
     plan: &'a PlanFacts,
 }
 
-impl View<'_> {
+impl ExplanationInputs<'_> {
     fn limits(&self) -> CallLimits<'_> {
         CallLimits::of(self.grant, self.organization, Some(self.plan))
     }

@@ -41,7 +41,13 @@ const DOC_WORDS_MIN: usize = 5;
 /// The file with the first type, the name of several types, and the reason.
 const NAMES_SHARED: &[(&str, &str, &str)] = &[
     ("src/embed.rs", "Verdict", "embed's public form of a verdict, without the parts of a gate"),
+    (
+        "src/http/view.rs",
+        "Page",
+        "a page of views for HTTP, as the page of the store is one of rows",
+    ),
     ("src/http/answer.rs", "Header", "temporary, until the schemas of http/openapi are rewritten"),
+    ("src/http/openapi/operation.rs", "Operation", "temporary, for the same reason"),
 ];
 
 /// Names of arguments of clap, which each file of `src/cli` may declare.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::http::check::verify::{VerifyRequest, read_request, require_verify, verify_counted};
 use crate::http::input::{Fields, list, object};
-use crate::http::metrics::counts::Endpoint;
+use crate::http::metrics::counts::CheckEndpoint;
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::fault::Fault;
@@ -24,7 +24,7 @@ pub(in crate::http) fn answer(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let answered = |request: Result<VerifyRequest, Vec<Fault>>| {
         let input = request.map_err(Problem::invalid);
         let answered =
-            input.and_then(|input| verify_counted(app, actor, &input, Endpoint::VerifyBatch));
+            input.and_then(|input| verify_counted(app, actor, &input, CheckEndpoint::VerifyBatch));
         answered.unwrap_or_else(|problem| json!({ "error": problem.into_item() }))
     };
     let results: Vec<Value> = requests.into_iter().flatten().map(answered).collect();

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::actions::actor::Actor;
 use crate::http::check::verify::{require_verify, scope_of};
 use crate::http::input::{self, FORM};
-use crate::http::metrics::counts::Endpoint;
+use crate::http::metrics::counts::CheckEndpoint;
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
 use crate::http::transport::Arrival;
@@ -70,7 +70,7 @@ fn introspect(app: &App, arrival: &Arrival<'_>, body: &[u8]) -> Result<Value, Pr
         ..Request::default()
     };
     Ok(app.checker.preview(input.token.reveal().as_bytes(), &request, |decision| {
-        app.counts.note_check(Endpoint::Introspect, decision.verdict.code.as_str());
+        app.counts.note_check(CheckEndpoint::Introspect, decision.verdict.code.as_str());
         match decision.grant {
             Some(grant) if is_active(decision.verdict.code) => described(app, grant),
             _ => json!({ "active": false }),

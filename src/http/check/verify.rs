@@ -12,7 +12,7 @@ use crate::clock::Now;
 use crate::http::check::{caller_that_waits, explained};
 use crate::http::credential::{self, Credential};
 use crate::http::input::{self, Fields, wrong};
-use crate::http::metrics::counts::Endpoint;
+use crate::http::metrics::counts::CheckEndpoint;
 use crate::http::problem::{Problem, seconds_up};
 use crate::http::transport::Arrival;
 use crate::http::{App, Call, answer, forwarded};
@@ -80,7 +80,7 @@ fn answer_actor(
 ) -> Result<Value, Problem> {
     require_verify(actor)?;
     let input = read(content_type, body)?;
-    verify_counted(app, actor, &input, Endpoint::Verify)
+    verify_counted(app, actor, &input, CheckEndpoint::Verify)
 }
 
 /// Requires a permission to check keys.
@@ -96,7 +96,7 @@ pub(super) fn verify_counted(
     app: &App,
     actor: &Actor,
     input: &VerifyRequest,
-    endpoint: Endpoint,
+    endpoint: CheckEndpoint,
 ) -> Result<Value, Problem> {
     let answered = verify_one(app, actor, input);
     let code = match &answered {

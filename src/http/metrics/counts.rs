@@ -41,7 +41,7 @@ const STATUSES: [u16; 19] =
     [200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 421, 429, 500, 503, 0];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http) enum Endpoint {
+pub(in crate::http) enum CheckEndpoint {
     ForwardAuth,
     ExtAuthz,
     Verify,
@@ -50,7 +50,7 @@ pub(in crate::http) enum Endpoint {
     WhoAmI,
 }
 
-impl Endpoint {
+impl CheckEndpoint {
     pub(super) const ALL: [Self; 6] = [
         Self::ForwardAuth,
         Self::ExtAuthz,
@@ -94,12 +94,12 @@ impl Endpoint {
 #[derive(Debug)]
 pub(in crate::http) struct HttpCounts {
     pub(super) transport: Arc<TransportCounters>,
-    checks: [Codes; Endpoint::ALL.len()],
+    checks: [Codes; CheckEndpoint::ALL.len()],
     default_gate: GateCounts,
     unknown_gate: GateCounts,
     /// The counters by gate: at most [`GATES_MAX`], including removed gates.
     gates: HashMap<Box<str>, Arc<GateCounts>>,
-    took: [Histogram; Endpoint::ALL.len()],
+    took: [Histogram; CheckEndpoint::ALL.len()],
     surfaces: [Requests; ListenerKind::ALL.len()],
 }
 
@@ -127,7 +127,7 @@ pub(super) struct Requests {
 /// Number of checks with one endpoint, gate and code.
 #[derive(Debug)]
 pub(super) struct CheckCount {
-    pub(super) endpoint: Endpoint,
+    pub(super) endpoint: CheckEndpoint,
     /// The gate; empty for endpoints without a gate.
     pub(super) gate: String,
     pub(super) code: &'static str,
@@ -160,24 +160,24 @@ impl HttpCounts {
         code: Option<&str>,
         took: Duration,
     ) {
-        let Some((endpoint, gate)) = Endpoint::of(path_of(arrival.parts)) else {
+        let Some((endpoint, gate)) = CheckEndpoint::of(path_of(arrival.parts)) else {
             return self.note_request(arrival.listener, status, took);
         };
         let Some(histogram) = self.took.get(endpoint as usize) else { return };
         histogram.record(took);
         let code = code.unwrap_or(Code::Valid.as_str());
         match endpoint {
-            Endpoint::ForwardAuth => self.note_at_gate(gate, code, |gate| &gate.forward_auth),
-            Endpoint::ExtAuthz => self.note_at_gate(gate, code, |gate| &gate.ext_authz),
-            Endpoint::WhoAmI => self.note_check(endpoint, code),
+            CheckEndpoint::ForwardAuth => self.note_at_gate(gate, code, |gate| &gate.forward_auth),
+            CheckEndpoint::ExtAuthz => self.note_at_gate(gate, code, |gate| &gate.ext_authz),
+            CheckEndpoint::WhoAmI => self.note_check(endpoint, code),
             // `note_check` counts the checks of these endpoints, whose status does not depend on
             // the verdict.
-            Endpoint::Verify | Endpoint::VerifyBatch | Endpoint::Introspect => {},
+            CheckEndpoint::Verify | CheckEndpoint::VerifyBatch | CheckEndpoint::Introspect => {},
         }
     }
 
     /// Counts one check by its code.
-    pub(in crate::http) fn note_check(&self, endpoint: Endpoint, code: &str) {
+    pub(in crate::http) fn note_check(&self, endpoint: CheckEndpoint, code: &str) {
         if let Some(codes) = self.checks.get(endpoint as usize) {
             codes.count(code);
         }
@@ -218,22 +218,22 @@ impl HttpCounts {
                 }
             }
         };
-        for (endpoint, codes) in Endpoint::ALL.into_iter().zip(&self.checks) {
+        for (endpoint, codes) in CheckEndpoint::ALL.into_iter().zip(&self.checks) {
             push(endpoint, "", codes);
         }
         let gates = self.gates.pin();
         let named = gates.iter().map(|(name, gate)| (&**name, &**gate));
         let fixed = [(DEFAULT_GATE, &self.default_gate), (GATE_UNKNOWN, &self.unknown_gate)];
         for (name, gate) in fixed.into_iter().chain(named) {
-            push(Endpoint::ForwardAuth, name, &gate.forward_auth);
-            push(Endpoint::ExtAuthz, name, &gate.ext_authz);
+            push(CheckEndpoint::ForwardAuth, name, &gate.forward_auth);
+            push(CheckEndpoint::ExtAuthz, name, &gate.ext_authz);
         }
         checked
     }
 
     /// Durations of checks, by endpoint.
-    pub(super) fn took(&self) -> impl Iterator<Item = (Endpoint, &Histogram)> {
-        Endpoint::ALL.into_iter().zip(&self.took)
+    pub(super) fn took(&self) -> impl Iterator<Item = (CheckEndpoint, &Histogram)> {
+        CheckEndpoint::ALL.into_iter().zip(&self.took)
     }
 
     /// Requests that are not checks, by listener.
@@ -291,7 +291,7 @@ mod tests {
 
     fn reported(counts: &HttpCounts) -> Vec<(String, &'static str, u64)> {
         let of_gates =
-            counts.checks().into_iter().filter(|it| it.endpoint == Endpoint::ForwardAuth);
+            counts.checks().into_iter().filter(|it| it.endpoint == CheckEndpoint::ForwardAuth);
         let mut reported: Vec<_> = of_gates.map(|it| (it.gate, it.code, it.count)).collect();
         reported.sort();
         reported
@@ -334,16 +334,16 @@ mod tests {
     #[test]
     fn a_path_determines_endpoint_and_gate() {
         for (path, expected) in [
-            ("/v1/forward-auth/default", Some((Endpoint::ForwardAuth, "default"))),
-            ("/v1/ext-authz/orders/a/b", Some((Endpoint::ExtAuthz, "orders"))),
-            ("/v1/ext-authz/", Some((Endpoint::ExtAuthz, ""))),
-            ("/v1/verify", Some((Endpoint::Verify, ""))),
-            ("/v1/verify/batch", Some((Endpoint::VerifyBatch, ""))),
-            ("/v1/whoami", Some((Endpoint::WhoAmI, ""))),
+            ("/v1/forward-auth/default", Some((CheckEndpoint::ForwardAuth, "default"))),
+            ("/v1/ext-authz/orders/a/b", Some((CheckEndpoint::ExtAuthz, "orders"))),
+            ("/v1/ext-authz/", Some((CheckEndpoint::ExtAuthz, ""))),
+            ("/v1/verify", Some((CheckEndpoint::Verify, ""))),
+            ("/v1/verify/batch", Some((CheckEndpoint::VerifyBatch, ""))),
+            ("/v1/whoami", Some((CheckEndpoint::WhoAmI, ""))),
             ("/v1/whoami/revoke", None),
             ("/v1/keys", None),
         ] {
-            assert_eq!(Endpoint::of(path), expected, "{path}");
+            assert_eq!(CheckEndpoint::of(path), expected, "{path}");
         }
     }
 }
