@@ -29,17 +29,17 @@ pub(super) trait Read: Sized {
     /// The schema. A reader with a name adds its schema to `schemas`, and returns a reference to it.
     fn schema(&self, schemas: &mut Schemas) -> Schema;
 
-    /// The same reader with another schema.
+    /// Replaces the schema of the reader.
     fn shown<S: Into<Schema>>(self, schema: impl Fn() -> S) -> impl Read<Output = Self::Output> {
         reader(move |value, pointer| self.read(value, pointer), schema)
     }
 
-    /// The same reader, whose schema has a name.
+    /// Gives the schema of the reader a name.
     fn named(self, name: &'static str) -> NamedReader<Self> {
         NamedReader { reader: self, name }
     }
 
-    /// The same reader, with a rule for the whole value or another type.
+    /// Adds a rule for the whole value, which may return another type.
     fn then<T, F>(self, rule: F) -> Then<Self, F>
     where
         F: Fn(Self::Output, &str) -> Result<T, Vec<Fault>>,

@@ -61,7 +61,7 @@ fn a_valid_key_is_allowed_with_every_identity_header() {
     {
         assert_eq!(answer.header(name), Some("-"), "{name}");
     }
-    // A name that equals `-`, which stands for an empty value, is encoded differently.
+    // A name that equals `-`, which means an empty value, is encoded differently.
     assert_eq!(answer.header("X-Keyhouse-Key-Name"), Some("%2D"));
     assert_eq!(answer.header("X-Keyhouse-Environment"), Some("test"));
 }

@@ -138,6 +138,21 @@ fn doc_comments_say_more_than_the_name() {
     assert!(faults.is_empty(), "{} comments:\n{}", faults.len(), faults.join("\n"));
 }
 
+#[test]
+fn doc_comments_stand_alone() {
+    let mut faults = Vec::new();
+    for path in ["src", "storage"].into_iter().flat_map(rust_files) {
+        let text = fs::read_to_string(&path).unwrap();
+        for (number, line) in text.lines().map(str::trim).enumerate() {
+            let leans = ["/// The same", "/// As ["].iter().any(|start| line.starts_with(start));
+            if leans {
+                faults.push(format!("{}:{}: {line}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} comments:\n{}", faults.len(), faults.join("\n"));
+}
+
 /// A type name, public or private, has one meaning in all crates.
 #[test]
 fn no_two_types_have_one_name() {

@@ -236,7 +236,7 @@ fn key() -> Schema {
     answer([field("id", id("key"), "Id of the key.")].into_iter().chain(of_key()))
 }
 
-/// The same, with a null id in a dry run.
+/// The schema of an imported key, whose id is null in a dry run.
 fn imported() -> Schema {
     answer(
         [field("id", nullable(id("key").into()), "Id of the key. Null in a dry run.")]
