@@ -6,6 +6,9 @@
 //! checks the longest requirement against the longest lists, and for comparison the same requirement
 //! pattern by pattern.
 //!
+//! The memory includes the threads of the instance, and the allocator takes it in steps of 2 MiB, so
+//! the bytes a key are meaningful from 100 k keys on.
+//!
 //! Blocks of checks and blocks of the floor are timed alternately, so that their ratio is stable on
 //! a machine whose speed drifts. Quote the ratio, not the times.
 #![expect(
@@ -23,7 +26,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use keyhouse::clock::{Clock, Now};
-use keyhouse::index::{CallOrigin, Index, follow};
+use keyhouse::index::CallOrigin;
+use keyhouse::instance::{Instance, InstanceParameters};
 use keyhouse::model::foreign::Algorithm;
 use keyhouse::model::id::{KeyId, OrganizationId, UserId};
 use keyhouse::model::key_text::{Environment, Prefix, generate};
@@ -38,7 +42,7 @@ use keyhouse::records::key::{Author, KeyRecord, MAXIMA_MAX, SecretRecord};
 use keyhouse::records::notice::Notices;
 use keyhouse::records::place::StoreKey;
 use keyhouse::records::{Record, encode};
-use keyhouse::verify::{Checker, Code, Decision, Request, ReservationWait, WaitPayer};
+use keyhouse::verify::{Code, Decision, Request, ReservationWait, WaitPayer};
 use keyhouse_storage::{
     At, Batch, Feed, MemoryStore, Page, Pending, Range, ReadError, Revision, Row, Store,
 };
@@ -89,18 +93,18 @@ fn main() {
 fn measure(keys: usize) {
     let presented = presented(keys);
     let floor = floor_map(keys);
+    // The allocations of the first instance in the process are not memory of keys.
+    instance_over(Arc::new(MemoryStore::new())).stop();
     let before = resident_bytes();
-    let index = Arc::new(Index::new());
-    let store = Arc::new(Made { keys, feed: MemoryStore::new() });
-    let follower = follow::start(Arc::clone(&index), store).unwrap();
-    assert_eq!(index.len(), keys);
+    let instance = instance_over(Arc::new(Made { keys, feed: MemoryStore::new() }));
+    assert_eq!(instance.actions().index().len(), keys);
     let bytes = resident_bytes().saturating_sub(before) as f64 / keys as f64;
 
     let requirement = "diagrams:read".parse().unwrap();
     let ip = Some("192.0.2.7".parse().unwrap());
     let request = Request { requirement: Some(&requirement), ip, ..Request::default() };
     let block = presented.len() / BLOCKS;
-    let checker = checker(&index);
+    let checker = instance.checker(NoWait);
     let (mut floors, mut checks, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for texts in presented.chunks_exact(block) {
         let floor_ns = timed(texts, |text| {
@@ -115,22 +119,23 @@ fn measure(keys: usize) {
     }
     let (floor_ns, check_ns, ratio) = (median(floors), median(checks), median(ratios));
     print!("{keys:<10} {floor_ns:>8.0} {check_ns:>10.0} {ratio:>7.2} {bytes:>13.0}");
-    measure_counting(&index, &presented, &request);
-    follower.stop();
+    measure_counting(&instance, &presented, &request);
+    instance.stop();
 }
 
-fn checker(index: &Arc<Index>) -> Checker<NoWait> {
-    Checker::new(Arc::clone(index), Arc::new(FixedClock), NoWait)
+fn instance_over(store: Arc<dyn Store>) -> Instance {
+    let parameters = InstanceParameters { interval_writes: false, ..InstanceParameters::default() };
+    Instance::assemble(store, Arc::new(FixedClock), StdRng::seed_from_u64(1), parameters).unwrap()
 }
 
 fn is_valid(decision: Decision<'_>) -> bool {
     decision.verdict.is_valid()
 }
 
-fn measure_counting(index: &Arc<Index>, presented: &[String], request: &Request<'_>) {
+fn measure_counting(instance: &Instance, presented: &[String], request: &Request<'_>) {
     let origin = CallOrigin { ip: request.ip, user_agent: Some("curl/8.5.0") };
-    let (checker, request) =
-        (checker(index), Request { user_agent: origin.user_agent, ..*request });
+    let (index, checker) = (instance.actions().index(), instance.checker(NoWait));
+    let request = Request { user_agent: origin.user_agent, ..*request };
     let counted = |text: &str| checker.check(text.as_bytes(), &request, is_valid).unwrap();
     let _first_calls = timed(presented, counted);
     let block = presented.len() / BLOCKS;
@@ -177,12 +182,11 @@ fn measure_long_lists() {
     let rows = people.into_iter().chain([Made::row(&key.place(), &key)]);
     let batch = rows.fold(Batch::new(), |batch, row| batch.put(row.key, row.value));
     store.commit(batch).unwrap();
-    let index = Arc::new(Index::new());
-    let follower = follow::start(Arc::clone(&index), store).unwrap();
+    let instance = instance_over(store);
 
     let texts = [text];
     let lists: Vec<_> = key.permissions.iter().chain(&key.maxima).map(Patterns::as_set).collect();
-    let checker = checker(&index);
+    let checker = instance.checker(NoWait);
     let (mut by_pattern, mut decided, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..BLOCKS {
         let by_pattern_ns = timed(&texts, |_text| {
@@ -200,7 +204,7 @@ fn measure_long_lists() {
          pattern by pattern {by_pattern_ns:.0} ns, decided {decided_ns:.0} ns, ratio {ratio:.1}",
         lists.len()
     );
-    follower.stop();
+    instance.stop();
 }
 
 /// Returns the nanoseconds per check of a text. Every text must pass.

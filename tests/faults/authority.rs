@@ -2,7 +2,6 @@
 //! reaches the store. A 2xx response then ends the actor's rights, and the change must be rejected.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use keyhouse::model::moment::Moment;
 use keyhouse::model::totp::{backup_digest, new_backup_code, new_seed};
@@ -14,11 +13,12 @@ use keyhouse::records::notice::NoticeKind;
 use keyhouse::records::people::TotpRecord;
 use keyhouse::records::place::StoreKey;
 use keyhouse::records::read_row;
-use keyhouse_storage::{At, Batch, FaultyStore, MemoryStore, Range, Row, Store};
+use keyhouse_storage::{At, Batch, Range, Row, Store};
 use serde_json::{Value, json};
 
 use crate::people::{Person, join, overtaken};
-use crate::{LONG, Made, TestInstance};
+use crate::test_instance::TestInstance;
+use crate::{LONG, Made};
 
 const PASSWORD: &str = "nine wild geese over the lake";
 /// Operations that store nothing on behalf of an actor: checks, dry runs, and requests of the
@@ -75,7 +75,6 @@ struct Asker {
 }
 
 struct Fixture {
-    store: Arc<FaultyStore<MemoryStore>>,
     instance: TestInstance,
     dora: Person,
     role: String,
@@ -84,8 +83,7 @@ struct Fixture {
 
 impl Fixture {
     fn set() -> Self {
-        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-        let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+        let instance = TestInstance::start();
         let role = json!({"name": "Deputy", "permissions": ["*", "keyhouse:*"]});
         let role = text(&made(&instance, "/v1/roles", &role), "/id");
         let dora = join(&instance, "dora", &role);
@@ -99,7 +97,7 @@ impl Fixture {
         let (status, cookie, _) = instance.ask("POST", "/v1/session", &[], &body);
         assert_eq!(status, 201);
         let dora = Person { cookie, ..dora };
-        Self { store, instance, dora, role, organization }
+        Self { instance, dora, role, organization }
     }
 
     fn session(&self) -> Asker {
@@ -110,7 +108,7 @@ impl Fixture {
     /// Everything that is stored except events, for a later restore.
     fn rows(&self) -> Vec<Row> {
         let range = Range { limit: 10_000, ..Range::prefix(b"") };
-        let mut rows = self.store.scan(&range, At::Latest).unwrap().rows;
+        let mut rows = self.instance.store.scan(&range, At::Latest).unwrap().rows;
         rows.retain(|row| !row.key.starts_with(StoreKey::EVENTS));
         rows
     }
@@ -128,15 +126,15 @@ impl Fixture {
 
     fn store_it(&self, batch: Batch) {
         if !batch.writes().is_empty() {
-            let revision = self.store.commit(batch).unwrap();
-            assert!(self.instance.index.wait_for(revision, LONG));
+            let revision = self.instance.store.commit(batch).unwrap();
+            assert!(self.instance.index().wait_for(revision, LONG));
         }
     }
 
     /// The number of changes an actor has made.
     fn changes_by(&self, author: Author) -> usize {
         let range = Range { limit: 10_000, ..Range::prefix(StoreKey::EVENTS) };
-        let page = self.store.scan(&range, At::Latest).unwrap();
+        let page = self.instance.store.scan(&range, At::Latest).unwrap();
         let events = page.rows.iter().map(|row| read_row::<EventRecord>(row).unwrap().record);
         events.filter(|event| event.actor == Some(author)).count()
     }
@@ -162,7 +160,7 @@ impl Fixture {
         self.store_it(change.first.clone());
         let mut done = 0;
         let (status, reported) = overtaken(
-            &self.store,
+            &self.instance,
             || self.send(asker, change),
             || {
                 let (status, reported) =
@@ -247,7 +245,7 @@ fn no_change_by_a_session_commits_after_the_session_ended() {
         let before = fixture.rows();
         fixture.store_it(change.first.clone());
         let (status, reported) = overtaken(
-            &fixture.store,
+            &fixture.instance,
             || fixture.send(&asker, &change),
             || {
                 let headers = [("Cookie", &*fixture.dora.cookie)];
@@ -541,7 +539,7 @@ impl Scene<'_> {
     /// Adds a notice that the user has not seen.
     fn notice(&self) -> Batch {
         let place = StoreKey::User(self.fixture.dora.id.parse().unwrap());
-        let row = self.fixture.store.get(&place.to_bytes(), At::Latest).unwrap().unwrap();
+        let row = self.fixture.instance.store.get(&place.to_bytes(), At::Latest).unwrap().unwrap();
         let mut user = read_row::<UserRecord>(&row).unwrap().record;
         user.notices.add(NoticeKind::PasswordReset, Author::Local, Moment::BEGINNING);
         Batch::new().put(place.to_bytes(), encode(&place, &user).unwrap())

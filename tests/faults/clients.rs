@@ -1,18 +1,15 @@
 //! The client's address on each listener, with and without a proxy.
 
-use std::sync::Arc;
-
 use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
-use keyhouse_storage::MemoryStore;
 use serde_json::json;
 
-use crate::TestInstance;
+use crate::test_instance::TestInstance;
 
 /// A trusted peer on another host counts as the client on the check listener alone, and only where
 /// its request shows no sign of a proxy.
 #[test]
 fn the_address_of_a_remote_proxy_is_never_used_as_the_client() {
-    let instance = TestInstance::over(Arc::new(MemoryStore::new()));
+    let instance = TestInstance::start();
     let body = json!({"ip_rules": {"allow": ["10.0.0.0/8"]}});
     let (status, made) = instance.manage("POST", "/v1/keys", &body);
     assert_eq!(status, 201, "{made}");

@@ -1,15 +1,14 @@
 //! Decisions of gates while the index lacks an answered change, and while the store is unavailable.
 
-use std::sync::Arc;
-
 use http::Request;
 use http::request::Builder;
 use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
 use keyhouse::index::IndexState;
-use keyhouse_storage::{FaultyStore, InjectedFault, MemoryStore, Store, StoreOperation, TestGate};
+use keyhouse_storage::{InjectedFault, StoreOperation, TestGate};
 use serde_json::json;
 
-use crate::{LONG, TestInstance};
+use crate::LONG;
+use crate::test_instance::{TestInstance, header};
 
 impl TestInstance {
     /// Status and code of the answer to a check.
@@ -17,8 +16,7 @@ impl TestInstance {
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
         let response = self.app.check(&Arrival { listener, peer, parts: &parts }, body);
-        let code = response.headers.iter().find(|(name, _)| name == "X-Keyhouse-Code");
-        (response.status_code, code.map(|(_, code)| code.to_string()).unwrap_or_default())
+        (response.status_code, header(&response, "X-Keyhouse-Code").unwrap_or_default())
     }
 
     /// Returns the decision of a gate on a path, which must be the same at both endpoints.
@@ -51,8 +49,7 @@ fn code(status: u16, code: &str) -> (u16, String) {
 
 #[test]
 fn a_gate_denies_all_while_the_index_lacks_an_answered_change() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let instance = TestInstance::start();
     instance.open_gate();
     let permissions = json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]});
     let (status, made) = instance.manage("POST", "/v1/keys", &permissions);
@@ -67,15 +64,15 @@ fn a_gate_denies_all_while_the_index_lacks_an_answered_change() {
     assert_eq!(introspect().0, 200);
 
     let gate = TestGate::new();
-    store.inject_always(StoreOperation::Next, InjectedFault::Wait(gate.clone()));
-    assert!(gate.wait_for_arrivals(1, LONG) || instance.index.state() == IndexState::Following);
+    instance.store.inject_always(StoreOperation::Next, InjectedFault::Wait(gate.clone()));
+    assert!(gate.wait_for_arrivals(1, LONG) || instance.index().state() == IndexState::Following);
     let closed = json!({"routes": [{"path": "/open", "access": "denied"}]});
     assert_eq!(instance.manage("PATCH", "/v1/gates/shop", &closed).0, 200);
     for path in ["/open", "/keyed", "/none"] {
         assert_eq!(instance.through(path), code(503, "index_behind"), "{path}");
     }
     assert_eq!(introspect(), code(503, "index_behind"));
-    store.heal();
+    instance.store.heal();
     gate.open();
     instance.assert_index_equals_store();
     for path in ["/open", "/keyed"] {
@@ -86,10 +83,9 @@ fn a_gate_denies_all_while_the_index_lacks_an_answered_change() {
 
 #[test]
 fn gates_decide_from_memory_while_the_store_is_unavailable() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let instance = TestInstance::start();
     instance.open_gate();
-    store.inject_always(StoreOperation::Submit, InjectedFault::Unavailable);
+    instance.store.inject_always(StoreOperation::Submit, InjectedFault::Unavailable);
     let closed = json!({"routes": []});
     assert_eq!(instance.manage("PATCH", "/v1/gates/shop", &closed).0, 503);
     assert_eq!(instance.manage("DELETE", "/v1/gates/shop", &json!({})).0, 503);

@@ -1,15 +1,15 @@
 //! `/metrics` while the store is unavailable, and while the index is behind.
 
 use std::io::Read as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use keyhouse::index::IndexState;
 use keyhouse::worker::Halt;
-use keyhouse_storage::{FaultyStore, InjectedFault, MemoryStore, Store, StoreOperation, TestGate};
+use keyhouse_storage::{InjectedFault, StoreOperation, TestGate};
 use serde_json::json;
 
-use crate::{LONG, TestInstance};
+use crate::LONG;
+use crate::test_instance::TestInstance;
 
 /// The metrics as the operator on the host reads them.
 fn scrape(instance: &TestInstance) -> String {
@@ -37,38 +37,36 @@ fn assert_lines(text: &str, lines: &[&str]) {
 
 #[test]
 fn metrics_show_when_the_store_is_lost_and_recovered() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let instance = TestInstance::start();
     wait_for(&instance, "keyhouse_store_state{state=\"following\"} 1");
     assert_lines(
         &scrape(&instance),
         &["keyhouse_ready 1", "keyhouse_index_entries{kind=\"user\"} 1"],
     );
-    store.inject_always(StoreOperation::Next, InjectedFault::Unavailable);
+    instance.store.inject_always(StoreOperation::Next, InjectedFault::Unavailable);
     wait_for(&instance, "keyhouse_store_state{state=\"unavailable\"} 1");
     let away = ["keyhouse_ready 0", "keyhouse_store_state{state=\"following\"} 0"];
     assert_lines(&scrape(&instance), &away);
-    store.heal();
+    instance.store.heal();
     wait_for(&instance, "keyhouse_store_state{state=\"following\"} 1");
     assert_lines(&scrape(&instance), &["keyhouse_ready 1"]);
 }
 
 #[test]
 fn metrics_show_when_the_index_lacks_an_answered_change() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
-    let key = instance.create("any");
+    let instance = TestInstance::start();
+    let key = instance.create_named("any");
     assert_lines(&scrape(&instance), &["keyhouse_index_behind 0"]);
     let gate = TestGate::new();
-    store.inject_always(StoreOperation::Next, InjectedFault::Wait(gate.clone()));
-    assert!(gate.wait_for_arrivals(1, LONG) || instance.index.state() == IndexState::Following);
+    instance.store.inject_always(StoreOperation::Next, InjectedFault::Wait(gate.clone()));
+    assert!(gate.wait_for_arrivals(1, LONG) || instance.index().state() == IndexState::Following);
     assert_eq!(instance.revoke(&key), 200);
     assert_lines(&scrape(&instance), &["keyhouse_index_behind 1", "keyhouse_ready 0"]);
     let (status, asked) = instance.manage("POST", "/v1/verify", &json!({"key": key.secret}));
     assert_eq!((status, &asked["code"]), (503, &json!("index_behind")));
     let undecided = "keyhouse_checks_total{endpoint=\"verify\",code=\"index_behind\"} 1";
     assert_lines(&scrape(&instance), &[undecided]);
-    store.heal();
+    instance.store.heal();
     gate.open();
     wait_for(&instance, "keyhouse_index_behind 0");
     assert_lines(&scrape(&instance), &["keyhouse_ready 1"]);

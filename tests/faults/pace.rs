@@ -8,11 +8,10 @@ use keyhouse::clock::ManualClock;
 use keyhouse::http::transport::{Application as _, ListenerKind, Peer, RequestOrigin};
 use keyhouse::model::moment::Moment;
 use keyhouse::model::pace::Pace;
-use keyhouse_storage::MemoryStore;
 use serde_json::{Value, json};
 
-use crate::TestInstance;
 use crate::people::{Person, join};
+use crate::test_instance::{TestInstance, header};
 
 /// The `number`th rename of a user by themselves.
 fn rename(instance: &TestInstance, person: &Person, number: usize) -> (u16, Value) {
@@ -27,8 +26,7 @@ fn rename(instance: &TestInstance, person: &Person, number: usize) -> (u16, Valu
 fn changes_are_limited_for_each_actor_and_reads_are_not() {
     let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
     let paces = (Pace::of_sessions(), Pace::new(10, 30));
-    let instance =
-        TestInstance::paced(Arc::new(MemoryStore::new()), Arc::<ManualClock>::clone(&clock), paces);
+    let instance = TestInstance::paced(Arc::<ManualClock>::clone(&clock), paces);
     let (bo, gus) = (join(&instance, "bo", "user"), join(&instance, "gus", "guest"));
     let body = json!({"email": "bo@example.com", "password": "nine wild geese over the lake"});
     let (status, cookie, _) = instance.ask("POST", "/v1/session", &[], &body);
@@ -59,7 +57,7 @@ fn changes_are_limited_for_each_actor_and_reads_are_not() {
 fn refused_changes_count_and_personal_keys_share_one_allowance() {
     let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
     let paces = (Pace::of_sessions(), Pace::new(10, 30));
-    let instance = TestInstance::paced(Arc::new(MemoryStore::new()), clock, paces);
+    let instance = TestInstance::paced(clock, paces);
     let bo = join(&instance, "bo", "user");
     let list = json!({"permissions": ["keyhouse:keys:create"]});
     let headers = [("Cookie", &*bo.cookie)];
@@ -85,8 +83,7 @@ fn refused_changes_count_and_personal_keys_share_one_allowance() {
 fn service_keys_share_an_allowance_of_their_organization() {
     let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
     let paces = (Pace::of_sessions(), Pace::new(10, 30));
-    let instance =
-        TestInstance::paced(Arc::new(MemoryStore::new()), Arc::<ManualClock>::clone(&clock), paces);
+    let instance = TestInstance::paced(Arc::<ManualClock>::clone(&clock), paces);
     let body = json!({"kind": "service", "permissions": ["keyhouse:keys:read"]});
     let keys: Vec<String> = (0..6)
         .map(|_| instance.manage("POST", "/v1/keys", &body).1)
@@ -119,7 +116,7 @@ fn service_keys_share_an_allowance_of_their_organization() {
 fn a_refusal_for_the_rate_of_changes_returns_a_retry_time() {
     let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
     let paces = (Pace::new(1, 5), Pace::OFF);
-    let instance = TestInstance::paced(Arc::new(MemoryStore::new()), clock, paces);
+    let instance = TestInstance::paced(clock, paces);
     let bo = join(&instance, "bo", "user");
     for number in 0..5 {
         assert_eq!(rename(&instance, &bo, number).0, 200);
@@ -129,14 +126,10 @@ fn a_refusal_for_the_rate_of_changes_returns_a_retry_time() {
     let request = rouille::Request::fake_http("DELETE", "/v1/sessions/any", headers, Vec::new());
     let origin = RequestOrigin { listener: ListenerKind::Main, peer: Peer::Unix };
     let answer = instance.app.handle(origin, &request);
-    let header = |name: &str| {
-        let found = answer.headers.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.to_string())
-    };
     assert_eq!(answer.status_code, 429);
-    assert_eq!(header("Retry-After").as_deref(), Some("1"));
-    assert_eq!(header("RateLimit-Policy").as_deref(), Some("\"changes\";q=5;w=5"));
-    assert_eq!(header("RateLimit").as_deref(), Some("\"changes\";r=0;t=5"));
+    assert_eq!(header(&answer, "Retry-After").as_deref(), Some("1"));
+    assert_eq!(header(&answer, "RateLimit-Policy").as_deref(), Some("\"changes\";q=5;w=5"));
+    assert_eq!(header(&answer, "RateLimit").as_deref(), Some("\"changes\";r=0;t=5"));
     let mut body = String::new();
     answer.data.into_reader_and_size().0.read_to_string(&mut body).unwrap();
     assert!(body.contains("too_many_changes"), "{body}");

@@ -1,13 +1,13 @@
 //! Races between changes of users: one change is decided and held up before it is stored, while
 //! another change removes its precondition.
 
-use std::sync::Arc;
 use std::thread::scope;
 
-use keyhouse_storage::{FaultyStore, InjectedFault, MemoryStore, Store, StoreOperation, TestGate};
+use keyhouse_storage::{InjectedFault, StoreOperation, TestGate};
 use serde_json::{Value, json};
 
-use crate::{LONG, TestInstance};
+use crate::LONG;
+use crate::test_instance::TestInstance;
 
 /// A user with a session.
 pub(crate) struct Person {
@@ -52,12 +52,12 @@ fn patch(instance: &TestInstance, by: Option<&Person>, target: &Person, change: 
 /// Runs `late` and holds its change up before the store. Meanwhile runs `early`, whose change is
 /// applied.
 pub(crate) fn overtaken<T: Send>(
-    store: &FaultyStore<MemoryStore>,
+    instance: &TestInstance,
     late: impl FnOnce() -> T + Send,
     early: impl FnOnce(),
 ) -> T {
     let gate = TestGate::new();
-    store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
+    instance.store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
     scope(|threads| {
         let late = threads.spawn(late);
         assert!(gate.wait_for_arrivals(1, LONG));
@@ -70,12 +70,11 @@ pub(crate) fn overtaken<T: Send>(
 #[test]
 fn an_invitation_fails_if_its_maker_loses_rights_concurrently() {
     for change in [json!({"disabled": true}), json!({"role": "user"})] {
-        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-        let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+        let instance = TestInstance::start();
         let admin = join(&instance, "admin", "administrator");
         let token = invite(&instance, Some(&admin.cookie), "bo", "administrator");
         let (status, _, problem) = overtaken(
-            &store,
+            &instance,
             || accept(&instance, &token),
             || assert_eq!(patch(&instance, None, &admin, &change), 200),
         );
@@ -87,8 +86,7 @@ fn an_invitation_fails_if_its_maker_loses_rights_concurrently() {
 
 #[test]
 fn a_link_fails_if_its_creating_key_is_revoked_concurrently() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let instance = TestInstance::start();
     let list = json!({"kind": "service", "permissions": ["*", "keyhouse:*"]});
     let (_, made) = instance.manage("POST", "/v1/keys", &list);
     let bearer = format!("Bearer {}", made["secret"].as_str().unwrap());
@@ -99,7 +97,7 @@ fn a_link_fails_if_its_creating_key_is_revoked_concurrently() {
     let token = invited["url"].as_str().unwrap().rsplit_once("#token=").unwrap().1;
     let revoke = format!("/v1/keys/{}/revoke", made["key"]["id"].as_str().unwrap());
     let (status, _, problem) = overtaken(
-        &store,
+        &instance,
         || accept(&instance, token),
         || assert_eq!(instance.manage("POST", &revoke, &json!({})).0, 200),
     );
@@ -109,8 +107,7 @@ fn a_link_fails_if_its_creating_key_is_revoked_concurrently() {
 /// A key that is about to be revoked with its creator creates another key first.
 #[test]
 fn a_key_created_during_a_revocation_of_its_ancestors_is_revoked() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let instance = TestInstance::start();
     let list = json!({"kind": "service", "permissions": ["keyhouse:keys:manage"]});
     let make = |secret: &str| {
         let bearer = format!("Bearer {secret}");
@@ -125,7 +122,7 @@ fn a_key_created_during_a_revocation_of_its_ancestors_is_revoked() {
     let revoke = format!("/v1/keys/{}/revoke", root["key"]["id"].as_str().unwrap());
     let gate = TestGate::new();
     // The revocation of the root key itself is the first batch.
-    store.inject(StoreOperation::Submit, 2, InjectedFault::Wait(gate.clone()));
+    instance.store.inject(StoreOperation::Submit, 2, InjectedFault::Wait(gate.clone()));
     let all = json!({"descendants": true});
     let (status, reported) = scope(|threads| {
         let revoked = threads.spawn(|| instance.manage("POST", &revoke, &all));
@@ -140,12 +137,11 @@ fn a_key_created_during_a_revocation_of_its_ancestors_is_revoked() {
 
 #[test]
 fn a_demotion_fails_if_its_author_is_demoted_concurrently() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let instance = TestInstance::start();
     let (one, other) = (join(&instance, "one", "owner"), join(&instance, "other", "owner"));
     let demotion = json!({"role": "user"});
     let late = overtaken(
-        &store,
+        &instance,
         || patch(&instance, Some(&one), &other, &demotion),
         || assert_eq!(patch(&instance, Some(&other), &one, &demotion), 200),
     );
@@ -156,15 +152,14 @@ fn a_demotion_fails_if_its_author_is_demoted_concurrently() {
 
 #[test]
 fn concurrent_demotions_keep_the_last_owner() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let instance = TestInstance::start();
     let one = join(&instance, "one", "owner");
     let (_, users) = instance.manage("GET", "/v1/users?email=ada@example.com", &Value::Null);
     let ada = users["items"][0]["id"].as_str().unwrap().to_owned();
     let ada = Person { id: ada, cookie: String::new() };
     let demotion = json!({"role": "user"});
     let late = overtaken(
-        &store,
+        &instance,
         || patch(&instance, None, &ada, &demotion),
         || assert_eq!(patch(&instance, None, &one, &demotion), 200),
     );
@@ -173,11 +168,10 @@ fn concurrent_demotions_keep_the_last_owner() {
 
 #[test]
 fn creating_a_key_fails_if_its_owner_is_removed_concurrently() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let instance = TestInstance::start();
     let bo = join(&instance, "bo", "user");
     let (status, _, problem) = overtaken(
-        &store,
+        &instance,
         || instance.ask("POST", "/v1/keys", &[("Cookie", &bo.cookie)], &json!({})),
         || {
             let removed = instance.manage("DELETE", &format!("/v1/users/{}", bo.id), &Value::Null);

@@ -1,14 +1,13 @@
 //! A removal that is interrupted between any two of its steps continues where it stopped, at the
 //! next start or when requested again, and does nothing twice.
 
-use std::sync::Arc;
-
 use keyhouse::records::event::EventRecord;
 use keyhouse::records::read_row;
-use keyhouse_storage::{At, FaultyStore, InjectedFault, MemoryStore, Range, Store, StoreOperation};
+use keyhouse_storage::{At, InjectedFault, Range, Store, StoreOperation};
 use serde_json::{Value, json};
 
-use crate::{Made, TestInstance, people};
+use crate::test_instance::TestInstance;
+use crate::{Made, people};
 
 const KEYS: usize = 3;
 /// The steps: a tombstone, one step per key, and the end.
@@ -44,11 +43,10 @@ fn a_removal_interrupted_at_any_step_is_finished_once() {
     for (query, code) in [("", "REVOKED"), ("?keys=transfer&to=organization", "")] {
         for (step, by_start) in (1..=STEPS).flat_map(|step| [(step, true), (step, false)]) {
             let claim = format!("{query} broken off at step {step}, by start: {by_start}");
-            let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-            let mut instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+            let mut instance = TestInstance::start();
             let (user, keys) = join(&instance, "bo");
             let path = format!("/v1/users/{user}{query}");
-            store.inject(StoreOperation::Submit, step, InjectedFault::Unavailable);
+            instance.store.inject(StoreOperation::Submit, step, InjectedFault::Unavailable);
             let (status, problem) = instance.manage("DELETE", &path, &Value::Null);
             assert_eq!(status, 503, "{claim}: {problem}");
             if step == 1 {
@@ -61,9 +59,8 @@ fn a_removal_interrupted_at_any_step_is_finished_once() {
             let refused = found.iter().filter(|found| *found == "OWNER_DISABLED").count();
             assert_eq!((reached, refused), (step - 2, KEYS + 2 - step), "{claim}: {found:?}");
             if by_start {
-                drop(instance);
-                instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
-                instance.actions.resume_removals().unwrap();
+                instance = instance.restart();
+                instance.actions().resume_removals().unwrap();
             } else {
                 let (status, problem) = instance.manage("DELETE", &path, &Value::Null);
                 assert_eq!(status, 204, "{claim}: {problem}");
@@ -73,7 +70,7 @@ fn a_removal_interrupted_at_any_step_is_finished_once() {
                 assert_eq!(instance.check(&key.secret).1, code, "{claim}");
                 assert_eq!(changes(&instance, key), 1, "{claim}");
             }
-            instance.actions.resume_removals().unwrap();
+            instance.actions().resume_removals().unwrap();
             assert_eq!(
                 instance.manage("DELETE", &path, &Value::Null).0,
                 404,
@@ -86,10 +83,9 @@ fn a_removal_interrupted_at_any_step_is_finished_once() {
 
 #[test]
 fn a_removal_in_progress_keeps_its_disposition() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let instance = TestInstance::start();
     let (bo, keys) = join(&instance, "bo");
-    store.inject(StoreOperation::Submit, 2, InjectedFault::Unavailable);
+    instance.store.inject(StoreOperation::Submit, 2, InjectedFault::Unavailable);
     assert_eq!(instance.manage("DELETE", &format!("/v1/users/{bo}"), &Value::Null).0, 503);
     let other = format!("/v1/users/{bo}?keys=transfer&to=organization");
     let (status, problem) = instance.manage("DELETE", &other, &Value::Null);
@@ -99,11 +95,10 @@ fn a_removal_in_progress_keeps_its_disposition() {
 
 #[test]
 fn keys_are_revoked_if_their_recipient_is_removed_too() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let instance = TestInstance::over(Arc::clone(&store) as Arc<dyn Store>);
+    let instance = TestInstance::start();
     let ((bo, keys), (cy, _)) = (join(&instance, "bo"), join(&instance, "cy"));
     let transfer = format!("/v1/users/{bo}?keys=transfer&to={cy}");
-    store.inject(StoreOperation::Submit, 2, InjectedFault::Unavailable);
+    instance.store.inject(StoreOperation::Submit, 2, InjectedFault::Unavailable);
     assert_eq!(instance.manage("DELETE", &transfer, &Value::Null).0, 503);
     assert_eq!(instance.manage("DELETE", &format!("/v1/users/{cy}"), &Value::Null).0, 204);
     assert_eq!(instance.manage("DELETE", &transfer, &Value::Null).0, 204);

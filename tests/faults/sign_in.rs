@@ -19,17 +19,14 @@ use keyhouse::records::event::EventRecord;
 use keyhouse::records::people::TotpRecord;
 use keyhouse::records::place::StoreKey;
 use keyhouse::records::{encode, read_row};
-use keyhouse_storage::{
-    At, Batch, FaultyStore, InjectedFault, MemoryStore, Range, Store, StoreOperation, TestGate,
-};
+use keyhouse_storage::{At, Batch, InjectedFault, Range, Store, StoreOperation, TestGate};
 use rouille::Request;
 use serde_json::{Value, json};
 
+use crate::LONG;
 use crate::people::{join, overtaken};
-use crate::{LONG, TestInstance};
+use crate::test_instance::{OWNER_EMAIL, OWNER_PASSWORD, TestInstance, header};
 
-pub(crate) const EMAIL: &str = "ada@example.com";
-pub(crate) const PASSWORD: &str = "correct horse battery";
 const BOB: &str = "bob@example.com";
 const WRONG: &str = "not the password at all";
 
@@ -62,11 +59,11 @@ impl Client {
 
     fn from(network: usize) -> Self {
         let address = format!("203.{}.{}.9", network / 256, network % 256);
-        Self { forwarded_for: Some(address), email: EMAIL.to_owned(), code: None }
+        Self { forwarded_for: Some(address), email: OWNER_EMAIL.to_owned(), code: None }
     }
 
     fn on_host() -> Self {
-        Self { forwarded_for: None, email: EMAIL.to_owned(), code: None }
+        Self { forwarded_for: None, email: OWNER_EMAIL.to_owned(), code: None }
     }
 
     fn with_email(self, email: &str) -> Self {
@@ -116,13 +113,9 @@ impl Client {
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
         let response =
             instance.app.handle(RequestOrigin { listener: ListenerKind::Main, peer }, &request);
-        let header = |name: &str| {
-            let found = response.headers.iter().find(|(known, _)| known == name);
-            found.map(|(_, value)| value.to_string())
-        };
-        let cookie = header("Set-Cookie").unwrap_or_default();
+        let cookie = header(&response, "Set-Cookie").unwrap_or_default();
         let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
-        let retry_after = header("Retry-After").map(|text| text.parse().unwrap());
+        let retry_after = header(&response, "Retry-After").map(|text| text.parse().unwrap());
         let status = response.status_code;
         let (mut reader, _) = response.data.into_reader_and_size();
         let body = serde_json::from_reader(&mut reader).unwrap_or_default();
@@ -143,7 +136,7 @@ fn put_user(instance: &TestInstance, user: &UserRecord) {
     let place = StoreKey::User(user.id);
     let batch = Batch::new().put(place.to_bytes(), encode(&place, user).unwrap());
     let revision = instance.store.commit(batch).unwrap();
-    assert!(instance.index.wait_for(revision, LONG));
+    assert!(instance.index().wait_for(revision, LONG));
 }
 
 fn failed_sign_ins(instance: &TestInstance) -> Vec<EventRecord> {
@@ -155,8 +148,7 @@ fn failed_sign_ins(instance: &TestInstance) -> Vec<EventRecord> {
 #[test]
 fn a_hundred_failures_lock_an_account_for_a_day_except_on_the_host() {
     let clock = clock();
-    let instance =
-        TestInstance::over_with(Arc::new(MemoryStore::new()), Arc::clone(&clock) as Arc<_>);
+    let instance = TestInstance::at(Arc::clone(&clock) as Arc<_>);
     let mut looked_at = 0;
     let mut network = 0;
     let closed = loop {
@@ -169,13 +161,13 @@ fn a_hundred_failures_lock_an_account_for_a_day_except_on_the_host() {
         }
     };
     assert_eq!((looked_at, closed), (100, (429, Some(86_400))));
-    assert_eq!(Client::afar().sign_in(&instance, PASSWORD).code(), "too_many_attempts");
+    assert_eq!(Client::afar().sign_in(&instance, OWNER_PASSWORD).code(), "too_many_attempts");
     clock.advance(Duration::from_hours(1));
-    assert_eq!(Client::afar().sign_in(&instance, PASSWORD).status, 429);
+    assert_eq!(Client::afar().sign_in(&instance, OWNER_PASSWORD).status, 429);
     assert_eq!(Client::afar().with_email("bob@example.com").sign_in(&instance, WRONG).status, 401);
-    assert_eq!(Client::on_host().sign_in(&instance, PASSWORD).status, 201);
+    assert_eq!(Client::on_host().sign_in(&instance, OWNER_PASSWORD).status, 201);
     assert_eq!(
-        Client::afar().sign_in(&instance, PASSWORD).status,
+        Client::afar().sign_in(&instance, OWNER_PASSWORD).status,
         201,
         "opened again from the host"
     );
@@ -184,9 +176,7 @@ fn a_hundred_failures_lock_an_account_for_a_day_except_on_the_host() {
 #[test]
 fn failures_of_a_minute_are_one_event_per_account_and_network() {
     let clock = clock();
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let instance =
-        TestInstance::over_with(Arc::clone(&store) as Arc<_>, Arc::clone(&clock) as Arc<_>);
+    let instance = TestInstance::at(Arc::clone(&clock) as Arc<_>);
     for _ in 0..7 {
         Client::from(1).sign_in(&instance, WRONG);
     }
@@ -197,11 +187,11 @@ fn failures_of_a_minute_are_one_event_per_account_and_network() {
         Client::from(1).with_email(email).sign_in(&instance, WRONG);
     }
     assert!(failed_sign_ins(&instance).is_empty());
-    store.inject(StoreOperation::Submit, 1, InjectedFault::Unavailable);
-    instance.actions.flush_failed_sign_ins();
+    instance.store.inject(StoreOperation::Submit, 1, InjectedFault::Unavailable);
+    instance.actions().flush_failed_sign_ins();
     assert!(failed_sign_ins(&instance).is_empty(), "not written, and not lost");
-    instance.actions.flush_failed_sign_ins();
-    instance.actions.flush_failed_sign_ins();
+    instance.actions().flush_failed_sign_ins();
+    instance.actions().flush_failed_sign_ins();
     let ada = user_of(&instance);
     let mut reported: Vec<_> = failed_sign_ins(&instance)
         .into_iter()
@@ -222,7 +212,7 @@ fn failures_of_a_minute_are_one_event_per_account_and_network() {
         assert_eq!(event.actor, None);
         assert_eq!(event.organization.is_some(), event.target != "unknown");
     }
-    let page = store.scan(&Range::prefix(StoreKey::EVENTS), At::Latest).unwrap();
+    let page = instance.store.scan(&Range::prefix(StoreKey::EVENTS), At::Latest).unwrap();
     for row in &page.rows {
         let text = String::from_utf8_lossy(&row.value);
         for typed in ["unknown@", "stranger@", "mistake", WRONG] {
@@ -233,23 +223,23 @@ fn failures_of_a_minute_are_one_event_per_account_and_network() {
 
 #[test]
 fn a_hash_with_older_parameters_is_replaced_at_sign_in() {
-    let instance = TestInstance::over_with(Arc::new(MemoryStore::new()), clock());
+    let instance = TestInstance::at(clock());
     let user = user_of(&instance);
     let weak = Params::new(8 * 1024, 1, 1, None).unwrap();
     let weak = Argon2::new(Algorithm::Argon2id, Version::default(), weak);
     let hash: PasswordHash =
-        weak.hash_password_with_salt(PASSWORD.as_bytes(), b"sixteen bytes ok").unwrap();
+        weak.hash_password_with_salt(OWNER_PASSWORD.as_bytes(), b"sixteen bytes ok").unwrap();
     put_user(&instance, &UserRecord { password: hash.to_string(), ..user.clone() });
     assert_eq!(Client::afar().sign_in(&instance, WRONG).status, 401);
     assert!(
         user_of(&instance).password.contains("m=8192"),
         "only the correct password is hashed again"
     );
-    assert_eq!(Client::afar().sign_in(&instance, PASSWORD).status, 201);
+    assert_eq!(Client::afar().sign_in(&instance, OWNER_PASSWORD).status, 201);
     let now = user_of(&instance);
     assert!(now.password.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", now.password);
     assert_eq!(UserRecord { password: user.password.clone(), ..now }, user, "nothing else changed");
-    assert_eq!(Client::afar().sign_in(&instance, PASSWORD).status, 201);
+    assert_eq!(Client::afar().sign_in(&instance, OWNER_PASSWORD).status, 201);
 }
 
 /// A hash of the Unicode form in which the password was typed, as earlier versions stored it.
@@ -257,7 +247,7 @@ fn a_hash_with_older_parameters_is_replaced_at_sign_in() {
 fn a_hash_of_another_unicode_form_is_replaced_at_sign_in() {
     const COMPOSED: &str = "zw\u{f6}lf wilde G\u{e4}nse am See";
     const TYPED: &str = "zwo\u{308}lf wilde Ga\u{308}nse am See";
-    let instance = TestInstance::over_with(Arc::new(MemoryStore::new()), clock());
+    let instance = TestInstance::at(clock());
     let salt = b"sixteen bytes ok";
     let hash: PasswordHash =
         Argon2::default().hash_password_with_salt(TYPED.as_bytes(), salt).unwrap();
@@ -278,15 +268,15 @@ fn a_sign_in_fails_if_the_password_or_status_changes_meanwhile() {
         |user| UserRecord { disabled: true, ..user },
     ];
     for change in changes {
-        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-        let instance = TestInstance::over_with(Arc::clone(&store) as Arc<_>, clock());
+        let instance = TestInstance::at(clock());
         let user = user_of(&instance);
         // The first sign-in stores the signing key of device cookies before it reads any record.
-        instance.actions.device_cookie(None, user.id).unwrap();
+        instance.actions().device_cookie(None, user.id).unwrap();
         let gate = TestGate::new();
-        store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
+        instance.store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
         let status = scope(|threads| {
-            let signing_in = threads.spawn(|| Client::afar().sign_in(&instance, PASSWORD).status);
+            let signing_in =
+                threads.spawn(|| Client::afar().sign_in(&instance, OWNER_PASSWORD).status);
             assert!(gate.wait_for_arrivals(1, LONG));
             put_user(&instance, &change(user));
             gate.open();
@@ -314,16 +304,15 @@ fn add_bob(instance: &TestInstance) -> UserRecord {
 /// A session that was opened before the change was written stayed open.
 #[test]
 fn a_session_opened_while_all_are_ended_is_ended_too() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let instance = TestInstance::over_with(Arc::clone(&store) as Arc<_>, clock());
+    let instance = TestInstance::at(clock());
     let path = format!("/v1/users/{}", add_bob(&instance).id);
     let gate = TestGate::new();
-    store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
+    instance.store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
     let (changed, cookie) = scope(|threads| {
         let changing =
             threads.spawn(|| instance.manage("PATCH", &path, &json!({ "role": "guest" })));
         assert!(gate.wait_for_arrivals(1, LONG));
-        let cookie = Client::afar().with_email(BOB).sign_in(&instance, PASSWORD).cookie;
+        let cookie = Client::afar().with_email(BOB).sign_in(&instance, OWNER_PASSWORD).cookie;
         gate.open();
         (changing.join().unwrap(), cookie)
     });
@@ -335,13 +324,12 @@ fn a_session_opened_while_all_are_ended_is_ended_too() {
 /// Two sessions that were opened at the same time are both in the list with which all sessions end.
 #[test]
 fn sessions_opened_at_once_are_all_ended() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let instance = TestInstance::over_with(Arc::clone(&store) as Arc<_>, clock());
+    let instance = TestInstance::at(clock());
     let bob = add_bob(&instance);
-    instance.actions.device_cookie(None, bob.id).unwrap();
-    let sign_in = || Client::afar().with_email(BOB).sign_in(&instance, PASSWORD).cookie;
+    instance.actions().device_cookie(None, bob.id).unwrap();
+    let sign_in = || Client::afar().with_email(BOB).sign_in(&instance, OWNER_PASSWORD).cookie;
     let mut other = String::new();
-    let one = overtaken(&store, sign_in, || other = sign_in());
+    let one = overtaken(&instance, sign_in, || other = sign_in());
     let shown = |cookie: &str| {
         Client::afar().ask(&instance, "GET", "/v1/session", cookie).code().to_owned()
     };
@@ -353,13 +341,13 @@ fn sessions_opened_at_once_are_all_ended() {
 
 #[test]
 fn ending_a_session_of_another_user_is_rejected() {
-    let instance = TestInstance::over_with(Arc::new(MemoryStore::new()), clock());
-    let first = Client::afar().sign_in(&instance, PASSWORD).cookie;
+    let instance = TestInstance::at(clock());
+    let first = Client::afar().sign_in(&instance, OWNER_PASSWORD).cookie;
     let listed = Client::afar().ask(&instance, "GET", "/v1/sessions", &first).body;
     let id = listed["items"][0]["id"].as_str().unwrap().to_owned();
 
     add_bob(&instance);
-    let bobs = Client::afar().with_email(BOB).sign_in(&instance, PASSWORD).cookie;
+    let bobs = Client::afar().with_email(BOB).sign_in(&instance, OWNER_PASSWORD).cookie;
     let path = format!("/v1/sessions/{id}");
     assert_eq!(Client::afar().ask(&instance, "DELETE", &path, &bobs).status, 404);
     let listed = Client::afar().ask(&instance, "GET", "/v1/sessions", &bobs).body;
@@ -377,9 +365,9 @@ struct Factor {
 impl Factor {
     fn set_up(instance: &TestInstance, clock: &Arc<ManualClock>) -> Self {
         let client = Client::afar();
-        let cookie = client.sign_in(instance, PASSWORD).cookie;
+        let cookie = client.sign_in(instance, OWNER_PASSWORD).cookie;
         let send = |body: &Value| client.send(instance, ("POST", "/v1/me/totp"), &cookie, body);
-        let begun = send(&json!({ "current_password": PASSWORD }));
+        let begun = send(&json!({ "current_password": OWNER_PASSWORD }));
         assert_eq!(begun.status, 201, "{}", begun.body);
         let seed = begun.body["secret"].as_str().unwrap().to_owned();
         let factor = Self { seed, clock: Arc::clone(clock) };
@@ -395,46 +383,43 @@ impl Factor {
 #[test]
 fn a_code_works_once_even_after_a_restart_with_an_older_clock() {
     let clock = clock();
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let instance = TestInstance::over_with(Arc::clone(&store), Arc::clone(&clock) as Arc<_>);
+    let instance = TestInstance::at(Arc::clone(&clock) as Arc<_>);
     let factor = Factor::set_up(&instance, &clock);
     let first = factor.code();
     let sign_in = |instance: &TestInstance, code: &str| {
-        Client::afar().with_code(code).sign_in(instance, PASSWORD)
+        Client::afar().with_code(code).sign_in(instance, OWNER_PASSWORD)
     };
     assert_eq!(sign_in(&instance, &first).status, 401, "the one that confirmed");
     clock.advance(Duration::from_secs(30));
     let used = factor.code();
     assert_eq!(sign_in(&instance, &used).status, 201);
     assert_eq!(sign_in(&instance, &used).status, 401);
-    drop(instance);
-    let instance = TestInstance::over_with(Arc::clone(&store), self::clock());
+    let instance = instance.restart_at(self::clock());
     for code in [used, first] {
         let answer = sign_in(&instance, &code);
         assert_eq!((answer.status, answer.code()), (401, "sign_in_failed"));
     }
-    assert_eq!(Client::afar().sign_in(&instance, PASSWORD).code(), "code_required");
+    assert_eq!(Client::afar().sign_in(&instance, OWNER_PASSWORD).code(), "code_required");
 }
 
 /// Two sign-ins with the same code: both are checked before one of them is written.
 #[test]
 fn a_code_used_during_another_sign_in_is_rejected() {
-    let (clock, store) = (clock(), Arc::new(FaultyStore::new(MemoryStore::new())));
-    let instance =
-        TestInstance::over_with(Arc::clone(&store) as Arc<_>, Arc::clone(&clock) as Arc<_>);
+    let clock = clock();
+    let instance = TestInstance::at(Arc::clone(&clock) as Arc<_>);
     let factor = Factor::set_up(&instance, &clock);
     clock.advance(Duration::from_secs(30));
     let gate = TestGate::new();
-    store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
+    instance.store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
     let status = scope(|threads| {
-        let client = Client::afar().with_code(&factor.code());
-        let signing_in = threads.spawn(move || client.sign_in(&instance, PASSWORD).status);
+        let (client, instance) = (Client::afar().with_code(&factor.code()), &instance);
+        let signing_in = threads.spawn(move || client.sign_in(instance, OWNER_PASSWORD).status);
         assert!(gate.wait_for_arrivals(1, LONG));
-        let row = store.scan(&Range::prefix(b"totp/"), At::Latest).unwrap().rows.remove(0);
+        let row = instance.store.scan(&Range::prefix(b"totp/"), At::Latest).unwrap().rows.remove(0);
         let record: TotpRecord = read_row(&row).unwrap().record;
         let place = StoreKey::parse(&row.key).unwrap();
         let used = TotpRecord { step_last: record.step_last + 1, ..record };
-        store.commit(Batch::new().put(row.key, encode(&place, &used).unwrap())).unwrap();
+        instance.store.commit(Batch::new().put(row.key, encode(&place, &used).unwrap())).unwrap();
         gate.open();
         signing_in.join().unwrap()
     });
@@ -453,10 +438,10 @@ fn caller(instance: &TestInstance, target: &str, header: (&str, &str)) -> Caller
 /// Strangers who filled the queue also blocked users in known browsers.
 #[test]
 fn a_request_is_classified_by_credential_and_a_sign_in_by_device_cookie() {
-    let instance = TestInstance::over(Arc::new(MemoryStore::new()));
+    let instance = TestInstance::start();
     let bo = join(&instance, "bo", "administrator");
     let user: UserId = bo.id.parse().unwrap();
-    let device = instance.actions.device_cookie(None, user).unwrap();
+    let device = instance.actions().device_cookie(None, user).unwrap();
     let device = format!("keyhouse-device={}", device.reveal());
     let forged = format!("{device}A");
     let make = |body: &Value| {

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use keyhouse::clock::{SystemClock, TimeOfDay};
-use keyhouse_storage::MemoryStore;
 use serde_json::json;
 
-use crate::TestInstance;
-use crate::sign_in::{Client, PASSWORD};
+use crate::sign_in::Client;
+use crate::test_instance::{OWNER_PASSWORD, TestInstance};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -39,7 +38,7 @@ impl TimeOfDay for Wall {
 
 fn instance(wall: &Wall) -> TestInstance {
     let clock = Arc::new(SystemClock::over(wall.clone()));
-    TestInstance::over_with(Arc::new(MemoryStore::new()), clock)
+    TestInstance::at(clock)
 }
 
 #[test]
@@ -49,7 +48,7 @@ fn an_expired_key_stays_expired_when_the_clock_is_set_back() {
     let (status, made) = instance.manage("POST", "/v1/keys", &json!({ "expires_in": "2h" }));
     assert_eq!(status, 201, "{made}");
     let secret = made["secret"].as_str().unwrap();
-    let cookie = Client::afar().sign_in(&instance, PASSWORD).cookie;
+    let cookie = Client::afar().sign_in(&instance, OWNER_PASSWORD).cookie;
     wall.forward(HOUR * 3 / 2);
     assert_eq!(instance.check(secret).0, 200);
     wall.forward(HOUR);

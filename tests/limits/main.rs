@@ -6,9 +6,11 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod calls;
 mod oracle;
 mod periods;
 mod plans;
 mod quotas;
 mod rates;
+#[path = "../test_instance/mod.rs"]
 mod test_instance;

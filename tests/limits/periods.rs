@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::calls::instance_at;
 use crate::test_instance::TestInstance;
 
 const PLAN: &str = "/v1/plans/pro";
@@ -23,16 +24,16 @@ fn refused(instance: &TestInstance, method: &str, path: &str, body: &Value, code
 
 #[test]
 fn an_ended_period_removes_access_and_deletes_nothing() {
-    let instance = TestInstance::at("2026-11-30T23:59:00Z");
+    let (instance, clock) = instance_at("2026-11-30T23:59:00Z");
     let (id, secret) = instance.create(&json!({}));
     let own = done(&instance, "GET", "/v1/organization", &Value::Null);
     let path = format!("/v1/organizations/{}/subscription", own["id"].as_str().unwrap());
     let set = json!({"current_period_end": "2026-12-01T00:00:00Z"});
     assert_eq!(done(&instance, "PATCH", &path, &set)["access"], true);
-    instance.clock.advance(Duration::from_millis(59_999));
-    assert_eq!(instance.check(&secret).status, 200, "a millisecond before");
-    instance.clock.advance(Duration::from_millis(1));
-    let said = instance.check(&secret);
+    clock.advance(Duration::from_millis(59_999));
+    assert_eq!(instance.call(&secret).status, 200, "a millisecond before");
+    clock.advance(Duration::from_millis(1));
+    let said = instance.call(&secret);
     assert_eq!((said.status, said.code.as_str()), (403, "SUBSCRIPTION_REQUIRED"));
     let problem = refused(&instance, "POST", "/v1/keys", &json!({}), "subscription_required");
     assert_eq!((&problem["plan"], &problem["feature"]), (&json!("pro"), &json!("api_access")));
@@ -41,12 +42,12 @@ fn an_ended_period_removes_access_and_deletes_nothing() {
     // Existing objects can still be listed and revoked, and work again after payment.
     done(&instance, "PATCH", &format!("/v1/keys/{id}"), &json!({"name": "kept"}));
     done(&instance, "PATCH", &path, &json!({"current_period_end": "2027-01-01T00:00:00Z"}));
-    assert_eq!(instance.check(&secret).status, 200);
+    assert_eq!(instance.call(&secret).status, 200);
 }
 
 #[test]
 fn an_expired_key_frees_its_place_and_needs_one_to_be_extended() {
-    let instance = TestInstance::at("2026-11-21T10:00:00Z");
+    let (instance, clock) = instance_at("2026-11-21T10:00:00Z");
     done(&instance, "PATCH", PLAN, &json!({"limits": {"keys": 2}}));
     let (short, secret) = instance.create(&json!({"expires_in": "1h"}));
     instance.create(&json!({}));
@@ -56,7 +57,7 @@ fn an_expired_key_frees_its_place_and_needs_one_to_be_extended() {
         assert_eq!(said, (&json!("pro"), &json!("keys"), &json!(2)), "{problem}");
     };
     limit("POST", "/v1/keys", json!({}));
-    instance.clock.advance(Duration::from_hours(1));
+    clock.advance(Duration::from_hours(1));
     let used = || done(&instance, "GET", "/v1/subscription", &Value::Null)["used"]["keys"].clone();
     assert_eq!(used(), 1);
     let (third, _) = instance.create(&json!({}));
@@ -65,10 +66,10 @@ fn an_expired_key_frees_its_place_and_needs_one_to_be_extended() {
     limit("PATCH", &path, json!({"expires_at": null}));
     limit("PATCH", &path, json!({"expires_at": "2027-01-01T00:00:00Z"}));
     done(&instance, "PATCH", &path, &json!({"name": "still a name"}));
-    assert_eq!(instance.check(&secret).code, "EXPIRED");
+    assert_eq!(instance.call(&secret).code, "EXPIRED");
     done(&instance, "POST", &format!("/v1/keys/{third}/revoke"), &json!({}));
     done(&instance, "PATCH", &path, &json!({"expires_at": "2027-01-01T00:00:00Z"}));
-    assert_eq!((instance.check(&secret).status, used()), (200, json!(2)));
+    assert_eq!((instance.call(&secret).status, used()), (200, json!(2)));
     limit("POST", "/v1/keys", json!({}));
     // An active key may be extended.
     done(&instance, "PATCH", &path, &json!({"expires_at": "2028-01-01T00:00:00Z"}));
@@ -78,7 +79,7 @@ fn an_expired_key_frees_its_place_and_needs_one_to_be_extended() {
 /// organization used to apply to all of them.
 #[test]
 fn the_maximum_lifetime_of_a_key_is_that_of_its_organization() {
-    let instance = TestInstance::at("2026-11-21T10:00:00Z");
+    let (instance, _) = instance_at("2026-11-21T10:00:00Z");
     let body = json!({"name": "acme", "plan": "pro", "owner_email": "owner@acme.example"});
     let made = done(&instance, "POST", "/v1/organizations", &body);
     let id = made["organization"]["id"].as_str().unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use keyhouse_storage::{InjectedFault, StoreOperation, TestGate};
 use serde_json::{Value, json};
 
+use crate::calls::instance_at;
 use crate::test_instance::TestInstance;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -18,11 +19,11 @@ fn quota(limit: u64, period: &str, zone: &str) -> Value {
 #[test]
 fn thirty_two_threads_get_exactly_the_quota() {
     for limit in [1, 99, 500, 1_500] {
-        let instance = TestInstance::at("2026-11-21T10:00:00Z");
+        let (instance, clock) = instance_at("2026-11-21T10:00:00Z");
         let (_, secret) = instance.create(&quota(limit, "day", "UTC"));
         let passed = instance.pass_together(THREADS, &secret, "QUOTA_EXCEEDED");
         assert_eq!(passed as u64, limit);
-        instance.clock.advance(Duration::from_hours(14));
+        clock.advance(Duration::from_hours(14));
         let passed = instance.pass_together(THREADS, &secret, "QUOTA_EXCEEDED");
         assert_eq!(passed as u64, limit, "the next day");
     }
@@ -40,7 +41,7 @@ fn a_month_ends_by_its_time_zone_across_restarts_and_crashes() {
         ("Asia/Kolkata", "2026-11-30T18:29:58Z", 2),
     ] {
         for crashes in [false, true] {
-            let mut instance = TestInstance::at(late);
+            let (mut instance, clock) = instance_at(late);
             let again = |instance: TestInstance| {
                 if crashes { instance.crash() } else { instance.restart() }
             };
@@ -49,13 +50,13 @@ fn a_month_ends_by_its_time_zone_across_restarts_and_crashes() {
                 |instance: &TestInstance, checks| instance.pass(&secret, checks, "QUOTA_EXCEEDED");
             assert_eq!(pass(&instance, 100), 100, "{zone} {late}");
             instance = again(instance);
-            instance.clock.advance(Duration::from_millis(wait * 1_000 - 1));
+            clock.advance(Duration::from_millis(wait * 1_000 - 1));
             let rest = pass(&instance, 400);
             let lost = 200 - rest;
             assert!(if crashes { lost <= 3 } else { lost == 0 }, "{zone} {late}: {rest}");
             instance = again(instance);
             assert_eq!(pass(&instance, 10), 0, "{zone} {late}: the month has a millisecond left");
-            instance.clock.advance(Duration::from_millis(1));
+            clock.advance(Duration::from_millis(1));
             assert_eq!(pass(&instance, 150), 150, "{zone} {late}: the next month");
             instance = again(instance);
             let rest = pass(&instance, 400);
@@ -68,38 +69,38 @@ fn a_month_ends_by_its_time_zone_across_restarts_and_crashes() {
 #[test]
 fn usage_of_a_changed_quota_survives_a_crash() {
     for crashes in [false, true] {
-        let mut instance = TestInstance::at("2026-11-21T10:00:00Z");
+        let (mut instance, clock) = instance_at("2026-11-21T10:00:00Z");
         let (id, secret) = instance.create(&quota(100, "day", "UTC"));
         assert_eq!(instance.pass(&secret, 200, "QUOTA_EXCEEDED"), 100);
         let path = format!("/v1/keys/{id}");
         assert_eq!(instance.manage("PATCH", &path, &quota(100, "month", "Europe/Paris")).0, 200);
         instance = if crashes { instance.crash() } else { instance.restart() };
         assert_eq!(instance.pass(&secret, 5, "QUOTA_EXCEEDED"), 0);
-        instance.clock.advance(Duration::from_hours(24));
+        clock.advance(Duration::from_hours(24));
         assert_eq!(instance.pass(&secret, 5, "QUOTA_EXCEEDED"), 0, "it is the month's now");
-        instance.clock.advance(Duration::from_hours(9 * 24));
+        clock.advance(Duration::from_hours(9 * 24));
         assert_eq!(instance.pass(&secret, 200, "QUOTA_EXCEEDED"), 100);
     }
 }
 
 #[test]
 fn calls_are_refused_when_the_store_rejects_a_reservation() {
-    let instance = TestInstance::at("2026-11-21T10:00:00Z");
+    let (instance, _) = instance_at("2026-11-21T10:00:00Z");
     let (_, counted) = instance.create(&quota(1_000, "month", "UTC"));
     let (_, free) = instance.create(&json!({}));
     assert_eq!(instance.pass(&counted, 1, ""), 1);
     instance.store.inject_always(StoreOperation::Submit, InjectedFault::Unavailable);
-    let said: Vec<_> = (0..40).map(|_| instance.check(&counted)).collect();
+    let said: Vec<_> = (0..40).map(|_| instance.call(&counted)).collect();
     let passed = said.iter().take_while(|said| said.status == 200).count();
     // The store may have written another reservation before it failed.
     assert!((9..=19).contains(&passed), "{passed} of what was reserved");
     for said in &said[passed..] {
         assert_eq!((said.status, said.code.as_str()), (503, "storage_unavailable"));
     }
-    assert_eq!(instance.check(&free).status, 200, "who has no quota needs no store");
+    assert_eq!(instance.call(&free).status, 200, "who has no quota needs no store");
     instance.store.heal();
     // The reservation thread retries by itself; until it succeeds, checks are refused.
-    let passes = (0..1_000_000).any(|_| instance.check(&counted).status == 200);
+    let passes = (0..1_000_000).any(|_| instance.call(&counted).status == 200);
     assert!(passes);
     let rest = instance.pass(&counted, 2_000, "QUOTA_EXCEEDED");
     assert_eq!(1 + passed + 1 + rest, 1_000, "no call was rejected permanently");
@@ -107,13 +108,13 @@ fn calls_are_refused_when_the_store_rejects_a_reservation() {
 
 #[test]
 fn a_check_waits_for_a_slow_store_and_is_answered() {
-    let instance = TestInstance::at("2026-11-21T10:00:00Z");
+    let (instance, _) = instance_at("2026-11-21T10:00:00Z");
     let (_, secret) = instance.create(&quota(1_000, "month", "UTC"));
     let gate = TestGate::new();
     instance.store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
     scope(|threads| {
         let checks: Vec<_> =
-            (0..4).map(|_| threads.spawn(|| instance.check(&secret).status)).collect();
+            (0..4).map(|_| threads.spawn(|| instance.call(&secret).status)).collect();
         assert!(gate.wait_for_arrivals(1, LONG), "the reservation is being written");
         gate.open();
         for check in checks {
@@ -124,16 +125,16 @@ fn a_check_waits_for_a_slow_store_and_is_answered() {
 
 #[test]
 fn only_the_first_check_waits_for_an_unresponsive_store() {
-    let instance = TestInstance::at("2026-11-21T10:00:00Z");
+    let (instance, _) = instance_at("2026-11-21T10:00:00Z");
     let (_, secret) = instance.create(&quota(1_000, "month", "UTC"));
     let gate = TestGate::new();
     instance.store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));
     // The first check waits two seconds in vain. If each of thousands of checks waited that long,
     // the test would take hours.
     for _ in 0..5_000 {
-        let said = instance.check(&secret);
+        let said = instance.call(&secret);
         assert_eq!((said.status, said.code.as_str()), (503, "storage_unavailable"));
     }
     gate.open();
-    assert!((0..1_000_000).any(|_| instance.check(&secret).status == 200));
+    assert!((0..1_000_000).any(|_| instance.call(&secret).status == 200));
 }

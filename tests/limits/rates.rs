@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::calls::instance_at;
 use crate::test_instance::TestInstance;
 
 const THREADS: usize = 32;
@@ -11,7 +12,7 @@ const THREADS: usize = 32;
 #[test]
 fn thirty_two_threads_get_exactly_the_limit_and_k_more_after_k_intervals() {
     for (limit, window_seconds) in [(1, 10), (20, 10), (100, 10), (1_000, 86_400)] {
-        let instance = TestInstance::at("2026-11-21T10:00:00Z");
+        let (instance, clock) = instance_at("2026-11-21T10:00:00Z");
         let limits = json!([{"name": "a", "limit": limit, "window_seconds": window_seconds}]);
         let (_, secret) = instance.create(&json!({"rate_limits": limits}));
         let all =
@@ -20,18 +21,18 @@ fn thirty_two_threads_get_exactly_the_limit_and_k_more_after_k_intervals() {
         assert_eq!(all(&instance), 0, "the clock stands still");
         let interval = Duration::from_secs(window_seconds) / u32::try_from(limit).unwrap();
         for more in [1_u32, 3] {
-            instance.clock.advance(interval * more);
+            clock.advance(interval * more);
             let expected = usize::try_from(more).unwrap().min(limit);
             assert_eq!(all(&instance), expected, "{limit} in {window_seconds} s, {more} more");
         }
-        instance.clock.advance(Duration::from_secs(10 * window_seconds));
+        clock.advance(Duration::from_secs(10 * window_seconds));
         assert_eq!(all(&instance), limit, "a long rest gives the burst back and no more");
     }
 }
 
 #[test]
 fn each_of_several_limits_holds_and_a_refused_call_counts_for_none() {
-    let instance = TestInstance::at("2026-11-21T10:00:00Z");
+    let (instance, clock) = instance_at("2026-11-21T10:00:00Z");
     let (_, secret) = instance.create(&json!({
         "rate_limits": [
             {"name": "narrow", "limit": 40, "window_seconds": 10},
@@ -46,20 +47,20 @@ fn each_of_several_limits_holds_and_a_refused_call_counts_for_none() {
     };
     let all = || instance.pass_together(THREADS, &secret, "RATE_LIMITED");
     assert_eq!((all(), left()), (40, (0, 60, 110)));
-    instance.clock.advance(Duration::from_secs(10));
+    clock.advance(Duration::from_secs(10));
     assert_eq!((all(), left()), (40, (0, 21, 70)));
-    instance.clock.advance(Duration::from_secs(10));
+    clock.advance(Duration::from_secs(10));
     assert_eq!((all(), left()), (22, (18, 0, 48)));
-    instance.clock.advance(Duration::from_secs(1_000));
+    clock.advance(Duration::from_secs(1_000));
     assert_eq!((all(), left()), (40, (0, 60, 8)));
-    instance.clock.advance(Duration::from_secs(10));
+    clock.advance(Duration::from_secs(10));
     assert_eq!(instance.pass_together(THREADS, &secret, "QUOTA_EXCEEDED"), 8);
     assert_eq!(left(), (32, 53, 0));
 }
 
 #[test]
 fn renaming_a_key_or_changing_its_limits_does_not_reset_usage() {
-    let instance = TestInstance::at("2026-11-21T10:00:00Z");
+    let (instance, _) = instance_at("2026-11-21T10:00:00Z");
     let limits = |limit: u32| json!([{"name": "a", "limit": limit, "window_seconds": 60}]);
     let (id, secret) = instance.create(&json!({"rate_limits": limits(20)}));
     let path = format!("/v1/keys/{id}");
