@@ -58,21 +58,21 @@ pub(super) trait ReadText: Read {
 }
 
 /// A reader made of a function and a schema.
-pub(super) struct Reader<R, S> {
+pub(super) struct ValueReader<R, S> {
     read: R,
     schema: S,
 }
 
-pub(super) fn reader<T, S, R, N>(read: R, schema: S) -> Reader<R, S>
+pub(super) fn reader<T, S, R, N>(read: R, schema: S) -> ValueReader<R, S>
 where
     R: Fn(Value, &str) -> Result<T, Vec<Fault>>,
     S: Fn() -> N,
     N: Into<Schema>,
 {
-    Reader { read, schema }
+    ValueReader { read, schema }
 }
 
-impl<T, R, S, N> Read for Reader<R, S>
+impl<T, R, S, N> Read for ValueReader<R, S>
 where
     R: Fn(Value, &str) -> Result<T, Vec<Fault>>,
     S: Fn() -> N,

@@ -20,7 +20,7 @@ pub(super) trait Described {
 }
 
 /// An object of a response.
-pub(super) trait View: Serialize {
+pub(super) trait ViewFields: Serialize {
     fn fields(schemas: &mut Schemas) -> Vec<Field>;
 }
 
@@ -51,11 +51,11 @@ macro_rules! view {
     (@field $field:expr) => { $field };
     (@field $field:expr, $absent:ident) => { $field.seldom() };
     (@object $self:ty, $schemas:ident) => {
-        $crate::http::schema::answer(<$self as $crate::http::view::View>::fields($schemas))
+        $crate::http::schema::answer(<$self as $crate::http::view::ViewFields>::fields($schemas))
     };
     (@object $self:ty, $schemas:ident, $name:literal) => {
         $crate::http::view::named($schemas, $name, |schemas| {
-            $crate::http::schema::answer(<$self as $crate::http::view::View>::fields(schemas))
+            $crate::http::schema::answer(<$self as $crate::http::view::ViewFields>::fields(schemas))
         })
     };
     (
@@ -85,7 +85,7 @@ macro_rules! view {
             )?
         }
 
-        impl $crate::http::view::View for $view {
+        impl $crate::http::view::ViewFields for $view {
             fn fields(
                 schemas: &mut $crate::http::view::Schemas,
             ) -> Vec<$crate::http::schema::Field> {
@@ -96,7 +96,7 @@ macro_rules! view {
                         concat!($($doc),+).trim(),
                     ) $(, $absent)?
                 )),*];
-                $(let fields = [fields, <$rest_kind as $crate::http::view::View>::fields(schemas)].concat();)?
+                $(let fields = [fields, <$rest_kind as $crate::http::view::ViewFields>::fields(schemas)].concat();)?
                 // A view whose fields all state their schemas adds none.
                 let _ = schemas;
                 fields
