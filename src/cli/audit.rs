@@ -1,16 +1,15 @@
 //! `keyhouse audit`: lists audit events and checks the audit log.
 
 use clap::{Args, Subcommand};
-use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
-use crate::cli::client::{ApiRequest, Client, query};
-use crate::cli::exit::{Exit, Failure, print, print_message, print_table};
+use crate::cli::client::Client;
+use crate::cli::exit::{Exit, Failure, print};
+use crate::cli::listing::{first, print_rows};
 use crate::cli::terminal::text;
 
 const LIST_LIMIT_DEFAULT: usize = 100;
 /// Maximum number of events that the API returns on a page.
-const PAGE_LIMIT: usize = 100;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -64,57 +63,27 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
 }
 
 fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
-    let mut items = Vec::new();
-    let mut cursor: Option<String> = None;
-    while items.len() < list.limit {
-        let limit = (list.limit - items.len()).min(PAGE_LIMIT).to_string();
-        let parameters = query(&[
-            ("limit", Some(limit.as_str())),
-            ("actor", list.actor.as_deref()),
-            ("action", list.action.as_deref()),
-            ("target", list.target.as_deref()),
-            ("since", list.since.as_deref()),
-            ("until", list.until.as_deref()),
-            ("organization", list.organization.as_deref()),
-            ("cursor", cursor.as_deref()),
-        ]);
-        let target = format!("/v1/audit{parameters}");
-        let page = client.send(&ApiRequest { method: "GET", target, body: None })?;
-        let found = page.get("items").and_then(Value::as_array).cloned();
-        items.extend(found.unwrap_or_default());
-        cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
-        if cursor.is_none() {
-            break;
-        }
-    }
-    if json {
-        return print(&Value::Array(items).to_string());
-    }
-    if items.is_empty() {
-        print_message("no audit events found");
-        return Ok(());
-    }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["AT", "ACTOR", "FROM", "ACTION", "TARGET"]);
-    for event in &items {
-        let row = [
-            text(event, "at"),
-            actor(event),
-            text(event, "address"),
-            text(event, "action"),
-            text(event, "target"),
-        ];
-        table.add_row(row);
-    }
-    print_table(&table.trim_fmt())
+    let parameters = [
+        ("actor", list.actor.as_deref()),
+        ("action", list.action.as_deref()),
+        ("target", list.target.as_deref()),
+        ("since", list.since.as_deref()),
+        ("until", list.until.as_deref()),
+        ("organization", list.organization.as_deref()),
+    ];
+    let events = first(list.limit, client, "/v1/audit", &parameters)?;
+    let row = |event: &Value| {
+        let [at, from, action, target] =
+            ["at", "address", "action", "target"].map(|field| text(event, field));
+        vec![at, actor(event), from, action, target]
+    };
+    let columns = ["at", "actor", "from", "action", "target"];
+    print_rows(events, &columns, row, "no audit events found", json)
 }
 
 fn run_check(head: Option<&str>, client: &Client, json: bool) -> Result<(), Failure> {
     let body = head.map_or_else(|| json!({}), |head| json!({ "head": head }));
-    let request =
-        ApiRequest { method: "POST", target: "/v1/audit/check".to_owned(), body: Some(body) };
-    let report = client.send(&request)?;
+    let report = client.post("/v1/audit/check", body)?;
     let is_intact = report.get("ok").and_then(Value::as_bool).unwrap_or(false);
     if json {
         print(&report.to_string())?;

@@ -66,6 +66,22 @@ impl Client {
         Ok(Self::Remote { url: url.to_string(), key })
     }
 
+    pub(super) fn get(&self, target: impl Into<String>) -> Result<Value, Failure> {
+        self.send(&ApiRequest { method: "GET", target: target.into(), body: None })
+    }
+
+    pub(super) fn post(&self, target: impl Into<String>, body: Value) -> Result<Value, Failure> {
+        self.send(&ApiRequest { method: "POST", target: target.into(), body: Some(body) })
+    }
+
+    pub(super) fn patch(&self, target: impl Into<String>, body: Value) -> Result<Value, Failure> {
+        self.send(&ApiRequest { method: "PATCH", target: target.into(), body: Some(body) })
+    }
+
+    pub(super) fn delete(&self, target: impl Into<String>) -> Result<Value, Failure> {
+        self.send(&ApiRequest { method: "DELETE", target: target.into(), body: None })
+    }
+
     /// Sends a request and returns the JSON of a 2xx response.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use crate::cli::client::{ApiRequest, Client, segment};
+use crate::cli::client::{Client, segment};
 use crate::cli::exit::{Exit, Failure, print, print_message};
 use crate::cli::listing::{all, print_all, print_one};
 use crate::cli::verify::key_from_stdin;
@@ -123,10 +123,10 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
         Command::Create(policy) => {
             let body = policy.body(&[("name", policy.name.as_str().into())])?;
             let target = "/v1/gates".to_owned();
-            print_gate(&client.send(&ApiRequest { method: "POST", target, body })?, json)
+            print_gate(&client.post(target, body)?, json)
         },
         Command::List => {
-            let gates = all(client, "/v1/gates", None)?;
+            let gates = all(client, "/v1/gates", &[])?;
             print_all(
                 gates,
                 &["name", "description", "cost", "version"],
@@ -134,16 +134,13 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
                 json,
             )
         },
-        Command::Show { name } => print_gate(
-            &client.send(&ApiRequest { method: "GET", target: path(name), body: None })?,
-            json,
-        ),
+        Command::Show { name } => print_gate(&client.get(path(name))?, json),
         Command::Set(policy) => {
             let (target, body) = (path(&policy.name), policy.body(&[])?);
-            print_gate(&client.send(&ApiRequest { method: "PATCH", target, body })?, json)
+            print_gate(&client.patch(target, body)?, json)
         },
         Command::Delete { name } => {
-            client.send(&ApiRequest { method: "DELETE", target: path(name), body: None })?;
+            client.delete(path(name))?;
             print_message(&format!("deleted {name}"));
             Ok(())
         },
@@ -153,7 +150,7 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
 
 impl Policy {
     /// The body of the request: the given options and the fields of `more`.
-    fn body(&self, more: &[(&str, Value)]) -> Result<Option<Value>, Failure> {
+    fn body(&self, more: &[(&str, Value)]) -> Result<Value, Failure> {
         let mut body: Map<String, Value> =
             more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         let mut put = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
@@ -182,7 +179,7 @@ impl Policy {
         if let Some(description) = &self.description {
             put("description", description.as_str().into());
         }
-        Ok(Some(Value::Object(body)))
+        Ok(Value::Object(body))
     }
 }
 
@@ -270,7 +267,7 @@ impl Test {
             }
         }
         let target = format!("/v1/gates/{}/test", segment(&self.gate));
-        let result = client.send(&ApiRequest { method: "POST", target, body: Some(body) })?;
+        let result = client.post(target, body)?;
         let allowed = result.get("allowed").and_then(Value::as_bool).unwrap_or(false);
         if json {
             print(&result.to_string())?;

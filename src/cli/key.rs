@@ -1,13 +1,12 @@
 //! `keyhouse key` and its subcommands: keys.
 
 use clap::{Args, Subcommand};
-use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value, json};
 
-use crate::cli::client::{ApiRequest, Client, query, segment};
-use crate::cli::exit::{Failure, print, print_message, print_once, print_table};
+use crate::cli::client::{Client, query, segment};
+use crate::cli::exit::{Failure, print_message, print_once};
+use crate::cli::listing::{all, print_known, print_rows};
 use crate::cli::terminal::text;
-use crate::model::text::printable_line;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -107,19 +106,18 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         Command::Create(create) => run_create(create, client, json),
         Command::List(list) => run_list(&list, client, json),
         Command::Show { id } => {
-            let key =
-                client.send(&ApiRequest { method: "GET", target: path(&id, ""), body: None })?;
+            let key = client.get(path(&id, ""))?;
             show(&key, json)
         },
         Command::Rename { id, name } => {
-            let body = Some(json!({ "name": name }));
-            let key = client.send(&ApiRequest { method: "PATCH", target: path(&id, ""), body })?;
+            let body = json!({ "name": name });
+            let key = client.patch(path(&id, ""), body)?;
             show(&key, json)
         },
         Command::Rotate { id, overlap } => {
             let body = overlap.map_or_else(|| json!({}), |overlap| json!({ "overlap": overlap }));
             let target = path(&id, "/rotate");
-            let made = client.send(&ApiRequest { method: "POST", target, body: Some(body) })?;
+            let made = client.post(target, body)?;
             show_secret(&made, "rotated", json)
         },
         Command::Revoke { id, reason, descendants } => {
@@ -137,8 +135,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
 fn run_revoke(id: &str, body: &Value, client: &Client, json: bool) -> Result<(), Failure> {
     let mut revoked = 0;
     loop {
-        let (target, body) = (path(id, "/revoke"), Some(body.clone()));
-        let key = client.send(&ApiRequest { method: "POST", target, body })?;
+        let key = client.post(path(id, "/revoke"), body.clone())?;
         let Some(outcome) = key.get("descendants") else { return show(&key, json) };
         let number = |name: &str| outcome.get(name).and_then(Value::as_u64).unwrap_or_default();
         revoked += number("revoked");
@@ -179,8 +176,7 @@ fn run_create(create: Create, client: &Client, json: bool) -> Result<(), Failure
     }
     let organization = create.organization.as_deref();
     let target = format!("/v1/keys{}", query(&[("organization", organization)]));
-    let made =
-        client.send(&ApiRequest { method: "POST", target, body: Some(Value::Object(body)) })?;
+    let made = client.post(target, Value::Object(body))?;
     show_secret(&made, "created", json)
 }
 
@@ -199,69 +195,32 @@ fn show_secret(made: &Value, verb: &str, json: bool) -> Result<(), Failure> {
 }
 
 fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
-    let mut items = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let parameters = query(&[
-            ("limit", Some("100")),
-            ("search", list.search.as_deref()),
-            ("status", list.status.as_deref()),
-            ("used", list.unused.then_some("never")),
-            ("expires_within", list.expires_within.as_deref()),
-            ("sort", list.sort.as_deref()),
-            ("cursor", cursor.as_deref()),
-        ]);
-        let target = format!("/v1/keys{parameters}");
-        let page = client.send(&ApiRequest { method: "GET", target, body: None })?;
-        let found = page.get("items").and_then(Value::as_array).cloned();
-        items.extend(found.unwrap_or_default());
-        cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
-        if cursor.is_none() {
-            break;
-        }
-    }
-    if json {
-        return print(&Value::Array(items).to_string());
-    }
-    if items.is_empty() {
-        print_message("no keys; create one with keyhouse key create --name NAME");
-        return Ok(());
-    }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["ID", "NAME", "STATUS", "HINT", "LAST USED", "FROM"]);
-    for key in &items {
+    let parameters = [
+        ("search", list.search.as_deref()),
+        ("status", list.status.as_deref()),
+        ("used", list.unused.then_some("never")),
+        ("expires_within", list.expires_within.as_deref()),
+        ("sort", list.sort.as_deref()),
+    ];
+    let keys = all(client, "/v1/keys", &parameters)?;
+    let row = |key: &Value| {
         let last = key.get("last_used").unwrap_or(&Value::Null);
         let at = Some(text(last, "at")).filter(|at| !at.is_empty());
-        table.add_row([
-            text(key, "id"),
-            text(key, "name"),
-            text(key, "status"),
-            text(key, "hint"),
-            at.unwrap_or_else(|| "never".to_owned()),
-            text(last, "ip"),
-        ]);
-    }
-    print_table(&table.trim_fmt())
+        let [id, name, status, hint] = ["id", "name", "status", "hint"].map(|it| text(key, it));
+        vec![id, name, status, hint, at.unwrap_or_else(|| "never".to_owned()), text(last, "ip")]
+    };
+    let columns = ["id", "name", "status", "hint", "last used", "from"];
+    print_rows(
+        keys,
+        &columns,
+        row,
+        "no keys; create one with keyhouse key create --name NAME",
+        json,
+    )
 }
 
-/// Prints a key: one field a line, or JSON.
 fn show(key: &Value, json: bool) -> Result<(), Failure> {
-    if json {
-        return print(&key.to_string());
-    }
-    let Some(fields) = key.as_object() else { return print(&key.to_string()) };
-    for name in ORDER.iter().filter(|name| fields.contains_key(**name)) {
-        let text_of_value = match &fields.get(*name).cloned().unwrap_or_default() {
-            Value::Null => "-".to_owned(),
-            Value::String(text) => printable_line(text),
-            value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-                value.to_string()
-            },
-        };
-        print(&format!("{name:<15} {text_of_value}"))?;
-    }
-    Ok(())
+    print_known(key, &ORDER, json)
 }
 
 const ORDER: [&str; 18] = [

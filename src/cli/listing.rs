@@ -3,32 +3,43 @@
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
-use crate::cli::client::{ApiRequest, Client, query};
+use crate::cli::client::{Client, query};
 use crate::cli::exit::{Failure, print, print_message, print_table};
 use crate::cli::terminal::cell;
 
-/// All items of a list, fetched page by page.
+/// Maximum number of items of a page.
+const PAGE_LIMIT: usize = 100;
+
+/// All items of a list, fetched page by page. Parameters without a value are left out.
 pub(super) fn all(
     client: &Client,
     path: &str,
-    organization: Option<&str>,
+    parameters: &[(&str, Option<&str>)],
+) -> Result<Vec<Value>, Failure> {
+    first(usize::MAX, client, path, parameters)
+}
+
+/// The first `items_max` items of a list.
+pub(super) fn first(
+    items_max: usize,
+    client: &Client,
+    path: &str,
+    parameters: &[(&str, Option<&str>)],
 ) -> Result<Vec<Value>, Failure> {
     let (mut items, mut cursor) = (Vec::new(), None::<String>);
-    loop {
-        let parameters = query(&[
-            ("limit", Some("100")),
-            ("organization", organization),
-            ("cursor", cursor.as_deref()),
-        ]);
-        let target = format!("{path}{parameters}");
-        let page = client.send(&ApiRequest { method: "GET", target, body: None })?;
+    while items.len() < items_max {
+        let limit = (items_max - items.len()).min(PAGE_LIMIT).to_string();
+        let paging = [("limit", Some(&*limit)), ("cursor", cursor.as_deref())];
+        let parameters = query(&[parameters, &paging].concat());
+        let page = client.get(format!("{path}{parameters}"))?;
         let found = page.get("items").and_then(Value::as_array).cloned();
         items.extend(found.unwrap_or_default());
         cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
         if cursor.is_none() {
-            return Ok(items);
+            break;
         }
     }
+    Ok(items)
 }
 
 /// Prints a list as a table of the given fields, or as JSON. `none` is the message for an empty
@@ -36,6 +47,19 @@ pub(super) fn all(
 pub(super) fn print_all(
     items: Vec<Value>,
     columns: &[&str],
+    none: &str,
+    json: bool,
+) -> Result<(), Failure> {
+    let row = |item: &Value| columns.iter().map(|column| cell(item.get(*column))).collect();
+    print_rows(items, columns, row, none, json)
+}
+
+/// Prints a list as a table with a row for each item, or as JSON. `none` is the message for an empty
+/// list.
+pub(super) fn print_rows(
+    items: Vec<Value>,
+    columns: &[&str],
+    row: impl Fn(&Value) -> Vec<String>,
     none: &str,
     json: bool,
 ) -> Result<(), Failure> {
@@ -50,7 +74,7 @@ pub(super) fn print_all(
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(columns.iter().map(|column| column.to_uppercase()));
     for item in &items {
-        table.add_row(columns.iter().map(|column| cell(item.get(*column))));
+        table.add_row(row(item));
     }
     print_table(&table.trim_fmt())
 }
@@ -64,4 +88,10 @@ pub(super) fn print_one(object: &Value, fields: &[&str], json: bool) -> Result<(
         print(&format!("{name:<15} {}", cell(object.get(*name))))?;
     }
     Ok(())
+}
+
+/// Prints those of the given fields that an object has, or the whole object as JSON.
+pub(super) fn print_known(object: &Value, fields: &[&str], json: bool) -> Result<(), Failure> {
+    let known: Vec<_> = fields.iter().copied().filter(|name| object.get(name).is_some()).collect();
+    print_one(object, &known, json)
 }

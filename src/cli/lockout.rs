@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use crate::cli::client::{ApiRequest, Client, segment};
+use crate::cli::client::{Client, segment};
 use crate::cli::exit::{Failure, print_message};
 use crate::cli::listing::{all, print_all};
 use crate::cli::user::{Named, id_of};
@@ -23,7 +23,7 @@ const FIELDS: [&str; 5] = ["id", "kind", "failures", "until", "email"];
 pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), Failure> {
     match command {
         Command::List => {
-            let mut lockouts = all(client, "/v1/sign-in-lockouts", None)?;
+            let mut lockouts = all(client, "/v1/sign-in-lockouts", &[])?;
             if !json {
                 for lockout in &mut lockouts {
                     let email = lockout.pointer("/user/email").cloned().unwrap_or_default();
@@ -36,7 +36,7 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
             let named = Named { user: lockout.clone(), organization: None };
             let id = id_of(&named, client)?;
             let target = format!("/v1/sign-in-lockouts/{}", segment(&id));
-            client.send(&ApiRequest { method: "DELETE", target, body: None })?;
+            client.delete(target)?;
             print_message(&format!("lifted {id}"));
             Ok(())
         },

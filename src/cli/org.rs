@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use crate::cli::client::{ApiRequest, Client, segment};
+use crate::cli::client::{Client, segment};
 use crate::cli::exit::{Failure, print_message, print_once};
 use crate::cli::listing::{all, print_all, print_one};
 
@@ -96,14 +96,14 @@ const FIELDS: [&str; 11] = [
 pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
     let path = |id: &str| format!("/v1/organizations/{}", segment(id));
     let suspend = |id: &str, suspended: bool| {
-        let body = Some(json!({ "suspended": suspended }));
-        client.send(&ApiRequest { method: "PATCH", target: path(id), body })
+        let body = json!({ "suspended": suspended });
+        client.patch(path(id), body)
     };
     match command {
         Command::Create { name, owner, plan } => {
-            let body = Some(json!({ "name": name, "owner_email": owner, "plan": plan }));
+            let body = json!({ "name": name, "owner_email": owner, "plan": plan });
             let target = "/v1/organizations".to_owned();
-            let made = client.send(&ApiRequest { method: "POST", target, body })?;
+            let made = client.post(target, body)?;
             if json {
                 return print_once(&made.to_string());
             }
@@ -114,7 +114,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
             print_once(made.get("url").and_then(Value::as_str).unwrap_or_default())
         },
         Command::List => {
-            let organizations = all(client, "/v1/organizations", None)?;
+            let organizations = all(client, "/v1/organizations", &[])?;
             print_all(
                 organizations,
                 &["id", "name", "plan", "suspended"],
@@ -123,14 +123,13 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
             )
         },
         Command::Show { id } => {
-            let answer =
-                client.send(&ApiRequest { method: "GET", target: path(&id), body: None })?;
+            let answer = client.get(path(&id))?;
             print_one(&answer, &FIELDS, json)
         },
         Command::Change(change) => {
             let target = path(&change.id);
-            let body = Some(change.body());
-            print_one(&client.send(&ApiRequest { method: "PATCH", target, body })?, &FIELDS, json)
+            let body = change.body();
+            print_one(&client.patch(target, body)?, &FIELDS, json)
         },
         Command::Suspend { id } => print_one(&suspend(&id, true)?, &FIELDS, json),
         Command::Resume { id } => print_one(&suspend(&id, false)?, &FIELDS, json),

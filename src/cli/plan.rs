@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use crate::cli::client::{ApiRequest, Client, segment};
+use crate::cli::client::{Client, segment};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::listing::{all, print_all, print_one};
 
@@ -42,22 +42,20 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
     let path = |plan: &str| format!("/v1/plans/{}", segment(plan));
     match command {
         Command::List => print_all(
-            all(client, "/v1/plans", None)?,
+            all(client, "/v1/plans", &[])?,
             &["id", "features", "limits"],
             "no plans",
             json,
         ),
         Command::Show { plan } => {
-            let answer =
-                client.send(&ApiRequest { method: "GET", target: path(plan), body: None })?;
+            let answer = client.get(path(plan))?;
             print_one(&answer, &FIELDS, json)
         },
         Command::Set(set) => {
             let features = pairs(&set.features)?;
             let limits = pairs(&set.limits)?;
-            let body = Some(json!({ "features": features, "limits": limits }));
-            let set =
-                client.send(&ApiRequest { method: "PATCH", target: path(&set.plan), body })?;
+            let body = json!({ "features": features, "limits": limits });
+            let set = client.patch(path(&set.plan), body)?;
             print_one(&set, &FIELDS, json)
         },
     }

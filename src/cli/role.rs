@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::cli::client::{ApiRequest, Client, query, segment};
+use crate::cli::client::{Client, query, segment};
 use crate::cli::exit::{Failure, print_message};
 use crate::cli::listing::{all, print_all, print_one};
 
@@ -54,13 +54,13 @@ pub(super) struct Organization {
 }
 
 impl Organization {
-    pub(super) fn id(&self) -> Option<&str> {
-        self.organization.as_deref()
+    pub(super) fn parameter(&self) -> (&'static str, Option<&str>) {
+        ("organization", self.organization.as_deref())
     }
 
     /// Appends the organization to a path as a query.
     pub(super) fn at(&self, path: &str) -> String {
-        format!("{path}{}", query(&[("organization", self.id())]))
+        format!("{path}{}", query(&[self.parameter()]))
     }
 }
 
@@ -70,29 +70,25 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
     let path = |role: &str| format!("/v1/roles/{}", segment(role));
     match command {
         Command::Create(create) => {
-            let body = Some(json!({
+            let body = json!({
                 "name": create.name,
                 "permissions": create.permissions,
                 "description": create.description,
-            }));
+            });
             let target = create.organization.at("/v1/roles");
-            print_one(&client.send(&ApiRequest { method: "POST", target, body })?, &FIELDS, json)
+            print_one(&client.post(target, body)?, &FIELDS, json)
         },
         Command::List(organization) => {
-            let roles = all(client, "/v1/roles", organization.id())?;
+            let roles = all(client, "/v1/roles", &[organization.parameter()])?;
             print_all(roles, &["id", "name", "permissions"], "no roles", json)
         },
         Command::Show { role, organization } => {
             let target = organization.at(&path(&role));
-            print_one(
-                &client.send(&ApiRequest { method: "GET", target, body: None })?,
-                &FIELDS,
-                json,
-            )
+            print_one(&client.get(target)?, &FIELDS, json)
         },
         Command::Delete { role, organization } => {
             let target = organization.at(&path(&role));
-            client.send(&ApiRequest { method: "DELETE", target, body: None })?;
+            client.delete(target)?;
             print_message(&format!("deleted {role}"));
             Ok(())
         },

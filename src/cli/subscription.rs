@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
-use crate::cli::client::{ApiRequest, Client, segment};
+use crate::cli::client::{Client, segment};
 use crate::cli::exit::Failure;
 use crate::cli::listing::print_one;
 
@@ -50,11 +50,11 @@ const FIELDS: [&str; 9] = [
 
 pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
     let path = |id: &str| format!("/v1/organizations/{}/subscription", segment(id));
-    let request = match command {
+    let subscription = match command {
         Command::Show { organization } => {
             let own = || "/v1/subscription".to_owned();
             let target = organization.as_deref().map_or_else(own, path);
-            ApiRequest { method: "GET", target, body: None }
+            client.get(target)?
         },
         Command::Set(set) => {
             let end = set
@@ -65,9 +65,8 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
             let fields = named.into_iter().filter_map(|(name, value)| Some((name, value?)));
             let body: Map<String, Value> =
                 fields.map(|(name, value)| (name.to_owned(), value)).collect();
-            let target = path(&set.organization);
-            ApiRequest { method: "PATCH", target, body: Some(Value::Object(body)) }
+            client.patch(path(&set.organization), Value::Object(body))?
         },
     };
-    print_one(&client.send(&request)?, &FIELDS, json)
+    print_one(&subscription, &FIELDS, json)
 }

@@ -71,35 +71,31 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
     let path = |team: &str, below: &str| format!("/v1/teams/{}{below}", segment(team));
     match command {
         Command::Create(create) => {
-            let body = Some(json!({
+            let body = json!({
                 "name": create.name,
                 "visibility": if create.secret { "secret" } else { "visible" },
                 "description": create.description,
-            }));
+            });
             let target = create.organization.at("/v1/teams");
-            print_one(&client.send(&ApiRequest { method: "POST", target, body })?, &FIELDS, json)
+            print_one(&client.post(target, body)?, &FIELDS, json)
         },
         Command::List(organization) => {
-            let teams = all(client, "/v1/teams", organization.id())?;
+            let teams = all(client, "/v1/teams", &[organization.parameter()])?;
             let none = "no teams; create one with keyhouse team create NAME";
             print_all(teams, &["id", "name", "visibility"], none, json)
         },
         Command::Show { team, organization } => {
             let target = organization.at(&path(&team, ""));
-            print_one(
-                &client.send(&ApiRequest { method: "GET", target, body: None })?,
-                &FIELDS,
-                json,
-            )
+            print_one(&client.get(target)?, &FIELDS, json)
         },
         Command::Delete { team, organization } => {
             let target = organization.at(&path(&team, ""));
-            client.send(&ApiRequest { method: "DELETE", target, body: None })?;
+            client.delete(target)?;
             print_message(&format!("deleted {team}"));
             Ok(())
         },
         Command::Members { team, organization } => {
-            let members = all(client, &path(&team, "/members"), organization.id())?;
+            let members = all(client, &path(&team, "/members"), &[organization.parameter()])?;
             print_all(
                 members,
                 &["id", "name", "email"],

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::cli::client::{ApiRequest, Client, query};
+use crate::cli::client::{Client, query};
 use crate::cli::exit::{Failure, print};
 use crate::cli::listing::print_all;
 
@@ -47,7 +47,7 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
         ("organization", flags.organization.as_deref()),
     ]);
     let target = format!("/v1/usage{parameters}");
-    let usage = client.send(&ApiRequest { method: "GET", target, body: None })?;
+    let usage = client.get(target)?;
     if json {
         return print(&usage.to_string());
     }

@@ -1,14 +1,12 @@
 //! `keyhouse user`: manages users and their sessions.
 
 use clap::{Args, Subcommand, ValueEnum};
-use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value, json};
 
-use crate::cli::client::{ApiRequest, Client, query, segment};
-use crate::cli::exit::{Exit, Failure, print, print_message, print_once, print_table};
-use crate::cli::listing::{all, print_all};
+use crate::cli::client::{Client, query, segment};
+use crate::cli::exit::{Exit, Failure, print_message, print_once};
+use crate::cli::listing::{all, print_all, print_known, print_rows};
 use crate::cli::terminal::text;
-use crate::model::text::printable_line;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -114,7 +112,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         Command::List(list) => run_list(&list, client, json),
         Command::Show(named) => {
             let target = path(&id_of(&named, client)?, "");
-            show(&client.send(&ApiRequest { method: "GET", target, body: None })?, json)
+            show(&client.get(target)?, json)
         },
         Command::Invite(invite) => run_invite(invite, client, json),
         Command::Disable(named) => change(&named, json!({ "disabled": true }), client, json),
@@ -125,13 +123,13 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         Command::Remove(remove) => run_remove(&remove, client),
         Command::Reset { named, totp } => {
             let target = path(&id_of(&named, client)?, "/reset");
-            let body = Some(json!({ "totp": totp }));
-            let made = client.send(&ApiRequest { method: "POST", target, body })?;
+            let body = json!({ "totp": totp });
+            let made = client.post(target, body)?;
             link(&made, json)
         },
         Command::Sessions(named) => {
             let target = path(&id_of(&named, client)?, "/sessions");
-            print_all(all(client, &target, None)?, &SESSION_FIELDS, "no sessions", json)
+            print_all(all(client, &target, &[])?, &SESSION_FIELDS, "no sessions", json)
         },
         Command::EndSessions { named, session } => {
             let id = id_of(&named, client)?;
@@ -139,7 +137,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
                 || "/sessions".to_owned(),
                 |session| format!("/sessions/{}", segment(&session)),
             );
-            client.send(&ApiRequest { method: "DELETE", target: path(&id, &below), body: None })?;
+            client.delete(path(&id, &below))?;
             print_message(&format!("ended the sessions of {id}"));
             Ok(())
         },
@@ -159,7 +157,7 @@ pub(super) fn id_of(named: &Named, client: &Client) -> Result<String, Failure> {
         return Ok(user.to_owned());
     }
     let target = format!("/v1/users{}", query(&[("email", Some(user)), ("limit", Some("100"))]));
-    let found = client.send(&ApiRequest { method: "GET", target, body: None })?;
+    let found = client.get(target)?;
     let mut users = found.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     if let Some(organization) = &named.organization {
         users.retain(|user| text(user, "organization") == *organization);
@@ -188,14 +186,13 @@ fn run_invite(invite: Invite, client: &Client, json: bool) -> Result<(), Failure
     }
     let organization = invite.organization.as_deref();
     let target = format!("/v1/invitations{}", query(&[("organization", organization)]));
-    let made =
-        client.send(&ApiRequest { method: "POST", target, body: Some(Value::Object(body)) })?;
+    let made = client.post(target, Value::Object(body))?;
     link(&made, json)
 }
 
 fn change(named: &Named, change: Value, client: &Client, json: bool) -> Result<(), Failure> {
     let target = path(&id_of(named, client)?, "");
-    show(&client.send(&ApiRequest { method: "PATCH", target, body: Some(change) })?, json)
+    show(&client.patch(target, change)?, json)
 }
 
 fn run_remove(remove: &Remove, client: &Client) -> Result<(), Failure> {
@@ -211,53 +208,22 @@ fn run_remove(remove: &Remove, client: &Client) -> Result<(), Failure> {
     };
     let parameters = query(&[("keys", Some(keys)), ("to", to.as_deref())]);
     let target = path(&id, &parameters);
-    client.send(&ApiRequest { method: "DELETE", target, body: None })?;
+    client.delete(target)?;
     print_message(&format!("removed {id}"));
     Ok(())
 }
 
 fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
-    let mut items = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let parameters = query(&[
-            ("limit", Some("100")),
-            ("organization", list.organization.as_deref()),
-            ("cursor", cursor.as_deref()),
-        ]);
-        let target = format!("/v1/users{parameters}");
-        let page = client.send(&ApiRequest { method: "GET", target, body: None })?;
-        let found = page.get("items").and_then(Value::as_array).cloned();
-        items.extend(found.unwrap_or_default());
-        cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
-        if cursor.is_none() {
-            break;
-        }
-    }
-    if json {
-        return print(&Value::Array(items).to_string());
-    }
-    if items.is_empty() {
-        print_message("no users; invite one with keyhouse user invite EMAIL");
-        return Ok(());
-    }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["ID", "EMAIL", "NAME", "ROLE", "STATE"]);
-    for user in &items {
+    let users = all(client, "/v1/users", &[("organization", list.organization.as_deref())])?;
+    let row = |user: &Value| {
         let is = |name: &str| user.get(name).and_then(Value::as_bool).unwrap_or(false);
         let state = if is("disabled") { "disabled" } else { "active" };
-        let role = text(user, "role");
+        let [id, email, name, role] = ["id", "email", "name", "role"].map(|it| text(user, it));
         let role = if is("operator") { format!("{role}, operator") } else { role };
-        table.add_row([
-            text(user, "id"),
-            text(user, "email"),
-            text(user, "name"),
-            role,
-            state.to_owned(),
-        ]);
-    }
-    print_table(&table.trim_fmt())
+        vec![id, email, name, role, state.to_owned()]
+    };
+    let columns = ["id", "email", "name", "role", "state"];
+    print_rows(users, &columns, row, "no users; invite one with keyhouse user invite EMAIL", json)
 }
 
 /// Prints a one-time link to stdout.
@@ -269,22 +235,8 @@ fn link(made: &Value, json: bool) -> Result<(), Failure> {
     print_once(&text(made, "url"))
 }
 
-/// Prints a user: one field a line, or JSON.
 fn show(user: &Value, json: bool) -> Result<(), Failure> {
-    let Some(fields) = user.as_object().filter(|_fields| !json) else {
-        return print(&user.to_string());
-    };
-    for name in ORDER.iter().filter(|name| fields.contains_key(**name)) {
-        let text_of_value = match fields.get(*name).unwrap_or(&Value::Null) {
-            Value::Null => "-".to_owned(),
-            Value::String(text) => printable_line(text),
-            value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-                value.to_string()
-            },
-        };
-        print(&format!("{name:<15} {text_of_value}"))?;
-    }
-    Ok(())
+    print_known(user, &ORDER, json)
 }
 
 const ORDER: [&str; 13] = [

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::cli::client::{ApiRequest, Client};
+use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, decoded, print};
 
 const INPUT_BYTES_MAX: u64 = 4_096;
@@ -46,12 +46,7 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
     if let Some(cost) = flags.cost {
         body.insert("cost".to_owned(), cost.into());
     }
-    let request = ApiRequest {
-        method: "POST",
-        target: "/v1/verify".to_owned(),
-        body: Some(Value::Object(body)),
-    };
-    let verdict = client.send(&request)?;
+    let verdict = client.post("/v1/verify", Value::Object(body))?;
     let valid = verdict.get("valid").and_then(Value::as_bool).unwrap_or(false);
     if json {
         print(&verdict.to_string())?;
