@@ -62,7 +62,7 @@ impl TestInstance {
         Self::paced(clock, (Pace::OFF, Pace::OFF))
     }
 
-    /// The same with limits on the rate of changes.
+    /// Starts an instance like [`Self::at`], with limits on the rate of changes.
     pub(crate) fn paced(clock: Arc<dyn Clock>, paces: PacePair) -> Self {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         Self::open(Arc::new(FaultyStore::new(store)), clock, paces)
@@ -114,7 +114,7 @@ impl TestInstance {
         self.restart_at(clock)
     }
 
-    /// The same with another clock.
+    /// Restarts the instance like [`Self::restart`], with another clock.
     pub(crate) fn restart_at(mut self, clock: Arc<dyn Clock>) -> Self {
         self.stop();
         Self::open(Arc::clone(&self.store), clock, self.paces.clone())
