@@ -10,13 +10,14 @@
 use http::header::{COOKIE, HeaderMap};
 use rouille::Response;
 
+use crate::http::App;
 use crate::http::check::{introspect, malformed};
 use crate::http::client::Hops;
 use crate::http::credential::{self, Credential};
 use crate::http::problem::Problem;
-use crate::http::router::{RequiredCaller, RouteFound, Run, find_head};
+use crate::http::route::{RequiredCaller, Run};
+use crate::http::routing::Routing;
 use crate::http::transport::{Arrival, Caller, ListenerKind};
-use crate::http::{App, check, path_of};
 use crate::index::facts::UserFacts;
 use crate::index::grant::Grant;
 use crate::model::credential::CREDENTIALS;
@@ -25,20 +26,18 @@ use crate::verify::{Code, Request, Verdict, digest_of};
 
 impl App {
     /// The caller of a request, or the error that ends it.
-    pub(super) fn admit_head(&self, arrival: &Arrival<'_>) -> Result<Caller, Problem> {
-        let route = match find_head(arrival.parts, arrival.listener) {
-            RouteFound::Route { route, .. } => route,
-            RouteFound::MethodNotAllowed(allowed) => {
-                return Err(Problem::method_not_allowed(&allowed));
-            },
-            RouteFound::Nothing => return Err(Problem::not_found()),
-        };
+    pub(super) fn admit_head(
+        &self,
+        arrival: &Arrival<'_>,
+        routing: &Routing,
+    ) -> Result<Caller, Problem> {
+        let route = routing.require_route()?;
         let caller = self.stranger(arrival);
         match route.access {
             RequiredCaller::Open if route.hashes() => Ok(self.in_known_browser(arrival, caller)),
             RequiredCaller::Open => Ok(caller),
             RequiredCaller::Actor | RequiredCaller::Enrolling => match route.run {
-                Run::Check { .. } | Run::ByCaller { .. } if !self.has_session(arrival) => {
+                Run::Check { .. } | Run::ByCaller { .. } if !routing.by_session => {
                     self.admit_service(arrival, caller)
                 },
                 Run::Check { .. }
@@ -59,19 +58,18 @@ impl App {
     }
 
     /// The response to a request that admission rejects.
-    pub(super) fn refused_head(&self, arrival: &Arrival<'_>, problem: Problem) -> Response {
-        let problem = match find_head(arrival.parts, arrival.listener) {
-            RouteFound::Route { route, .. } if route.access == RequiredCaller::Client => {
-                introspect::as_oauth(problem)
-            },
-            RouteFound::Route { .. } | RouteFound::MethodNotAllowed(_) | RouteFound::Nothing => {
-                problem
-            },
-        };
-        if check::is_check_path(path_of(arrival.parts)) {
-            return self.deny(arrival, problem);
+    pub(super) fn refused_head(
+        &self,
+        arrival: &Arrival<'_>,
+        routing: &Routing,
+        problem: Problem,
+    ) -> Response {
+        let is_client = routing.route.is_some_and(|it| it.access == RequiredCaller::Client);
+        let problem = if is_client { introspect::as_oauth(problem) } else { problem };
+        if routing.is_check() {
+            return self.deny(arrival, routing.gate(arrival.parts.uri.path()), problem);
         }
-        self.reported(path_of(arrival.parts), problem, self.id_of(arrival.parts))
+        self.reported(routing, problem, self.id_of(arrival.parts))
     }
 
     /// The caller, known only by its address. The local operator has no share.
@@ -98,10 +96,6 @@ impl App {
             Some(user) => as_user(&user, caller),
             None => caller,
         }
-    }
-
-    fn has_session(&self, arrival: &Arrival<'_>) -> bool {
-        self.is_sessions(arrival.listener, &arrival.parts.headers)
     }
 
     /// The caller of a check endpoint without a session.

@@ -12,8 +12,8 @@
 use http::Method;
 use serde_json::Value;
 
-use crate::http::check;
 use crate::http::input::{FORM, Fields, JSON};
+use crate::http::metrics::counts::CheckEndpoint;
 use crate::http::parameters::Parameters;
 use crate::http::route::{CheckHandler, HttpRoute, ManageHandler, RequiredCaller, Run, take};
 use crate::http::schema::{Field, Schema, fitting, request};
@@ -359,7 +359,7 @@ impl Endpoint {
 
     /// Whether its errors are those of a check endpoint.
     pub(super) fn is_check(&self) -> bool {
-        check::is_check_path(self.route.path)
+        CheckEndpoint::of_route(self.route.path).is_some()
     }
 
     /// Whether the endpoint changes nothing.

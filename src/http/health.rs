@@ -6,26 +6,20 @@ use rouille::Response;
 use serde_json::json;
 
 use crate::http::problem::Problem;
-use crate::http::transport::Arrival;
-use crate::http::{App, answer};
+use crate::http::{App, CheckCall, answer};
 use crate::index::IndexState;
 
 /// `/healthz`: 200 while the process runs.
-pub(super) fn alive(
-    _app: &App,
-    _arrival: &Arrival<'_>,
-    _params: &[&str],
-    _body: &[u8],
-) -> Response {
+pub(super) fn alive(_app: &App, _call: &CheckCall<'_>) -> Response {
     answer::finish(answer::json(&json!({ "status": "ok" })))
 }
 
 /// `/readyz`: 200 while changes and checks work, that is, while the index follows its store and the
 /// process is not stopping.
-pub(super) fn ready(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: &[u8]) -> Response {
+pub(super) fn ready(app: &App, call: &CheckCall<'_>) -> Response {
     let response = match not_ready_reason(app) {
         None => answer::json(&json!({ "status": "ready" })),
-        Some(detail) => Problem::not_ready(detail).into_response(app.id_of(arrival.parts)),
+        Some(detail) => Problem::not_ready(detail).into_response(app.id_of(call.arrival.parts)),
     };
     answer::finish(response)
 }

@@ -9,82 +9,100 @@
 use http::Method;
 use matchit::Router;
 
+use crate::http::metrics::counts::CheckEndpoint;
+use crate::http::path_params::PathParams;
 use crate::http::route::HttpRoute;
+use crate::http::routing::{PathRoutes, Routing};
 use crate::http::transport::ListenerKind;
 
 /// The segment at the end of a route's path that matches the rest of a path.
 const REST: &str = "{path}";
+/// The name of matchit's parameter for the rest of a path.
+const REST_NAME: &str = "rest";
 
 /// A table of routes, prepared for finding.
 #[derive(Debug)]
 pub(super) struct Matching {
-    paths: Router<Vec<&'static HttpRoute>>,
-}
-
-/// Result of looking a request up in the table.
-#[derive(Debug)]
-pub(super) enum RouteFound<'a> {
-    /// The route and the values of its path parameters.
-    Route { route: &'static HttpRoute, params: Vec<&'a str> },
-    /// The path has routes only for these methods.
-    MethodNotAllowed(Vec<Method>),
-    /// No route has this path.
-    Nothing,
+    paths: Router<PathRoutes>,
+    /// The endpoints that proxies call, with the start of their paths before a gate's name.
+    above_gates: Vec<(&'static str, CheckEndpoint)>,
 }
 
 impl Matching {
     /// Prepares a table. Of two paths that match the same requests with parameters, only the first
     /// is served: the table's tests find such a pair.
     pub(super) fn new(table: &'static [HttpRoute]) -> Self {
-        let mut paths = Router::new();
+        let (mut paths, mut above_gates) = (Router::new(), Vec::new());
         for route in table {
             let is_first = |other: &&HttpRoute| other.path == route.path;
             if !table.iter().find(is_first).is_some_and(|first| std::ptr::eq(first, route)) {
                 continue;
             }
+            let endpoint = CheckEndpoint::of_route(route.path);
             let routes: Vec<_> = table.iter().filter(|other| other.path == route.path).collect();
             for pattern in patterns(route.path) {
-                if let Err(error) = paths.insert(pattern, routes.clone()) {
+                let routes = PathRoutes { routes: routes.clone(), endpoint };
+                if let Err(error) = paths.insert(pattern, routes) {
                     tracing::error!(%error, path = route.path, "router: a route is not served");
                 }
             }
+            let above = route.path.split_once('{').map(|(above, _)| above);
+            above_gates.extend(above.zip(endpoint.filter(|endpoint| endpoint.has_gate())));
         }
-        Self { paths }
+        Self { paths, above_gates }
     }
 
     /// Finds the route of a request on a listener. A GET route also serves HEAD.
-    pub(super) fn find<'a>(
-        &self,
+    pub(super) fn find(
+        &'static self,
         method: &Method,
-        path: &'a str,
+        path: &str,
         listener: ListenerKind,
-    ) -> RouteFound<'a> {
-        let Ok(found) = self.paths.at(path) else { return RouteFound::Nothing };
-        let mut allowed = Vec::new();
-        for route in found.value.iter().filter(|route| route.is_served_on(listener)) {
-            match &route.method {
-                Some(only) if !accepts(only, method) => allowed.push(only.clone()),
-                Some(_) | None => {
-                    let params = found.params.iter().filter(|(name, _)| *name != "rest");
-                    let params = params.map(|(_name, value)| value).collect();
-                    return RouteFound::Route { route, params };
-                },
-            }
+    ) -> Routing {
+        let mut params = PathParams::default();
+        let Ok(found) = self.paths.at(path) else {
+            let endpoint = self.endpoint_above(path, &mut params);
+            return Routing {
+                listener,
+                path: None,
+                route: None,
+                params,
+                endpoint,
+                by_session: false,
+            };
+        };
+        for (_name, value) in found.params.iter().filter(|(name, _)| *name != REST_NAME) {
+            push(&mut params, path, value);
         }
-        if allowed.is_empty() { RouteFound::Nothing } else { RouteFound::MethodNotAllowed(allowed) }
+        let mut served = found.value.served_on(listener);
+        let route = served.find(|route| route.accepts(method));
+        let endpoint = found.value.endpoint;
+        Routing { listener, path: Some(found.value), route, params, endpoint, by_session: false }
     }
+
+    /// The endpoint below which a path without routes is, with the name of the gate.
+    fn endpoint_above(&self, path: &str, params: &mut PathParams) -> Option<CheckEndpoint> {
+        let below = |(above, endpoint): &(&str, CheckEndpoint)| {
+            Some((path.strip_prefix(above)?, *endpoint))
+        };
+        let (below, endpoint) = self.above_gates.iter().find_map(below)?;
+        push(params, path, below.split('/').next().unwrap_or_default());
+        Some(endpoint)
+    }
+}
+
+/// Adds the place of a part of the path.
+fn push(params: &mut PathParams, path: &str, part: &str) {
+    let start = part.as_ptr().addr().saturating_sub(path.as_ptr().addr());
+    params.push(start, start + part.len());
 }
 
 /// A route's path as patterns of matchit, whose `{*rest}` does not match an empty rest.
 fn patterns(path: &str) -> Vec<String> {
     match path.strip_suffix(REST) {
-        Some(above) => vec![above.to_owned(), format!("{above}{{*rest}}")],
+        Some(above) => vec![above.to_owned(), format!("{above}{{*{REST_NAME}}}")],
         None => vec![path.to_owned()],
     }
-}
-
-fn accepts(route: &Method, method: &Method) -> bool {
-    route == method || (*route == Method::GET && *method == Method::HEAD)
 }
 
 #[cfg(test)]
@@ -104,7 +122,7 @@ mod tests {
                 continue;
             }
             match &route.method {
-                Some(only) if !accepts(only, method) => allowed.push(only.as_str()),
+                Some(only) if !route.accepts(method) => allowed.push(only.as_str()),
                 Some(_) | None => return format!("{:?} {} {params:?}", route.method, route.path),
             }
         }
@@ -138,15 +156,13 @@ mod tests {
     }
 
     fn found(method: &Method, path: &str, listener: ListenerKind) -> String {
-        match find(method, path, listener) {
-            RouteFound::Route { route, params } => {
-                format!("{:?} {} {params:?}", route.method, route.path)
-            },
-            RouteFound::MethodNotAllowed(allowed) => {
-                format!("{:?}", allowed.iter().map(Method::as_str).collect::<Vec<_>>())
-            },
-            RouteFound::Nothing => "[]".to_owned(),
-        }
+        let routing = find(method, path, listener);
+        let Some(route) = routing.route else {
+            let allowed = routing.allowed();
+            return format!("{:?}", allowed.iter().map(Method::as_str).collect::<Vec<_>>());
+        };
+        let params = (0..routing.params.count()).map(|at| routing.params.get(at, path).unwrap());
+        format!("{:?} {} {:?}", route.method, route.path, params.collect::<Vec<_>>())
     }
 
     fn check(path: &str) {
@@ -205,16 +221,53 @@ mod tests {
     }
 
     #[test]
+    fn a_path_determines_endpoint_and_gate() {
+        use CheckEndpoint::{ExtAuthz, ForwardAuth, Introspect, Verify, VerifyBatch, WhoAmI};
+        // The gate whose credentials a denial offers, and the gate that the metrics count.
+        for (path, endpoint, gate, counted) in [
+            ("/v1/forward-auth/default", Some(ForwardAuth), Some("default"), "default"),
+            ("/v1/forward-auth/", Some(ForwardAuth), Some(""), ""),
+            ("/v1/forward-auth/default/x", Some(ForwardAuth), Some("default"), ""),
+            ("/v1/forward-auth/default/", Some(ForwardAuth), Some("default"), ""),
+            ("/v1/forward-auth//x", Some(ForwardAuth), Some(""), ""),
+            ("/v1/forward-auth", None, None, ""),
+            ("/v1/forward-authx/default", None, None, ""),
+            ("/v1/ext-authz/orders/a/b", Some(ExtAuthz), Some("orders"), "orders"),
+            ("/v1/ext-authz/orders/", Some(ExtAuthz), Some("orders"), "orders"),
+            ("/v1/ext-authz/orders", Some(ExtAuthz), Some("orders"), "orders"),
+            ("/v1/ext-authz/{gate}/{path}", Some(ExtAuthz), Some("{gate}"), "{gate}"),
+            ("/v1/ext-authz/é//a", Some(ExtAuthz), Some("é"), "é"),
+            ("/v1/ext-authz/", Some(ExtAuthz), Some(""), ""),
+            ("/v1/ext-authz//a", Some(ExtAuthz), Some(""), ""),
+            ("/v1/verify", Some(Verify), None, ""),
+            ("/v1/verify/", None, None, ""),
+            ("/v1/verify/batch", Some(VerifyBatch), None, ""),
+            ("/v1/introspect", Some(Introspect), None, ""),
+            ("/v1/whoami", Some(WhoAmI), None, ""),
+            ("/v1/whoami/revoke", None, None, ""),
+            ("/v1/keys", None, None, ""),
+            ("/v1/keys/key_1", None, None, ""),
+            ("", None, None, ""),
+        ] {
+            // Neither the method nor the listener changes the endpoint.
+            for listener in ListenerKind::ALL {
+                for method in [Method::GET, Method::POST, Method::OPTIONS] {
+                    let routing = find(&method, path, listener);
+                    let found = (routing.endpoint, routing.gate(path), routing.counted_gate(path));
+                    assert_eq!(found, (endpoint, gate, counted), "{method} {path}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn every_path_of_the_table_is_served() {
         for route in ROUTES.iter() {
             check(route.path);
             let method = route.method.clone().unwrap_or(Method::GET);
             let path = route.path.replace(['{', '}'], "");
-            assert!(
-                matches!(find(&method, &path, ListenerKind::Main),
-                    RouteFound::Route { route: found, .. } if std::ptr::eq(found, route)),
-                "{route:?}"
-            );
+            let found = find(&method, &path, ListenerKind::Main).route.unwrap();
+            assert!(std::ptr::eq(found, route), "{route:?}");
         }
     }
 

@@ -10,10 +10,9 @@ use std::time::Duration;
 use http::header::{HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
 
-use crate::http::check::is_below_gates;
-use crate::http::router::RouteFound;
-use crate::http::transport::{Arrival, ListenerKind, ResponseHead};
-use crate::http::{App, path_of, router};
+use crate::http::App;
+use crate::http::routing::Routing;
+use crate::http::transport::{Arrival, ResponseHead};
 use crate::model::key_text::{Prefix, is_like_ours};
 
 /// Header of the request id, in requests and responses.
@@ -59,6 +58,7 @@ impl App {
     pub(super) fn record_end(
         &self,
         arrival: &Arrival<'_>,
+        routing: Option<&Routing>,
         answer: &mut ResponseHead<'_>,
         took: Duration,
     ) {
@@ -67,16 +67,23 @@ impl App {
         }
         // Proxies forward a gate's denial to clients of another host, for which this policy must
         // not apply.
-        if self.settings.public_url.is_https() && !is_below_gates(path_of(arrival.parts)) {
+        let is_below_gates = routing.is_some_and(Routing::is_below_gates);
+        if self.settings.public_url.is_https() && !is_below_gates {
             answer.headers.insert(STRICT_TRANSPORT_SECURITY, TLS_ALONE);
         }
         let code = answer.headers.get(CODE).and_then(|code| code.to_str().ok());
-        self.counts.note(arrival, answer.status, code, took);
+        match routing.and_then(|routing| Some((routing, routing.endpoint?))) {
+            Some((routing, endpoint)) => {
+                let gate = routing.counted_gate(arrival.parts.uri.path());
+                self.counts.note_response(endpoint, gate, code, took);
+            },
+            None => self.counts.note_request(arrival.listener, answer.status, took),
+        }
         if tracing::enabled!(tracing::Level::DEBUG) {
             tracing::debug!(
-                listener = listener(arrival.listener),
+                surface = arrival.listener.name(),
                 method = method(arrival.parts),
-                route = route(arrival),
+                route = routing.and_then(|it| it.route).map_or(NOTHING, |route| route.path),
                 status = answer.status.as_u16(),
                 code = code.unwrap_or(NOTHING),
                 duration_seconds = took.as_secs_f64(),
@@ -87,28 +94,11 @@ impl App {
     }
 }
 
-/// The name of a listener in logs and metrics.
-pub(super) const fn listener(listener: ListenerKind) -> &'static str {
-    match listener {
-        ListenerKind::Main => "main",
-        ListenerKind::Checks => "checks",
-        ListenerKind::Control => "control",
-        ListenerKind::Metrics => "metrics",
-    }
-}
-
 /// The method's name. An unknown method becomes `other`, since it may be any text, even a secret.
 fn method(parts: &Parts) -> &'static str {
     let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
     let own = parts.method.as_str();
     known.into_iter().find(|known| *known == own).unwrap_or("other")
-}
-
-fn route(arrival: &Arrival<'_>) -> &'static str {
-    match router::find_head(arrival.parts, arrival.listener) {
-        RouteFound::Route { route, .. } => route.path,
-        RouteFound::MethodNotAllowed(_) | RouteFound::Nothing => NOTHING,
-    }
 }
 
 /// Whether an id may be repeated in headers, bodies and logs: it must not look like a key.

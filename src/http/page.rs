@@ -54,9 +54,9 @@ pub(super) fn setup(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
 /// Returns a file of the page. The URL contains the hash of all files, so the file at a URL never
 /// changes.
 pub(super) fn asset(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let Some((hash, path)) = call.params.split_first() else { return Err(Problem::not_found()) };
-    let name = path.join("/");
-    let file = FILES.iter().find(|file| *hash == HASH && file.name == name);
+    let below: Vec<&str> = (1..call.params.count()).map(|at| call.param(at)).collect();
+    let name = below.join("/");
+    let file = FILES.iter().find(|file| call.param(0) == HASH && file.name == name);
     let file = file.ok_or_else(Problem::not_found)?;
     Ok(file.answer(call, "public, max-age=31536000, immutable"))
 }

@@ -4,11 +4,14 @@ use http::Method;
 use rouille::Response;
 
 use crate::http::problem::Problem;
-use crate::http::transport::{Arrival, Executor, ListenerKind, Part, Take};
-use crate::http::{App, Call, input};
+use crate::http::transport::{Executor, ListenerKind, Part, Take};
+use crate::http::{App, Call, CheckCall, input};
+
+/// The path of the metrics, which have a listener of their own.
+pub(super) const METRICS: &str = "/metrics";
 
 /// A handler on the event loop, which always returns a response.
-pub(super) type CheckHandler = fn(&App, &Arrival<'_>, &[&str], &[u8]) -> Response;
+pub(super) type CheckHandler = fn(&App, &CheckCall<'_>) -> Response;
 /// A handler on the blocking pool.
 pub(super) type ManageHandler = fn(&App, &Call<'_>) -> Result<Response, Problem>;
 
@@ -23,6 +26,50 @@ pub(super) struct HttpRoute {
     pub(super) run: Run,
     /// Whether the handler reads the query. On every other route a parameter is a fault.
     pub(super) reads_query: bool,
+}
+
+impl HttpRoute {
+    /// Whether the route serves a method.
+    pub(super) fn accepts(&self, method: &Method) -> bool {
+        let Some(own) = &self.method else { return true };
+        own == method || (*own == Method::GET && *method == Method::HEAD)
+    }
+
+    /// Whether responses of the route contain no secret. Only the change that creates a secret
+    /// returns it, once.
+    pub(super) fn has_no_secret(&self) -> bool {
+        match self.run {
+            Run::Manage { .. } => self.method == Some(Method::GET),
+            Run::LongCheck { .. } => true,
+            Run::Check { .. } | Run::ByCaller { .. } => false,
+        }
+    }
+
+    /// Whether requests of the route hash a password.
+    pub(super) fn hashes(&self) -> bool {
+        matches!(self.run, Run::Manage { take, .. } if take.part == Part::SignIn)
+    }
+
+    /// Whether requests of the route count as changes: the route runs on the blocking pool and is
+    /// not a GET.
+    pub(super) fn is_change(&self) -> bool {
+        let reads = matches!(self.method, Some(Method::GET | Method::HEAD));
+        matches!(self.run, Run::Manage { .. }) && !reads
+    }
+
+    /// Whether a listener serves the route. The listener for checks serves only checks and health,
+    /// the listener for metrics only metrics and health.
+    pub(super) fn is_served_on(&self, listener: ListenerKind) -> bool {
+        match listener {
+            ListenerKind::Main | ListenerKind::Control => true,
+            ListenerKind::Metrics => [METRICS, "/healthz", "/readyz"].contains(&self.path),
+            ListenerKind::Checks if self.path == METRICS => false,
+            ListenerKind::Checks => match self.run {
+                Run::Check { .. } | Run::LongCheck { .. } | Run::ByCaller { .. } => true,
+                Run::Manage { .. } => false,
+            },
+        }
+    }
 }
 
 /// The authentication that a route requires. Admission checks the authentication before the body is

@@ -3,15 +3,14 @@
 use std::sync::LazyLock;
 
 use http::Method;
-use http::request::Parts;
 
 use crate::http::endpoint::Endpoint;
 use crate::http::matching::Matching;
-pub(super) use crate::http::matching::RouteFound;
-pub(super) use crate::http::route::{HttpRoute, RequiredCaller, Run};
+use crate::http::route::{HttpRoute, RequiredCaller, Run};
 use crate::http::route::{check, get, in_part, list, long, manage, post, probe, with_query};
+use crate::http::routing::Routing;
 use crate::http::transport::{ListenerKind, Part, Take};
-use crate::http::{api, check, health, input, metrics, openapi, page, path_of};
+use crate::http::{api, check, health, input, metrics, openapi, page};
 
 /// The endpoints of the API, in no order.
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -252,51 +251,9 @@ pub(super) static LEGACY: &[HttpRoute] = &[
 
 static MATCHING: LazyLock<Matching> = LazyLock::new(|| Matching::new(&ROUTES));
 
-pub(super) fn find_head(parts: &Parts, listener: ListenerKind) -> RouteFound<'_> {
-    find(&parts.method, path_of(parts), listener)
-}
-
-/// Finds a route: see [`Matching::find`].
-pub(super) fn find<'a>(method: &Method, path: &'a str, listener: ListenerKind) -> RouteFound<'a> {
+/// Finds the route of a request: see [`Matching::find`].
+pub(super) fn find(method: &Method, path: &str, listener: ListenerKind) -> Routing {
     MATCHING.find(method, path, listener)
-}
-
-impl HttpRoute {
-    /// Whether responses of the route contain no secret. Only the change that creates a secret
-    /// returns it, once.
-    pub(super) fn has_no_secret(&self) -> bool {
-        match self.run {
-            Run::Manage { .. } => self.method == Some(Method::GET),
-            Run::LongCheck { .. } => true,
-            Run::Check { .. } | Run::ByCaller { .. } => false,
-        }
-    }
-
-    /// Whether requests of the route hash a password.
-    pub(super) fn hashes(&self) -> bool {
-        matches!(self.run, Run::Manage { take, .. } if take.part == Part::SignIn)
-    }
-
-    /// Whether requests of the route count as changes: the route runs on the blocking pool and is
-    /// not a GET.
-    pub(super) fn is_change(&self) -> bool {
-        let reads = matches!(self.method, Some(Method::GET | Method::HEAD));
-        matches!(self.run, Run::Manage { .. }) && !reads
-    }
-
-    /// Whether a listener serves the route. The listener for checks serves only checks and health,
-    /// the listener for metrics only metrics and health.
-    pub(super) fn is_served_on(&self, listener: ListenerKind) -> bool {
-        match listener {
-            ListenerKind::Main | ListenerKind::Control => true,
-            ListenerKind::Metrics => [metrics::PATH, "/healthz", "/readyz"].contains(&self.path),
-            ListenerKind::Checks if self.path == metrics::PATH => false,
-            ListenerKind::Checks => match self.run {
-                Run::Check { .. } | Run::LongCheck { .. } | Run::ByCaller { .. } => true,
-                Run::Manage { .. } => false,
-            },
-        }
-    }
 }
 
 #[cfg(test)]
@@ -369,10 +326,11 @@ mod tests {
             ("GET", "/v1/instance", ListenerKind::Metrics, ""),
             ("GET", "/", ListenerKind::Metrics, ""),
         ] {
-            let path_found = match find(&method.parse().unwrap(), path, listener) {
-                RouteFound::Route { route, .. } => route.path,
-                RouteFound::MethodNotAllowed(_) => "405",
-                RouteFound::Nothing => "",
+            let routing = find(&method.parse().unwrap(), path, listener);
+            let path_found = match routing.route {
+                Some(route) => route.path,
+                None if routing.allowed().is_empty() => "",
+                None => "405",
             };
             assert_eq!(path_found, found, "{method} {path}");
         }

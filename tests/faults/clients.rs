@@ -20,7 +20,8 @@ fn the_address_of_a_remote_proxy_is_never_used_as_the_client() {
             line.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let (parts, ()) = request.header("x-api-key", secret).body(()).unwrap().into_parts();
         let peer = Peer::Tcp(([10, 0, 0, 7], 1).into());
-        let response = instance.app.check(&Arrival { listener, peer, parts: &parts }, b"");
+        let arrival = Arrival { listener, peer, parts: &parts };
+        let response = instance.app.check(&arrival, &instance.app.route(&arrival), b"");
         response.status_code
     };
     for (claim, listener, host, line, expected) in [

@@ -15,7 +15,8 @@ impl TestInstance {
     fn answered(&self, listener: ListenerKind, request: Builder, body: &[u8]) -> (u16, String) {
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
-        let response = self.app.check(&Arrival { listener, peer, parts: &parts }, body);
+        let arrival = Arrival { listener, peer, parts: &parts };
+        let response = self.app.check(&arrival, &self.app.route(&arrival), body);
         (response.status_code, header(&response, "X-Keyhouse-Code").unwrap_or_default())
     }
 

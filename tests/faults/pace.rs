@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyhouse::clock::ManualClock;
-use keyhouse::http::transport::{Application as _, ListenerKind, Peer, RequestOrigin};
+use keyhouse::http::transport::{ListenerKind, Peer, RequestOrigin};
 use keyhouse::model::moment::Moment;
 use keyhouse::model::pace::Pace;
 use serde_json::{Value, json};
@@ -125,7 +125,7 @@ fn a_refusal_for_the_rate_of_changes_returns_a_retry_time() {
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let request = rouille::Request::fake_http("DELETE", "/v1/sessions/any", headers, Vec::new());
     let origin = RequestOrigin { listener: ListenerKind::Main, peer: Peer::Unix };
-    let answer = instance.app.handle(origin, &request);
+    let answer = instance.app.answer_from(origin, &request);
     assert_eq!(answer.status_code, 429);
     assert_eq!(header(&answer, "Retry-After").as_deref(), Some("1"));
     assert_eq!(header(&answer, "RateLimit-Policy").as_deref(), Some("\"changes\";q=5;w=5"));

@@ -111,8 +111,8 @@ impl Client {
         }
         let request = Request::fake_http(method, path, headers, text);
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
-        let response =
-            instance.app.handle(RequestOrigin { listener: ListenerKind::Main, peer }, &request);
+        let origin = RequestOrigin { listener: ListenerKind::Main, peer };
+        let response = instance.app.answer_from(origin, &request);
         let cookie = header(&response, "Set-Cookie").unwrap_or_default();
         let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
         let retry_after = header(&response, "Retry-After").map(|text| text.parse().unwrap());
@@ -432,7 +432,8 @@ fn caller(instance: &TestInstance, target: &str, header: (&str, &str)) -> Caller
     let request = request.header("host", "localhost").header(header.0, header.1);
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let peer = Peer::Tcp(([192, 0, 2, 7], 1).into());
-    instance.app.admit(&Arrival { listener: ListenerKind::Main, peer, parts: &parts }).unwrap()
+    let arrival = Arrival { listener: ListenerKind::Main, peer, parts: &parts };
+    instance.app.admit(&arrival, &instance.app.route(&arrival)).unwrap()
 }
 
 /// Strangers who filled the queue also blocked users in known browsers.

@@ -182,7 +182,8 @@ impl TestInstance {
             .header("x-api-key", secret);
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
-        self.app.check(&Arrival { listener: ListenerKind::Main, peer, parts: &parts }, b"")
+        let arrival = Arrival { listener: ListenerKind::Main, peer, parts: &parts };
+        self.app.check(&arrival, &self.app.route(&arrival), b"")
     }
 
     /// Status and code of the response to a proxy about a secret.

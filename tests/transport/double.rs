@@ -25,8 +25,16 @@ pub(crate) struct Double {
 }
 
 impl Application for Double {
-    fn executor(&self, arrival: &Arrival<'_>) -> Executor {
-        match arrival.parts.uri.path() {
+    /// The path, which must come back with each step of the same request.
+    type Routing = String;
+
+    fn route(&self, arrival: &Arrival<'_>) -> String {
+        assert_ne!(arrival.parts.uri.path(), "/route-panics", "as asked");
+        arrival.parts.uri.path().to_owned()
+    }
+
+    fn executor(&self, routing: &String) -> Executor {
+        match routing.as_str() {
             "/check-body" => {
                 Executor::Check { body: Some(Take { part: Part::Checks, body_bytes_max: 1024 }) }
             },
@@ -39,7 +47,8 @@ impl Application for Double {
         }
     }
 
-    fn check(&self, arrival: &Arrival<'_>, body: &[u8]) -> Response {
+    fn check(&self, arrival: &Arrival<'_>, routing: &String, body: &[u8]) -> Response {
+        assert_eq!(arrival.parts.uri.path(), routing);
         assert!(!arrival.parts.uri.path().ends_with("panics"), "as asked");
         let mut seen = format!("{} {} {}", arrival.parts.method, arrival.parts.uri, body.len());
         for (name, value) in &arrival.parts.headers {
@@ -48,7 +57,8 @@ impl Application for Double {
         Response::text(seen)
     }
 
-    fn handle(&self, origin: RequestOrigin, request: &Request) -> Response {
+    fn handle(&self, origin: RequestOrigin, routing: &String, request: &Request) -> Response {
+        assert_eq!(request.raw_url().split('?').next(), Some(routing.as_str()));
         let mut body = Vec::new();
         request.data().unwrap().read_to_end(&mut body).unwrap();
         match request.raw_url() {
@@ -78,11 +88,19 @@ impl Application for Double {
         }
     }
 
-    fn repeats_a_head(&self, arrival: &Arrival<'_>) -> bool {
-        arrival.parts.uri.path() == "/check/repeats"
+    fn repeats_a_head(&self, routing: &String) -> bool {
+        routing == "/check/repeats"
     }
 
-    fn refuse(&self, arrival: &Arrival<'_>, refusal: &TransportRefusal) -> Response {
+    fn refuse(
+        &self,
+        arrival: &Arrival<'_>,
+        routing: Option<&String>,
+        refusal: &TransportRefusal,
+    ) -> Response {
+        let path = arrival.parts.uri.path();
+        let was_routed = path != "/route-panics";
+        assert_eq!(routing.map(String::as_str), was_routed.then_some(path));
         assert_ne!(arrival.parts.uri.path(), "/check/refusing-panics");
         let response = Response::text(format!("{refusal:?}"));
         match refusal {

@@ -170,12 +170,12 @@ fn unix_peers_are_distinguished() {
 fn panic_costs_one_request() {
     let instance = TestInstance::start();
     let mut client = instance.connect();
-    for path in ["/panics", "/check/panics", "/lane-panics"] {
+    for path in ["/panics", "/check/panics", "/lane-panics", "/route-panics"] {
         let reply = client.ask(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
         assert_eq!((reply.status, &*reply.body), (500, "Panicked"), "{path}");
     }
     assert_eq!(client.ask(CHECK).status, 200);
-    assert_eq!(instance.counters.panics.load(Ordering::Relaxed), 3);
+    assert_eq!(instance.counters.panics.load(Ordering::Relaxed), 4);
 }
 
 #[test]

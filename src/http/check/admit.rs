@@ -8,10 +8,12 @@ use std::sync::atomic::Ordering;
 
 use rouille::Response;
 
-use crate::http::check::{Allowed, App, IdentityHeaders, allow, user_agent};
+use crate::http::check::identity::IdentityHeaders;
+use crate::http::check::{Allowed, allow, user_agent};
 use crate::http::forwarded::{self, ForwardedRequest, NotForwarded};
 use crate::http::problem::Problem;
 use crate::http::transport::Arrival;
+use crate::http::{App, CheckCall};
 use crate::index::CallOrigin;
 use crate::model::gate::GateDecision;
 use crate::verify::Request;
@@ -20,23 +22,22 @@ impl App {
     /// Answers a proxy's check of its client's request.
     pub(super) fn answer_proxy(
         &self,
-        arrival: &Arrival<'_>,
-        params: &[&str],
+        call: &CheckCall<'_>,
         reported: Result<ForwardedRequest<'_>, NotForwarded>,
     ) -> Response {
-        match self.pass_gate(arrival, params, reported) {
+        match self.pass_gate(call, reported) {
             Ok(allowed) => allow(allowed),
-            Err(problem) => self.deny(arrival, problem),
+            Err(problem) => self.deny(call.arrival, call.gate(), problem),
         }
     }
 
     /// The gate's routes are evaluated before the key. A public route reads no credential.
     fn pass_gate(
         &self,
-        arrival: &Arrival<'_>,
-        params: &[&str],
+        call: &CheckCall<'_>,
         reported: Result<ForwardedRequest<'_>, NotForwarded>,
     ) -> Result<Allowed, Problem> {
+        let arrival = call.arrival;
         if !self.is_trusted(arrival.peer) {
             let detail = "the address of the proxy is not in trusted_proxies: add the address";
             self.warn_refused(arrival, &detail);
@@ -48,7 +49,7 @@ impl App {
         if self.index().is_behind() {
             return Err(Problem::index_behind());
         }
-        let gate = params.first().and_then(|name| self.index().gate(name));
+        let gate = call.gate().and_then(|name| self.index().gate(name));
         let gate = gate.ok_or_else(Problem::gate_not_found)?;
         forwarded::refuse_aliases(headers, &gate.credentials).map_err(refused)?;
         match gate.decision(reported.route_query(), forwarded::announced_method(headers)) {

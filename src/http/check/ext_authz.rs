@@ -6,18 +6,11 @@
 
 use rouille::Response;
 
-use crate::http::check::EXT_AUTHZ;
-use crate::http::transport::Arrival;
-use crate::http::{App, forwarded};
+use crate::http::{App, CheckCall, forwarded};
 
-pub(in crate::http) fn answer(
-    app: &App,
-    arrival: &Arrival<'_>,
-    params: &[&str],
-    _body: &[u8],
-) -> Response {
-    let line = arrival.parts.uri.path_and_query().map_or("", |target| target.as_str());
-    let below = line.strip_prefix(EXT_AUTHZ).unwrap_or_default();
-    let target = below.find('/').and_then(|at| below.get(at..)).unwrap_or_default();
-    app.answer_proxy(arrival, params, forwarded::read_repeated(arrival.parts, target))
+pub(in crate::http) fn answer(app: &App, call: &CheckCall<'_>) -> Response {
+    let parts = call.arrival.parts;
+    let line = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    let target = call.params.after(0, line).unwrap_or_default();
+    app.answer_proxy(call, forwarded::read_repeated(parts, target))
 }

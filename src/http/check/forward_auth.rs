@@ -6,21 +6,16 @@
 use http::Method;
 use rouille::Response;
 
-use crate::http::App;
 use crate::http::forwarded::{self, NotForwarded};
-use crate::http::transport::Arrival;
+use crate::http::{App, CheckCall};
 
-pub(in crate::http) fn answer(
-    app: &App,
-    arrival: &Arrival<'_>,
-    params: &[&str],
-    _body: &[u8],
-) -> Response {
-    let reported = match arrival.parts.method {
+pub(in crate::http) fn answer(app: &App, call: &CheckCall<'_>) -> Response {
+    let parts = call.arrival.parts;
+    let reported = match parts.method {
         Method::GET | Method::HEAD => {
-            forwarded::read(&arrival.parts.headers, &app.settings.trusted_proxies.load())
+            forwarded::read(&parts.headers, &app.settings.trusted_proxies.load())
         },
         _ => Err(NotForwarded::Asked),
     };
-    app.answer_proxy(arrival, params, reported)
+    app.answer_proxy(call, reported)
 }

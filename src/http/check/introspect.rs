@@ -22,7 +22,7 @@ use crate::http::metrics::counts::CheckEndpoint;
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
 use crate::http::transport::Arrival;
-use crate::http::{App, answer};
+use crate::http::{App, CheckCall, answer};
 use crate::index::grant::Grant;
 use crate::model::credential::CREDENTIALS;
 use crate::model::moment::Moment;
@@ -37,15 +37,10 @@ struct IntrospectionRequest {
     ip: Option<IpAddr>,
 }
 
-pub(in crate::http) fn answer(
-    app: &App,
-    arrival: &Arrival<'_>,
-    _params: &[&str],
-    body: &[u8],
-) -> Response {
-    match introspect(app, arrival, body) {
+pub(in crate::http) fn answer(app: &App, call: &CheckCall<'_>) -> Response {
+    match introspect(app, call.arrival, call.body) {
         Ok(value) => answer::finish(answer::json(&value)),
-        Err(problem) => app.deny(arrival, as_oauth(problem)),
+        Err(problem) => app.deny(call.arrival, None, as_oauth(problem)),
     }
 }
 

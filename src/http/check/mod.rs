@@ -17,7 +17,6 @@ pub(super) mod verify;
 pub(super) mod whoami;
 
 use http::HeaderMap;
-use http::request::Parts;
 use rouille::Response;
 
 use crate::actions::ActionError;
@@ -27,8 +26,9 @@ use crate::http::client::Hops;
 use crate::http::credential::{self, Credential};
 use crate::http::problem::Problem;
 use crate::http::refusal;
+use crate::http::routing::Routing;
 use crate::http::transport::{Arrival, BlockInPlace, Caller, TransportRefusal};
-use crate::http::{App, answer, path_of};
+use crate::http::{App, answer};
 use crate::index::CallOrigin;
 use crate::index::grant::Grant;
 use crate::model::credential::{CREDENTIALS, CredentialSource};
@@ -36,41 +36,6 @@ use crate::verify::{
     CheckUnavailable, Code, Decision, Request, ReservationWait, Verdict, WaitPayer, digest_of,
 };
 use identity::IdentityHeaders;
-
-pub(super) fn is_check(parts: &Parts) -> bool {
-    is_check_path(path_of(parts))
-}
-
-pub(super) fn is_check_path(path: &str) -> bool {
-    is_below_gates(path) || CHECKS.contains(&path)
-}
-
-/// Whether a path belongs to the endpoints that proxies call.
-pub(super) fn is_below_gates(path: &str) -> bool {
-    path.starts_with(FORWARD_AUTH) || path.starts_with(EXT_AUTHZ)
-}
-
-/// Whether a 401 of this URL offers every accepted scheme. Keyhouse's own page calls the other
-/// URLs, and an offer of Basic would make browsers open a dialog.
-pub(super) fn offers_all(raw_url: &str) -> bool {
-    let path = raw_url.split_once('?').map_or(raw_url, |(path, _)| path);
-    is_check_path(path) || path == REVOKE
-}
-
-/// The name of the gate in a path.
-fn gate_of(path: &str) -> Option<&str> {
-    let below = path.strip_prefix(FORWARD_AUTH).or_else(|| path.strip_prefix(EXT_AUTHZ))?;
-    below.split('/').next()
-}
-
-/// The endpoint with which a holder revokes their own key. The endpoint is not a check, but its
-/// clients are those of checks.
-const REVOKE: &str = "/v1/whoami/revoke";
-/// Check endpoints without a gate.
-const CHECKS: [&str; 4] = ["/v1/verify", "/v1/verify/batch", "/v1/introspect", "/v1/whoami"];
-/// Path prefixes before a gate's name.
-pub(super) const FORWARD_AUTH: &str = "/v1/forward-auth/";
-pub(super) const EXT_AUTHZ: &str = "/v1/ext-authz/";
 
 /// A request that may pass, with its identity. Only [`App::decide_presented`] and, for public
 /// routes, [`App::pass_gate`] create this type.
@@ -86,30 +51,37 @@ impl App {
     pub(super) fn deny_refusal(
         &self,
         arrival: &Arrival<'_>,
+        routing: &Routing,
         refusal: &TransportRefusal,
     ) -> Response {
-        let is_asked = is_below_gates(path_of(arrival.parts));
+        let is_asked = routing.is_below_gates();
         // Not every proxy forwards a 431, and no proxy explains it.
         let problem = if is_asked && matches!(refusal, TransportRefusal::HeadTooLarge { .. }) {
             Problem::request_refused(refusal::detail(refusal))
         } else {
             Problem::check_refused(refusal)
         };
-        self.deny(arrival, problem)
+        self.deny(arrival, routing.gate(arrival.parts.uri.path()), problem)
     }
 
     /// Denies a path that names no gate.
-    pub(super) fn deny_path(&self, arrival: &Arrival<'_>) -> Response {
-        self.deny(arrival, Problem::gate_not_found())
+    pub(super) fn deny_path(&self, arrival: &Arrival<'_>, routing: &Routing) -> Response {
+        let gate = routing.gate(arrival.parts.uri.path());
+        self.deny(arrival, gate, Problem::gate_not_found())
     }
 
-    /// Denies a request, and offers the schemes that its gate or endpoint accepts.
-    pub(super) fn deny(&self, arrival: &Arrival<'_>, problem: Problem) -> Response {
-        let name = gate_of(path_of(arrival.parts));
-        let gate = name.and_then(|name| self.index().gate(name));
-        let problem = problem.offering(gate.as_ref().map_or(&CREDENTIALS, |it| &it.credentials));
+    /// Denies a request, and offers the schemes that its gate or endpoint accepts. `gate`: the name
+    /// in the path, for endpoints that proxies call.
+    pub(super) fn deny(
+        &self,
+        arrival: &Arrival<'_>,
+        gate: Option<&str>,
+        problem: Problem,
+    ) -> Response {
+        let known = gate.and_then(|name| self.index().gate(name));
+        let problem = problem.offering(known.as_ref().map_or(&CREDENTIALS, |it| &it.credentials));
         let kind = grpc::content_type(&arrival.parts.headers);
-        let answer = match kind.filter(|_kind| name.is_some()) {
+        let answer = match kind.filter(|_kind| gate.is_some()) {
             Some(kind) => grpc::refusal(problem, kind, self.id_of(arrival.parts)),
             None => problem.into_response(self.id_of(arrival.parts)),
         };

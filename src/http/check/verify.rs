@@ -15,7 +15,7 @@ use crate::http::input::{self, Fields, wrong};
 use crate::http::metrics::counts::CheckEndpoint;
 use crate::http::problem::{Problem, seconds_up};
 use crate::http::transport::Arrival;
-use crate::http::{App, Call, answer, forwarded};
+use crate::http::{App, Call, CheckCall, answer, forwarded};
 use crate::index::Index;
 use crate::index::grant::{Grant, Rules};
 use crate::model::credential::CREDENTIALS;
@@ -40,19 +40,15 @@ pub(super) struct VerifyRequest {
 }
 
 /// Answers a key or the local operator, on the event loop.
-pub(in crate::http) fn answer(
-    app: &App,
-    arrival: &Arrival<'_>,
-    _params: &[&str],
-    body: &[u8],
-) -> Response {
+pub(in crate::http) fn answer(app: &App, call: &CheckCall<'_>) -> Response {
+    let arrival = call.arrival;
     let content_type = arrival.parts.headers.get(http::header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     let answered =
-        caller(app, arrival).and_then(|actor| answer_actor(app, &actor, content_type, body));
+        caller(app, arrival).and_then(|actor| answer_actor(app, &actor, content_type, call.body));
     match answered {
         Ok(value) => answer::finish(answer::json(&value)),
-        Err(problem) => app.deny(arrival, problem),
+        Err(problem) => app.deny(arrival, None, problem),
     }
 }
 

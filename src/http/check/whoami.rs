@@ -11,7 +11,7 @@ use crate::http::check::{malformed, verify};
 use crate::http::problem::Problem;
 use crate::http::session::header_map;
 use crate::http::transport::Arrival;
-use crate::http::{App, Call, answer};
+use crate::http::{App, Call, CheckCall, answer};
 use crate::model::credential::CREDENTIALS;
 use crate::verify::{Code, Request, Verdict, digest_of};
 
@@ -19,15 +19,10 @@ use crate::verify::{Code, Request, Verdict, digest_of};
 /// key may be invalid.
 pub(in crate::http) const REVOKE_BODY_BYTES_MAX: usize = 64;
 
-pub(in crate::http) fn answer(
-    app: &App,
-    arrival: &Arrival<'_>,
-    _params: &[&str],
-    _body: &[u8],
-) -> Response {
-    match describe(app, arrival) {
+pub(in crate::http) fn answer(app: &App, call: &CheckCall<'_>) -> Response {
+    match describe(app, call.arrival) {
         Ok(value) => answer::finish(answer::json(&value)),
-        Err(problem) => app.deny(arrival, problem),
+        Err(problem) => app.deny(call.arrival, None, problem),
     }
 }
 

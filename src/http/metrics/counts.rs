@@ -14,9 +14,7 @@ use http::StatusCode;
 use papaya::HashMap;
 
 use crate::actions::instance::gates::GATES_MAX;
-use crate::http::check::{EXT_AUTHZ, FORWARD_AUTH};
-use crate::http::path_of;
-use crate::http::transport::{Arrival, ListenerKind, TransportCounters};
+use crate::http::transport::{ListenerKind, TransportCounters};
 use crate::model::gate::DEFAULT_GATE;
 use crate::telemetry::measure::{Counter, Histogram};
 use crate::verify::Code;
@@ -71,22 +69,25 @@ impl CheckEndpoint {
         }
     }
 
-    /// The endpoint of a path, and the gate in the path.
-    fn of(path: &str) -> Option<(Self, &str)> {
-        if let Some(gate) = path.strip_prefix(FORWARD_AUTH) {
-            return Some((Self::ForwardAuth, gate));
-        }
-        if let Some(rest) = path.strip_prefix(EXT_AUTHZ) {
-            return Some((Self::ExtAuthz, rest.split('/').next().unwrap_or_default()));
-        }
-        let endpoint = match path {
+    /// The check endpoint of a route, from the route's path.
+    pub(in crate::http) fn of_route(path: &str) -> Option<Self> {
+        Some(match path {
+            "/v1/forward-auth/{gate}" => Self::ForwardAuth,
+            "/v1/ext-authz/{gate}/{path}" => Self::ExtAuthz,
             "/v1/verify" => Self::Verify,
             "/v1/verify/batch" => Self::VerifyBatch,
             "/v1/introspect" => Self::Introspect,
             "/v1/whoami" => Self::WhoAmI,
             _ => return None,
-        };
-        Some((endpoint, ""))
+        })
+    }
+
+    /// Whether proxies call the endpoint, with the name of a gate in its path.
+    pub(in crate::http) const fn has_gate(self) -> bool {
+        match self {
+            Self::ForwardAuth | Self::ExtAuthz => true,
+            Self::Verify | Self::VerifyBatch | Self::Introspect | Self::WhoAmI => false,
+        }
     }
 }
 
@@ -152,17 +153,15 @@ impl HttpCounts {
         Arc::clone(&self.transport)
     }
 
-    /// Counts a response that is about to be sent. `code` is the code of its problem.
-    pub(in crate::http) fn note(
+    /// Counts the response to a request of a check endpoint. `gate` is the gate in the path, empty
+    /// for endpoints without a gate; `code` is the code of the response's problem.
+    pub(in crate::http) fn note_response(
         &self,
-        arrival: &Arrival<'_>,
-        status: StatusCode,
+        endpoint: CheckEndpoint,
+        gate: &str,
         code: Option<&str>,
         took: Duration,
     ) {
-        let Some((endpoint, gate)) = CheckEndpoint::of(path_of(arrival.parts)) else {
-            return self.note_request(arrival.listener, status, took);
-        };
         let Some(histogram) = self.took.get(endpoint as usize) else { return };
         histogram.record(took);
         let code = code.unwrap_or(Code::Valid.as_str());
@@ -198,7 +197,13 @@ impl HttpCounts {
         of(self.gates.pin().get_or_insert_with(name.into(), Arc::default)).count(code);
     }
 
-    fn note_request(&self, listener: ListenerKind, status: StatusCode, took: Duration) {
+    /// Counts the response to any other request.
+    pub(in crate::http) fn note_request(
+        &self,
+        listener: ListenerKind,
+        status: StatusCode,
+        took: Duration,
+    ) {
         let Some(requests) = self.surfaces.get(listener as usize) else { return };
         requests.took.record(took);
         let place = STATUSES.iter().position(|known| *known == status.as_u16());
@@ -329,21 +334,5 @@ mod tests {
         }
         assert_eq!(counts.gates.len(), GATES_MAX);
         assert!(reported(&counts).contains(&(GATE_UNKNOWN.to_owned(), "VALID", 5)));
-    }
-
-    #[test]
-    fn a_path_determines_endpoint_and_gate() {
-        for (path, expected) in [
-            ("/v1/forward-auth/default", Some((CheckEndpoint::ForwardAuth, "default"))),
-            ("/v1/ext-authz/orders/a/b", Some((CheckEndpoint::ExtAuthz, "orders"))),
-            ("/v1/ext-authz/", Some((CheckEndpoint::ExtAuthz, ""))),
-            ("/v1/verify", Some((CheckEndpoint::Verify, ""))),
-            ("/v1/verify/batch", Some((CheckEndpoint::VerifyBatch, ""))),
-            ("/v1/whoami", Some((CheckEndpoint::WhoAmI, ""))),
-            ("/v1/whoami/revoke", None),
-            ("/v1/keys", None),
-        ] {
-            assert_eq!(CheckEndpoint::of(path), expected, "{path}");
-        }
     }
 }

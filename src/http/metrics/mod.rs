@@ -14,17 +14,19 @@ use rouille::{Response, ResponseBody};
 use crate::actions::actor::Actor;
 use crate::http::check::verify::caller;
 use crate::http::problem::Problem;
-use crate::http::transport::{Arrival, ListenerKind, TransportRefusal};
-use crate::http::{App, Call, answer};
+use crate::http::route::METRICS;
+use crate::http::transport::{ListenerKind, TransportRefusal};
+use crate::http::{App, Call, CheckCall, answer};
 use crate::model::role::INSTANCE_MANAGE;
 use scrape::Scrape;
 
-pub(super) const PATH: &str = "/metrics";
+pub(super) const PATH: &str = METRICS;
 /// The text format of Prometheus, which every scraper reads.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Answers a scraper, a key or the local operator, on the event loop.
-pub(super) fn answer(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: &[u8]) -> Response {
+pub(super) fn answer(app: &App, call: &CheckCall<'_>) -> Response {
+    let arrival = call.arrival;
     let allowed = match arrival.listener {
         ListenerKind::Metrics => Ok(()),
         ListenerKind::Main | ListenerKind::Checks | ListenerKind::Control => {
@@ -33,7 +35,7 @@ pub(super) fn answer(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: 
     };
     match allowed.and_then(|()| scraped(app)) {
         Ok(response) => answer::finish(response),
-        Err(problem) => app.deny(arrival, problem),
+        Err(problem) => app.deny(arrival, None, problem),
     }
 }
 

@@ -12,7 +12,6 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 
-use crate::http::observe::listener;
 use crate::http::{App, health};
 use crate::index::IndexState;
 use crate::telemetry::measure::{Distribution, Histogram};
@@ -187,11 +186,10 @@ fn of_requests(app: &App) -> Vec<Family> {
     let answered = app.counts.requests().flat_map(|(on, requests)| {
         let statuses = requests.statuses();
         statuses.map(move |(status, count)| {
-            whole(count).label("surface", listener(on)).label("status", status.to_string())
+            whole(count).label("surface", on.name()).label("status", status.to_string())
         })
     });
-    let took =
-        app.counts.requests().map(|(on, it)| spread(&it.took).label("surface", listener(on)));
+    let took = app.counts.requests().map(|(on, it)| spread(&it.took).label("surface", on.name()));
     vec![
         counter(
             "keyhouse_http_requests_total",

@@ -123,7 +123,8 @@ mod tests {
     use super::*;
     use crate::http::endpoint::CallerKind;
     use crate::http::openapi::responses::errors_of;
-    use crate::http::router::{ROUTES, RequiredCaller};
+    use crate::http::route::RequiredCaller;
+    use crate::http::router::ROUTES;
     use crate::model::role::OWN_PERMISSIONS;
     use document::{needs, places};
 

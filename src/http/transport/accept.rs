@@ -17,8 +17,9 @@ use super::connections::{ConnectionSlot, Connections};
 use super::counters::{TransportCounters, count};
 use super::exchange::{Connection, Service};
 use super::limits::{HeadLimits, TransportLimits};
-use super::stream::{Stream, StreamProgress};
-use super::{Listener, ListenerKind, Peer, Socket};
+use super::progress::StreamProgress;
+use super::stream::Stream;
+use super::{Application, Listener, ListenerKind, Peer, Socket};
 
 /// Pause after an accept error, such as too many open files.
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
@@ -27,7 +28,6 @@ const QUIET: Duration = Duration::from_mins(1);
 
 /// State that all accept loops of a server share.
 pub(super) struct Floor {
-    pub(super) service: Arc<Service>,
     pub(super) connections: Arc<Connections>,
     pub(super) counters: Arc<TransportCounters>,
     pub(super) limits: TransportLimits,
@@ -41,9 +41,10 @@ impl fmt::Debug for Floor {
 }
 
 /// A listening socket on the event loop.
-pub(super) struct Acceptor {
+pub(super) struct Acceptor<A> {
     listener: ListenerKind,
     socket: AsyncSocket,
+    service: Arc<Service<A>>,
 }
 
 enum AsyncSocket {
@@ -56,9 +57,9 @@ enum Accepted {
     Unix(UnixStream),
 }
 
-impl Acceptor {
+impl<A: Application> Acceptor<A> {
     /// The caller must be inside the runtime.
-    pub(super) fn new(listener: Listener) -> io::Result<Self> {
+    pub(super) fn new(listener: Listener, service: Arc<Service<A>>) -> io::Result<Self> {
         let socket = match listener.socket {
             Socket::Tcp(socket) => {
                 socket.set_nonblocking(true)?;
@@ -69,7 +70,7 @@ impl Acceptor {
                 AsyncSocket::Unix(UnixListener::from_std(socket)?)
             },
         };
-        Ok(Self { listener: listener.listener, socket })
+        Ok(Self { listener: listener.listener, socket, service })
     }
 
     /// Accepts until `stop` is set. No error ends the loop.
@@ -99,7 +100,21 @@ impl Acceptor {
             // At most one accepted connection waits for a place. Further connections stay in the
             // kernel's backlog, where they use no file descriptor.
             let Ok(place) = floor.connections.place(self.listener, share).await else { return };
-            floor.serve(self.listener, accepted, peer, place);
+            self.serve(floor, accepted, peer, place);
+        }
+    }
+
+    fn serve(&self, floor: &Floor, accepted: Accepted, peer: Peer, place: ConnectionSlot) {
+        let connection = Arc::new(Connection {
+            service: Arc::clone(&self.service),
+            listener: self.listener,
+            peer,
+            progress: StreamProgress::default(),
+            heads: floor.limits.of_heads_from(peer),
+        });
+        match accepted {
+            Accepted::Tcp(socket) => floor.spawn(socket, connection, place),
+            Accepted::Unix(socket) => floor.spawn(socket, connection, place),
         }
     }
 }
@@ -123,18 +138,12 @@ impl AsyncSocket {
 }
 
 impl Floor {
-    fn serve(&self, listener: ListenerKind, accepted: Accepted, peer: Peer, place: ConnectionSlot) {
-        let (service, heads) = (Arc::clone(&self.service), self.limits.of_heads_from(peer));
-        let progress = StreamProgress::default();
-        let connection = Arc::new(Connection { service, listener, peer, progress, heads });
-        match accepted {
-            Accepted::Tcp(socket) => self.spawn(socket, connection, place),
-            Accepted::Unix(socket) => self.spawn(socket, connection, place),
-        }
-    }
-
-    fn spawn<S>(&self, socket: S, connection: Arc<Connection>, place: ConnectionSlot)
-    where
+    fn spawn<S, A: Application>(
+        &self,
+        socket: S,
+        connection: Arc<Connection<A>>,
+        place: ConnectionSlot,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let stream = Stream::new(socket, Arc::clone(&connection), &self.limits);

@@ -1,4 +1,4 @@
-//! Handles one request: rules, choice of lane, admission, body, place on the pool, application.
+//! Handles one request: its routing, rules, admission, body, place on the pool, application.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,18 +16,18 @@ use super::caller::Caller;
 use super::counters::{OnPool, TransportCounters, count};
 use super::head::RawHead;
 use super::limits::{HeadLimits, TransportLimits};
-use super::part::Parts;
+use super::parts::Parts;
 use super::pool::PoolSlot;
+use super::progress::StreamProgress;
 use super::rules::Framing;
-use super::stream::StreamProgress;
 use super::{
     Application, Arrival, Executor, ListenerKind, Peer, RequestOrigin, ResponseHead, Take,
     TransportRefusal, bridge, rules,
 };
 
 /// State that all connections of a server share.
-pub(super) struct Service {
-    application: Arc<dyn Application>,
+pub(super) struct Service<A> {
+    application: Arc<A>,
     bodies: BodyLimits,
     heads: HeadLimits,
     response_bytes_max: usize,
@@ -36,8 +36,8 @@ pub(super) struct Service {
 }
 
 /// One connection, for its requests.
-pub(super) struct Connection {
-    pub(super) service: Arc<Service>,
+pub(super) struct Connection<A> {
+    pub(super) service: Arc<Service<A>>,
     pub(super) listener: ListenerKind,
     pub(super) peer: Peer,
     pub(super) progress: StreamProgress,
@@ -72,9 +72,9 @@ impl Exchange {
     }
 }
 
-impl Service {
+impl<A> Service<A> {
     pub(super) fn new(
-        application: Arc<dyn Application>,
+        application: Arc<A>,
         limits: &TransportLimits,
         counters: Arc<TransportCounters>,
     ) -> Self {
@@ -96,7 +96,7 @@ impl Service {
     }
 }
 
-impl Connection {
+impl<A: Application> Connection<A> {
     /// Answers one request. The head's bytes are taken before the future is first polled, because hyper
     /// may read further bytes as soon as this function returns.
     pub(super) fn answer(
@@ -120,25 +120,32 @@ impl Connection {
         let arrival = Arrival { listener: self.listener, peer: self.peer, parts: &parts };
         let mut exchange =
             Exchange { framing, unread: framing != Framing::Empty, is_denied: false };
-        let outcome = received
-            .and_then(|()| rules::check(&parts, framing, raw))
-            .and_then(|()| self.check_size(&arrival, raw));
-        let outcome = match outcome {
-            Ok(()) => self.run(&arrival, incoming, &mut exchange).await,
-            Err(refusal) => Err(refusal),
+        let (routing, outcome) = match self.route(&arrival) {
+            Ok(routing) => {
+                let fit = received
+                    .and_then(|()| rules::check(&parts, framing, raw))
+                    .and_then(|()| self.check_size(&arrival, &routing, raw));
+                let outcome = match fit {
+                    Ok(()) => self.run(&arrival, &routing, incoming, &mut exchange).await,
+                    Err(refusal) => Err(refusal),
+                };
+                (Some(routing), outcome)
+            },
+            Err(refusal) => (None, Err(refusal)),
         };
+        let routing = routing.as_ref();
         let mut closes = exchange.ends_connection();
         let mut response = match outcome {
             Ok(response) => response,
             Err(refusal) => {
                 closes |= ends_connection(&refusal);
-                self.refuse(&arrival, &refusal)?
+                self.refuse(&arrival, routing, &refusal)?
             },
         };
         if closes {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        self.send_off(&arrival, &mut response, begun.elapsed())?;
+        self.send_off(&arrival, routing, &mut response, begun.elapsed())?;
         self.progress.end_exchange(closes || exchange.unread);
         Ok(response)
     }
@@ -147,14 +154,19 @@ impl Connection {
         caught(|| self.service.application.receive(headers))
     }
 
+    pub(super) fn route(&self, arrival: &Arrival<'_>) -> Result<A::Routing, TransportRefusal> {
+        caught(|| self.service.application.route(arrival))
+    }
+
     pub(super) fn send_off(
         &self,
         arrival: &Arrival<'_>,
+        routing: Option<&A::Routing>,
         response: &mut Response<Full<Bytes>>,
         took: Duration,
     ) -> Result<(), ConnectionCut> {
         let mut head = ResponseHead { status: response.status(), headers: response.headers_mut() };
-        caught(|| self.service.application.send_off(arrival, &mut head, took))
+        caught(|| self.service.application.send_off(arrival, routing, &mut head, took))
             .map_err(|_panicked| ConnectionCut)
     }
 
@@ -162,10 +174,11 @@ impl Connection {
     fn check_size(
         &self,
         arrival: &Arrival<'_>,
+        routing: &A::Routing,
         raw: Option<RawHead>,
     ) -> Result<(), TransportRefusal> {
         let service = &self.service;
-        let repeats = caught(|| service.application.repeats_a_head(arrival))?;
+        let repeats = caught(|| service.application.repeats_a_head(routing))?;
         let limits = if repeats { self.heads } else { service.heads };
         rules::check_size(arrival.parts, raw.unwrap_or_default().bytes, limits)
     }
@@ -173,30 +186,31 @@ impl Connection {
     async fn run(
         &self,
         arrival: &Arrival<'_>,
+        routing: &A::Routing,
         incoming: Incoming,
         exchange: &mut Exchange,
     ) -> Result<Response<Full<Bytes>>, TransportRefusal> {
         let service = &self.service;
-        match caught(|| service.application.executor(arrival))? {
-            Executor::Check { body: None } => self.run_check(arrival, &[]),
+        match caught(|| service.application.executor(routing))? {
+            Executor::Check { body: None } => self.run_check(arrival, routing, &[]),
             Executor::Check { body: Some(take) } => {
-                let caller = match caught(|| service.application.admit(arrival))? {
+                let caller = match caught(|| service.application.admit(arrival, routing))? {
                     Ok(caller) => caller,
                     Err(denied) => return self.deny(*denied, exchange),
                 };
                 let body = self.body(incoming, take, &caller, exchange).await?;
-                self.run_check(arrival, &body.bytes)
+                self.run_check(arrival, routing, &body.bytes)
             },
             Executor::Pool { body: take } => {
                 rules::check_for_pool(arrival.parts)?;
-                let caller = match caught(|| service.application.admit(arrival))? {
+                let caller = match caught(|| service.application.admit(arrival, routing))? {
                     Ok(caller) => caller,
                     Err(denied) => return self.deny(*denied, exchange),
                 };
                 let body = self.body(incoming, take, &caller, exchange).await?;
                 let place = service.parts.pool(take.part).enter(&caller).await;
                 let place = place.ok_or_else(|| service.busy())?;
-                self.run_on_pool(arrival, body, place).await
+                self.run_on_pool(arrival, routing.clone(), body, place).await
             },
         }
     }
@@ -214,9 +228,10 @@ impl Connection {
     fn run_check(
         &self,
         arrival: &Arrival<'_>,
+        routing: &A::Routing,
         body: &[u8],
     ) -> Result<Response<Full<Bytes>>, TransportRefusal> {
-        let response = caught(|| self.service.application.check(arrival, body))?;
+        let response = caught(|| self.service.application.check(arrival, routing, body))?;
         bridge::response(response, self.service.response_bytes_max)
     }
 
@@ -237,6 +252,7 @@ impl Connection {
     async fn run_on_pool(
         &self,
         arrival: &Arrival<'_>,
+        routing: A::Routing,
         body: Body,
         place: PoolSlot,
     ) -> Result<Response<Full<Bytes>>, TransportRefusal> {
@@ -251,7 +267,7 @@ impl Connection {
             // The place, the bytes and the counter are held until the handler has finished, even if
             // the client has disconnected.
             let _held = (place, body.held, counted);
-            bridge::response(application.handle(origin, &request), bytes_max)
+            bridge::response(application.handle(origin, &routing, &request), bytes_max)
         });
         match task.await {
             Ok(outcome) => outcome,
@@ -264,6 +280,7 @@ impl Connection {
     pub(super) fn refuse(
         &self,
         arrival: &Arrival<'_>,
+        routing: Option<&A::Routing>,
         refusal: &TransportRefusal,
     ) -> Result<Response<Full<Bytes>>, ConnectionCut> {
         let service = &self.service;
@@ -273,7 +290,7 @@ impl Connection {
         } else if matches!(refusal, TransportRefusal::Busy { .. }) {
             count(&service.counters.busy);
         }
-        let response = caught(|| service.application.refuse(arrival, refusal));
+        let response = caught(|| service.application.refuse(arrival, routing, refusal));
         response
             .and_then(|it| bridge::response(it, service.response_bytes_max))
             .map_err(|_refusal_of_refusal| ConnectionCut)

@@ -20,7 +20,9 @@ mod ledger;
 mod limits;
 mod oversize;
 mod part;
+mod parts;
 mod pool;
+mod progress;
 mod queue;
 mod rules;
 mod server;
@@ -64,6 +66,16 @@ pub enum ListenerKind {
 
 impl ListenerKind {
     pub const ALL: [Self; 4] = [Self::Main, Self::Checks, Self::Control, Self::Metrics];
+
+    /// The name in logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Main => "main",
+            Self::Checks => "checks",
+            Self::Control => "control",
+            Self::Metrics => "metrics",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -210,16 +222,30 @@ pub enum TransportRefusal {
 
 /// The application behind the transport. Many threads call the application at once. A panic in a
 /// call fails only that request.
+///
+/// The transport calls every method but [`Application::handle`] on the event loop, so they must not
+/// block.
 pub trait Application: Send + Sync + 'static {
-    /// Chooses where a request runs. The transport calls this method on the event loop, so it must
-    /// not block.
-    fn executor(&self, arrival: &Arrival<'_>) -> Executor;
+    /// What the application derives from a request's head: the transport keeps it until the response
+    /// is sent, and passes it to the methods that need it.
+    type Routing: Clone + Send + Sync + 'static;
+
+    /// Finds where a request leads. The transport calls this method once for each request, also if
+    /// the transport then rejects the request. The end of a long path may be missing if the head is
+    /// too large.
+    fn route(&self, arrival: &Arrival<'_>) -> Self::Routing;
+
+    /// Chooses where a request runs.
+    fn executor(&self, routing: &Self::Routing) -> Executor;
 
     /// Identifies the caller from the head, before the body is read and before the request gets a
-    /// place on the pool. Returns a response if the request is denied. The transport calls this
-    /// method on the event loop, so it must not block. The method is not called for a check whose
-    /// body is not read.
-    fn admit(&self, arrival: &Arrival<'_>) -> Result<Caller, Box<rouille::Response>> {
+    /// place on the pool. Returns a response if the request is denied. The method is not called for
+    /// a check whose body is not read.
+    fn admit(
+        &self,
+        arrival: &Arrival<'_>,
+        _routing: &Self::Routing,
+    ) -> Result<Caller, Box<rouille::Response>> {
         let address = match arrival.peer {
             Peer::Tcp(address) => Some(address.ip()),
             Peer::Unix => None,
@@ -227,45 +253,63 @@ pub trait Application: Send + Sync + 'static {
         Ok(Caller::of(address))
     }
 
-    /// Answers a request of `Executor::Check`. The transport calls this method on the event loop,
-    /// so it must not block.
+    /// Answers a request of `Executor::Check`.
     ///
     /// Host and credential headers appear at most once. Other headers may be repeated, and may
     /// contain bytes that are not text.
-    fn check(&self, arrival: &Arrival<'_>, body: &[u8]) -> rouille::Response;
+    fn check(
+        &self,
+        arrival: &Arrival<'_>,
+        routing: &Self::Routing,
+        body: &[u8],
+    ) -> rouille::Response;
 
     /// Answers a request of `Executor::Pool`. The transport calls this method on a blocking thread.
     ///
     /// In `request` the target is in origin form, every header value is UTF-8, headers that may
     /// appear only once do so, and the lines of X-Forwarded-For are joined into one.
-    fn handle(&self, origin: RequestOrigin, request: &rouille::Request) -> rouille::Response;
+    fn handle(
+        &self,
+        origin: RequestOrigin,
+        routing: &Self::Routing,
+        request: &rouille::Request,
+    ) -> rouille::Response;
 
     /// Whether a request repeats the head of another request, as a proxy's check does. Such a head
-    /// from a trusted proxy may have up to `TransportLimits::proxied_head_bytes_max` bytes. The
-    /// transport calls this method on the event loop, so it must not block.
-    fn repeats_a_head(&self, _arrival: &Arrival<'_>) -> bool {
+    /// from a trusted proxy may have up to `TransportLimits::proxied_head_bytes_max` bytes.
+    fn repeats_a_head(&self, _routing: &Self::Routing) -> bool {
         false
     }
 
     /// Receives every request once, before all other methods. The application may change the head
-    /// for all later steps. The transport calls this method on the event loop, so it must not
-    /// block.
+    /// for all later steps.
     fn receive(&self, _headers: &mut HeaderMap) {}
 
     /// Receives every response once, including errors, right before the response is sent. `took` is
-    /// the time since the end of the request's head. The transport calls this method on the event
-    /// loop, so it must not block.
-    fn send_off(&self, _arrival: &Arrival<'_>, _answer: &mut ResponseHead<'_>, _took: Duration) {}
+    /// the time since the end of the request's head. `routing` is `None` if [`Application::route`]
+    /// panicked.
+    fn send_off(
+        &self,
+        _arrival: &Arrival<'_>,
+        _routing: Option<&Self::Routing>,
+        _answer: &mut ResponseHead<'_>,
+        _took: Duration,
+    ) {
+    }
 
     /// The counters that the transport increments.
     fn counters(&self) -> Arc<TransportCounters> {
         Arc::default()
     }
 
-    /// Turns a rejection into a response. The transport calls this method on the event loop, so it
-    /// must not block.
+    /// Turns a rejection into a response. `routing` is `None` if [`Application::route`] panicked.
     ///
     /// If this method panics, or its response cannot be sent, the connection is closed without a
     /// response.
-    fn refuse(&self, arrival: &Arrival<'_>, refusal: &TransportRefusal) -> rouille::Response;
+    fn refuse(
+        &self,
+        arrival: &Arrival<'_>,
+        routing: Option<&Self::Routing>,
+        refusal: &TransportRefusal,
+    ) -> rouille::Response;
 }

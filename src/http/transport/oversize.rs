@@ -16,7 +16,7 @@ use hyper::body::{Body, Bytes};
 
 use super::exchange::Connection;
 use super::limits::HeadLimits;
-use super::{Arrival, TransportRefusal};
+use super::{Application, Arrival, TransportRefusal};
 
 /// Status lines of hyper's responses to a target, and to a head, that is too large.
 const STATUS_LINES: [&[u8]; 2] = [b"HTTP/1.1 414 ", b"HTTP/1.1 431 "];
@@ -30,14 +30,15 @@ pub(super) fn is_refused_by_hyper(written: &[u8]) -> bool {
 }
 
 /// The application's complete response. `None` if no head is being read, or the application fails.
-pub(super) fn refusal(connection: &Connection) -> Option<Vec<u8>> {
+pub(super) fn refusal<A: Application>(connection: &Connection<A>) -> Option<Vec<u8>> {
     let mut parts = begun(&connection.progress.first_line()?)?;
     connection.receive(&mut parts.headers).ok()?;
     let arrival = Arrival { listener: connection.listener, peer: connection.peer, parts: &parts };
+    let routing = connection.route(&arrival).ok();
     let HeadLimits { lines_max, bytes_max } = connection.heads;
     let refusal = TransportRefusal::HeadTooLarge { lines_max, bytes_max };
-    let mut response = connection.refuse(&arrival, &refusal).ok()?;
-    connection.send_off(&arrival, &mut response, Duration::ZERO).ok()?;
+    let mut response = connection.refuse(&arrival, routing.as_ref(), &refusal).ok()?;
+    connection.send_off(&arrival, routing.as_ref(), &mut response, Duration::ZERO).ok()?;
     Some(bytes(response))
 }
 

@@ -17,7 +17,7 @@ use super::connections::Connections;
 use super::counters::TransportCounters;
 use super::exchange::Service;
 use super::limits::TransportLimits;
-use super::part::places_in_all;
+use super::parts::places_in_all;
 use super::{Application, Listener};
 
 /// Time that handlers on the pool have to finish after connections are drained or cut.
@@ -39,9 +39,9 @@ impl Server {
     /// connections.
     ///
     /// Must not be called from an asynchronous task.
-    pub fn start(
+    pub fn start<A: Application>(
         listeners: Vec<Listener>,
-        application: Arc<dyn Application>,
+        application: Arc<A>,
         limits: TransportLimits,
     ) -> io::Result<Self> {
         let connections_max = connections_max(&limits)?;
@@ -52,8 +52,8 @@ impl Server {
             .enable_all()
             .build()?;
         let drain_timeout = limits.drain_timeout;
+        let service = Arc::new(Service::new(application, &limits, Arc::clone(&counters)));
         let floor = Arc::new(Floor {
-            service: Arc::new(Service::new(application, &limits, Arc::clone(&counters))),
             connections: Arc::new(Connections::new(
                 connections_max,
                 &limits,
@@ -65,7 +65,8 @@ impl Server {
         });
         let stop = watch::Sender::new(false);
         let entered = runtime.enter();
-        let acceptors: io::Result<Vec<_>> = listeners.into_iter().map(Acceptor::new).collect();
+        let acceptor = |listener| Acceptor::new(listener, Arc::clone(&service));
+        let acceptors: io::Result<Vec<_>> = listeners.into_iter().map(acceptor).collect();
         let acceptors = acceptors?
             .into_iter()
             .map(|it| tokio::spawn(it.run(Arc::clone(&floor), stop.subscribe())))

@@ -6,7 +6,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,96 +14,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::exchange::Connection;
-use super::head::{HeadRecord, RawHead};
 use super::limits::TransportLimits;
-use super::oversize;
+use super::{Application, oversize};
 
 /// Time for which a connection is still read after the last byte of the response. A client that is
 /// still sending then reads the response instead of a reset (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// State of a connection, shared by the stream below hyper and the service above it.
-#[derive(Debug, Default)]
-pub(super) struct StreamProgress {
-    state: Mutex<StreamState>,
-}
-
-#[derive(Debug, Default)]
-struct StreamState {
-    phase: Phase,
-    /// Number of heads that have begun, so that each head gets a deadline of its own.
-    heads: u64,
-    record: HeadRecord,
-    linger: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
-    /// No byte of the next request has arrived.
-    #[default]
-    Idle,
-    /// A head has begun and is incomplete.
-    Head,
-    /// A head was parsed, and its response is not ready.
-    Exchange,
-}
-
-impl StreamProgress {
-    /// Records that hyper has parsed a head with this body (`None`: of unknown length). Returns facts
-    /// about the head's bytes, or `None` if they were not recorded.
-    pub(super) fn begin_exchange(&self, body_bytes: Option<u64>) -> Option<RawHead> {
-        let mut state = self.lock();
-        state.phase = Phase::Exchange;
-        let head = state.record.take(body_bytes.unwrap_or_default());
-        if body_bytes.is_none() {
-            state.record.lose();
-        }
-        head
-    }
-
-    /// Records that the response is ready. `unread`: the client may still be sending a body.
-    pub(super) fn end_exchange(&self, unread: bool) {
-        let mut state = self.lock();
-        state.linger |= unread;
-        if state.record.has_bytes() {
-            state.phase = Phase::Head;
-            state.heads += 1;
-        } else {
-            state.phase = Phase::Idle;
-        }
-    }
-
-    fn add(&self, read: &[u8]) {
-        let mut state = self.lock();
-        state.record.add(read);
-        if state.phase == Phase::Idle {
-            state.phase = Phase::Head;
-            state.heads += 1;
-        }
-    }
-
-    /// The number of the head that is being read.
-    fn head_begun(&self) -> Option<u64> {
-        let state = self.lock();
-        (state.phase == Phase::Head).then_some(state.heads)
-    }
-
-    /// The first line of the head that is being read, as far as it has arrived.
-    pub(super) fn first_line(&self) -> Option<Vec<u8>> {
-        let state = self.lock();
-        (state.phase == Phase::Head).then(|| state.record.first_line().to_vec())
-    }
-
-    fn lingers(&self) -> bool {
-        let state = self.lock();
-        state.linger || state.phase == Phase::Head
-    }
-
-    fn lock(&self) -> MutexGuard<'_, StreamState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A deadline whose timer is created only when it is first needed.
 #[derive(Debug, Default)]
@@ -131,9 +48,9 @@ impl Deadline {
 }
 
 /// The socket of one connection.
-pub(super) struct Stream<S> {
+pub(super) struct Stream<S, A> {
     socket: S,
-    connection: Arc<Connection>,
+    connection: Arc<Connection<A>>,
     /// Bytes to write in place of hyper's own response, and how many are written.
     in_place: Option<(Vec<u8>, usize)>,
     head_timeout: Duration,
@@ -150,8 +67,8 @@ struct Closing {
     bytes: usize,
 }
 
-impl<S> Stream<S> {
-    pub(super) fn new(socket: S, connection: Arc<Connection>, limits: &TransportLimits) -> Self {
+impl<S, A> Stream<S, A> {
+    pub(super) fn new(socket: S, connection: Arc<Connection<A>>, limits: &TransportLimits) -> Self {
         Self {
             socket,
             connection,
@@ -186,7 +103,7 @@ impl<S> Stream<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
+impl<S: AsyncRead + Unpin, A> AsyncRead for Stream<S, A> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -213,7 +130,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Stream<S> {
+impl<S: AsyncWrite + Unpin, A: Application> Stream<S, A> {
     /// Whether hyper is writing its own empty response to an oversized head, and the application has a
     /// response to replace it.
     fn is_in_place(&mut self, hypers: &[u8]) -> bool {
@@ -244,7 +161,7 @@ impl<S: AsyncWrite + Unpin> Stream<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin, A: Application> AsyncWrite for Stream<S, A> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
