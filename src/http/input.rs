@@ -14,7 +14,7 @@ use crate::http::reading::{self, Read};
 use crate::http::schema;
 use crate::http::view::Schemas;
 use crate::model::edit::Edit;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, in_pointer};
 use crate::model::name::parse_description;
 
 /// Maximum number of bytes of an ordinary body.
@@ -190,7 +190,7 @@ impl Fields {
         if value.is_null() {
             return Edit::Clear;
         }
-        let pointer = format!("{}/{}", self.pointer, escaped(name));
+        let pointer = format!("{}/{}", self.pointer, in_pointer(name));
         match reader.read(value, &pointer) {
             Ok(value) => Edit::Set(value),
             Err(faults) => {
@@ -201,7 +201,11 @@ impl Fields {
     }
 
     pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: impl fmt::Display) {
-        self.faults.push(Fault::new(format!("{}/{}", self.pointer, escaped(name)), code, detail));
+        self.faults.push(Fault::new(
+            format!("{}/{}", self.pointer, in_pointer(name)),
+            code,
+            detail,
+        ));
     }
 
     /// Adds the fault of a missing field, unless the object has other faults, which may be the
@@ -231,7 +235,7 @@ impl Fields {
         if value.is_null() {
             return Edit::Clear;
         }
-        let pointer = format!("{}/{}", self.pointer, escaped(name));
+        let pointer = format!("{}/{}", self.pointer, in_pointer(name));
         match read(value, &pointer) {
             Ok(value) => Edit::Set(value),
             Err(faults) => {
@@ -363,12 +367,6 @@ pub(super) fn object<T>(
         fields.finish()?;
         made.map_or_else(|| wrong(pointer, "required", "is incomplete"), Ok)
     }
-}
-
-/// Escapes a field name for a JSON pointer (RFC 6901).
-pub(super) fn escaped(name: &str) -> String {
-    let short: String = name.chars().take(100).collect();
-    short.replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::http::input::escaped;
+use crate::model::fault::in_pointer;
 
 pub(super) const JSON_DEPTH_MAX: usize = 32;
 
@@ -95,7 +95,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(name) = map.next_key::<String>()? {
             let value = map.next_value_seed(Self)?;
             if fields.contains_key(&name) {
-                return Err(A::Error::custom(format!("field {:?} is repeated", escaped(&name))));
+                return Err(A::Error::custom(format!("field {:?} is repeated", in_pointer(&name))));
             }
             fields.insert(name, value);
         }

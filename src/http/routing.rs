@@ -97,7 +97,7 @@ impl Routing {
         self.is_check() || self.route.is_some_and(|route| route.access == RequiredCaller::Holder)
     }
 
-    /// Whether the request runs where its caller determines.
+    /// Whether the route runs on the event loop for keys, and on the pool for sessions.
     pub(super) fn is_by_caller(&self) -> bool {
         self.route.is_some_and(|route| matches!(route.run, Run::ByCaller { .. }))
     }

@@ -26,3 +26,9 @@ impl Fault {
         Self { reasons, ..self }
     }
 }
+
+/// A field name as a segment of a JSON pointer (RFC 6901): at most its first 100 characters, escaped.
+pub fn in_pointer(name: &str) -> String {
+    let short: String = name.chars().take(100).collect();
+    short.replace('~', "~0").replace('/', "~1")
+}

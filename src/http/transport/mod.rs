@@ -230,7 +230,7 @@ pub trait Application: Send + Sync + 'static {
     /// is sent, and passes it to the methods that need it.
     type Routing: Clone + Send + Sync + 'static;
 
-    /// Finds where a request leads. The transport calls this method once for each request, also if
+    /// Finds the route of a request. The transport calls this method once for each request, also if
     /// the transport then rejects the request. The end of a long path may be missing if the head is
     /// too large.
     fn route(&self, arrival: &Arrival<'_>) -> Self::Routing;
