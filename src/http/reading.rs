@@ -18,6 +18,7 @@ use crate::http::schema::{self, Schema, request};
 use crate::http::view::{Schemas, named};
 use crate::model::fault::Fault;
 use crate::model::name::{DESCRIPTION_CHARACTERS_MAX, parse_description, parse_name};
+use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns};
 
 /// Reads one value of a JSON body.
 pub(super) trait Read: Sized {
@@ -195,6 +196,15 @@ pub(super) fn name(example: &'static str) -> impl ReadText<Output = String> {
 pub(super) fn description(example: &'static str) -> impl ReadText<Output = String> {
     parsed("invalid_description", parse_description, move || {
         schema::line(DESCRIPTION_CHARACTERS_MAX, example)
+    })
+}
+
+/// Reads a list of permission patterns.
+pub(super) fn patterns(example: &'static str) -> impl Read<Output = Patterns> {
+    let schema = move || schema::pattern(example);
+    let pattern = parsed("invalid_permission", str::parse::<Pattern>, schema);
+    list(PATTERNS_MAX, pattern).then(|patterns, pointer| {
+        Patterns::new(&patterns).or_else(|error| wrong(pointer, "too_many", error))
     })
 }
 

@@ -14,7 +14,8 @@ use crate::http::{api, check, health, input, metrics, openapi, page};
 
 /// The endpoints of the API, in no order.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let resources: [fn() -> Vec<Endpoint>; 1] = [api::teams::endpoints];
+    let resources: [fn() -> Vec<Endpoint>; 3] =
+        [api::permissions::endpoints, api::roles::endpoints, api::teams::endpoints];
     resources.into_iter().flat_map(|endpoints| endpoints()).collect()
 }
 
@@ -145,26 +146,6 @@ pub(super) static LEGACY: &[HttpRoute] = &[
         "/v1/keys/{key}/teams/{team}",
         RequiredCaller::Actor,
         api::keys::unshare,
-    ),
-    list("/v1/roles", api::roles::list_roles),
-    post("/v1/roles", RequiredCaller::Actor, api::roles::create),
-    get("/v1/roles/{role}", RequiredCaller::Actor, api::roles::show),
-    manage(Method::PATCH, "/v1/roles/{role}", RequiredCaller::Actor, api::roles::change),
-    manage(Method::DELETE, "/v1/roles/{role}", RequiredCaller::Actor, api::roles::delete),
-    list("/v1/permissions", api::permissions::list_permissions),
-    post("/v1/permissions", RequiredCaller::Actor, api::permissions::create),
-    get("/v1/permissions/{name}", RequiredCaller::Actor, api::permissions::show),
-    manage(
-        Method::PATCH,
-        "/v1/permissions/{name}",
-        RequiredCaller::Actor,
-        api::permissions::change,
-    ),
-    manage(
-        Method::DELETE,
-        "/v1/permissions/{name}",
-        RequiredCaller::Actor,
-        api::permissions::delete,
     ),
     list("/v1/gates", api::gates::list_gates),
     post("/v1/gates", RequiredCaller::Actor, api::gates::create),

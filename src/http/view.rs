@@ -191,12 +191,9 @@ impl<T: Described> Described for Page<T> {
 }
 
 /// A page of a list that is sorted by name.
-#[allow(clippy::allow_attributes, dead_code, reason = "some resources still use the old one")]
 #[derive(Debug, Serialize)]
-pub(super) struct NamePage<T> {
-    pub(super) items: Vec<T>,
-    pub(super) next_cursor: Option<String>,
-}
+#[serde(transparent)]
+pub(super) struct NamePage<T>(pub(super) Page<T>);
 
 impl<T: Described> Described for NamePage<T> {
     fn schema(schemas: &mut Schemas) -> Schema {

@@ -24,6 +24,8 @@ pub(super) mod usage;
 pub(super) mod user_sessions;
 pub(super) mod users;
 
+use std::str::FromStr;
+
 use rouille::Response;
 
 use crate::actions::LIST_LIMIT_MAX;
@@ -42,6 +44,13 @@ const LIST_LIMIT_DEFAULT: usize = 50;
 fn paging<K: Kind>(parameters: &mut Parameters) -> (usize, Option<Id<K>>) {
     let limit = page_limit(parameters);
     let reader = parsed("invalid_cursor", cursor::read, schema::cursor);
+    (limit, parameters.optional("cursor", CURSOR, reader))
+}
+
+/// Reads the limit and the cursor of a list that is sorted by name.
+fn paging_by_name<T: FromStr>(parameters: &mut Parameters) -> (usize, Option<T>) {
+    let limit = page_limit(parameters);
+    let reader = parsed("invalid_cursor", cursor::read_text, schema::name_cursor);
     (limit, parameters.optional("cursor", CURSOR, reader))
 }
 

@@ -1,77 +1,157 @@
 //! `/v1/permissions`: the catalogue of permissions of protected APIs and of Keyhouse itself.
 
 use rouille::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::actions::ActionError;
 use crate::actions::changes::Target;
 use crate::actions::instance::catalogue::{EntryChange, Texts};
-use crate::http::api::{cursor, page_limit, versions, with_etag};
-use crate::http::input::{Fields, object, parsed};
+use crate::http::api::{cursor, paging_by_name, versions};
+use crate::http::endpoint::{Endpoint, delete, get, patch, post};
+use crate::http::input::Fields;
 use crate::http::problem::Problem;
+use crate::http::reading::{object, parsed};
+use crate::http::schema::{self, count, line, text, truth};
+use crate::http::view::{NamePage, Page, view};
 use crate::http::{App, Call, answer};
-use crate::model::name::{InvalidName, parse_name};
+use crate::model::errors;
+use crate::model::name::{InvalidName, NAME_CHARACTERS_MAX, parse_name};
 use crate::model::permission::{Permission, is_own};
+use crate::model::role::INSTANCE_MANAGE;
 use crate::records::rights::PermissionRecord;
 
-pub(in crate::http) fn list_permissions(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut parameters = call.parameters();
-    let limit = page_limit(&mut parameters);
-    let after =
-        parameters.old_optional("cursor", "invalid_cursor", cursor::read_text::<Permission>);
-    parameters.finish()?;
-    let after = after.as_ref().map(Permission::as_str);
-    let listed = app.actions.list_permissions(limit, after)?;
-    let last = listed.items.last().filter(|_last| listed.more);
-    let next = last.map(|entry| cursor::write_name(&entry.name));
-    let items: Vec<Value> = listed.items.iter().map(permission_view).collect();
-    Ok(answer::json(&json!({ "items": items, "next_cursor": next })))
+pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        get("/v1/permissions", list_permissions)
+            .named("listPermissions", "List permissions")
+            .details(
+                "Returns the permission catalogue by name. Users choose the permissions of \
+                 keys and roles from it.",
+            )
+            .query(paging_by_name::<Permission>)
+            .answers::<NamePage<PermissionView>>(200, "A page of permissions."),
+        post("/v1/permissions", create)
+            .named("createPermission", "Create a permission")
+            .details("Adds a permission to the catalogue.")
+            .needs(&[INSTANCE_MANAGE])
+            .takes(
+                read_draft,
+                json!({
+                    "name": "diagrams:export", "group": "Diagrams",
+                    "description": {"en": "Exports diagrams.", "fr": "Exporte les diagrammes."},
+                }),
+            )
+            .answers::<PermissionView>(201, "The permission.")
+            .with_location()
+            .fails(&[errors::NAME_TAKEN, errors::TOO_MANY_PERMISSIONS]),
+        get("/v1/permissions/{name}", show)
+            .named("showPermission", "Show a permission")
+            .answers::<PermissionView>(200, "The permission.")
+            .with_etag(),
+        patch("/v1/permissions/{name}", change)
+            .named("changePermission", "Change a permission")
+            .details("Changes the descriptions or the group of a permission in the catalogue.")
+            .needs(&[INSTANCE_MANAGE])
+            .versioned()
+            .may_take(read_entry, json!({"description": {"es": "Lee diagramas."}}))
+            .answers::<PermissionView>(200, "The changed permission.")
+            .with_etag()
+            .fails(&[errors::OWN_PERMISSION]),
+        delete("/v1/permissions/{name}", remove)
+            .named("removePermission", "Delete a permission")
+            .details(
+                "Removes the permission from the catalogue. The permissions of keys and roles do \
+                 not change.",
+            )
+            .needs(&[INSTANCE_MANAGE])
+            .versioned()
+            .answers_empty(204, "The permission is deleted.")
+            .fails(&[errors::OWN_PERMISSION]),
+    ]
 }
 
-pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let name = fields.old_required("name", parsed("invalid_permission", str::parse::<Permission>));
-    let entry = read_entry(&mut fields);
-    fields.finish().map_err(Problem::invalid)?;
-    let name = name.ok_or_else(|| Problem::invalid(Vec::new()))?;
-    let record = app.actions.create_permission(call.actor()?, &name, &entry)?;
-    let location = format!("/v1/permissions/{name}");
-    let made =
-        answer::created(&permission_view(&record)).with_additional_header("Location", location);
-    Ok(with_etag(made, record.version))
+view! {
+    PermissionView = "Permission" {
+        /// Name of the permission.
+        name: Box<str> => text("diagrams:read"),
+        /// Group under which the page lists the permission.
+        group: String => text("Diagrams"),
+        /// Descriptions by language.
+        description: TextsView,
+        /// Whether it is one of Keyhouse's own permissions.
+        own: bool => truth(false),
+        /// Version of the object, for `If-Match`.
+        version: u64 => count(1),
+    }
 }
 
-pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    Ok(answer_record(&app.actions.permission(name(call)?.as_str())?))
+view! {
+    TextsView {
+        /// Description in English.
+        en: String => text("Reads diagrams."),
+        /// Description in French.
+        fr: String => text("Reads diagrams."),
+        /// Description in Spanish.
+        es: String => text("Reads diagrams."),
+    }
 }
 
-pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let entry = read_entry(&mut fields);
-    fields.finish().map_err(Problem::invalid)?;
-    Ok(answer_record(&app.actions.change_permission(call.actor()?, &target(call)?, &entry)?))
-}
-
-pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    app.actions.remove_permission(call.actor()?, &target(call)?)?;
-    Ok(answer::empty())
+fn read_draft(fields: &mut Fields) -> Option<(Permission, EntryChange)> {
+    let reader = parsed("invalid_permission", str::parse, || schema::permission("diagrams:read"));
+    let name = fields.required("name", "Name of the permission.", reader);
+    let entry = read_entry(fields);
+    Some((name?, entry))
 }
 
 fn read_entry(fields: &mut Fields) -> EntryChange {
-    let texts = fields.old_optional(
-        "description",
-        object(|fields| {
-            let mut text = |name| fields.old_description(name);
-            Some(Texts { english: text("en"), french: text("fr"), spanish: text("es") })
-        }),
-    );
-    let group = fields.old_optional("group", parsed("invalid_name", parse_group));
+    let about = "Descriptions by language.";
+    let texts = fields.optional("description", about, object(|fields| Some(read_texts(fields))));
+    let about = "Group under which the page lists the permission.";
+    let group = parsed("invalid_name", parse_group, || line(NAME_CHARACTERS_MAX, "Diagrams"));
+    let group = fields.optional("group", about, group);
     EntryChange { texts: texts.unwrap_or_default(), group }
+}
+
+fn read_texts(fields: &mut Fields) -> Texts {
+    let mut text = |name, about| fields.description(name, about, "Reads diagrams.");
+    Texts {
+        english: text("en", "Description in English."),
+        french: text("fr", "Description in French."),
+        spanish: text("es", "Description in Spanish."),
+    }
 }
 
 /// Parses the name of a group. An empty name means no group.
 fn parse_group(text: &str) -> Result<String, InvalidName> {
     if text.trim().is_empty() { Ok(String::new()) } else { parse_name(text) }
+}
+
+fn list_permissions(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let (limit, after) = call.query(paging_by_name::<Permission>)?;
+    let listed = app.actions.list_permissions(limit, after.as_ref().map(Permission::as_str))?;
+    let page = Page::of(&listed, |entry| cursor::write_name(&entry.name), permission_view);
+    Ok(answer::json(&NamePage(page)))
+}
+
+fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let (name, entry) = call.read_required(read_draft)?;
+    let record = app.actions.create_permission(call.actor()?, &name, &entry)?;
+    let location = format!("/v1/permissions/{name}");
+    Ok(answer::created_at(location, &permission_view(&record), record.version))
+}
+
+fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(answer_record(&app.actions.permission(name(call)?.as_str())?))
+}
+
+fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let entry = call.read(read_entry)?;
+    Ok(answer_record(&app.actions.change_permission(call.actor()?, &target(call)?, &entry)?))
+}
+
+fn remove(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    app.actions.remove_permission(call.actor()?, &target(call)?)?;
+    Ok(answer::empty())
 }
 
 /// The permission in the path. Clients may percent-encode its colons; its other characters need no
@@ -86,19 +166,19 @@ fn target(call: &Call<'_>) -> Result<Target<Permission>, Problem> {
 }
 
 fn answer_record(record: &PermissionRecord) -> Response {
-    with_etag(answer::json(&permission_view(record)), record.version)
+    answer::versioned(&permission_view(record), record.version)
 }
 
-fn permission_view(record: &PermissionRecord) -> Value {
-    json!({
-        "name": record.name,
-        "group": record.group,
-        "description": {
-            "en": record.english,
-            "fr": record.french,
-            "es": record.spanish,
+fn permission_view(record: &PermissionRecord) -> PermissionView {
+    PermissionView {
+        name: record.name.clone(),
+        group: record.group.clone(),
+        description: TextsView {
+            en: record.english.clone(),
+            fr: record.french.clone(),
+            es: record.spanish.clone(),
         },
-        "own": is_own(&record.name),
-        "version": record.version,
-    })
+        own: is_own(&record.name),
+        version: record.version,
+    }
 }

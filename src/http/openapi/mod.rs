@@ -21,7 +21,6 @@ mod operation;
 mod organizations;
 mod people;
 mod responses;
-mod rights;
 mod usage;
 
 use rouille::Response;
@@ -89,7 +88,6 @@ fn operations() -> Vec<Operation> {
         gates::operations(),
         people::operations(),
         lockouts::operations(),
-        rights::operations(),
         organizations::operations(),
         audit::operations(),
         usage::operations(),
@@ -106,7 +104,6 @@ fn legacy_schemas() -> Vec<(&'static str, Schema)> {
         gates::schemas(),
         people::schemas(),
         lockouts::schemas(),
-        rights::schemas(),
         organizations::schemas(),
         audit::schemas(),
         usage::schemas(),
