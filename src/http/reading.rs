@@ -17,7 +17,7 @@ use crate::http::input::{Fields, whole, wrong};
 use crate::http::schema::{self, Schema, request};
 use crate::http::view::{Schemas, named};
 use crate::model::fault::Fault;
-use crate::model::name::{DESCRIPTION_CHARACTERS_MAX, parse_description, parse_name};
+use crate::model::name::{DESCRIPTION_CHARACTERS_MAX, parse_description, parse_email, parse_name};
 use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns};
 
 /// Reads one value of a JSON body.
@@ -197,6 +197,10 @@ pub(super) fn description(example: &'static str) -> impl ReadText<Output = Strin
     parsed("invalid_description", parse_description, move || {
         schema::line(DESCRIPTION_CHARACTERS_MAX, example)
     })
+}
+
+pub(super) fn email(example: &'static str) -> impl ReadText<Output = String> {
+    parsed("invalid_email", parse_email, move || schema::email(example))
 }
 
 /// Reads a list of permission patterns.

@@ -14,8 +14,13 @@ use crate::http::{api, check, health, input, metrics, openapi, page};
 
 /// The endpoints of the API, in no order.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let resources: [fn() -> Vec<Endpoint>; 3] =
-        [api::permissions::endpoints, api::roles::endpoints, api::teams::endpoints];
+    let resources: [fn() -> Vec<Endpoint>; 5] = [
+        api::organizations::endpoints,
+        api::permissions::endpoints,
+        api::plans::endpoints,
+        api::roles::endpoints,
+        api::teams::endpoints,
+    ];
     resources.into_iter().flat_map(|endpoints| endpoints()).collect()
 }
 
@@ -191,37 +196,6 @@ pub(super) static LEGACY: &[HttpRoute] = &[
         RequiredCaller::Actor,
         api::invitations::delete,
     ),
-    get("/v1/organization", RequiredCaller::Actor, api::organizations::show_own),
-    manage(
-        Method::PATCH,
-        "/v1/organization",
-        RequiredCaller::Actor,
-        api::organizations::change_own,
-    ),
-    get("/v1/subscription", RequiredCaller::Actor, api::organizations::show_own_subscription),
-    list("/v1/organizations", api::organizations::list_all),
-    post("/v1/organizations", RequiredCaller::Actor, api::organizations::create),
-    get("/v1/organizations/{organization}", RequiredCaller::Actor, api::organizations::show),
-    manage(
-        Method::PATCH,
-        "/v1/organizations/{organization}",
-        RequiredCaller::Actor,
-        api::organizations::change,
-    ),
-    get(
-        "/v1/organizations/{organization}/subscription",
-        RequiredCaller::Actor,
-        api::organizations::show_subscription,
-    ),
-    manage(
-        Method::PATCH,
-        "/v1/organizations/{organization}/subscription",
-        RequiredCaller::Actor,
-        api::organizations::change_subscription,
-    ),
-    list("/v1/plans", api::plans::list_plans),
-    get("/v1/plans/{plan}", RequiredCaller::Actor, api::plans::show),
-    manage(Method::PATCH, "/v1/plans/{plan}", RequiredCaller::Actor, api::plans::change),
     get("/", RequiredCaller::Open, page::index),
     get("/setup", RequiredCaller::Open, page::setup),
     get("/invitation", RequiredCaller::Open, page::index),

@@ -8,126 +8,346 @@ use crate::actions::changes::Target;
 use crate::actions::instance::organizations::{
     OrganizationChange, OrganizationDraft, SeenSubscription, SubscriptionChange,
 };
-use crate::http::api::keys::patterns;
-use crate::http::api::{cursor, invitations, paging, plans, versions, with_etag};
-use crate::http::input::{Fields, boolean, list, number, parsed, text};
+use crate::http::api::plans::{FeaturesView, LimitsView, features_view, limits_view};
+use crate::http::api::{cursor, invitations, paging, versions};
+use crate::http::endpoint::{Endpoint, get, patch, post};
+use crate::http::input::Fields;
 use crate::http::problem::Problem;
+use crate::http::reading::{
+    Read, ReadText, boolean, email, list, name, number, parsed, patterns, text as any_text,
+};
+use crate::http::schema::{
+    Schema, any_of, choice, count, each, id, moment_as, nullable, text, the, truth,
+};
+use crate::http::view::{Page, view};
 use crate::http::{App, Call, answer};
 use crate::model::domain::{DOMAINS_MAX, parse_domain};
-use crate::model::fault::Fault;
+use crate::model::errors;
 use crate::model::id::{OfOrganization, OrganizationId};
 use crate::model::moment::Moment;
-use crate::model::name::{parse_email, parse_name};
 use crate::model::plan::{KEY_LIFETIME_DAYS_MAX, SubscriptionStatus};
+use crate::model::role::{
+    INSTANCE_MANAGE, ORGANIZATION_MANAGE, ORGANIZATION_READ, SUBSCRIPTION_READ,
+};
 use crate::model::second_factor::{REQUIRED_OF_MAX, RequiredOf};
 use crate::records::access::OrganizationRecord;
 
-pub(in crate::http) fn show_own(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+const ORGANIZATION: &str = "/v1/organizations/{organization}";
+const SUBSCRIPTION: &str = "/v1/organizations/{organization}/subscription";
+
+pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
+    [own(), all(), subscriptions()].into_iter().flatten().collect()
+}
+
+fn own() -> Vec<Endpoint> {
+    vec![
+        get("/v1/organization", show_own)
+            .named("showOrganization", "Show the caller's organization")
+            .needs(&[ORGANIZATION_READ])
+            .answers::<OrganizationView>(200, "The organization.")
+            .with_etag(),
+        patch("/v1/organization", change_own)
+            .named("changeOrganization", "Change the caller's organization")
+            .details(
+                "Only owners can change `second_factor_required_of`. Removing an item requires a \
+                 session with a second factor.",
+            )
+            .needs(&[ORGANIZATION_MANAGE])
+            .versioned()
+            .may_take(read_own_change, json!({"name": "Example", "members_create_keys": true}))
+            .answers::<OrganizationView>(200, "The changed organization.")
+            .with_etag()
+            .fails(&[errors::SECOND_FACTOR_REQUIRED]),
+        get("/v1/subscription", show_own_subscription)
+            .named("showSubscription", "Show the caller's subscription")
+            .needs(&[SUBSCRIPTION_READ])
+            .answers::<SubscriptionView>(200, "Plan, status, limits and current usage.")
+            .with_etag(),
+    ]
+}
+
+fn all() -> Vec<Endpoint> {
+    vec![
+        get("/v1/organizations", list_all)
+            .named("listOrganizations", "List organizations")
+            .needs(&[INSTANCE_MANAGE])
+            .query(paging::<OfOrganization>)
+            .answers::<Page<OrganizationView>>(200, "A page of organizations."),
+        post("/v1/organizations", create)
+            .named("createOrganization", "Create an organization")
+            .needs(&[INSTANCE_MANAGE])
+            .takes(
+                read_draft,
+                json!({"name": "Example", "plan": "pro", "owner_email": "olga@example.org"}),
+            )
+            .answers::<NewOrganizationView>(
+                201,
+                "The organization, and the invitation of its first owner.",
+            )
+            .with_location()
+            .fails(&[errors::TOO_MANY_ORGANIZATIONS]),
+        get(ORGANIZATION, show)
+            .named("showAnyOrganization", "Show an organization")
+            .needs(&[INSTANCE_MANAGE])
+            .answers::<OrganizationView>(200, "The organization.")
+            .with_etag(),
+        patch(ORGANIZATION, change)
+            .named("changeAnyOrganization", "Change an organization")
+            .details(
+                "`permissions` is the maximum of all keys of the organization; null removes \
+                 it. `domains` are the verified email domains of the organization, by exact \
+                 name; a domain belongs to at most one organization. A key with an expiry, \
+                 IP rules or limits can change neither of them, nor \
+                 `second_factor_required_of`. Removing an item of \
+                 `second_factor_required_of` requires an operator in a session with a second \
+                 factor.",
+            )
+            .needs(&[INSTANCE_MANAGE])
+            .versioned()
+            .may_take(read_change, json!({"suspended": false, "permissions": ["diagrams:*"]}))
+            .answers::<OrganizationView>(200, "The changed organization.")
+            .with_etag()
+            .fails(&[errors::DOMAIN_TAKEN, errors::SECOND_FACTOR_REQUIRED]),
+    ]
+}
+
+fn subscriptions() -> Vec<Endpoint> {
+    vec![
+        get(SUBSCRIPTION, show_subscription)
+            .named("showAnySubscription", "Show the subscription of an organization")
+            .needs(&[INSTANCE_MANAGE])
+            .answers::<SubscriptionView>(200, "The subscription.")
+            .with_etag(),
+        patch(SUBSCRIPTION, change_subscription)
+            .named("changeSubscription", "Change the subscription of an organization")
+            .details(
+                "The change applies to the next check and deletes nothing. Without API access, \
+                 keys are rejected with `SUBSCRIPTION_REQUIRED`.",
+            )
+            .needs(&[INSTANCE_MANAGE])
+            .versioned()
+            .may_take(
+                read_subscription_change,
+                json!({"plan": "enterprise", "status": "active", "current_period_end": null}),
+            )
+            .answers::<SubscriptionView>(200, "The changed subscription.")
+            .with_etag(),
+    ]
+}
+
+view! {
+    OrganizationView = "Organization" {
+        /// Id of the organization.
+        id: OrganizationId,
+        /// Name of the organization.
+        name: String => text("Example"),
+        /// Whether the organization is suspended: its keys are rejected.
+        suspended: bool => truth(false),
+        /// Maximum permissions of all keys of the organization.
+        permissions: Vec<String> => each(text("*")),
+        /// Whether users with the role `user` may create keys.
+        members_create_keys: bool => truth(true),
+        /// Longest lifetime of a key in days. Null: unlimited.
+        key_lifetime_days_max: Option<u32> => nullable(count(365).into()),
+        /// Verified email domains of the organization.
+        domains: Vec<Box<str>> => each(text("example.com")),
+        /// Users who must have a second factor: operators, or the users of a role.
+        second_factor_required_of: Vec<String> => each(required_of()),
+        /// Name of the plan.
+        plan: Box<str> => text("pro"),
+        /// Time of creation.
+        created_at: Moment,
+        /// Version of the object, for `If-Match`.
+        version: u64 => count(1),
+    }
+}
+
+view! {
+    NewOrganizationView {
+        /// The new organization.
+        organization: OrganizationView,
+        /// Invitation of the first owner.
+        invitation: Value => the("Invitation"),
+        /// One-time link of the invitation.
+        url: String => text("https://keys.example.com/invitation#token=a-secret-token"),
+    }
+}
+
+view! {
+    SubscriptionView = "Subscription" {
+        /// Id of the organization.
+        organization: OrganizationId,
+        /// Name of the plan.
+        plan: Box<str> => text("pro"),
+        /// Features of the plan.
+        features: FeaturesView,
+        /// Limits of the plan.
+        limits: LimitsView,
+        /// Status of the subscription.
+        status: String => choice(&STATUSES),
+        /// Time at which the paid period ends. Null: never.
+        current_period_end: Option<Moment>,
+        /// Whether keys of the organization work now.
+        access: bool => truth(true),
+        /// Numbers that count toward the limits.
+        used: UsedView,
+        /// Version of the object, for `If-Match`.
+        version: u64 => count(1),
+    }
+}
+
+view! {
+    UsedView {
+        /// Number of keys.
+        keys: u64 => count(3),
+        /// Number of users.
+        users: usize => count(2),
+        /// Number of teams.
+        teams: usize => count(1),
+    }
+}
+
+/// The values of a subscription's `status`.
+const STATUSES: [&str; 4] = ["active", "trialing", "past_due", "canceled"];
+
+/// Users that need a second factor: operators, or users with a role.
+fn required_of() -> Schema {
+    let named = choice(&["operator", "user", "guest", "administrator", "owner"]);
+    any_of([named.into(), id("role").into()])
+}
+
+fn read_own_change(fields: &mut Fields) -> OrganizationChange {
+    OrganizationChange {
+        name: fields.optional("name", NAME, name("Example")),
+        members_create_keys: fields.optional(
+            "members_create_keys",
+            "Whether users with the role `user` may create keys.",
+            boolean(true),
+        ),
+        key_lifetime_days_max: fields.nullable(
+            "key_lifetime_days_max",
+            "Longest lifetime of a key in days. Null: unlimited.",
+            number(1, KEY_LIFETIME_DAYS_MAX, 365),
+        ),
+        second_factor_required_of: fields.optional(
+            "second_factor_required_of",
+            REQUIRED_OF,
+            required_of_reader(),
+        ),
+        ..OrganizationChange::default()
+    }
+}
+
+fn read_draft(fields: &mut Fields) -> Option<OrganizationDraft> {
+    let name = fields.required("name", NAME, name("Example"));
+    let plan = fields.optional("plan", "Name of the plan. Default: `free`.", any_text("free"));
+    let about = "Email address of the first owner.";
+    let owner_email = fields.required("owner_email", about, email("olga@example.org"));
+    Some(OrganizationDraft { name: name?, plan, owner_email: owner_email? })
+}
+
+fn read_change(fields: &mut Fields) -> OrganizationChange {
+    OrganizationChange {
+        name: fields.optional("name", NAME, name("Example")),
+        domains: fields.optional(
+            "domains",
+            "Verified email domains of the organization.",
+            list(DOMAINS_MAX, parsed("invalid_domain", parse_domain, || text("example.com"))),
+        ),
+        second_factor_required_of: fields.optional(
+            "second_factor_required_of",
+            REQUIRED_OF,
+            required_of_reader(),
+        ),
+        suspended: fields.optional(
+            "suspended",
+            "Whether the organization is suspended: its keys are rejected.",
+            boolean(false),
+        ),
+        permissions: fields.nullable(
+            "permissions",
+            "Maximum permissions of all keys of the organization. Null: unlimited.",
+            patterns("diagrams:*"),
+        ),
+        ..OrganizationChange::default()
+    }
+}
+
+const NAME: &str = "Name of the organization.";
+const REQUIRED_OF: &str = "Users who must have a second factor: operators, or the users of a role.";
+
+fn required_of_reader() -> impl Read<Output = Vec<RequiredOf>> {
+    list(REQUIRED_OF_MAX, parsed("invalid_role", str::parse::<RequiredOf>, required_of))
+}
+
+fn read_subscription_change(fields: &mut Fields) -> SubscriptionChange {
+    let end = || moment_as("2999-12-31T00:00:00.000Z");
+    SubscriptionChange {
+        plan: fields.optional("plan", "Name of the plan.", any_text("pro")),
+        status: fields.optional("status", "Status of the subscription.", status_reader()),
+        current_period_end: fields.nullable(
+            "current_period_end",
+            "Time at which the paid period ends. Null: never.",
+            parsed("invalid_time", str::parse::<Moment>, end),
+        ),
+    }
+}
+
+fn status_reader() -> impl ReadText<Output = SubscriptionStatus> {
+    parsed("invalid_status", str::parse, || choice(&STATUSES))
+}
+
+fn show_own(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     Ok(answer_record(&app.actions.own_organization(call.actor()?)?))
 }
 
-pub(in crate::http) fn change_own(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let change = OrganizationChange {
-        name: fields.old_optional("name", parsed("invalid_name", parse_name)),
-        members_create_keys: fields.old_optional("members_create_keys", boolean),
-        key_lifetime_days_max: fields
-            .old_nullable("key_lifetime_days_max", number(1, KEY_LIFETIME_DAYS_MAX)),
-        second_factor_required_of: required_of(&mut fields),
-        ..OrganizationChange::default()
-    };
-    fields.finish().map_err(Problem::invalid)?;
+fn change_own(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let change = call.read(read_own_change)?;
     let changed = app.actions.change_own_organization(call.actor()?, versions(call), &change)?;
     Ok(answer_record(&changed))
 }
 
-pub(in crate::http) fn list_all(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut parameters = call.parameters();
-    let (limit, after) = paging::<OfOrganization>(&mut parameters);
-    parameters.finish()?;
+fn list_all(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let (limit, after) = call.query(paging::<OfOrganization>)?;
     let listed = app.actions.list_organizations(call.actor()?, limit, after)?;
-    let last = listed.items.last().filter(|_last| listed.more).map(|last| last.id);
-    let items: Vec<Value> = listed.items.iter().map(organization_view).collect();
-    Ok(answer::json(&json!({ "items": items, "next_cursor": last.map(cursor::write) })))
+    let page = Page::of(&listed, |record| cursor::write(record.id), organization_view);
+    Ok(answer::json(&page))
 }
 
-pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let name = fields.old_required("name", parsed("invalid_name", parse_name));
-    let plan = fields.old_optional("plan", text);
-    let email = fields.old_required("owner_email", parsed("invalid_email", parse_email));
-    fields.finish().map_err(Problem::invalid)?;
-    let (Some(name), Some(owner_email)) = (name, email) else {
-        return Err(Problem::invalid(Vec::new()));
-    };
-    let draft = OrganizationDraft { name, plan, owner_email };
+fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let draft = call.read_required(read_draft)?;
     let made = app.actions.create_organization(call.actor()?, &draft)?;
     let location = format!("/v1/organizations/{}", made.record.id);
-    let reported = json!({
-        "organization": organization_view(&made.record),
-        "invitation": invitations::invitation_view(&made.invitation),
-        "url": invitations::link(app, &made.token),
-    });
-    let answer = answer::created(&reported).with_additional_header("Location", location);
-    Ok(with_etag(answer, made.record.version))
+    let view = NewOrganizationView {
+        organization: organization_view(&made.record),
+        invitation: invitations::invitation_view(&made.invitation),
+        url: invitations::link(app, &made.token),
+    };
+    Ok(answer::created_at(location, &view, made.record.version))
 }
 
-pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     Ok(answer_record(&app.actions.organization(call.actor()?, named(call)?)?))
 }
 
-pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let change = OrganizationChange {
-        name: fields.old_optional("name", parsed("invalid_name", parse_name)),
-        domains: fields.old_optional("domains", list(DOMAINS_MAX, domain)),
-        second_factor_required_of: required_of(&mut fields),
-        suspended: fields.old_optional("suspended", boolean),
-        permissions: fields.old_nullable("permissions", patterns),
-        ..OrganizationChange::default()
-    };
-    fields.finish().map_err(Problem::invalid)?;
+fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let change = call.read(read_change)?;
     let changed = app.actions.change_organization(call.actor()?, &target(call)?, &change)?;
     Ok(answer_record(&changed))
 }
 
-pub(in crate::http) fn show_own_subscription(
-    app: &App,
-    call: &Call<'_>,
-) -> Result<Response, Problem> {
-    Ok(answer_subscription(&app.actions.own_subscription(call.actor()?)?))
+fn show_own_subscription(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(answer_subscription(app.actions.own_subscription(call.actor()?)?))
 }
 
-pub(in crate::http) fn show_subscription(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    Ok(answer_subscription(&app.actions.subscription(call.actor()?, named(call)?)?))
+fn show_subscription(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(answer_subscription(app.actions.subscription(call.actor()?, named(call)?)?))
 }
 
-pub(in crate::http) fn change_subscription(
-    app: &App,
-    call: &Call<'_>,
-) -> Result<Response, Problem> {
-    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let change = SubscriptionChange {
-        plan: fields.old_optional("plan", text),
-        status: fields
-            .old_optional("status", parsed("invalid_status", str::parse::<SubscriptionStatus>)),
-        current_period_end: fields
-            .old_nullable("current_period_end", parsed("invalid_time", str::parse::<Moment>)),
-    };
-    fields.finish().map_err(Problem::invalid)?;
+fn change_subscription(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let change = call.read(read_subscription_change)?;
     let changed = app.actions.change_subscription(call.actor()?, &target(call)?, &change)?;
-    Ok(answer_subscription(&changed))
-}
-
-fn domain(value: Value, pointer: &str) -> Result<Box<str>, Vec<Fault>> {
-    parsed("invalid_domain", parse_domain)(value, pointer)
-}
-
-/// Reads the list of the users who must have a second factor.
-fn required_of(fields: &mut Fields) -> Option<Vec<RequiredOf>> {
-    let entry =
-        |value, pointer: &str| parsed("invalid_role", str::parse::<RequiredOf>)(value, pointer);
-    fields.old_optional("second_factor_required_of", list(REQUIRED_OF_MAX, entry))
+    Ok(answer_subscription(changed))
 }
 
 /// The id of the organization in the path. A malformed id gives 404.
@@ -140,39 +360,38 @@ fn target(call: &Call<'_>) -> Result<Target<OrganizationId>, Problem> {
 }
 
 fn answer_record(record: &OrganizationRecord) -> Response {
-    with_etag(answer::json(&organization_view(record)), record.version)
+    answer::versioned(&organization_view(record), record.version)
 }
 
-fn answer_subscription(seen: &SeenSubscription) -> Response {
-    let organization = &seen.organization;
-    let plan = plans::plan_view(&seen.plan);
-    let reported = json!({
-        "organization": organization.id.to_string(),
-        "plan": organization.plan,
-        "features": plan.get("features"),
-        "limits": plan.get("limits"),
-        "status": organization.status.to_string(),
-        "current_period_end": organization.current_period_end.map(|end| end.to_string()),
-        "access": seen.has_access,
-        "used": { "keys": seen.keys, "users": seen.users, "teams": seen.teams },
-        "version": organization.version,
-    });
-    with_etag(answer::json(&reported), organization.version)
+fn answer_subscription(seen: SeenSubscription) -> Response {
+    let organization = seen.organization;
+    let view = SubscriptionView {
+        organization: organization.id,
+        plan: organization.plan,
+        features: features_view(&seen.plan),
+        limits: limits_view(&seen.plan),
+        status: organization.status.to_string(),
+        current_period_end: organization.current_period_end,
+        access: seen.has_access,
+        used: UsedView { keys: seen.keys, users: seen.users, teams: seen.teams },
+        version: organization.version,
+    };
+    answer::versioned(&view, organization.version)
 }
 
-fn organization_view(record: &OrganizationRecord) -> Value {
-    json!({
-        "id": record.id.to_string(),
-        "name": record.name,
-        "suspended": record.suspended,
-        "permissions": record.ceiling.as_set().texts().collect::<Vec<_>>(),
-        "members_create_keys": record.members_create_keys,
-        "key_lifetime_days_max": record.key_lifetime_days_max,
-        "domains": record.domains,
-        "second_factor_required_of":
-            record.second_factor_required_of.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "plan": record.plan,
-        "created_at": record.created_at.to_string(),
-        "version": record.version,
-    })
+fn organization_view(record: &OrganizationRecord) -> OrganizationView {
+    let required_of = record.second_factor_required_of.iter();
+    OrganizationView {
+        id: record.id,
+        name: record.name.clone(),
+        suspended: record.suspended,
+        permissions: record.ceiling.as_set().texts().map(str::to_owned).collect(),
+        members_create_keys: record.members_create_keys,
+        key_lifetime_days_max: record.key_lifetime_days_max,
+        domains: record.domains.clone(),
+        second_factor_required_of: required_of.map(ToString::to_string).collect(),
+        plan: record.plan.clone(),
+        created_at: record.created_at,
+        version: record.version,
+    }
 }

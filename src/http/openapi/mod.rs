@@ -18,7 +18,6 @@ mod key;
 mod keys;
 mod lockouts;
 mod operation;
-mod organizations;
 mod people;
 mod responses;
 mod usage;
@@ -88,7 +87,6 @@ fn operations() -> Vec<Operation> {
         gates::operations(),
         people::operations(),
         lockouts::operations(),
-        organizations::operations(),
         audit::operations(),
         usage::operations(),
     ];
@@ -104,7 +102,6 @@ fn legacy_schemas() -> Vec<(&'static str, Schema)> {
         gates::schemas(),
         people::schemas(),
         lockouts::schemas(),
-        organizations::schemas(),
         audit::schemas(),
         usage::schemas(),
     ];

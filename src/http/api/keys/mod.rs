@@ -25,7 +25,6 @@ pub(in crate::http) mod rotate;
 mod shape;
 
 use reading::{access, parse_kind, parse_owner, read_change_from, shares};
-pub(in crate::http) use reading::{calls, patterns};
 use shape::{hidden_key_view, key_view};
 
 const SEARCH_CHARACTERS_MAX: usize = 100;
