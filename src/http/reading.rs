@@ -251,13 +251,21 @@ fn out_of_range<T, N: fmt::Display>(
 
 /// A reader of a list.
 pub(super) struct List<R> {
+    items_min: usize,
     items_max: usize,
     item: R,
 }
 
 /// Reads a list of at most `items_max` items.
 pub(super) fn list<R: Read>(items_max: usize, item: R) -> List<R> {
-    List { items_max, item }
+    List { items_min: 0, items_max, item }
+}
+
+impl<R> List<R> {
+    /// Requires at least one item.
+    pub(super) fn not_empty(self) -> Self {
+        Self { items_min: 1, ..self }
+    }
 }
 
 impl<R: Read> Read for List<R> {
@@ -278,11 +286,18 @@ impl<R: Read> Read for List<R> {
                 Err(more) => faults.extend(more),
             }
         }
-        if faults.is_empty() { Ok(good) } else { Err(faults) }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        if good.len() < self.items_min {
+            return wrong(pointer, "required", "must have at least one item");
+        }
+        Ok(good)
     }
 
     fn schema(&self, schemas: &mut Schemas) -> Schema {
-        schema::list(self.items_max, self.item.schema(schemas)).into()
+        let list = schema::list(self.items_max, self.item.schema(schemas));
+        list.min_items((self.items_min > 0).then_some(self.items_min)).into()
     }
 }
 

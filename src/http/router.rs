@@ -14,7 +14,8 @@ use crate::http::{api, check, health, input, metrics, openapi, page};
 
 /// The endpoints of the API, in no order.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let resources: [fn() -> Vec<Endpoint>; 5] = [
+    let resources: [fn() -> Vec<Endpoint>; 6] = [
+        api::gates::endpoints,
         api::organizations::endpoints,
         api::permissions::endpoints,
         api::plans::endpoints,
@@ -152,11 +153,6 @@ pub(super) static LEGACY: &[HttpRoute] = &[
         RequiredCaller::Actor,
         api::keys::unshare,
     ),
-    list("/v1/gates", api::gates::list_gates),
-    post("/v1/gates", RequiredCaller::Actor, api::gates::create),
-    get("/v1/gates/{gate}", RequiredCaller::Actor, api::gates::show),
-    manage(Method::PATCH, "/v1/gates/{gate}", RequiredCaller::Actor, api::gates::change),
-    manage(Method::DELETE, "/v1/gates/{gate}", RequiredCaller::Actor, api::gates::delete),
     post("/v1/gates/{gate}/test", RequiredCaller::Actor, api::gates::trial::test),
     list("/v1/users", api::users::list_users),
     get("/v1/users/{user}", RequiredCaller::Actor, api::users::show),

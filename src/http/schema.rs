@@ -10,6 +10,7 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{Ref, RefOr};
 
 use crate::model::permission::PERMISSION_BYTES_MAX;
+use crate::model::requirement::REQUIREMENT_NAMES_MAX;
 
 /// A schema, or a reference to one.
 pub(super) type Schema = RefOr<utoipa::openapi::Schema>;
@@ -176,6 +177,12 @@ pub(super) fn address() -> Schema {
     any_of([formatted("ipv4", "192.0.2.7").into(), formatted("ipv6", "2001:db8::7").into()])
 }
 
+/// A requirement: permissions that must all be granted, or an expression.
+pub(super) fn requirement() -> Schema {
+    let listed = list(REQUIREMENT_NAMES_MAX, permission("diagrams:read")).min_items(Some(1));
+    any_of([listed.into(), formatted("requirement", "a:read AND (b:list OR c:list)").into()])
+}
+
 /// A network in CIDR notation, without bits set beyond its prefix, or a single address.
 pub(super) fn network() -> ObjectBuilder {
     formatted("cidr", "192.0.2.0/24")
@@ -259,6 +266,10 @@ pub(super) fn permission(example: &str) -> ObjectBuilder {
 
 pub(super) fn pattern(example: &str) -> ObjectBuilder {
     fitting(PATTERN, example).max_length(Some(PERMISSION_BYTES_MAX))
+}
+
+pub(super) fn gate_name() -> Schema {
+    fitting("^[a-z][a-z0-9-]{0,62}$", "default").into()
 }
 
 /// A list of at most `items_max` items.

@@ -220,8 +220,8 @@ fn apply(record: &mut GateRecord, change: &GateChange) {
     record.preflight = change.preflight.unwrap_or(record.preflight);
 }
 
-/// A gate's policy as events and responses show it.
-pub fn shape(record: &GateRecord) -> Value {
+/// A gate's policy as events show it.
+fn shape(record: &GateRecord) -> Value {
     json!({
         "name": record.name,
         "description": record.description,
@@ -238,8 +238,7 @@ fn texts<T: ToString>(values: &[T]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
 }
 
-/// A route as events and responses show it.
-pub fn route_shape(route: &RouteRecord) -> Value {
+fn route_shape(route: &RouteRecord) -> Value {
     json!({
         "host": route.host.as_ref().map(ToString::to_string),
         "path": route.path.to_string(),

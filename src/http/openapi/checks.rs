@@ -11,10 +11,9 @@ use crate::http::openapi::explanation::explanation;
 use crate::http::openapi::operation::{CallerKind, Operation, operation};
 use crate::http::schema::{
     Field, Schema, address, answer, any, any_of, choice, count, each, field, fitting, formatted,
-    id, list, moment, nullable, optional, permission, request, sometimes, text, the, truth, whole,
+    id, list, moment, nullable, optional, request, requirement, sometimes, text, the, truth, whole,
 };
 use crate::model::limit::COST_MAX;
-use crate::model::requirement::REQUIREMENT_NAMES_MAX;
 use crate::model::role::{INSTANCE_VERIFY, KEYS_VERIFY};
 
 pub(super) fn operations() -> Vec<Operation> {
@@ -325,12 +324,6 @@ fn held() -> Vec<Field> {
             "State of the key's quota. Null without a quota.",
         ),
     ]
-}
-
-/// A requirement: permissions that must all be granted, or an expression.
-pub(super) fn requirement() -> Schema {
-    let listed = list(REQUIREMENT_NAMES_MAX, permission("diagrams:read")).min_items(Some(1));
-    any_of([listed.into(), formatted("requirement", "a:read AND (b:list OR c:list)").into()])
 }
 
 fn limit_state() -> Schema {

@@ -7,12 +7,12 @@ use utoipa::openapi::schema::ComponentsBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::http::endpoint::Endpoint;
-use crate::http::openapi::gates::gate_name;
 use crate::http::openapi::legacy_schemas;
 use crate::http::openapi::people::role;
 use crate::http::openapi::responses::alone;
 use crate::http::schema::{
-    Schema, answer, any_of, choice, count, each, field, id, permission, sometimes, text, the, whole,
+    Schema, answer, any_of, choice, count, each, field, gate_name, id, permission, sometimes, text,
+    the, whole,
 };
 use crate::model::code::Code;
 use crate::model::errors::{self, ErrorCode};

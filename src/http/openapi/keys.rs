@@ -4,13 +4,11 @@ use http::Method;
 use serde_json::json;
 
 use crate::actions::keys::IMPORT_KEYS_MAX;
-use crate::http::openapi::checks::requirement;
-use crate::http::openapi::gates::gate_name;
 use crate::http::openapi::key::secret;
 use crate::http::openapi::operation::{Operation, operation};
 use crate::http::schema::{
-    address, answer, any_of, both, choice, count, each, field, id, line, list, optional, page,
-    request, sometimes, span, text, the, truth,
+    address, answer, any_of, both, choice, count, each, field, gate_name, id, line, list, optional,
+    page, request, requirement, sometimes, span, text, the, truth,
 };
 use crate::model::role::{INSTANCE_IMPORT, KEYS_CREATE, KEYS_MANAGE};
 

@@ -1,64 +1,131 @@
 //! `/v1/gates`: the access policies of protected APIs, for operators.
 
+mod reading;
 pub(in crate::http) mod trial;
+mod view;
 
 use rouille::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::actions::ActionError;
 use crate::actions::changes::Target;
-use crate::actions::instance::gates::{GateChange, shape};
-use crate::http::api::{cursor, page_limit, versions, with_etag};
-use crate::http::check::verify;
-use crate::http::input::{Fields, list, number, object, parsed, text, wrong};
+use crate::http::api::{cursor, paging_by_name, versions};
+use crate::http::endpoint::{Endpoint, delete, get, patch, post};
 use crate::http::problem::Problem;
+use crate::http::view::{NamePage, Page};
 use crate::http::{App, Call, answer};
-use crate::model::credential::{CREDENTIALS_MAX, CredentialSource};
-use crate::model::fault::Fault;
-use crate::model::gate::{ACCEPTED_MAX, GateName, Preflight, ROUTES_MAX, RouteAccess};
-use crate::model::id::OrganizationId;
-use crate::model::key_text::Environment;
-use crate::model::limit::COST_MAX;
-use crate::model::route::{Ambiguities, Ambiguity, HostPattern, METHODS_MAX, Methods, PathPattern};
-use crate::records::gate::{GateRecord, RouteRecord};
+use crate::model::errors;
+use crate::model::gate::GateName;
+use crate::model::role::INSTANCE_MANAGE;
+use crate::records::gate::GateRecord;
+use reading::{read_change, read_draft};
+use view::{GateView, gate_view};
 
-pub(in crate::http) fn list_gates(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut parameters = call.parameters();
-    let limit = page_limit(&mut parameters);
-    let after = parameters.old_optional("cursor", "invalid_cursor", cursor::read_text::<GateName>);
-    parameters.finish()?;
+pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        get("/v1/gates", list_gates)
+            .named("listGates", "List gates")
+            .details(
+                "Returns gates by name. The built-in gate `default`, which accepts any valid key \
+                 on any route, is not listed.",
+            )
+            .needs(&[INSTANCE_MANAGE])
+            .query(paging_by_name::<GateName>)
+            .answers::<NamePage<GateView>>(200, "A page of gates."),
+        post("/v1/gates", create)
+            .named("createGate", "Create a gate")
+            .details(CREATE_DETAILS)
+            .needs(&[INSTANCE_MANAGE])
+            .takes(
+                read_draft,
+                json!({
+                    "name": "orders",
+                    "routes": [
+                        {"path": "/health", "access": "public"},
+                        {"path": "/orders/**", "methods": ["GET"], "permissions": "orders:read"},
+                        {"path": "/orders/**", "permissions": "orders:write", "cost": 5},
+                    ],
+                }),
+            )
+            .answers::<GateView>(201, "The gate.")
+            .with_location()
+            .fails(&[errors::NAME_TAKEN, errors::TOO_MANY_GATES]),
+        get("/v1/gates/{gate}", show)
+            .named("showGate", "Show a gate")
+            .needs(&[INSTANCE_MANAGE])
+            .answers::<GateView>(200, "The gate.")
+            .with_etag(),
+        patch("/v1/gates/{gate}", change)
+            .named("changeGate", "Change a gate")
+            .details(
+                "The change applies to the next check. The name cannot be changed, because \
+                 proxies use it in their check URL.",
+            )
+            .needs(&[INSTANCE_MANAGE])
+            .versioned()
+            .may_take(read_change, json!({"cost": 2}))
+            .answers::<GateView>(200, "The changed gate.")
+            .with_etag(),
+        delete("/v1/gates/{gate}", remove)
+            .named("removeGate", "Delete a gate")
+            .details("Proxies that still use the gate get `GATE_NOT_FOUND`.")
+            .needs(&[INSTANCE_MANAGE])
+            .versioned()
+            .answers_empty(204, "The gate is deleted."),
+    ]
+}
+
+const CREATE_DETAILS: &str = "A request that matches no route is denied, so a gate without routes denies every \
+     request.\n\n\
+     **Routes.** The most specific route applies: by host, then by path from the \
+     left, then by methods. A path consists of literal segments, `{name}` or `*` for \
+     any one segment, and a trailing `**` for zero or more segments. A trailing slash \
+     is ignored. Paths are case-sensitive: if the upstream serves `/admin` for \
+     `/Admin` too, add a route for each. Two routes that match the same requests are \
+     rejected.\n\n\
+     **Credentials.** `credentials` lists the places of a request that may hold the \
+     key: `authorization` (Bearer and Basic); `authorization:bearer`, \
+     `authorization:basic` or another scheme, such as `authorization:token`; the name \
+     of a header that holds only the key; `cookie:NAME`; `websocket-protocol:PREFIX`, \
+     an entry of `Sec-WebSocket-Protocol` with this prefix. A 401 offers exactly the \
+     accepted schemes; without Basic, browsers open no dialog. Browsers send a cookie \
+     with cross-site requests too, so the application must reject those itself.\n\n\
+     **CORS.** With `preflight` set to `allow`, a CORS preflight (OPTIONS with \
+     `Origin` and `Access-Control-Request-Method`) passes without a key if the \
+     announced request has a route, so that the application can answer it. A route \
+     for OPTIONS takes precedence.\n\n\
+     **Ambiguous paths.** Paths that programs interpret differently are rejected, \
+     unless `allow` of the route lists the reason: `encoded_slash` (`%2F`, which \
+     never separates segments), `double_slash`, `semicolon`, `utf8` (not \
+     percent-encoded), `trailing_dot` (or a trailing space of a segment), \
+     `compatibility_form` (of `.` or `/`). If another interpretation of the path \
+     matches a more specific route, the request is still rejected.";
+
+fn list_gates(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let (limit, after) = call.query(paging_by_name::<GateName>)?;
     let after = after.as_ref().map(GateName::as_str);
     let listed = app.actions.list_gates(call.actor()?, limit, after)?;
-    let last = listed.items.last().filter(|_last| listed.more);
-    let next = last.map(|gate| cursor::write_name(&gate.name));
-    let items: Vec<Value> = listed.items.iter().map(gate_view).collect();
-    Ok(answer::json(&json!({ "items": items, "next_cursor": next })))
+    let page = Page::of(&listed, |gate| cursor::write_name(&gate.name), gate_view);
+    Ok(answer::json(&NamePage(page)))
 }
 
-pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let name = fields.old_required("name", parsed("invalid_gate_name", str::parse::<GateName>));
-    let draft = read_change(&mut fields);
-    fields.finish().map_err(Problem::invalid)?;
-    let name = name.ok_or_else(|| Problem::invalid(Vec::new()))?;
+fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let (name, draft) = call.read_required(read_draft)?;
     let record = app.actions.create_gate(call.actor()?, &name, &draft)?;
     let location = format!("/v1/gates/{name}");
-    let made = answer::created(&gate_view(&record)).with_additional_header("Location", location);
-    Ok(with_etag(made, record.version))
+    Ok(answer::created_at(location, &gate_view(&record), record.version))
 }
 
-pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     Ok(answer_record(&app.actions.gate(call.actor()?, &name(call)?)?))
 }
 
-pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let change = read_change(&mut fields);
-    fields.finish().map_err(Problem::invalid)?;
+fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let change = call.read(read_change)?;
     Ok(answer_record(&app.actions.change_gate(call.actor()?, &target(call)?, &change)?))
 }
 
-pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn remove(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     app.actions.remove_gate(call.actor()?, &target(call)?)?;
     Ok(answer::empty())
 }
@@ -71,106 +138,6 @@ fn target(call: &Call<'_>) -> Result<Target<GateName>, Problem> {
     Ok(Target { id: name(call)?, versions: versions(call) })
 }
 
-fn read_change(fields: &mut Fields) -> GateChange {
-    let environment = |value: Value, pointer: &str| {
-        parsed("invalid_environment", str::parse::<Environment>)(value, pointer)
-    };
-    let organization = |value: Value, pointer: &str| {
-        parsed("invalid_id", str::parse::<OrganizationId>)(value, pointer)
-    };
-    GateChange {
-        description: fields.old_description("description"),
-        credentials: fields.old_optional("credentials", some(CREDENTIALS_MAX, credential)),
-        routes: fields.old_optional("routes", list(ROUTES_MAX, route)),
-        organizations: fields.old_nullable("organizations", some(ACCEPTED_MAX, organization)),
-        environments: fields.old_nullable("environments", some(ACCEPTED_MAX, environment)),
-        cost: fields.old_optional("cost", number(0, COST_MAX)),
-        preflight: fields
-            .old_optional("preflight", parsed("invalid_choice", str::parse::<Preflight>)),
-    }
-}
-
-/// Reads a list that must not be empty. Repeated items are dropped.
-fn some<T: PartialEq>(
-    max: usize,
-    read: impl Fn(Value, &str) -> Result<T, Vec<Fault>>,
-) -> impl FnOnce(Value, &str) -> Result<Vec<T>, Vec<Fault>> {
-    move |value, pointer| {
-        let mut named = Vec::new();
-        for one in list(max, read)(value, pointer)? {
-            if !named.contains(&one) {
-                named.push(one);
-            }
-        }
-        if named.is_empty() {
-            return wrong(pointer, "required", "must have at least one item");
-        }
-        Ok(named)
-    }
-}
-
-fn credential(value: Value, pointer: &str) -> Result<CredentialSource, Vec<Fault>> {
-    parsed("invalid_header", str::parse::<CredentialSource>)(value, pointer)
-}
-
-fn route(value: Value, pointer: &str) -> Result<RouteRecord, Vec<Fault>> {
-    object(|fields| {
-        let host = fields.old_optional("host", parsed("invalid_host", str::parse::<HostPattern>));
-        let path = fields.old_required("path", parsed("invalid_path", str::parse::<PathPattern>));
-        let methods = fields.old_optional("methods", methods).unwrap_or_default();
-        let access =
-            fields.old_optional("access", parsed("invalid_choice", str::parse::<RouteAccess>));
-        let access = access.unwrap_or(RouteAccess::Key);
-        let requirement = fields.old_optional("permissions", verify::requirement);
-        let cost = fields.old_optional("cost", number(0, COST_MAX));
-        for (name, is_said) in [("permissions", requirement.is_some()), ("cost", cost.is_some())] {
-            if is_said && access != RouteAccess::Key {
-                fields.fault(
-                    name,
-                    "contradiction",
-                    "is only for routes with access key: remove this field, or set access to key",
-                );
-            }
-        }
-        let allow = fields.old_optional("allow", allow).unwrap_or_default();
-        if let Some(path) = &path
-            && let Some(doubt) = path.unreachable(allow.iter().copied().collect())
-        {
-            fields.fault("path", "invalid_path", doubt);
-        }
-        Some(RouteRecord { host, path: path?, methods, access, requirement, cost, allow })
-    })(value, pointer)
-}
-
-/// Reads the ambiguities that a route allows. The list may be empty; repeated items are dropped.
-fn allow(value: Value, pointer: &str) -> Result<Vec<Ambiguity>, Vec<Fault>> {
-    let kind = |value: Value, pointer: &str| {
-        parsed("invalid_choice", str::parse::<Ambiguity>)(value, pointer)
-    };
-    let kinds: Ambiguities =
-        list(Ambiguity::ALL.len(), kind)(value, pointer)?.into_iter().collect();
-    Ok(kinds.iter().collect())
-}
-
-fn methods(value: Value, pointer: &str) -> Result<Vec<String>, Vec<Fault>> {
-    let method = |value: Value, pointer: &str| {
-        let method = text(value, pointer)?;
-        let checked = Methods::new([method.as_str()]);
-        checked.map(|_set| method).or_else(|error| wrong(pointer, "invalid_method", error))
-    };
-    some(METHODS_MAX, method)(value, pointer)
-}
-
 fn answer_record(record: &GateRecord) -> Response {
-    with_etag(answer::json(&gate_view(record)), record.version)
-}
-
-fn gate_view(record: &GateRecord) -> Value {
-    let mut view = shape(record);
-    if let Value::Object(fields) = &mut view {
-        fields.insert("id".to_owned(), record.id.to_string().into());
-        fields.insert("created_at".to_owned(), record.created_at.to_string().into());
-        fields.insert("version".to_owned(), record.version.into());
-    }
-    view
+    answer::versioned(&gate_view(record), record.version)
 }

@@ -5,7 +5,7 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
-use crate::actions::instance::gates::route_shape;
+use crate::http::api::gates::view::{RouteView, route_view};
 use crate::http::check::{denied, explained, verify};
 use crate::http::input::{Fields, parsed, text};
 use crate::http::problem::Problem;
@@ -59,7 +59,7 @@ pub(in crate::http) fn test(app: &App, call: &Call<'_>) -> Result<Response, Prob
     let query = RouteQuery { host: &target.host, path, method: &method };
     let announced = announced.as_deref();
     let rule = gate.rule(gate.decisive(query, announced)).ok().flatten();
-    let route = rule.map(|(route, rule)| route_shape(&RouteRecord::of(route, rule)));
+    let route = rule.map(|(route, rule)| route_view(&RouteRecord::of(route, rule)));
     let outcome = match (gate.decision(query, announced), key) {
         (GateDecision::NotAllowed(doubt), _) => {
             TrialOutcome::refused(Problem::route_not_allowed(doubt))
@@ -105,7 +105,7 @@ fn explain(
     Ok(TrialOutcome { refusal, explanation: Some(explanation) })
 }
 
-fn reported(route: Option<&Value>, outcome: &TrialOutcome) -> Response {
+fn reported(route: Option<&RouteView>, outcome: &TrialOutcome) -> Response {
     let refusal = outcome.refusal.as_ref();
     answer::json(&json!({
         "allowed": refusal.is_none(),
