@@ -36,7 +36,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 ];
 /// Beginnings of commands that do not run, with the reason.
 const NOT_RUN: &[(&str, &str)] = &[
-    ("./run", "tests/suite/run_script.rs runs it"),
+    ("./run", "tests/suite/serve/run_script.rs runs it"),
     ("./test", "runs this test"),
     ("cargo install", "builds the program once more"),
     ("sudo ", "changes the machine: packages, users, system services"),

@@ -4,7 +4,7 @@ use serde_json::json;
 use totp_rs::{Builder, Secret};
 
 use crate::ask::{Ask, Expect};
-use crate::bounds::seconds_since_1970;
+use crate::deadlines::seconds_since_1970;
 use crate::page::Page;
 use crate::people::PASSWORD as THEIRS;
 use crate::session_ends::sign_out;

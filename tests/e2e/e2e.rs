@@ -14,8 +14,8 @@ mod account;
 #[path = "../suite/ask.rs"]
 mod ask;
 mod axe;
-#[path = "../suite/bounds.rs"]
-mod bounds;
+#[path = "../suite/deadlines.rs"]
+mod deadlines;
 mod dialogs;
 mod driver;
 #[path = "../suite/environment.rs"]

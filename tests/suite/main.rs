@@ -1,4 +1,5 @@
-//! The product as a black box: the real binary over real sockets, one file per resource.
+//! The product as a black box: the real binary over real sockets. A file or folder has the name of the
+//! API path, the command or the part of the server that it tests.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -12,88 +13,43 @@
     reason = "a table of cases is one thing, and each assertion counts as a branch"
 )]
 
-mod addresses;
-mod admission;
 mod ask;
 mod audit;
-mod batch;
-mod bounded_key;
-mod bounds;
-mod catalogue;
-mod chain;
-mod challenges;
-mod changes;
-mod check_listen;
 mod cli;
-mod cli_gate;
-mod cli_rights;
-mod cli_user;
-mod clock;
-mod compression;
-mod credentials;
-mod crossing;
-mod crowds;
+mod concurrent_changes;
+mod deadlines;
 mod environment;
 mod escalation;
-mod events;
-mod explain;
-mod foreign_texts;
 mod forward_auth;
-mod gate_credentials;
-mod gate_paths;
 mod gates;
 mod health;
-mod holder;
-mod import;
-mod importers;
-mod input;
+mod http;
 mod instance;
 mod introspect;
 mod invitations;
-mod key_bounds;
 mod keys;
-mod limits;
-mod lists;
-mod lockouts;
-mod logs;
 mod me;
 mod metrics;
 mod openapi;
 mod organizations;
-mod pace;
+mod original_policies;
 mod page;
 mod people;
+mod permissions;
 mod plans;
 mod policy;
-mod public_name;
-mod quota;
-mod removal;
-mod request_ids;
-mod required_factor;
-mod resets;
-mod revocation;
 mod roles;
-mod rotation;
-mod run_script;
-mod seeds;
+mod serve;
 #[path = "../server/mod.rs"]
 mod server;
 mod session;
 mod sessions;
 mod setup;
 mod shape;
-mod sharing;
-mod signin;
-mod start;
-mod supervised;
+mod sign_in_lockouts;
 mod teams;
 mod test_server;
-mod text;
-mod totp;
-mod unix_sockets;
-mod unreachable;
 mod usage;
-mod user_sessions;
 mod users;
 mod verify;
 mod whoami;

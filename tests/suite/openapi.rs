@@ -76,7 +76,7 @@ fn backup_code(fixture: &Fixture, actor: &Actor) -> Value {
         serde_json::from_str::<Value>(&answer).unwrap()
     };
     let begun = ask(201, &json!({"current_password": PASSWORD}));
-    let code = crate::totp::code_of(begun["secret"].as_str().unwrap(), 0);
+    let code = crate::me::totp::code_of(begun["secret"].as_str().unwrap(), 0);
     ask(200, &json!({"code": code}))["backup_codes"][0].clone()
 }
 
