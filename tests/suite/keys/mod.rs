@@ -312,7 +312,9 @@ fn a_key_without_management_permissions_cannot_see_other_keys() {
         .create(&json!({"name": "what the owner calls it", "metadata": {"host": "db-seven"}}));
     for path in ["/v1/keys".to_owned(), format!("/v1/keys/{}", other.id)] {
         let answer = instance.bare(&Ask::get(&path).bearer(&plain.secret));
-        assert!(!answer.body.contains("db-seven"), "{path}: {} {}", answer.status, answer.body);
+        let problem = answer.problem(403, "permission_required");
+        assert_eq!(problem["permission"], "keyhouse:keys:read", "{path}");
+        assert!(!answer.body.contains("db-seven"), "{path}: {}", answer.body);
     }
 }
 
