@@ -209,3 +209,53 @@ fn clock_behind(store: &dyn Store, clock: &dyn Clock) -> Result<Option<ClockBehi
     let behind = newest.filter(|newest| newest.since(now) > CLOCK_BEHIND_MAX);
     Ok(behind.map(|newest| ClockBehind { now, newest }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::signing_in::setup::FirstOwner;
+    use crate::clock::ManualClock;
+    use crate::model::secret::Secret;
+    use keyhouse_storage::{FaultyStore, InjectedFault, MemoryStore, StoreOperation};
+    use std::error::Error as _;
+
+    fn assemble(
+        store: &Arc<FaultyStore<MemoryStore>>,
+        milliseconds: i64,
+        accept_clock: bool,
+    ) -> Result<Instance, AssembleError> {
+        let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(milliseconds)));
+        let store = Arc::<FaultyStore<MemoryStore>>::clone(store);
+        let parameters = InstanceParameters { accept_clock, ..InstanceParameters::default() };
+        Instance::assemble(store, clock, StdRng::seed_from_u64(1), parameters)
+    }
+
+    #[test]
+    fn a_clock_far_behind_the_newest_event_is_an_error_unless_accepted() {
+        const NOW: i64 = 1_800_000_000_000;
+        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let instance = assemble(&store, NOW, false).unwrap();
+        let (email, password) = ("ada@example.com".to_owned(), "correct horse battery".to_owned());
+        let owner = FirstOwner { name: None, email, password: Secret::new(password) };
+        instance.actions().found(&owner, None, None).unwrap();
+        instance.stop();
+        let hour = i64::try_from(CLOCK_BEHIND_MAX.as_millis()).unwrap();
+        let instance = assemble(&store, NOW - hour, false).unwrap();
+        assert_eq!(instance.clock_behind(), None);
+        instance.stop();
+        let refused = assemble(&store, NOW - hour - 1, false).unwrap_err();
+        assert!(matches!(refused, AssembleError::ClockBehind(_)), "{refused}");
+        let accepted = assemble(&store, NOW - hour - 1, true).unwrap();
+        assert_eq!(accepted.clock_behind().unwrap().to_string(), refused.to_string());
+        accepted.close().unwrap();
+    }
+
+    #[test]
+    fn an_error_keeps_its_sources() {
+        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+        store.inject(StoreOperation::Scan, 1, InjectedFault::Unavailable);
+        let error = assemble(&store, 1, false).unwrap_err();
+        let source = error.source().unwrap().to_string();
+        assert_eq!(source, "store unavailable: fault injected", "{error}");
+    }
+}
