@@ -16,8 +16,6 @@ use crate::policy::statuses_of_success;
 use crate::server::wire::Answer;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
-/// The source file with the table of routes.
-const ROUTER: &str = include_str!("../../../src/http/router.rs");
 /// Routes that take a body and change nothing, so they write no event.
 const NO_CHANGES: [&str; 7] = [
     "POST /v1/introspect",
@@ -172,31 +170,6 @@ impl Record {
     }
 }
 
-/// Returns the changing routes of the table.
-fn changing_routes() -> BTreeSet<String> {
-    let table: String = ROUTER.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut routes = BTreeSet::new();
-    for method in ["POST", "PATCH", "PUT", "DELETE"] {
-        for part in table.split(&format!("Method::{method}")).skip(1) {
-            if let Some(path) = next_path(part) {
-                routes.insert(format!("{method} {path}"));
-            }
-        }
-    }
-    for part in table.split(" post(").skip(1) {
-        routes.extend(next_path(part).map(|path| format!("POST {path}")));
-    }
-    routes
-}
-
-/// Returns the next path in the table, if only punctuation precedes the path.
-fn next_path(part: &str) -> Option<&str> {
-    let (before, rest) = part.split_once('"')?;
-    let is_near = before.chars().all(|it| !it.is_alphabetic()) || before.trim() == "), path:";
-    let (path, _) = rest.split_once('"')?;
-    (is_near && path.starts_with("/v1/")).then_some(path)
-}
-
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{pointer}: {value}"))
 }
@@ -211,7 +184,9 @@ fn every_change_writes_one_event_and_no_event_holds_a_secret() {
     run_the_instance(&mut record);
     look_after_oneself(&mut record, &home);
     let done: BTreeSet<_> = record.done.iter().map(|&route| route.to_owned()).collect();
-    let mut changing = changing_routes();
+    let routes = record.statuses.keys().filter(|route| !route.starts_with("GET "));
+    let mut changing: BTreeSet<_> =
+        routes.filter(|route| !route.starts_with("HEAD ")).cloned().collect();
     assert!(changing.len() > 20, "{changing:?}");
     for route in NO_CHANGES {
         assert!(changing.remove(route), "{route}");
