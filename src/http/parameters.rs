@@ -95,7 +95,7 @@ impl Parameters {
         self.note(|| schema::field(name, reader.schema(&mut Schemas::new()), about).seldom());
         self.take(name, &reader)
     }
-    #[allow(clippy::allow_attributes, dead_code, reason = "some resources still use the old one")]
+
     #[expect(clippy::needless_pass_by_value, reason = "a reader is made for one call")]
     pub(super) fn required<R: ReadText>(
         &mut self,
@@ -150,17 +150,6 @@ impl Parameters {
                 None
             },
         }
-    }
-
-    pub(super) fn old_required<T, E: fmt::Display>(
-        &mut self,
-        name: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        if !self.left.iter().any(|(known, _)| known == name) {
-            self.fault(name, "required", "is required");
-        }
-        self.old_optional(name, "required", parse)
     }
 
     /// Ends the reading. Each parameter that was not read is unknown, which is a fault.

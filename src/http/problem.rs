@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use http::Method;
 use rouille::{Response, ResponseBody};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::actions::pace::TooSoon;
 use crate::http::answer::Header;
 use crate::http::challenge;
 use crate::http::refusal;
+use crate::http::schema::{each, text};
 use crate::http::transport::TransportRefusal;
+use crate::http::view::view;
 use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::model::errors::{self, ErrorCode};
 use crate::model::fault::Fault;
@@ -114,6 +116,14 @@ impl Problem {
         self.0.error.name
     }
 
+    pub(super) fn title(&self) -> &'static str {
+        self.0.title
+    }
+
+    pub(super) fn faults(&self) -> Vec<FaultView> {
+        self.0.faults.iter().map(fault_view).collect()
+    }
+
     pub(super) fn status(&self) -> u16 {
         self.0.error.status
     }
@@ -126,11 +136,6 @@ impl Problem {
             },
             _ => self,
         }
-    }
-
-    /// The error of one item of a batch request.
-    pub(super) fn into_item(self) -> Value {
-        Value::Object(self.members())
     }
 
     /// The response. The `request_id` identifies the request in the operator's log.
@@ -156,7 +161,7 @@ impl Problem {
             members.insert("detail".to_owned(), detail.as_ref().into());
         }
         if !reported.faults.is_empty() {
-            members.insert("errors".to_owned(), reported.faults.iter().map(fault).collect());
+            members.insert("errors".to_owned(), json!(self.faults()));
         }
         members
     }
@@ -324,15 +329,26 @@ impl Problem {
     }
 }
 
-fn fault(fault: &Fault) -> Value {
-    let mut reported = Map::new();
-    reported.insert("pointer".to_owned(), fault.pointer.clone().into());
-    reported.insert("code".to_owned(), fault.code.into());
-    reported.insert("detail".to_owned(), fault.detail.clone().into());
-    if !fault.reasons.is_empty() {
-        reported.insert("reasons".to_owned(), fault.reasons.clone().into());
+view! {
+    FaultView = "Fault" {
+        /// JSON pointer to the field, or `?` and the name of a query parameter.
+        pointer: String => text("/name"),
+        /// Code of the fault.
+        code: &'static str => text("required"),
+        /// Explanation of the fault.
+        detail: String => text("is required"),
+        /// Codes of the reasons for which a password was rejected.
+        reasons: Vec<&'static str> | absent => each(text("too_short")),
     }
-    reported.into()
+}
+
+fn fault_view(fault: &Fault) -> FaultView {
+    FaultView {
+        pointer: fault.pointer.clone(),
+        code: fault.code,
+        detail: fault.detail.clone(),
+        reasons: Some(fault.reasons.clone()).filter(|reasons| !reasons.is_empty()),
+    }
 }
 
 /// Whole seconds, rounded up, so that a client that waits for them does not retry too early.

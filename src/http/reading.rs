@@ -19,6 +19,7 @@ use crate::http::view::{Schemas, named};
 use crate::model::fault::Fault;
 use crate::model::name::{DESCRIPTION_CHARACTERS_MAX, parse_description, parse_email, parse_name};
 use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns};
+use crate::model::secret::Secret;
 
 /// Reads one value of a JSON body.
 pub(super) trait Read: Sized {
@@ -185,6 +186,17 @@ where
 pub(super) fn text(example: &'static str) -> impl ReadText<Output = String> {
     let any = |text: &str| Ok::<_, String>(text.to_owned());
     parsed("wrong_type", any, move || schema::text(example))
+}
+
+/// Reads any text as a secret, without a copy of the text.
+pub(super) fn secret(example: &'static str) -> impl Read<Output = Secret> {
+    let read = |value: Value, pointer: &str| match value {
+        Value::String(text) => Ok(Secret::new(text)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            wrong(pointer, "wrong_type", "must be a string")
+        },
+    };
+    reader(read, move || schema::text(example))
 }
 
 /// Reads a name of people, teams, keys and other objects.

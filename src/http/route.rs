@@ -122,11 +122,6 @@ impl Run {
     }
 }
 
-pub(super) const fn check(path: &'static str, handler: CheckHandler) -> HttpRoute {
-    let run = Run::Check { handler, body_bytes_max: None };
-    HttpRoute { method: None, path, access: RequiredCaller::Open, run, reads_query: true }
-}
-
 pub(super) const fn get(
     path: &'static str,
     access: RequiredCaller,

@@ -7,14 +7,15 @@ use http::Method;
 use crate::http::endpoint::Endpoint;
 use crate::http::matching::Matching;
 use crate::http::route::{HttpRoute, RequiredCaller, Run};
-use crate::http::route::{check, get, in_part, list, long, manage, post, probe, with_query};
+use crate::http::route::{get, in_part, list, long, manage, post, probe, with_query};
 use crate::http::routing::Routing;
 use crate::http::transport::{ListenerKind, Part, Take};
-use crate::http::{api, check, health, input, metrics, openapi, page};
+use crate::http::{api, check, health, metrics, openapi, page};
 
 /// The endpoints of the API, in no order.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let resources: [fn() -> Vec<Endpoint>; 6] = [
+    let resources: [fn() -> Vec<Endpoint>; 7] = [
+        check::endpoints,
         api::gates::endpoints,
         api::organizations::endpoints,
         api::permissions::endpoints,
@@ -32,53 +33,6 @@ pub(super) static ROUTES: LazyLock<Vec<HttpRoute>> = LazyLock::new(|| {
 });
 
 pub(super) static LEGACY: &[HttpRoute] = &[
-    check("/v1/forward-auth/{gate}", check::forward_auth::answer),
-    check("/v1/ext-authz/{gate}/{path}", check::ext_authz::answer),
-    HttpRoute {
-        method: Some(Method::POST),
-        path: "/v1/verify",
-        access: RequiredCaller::Actor,
-        run: Run::ByCaller {
-            check: check::verify::answer,
-            manage: check::verify::answer_session,
-            body_bytes_max: Some(input::BODY_BYTES_MAX),
-        },
-        reads_query: false,
-    },
-    HttpRoute {
-        method: Some(Method::POST),
-        path: "/v1/verify/batch",
-        access: RequiredCaller::Actor,
-        run: Run::LongCheck {
-            handler: check::batch::answer,
-            take: Take { part: Part::Batch, body_bytes_max: input::LARGE_BODY_BYTES_MAX },
-        },
-        reads_query: false,
-    },
-    HttpRoute {
-        method: Some(Method::POST),
-        path: "/v1/introspect",
-        access: RequiredCaller::Client,
-        run: Run::Check {
-            handler: check::introspect::answer,
-            body_bytes_max: Some(input::BODY_BYTES_MAX),
-        },
-        reads_query: false,
-    },
-    probe("/v1/whoami", check::whoami::answer),
-    HttpRoute {
-        method: Some(Method::POST),
-        path: "/v1/whoami/revoke",
-        access: RequiredCaller::Holder,
-        run: Run::Manage {
-            handler: check::whoami::revoke,
-            take: Take {
-                part: Part::Management,
-                body_bytes_max: check::whoami::REVOKE_BODY_BYTES_MAX,
-            },
-        },
-        reads_query: false,
-    },
     probe("/healthz", health::alive),
     probe("/readyz", health::ready),
     HttpRoute {

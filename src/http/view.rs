@@ -159,6 +159,13 @@ impl<T: Described> Described for Option<T> {
     }
 }
 
+/// The fields are all present or all absent.
+impl<V: ViewFields> ViewFields for Option<V> {
+    fn fields(schemas: &mut Schemas) -> Vec<Field> {
+        V::fields(schemas).into_iter().map(Field::seldom).collect()
+    }
+}
+
 impl<T: Described> Described for Vec<T> {
     fn schema(schemas: &mut Schemas) -> Schema {
         each(T::schema(schemas)).into()

@@ -8,15 +8,37 @@ use std::sync::atomic::Ordering;
 
 use rouille::Response;
 
-use crate::http::check::identity::IdentityHeaders;
+use crate::http::check::identity::{HEADERS, IdentityHeaders};
 use crate::http::check::{Allowed, allow, user_agent};
+use crate::http::endpoint::Endpoint;
 use crate::http::forwarded::{self, ForwardedRequest, NotForwarded};
 use crate::http::problem::Problem;
+use crate::http::schema::{Field, field, fitting};
 use crate::http::transport::Arrival;
 use crate::http::{App, CheckCall};
 use crate::index::CallOrigin;
+use crate::model::errors;
 use crate::model::gate::GateDecision;
 use crate::verify::Request;
+
+/// The address of the client, which both endpoints read.
+pub(super) fn forwarded_for() -> Field {
+    let addresses = fitting("^[0-9a-fA-F.:, ]+$", "192.0.2.7");
+    field("X-Forwarded-For", addresses, "Address of the client.")
+}
+
+/// Describes the responses of both endpoints.
+pub(super) fn passing(endpoint: Endpoint) -> Endpoint {
+    let endpoint = endpoint
+        .answers_empty(200, "The request may pass. Every header is present; `-` means no value.")
+        .fails(&[
+            errors::check::REQUEST_REFUSED,
+            errors::check::GATE_NOT_FOUND,
+            errors::check::ROUTE_NOT_ALLOWED,
+            errors::check::INSUFFICIENT_PERMISSIONS,
+        ]);
+    HEADERS.into_iter().fold(endpoint, |endpoint, (name, about)| endpoint.with(name, about))
+}
 
 impl App {
     /// Answers a proxy's check of its client's request.

@@ -10,26 +10,92 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use rouille::Response;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::actions::actor::Actor;
-use crate::http::check::verify::{require_verify, scope_of};
+use crate::http::check::verify::{VERIFY, require_verify, scope_of};
+use crate::http::endpoint::{Endpoint, run_by};
 use crate::http::input::{self, FORM};
 use crate::http::metrics::counts::CheckEndpoint;
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
+use crate::http::reading::parsed;
+use crate::http::route::Run;
+use crate::http::schema::{self, count, formatted, text, truth};
 use crate::http::transport::Arrival;
+use crate::http::view::view;
 use crate::http::{App, CheckCall, answer};
 use crate::index::grant::Grant;
 use crate::model::credential::CREDENTIALS;
+use crate::model::id::{KeyId, OrganizationId};
 use crate::model::moment::Moment;
 use crate::model::network::canonical;
 use crate::model::requirement::Requirement;
 use crate::model::secret::Secret;
 use crate::verify::{Code, Request, digest_of, with_granted};
+
+pub(super) fn endpoint() -> Endpoint {
+    let run = Run::Check { handler: answer, body_bytes_max: Some(input::BODY_BYTES_MAX) };
+    let example = json!({
+        "token": "kh_live_what-the-client-presented", "permissions": "diagrams:read",
+    });
+    run_by(Some(Method::POST), "/v1/introspect", run)
+        .for_client()
+        .named("introspect", "Introspect a token")
+        .details(
+            "Token introspection (RFC 7662) for OAuth clients, which authenticate with a key \
+             of their own as Bearer or Basic. The call is not counted and draws on no limit. \
+             A key whose limits are used up is active; `/v1/verify` and the gates enforce \
+             limits. With `permissions` and `ip`, `active` also depends on those; a key with \
+             IP rules is active only with an allowed `ip`. `scope` is left out if the key is \
+             granted no permission, or if a list of 100 patterns cannot express what it is \
+             granted. For a token that is not active, the response is `{\"active\": false}`. \
+             That includes keys of other organizations, unless the caller has \
+             `keyhouse:instance:verify`.",
+        )
+        .needs(VERIFY)
+        .takes_form(read_request, example)
+        .answers::<IntrospectionView>(200, "The state of the token.")
+}
+
+view! {
+    IntrospectionView {
+        /// Whether the key is valid.
+        active: bool => truth(true),
+        ..token: Option<ActiveTokenView>,
+    }
+}
+
+// RFC 7662, 2.2, and the organization and environment.
+view! {
+    ActiveTokenView {
+        /// Granted permission patterns, separated by spaces.
+        scope: String | absent => text("diagrams:read files:*"),
+        /// Always `Bearer`.
+        token_type: &'static str => text("Bearer"),
+        /// Id of the key.
+        client_id: KeyId,
+        /// Id of the key's owner, or of the organization for a service key.
+        sub: String => text("usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f"),
+        /// Verified email address of the key's owner.
+        username: String | absent => text("ada@example.com"),
+        /// Public URL of the instance.
+        iss: String => text("https://keys.example.com"),
+        /// Time of creation, in Unix seconds.
+        iat: i64 => count(1_761_000_000),
+        /// Time from which the key is valid, in Unix seconds.
+        nbf: i64 | absent => count(1_761_000_000),
+        /// Time of expiry, in Unix seconds.
+        exp: i64 | absent => count(1_792_000_000),
+        /// Id of the organization.
+        organization: OrganizationId,
+        /// Environment of the key.
+        environment: String => text("live"),
+    }
+}
 
 struct IntrospectionRequest {
     token: Secret,
@@ -37,9 +103,9 @@ struct IntrospectionRequest {
     ip: Option<IpAddr>,
 }
 
-pub(in crate::http) fn answer(app: &App, call: &CheckCall<'_>) -> Response {
+fn answer(app: &App, call: &CheckCall<'_>) -> Response {
     match introspect(app, call.arrival, call.body) {
-        Ok(value) => answer::finish(answer::json(&value)),
+        Ok(state) => answer::finish(answer::json(&state)),
         Err(problem) => app.deny(call.arrival, None, as_oauth(problem)),
     }
 }
@@ -53,7 +119,7 @@ pub(in crate::http) fn as_oauth(problem: Problem) -> Problem {
     }
 }
 
-fn introspect(app: &App, arrival: &Arrival<'_>, body: &[u8]) -> Result<Value, Problem> {
+fn introspect(app: &App, arrival: &Arrival<'_>, body: &[u8]) -> Result<IntrospectionView, Problem> {
     let actor = caller(app, arrival)?;
     require_verify(&actor)?;
     let input = read(&arrival.parts.headers, body)?;
@@ -66,10 +132,9 @@ fn introspect(app: &App, arrival: &Arrival<'_>, body: &[u8]) -> Result<Value, Pr
     };
     Ok(app.checker.preview(input.token.reveal().as_bytes(), &request, |decision| {
         app.counts.note_check(CheckEndpoint::Introspect, decision.verdict.code.as_str());
-        match decision.grant {
-            Some(grant) if is_active(decision.verdict.code) => described(app, grant),
-            _ => json!({ "active": false }),
-        }
+        let grant = decision.grant.filter(|_grant| is_active(decision.verdict.code));
+        let token = grant.map(|grant| active_token_view(app, grant));
+        IntrospectionView { active: token.is_some(), token }
     })?)
 }
 
@@ -114,54 +179,53 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<IntrospectionRequest, Proble
     if !input::is_of_type(FORM, content_type.and_then(|value| value.to_str().ok())) {
         return Err(Problem::media_type(FORM));
     }
-    let mut fields = Parameters::of_form(body);
+    let mut form = Parameters::of_form(body);
+    let request = read_request(&mut form);
+    form.finish()?;
+    request.ok_or_else(|| Problem::invalid(Vec::new()))
+}
+
+fn read_request(form: &mut Parameters) -> Option<IntrospectionRequest> {
     let given = |text: &str| match text {
         // RFC 6749, 3.2: a parameter without a value is treated as absent.
         "" => Err("is required"),
         text => Ok(Secret::new(text.to_owned())),
     };
-    let token = fields.old_required("token", given);
-    let requirement =
-        fields.old_optional("permissions", "invalid_requirement", str::parse::<Requirement>);
+    let example = || text("kh_live_what-the-client-presented").min_length(Some(1));
+    let token = form.required("token", "Presented key.", parsed("required", given, example));
+    let expression = || formatted("requirement", "diagrams:read AND diagrams:list");
+    let requirement = parsed("invalid_requirement", str::parse::<Requirement>, expression);
+    let about = "Required permissions, as an expression.";
+    let requirement = form.optional("permissions", about, requirement);
     let address =
         |text: &str| text.parse().map(canonical).map_err(|_e| "must be an IPv4 or IPv6 address");
-    let ip = fields.old_optional("ip", "invalid_ip", address);
-    let _hint = fields.old_optional("token_type_hint", "", |_text| Ok::<_, String>(()));
-    fields.finish()?;
-    let token = token.ok_or_else(|| Problem::invalid(Vec::new()))?;
-    Ok(IntrospectionRequest { token, requirement, ip })
+    let address = parsed("invalid_ip", address, schema::address);
+    let ip = form.optional("ip", "IP address of the client that presented the key.", address);
+    let any = parsed("", |_text| Ok::<_, String>(()), || text("access_token"));
+    let _hint = form.optional("token_type_hint", "Ignored.", any);
+    Some(IntrospectionRequest { token: token?, requirement, ip })
 }
 
-/// The fields of RFC 7662, 2.2, for an active key, and its organization and environment.
-fn described(app: &App, grant: &Grant) -> Value {
+fn active_token_view(app: &App, grant: &Grant) -> ActiveTokenView {
     let owner = grant.named_owner();
     let organization = grant.organization.load();
-    let (key, organization_id) = (grant.live.key.to_string(), organization.id.to_string());
-    let subject = owner.as_ref().map_or_else(|| organization_id.clone(), |it| it.id.to_string());
-    let mut reported = Map::new();
-    let mut tell = |name: &str, value: Value| reported.insert(name.to_owned(), value);
-    tell("active", true.into());
+    let subject =
+        owner.as_ref().map_or_else(|| organization.id.to_string(), |owner| owner.id.to_string());
     let scope = with_granted(grant, |granted| granted.map(|set| set.as_str().to_owned()));
-    if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
-        tell("scope", scope.into());
+    let username = owner.as_deref().and_then(|owner| organization.verified_email(owner));
+    ActiveTokenView {
+        scope: scope.filter(|scope| !scope.is_empty()),
+        token_type: "Bearer",
+        client_id: grant.live.key,
+        sub: subject,
+        username: username.map(str::to_owned),
+        iss: app.settings.public_url.to_string(),
+        iat: seconds_down(grant.live.key.moment()),
+        nbf: Some(grant.not_before).filter(|start| *start != Moment::BEGINNING).map(seconds_up),
+        exp: Some(grant.expires_at).filter(|end| *end != Moment::NEVER).map(seconds_down),
+        organization: organization.id,
+        environment: grant.environment().to_owned(),
     }
-    tell("token_type", "Bearer".into());
-    tell("client_id", key.into());
-    tell("sub", subject.into());
-    if let Some(email) = owner.as_deref().and_then(|owner| organization.verified_email(owner)) {
-        tell("username", email.into());
-    }
-    tell("iss", app.settings.public_url.to_string().into());
-    tell("iat", seconds_down(grant.live.key.moment()).into());
-    if grant.not_before != Moment::BEGINNING {
-        tell("nbf", seconds_up(grant.not_before).into());
-    }
-    if grant.expires_at != Moment::NEVER {
-        tell("exp", seconds_down(grant.expires_at).into());
-    }
-    tell("organization", organization_id.into());
-    tell("environment", grant.environment().into());
-    Value::Object(reported)
 }
 
 /// Whole seconds, rounded down, so that `exp` is never later than the real expiry.

@@ -5,16 +5,17 @@
 //! gate's public route creates. Every error denies the request. No check endpoint redirects.
 
 mod admit;
-pub(super) mod batch;
+mod batch;
 pub(super) mod explained;
-pub(super) mod ext_authz;
-pub(super) mod forward_auth;
+mod ext_authz;
+mod forward_auth;
 mod grpc;
+mod held;
 pub(super) mod identity;
 pub(super) mod introspect;
 mod problem;
 pub(super) mod verify;
-pub(super) mod whoami;
+mod whoami;
 
 use http::HeaderMap;
 use rouille::Response;
@@ -24,6 +25,7 @@ use crate::actions::actor::Actor;
 use crate::clock::Now;
 use crate::http::client::Hops;
 use crate::http::credential::{self, Credential};
+use crate::http::endpoint::Endpoint;
 use crate::http::problem::Problem;
 use crate::http::refusal;
 use crate::http::routing::Routing;
@@ -36,6 +38,17 @@ use crate::verify::{
     CheckUnavailable, Code, Decision, Request, ReservationWait, Verdict, WaitPayer, digest_of,
 };
 use identity::IdentityHeaders;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let checks = [
+        forward_auth::endpoint(),
+        ext_authz::endpoint(),
+        verify::endpoint(),
+        batch::endpoint(),
+        introspect::endpoint(),
+    ];
+    checks.into_iter().chain(whoami::endpoints()).collect()
+}
 
 /// A request that may pass, with its identity. Only [`App::decide_presented`] and, for public
 /// routes, [`App::pass_gate`] create this type.

@@ -2,24 +2,30 @@
 
 use std::net::IpAddr;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use rouille::Response;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::clock::Now;
-use crate::http::check::{caller_that_waits, explained};
+use crate::http::check::caller_that_waits;
+use crate::http::check::explained::{ExplanationView, explanation_view, lists_of};
+use crate::http::check::held::{HeldView, held_view, patterns, permissions};
 use crate::http::credential::{self, Credential};
+use crate::http::endpoint::{Endpoint, run_by};
 use crate::http::input::{self, Fields, wrong};
 use crate::http::metrics::counts::CheckEndpoint;
 use crate::http::problem::{Problem, seconds_up};
+use crate::http::reading::{Read, ReadText, boolean, list, number, object, parsed, reader, secret};
+use crate::http::route::Run;
+use crate::http::schema::{self, count, the, truth};
 use crate::http::transport::Arrival;
+use crate::http::view::view;
 use crate::http::{App, Call, CheckCall, answer, forwarded};
 use crate::index::Index;
-use crate::index::grant::{Grant, Rules};
+use crate::index::grant::Grant;
 use crate::model::credential::CREDENTIALS;
-use crate::model::fault::Fault;
 use crate::model::limit::COST_MAX;
 use crate::model::network::canonical;
 use crate::model::permission::Permission;
@@ -28,8 +34,54 @@ use crate::model::role::{INSTANCE_VERIFY, KEYS_READ, KEYS_VERIFY};
 use crate::model::secret::Secret;
 use crate::verify::{
     Decision, Explanation, Request, Scope, Verdict, WaitPayer, explain, explain_absence,
-    with_granted,
 };
+
+/// The permissions with which a caller may check keys.
+pub(super) const VERIFY: &[&str] = &[KEYS_VERIFY, INSTANCE_VERIFY];
+
+pub(super) fn endpoint() -> Endpoint {
+    let run = Run::ByCaller {
+        check: answer,
+        manage: answer_session,
+        body_bytes_max: Some(input::BODY_BYTES_MAX),
+    };
+    let example = json!({
+        "key": "kh_live_what-the-client-presented", "permissions": ["diagrams:read"],
+        "ip": "192.0.2.7", "cost": 1,
+    });
+    run_by(Some(Method::POST), "/v1/verify", run)
+        .named("verify", "Verify a key")
+        .details(
+            "For a service to which the key was presented. Returns 200 for valid and \
+             invalid keys: read `valid` and `code`. Keys of other organizations are not \
+             found, unless the caller has `keyhouse:instance:verify`. `permissions` \
+             lists what the key is granted now; it is null if a list of 100 patterns \
+             cannot express that. The verdict does not depend on that list. `owner` is \
+             null for a service key, and for a secret that a former owner may have: one \
+             that is older than the first rotation after a transfer.",
+        )
+        .needs(VERIFY)
+        .takes(read_request, example)
+        .body_schema(|schemas| object(read_request).named("Check").schema(schemas))
+        .answers::<VerdictView>(200, "The verdict.")
+}
+
+view! {
+    VerdictView = "Verdict" {
+        /// Whether the key is valid for this check.
+        valid: bool => truth(true),
+        /// Code of the verdict.
+        code: &'static str => the("CheckCode"),
+        /// Seconds until a limit allows the next call.
+        retry_after: u64 | absent => count(7),
+        /// Permission patterns that the key is granted now. Null if a short list cannot express
+        /// them.
+        permissions: Option<Vec<String>> | absent => patterns(),
+        /// Explanation of the verdict, if the request has `explain`.
+        explain: ExplanationView | absent,
+        ..held: Option<HeldView>,
+    }
+}
 
 pub(super) struct VerifyRequest {
     key: Secret,
@@ -40,20 +92,20 @@ pub(super) struct VerifyRequest {
 }
 
 /// Answers a key or the local operator, on the event loop.
-pub(in crate::http) fn answer(app: &App, call: &CheckCall<'_>) -> Response {
+fn answer(app: &App, call: &CheckCall<'_>) -> Response {
     let arrival = call.arrival;
     let content_type = arrival.parts.headers.get(http::header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     let answered =
         caller(app, arrival).and_then(|actor| answer_actor(app, &actor, content_type, call.body));
     match answered {
-        Ok(value) => answer::finish(answer::json(&value)),
+        Ok(verdict) => answer::finish(answer::json(&verdict)),
         Err(problem) => app.deny(arrival, None, problem),
     }
 }
 
 /// Answers a session, on the pool.
-pub(in crate::http) fn answer_session(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn answer_session(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let content_type = call.request.header("Content-Type");
     Ok(answer::json(&answer_actor(app, call.actor()?, content_type, &call.body)?))
 }
@@ -73,7 +125,7 @@ fn answer_actor(
     actor: &Actor,
     content_type: Option<&str>,
     body: &[u8],
-) -> Result<Value, Problem> {
+) -> Result<VerdictView, Problem> {
     require_verify(actor)?;
     let input = read(content_type, body)?;
     verify_counted(app, actor, &input, CheckEndpoint::Verify)
@@ -93,17 +145,14 @@ pub(super) fn verify_counted(
     actor: &Actor,
     input: &VerifyRequest,
     endpoint: CheckEndpoint,
-) -> Result<Value, Problem> {
+) -> Result<VerdictView, Problem> {
     let answered = verify_one(app, actor, input);
-    let code = match &answered {
-        Ok(fields) => fields.get("code").and_then(Value::as_str).unwrap_or_default(),
-        Err(problem) => problem.code(),
-    };
+    let code = answered.as_ref().map_or_else(Problem::code, |verdict| verdict.code);
     app.counts.note_check(endpoint, code);
     answered
 }
 
-fn verify_one(app: &App, actor: &Actor, input: &VerifyRequest) -> Result<Value, Problem> {
+fn verify_one(app: &App, actor: &Actor, input: &VerifyRequest) -> Result<VerdictView, Problem> {
     let request = Request {
         ip: input.ip,
         requirement: input.requirement.as_ref(),
@@ -115,7 +164,7 @@ fn verify_one(app: &App, actor: &Actor, input: &VerifyRequest) -> Result<Value, 
     if input.explain {
         return verify_explained(app, actor, presented, &request);
     }
-    let report = |decision: Decision<'_>| verdict_fields(app.index(), &decision);
+    let report = |decision: Decision<'_>| verdict_view(app.index(), &decision);
     Ok(app.checker.check(presented, &request, report)?)
 }
 
@@ -134,13 +183,10 @@ fn verify_explained(
     actor: &Actor,
     presented: &[u8],
     request: &Request<'_>,
-) -> Result<Value, Problem> {
+) -> Result<VerdictView, Problem> {
     let explained = explain_presented(app, actor, presented, request)?;
-    let mut answer = verdict_fields(app.index(), &explained.decision());
-    if let Value::Object(fields) = &mut answer {
-        fields.insert("explain".to_owned(), explained::explanation_view(&explained.explanation));
-    }
-    Ok(answer)
+    let verdict = verdict_view(app.index(), &explained.decision());
+    Ok(VerdictView { explain: Some(explanation_view(explained.explanation)), ..verdict })
 }
 
 /// Result of a dry-run check, with its explanation.
@@ -176,7 +222,7 @@ pub(in crate::http) fn explain_presented(
             let read = || app.actions.stored_key(actor, payer.organization, payer.key);
             let record = app.waits().run(&caller_that_waits(payer), read);
             let record = record.unwrap_or(Err(ActionError::Busy))?;
-            explain(grant, &explained::lists_of(&record), request, now)
+            explain(grant, &lists_of(&record), request, now)
         },
     };
     Ok(Explained { verdict, grant, explanation, now })
@@ -191,124 +237,50 @@ fn read(content_type: Option<&str>, body: &[u8]) -> Result<VerifyRequest, Proble
 
 /// Reads the inputs of a check; `None` if a field has faults.
 pub(super) fn read_request(fields: &mut Fields) -> Option<VerifyRequest> {
-    let key = fields.old_required("key", input::text).map(Secret::new);
-    let requirement = fields.old_optional("permissions", requirement);
-    let ip = fields.old_optional("ip", address);
-    let cost = fields.old_optional("cost", input::number(0, COST_MAX)).unwrap_or(1);
-    let explain = fields.old_optional("explain", input::boolean).unwrap_or(false);
+    let about = "Presented key.";
+    let key = fields.required("key", about, secret("kh_live_what-the-client-presented"));
+    let about = "Required permissions: a list, or an expression. Default: none.";
+    let requirement = fields.optional("permissions", about, requirement());
+    let about = "IP address of the client that presented the key, for IP rules.";
+    let ip = fields.optional("ip", about, address());
+    let about = "Number of calls to count. Default: 1. With 0 the check draws on no limit.";
+    let cost = fields.optional("cost", about, number(0, COST_MAX, 1)).unwrap_or(1);
+    let about = "Whether to return an explanation. The call is then not counted.";
+    let explain = fields.optional("explain", about, boolean(false)).unwrap_or(false);
     Some(VerifyRequest { key: key?, requirement, ip, cost, explain })
 }
 
 /// Reads an address. A port after it, which many frameworks add, is ignored.
-pub(in crate::http) fn address(value: Value, pointer: &str) -> Result<IpAddr, Vec<Fault>> {
+pub(in crate::http) fn address() -> impl ReadText<Output = IpAddr> {
     let read = |text: &str| forwarded::address(text).map(canonical);
-    let parse = |text: &str| read(text).ok_or("must be an IPv4 or IPv6 address");
-    input::parsed("invalid_ip", parse)(value, pointer)
+    let parse = move |text: &str| read(text).ok_or("must be an IPv4 or IPv6 address");
+    parsed("invalid_ip", parse, schema::address)
 }
 
 /// Reads a requirement: an expression, or a list of permissions that must all be granted.
-pub(in crate::http) fn requirement(value: Value, pointer: &str) -> Result<Requirement, Vec<Fault>> {
-    if !value.is_array() {
-        return input::parsed("invalid_requirement", str::parse::<Requirement>)(value, pointer);
-    }
-    let name = |value: Value, pointer: &str| {
-        input::parsed("invalid_permission", str::parse::<Permission>)(value, pointer)
+pub(in crate::http) fn requirement() -> impl Read<Output = Requirement> {
+    let code = "invalid_requirement";
+    let expression = parsed(code, str::parse::<Requirement>, schema::requirement);
+    let example = || schema::permission("diagrams:read");
+    let name = parsed("invalid_permission", str::parse::<Permission>, example);
+    let names = list(REQUIREMENT_NAMES_MAX, name).then(move |names, pointer| {
+        Requirement::all(names).or_else(|error| wrong(pointer, code, error))
+    });
+    let read = move |value: Value, pointer: &str| {
+        if value.is_array() { names.read(value, pointer) } else { expression.read(value, pointer) }
     };
-    let names = input::list(REQUIREMENT_NAMES_MAX, name)(value, pointer)?;
-    Requirement::all(names).or_else(|error| wrong(pointer, "invalid_requirement", error))
+    reader(read, schema::requirement)
 }
 
-fn verdict_fields(index: &Index, decision: &Decision<'_>) -> Value {
+fn verdict_view(index: &Index, decision: &Decision<'_>) -> VerdictView {
     let Decision { verdict, grant, now } = *decision;
-    let mut fields = grant.map(|grant| described(index, grant, now)).unwrap_or_default();
-    fields.insert("valid".to_owned(), verdict.is_valid().into());
-    fields.insert("code".to_owned(), verdict.code.as_str().into());
-    if let Some(wait) = verdict.retry_after {
-        fields.insert("retry_after".to_owned(), seconds_up(wait).into());
-    }
-    if let Some(grant) = grant.filter(|_grant| verdict.is_valid()) {
-        fields.insert("permissions".to_owned(), permissions(grant));
-    }
-    Value::Object(fields)
-}
-
-/// The permissions that a key is granted now, as patterns: its own list, or the default without a
-/// list, limited by its owner's role and all maximums. `null` if no short list is exact.
-pub(super) fn permissions(grant: &Grant) -> Value {
-    with_granted(grant, |granted| match granted {
-        Some(granted) => granted.texts().map(Value::from).collect(),
-        None => Value::Null,
-    })
-}
-
-/// The description of a key, for its holder and for services that may check it.
-pub(super) fn described(index: &Index, grant: &Grant, now: Now) -> Map<String, Value> {
-    let owner = grant.named_owner();
-    let organization = grant.organization.load();
-    let rules = grant.rules.as_deref();
-    let rate_limits: Vec<Value> = rules
-        .map(|rules| &*rules.rate_limits)
-        .unwrap_or_default()
-        .iter()
-        .map(|(limit, counter)| {
-            let arrival = counter.arrival();
-            json!({
-                "name": limit.name,
-                "limit": limit.limit,
-                "window_seconds": limit.window_seconds,
-                "remaining": limit.remaining(arrival, now.ticks),
-                "reset_seconds": seconds_up(limit.full_after(arrival, now.ticks)),
-            })
-        })
-        .collect();
-    let quota = rules.and_then(Rules::quota).map(|rule| {
-        let (quota, span) = (rule.quota(), rule.span(now.wall));
-        let used = rule.used(now.wall);
-        json!({
-            "limit": quota.limit,
-            "period": quota.period.to_string(),
-            "timezone": quota.zone.to_string(),
-            "used": used,
-            "remaining": quota.limit.saturating_sub(used),
-            "resets_at": span.ends.to_string(),
-        })
-    });
-    // A secret team is listed only if the key's owner is a member.
-    let teams: Vec<Value> = index
-        .teams_of(grant)
-        .iter()
-        .filter(|(team, is_represented)| *is_represented || !team.secret)
-        .map(|(team, _)| json!({ "id": team.id.to_string(), "name": team.name }))
-        .collect();
-    let ends = (grant.expires_at != crate::model::moment::Moment::NEVER)
-        .then(|| grant.expires_at.to_string());
-    let fields = json!({
-        "key": {
-            "id": grant.live.key.to_string(),
-            "name": grant.name(),
-            "kind": if grant.owner.is_some() { "personal" } else { "service" },
-            "environment": grant.environment(),
-            "expires_at": ends,
-        },
-        "owner": owner.as_deref().map(|owner| json!({
-            "id": owner.id.to_string(),
-            "name": owner.name,
-            "email": organization.verified_email(owner),
-            "role": owner.role.role().to_string(),
-        })),
-        "organization": {
-            "id": organization.id.to_string(),
-            "name": organization.name,
-            "plan": organization.subscription.plan,
-        },
-        "teams": teams,
-        "rate_limits": rate_limits,
-        "quota": quota,
-    });
-    match fields {
-        Value::Object(fields) => fields,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Map::new()
-        },
+    let valid = verdict.is_valid();
+    VerdictView {
+        valid,
+        code: verdict.code.as_str(),
+        retry_after: verdict.retry_after.map(seconds_up),
+        permissions: grant.filter(|_grant| valid).map(permissions),
+        explain: None,
+        held: grant.map(|grant| held_view(index, grant, now)),
     }
 }

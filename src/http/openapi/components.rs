@@ -51,8 +51,7 @@ pub(super) fn components(endpoints: &[Endpoint], instance: &DescribedInstance<'_
         .security_scheme("mc_api_key", header("MC-Api-Key"))
         .schema("Problem", problem())
         .schema("CheckCode", check_code())
-        .schema("ErrorCode", error_code())
-        .schema("Fault", fault());
+        .schema("ErrorCode", error_code());
     let builder = legacy_schemas()
         .into_iter()
         .fold(builder, |builder, (name, schema)| builder.schema(name, schema));
@@ -81,23 +80,6 @@ fn names(errors: &[&'static ErrorCode]) -> impl Iterator<Item = &'static str> {
 fn codes(names: impl Iterator<Item = &'static str>) -> Schema {
     let names: BTreeSet<&'static str> = names.collect();
     choice(&names.into_iter().collect::<Vec<_>>()).into()
-}
-
-fn fault() -> Schema {
-    answer([
-        field(
-            "pointer",
-            text("/name"),
-            "JSON pointer to the field, or `?` and the name of a query parameter.",
-        ),
-        field("code", text("required"), "Code of the fault."),
-        field("detail", text("is required"), "Explanation of the fault."),
-        sometimes(
-            "reasons",
-            each(text("too_short")),
-            "Codes of the reasons for which a password was rejected.",
-        ),
-    ])
 }
 
 fn problem() -> Schema {

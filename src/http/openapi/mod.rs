@@ -7,11 +7,9 @@
 
 mod account;
 mod audit;
-mod checks;
 mod components;
 mod document;
 mod example;
-mod explanation;
 mod gates;
 mod instance;
 mod key;
@@ -80,7 +78,6 @@ fn described_endpoints() -> Vec<Endpoint> {
 
 fn operations() -> Vec<Operation> {
     let resources = [
-        checks::operations(),
         instance::operations(),
         account::operations(),
         keys::operations(),
@@ -96,7 +93,6 @@ fn operations() -> Vec<Operation> {
 /// The schemas of the components.
 fn legacy_schemas() -> Vec<(&'static str, Schema)> {
     let resources = [
-        checks::schemas(),
         account::schemas(),
         key::schemas(),
         gates::schemas(),

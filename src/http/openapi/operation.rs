@@ -5,7 +5,7 @@ use serde_json::Value;
 
 pub(super) use crate::http::endpoint::CallerKind;
 use crate::http::endpoint::{self, Answer, Parameter, ParameterLocation, RequestBody};
-use crate::http::input::{FORM, JSON};
+use crate::http::input::JSON;
 use crate::http::schema::{Schema, cursor, field, fitting, whole};
 use crate::http::view::Schemas;
 use crate::model::errors::{self, ErrorCode};
@@ -74,17 +74,6 @@ impl Operation {
         self
     }
 
-    pub(super) fn header(
-        mut self,
-        name: &'static str,
-        schema: impl Into<Schema>,
-        description: &'static str,
-    ) -> Self {
-        let field = field(name, schema, description);
-        self.inner.parameters.push(Parameter { place: ParameterLocation::Header, field });
-        self
-    }
-
     pub(super) fn paged(self) -> Self {
         self.paged_by(cursor())
     }
@@ -106,12 +95,6 @@ impl Operation {
 
     pub(super) fn takes(mut self, schema: Schema, example: Value) -> Self {
         self.inner.body = Some(RequestBody { kind: JSON, schema, example, required: true });
-        self
-    }
-
-    /// Requires a form, as OAuth clients send it.
-    pub(super) fn takes_form(mut self, schema: Schema, example: Value) -> Self {
-        self.inner.body = Some(RequestBody { kind: FORM, schema, example, required: true });
         self
     }
 

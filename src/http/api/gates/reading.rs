@@ -4,8 +4,8 @@ use crate::actions::instance::gates::GateChange;
 use crate::http::api::gates::view::{ACCESS, PREFLIGHT, ambiguities};
 use crate::http::check::verify;
 use crate::http::input::Fields;
-use crate::http::reading::{Read, ReadText, list, number, object, parsed, reader};
-use crate::http::schema::{choice, fitting, gate_name, id, requirement};
+use crate::http::reading::{Read, ReadText, list, number, object, parsed};
+use crate::http::schema::{choice, fitting, gate_name, id};
 use crate::model::credential::{CREDENTIALS_MAX, CredentialSource};
 use crate::model::gate::{ACCEPTED_MAX, GateName, Preflight, ROUTES_MAX, RouteAccess};
 use crate::model::id::OrganizationId;
@@ -92,7 +92,7 @@ fn read_route(fields: &mut Fields) -> Option<RouteRecord> {
     let requirement = fields.optional(
         "permissions",
         "Required permissions: a list, or an expression. Default: none.",
-        reader(verify::requirement, requirement),
+        verify::requirement(),
     );
     let about = "Number of calls to count. Default: the cost of the gate.";
     let cost = fields.optional("cost", about, number(0, COST_MAX, 1));

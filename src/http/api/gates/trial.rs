@@ -9,6 +9,7 @@ use crate::http::api::gates::view::{RouteView, route_view};
 use crate::http::check::{denied, explained, verify};
 use crate::http::input::{Fields, parsed, text};
 use crate::http::problem::Problem;
+use crate::http::reading::Read as _;
 use crate::http::{App, Call, answer};
 use crate::model::gate::GateDecision;
 use crate::model::role::{INSTANCE_MANAGE, INSTANCE_VERIFY};
@@ -38,7 +39,7 @@ pub(in crate::http) fn test(app: &App, call: &Call<'_>) -> Result<Response, Prob
     let method = fields.old_required("method", parsed("invalid_method", one_method));
     let target = fields.old_required("url", parsed("invalid_url", parse_url));
     let key = fields.old_optional("key", text).map(Secret::new);
-    let ip = fields.old_optional("ip", verify::address);
+    let ip = fields.old_optional("ip", |value, at| verify::address().read(value, at));
     let announced = fields.old_optional("preflight_for", parsed("invalid_method", one_method));
     fields.finish().map_err(Problem::invalid)?;
     let (Some(method), Some(target)) = (method, target) else {
@@ -98,7 +99,7 @@ fn explain(
     let explained = verify::explain_presented(app, call.actor()?, presented, request)?;
     let decision = explained.decision();
     let refusal = (!decision.verdict.is_valid()).then(|| denied(&decision, request));
-    let mut explanation = explained::explanation_view(&explained.explanation);
+    let mut explanation = json!(explained::explanation_view(explained.explanation));
     if let (Value::Object(fields), Some(grant)) = (&mut explanation, &explained.grant) {
         fields.insert("key".to_owned(), grant.live.key.to_string().into());
     }

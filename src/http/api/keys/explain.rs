@@ -8,9 +8,11 @@ use rouille::Response;
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::http::api::keys::key_id;
-use crate::http::check::{explained, verify};
+use crate::http::check::explained;
+use crate::http::check::verify::{address, requirement};
 use crate::http::input::{Fields, text};
 use crate::http::problem::Problem;
+use crate::http::reading::Read as _;
 use crate::http::{App, Call, answer};
 use crate::model::gate::{DEFAULT_GATE, Gate};
 use crate::model::role::INSTANCE_MANAGE;
@@ -18,8 +20,8 @@ use crate::verify::{Request, explain as explain_grant};
 
 pub(in crate::http) fn explain(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let requirement = fields.old_optional("permissions", verify::requirement);
-    let ip = fields.old_optional("ip", verify::address);
+    let requirement = fields.old_optional("permissions", |value, at| requirement().read(value, at));
+    let ip = fields.old_optional("ip", |value, at| address().read(value, at));
     let gate = fields.old_optional("gate", text);
     fields.finish().map_err(Problem::invalid)?;
     let actor = call.actor()?;
@@ -39,7 +41,7 @@ pub(in crate::http) fn explain(app: &App, call: &Call<'_>) -> Result<Response, P
     };
     let now = app.actions.clock().now();
     let explanation = explain_grant(&grant, &explained::lists_of(&record), &request, now);
-    Ok(answer::json(&explained::explanation_view(&explanation)))
+    Ok(answer::json(&explained::explanation_view(explanation)))
 }
 
 /// A gate that the actor may see; any other gate is not found. Every actor may see the built-in gate.
