@@ -3,22 +3,51 @@
 use std::sync::atomic::Ordering;
 
 use rouille::Response;
-use serde_json::json;
 
+use crate::http::endpoint::{Endpoint, probe};
 use crate::http::problem::Problem;
+use crate::http::schema::choice;
+use crate::http::view::view;
 use crate::http::{App, CheckCall, answer};
 use crate::index::IndexState;
+use crate::model::errors;
 
-/// `/healthz`: 200 while the process runs.
-pub(super) fn alive(_app: &App, _call: &CheckCall<'_>) -> Response {
-    answer::finish(answer::json(&json!({ "status": "ok" })))
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        probe("/healthz", alive)
+            .named("isAlive", "Check liveness")
+            .details("Returns 200 while the process is running.")
+            .answers::<AliveView>(200, "The process is running."),
+        probe("/readyz", ready)
+            .named("isReady", "Check readiness")
+            .details("Returns 200 while changes and checks work, else 503 with the reason.")
+            .answers::<ReadyView>(200, "Changes and checks work.")
+            .fails(&[errors::NOT_READY]),
+    ]
 }
 
-/// `/readyz`: 200 while changes and checks work, that is, while the index follows its store and the
-/// process is not stopping.
-pub(super) fn ready(app: &App, call: &CheckCall<'_>) -> Response {
+view! {
+    AliveView {
+        /// Always `ok`.
+        status: &'static str => choice(&["ok"]),
+    }
+}
+
+view! {
+    ReadyView {
+        /// Always `ready`.
+        status: &'static str => choice(&["ready"]),
+    }
+}
+
+fn alive(_app: &App, _call: &CheckCall<'_>) -> Response {
+    answer::finish(answer::json(&AliveView { status: "ok" }))
+}
+
+/// 200 while the index follows its store and the process is not stopping.
+fn ready(app: &App, call: &CheckCall<'_>) -> Response {
     let response = match not_ready_reason(app) {
-        None => answer::json(&json!({ "status": "ready" })),
+        None => answer::json(&ReadyView { status: "ready" }),
         Some(detail) => Problem::not_ready(detail).into_response(app.id_of(call.arrival.parts)),
     };
     answer::finish(response)

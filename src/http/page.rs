@@ -6,13 +6,45 @@ use rouille::{Response, ResponseBody};
 
 use crate::http::answer::Header;
 use crate::http::encoding::Encoding;
+use crate::http::endpoint::{Endpoint, get};
 use crate::http::problem::Problem;
+use crate::http::route::ManageHandler;
+use crate::http::schema::text;
 use crate::http::{App, Call};
+use crate::model::errors;
 
 /// Allows only Keyhouse's own files: no inline code or style, no frames, no other host.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; \
                       require-trusted-types-for 'script'; trusted-types 'none'";
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        form("/", index).named("showPage", "Show the page"),
+        form("/setup", setup)
+            .named("showSetupPage", "Show the setup form")
+            .fails(&[errors::NOT_FOUND]),
+        form("/invitation", index).named("showInvitationPage", "Show the form of an invitation"),
+        form("/reset", index).named("showResetPage", "Show the form for a new password"),
+        file("/assets/{hash}/{file}", "showAsset"),
+        file("/assets/{hash}/{folder}/{part}", "showAssetInFolder"),
+    ]
+}
+
+fn form(path: &'static str, handler: ManageHandler) -> Endpoint {
+    let content = vec![("text/html", text("<!doctype html>").into())];
+    get(path, handler).open().answers_with(200, content, "The page.")
+}
+
+fn file(path: &'static str, id: &'static str) -> Endpoint {
+    let kinds = ["text/css", "text/javascript", "application/json", "image/svg+xml"];
+    let content = kinds.map(|kind| (kind, text("").into()));
+    get(path, asset).open().named(id, "Show a file of the page").answers_with(
+        200,
+        content.into(),
+        "The file.",
+    )
+}
 
 /// A file of the page, plain and compressed.
 #[derive(Debug)]
@@ -28,7 +60,7 @@ include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
 /// Returns the page. Its script selects the view by the URL.
 #[expect(clippy::unnecessary_wraps, reason = "all handlers in the route table return a Result")]
-pub(super) fn index(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn index(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let tag = format!("\"{HASH}\"");
     if call.request.header("If-None-Match") == Some(&tag) {
         let headers =
@@ -44,7 +76,7 @@ pub(super) fn index(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
 }
 
 /// Returns the page for the setup form, or 404 once the setup is completed.
-pub(super) fn setup(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn setup(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     if app.actions.is_founded()? {
         return Err(Problem::not_found());
     }
@@ -53,7 +85,7 @@ pub(super) fn setup(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
 
 /// Returns a file of the page. The URL contains the hash of all files, so the file at a URL never
 /// changes.
-pub(super) fn asset(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn asset(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let below: Vec<&str> = (1..call.params.count()).map(|at| call.param(at)).collect();
     let name = below.join("/");
     let file = FILES.iter().find(|file| call.param(0) == HASH && file.name == name);

@@ -17,6 +17,7 @@ use crate::http::input::{Fields, whole, wrong};
 use crate::http::schema::{self, Schema, request};
 use crate::http::view::{Schemas, named};
 use crate::model::fault::Fault;
+use crate::model::moment::Moment;
 use crate::model::name::{DESCRIPTION_CHARACTERS_MAX, parse_description, parse_email, parse_name};
 use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns};
 use crate::model::secret::Secret;
@@ -197,6 +198,11 @@ pub(super) fn secret(example: &'static str) -> impl Read<Output = Secret> {
         },
     };
     reader(read, move || schema::text(example))
+}
+
+/// Reads a time in RFC 3339.
+pub(super) fn moment() -> impl ReadText<Output = Moment> {
+    parsed("invalid_time", str::parse::<Moment>, schema::moment)
 }
 
 /// Reads a name of people, teams, keys and other objects.

@@ -205,14 +205,3 @@ pub(super) const fn take(part: Part) -> Take {
     };
     Take { part, body_bytes_max }
 }
-
-pub(super) const fn probe(path: &'static str, handler: CheckHandler) -> HttpRoute {
-    let run = Run::Check { handler, body_bytes_max: None };
-    HttpRoute {
-        method: Some(Method::GET),
-        path,
-        access: RequiredCaller::Open,
-        run,
-        reads_query: true,
-    }
-}

@@ -7,21 +7,28 @@ use http::Method;
 use crate::http::endpoint::Endpoint;
 use crate::http::matching::Matching;
 use crate::http::route::{HttpRoute, RequiredCaller, Run};
-use crate::http::route::{get, in_part, list, long, manage, post, probe, with_query};
+use crate::http::route::{get, in_part, list, long, manage, post, with_query};
 use crate::http::routing::Routing;
 use crate::http::transport::{ListenerKind, Part, Take};
 use crate::http::{api, check, health, metrics, openapi, page};
 
 /// The endpoints of the API, in no order.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let resources: [fn() -> Vec<Endpoint>; 7] = [
+    let resources: [fn() -> Vec<Endpoint>; 14] = [
+        health::endpoints,
+        metrics::endpoints,
+        openapi::endpoints,
+        page::endpoints,
         check::endpoints,
+        api::audit::endpoints,
         api::gates::endpoints,
+        api::instance::endpoints,
         api::organizations::endpoints,
         api::permissions::endpoints,
         api::plans::endpoints,
         api::roles::endpoints,
         api::teams::endpoints,
+        api::usage::endpoints,
     ];
     resources.into_iter().flat_map(|endpoints| endpoints()).collect()
 }
@@ -33,21 +40,6 @@ pub(super) static ROUTES: LazyLock<Vec<HttpRoute>> = LazyLock::new(|| {
 });
 
 pub(super) static LEGACY: &[HttpRoute] = &[
-    probe("/healthz", health::alive),
-    probe("/readyz", health::ready),
-    HttpRoute {
-        method: Some(Method::GET),
-        path: metrics::PATH,
-        access: RequiredCaller::Actor,
-        run: Run::ByCaller {
-            check: metrics::answer,
-            manage: metrics::answer_session,
-            body_bytes_max: None,
-        },
-        reads_query: false,
-    },
-    get("/openapi.json", RequiredCaller::Open, openapi::show),
-    get("/v1/instance", RequiredCaller::Open, api::instance::show),
     post("/v1/setup", RequiredCaller::Open, api::setup::create),
     post("/v1/session", RequiredCaller::Open, api::session::create),
     get("/v1/session", RequiredCaller::Enrolling, api::session::show),
@@ -96,10 +88,6 @@ pub(super) static LEGACY: &[HttpRoute] = &[
     post("/v1/keys/{key}/rotate", RequiredCaller::Actor, api::keys::rotate::rotate),
     post("/v1/keys/{key}/disable", RequiredCaller::Actor, api::keys::disable),
     post("/v1/keys/{key}/enable", RequiredCaller::Actor, api::keys::enable),
-    long(Method::GET, "/v1/usage", api::usage::show),
-    long(Method::GET, "/v1/audit", api::audit::list_events),
-    get("/v1/audit/head", RequiredCaller::Actor, api::audit::show_head),
-    in_part(Part::Long, Method::POST, "/v1/audit/check", RequiredCaller::Actor, api::audit::check),
     manage(Method::PUT, "/v1/keys/{key}/teams/{team}", RequiredCaller::Actor, api::keys::share),
     manage(
         Method::DELETE,
@@ -146,12 +134,6 @@ pub(super) static LEGACY: &[HttpRoute] = &[
         RequiredCaller::Actor,
         api::invitations::delete,
     ),
-    get("/", RequiredCaller::Open, page::index),
-    get("/setup", RequiredCaller::Open, page::setup),
-    get("/invitation", RequiredCaller::Open, page::index),
-    get("/reset", RequiredCaller::Open, page::index),
-    get("/assets/{hash}/{file}", RequiredCaller::Open, page::asset),
-    get("/assets/{hash}/{folder}/{part}", RequiredCaller::Open, page::asset),
 ];
 
 static MATCHING: LazyLock<Matching> = LazyLock::new(|| Matching::new(&ROUTES));

@@ -46,6 +46,21 @@ pub struct EventRecord {
     pub after: serde_json::Map<String, serde_json::Value>,
 }
 
+/// The kind of actor of events without a signed-in user, where events are reported.
+pub const NO_ACTOR: &str = "none";
+
+impl EventRecord {
+    /// The kind of the actor, and the id of a user or key, as events are reported.
+    pub fn actor_parts(&self) -> (&'static str, Option<String>) {
+        match self.actor {
+            Some(Author::User(id)) => ("user", Some(id.to_string())),
+            Some(Author::Key(id)) => ("key", Some(id.to_string())),
+            Some(Author::Local) => ("local", None),
+            None => (NO_ACTOR, None),
+        }
+    }
+}
+
 /// Version of the seals that this program writes. Version 1 wrote no event for a cut.
 pub const SEAL_VERSION: u8 = 2;
 

@@ -1,33 +1,114 @@
 //! `/v1/usage`: calls per key over time.
 
+use std::net::IpAddr;
+
 use rouille::Response;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::actions::usage::{Interval, KeyUse, Usage, UsageQuery};
+use crate::http::endpoint::{Endpoint, get};
+use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
+use crate::http::reading::{moment, parsed};
+use crate::http::schema::{anything, choice, count, id, nullable, text};
+use crate::http::view::view;
 use crate::http::{App, Call, answer};
-use crate::model::id::KeyId;
+use crate::model::errors;
+use crate::model::id::{KeyId, Kind as _, OfKey};
 use crate::model::moment::Moment;
+use crate::model::role::USAGE_READ;
 use crate::records::usage::CallCounts;
 use crate::records::uses::AddressRecord;
 
-pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut parameters = call.parameters();
-    let query = UsageQuery {
-        key: parameters.old_optional("key", "invalid_id", str::parse::<KeyId>),
-        interval: parameters
-            .old_optional("interval", "invalid_interval", parse_interval)
-            .unwrap_or_default(),
-        from: parameters.old_optional("from", "invalid_time", str::parse::<Moment>),
-        to: parameters.old_optional("to", "invalid_time", str::parse::<Moment>),
-    };
-    if let (Some(from), Some(to)) = (query.from, query.to)
-        && from >= to
-    {
-        parameters.fault("from", "out_of_range", "must be before to");
+pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
+    let endpoint = get("/v1/usage", show)
+        .long()
+        .named("showUsage", "Show usage")
+        .details(
+            "Returns the number of calls by code, including those of the last seconds. \
+             Hourly numbers are kept for 7 days, daily ones (in UTC) for 90. Without \
+             `key`, returns the sum over all keys of the organization. The permission is \
+             not needed for a key of which the caller can see all fields.",
+        )
+        .needs(&[USAGE_READ])
+        .query(read_query)
+        .answers::<UsageView>(200, "The usage. Hours and days without calls are left out.")
+        .fails(&[errors::NOT_FOUND]);
+    vec![endpoint]
+}
+
+view! {
+    UsageView = "Usage" {
+        /// Interval of the sums.
+        interval: &'static str => choice(&INTERVALS),
+        /// Start of the first interval.
+        from: Moment,
+        /// End of the last interval.
+        to: Moment,
+        /// Sums by hour or day.
+        items: Vec<UsageItemView>,
+        /// Sums over the whole time.
+        totals: CallsView,
+        /// Addresses that used the key last.
+        addresses: Vec<UsageAddressView> | absent,
+        /// Keys with the most calls.
+        keys: Vec<KeyUseView> | absent,
     }
-    parameters.finish()?;
-    Ok(answer::json(&usage_view(&app.actions.usage(call.actor()?, &query)?)))
+}
+
+view! {
+    UsageItemView {
+        /// Start of the hour or day.
+        start: Moment,
+        ..sums: CallsView,
+    }
+}
+
+view! {
+    CallsView {
+        /// Number of calls.
+        calls: u64 => count(15),
+        /// Number of calls by code.
+        codes: CallCounts => anything(json!({"VALID": 12, "RATE_LIMITED": 3})),
+    }
+}
+
+view! {
+    UsageAddressView {
+        /// IP address.
+        ip: IpAddr => text("192.0.2.7"),
+        /// Time of the last call from the address.
+        last_used_at: Moment,
+    }
+}
+
+view! {
+    KeyUseView {
+        /// Id of the key.
+        key: KeyId,
+        /// Name of the key. Null if the caller may not see it.
+        name: Option<String> => nullable(text("deploy").into()),
+        /// Number of calls.
+        calls: u64 => count(15),
+        /// Number of rejected calls.
+        refused: u64 => count(3),
+    }
+}
+
+const INTERVALS: [&str; 2] = ["hour", "day"];
+
+fn read_query(query: &mut Parameters) -> UsageQuery {
+    let key = parsed("invalid_id", str::parse::<KeyId>, || id(OfKey::PREFIX));
+    let key = query.optional("key", "Only calls with this key.", key);
+    let interval = parsed("invalid_interval", parse_interval, || choice(&INTERVALS));
+    let interval = query.optional("interval", "Interval of the sums. Default: `hour`.", interval);
+    let about = "Start, rounded down to its hour or day. Default: 24 hours, or 30 days, ago.";
+    let from = query.optional("from", about, moment());
+    let to = query.optional("to", "End, rounded up to its hour or day. Default: now.", moment());
+    if from.zip(to).is_some_and(|(from, to)| from >= to) {
+        query.fault("from", "out_of_range", "must be before to");
+    }
+    UsageQuery { key, interval: interval.unwrap_or_default(), from, to }
 }
 
 fn parse_interval(text: &str) -> Result<Interval, &'static str> {
@@ -38,50 +119,40 @@ fn parse_interval(text: &str) -> Result<Interval, &'static str> {
     }
 }
 
-fn usage_view(usage: &Usage) -> Value {
+fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let query = call.query(read_query)?;
+    Ok(answer::json(&usage_view(app.actions.usage(call.actor()?, &query)?)))
+}
+
+fn usage_view(usage: Usage) -> UsageView {
     let mut totals = CallCounts::default();
     let mut items = Vec::new();
     for (bucket, counts) in &usage.buckets {
         totals.add(counts);
-        let mut item = calls(counts);
-        item.insert("start".to_owned(), bucket.begins().to_string().into());
-        items.push(Value::Object(item));
+        items.push(UsageItemView { start: bucket.begins(), sums: calls_view(*counts) });
     }
-    let interval = match usage.interval {
-        Interval::Hour => "hour",
-        Interval::Day => "day",
-    };
-    let (addresses, keys) = (usage.addresses.as_ref(), usage.busiest.as_ref());
-    let fields = [
-        ("interval", Some(interval.into())),
-        ("from", Some(usage.from.to_string().into())),
-        ("to", Some(usage.to.to_string().into())),
-        ("items", Some(items.into())),
-        ("totals", Some(calls(&totals).into())),
-        ("addresses", addresses.map(|addresses| addresses.iter().map(address).collect())),
-        ("keys", keys.map(|keys| keys.iter().map(key).collect())),
-    ];
-    let reported = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Value::Object(reported.collect())
+    UsageView {
+        interval: match usage.interval {
+            Interval::Hour => "hour",
+            Interval::Day => "day",
+        },
+        from: usage.from,
+        to: usage.to,
+        items,
+        totals: calls_view(totals),
+        addresses: usage.addresses.map(|used| used.iter().map(address_view).collect()),
+        keys: usage.busiest.map(|keys| keys.into_iter().map(key_use_view).collect()),
+    }
 }
 
-fn calls(counts: &CallCounts) -> Map<String, Value> {
-    let codes = counts.each().map(|(code, calls)| (code.as_str().to_owned(), calls.into()));
-    let mut view = Map::new();
-    view.insert("calls".to_owned(), counts.calls().into());
-    view.insert("codes".to_owned(), Value::Object(codes.collect()));
-    view
+fn calls_view(codes: CallCounts) -> CallsView {
+    CallsView { calls: codes.calls(), codes }
 }
 
-fn address(address: &AddressRecord) -> Value {
-    json!({ "ip": address.ip.to_string(), "last_used_at": address.at.to_string() })
+fn address_view(used: &AddressRecord) -> UsageAddressView {
+    UsageAddressView { ip: used.ip, last_used_at: used.at }
 }
 
-fn key(used: &KeyUse) -> Value {
-    json!({
-        "key": used.key.to_string(),
-        "name": used.name,
-        "calls": used.calls,
-        "refused": used.refused,
-    })
+fn key_use_view(used: KeyUse) -> KeyUseView {
+    KeyUseView { key: used.key, name: used.name, calls: used.calls, refused: used.refused }
 }

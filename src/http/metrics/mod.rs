@@ -7,14 +7,17 @@
 pub(super) mod counts;
 mod scrape;
 
+use http::Method;
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::registry::Registry;
 use rouille::{Response, ResponseBody};
 
 use crate::actions::actor::Actor;
 use crate::http::check::verify::caller;
+use crate::http::endpoint::{Endpoint, run_by};
 use crate::http::problem::Problem;
-use crate::http::route::METRICS;
+use crate::http::route::{METRICS, Run};
+use crate::http::schema::text;
 use crate::http::transport::{ListenerKind, TransportRefusal};
 use crate::http::{App, Call, CheckCall, answer};
 use crate::model::role::INSTANCE_MANAGE;
@@ -24,8 +27,25 @@ pub(super) const PATH: &str = METRICS;
 /// The text format of Prometheus, which every scraper reads.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let run = Run::ByCaller { check: answer, manage: answer_session, body_bytes_max: None };
+    let endpoint = run_by(Some(Method::GET), PATH, run)
+        .named("showMetrics", "Show metrics")
+        .details(
+            "Returns the metrics in the Prometheus text format. The listener of \
+             --metrics-listen serves them without a credential.",
+        )
+        .needs(&[INSTANCE_MANAGE])
+        .answers_with(
+            200,
+            vec![("text/plain", text("keyhouse_ready 1\n").into())],
+            "Counters, gauges and histograms.",
+        );
+    vec![endpoint]
+}
+
 /// Answers a scraper, a key or the local operator, on the event loop.
-pub(super) fn answer(app: &App, call: &CheckCall<'_>) -> Response {
+fn answer(app: &App, call: &CheckCall<'_>) -> Response {
     let arrival = call.arrival;
     let allowed = match arrival.listener {
         ListenerKind::Metrics => Ok(()),
@@ -40,7 +60,7 @@ pub(super) fn answer(app: &App, call: &CheckCall<'_>) -> Response {
 }
 
 /// Answers a session, on the pool.
-pub(super) fn answer_session(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn answer_session(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     require(call.actor()?)?;
     scraped(app)
 }

@@ -6,35 +6,43 @@
 #![expect(clippy::too_many_lines, reason = "lists of operations and fields, without branches")]
 
 mod account;
-mod audit;
 mod components;
 mod document;
 mod example;
 mod gates;
-mod instance;
 mod key;
 mod keys;
 mod lockouts;
 mod operation;
 mod people;
 mod responses;
-mod usage;
 
 use rouille::Response;
+use serde_json::json;
 
 use crate::http::encoding::Encoded;
-use crate::http::endpoint::Endpoint;
+use crate::http::endpoint::{Endpoint, get};
+use crate::http::input::JSON;
 use crate::http::problem::Problem;
 use crate::http::router::{self, LEGACY};
-use crate::http::schema::Schema;
+use crate::http::schema::{Schema, anything};
 use crate::http::session::cookie_name;
 use crate::http::{App, Call};
 use crate::model::errors;
 use components::DescribedInstance;
 use operation::Operation;
 
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let content = vec![(JSON, anything(json!({"openapi": "3.1.0"})).into())];
+    let endpoint = get("/openapi.json", show)
+        .open()
+        .named("describe", "Show the OpenAPI document")
+        .answers_with(200, content, "The OpenAPI 3.1 document.");
+    vec![endpoint]
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "all handlers in the route table return a Result")]
-pub(super) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let description = app.description.get_or_init(|| Encoded::new(describe(app).into_bytes()));
     Ok(description.json(call.request.header("Accept-Encoding")))
 }
@@ -78,14 +86,11 @@ fn described_endpoints() -> Vec<Endpoint> {
 
 fn operations() -> Vec<Operation> {
     let resources = [
-        instance::operations(),
         account::operations(),
         keys::operations(),
         gates::operations(),
         people::operations(),
         lockouts::operations(),
-        audit::operations(),
-        usage::operations(),
     ];
     resources.into_iter().flatten().collect()
 }
@@ -98,8 +103,6 @@ fn legacy_schemas() -> Vec<(&'static str, Schema)> {
         gates::schemas(),
         people::schemas(),
         lockouts::schemas(),
-        audit::schemas(),
-        usage::schemas(),
     ];
     resources.into_iter().flatten().collect()
 }

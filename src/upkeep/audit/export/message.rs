@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use crate::model::moment::Moment;
 use crate::model::text::printable_line;
 use crate::records::event::{EventRecord, SealRecord};
-use crate::records::key::Author;
 
 /// Facility 13 (log audit), severity 5 (notice): RFC 5424, 6.2.1.
 const PRIORITY: u8 = 13 * 8 + 5;
@@ -27,12 +26,7 @@ pub(super) struct ExportEntry {
 impl ExportEntry {
     /// Returns the entry of an event and the seal that covers it.
     pub(super) fn of_event(event: &EventRecord, seal: u64) -> Self {
-        let (kind, id) = match event.actor {
-            Some(Author::User(id)) => ("user", Some(id.to_string())),
-            Some(Author::Key(id)) => ("key", Some(id.to_string())),
-            Some(Author::Local) => ("local", None),
-            None => ("none", None),
-        };
+        let (kind, id) = event.actor_parts();
         let body = json!({
             "type": "event",
             "seal": seal,
