@@ -95,7 +95,6 @@ pub(super) static LEGACY: &[HttpRoute] = &[
         RequiredCaller::Actor,
         api::keys::unshare,
     ),
-    post("/v1/gates/{gate}/test", RequiredCaller::Actor, api::gates::trial::test),
     list("/v1/users", api::users::list_users),
     get("/v1/users/{user}", RequiredCaller::Actor, api::users::show),
     manage(Method::PATCH, "/v1/users/{user}", RequiredCaller::Actor, api::users::change),

@@ -9,7 +9,6 @@ mod account;
 mod components;
 mod document;
 mod example;
-mod gates;
 mod key;
 mod keys;
 mod lockouts;
@@ -85,25 +84,14 @@ fn described_endpoints() -> Vec<Endpoint> {
 }
 
 fn operations() -> Vec<Operation> {
-    let resources = [
-        account::operations(),
-        keys::operations(),
-        gates::operations(),
-        people::operations(),
-        lockouts::operations(),
-    ];
+    let resources =
+        [account::operations(), keys::operations(), people::operations(), lockouts::operations()];
     resources.into_iter().flatten().collect()
 }
 
 /// The schemas of the components.
 fn legacy_schemas() -> Vec<(&'static str, Schema)> {
-    let resources = [
-        account::schemas(),
-        key::schemas(),
-        gates::schemas(),
-        people::schemas(),
-        lockouts::schemas(),
-    ];
+    let resources = [account::schemas(), key::schemas(), people::schemas(), lockouts::schemas()];
     resources.into_iter().flatten().collect()
 }
 

@@ -1,7 +1,7 @@
 //! `/v1/gates`: the access policies of protected APIs, for operators.
 
 mod reading;
-pub(in crate::http) mod trial;
+mod trial;
 mod view;
 
 use rouille::Response;
@@ -72,6 +72,7 @@ pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
             .needs(&[INSTANCE_MANAGE])
             .versioned()
             .answers_empty(204, "The gate is deleted."),
+        trial::endpoint(),
     ]
 }
 

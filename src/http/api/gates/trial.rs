@@ -1,24 +1,84 @@
 //! `POST /v1/gates/{gate}/test`: dry-runs a request against a gate and explains the result. The dry
 //! run counts no call.
 
+use std::net::IpAddr;
+
 use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
+use crate::http::api::gates::reading::method;
 use crate::http::api::gates::view::{RouteView, route_view};
-use crate::http::check::{denied, explained, verify};
-use crate::http::input::{Fields, parsed, text};
+use crate::http::check::explained::{ExplanationView, explanation_view};
+use crate::http::check::{denied, verify};
+use crate::http::endpoint::{Endpoint, post};
+use crate::http::input::Fields;
 use crate::http::problem::Problem;
-use crate::http::reading::Read as _;
+use crate::http::reading::{parsed, secret};
+use crate::http::schema::{fitting, nullable, text, the, truth, whole};
+use crate::http::view::view;
 use crate::http::{App, Call, answer};
+use crate::model::errors;
 use crate::model::gate::GateDecision;
+use crate::model::id::KeyId;
 use crate::model::role::{INSTANCE_MANAGE, INSTANCE_VERIFY};
-use crate::model::route::{DoubtfulPath, Methods, RouteQuery, canonical_host, raw_path};
+use crate::model::route::{DoubtfulPath, RouteQuery, canonical_host, raw_path};
 use crate::model::secret::Secret;
 use crate::records::gate::RouteRecord;
 use crate::verify::Request;
 
 const URL_BYTES_MAX: usize = 8_192;
+
+pub(super) fn endpoint() -> Endpoint {
+    post("/v1/gates/{gate}/test", test)
+        .named("testGate", "Explain a request to a gate")
+        .details(
+            "Dry-runs a request against the gate, which may be `default`, and explains the \
+             result. No call is counted. With `key`, the caller also needs \
+             `keyhouse:instance:verify` and `keyhouse:keys:read`.",
+        )
+        .needs(&[INSTANCE_MANAGE])
+        .takes(read_trial, json!({"method": "GET", "url": "https://api.example.com/orders/7"}))
+        .answers::<TrialView>(200, "The response that a proxy would get.")
+        .fails(&[errors::INDEX_BEHIND])
+}
+
+view! {
+    TrialView = "GateTest" {
+        /// Whether the request would pass.
+        allowed: bool => truth(false),
+        /// HTTP status that the proxy would get.
+        status: u16 => whole(200, 599, 403),
+        /// Code of the decision.
+        code: &'static str => text("ROUTE_NOT_ALLOWED"),
+        /// Explanation of a denial. Null if the request would pass.
+        detail: Option<String> => nullable(text("the path contains a dot segment").into()),
+        /// Machine-readable reason of a denial, if it has one.
+        reason: Option<String> => nullable(text("dot_segment").into()),
+        /// Matching route. Null if there is none.
+        route: Option<RouteView>,
+        /// Explanation of the check of the key. Null if no key was checked.
+        explain: Option<TriedKeyView> => nullable(the("Explanation")),
+    }
+}
+
+view! {
+    TriedKeyView {
+        /// Id of the key.
+        key: KeyId | absent,
+        ..explanation: ExplanationView,
+    }
+}
+
+/// The request of a dry run.
+struct Trial {
+    method: String,
+    target: TrialUrl,
+    key: Option<Secret>,
+    ip: Option<IpAddr>,
+    /// The method that a CORS preflight announces.
+    announced: Option<String>,
+}
 
 /// The parts of a URL. Without a host, only routes without a host match.
 struct TrialUrl {
@@ -30,21 +90,28 @@ struct TrialUrl {
 struct TrialOutcome {
     /// The denial; `None` if the request passes.
     refusal: Option<Problem>,
-    explanation: Option<Value>,
+    explanation: Option<TriedKeyView>,
 }
 
-pub(in crate::http) fn test(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let one_method = |text: &str| Methods::new([text]).map(|_set| text.to_owned());
-    let method = fields.old_required("method", parsed("invalid_method", one_method));
-    let target = fields.old_required("url", parsed("invalid_url", parse_url));
-    let key = fields.old_optional("key", text).map(Secret::new);
-    let ip = fields.old_optional("ip", |value, at| verify::address().read(value, at));
-    let announced = fields.old_optional("preflight_for", parsed("invalid_method", one_method));
-    fields.finish().map_err(Problem::invalid)?;
-    let (Some(method), Some(target)) = (method, target) else {
-        return Err(Problem::invalid(Vec::new()));
-    };
+fn read_trial(fields: &mut Fields) -> Option<Trial> {
+    const URL: &str = r"^(https?://[a-z0-9]{1,9}(\.[a-z0-9]{1,9}){0,3})?/[a-z0-9/._~%?=&-]{0,99}$";
+    let trial_method = fields.required("method", "Method of the request.", method());
+    let target = fields.required(
+        "url",
+        "URL or path of the request. Without a host, only routes without a host match.",
+        parsed("invalid_url", parse_url, || fitting(URL, "https://api.example.com/orders/7")),
+    );
+    let about = "Key of the request. Without it, the request has no credential.";
+    let key = fields.optional("key", about, secret("kh_live_what-the-client-presents"));
+    let about = "IP address of the client, for IP rules.";
+    let ip = fields.optional("ip", about, verify::address());
+    let about = "Method that the request announces, if it is a CORS preflight.";
+    let announced = fields.optional("preflight_for", about, method());
+    Some(Trial { method: trial_method?, target: target?, key, ip, announced })
+}
+
+fn test(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let Trial { method, target, key, ip, announced } = call.read_required(read_trial)?;
     let actor = call.actor()?;
     actor.require(INSTANCE_MANAGE)?;
     if key.is_some() {
@@ -54,7 +121,7 @@ pub(in crate::http) fn test(app: &App, call: &Call<'_>) -> Result<Response, Prob
     let path = match raw_path(&target.line) {
         Ok(path) => path,
         Err(fault) => {
-            return Ok(reported(None, &TrialOutcome::refused(doubtful(fault))));
+            return Ok(reported(None, TrialOutcome::refused(doubtful(fault))));
         },
     };
     let query = RouteQuery { host: &target.host, path, method: &method };
@@ -76,7 +143,7 @@ pub(in crate::http) fn test(app: &App, call: &Call<'_>) -> Result<Response, Prob
             explain(app, call, &key, &request)?
         },
     };
-    Ok(reported(route.as_ref(), &outcome))
+    Ok(reported(route, outcome))
 }
 
 impl TrialOutcome {
@@ -99,24 +166,25 @@ fn explain(
     let explained = verify::explain_presented(app, call.actor()?, presented, request)?;
     let decision = explained.decision();
     let refusal = (!decision.verdict.is_valid()).then(|| denied(&decision, request));
-    let mut explanation = json!(explained::explanation_view(explained.explanation));
-    if let (Value::Object(fields), Some(grant)) = (&mut explanation, &explained.grant) {
-        fields.insert("key".to_owned(), grant.live.key.to_string().into());
-    }
+    let explanation = TriedKeyView {
+        key: explained.grant.as_ref().map(|grant| grant.live.key),
+        explanation: explanation_view(explained.explanation),
+    };
     Ok(TrialOutcome { refusal, explanation: Some(explanation) })
 }
 
-fn reported(route: Option<&RouteView>, outcome: &TrialOutcome) -> Response {
+fn reported(route: Option<RouteView>, outcome: TrialOutcome) -> Response {
     let refusal = outcome.refusal.as_ref();
-    answer::json(&json!({
-        "allowed": refusal.is_none(),
-        "status": refusal.map_or(200, Problem::status),
-        "code": refusal.map_or("VALID", Problem::code),
-        "detail": refusal.and_then(Problem::detail_text),
-        "reason": refusal.and_then(|problem| problem.member("reason")),
-        "route": route,
-        "explain": outcome.explanation,
-    }))
+    let reason = refusal.and_then(|problem| problem.member("reason")).and_then(Value::as_str);
+    answer::json(&TrialView {
+        allowed: refusal.is_none(),
+        status: refusal.map_or(200, Problem::status),
+        code: refusal.map_or("VALID", Problem::code),
+        detail: refusal.and_then(Problem::detail_text).map(str::to_owned),
+        reason: reason.map(str::to_owned),
+        route,
+        explain: outcome.explanation,
+    })
 }
 
 fn parse_url(url: &str) -> Result<TrialUrl, &'static str> {
