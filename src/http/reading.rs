@@ -17,9 +17,12 @@ use crate::http::input::{Fields, whole, wrong};
 use crate::http::schema::{self, Schema, request};
 use crate::http::view::{Schemas, named};
 use crate::model::fault::Fault;
+use crate::model::id::{Id, Kind};
+use crate::model::locale::Locale;
 use crate::model::moment::Moment;
 use crate::model::name::{DESCRIPTION_CHARACTERS_MAX, parse_description, parse_email, parse_name};
 use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns};
+use crate::model::role::Role;
 use crate::model::secret::Secret;
 
 /// Reads one value of a JSON body.
@@ -205,6 +208,10 @@ pub(super) fn moment() -> impl ReadText<Output = Moment> {
     parsed("invalid_time", str::parse::<Moment>, schema::moment)
 }
 
+pub(super) fn password(example: &'static str) -> impl Read<Output = Secret> {
+    secret(example).shown(move || schema::password(example))
+}
+
 /// Reads a name of people, teams, keys and other objects.
 pub(super) fn name(example: &'static str) -> impl ReadText<Output = String> {
     parsed("invalid_name", parse_name, move || schema::name(example))
@@ -228,6 +235,19 @@ pub(super) fn patterns(example: &'static str) -> impl Read<Output = Patterns> {
     list(PATTERNS_MAX, pattern).then(|patterns, pointer| {
         Patterns::new(&patterns).or_else(|error| wrong(pointer, "too_many", error))
     })
+}
+
+pub(super) fn id<K: Kind>() -> impl ReadText<Output = Id<K>> {
+    parsed("invalid_id", str::parse::<Id<K>>, || schema::id(K::PREFIX))
+}
+
+/// Reads a language of the page.
+pub(super) fn locale() -> impl ReadText<Output = Locale> {
+    parsed("invalid_locale", str::parse::<Locale>, schema::locale)
+}
+
+pub(super) fn role() -> impl ReadText<Output = Role> {
+    parsed("invalid_role", str::parse::<Role>, schema::role)
 }
 
 pub(super) fn boolean(example: bool) -> impl Read<Output = bool> {

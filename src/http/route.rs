@@ -130,24 +130,9 @@ pub(super) const fn get(
     manage(Method::GET, path, access, handler)
 }
 
-/// A list, filtered by its query.
-pub(super) const fn list(path: &'static str, handler: ManageHandler) -> HttpRoute {
-    with_query(Method::GET, path, handler)
-}
-
 /// A list, a chart or a change that reads or writes many records.
 pub(super) const fn long(method: Method, path: &'static str, handler: ManageHandler) -> HttpRoute {
     let run = Run::Manage { handler, take: take(Part::Long) };
-    HttpRoute { method: Some(method), path, access: RequiredCaller::Actor, run, reads_query: true }
-}
-
-/// A route that reads its query.
-pub(super) const fn with_query(
-    method: Method,
-    path: &'static str,
-    handler: ManageHandler,
-) -> HttpRoute {
-    let run = Run::Manage { handler, take: take(Part::Management) };
     HttpRoute { method: Some(method), path, access: RequiredCaller::Actor, run, reads_query: true }
 }
 

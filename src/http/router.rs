@@ -7,14 +7,26 @@ use http::Method;
 use crate::http::endpoint::Endpoint;
 use crate::http::matching::Matching;
 use crate::http::route::{HttpRoute, RequiredCaller, Run};
-use crate::http::route::{get, in_part, list, long, manage, post, with_query};
+use crate::http::route::{get, long, manage, post};
 use crate::http::routing::Routing;
 use crate::http::transport::{ListenerKind, Part, Take};
 use crate::http::{api, check, health, metrics, openapi, page};
 
 /// The endpoints of the API, in no order.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let resources: [fn() -> Vec<Endpoint>; 14] = [
+    let resources: [fn() -> Vec<Endpoint>; 26] = [
+        api::setup::endpoints,
+        api::session::endpoints,
+        api::sessions::endpoints,
+        api::me::endpoints,
+        api::notices::endpoints,
+        api::totp::endpoints,
+        api::users::endpoints,
+        api::user_sessions::endpoints,
+        api::resets::endpoints,
+        api::links::endpoints,
+        api::lockouts::endpoints,
+        api::invitations::endpoints,
         health::endpoints,
         metrics::endpoints,
         openapi::endpoints,
@@ -40,30 +52,6 @@ pub(super) static ROUTES: LazyLock<Vec<HttpRoute>> = LazyLock::new(|| {
 });
 
 pub(super) static LEGACY: &[HttpRoute] = &[
-    post("/v1/setup", RequiredCaller::Open, api::setup::create),
-    post("/v1/session", RequiredCaller::Open, api::session::create),
-    get("/v1/session", RequiredCaller::Enrolling, api::session::show),
-    manage(Method::DELETE, "/v1/session", RequiredCaller::Open, api::session::delete),
-    list("/v1/sessions", api::sessions::list_sessions),
-    manage(Method::DELETE, "/v1/sessions/{session}", RequiredCaller::Actor, api::sessions::delete),
-    get("/v1/me", RequiredCaller::Enrolling, api::me::show),
-    in_part(Part::SignIn, Method::PATCH, "/v1/me", RequiredCaller::Actor, api::me::change),
-    with_query(Method::DELETE, "/v1/me/notices", api::notices::acknowledge),
-    in_part(
-        Part::SignIn,
-        Method::POST,
-        "/v1/me/totp",
-        RequiredCaller::Enrolling,
-        api::totp::create,
-    ),
-    in_part(Part::SignIn, Method::DELETE, "/v1/me/totp", RequiredCaller::Actor, api::totp::delete),
-    in_part(
-        Part::SignIn,
-        Method::POST,
-        "/v1/me/totp/backup-codes",
-        RequiredCaller::Actor,
-        api::totp::renew_codes,
-    ),
     long(Method::GET, "/v1/keys", api::keys::list_keys),
     post("/v1/keys", RequiredCaller::Actor, api::keys::create),
     HttpRoute {
@@ -94,44 +82,6 @@ pub(super) static LEGACY: &[HttpRoute] = &[
         "/v1/keys/{key}/teams/{team}",
         RequiredCaller::Actor,
         api::keys::unshare,
-    ),
-    list("/v1/users", api::users::list_users),
-    get("/v1/users/{user}", RequiredCaller::Actor, api::users::show),
-    manage(Method::PATCH, "/v1/users/{user}", RequiredCaller::Actor, api::users::change),
-    long(Method::DELETE, "/v1/users/{user}", api::users::delete),
-    long(Method::GET, "/v1/users/{user}/keys", api::users::list_keys),
-    list("/v1/users/{user}/sessions", api::user_sessions::list_sessions),
-    manage(
-        Method::DELETE,
-        "/v1/users/{user}/sessions",
-        RequiredCaller::Actor,
-        api::user_sessions::end_all,
-    ),
-    manage(
-        Method::DELETE,
-        "/v1/users/{user}/sessions/{session}",
-        RequiredCaller::Actor,
-        api::user_sessions::end_one,
-    ),
-    post("/v1/users/{user}/reset", RequiredCaller::Actor, api::resets::create),
-    post("/v1/reset", RequiredCaller::Open, api::resets::set_password),
-    post("/v1/links", RequiredCaller::Open, api::links::show),
-    list("/v1/sign-in-lockouts", api::lockouts::list_lockouts),
-    manage(
-        Method::DELETE,
-        "/v1/sign-in-lockouts/{lockout}",
-        RequiredCaller::Actor,
-        api::lockouts::lift,
-    ),
-    list("/v1/invitations", api::invitations::list_invitations),
-    post("/v1/invitations", RequiredCaller::Actor, api::invitations::create),
-    post("/v1/invitations/accept", RequiredCaller::Open, api::invitations::accept),
-    get("/v1/invitations/{invitation}", RequiredCaller::Actor, api::invitations::show),
-    manage(
-        Method::DELETE,
-        "/v1/invitations/{invitation}",
-        RequiredCaller::Actor,
-        api::invitations::delete,
     ),
 ];
 

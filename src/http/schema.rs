@@ -9,6 +9,7 @@ use utoipa::openapi::schema::{
 };
 use utoipa::openapi::{Ref, RefOr};
 
+use crate::model::locale::Locale;
 use crate::model::permission::PERMISSION_BYTES_MAX;
 use crate::model::requirement::REQUIREMENT_NAMES_MAX;
 
@@ -243,6 +244,16 @@ pub(super) fn count(example: u32) -> ObjectBuilder {
 
 pub(super) fn truth(example: bool) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Boolean).examples([example])
+}
+
+/// A language of the page.
+pub(super) fn locale() -> ObjectBuilder {
+    choice(&Locale::ALL.map(Locale::name))
+}
+
+/// A role: the name of a built-in role, or the id of a custom role.
+pub(super) fn role() -> Schema {
+    any_of([choice(&["user", "guest", "administrator", "owner"]).into(), id("role").into()])
 }
 
 /// A time in RFC 3339.

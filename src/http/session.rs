@@ -205,6 +205,12 @@ impl App {
         }
     }
 
+    /// Rejects requests that are not for this instance, and cross-site requests of browsers.
+    pub(super) fn guard(&self, call: &Call<'_>) -> Result<(), Problem> {
+        self.guard_host(call.request.header("Host"))?;
+        self.guard_origin(|name| call.request.header(name))
+    }
+
     /// Rejects requests with a session whose Host does not name this instance. A request with
     /// another Host may come from a page whose host name was resolved to this address (DNS
     /// rebinding).

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use crate::actions::rows::Listed;
-use crate::http::schema::{self, Field, Schema, each, id, moment, nullable, the};
+use crate::http::schema::{self, Field, Schema, answer, both, each, id, moment, nullable, the};
 use crate::model::id::{Id, Kind};
 use crate::model::moment::Moment;
+use crate::model::secret::Secret;
 
 /// The named schemas that an operation refers to, by name.
 pub(super) type Schemas = BTreeMap<&'static str, Schema>;
@@ -20,7 +21,10 @@ pub(super) trait Described {
 }
 
 /// An object of a response.
-pub(super) trait ViewFields: Serialize {
+pub(super) trait ViewFields: Serialize + Described {
+    /// Whether the schema has a name.
+    const NAMED: bool = false;
+
     fn fields(schemas: &mut Schemas) -> Vec<Field>;
 }
 
@@ -29,7 +33,7 @@ pub(super) trait ViewFields: Serialize {
 /// The comment of a field is its description. A field whose type has no schema of its own, such as a
 /// text, states its schema after `=>`. A field with `| absent` is left out if it is `None`. A view
 /// with `= "Name"` is a named schema of the API description. `..rest: Other` adds the fields of
-/// another view.
+/// another view. If the other view has a name, the schema refers to it.
 ///
 /// ```ignore
 /// view! {
@@ -50,14 +54,19 @@ macro_rules! view {
     (@schema $schemas:ident, $kind:ty, $schema:expr) => { $schema };
     (@field $field:expr) => { $field };
     (@field $field:expr, $absent:ident) => { $field.seldom() };
-    (@object $self:ty, $schemas:ident) => {
-        $crate::http::schema::answer(<$self as $crate::http::view::ViewFields>::fields($schemas))
-    };
+    (@object $self:ty, $schemas:ident) => { <$self>::object($schemas) };
     (@object $self:ty, $schemas:ident, $name:literal) => {
-        $crate::http::view::named($schemas, $name, |schemas| {
-            $crate::http::schema::answer(<$self as $crate::http::view::ViewFields>::fields(schemas))
-        })
+        $crate::http::view::named($schemas, $name, <$self>::object)
     };
+    (@whole $schemas:ident, $fields:ident) => {{
+        let _ = $schemas;
+        $crate::http::schema::answer($fields)
+    }};
+    (@whole $schemas:ident, $fields:ident, $rest:ty) => {
+        $crate::http::view::extended::<$rest>($schemas, $fields)
+    };
+    (@named) => { false };
+    (@named $name:literal) => { true };
     (
         $(#[doc = $about:literal])*
         $view:ident $(= $name:literal)? {
@@ -85,20 +94,37 @@ macro_rules! view {
             )?
         }
 
-        impl $crate::http::view::ViewFields for $view {
-            fn fields(
+        impl $view {
+            /// The fields, without those of another view.
+            fn own_fields(
                 schemas: &mut $crate::http::view::Schemas,
             ) -> Vec<$crate::http::schema::Field> {
-                let fields = vec![$($crate::http::view::view!(
+                // A view whose fields all state their schemas adds none.
+                let _ = &schemas;
+                vec![$($crate::http::view::view!(
                     @field $crate::http::schema::field(
                         stringify!($field),
                         $crate::http::view::view!(@schema schemas, $kind $(, $schema)?),
                         concat!($($doc),+).trim(),
                     ) $(, $absent)?
-                )),*];
+                )),*]
+            }
+
+            /// The schema, without its name.
+            fn object(schemas: &mut $crate::http::view::Schemas) -> $crate::http::schema::Schema {
+                let fields = Self::own_fields(schemas);
+                $crate::http::view::view!(@whole schemas, fields $(, $rest_kind)?)
+            }
+        }
+
+        impl $crate::http::view::ViewFields for $view {
+            const NAMED: bool = $crate::http::view::view!(@named $($name)?);
+
+            fn fields(
+                schemas: &mut $crate::http::view::Schemas,
+            ) -> Vec<$crate::http::schema::Field> {
+                let fields = Self::own_fields(schemas);
                 $(let fields = [fields, <$rest_kind as $crate::http::view::ViewFields>::fields(schemas)].concat();)?
-                // A view whose fields all state their schemas adds none.
-                let _ = schemas;
                 fields
             }
         }
@@ -138,6 +164,25 @@ impl<K: Kind> Serialize for Id<K> {
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// The schema of a view with further fields.
+pub(super) fn extended<V: ViewFields>(schemas: &mut Schemas, further: Vec<Field>) -> Schema {
+    if V::NAMED {
+        both(V::schema(schemas), answer(further))
+    } else {
+        answer([further, V::fields(schemas)].concat())
+    }
+}
+
+/// A secret that a response reveals. `Debug` does not print it.
+#[derive(Debug)]
+pub(super) struct Revealed(pub(super) Secret);
+
+impl Serialize for Revealed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.reveal())
     }
 }
 

@@ -1,15 +1,16 @@
 //! `/v1/organization` and `/v1/subscription`, and for operators `/v1/organizations`.
 
 use rouille::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::actions::ActionError;
 use crate::actions::changes::Target;
 use crate::actions::instance::organizations::{
     OrganizationChange, OrganizationDraft, SeenSubscription, SubscriptionChange,
 };
+use crate::http::api::invitations::{InvitationView, invitation_view, link};
 use crate::http::api::plans::{FeaturesView, LimitsView, features_view, limits_view};
-use crate::http::api::{cursor, invitations, paging, versions};
+use crate::http::api::{cursor, paging, versions};
 use crate::http::endpoint::{Endpoint, get, patch, post};
 use crate::http::input::Fields;
 use crate::http::problem::Problem;
@@ -17,9 +18,9 @@ use crate::http::reading::{
     Read, ReadText, boolean, email, list, name, number, parsed, patterns, text as any_text,
 };
 use crate::http::schema::{
-    Schema, any_of, choice, count, each, id, moment_as, nullable, text, the, truth,
+    Schema, any_of, choice, count, each, id, moment_as, nullable, text, truth,
 };
-use crate::http::view::{Page, view};
+use crate::http::view::{Page, Revealed, view};
 use crate::http::{App, Call, answer};
 use crate::model::domain::{DOMAINS_MAX, parse_domain};
 use crate::model::errors;
@@ -167,9 +168,9 @@ view! {
         /// The new organization.
         organization: OrganizationView,
         /// Invitation of the first owner.
-        invitation: Value => the("Invitation"),
+        invitation: InvitationView,
         /// One-time link of the invitation.
-        url: String => text("https://keys.example.com/invitation#token=a-secret-token"),
+        url: Revealed => text("https://keys.example.com/invitation#token=a-secret-token"),
     }
 }
 
@@ -320,8 +321,8 @@ fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let location = format!("/v1/organizations/{}", made.record.id);
     let view = NewOrganizationView {
         organization: organization_view(&made.record),
-        invitation: invitations::invitation_view(&made.invitation),
-        url: invitations::link(app, &made.token),
+        invitation: invitation_view(made.invitation),
+        url: link(app, &made.token),
     };
     Ok(answer::created_at(location, &view, made.record.version))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rouille::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::actions::ActionError;
 use crate::actions::accounts::teams::{TeamChange, TeamDraft};
@@ -118,6 +118,18 @@ view! {
     }
 }
 
+view! {
+    /// A team of the signed-in user.
+    OwnTeamView {
+        /// Id of the team.
+        id: TeamId,
+        /// Name of the team.
+        name: String => text("Build"),
+        /// Secret teams are shown only to members and managers.
+        visibility: &'static str => choice(&VISIBILITIES),
+    }
+}
+
 pub(super) const VISIBILITIES: [&str; 2] = ["visible", "secret"];
 
 pub(super) fn visibility(secret: bool) -> &'static str {
@@ -168,16 +180,14 @@ fn list_teams(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
 }
 
 /// The teams of a user, without removed teams.
-pub(super) fn own_teams(app: &App, teams: &[TeamId]) -> Vec<Value> {
+pub(super) fn own_teams(app: &App, teams: &[TeamId]) -> Vec<OwnTeamView> {
     let known = teams.iter().filter_map(|id| app.index().team(*id));
-    let shape = |team: Arc<TeamFacts>| {
-        json!({
-            "id": team.id.to_string(),
-            "name": team.name,
-            "visibility": visibility(team.secret),
-        })
+    let view = |team: Arc<TeamFacts>| OwnTeamView {
+        id: team.id,
+        name: team.name.clone(),
+        visibility: visibility(team.secret),
     };
-    known.map(shape).collect()
+    known.map(view).collect()
 }
 
 fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

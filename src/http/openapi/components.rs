@@ -8,11 +8,10 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 
 use crate::http::endpoint::Endpoint;
 use crate::http::openapi::legacy_schemas;
-use crate::http::openapi::people::role;
 use crate::http::openapi::responses::alone;
 use crate::http::schema::{
-    Schema, answer, any_of, choice, count, each, field, gate_name, id, permission, sometimes, text,
-    the, whole,
+    Schema, answer, any_of, choice, count, each, field, gate_name, id, permission, role, sometimes,
+    text, the, whole,
 };
 use crate::model::code::Code;
 use crate::model::errors::{self, ErrorCode};

@@ -5,15 +5,12 @@
 
 #![expect(clippy::too_many_lines, reason = "lists of operations and fields, without branches")]
 
-mod account;
 mod components;
 mod document;
 mod example;
 mod key;
 mod keys;
-mod lockouts;
 mod operation;
-mod people;
 mod responses;
 
 use rouille::Response;
@@ -84,15 +81,12 @@ fn described_endpoints() -> Vec<Endpoint> {
 }
 
 fn operations() -> Vec<Operation> {
-    let resources =
-        [account::operations(), keys::operations(), people::operations(), lockouts::operations()];
-    resources.into_iter().flatten().collect()
+    keys::operations()
 }
 
 /// The schemas of the components.
 fn legacy_schemas() -> Vec<(&'static str, Schema)> {
-    let resources = [account::schemas(), key::schemas(), people::schemas(), lockouts::schemas()];
-    resources.into_iter().flatten().collect()
+    key::schemas()
 }
 
 #[cfg(test)]

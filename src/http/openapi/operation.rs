@@ -52,11 +52,6 @@ impl Operation {
         self
     }
 
-    pub(super) fn called_by(mut self, caller: CallerKind) -> Self {
-        self.inner.caller = caller;
-        self
-    }
-
     /// Requires one of these permissions.
     pub(super) fn needs(mut self, permissions: &'static [&'static str]) -> Self {
         self.inner.permissions = permissions;
