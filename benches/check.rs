@@ -38,7 +38,7 @@ use keyhouse::model::requirement::{REQUIREMENT_NAMES_MAX, Requirement};
 use keyhouse::model::role::BuiltinRole;
 use keyhouse::model::secret::Secret;
 use keyhouse::records::access::{OrganizationRecord, PlanRecord, UserRecord};
-use keyhouse::records::key::{Author, KeyRecord, MAXIMA_MAX, SecretRecord};
+use keyhouse::records::key::{KeyRecord, MAXIMA_MAX, SecretRecord};
 use keyhouse::records::notice::Notices;
 use keyhouse::records::place::StoreKey;
 use keyhouse::records::{Record, encode};
@@ -231,13 +231,10 @@ fn made(number: usize) -> (String, KeyRecord) {
     let mut random = StdRng::seed_from_u64(number as u64);
     let key = generate(&Prefix::default(), &Environment::default(), &mut random);
     let user = number / KEYS_A_USER;
+    let (name, organization) = (format!("build bot {number}"), OrganizationId::from_bytes([1; 16]));
     let record = KeyRecord {
-        id: id(number),
-        organization: OrganizationId::from_bytes([1; 16]),
-        name: format!("build bot {number}"),
         description: "pushes to the registry".to_owned(),
         owner: Some(UserId::from_bytes(*id(user).bytes())),
-        environment: Environment::default(),
         secrets: vec![SecretRecord {
             digest: key.digest,
             algorithm: Algorithm::Blake3,
@@ -248,25 +245,7 @@ fn made(number: usize) -> (String, KeyRecord) {
             former_owner: false,
         }],
         permissions: Some("diagrams:read diagrams:write".parse().unwrap()),
-        maxima: Vec::new(),
-        rotation_advised: false,
-        descends_from: None,
-        imported: None,
-        teams: Vec::new(),
-        ip_allow: Vec::new(),
-        ip_deny: Vec::new(),
-        rate_limits: Vec::new(),
-        quota: None,
-        metadata: serde_json::Map::new(),
-        not_before: None,
-        expires_at: None,
-        created_at: NOW.wall,
-        created_by: Author::Local,
-        updated_at: NOW.wall,
-        disabled: None,
-        revoked_at: None,
-        revoked_reason: None,
-        version: 1,
+        ..KeyRecord::new(id(number), organization, name, NOW.wall)
     };
     (key.secret.reveal().to_owned(), record)
 }

@@ -16,7 +16,7 @@ use crate::http::input::{FORM, Fields, JSON};
 use crate::http::metrics::counts::CheckEndpoint;
 use crate::http::parameters::Parameters;
 use crate::http::route::{CheckHandler, HttpRoute, ManageHandler, RequiredCaller, Run, take};
-use crate::http::schema::{Field, Schema, fitting, request};
+use crate::http::schema::{Field, Schema, fitting, request, the};
 use crate::http::transport::Part;
 use crate::http::view::{Described, Schemas};
 use crate::model::errors::{self, ErrorCode};
@@ -300,6 +300,15 @@ impl Endpoint {
     ) -> Self {
         let schema = request(Parameters::describe(|parameters| drop(read(parameters))));
         self.operation.body = Some(RequestBody { kind: FORM, schema, example, required: true });
+        self
+    }
+
+    /// Gives the schema of the body a name.
+    pub(super) fn body_named(mut self, name: &'static str) -> Self {
+        if let Some(body) = &mut self.operation.body {
+            let schema = std::mem::replace(&mut body.schema, the(name));
+            self.operation.schemas.insert(name, schema);
+        }
         self
     }
 

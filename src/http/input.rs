@@ -15,7 +15,6 @@ use crate::http::schema;
 use crate::http::view::Schemas;
 use crate::model::edit::Edit;
 use crate::model::fault::{Fault, in_pointer};
-use crate::model::name::parse_description;
 
 /// Maximum number of bytes of an ordinary body.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -155,6 +154,26 @@ impl Fields {
         edit.value()
     }
 
+    /// Reads a field that one form of the object requires and other forms do not have. It is
+    /// described as required.
+    #[expect(clippy::needless_pass_by_value, reason = "a reader is made for one call")]
+    pub(super) fn alternative<R: Read>(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        reader: R,
+    ) -> Option<R::Output> {
+        self.note(|schemas| schema::field(name, reader.schema(schemas), about));
+        self.take(name, &reader).value()
+    }
+
+    /// Reads a field that requests should not have, so that its fault can be more exact than that of
+    /// an unknown field. It is not described.
+    #[expect(clippy::needless_pass_by_value, reason = "a reader is made for one call")]
+    pub(super) fn undescribed<R: Read>(&mut self, name: &str, reader: R) -> Option<R::Output> {
+        self.take(name, &reader).value()
+    }
+
     /// Reads a description. Null means an empty description.
     pub(super) fn description(
         &mut self,
@@ -216,57 +235,6 @@ impl Fields {
         }
     }
 
-    /// Reads a field that may be absent or null.
-    pub(super) fn old_optional<T>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(Value, &str) -> Result<T, Vec<Fault>>,
-    ) -> Option<T> {
-        self.old_nullable(name, read).value()
-    }
-
-    /// Reads a field in which null and absent have different meanings.
-    pub(super) fn old_nullable<T>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(Value, &str) -> Result<T, Vec<Fault>>,
-    ) -> Edit<T> {
-        let Some(value) = self.left.remove(name) else { return Edit::Keep };
-        if value.is_null() {
-            return Edit::Clear;
-        }
-        let pointer = format!("{}/{}", self.pointer, in_pointer(name));
-        match read(value, &pointer) {
-            Ok(value) => Edit::Set(value),
-            Err(faults) => {
-                self.faults.extend(faults);
-                Edit::Keep
-            },
-        }
-    }
-
-    /// Reads a description. Null means an empty description.
-    pub(super) fn old_description(&mut self, name: &str) -> Option<String> {
-        match self.old_nullable(name, parsed("invalid_description", parse_description)) {
-            Edit::Keep => None,
-            Edit::Clear => Some(String::new()),
-            Edit::Set(text) => Some(text),
-        }
-    }
-
-    pub(super) fn old_required<T>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(Value, &str) -> Result<T, Vec<Fault>>,
-    ) -> Option<T> {
-        if self.left.get(name).is_none_or(Value::is_null) {
-            self.left.remove(name);
-            self.fault(name, "required", "is required");
-            return None;
-        }
-        self.old_optional(name, read)
-    }
-
     /// Ends the reading. Each field that was not read is unknown, which is a fault.
     pub(super) fn finish(mut self) -> Result<(), Vec<Fault>> {
         let unknown: Vec<_> = self.left.keys().cloned().collect();
@@ -285,42 +253,6 @@ pub(super) fn wrong<T>(
     Err(vec![Fault::new(pointer, code, detail)])
 }
 
-pub(super) fn text(value: Value, pointer: &str) -> Result<String, Vec<Fault>> {
-    match value {
-        Value::String(text) => Ok(text),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            wrong(pointer, "wrong_type", "must be a string")
-        },
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "all field readers have this signature")]
-pub(super) fn boolean(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
-    value.as_bool().ok_or(()).or_else(|()| wrong(pointer, "wrong_type", "must be true or false"))
-}
-
-/// Reads a string and parses it.
-pub(super) fn parsed<T, E: fmt::Display>(
-    code: &'static str,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> impl FnOnce(Value, &str) -> Result<T, Vec<Fault>> {
-    move |value, pointer| {
-        let text = text(value, pointer)?;
-        parse(&text).or_else(|error| wrong(pointer, code, error))
-    }
-}
-
-/// Reads a whole number from `min` to `max`.
-pub(super) fn number(min: u32, max: u32) -> impl FnOnce(Value, &str) -> Result<u32, Vec<Fault>> {
-    move |value, pointer| {
-        let number = whole(&value).and_then(|number| u32::try_from(number).ok());
-        number.filter(|number| (min..=max).contains(number)).ok_or(()).or_else(|()| {
-            let code = if value.is_number() { "out_of_range" } else { "wrong_type" };
-            wrong(pointer, code, format!("must be a whole number from {min} to {max}"))
-        })
-    }
-}
-
 /// The whole number in a value. `2.0` is accepted, since JSON and many programs do not distinguish
 /// it from `2`.
 pub(super) fn whole(value: &Value) -> Option<u64> {
@@ -329,44 +261,6 @@ pub(super) fn whole(value: &Value) -> Option<u64> {
     let exact = |number: &f64| number.fract() == 0.0 && number.abs() <= FLOAT_EXACT_MAX;
     let float = || value.as_f64().filter(exact)?.to_string().parse().ok();
     value.as_u64().or_else(float)
-}
-
-/// Reads a list of at most `max` items, each with `read`.
-pub(super) fn list<T>(
-    max: usize,
-    read: impl Fn(Value, &str) -> Result<T, Vec<Fault>>,
-) -> impl FnOnce(Value, &str) -> Result<Vec<T>, Vec<Fault>> {
-    move |value, pointer| {
-        let Value::Array(values) = value else {
-            return wrong(pointer, "wrong_type", "must be a list");
-        };
-        if values.len() > max {
-            return wrong(pointer, "too_many", format!("must have at most {max} items"));
-        }
-        let (mut good, mut faults) = (Vec::new(), Vec::new());
-        for (at, value) in values.into_iter().enumerate() {
-            match read(value, &format!("{pointer}/{at}")) {
-                Ok(value) => good.push(value),
-                Err(more) => faults.extend(more),
-            }
-        }
-        if faults.is_empty() { Ok(good) } else { Err(faults) }
-    }
-}
-
-/// Reads an object, and its fields with `read`.
-pub(super) fn object<T>(
-    read: impl FnOnce(&mut Fields) -> Option<T>,
-) -> impl FnOnce(Value, &str) -> Result<T, Vec<Fault>> {
-    move |value, pointer| {
-        let Value::Object(left) = value else {
-            return wrong(pointer, "wrong_type", "must be an object");
-        };
-        let mut fields = Fields::of(left, pointer.to_owned());
-        let made = read(&mut fields);
-        fields.finish()?;
-        made.map_or_else(|| wrong(pointer, "required", "is incomplete"), Ok)
-    }
 }
 
 #[cfg(test)]
@@ -406,10 +300,10 @@ mod tests {
     fn every_fault_is_reported_with_its_pointer() {
         let body = br#"{"name":1,"limit":0,"list":["a",2],"a/b":true}"#;
         let mut fields = Fields::parse(JSON, body).unwrap();
-        fields.old_optional("name", text);
-        fields.old_optional("limit", number(1, 9));
-        fields.old_optional("list", list(5, text));
-        fields.old_required("missing", text);
+        fields.optional("name", "", reading::text(""));
+        fields.optional("limit", "", reading::number(1, 9, 1));
+        fields.optional("list", "", reading::list(5, reading::text("")));
+        fields.required("missing", "", reading::text(""));
         let faults: Vec<_> = fields
             .finish()
             .unwrap_err()

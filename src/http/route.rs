@@ -122,64 +122,6 @@ impl Run {
     }
 }
 
-pub(super) const fn get(
-    path: &'static str,
-    access: RequiredCaller,
-    handler: ManageHandler,
-) -> HttpRoute {
-    manage(Method::GET, path, access, handler)
-}
-
-/// A list, a chart or a change that reads or writes many records.
-pub(super) const fn long(method: Method, path: &'static str, handler: ManageHandler) -> HttpRoute {
-    let run = Run::Manage { handler, take: take(Part::Long) };
-    HttpRoute { method: Some(method), path, access: RequiredCaller::Actor, run, reads_query: true }
-}
-
-/// A POST. A POST without authentication starts a session or uses a one-time link, and hashes a
-/// password.
-pub(super) const fn post(
-    path: &'static str,
-    access: RequiredCaller,
-    handler: ManageHandler,
-) -> HttpRoute {
-    let part = match access {
-        RequiredCaller::Open => Part::SignIn,
-        RequiredCaller::Holder
-        | RequiredCaller::Actor
-        | RequiredCaller::Enrolling
-        | RequiredCaller::Client => Part::Management,
-    };
-    in_part(part, Method::POST, path, access, handler)
-}
-
-pub(super) const fn manage(
-    method: Method,
-    path: &'static str,
-    access: RequiredCaller,
-    handler: ManageHandler,
-) -> HttpRoute {
-    let part = match access {
-        RequiredCaller::Open => Part::Page,
-        RequiredCaller::Holder
-        | RequiredCaller::Actor
-        | RequiredCaller::Enrolling
-        | RequiredCaller::Client => Part::Management,
-    };
-    in_part(part, method, path, access, handler)
-}
-
-pub(super) const fn in_part(
-    part: Part,
-    method: Method,
-    path: &'static str,
-    access: RequiredCaller,
-    handler: ManageHandler,
-) -> HttpRoute {
-    let run = Run::Manage { handler, take: take(part) };
-    HttpRoute { method: Some(method), path, access, run, reads_query: false }
-}
-
 /// The default capacity of a route in this part.
 pub(super) const fn take(part: Part) -> Take {
     let body_bytes_max = match part {

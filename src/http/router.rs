@@ -6,15 +6,14 @@ use http::Method;
 
 use crate::http::endpoint::Endpoint;
 use crate::http::matching::Matching;
-use crate::http::route::{HttpRoute, RequiredCaller, Run};
-use crate::http::route::{get, long, manage, post};
+use crate::http::route::HttpRoute;
 use crate::http::routing::Routing;
-use crate::http::transport::{ListenerKind, Part, Take};
+use crate::http::transport::ListenerKind;
 use crate::http::{api, check, health, metrics, openapi, page};
 
 /// The endpoints of the API, in no order.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let resources: [fn() -> Vec<Endpoint>; 26] = [
+    let resources: [fn() -> Vec<Endpoint>; 27] = [
         api::setup::endpoints,
         api::session::endpoints,
         api::sessions::endpoints,
@@ -35,6 +34,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         api::audit::endpoints,
         api::gates::endpoints,
         api::instance::endpoints,
+        api::keys::endpoints,
         api::organizations::endpoints,
         api::permissions::endpoints,
         api::plans::endpoints,
@@ -46,44 +46,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// All routes, the most used first. Every GET route also serves HEAD.
-pub(super) static ROUTES: LazyLock<Vec<HttpRoute>> = LazyLock::new(|| {
-    let described = endpoints().into_iter().map(|endpoint| endpoint.route);
-    LEGACY.iter().cloned().chain(described).collect()
-});
-
-pub(super) static LEGACY: &[HttpRoute] = &[
-    long(Method::GET, "/v1/keys", api::keys::list_keys),
-    post("/v1/keys", RequiredCaller::Actor, api::keys::create),
-    HttpRoute {
-        method: Some(Method::POST),
-        path: "/v1/keys/import",
-        access: RequiredCaller::Actor,
-        run: Run::Manage {
-            handler: api::keys::import::import,
-            take: Take {
-                part: Part::Long,
-                body_bytes_max: api::keys::import::IMPORT_BODY_BYTES_MAX,
-            },
-        },
-        reads_query: false,
-    },
-    get("/v1/keys/{key}", RequiredCaller::Actor, api::keys::show),
-    manage(Method::PATCH, "/v1/keys/{key}", RequiredCaller::Actor, api::keys::change),
-    manage(Method::DELETE, "/v1/keys/{key}", RequiredCaller::Actor, api::keys::delete),
-    post("/v1/keys/{key}/explain", RequiredCaller::Actor, api::keys::explain::explain),
-    get("/v1/keys/{key}/descendants", RequiredCaller::Actor, api::keys::descendants),
-    post("/v1/keys/{key}/revoke", RequiredCaller::Actor, api::keys::revoke),
-    post("/v1/keys/{key}/rotate", RequiredCaller::Actor, api::keys::rotate::rotate),
-    post("/v1/keys/{key}/disable", RequiredCaller::Actor, api::keys::disable),
-    post("/v1/keys/{key}/enable", RequiredCaller::Actor, api::keys::enable),
-    manage(Method::PUT, "/v1/keys/{key}/teams/{team}", RequiredCaller::Actor, api::keys::share),
-    manage(
-        Method::DELETE,
-        "/v1/keys/{key}/teams/{team}",
-        RequiredCaller::Actor,
-        api::keys::unshare,
-    ),
-];
+pub(super) static ROUTES: LazyLock<Vec<HttpRoute>> =
+    LazyLock::new(|| endpoints().into_iter().map(|endpoint| endpoint.route).collect());
 
 static MATCHING: LazyLock<Matching> = LazyLock::new(|| Matching::new(&ROUTES));
 

@@ -63,6 +63,10 @@ pub(super) fn sometimes(
 }
 
 impl Field {
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// The name, schema, description and necessity of a parameter.
     pub(super) fn into_parameter(self) -> (&'static str, Schema, &'static str, bool) {
         (self.name, self.schema, self.description, self.required)

@@ -1,4 +1,4 @@
-//! The record of a key, with its secrets, shares and status.
+//! The record of a key, with its secrets and status.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::model::foreign::Algorithm;
-use crate::model::id::{InvalidId, KeyId, OrganizationId, TeamId, UserId};
+use crate::model::id::{InvalidId, KeyId, OrganizationId, UserId};
 use crate::model::key_text::{Environment, NewKey};
 use crate::model::moment::Moment;
 use crate::model::network::{IpRules, canonical_network};
@@ -16,6 +16,7 @@ use crate::model::secret::Digest;
 use crate::records::codec::Record;
 pub use crate::records::limits::{QuotaRecord, RateLimitRecord};
 use crate::records::place::StoreKey;
+pub use crate::records::share::{InvalidAccess, ShareRecord, TeamAccess};
 use crate::records::text;
 
 /// Maximum number of lists in the maximum of a transferred key.
@@ -127,54 +128,6 @@ fn is_blake3(algorithm: &Algorithm) -> bool {
     *algorithm == Algorithm::Blake3
 }
 
-/// The share of a key with a team.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ShareRecord {
-    #[serde(rename = "t", with = "text")]
-    pub team: TeamId,
-    #[serde(rename = "a")]
-    pub access: TeamAccess,
-}
-
-/// The access of a team's members to a key that is shared with the team.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum TeamAccess {
-    /// Members see the key and its usage.
-    #[serde(rename = "r")]
-    Read,
-    /// Members may also rename, disable and revoke the key.
-    #[serde(rename = "w")]
-    Write,
-}
-
-/// The text is not the name of an access.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be read or write")]
-pub struct InvalidAccess;
-
-impl TeamAccess {
-    /// The name in the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-        }
-    }
-}
-
-impl FromStr for TeamAccess {
-    type Err = InvalidAccess;
-
-    fn from_str(text: &str) -> Result<Self, InvalidAccess> {
-        match text {
-            "read" => Ok(Self::Read),
-            "write" => Ok(Self::Write),
-            _ => Err(InvalidAccess),
-        }
-    }
-}
-
 /// The stored part of one secret of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -274,6 +227,40 @@ impl Record for KeyRecord {
 }
 
 impl KeyRecord {
+    /// Returns the record of a new key without an owner, permissions, limits and secrets, which the
+    /// local operator has created.
+    pub fn new(id: KeyId, organization: OrganizationId, name: String, now: Moment) -> Self {
+        Self {
+            id,
+            organization,
+            name,
+            description: String::new(),
+            owner: None,
+            environment: Environment::default(),
+            secrets: Vec::new(),
+            permissions: None,
+            maxima: Vec::new(),
+            rotation_advised: false,
+            imported: None,
+            teams: Vec::new(),
+            ip_allow: Vec::new(),
+            ip_deny: Vec::new(),
+            rate_limits: Vec::new(),
+            quota: None,
+            metadata: serde_json::Map::new(),
+            not_before: None,
+            expires_at: None,
+            created_at: now,
+            created_by: Author::Local,
+            descends_from: None,
+            updated_at: now,
+            disabled: None,
+            revoked_at: None,
+            revoked_reason: None,
+            version: 1,
+        }
+    }
+
     /// The nearest ancestor that still exists.
     pub fn parent(&self) -> Option<KeyId> {
         match self.created_by {
@@ -350,7 +337,8 @@ pub enum Status {
 pub struct InvalidKeyStatus;
 
 impl Status {
-    const NAMES: [(Self, &'static str); 5] = [
+    /// Every status with its name in the API.
+    pub const NAMES: [(Self, &'static str); 5] = [
         (Self::Active, "active"),
         (Self::Disabled, "disabled"),
         (Self::NotYetValid, "not_yet_valid"),
@@ -381,13 +369,9 @@ pub(crate) mod tests {
 
     pub(crate) fn record() -> KeyRecord {
         let (now, mut random) = (Moment::from_milliseconds(1_700_000_000_000), rand::rng());
+        let (id, organization) = (Id::new(now, &mut random), Id::new(now, &mut random));
         KeyRecord {
-            id: Id::new(now, &mut random),
-            organization: Id::new(now, &mut random),
-            name: "build bot".to_owned(),
-            description: String::new(),
             owner: Some(Id::new(now, &mut random)),
-            environment: Environment::default(),
             secrets: vec![SecretRecord {
                 digest: Digest::of(b"a secret"),
                 algorithm: Algorithm::Blake3,
@@ -398,25 +382,7 @@ pub(crate) mod tests {
                 former_owner: false,
             }],
             permissions: Some("diagrams:read diagrams:write".parse().unwrap()),
-            maxima: Vec::new(),
-            rotation_advised: false,
-            descends_from: None,
-            imported: None,
-            teams: Vec::new(),
-            ip_allow: Vec::new(),
-            ip_deny: Vec::new(),
-            rate_limits: Vec::new(),
-            quota: None,
-            metadata: serde_json::Map::new(),
-            not_before: None,
-            expires_at: None,
-            created_at: now,
-            created_by: Author::Local,
-            updated_at: now,
-            disabled: None,
-            revoked_at: None,
-            revoked_reason: None,
-            version: 1,
+            ..KeyRecord::new(id, organization, "build bot".to_owned(), now)
         }
     }
 

@@ -20,6 +20,7 @@ pub mod place;
 pub mod prepare;
 pub mod reservation;
 pub mod rights;
+mod share;
 mod stored;
 pub mod taken;
 mod text;

@@ -47,7 +47,6 @@ const NAMES_SHARED: &[(&str, &str, &str)] = &[
         "a page of views for HTTP, as the page of the store is one of rows",
     ),
     ("src/http/answer.rs", "Header", "temporary, until the schemas of http/openapi are rewritten"),
-    ("src/http/openapi/operation.rs", "Operation", "temporary, for the same reason"),
 ];
 
 /// Names of arguments of clap, which each file of `src/cli` may declare.

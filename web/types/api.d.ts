@@ -335,7 +335,7 @@ export interface components {
       /** Format: date-time */
       revoked_at: string | null;
       revoked_reason: string | null;
-      rotation_advised?: boolean;
+      rotation_advised: boolean;
       secrets: {
         /** Format: date-time */
         created_at: string;
@@ -407,7 +407,7 @@ export interface components {
       /** Format: date-time */
       revoked_at: string | null;
       revoked_reason: string | null;
-      rotation_advised?: boolean;
+      rotation_advised: boolean;
       secrets: {
         /** Format: date-time */
         created_at: string;

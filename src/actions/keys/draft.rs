@@ -16,7 +16,7 @@ use crate::model::limit::{Quota, RateLimit};
 use crate::model::moment::Moment;
 use crate::model::network::IpRules;
 use crate::model::permission::Patterns;
-use crate::records::key::{Author, KeyRecord, RateLimitRecord, ShareRecord};
+use crate::records::key::{KeyRecord, RateLimitRecord, ShareRecord};
 
 /// Whether a key belongs to a user or to the organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,25 @@ pub struct KeyChange {
     pub metadata: Edit<Map<String, Value>>,
     pub not_before: Edit<Moment>,
     pub expires_at: Edit<Moment>,
+}
+
+/// A draft with the fields of a change. Cleared fields are empty.
+impl From<KeyChange> for KeyDraft {
+    fn from(change: KeyChange) -> Self {
+        Self {
+            name: change.name,
+            description: change.description.unwrap_or_default(),
+            permissions: change.permissions.value(),
+            preset: change.preset,
+            ip_rules: change.ip_rules.value().unwrap_or_default(),
+            rate_limits: change.rate_limits.value().unwrap_or_default(),
+            quota: change.quota.value(),
+            metadata: change.metadata.value().unwrap_or_default(),
+            not_before: change.not_before.value(),
+            expires_at: change.expires_at.value(),
+            ..Self::default()
+        }
+    }
 }
 
 impl KeyChange {
@@ -139,17 +158,9 @@ pub(super) fn new_record(
     now: Moment,
 ) -> KeyRecord {
     KeyRecord {
-        id,
-        organization,
-        name,
         description: draft.description,
-        owner: None,
         environment: draft.environment,
-        secrets: Vec::new(),
         permissions: draft.permissions,
-        maxima: Vec::new(),
-        rotation_advised: false,
-        imported: None,
         teams: draft.teams,
         ip_allow: draft.ip_rules.allow,
         ip_deny: draft.ip_rules.deny,
@@ -158,14 +169,7 @@ pub(super) fn new_record(
         metadata: draft.metadata,
         not_before: draft.not_before,
         expires_at: draft.expires_at,
-        created_at: now,
-        created_by: Author::Local,
-        descends_from: None,
-        updated_at: now,
-        disabled: None,
-        revoked_at: None,
-        revoked_reason: None,
-        version: 1,
+        ..KeyRecord::new(id, organization, name, now)
     }
 }
 

@@ -26,8 +26,6 @@ pub(super) mod users;
 
 use std::str::FromStr;
 
-use rouille::Response;
-
 use crate::actions::LIST_LIMIT_MAX;
 use crate::http::Call;
 use crate::http::input::Fields;
@@ -73,10 +71,6 @@ fn page_limit(parameters: &mut Parameters) -> usize {
 pub(super) fn no_fields(call: &Call<'_>) -> Result<(), Problem> {
     let fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     fields.finish().map_err(Problem::invalid)
-}
-
-fn with_etag(response: Response, version: u64) -> Response {
-    response.with_additional_header("ETag", format!("\"{version}\""))
 }
 
 /// The versions in `If-Match` (RFC 9110, 13.1.1). `None` without the header, or with `*`, which

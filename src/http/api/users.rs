@@ -8,13 +8,11 @@ use crate::actions::accounts::users::{SeenUser, UserChange};
 use crate::actions::changes::Target;
 use crate::http::api::{cursor, keys, paging, versions};
 use crate::http::endpoint::{Endpoint, delete, get, patch};
-use crate::http::input::{Fields, JSON};
+use crate::http::input::Fields;
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
 use crate::http::reading::{self, boolean, name, parsed};
-use crate::http::schema::{
-    self, any_of, choice, count, email, formatted, locale, nullable, text, the, truth,
-};
+use crate::http::schema::{choice, count, email, formatted, locale, nullable, text, truth};
 use crate::http::view::{Page, view};
 use crate::http::{App, Call, answer};
 use crate::model::errors;
@@ -72,11 +70,7 @@ pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
             .long()
             .needs(&[KEYS_READ, USERS_MANAGE])
             .query(paging::<OfKey>)
-            .answers_with(
-                200,
-                vec![(JSON, schema::page(any_of([the("Key"), the("HiddenKey")])))],
-                "A page of keys.",
-            ),
+            .answers::<Page<keys::ListedKeyView>>(200, "A page of keys."),
     ]
 }
 
@@ -200,7 +194,7 @@ fn list_keys(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let (limit, after) = call.query(paging)?;
     let actor = call.actor()?;
     let listed = app.actions.keys_of_user(actor, user_id(call)?, limit, after)?;
-    Ok(keys::page(app, actor, &listed))
+    Ok(answer::json(&keys::page(app, actor, &listed)))
 }
 
 fn answer_user(seen: SeenUser) -> Response {

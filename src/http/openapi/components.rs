@@ -7,7 +7,6 @@ use utoipa::openapi::schema::ComponentsBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::http::endpoint::Endpoint;
-use crate::http::openapi::legacy_schemas;
 use crate::http::openapi::responses::alone;
 use crate::http::schema::{
     Schema, answer, any_of, choice, count, each, field, gate_name, id, permission, role, sometimes,
@@ -51,9 +50,6 @@ pub(super) fn components(endpoints: &[Endpoint], instance: &DescribedInstance<'_
         .schema("Problem", problem())
         .schema("CheckCode", check_code())
         .schema("ErrorCode", error_code());
-    let builder = legacy_schemas()
-        .into_iter()
-        .fold(builder, |builder, (name, schema)| builder.schema(name, schema));
     let schemas = endpoints.iter().flat_map(|endpoint| &endpoint.operation.schemas);
     let builder =
         schemas.fold(builder, |builder, (name, schema)| builder.schema(*name, schema.clone()));

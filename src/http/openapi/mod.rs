@@ -8,9 +8,6 @@
 mod components;
 mod document;
 mod example;
-mod key;
-mod keys;
-mod operation;
 mod responses;
 
 use rouille::Response;
@@ -20,13 +17,12 @@ use crate::http::encoding::Encoded;
 use crate::http::endpoint::{Endpoint, get};
 use crate::http::input::JSON;
 use crate::http::problem::Problem;
-use crate::http::router::{self, LEGACY};
-use crate::http::schema::{Schema, anything};
+use crate::http::router;
+use crate::http::schema::anything;
 use crate::http::session::cookie_name;
 use crate::http::{App, Call};
 use crate::model::errors;
 use components::DescribedInstance;
-use operation::Operation;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let content = vec![(JSON, anything(json!({"openapi": "3.1.0"})).into())];
@@ -60,33 +56,9 @@ fn describe(app: &App) -> String {
     let url = app.settings.public_url.to_string();
     let cookie = cookie_name(&app.settings.public_url);
     let instance = DescribedInstance { url: &url, cookie };
-    let document = document::document(&described_endpoints(), &instance);
+    let document = document::document(&router::endpoints(), &instance);
     // Serialization cannot fail: the document has only maps, strings and numbers.
     document.to_json().unwrap_or_default()
-}
-
-/// All endpoints with their descriptions.
-fn described_endpoints() -> Vec<Endpoint> {
-    let mut endpoints = router::endpoints();
-    for operation in operations() {
-        let route = LEGACY.iter().find(|route| {
-            route.path == operation.path
-                && route.method.clone().unwrap_or(http::Method::GET) == operation.method
-        });
-        if let Some(route) = route {
-            endpoints.push(Endpoint { route: route.clone(), operation: operation.inner });
-        }
-    }
-    endpoints
-}
-
-fn operations() -> Vec<Operation> {
-    keys::operations()
-}
-
-/// The schemas of the components.
-fn legacy_schemas() -> Vec<(&'static str, Schema)> {
-    key::schemas()
 }
 
 #[cfg(test)]
@@ -134,7 +106,7 @@ mod tests {
 
     fn described() -> Value {
         let instance = DescribedInstance { url: "https://keys.example.com", cookie: "keyhouse" };
-        serde_json::to_value(document::document(&described_endpoints(), &instance)).unwrap()
+        serde_json::to_value(document::document(&router::endpoints(), &instance)).unwrap()
     }
 
     /// Every operation of the document, by its name, such as `GET /v1/keys`.
@@ -156,7 +128,7 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), documented);
-        let endpoints = described_endpoints();
+        let endpoints = router::endpoints();
         assert_eq!(endpoints.iter().flat_map(Endpoint::operations).count(), documented);
         assert_eq!(endpoints.len(), ROUTES.len());
     }
@@ -194,7 +166,7 @@ mod tests {
 
     #[test]
     fn authentication_is_described_as_the_router_requires_it() {
-        for endpoint in described_endpoints() {
+        for endpoint in router::endpoints() {
             let (route, operation) = (&endpoint.route, &endpoint.operation);
             let known = matches!(
                 operation.caller,
@@ -275,7 +247,7 @@ mod tests {
 
     #[test]
     fn every_error_is_an_error_of_an_operation() {
-        let endpoints = described_endpoints();
+        let endpoints = router::endpoints();
         let named: BTreeSet<_> =
             endpoints.iter().flat_map(errors_of).map(|error| (error.status, error.name)).collect();
         // Before the setup, only the command line can call the API, through the control socket.

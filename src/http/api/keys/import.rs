@@ -4,74 +4,136 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::keys::{
-    ForeignKey, ForeignSecret, IMPORT_KEYS_MAX, Import, KeyChange, KeyDraft, OwnerName,
+    ForeignKey, ForeignSecret, IMPORT_KEYS_MAX, Import, KeyDraft, OwnerName,
 };
-use crate::http::api::keys::reading::read_change;
-use crate::http::api::keys::shape::key_view;
-use crate::http::input::{self, Fields, object, parsed, wrong};
+use crate::http::api::keys::reading::{preset, read_environment, read_settable};
+use crate::http::api::keys::view::{ImportedKeyView, key_fields};
+use crate::http::endpoint::{Endpoint, post};
+use crate::http::input::{Fields, LARGE_BODY_BYTES_MAX, wrong};
 use crate::http::problem::Problem;
+use crate::http::reading::{Read, boolean, object, parsed, reader};
+use crate::http::schema::{
+    Schema, any_of, choice, count, email, fitting, formatted, id, list, request, truth,
+};
+use crate::http::view::{Schemas, named, view};
 use crate::http::{App, Call, answer};
+use crate::model::errors;
 use crate::model::fault::Fault;
 use crate::model::foreign::{
     Algorithm, HINT_UNKNOWN, InvalidForeign, check_digest, check_text, hint_of, parse_hash,
     parse_hint,
 };
 use crate::model::id::OrganizationId;
-use crate::model::key_text::Environment;
 use crate::model::name::parse_email;
+use crate::model::role::INSTANCE_IMPORT;
 use crate::model::secret::{Digest, Secret};
 
-pub(in crate::http) const IMPORT_BODY_BYTES_MAX: usize = 1024 * 1024;
+const HASH: &str = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
 
-pub(in crate::http) fn import(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let read = fields.old_required("keys", keys);
-    let dry_run = fields.old_optional("dry_run", input::boolean).unwrap_or(false);
-    fields.finish().map_err(Problem::invalid)?;
-    let (keys, faults) = read.unwrap_or_default();
-    let actor = call.actor()?;
-    let records = app.actions.import_keys(actor, &Import { keys, faults, dry_run })?;
-    let mut keys: Vec<Value> = records.iter().map(|record| key_view(app, actor, record)).collect();
-    if dry_run {
-        // A dry run returns no ids, since the import creates new ones.
-        for key in &mut keys {
-            if let Some(fields) = key.as_object_mut() {
-                fields.insert("id".to_owned(), Value::Null);
-            }
-        }
-        return Ok(answer::json(&json!({ "dry_run": true, "imported": 0, "keys": keys })));
+pub(super) fn endpoint() -> Endpoint {
+    post("/v1/keys/import", import)
+        .named("importKeys", "Import keys")
+        .details(
+            "Imports keys of another system, all or none. Each is given by `algorithm` and \
+             `digest`, or as plain text in `key`, which is hashed on arrival. A dry run returns \
+             the result without importing.",
+        )
+        .long()
+        .body_bytes_max(LARGE_BODY_BYTES_MAX)
+        .needs(&[INSTANCE_IMPORT])
+        .takes(
+            read_import,
+            json!({"keys": [{
+                "algorithm": "sha256", "name": "old deploy key", "permissions": ["diagrams:read"],
+                "digest": HASH,
+            }]}),
+        )
+        .answers::<ImportView>(200, "Result of a dry run.")
+        .answers::<ImportView>(201, "The imported keys.")
+        .fails(&[errors::SUBSCRIPTION_REQUIRED, errors::SUBSCRIPTION_LIMIT])
+}
+
+view! {
+    ImportView {
+        /// Whether this was a dry run.
+        dry_run: bool => truth(false),
+        /// Number of imported keys.
+        imported: usize => count(1),
+        /// The keys, in the order of the request.
+        keys: Vec<ImportedKeyView>,
     }
-    Ok(answer::created(&json!({ "dry_run": false, "imported": keys.len(), "keys": keys })))
+}
+
+fn import(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let import = call.read_required(read_import)?;
+    let actor = call.actor()?;
+    let records = app.actions.import_keys(actor, &import)?;
+    let dry_run = import.dry_run;
+    // A dry run returns no ids, since the import creates new ones.
+    let keys = records.iter().map(|record| ImportedKeyView {
+        id: (!dry_run).then_some(record.id),
+        fields: key_fields(app, actor, record),
+    });
+    let imported = if dry_run { 0 } else { records.len() };
+    let view = ImportView { dry_run, imported, keys: keys.collect() };
+    Ok(if dry_run { answer::json(&view) } else { answer::created(&view) })
+}
+
+fn read_import(fields: &mut Fields) -> Option<Import> {
+    let read = fields.required("keys", "Keys to import.", ForeignKeys);
+    let about = "Whether to validate without importing.";
+    let dry_run = fields.optional("dry_run", about, boolean(false)).unwrap_or(false);
+    let (keys, faults) = read?;
+    Some(Import { keys, faults, dry_run })
 }
 
 /// Reads the valid keys, and the faults of the invalid keys.
-fn keys(value: Value, pointer: &str) -> Result<(Vec<ForeignKey>, Vec<Fault>), Vec<Fault>> {
-    let Value::Array(values) = value else {
-        return wrong(pointer, "wrong_type", "must be a list");
-    };
-    if values.is_empty() || values.len() > IMPORT_KEYS_MAX {
-        let code = if values.is_empty() { "required" } else { "too_many" };
-        return wrong(pointer, code, format!("must have 1 to {IMPORT_KEYS_MAX} keys"));
-    }
-    let (mut keys, mut faults) = (Vec::new(), Vec::new());
-    for (at, value) in values.into_iter().enumerate() {
-        let pointer = format!("{pointer}/{at}");
-        match object(|fields| key(fields, &pointer))(value, &pointer) {
-            Ok(key) => keys.push(key),
-            Err(more) => faults.extend(more),
+struct ForeignKeys;
+
+impl Read for ForeignKeys {
+    type Output = (Vec<ForeignKey>, Vec<Fault>);
+
+    fn read(&self, value: Value, pointer: &str) -> Result<Self::Output, Vec<Fault>> {
+        let Value::Array(values) = value else {
+            return wrong(pointer, "wrong_type", "must be a list");
+        };
+        if values.is_empty() || values.len() > IMPORT_KEYS_MAX {
+            let code = if values.is_empty() { "required" } else { "too_many" };
+            return wrong(pointer, code, format!("must have 1 to {IMPORT_KEYS_MAX} keys"));
         }
+        let (mut keys, mut faults) = (Vec::new(), Vec::new());
+        for (at, value) in values.into_iter().enumerate() {
+            let pointer = format!("{pointer}/{at}");
+            match object(|fields| read_key(fields, &pointer)).read(value, &pointer) {
+                Ok(key) => keys.push(key),
+                Err(more) => faults.extend(more),
+            }
+        }
+        Ok((keys, faults))
     }
-    Ok((keys, faults))
+
+    fn schema(&self, schemas: &mut Schemas) -> Schema {
+        let key = named(schemas, "ForeignKey", |schemas| {
+            let fields = Fields::describe(schemas, |fields| drop(read_key(fields, "")));
+            let without = |others: &[&str]| {
+                request(fields.iter().filter(|field| !others.contains(&field.name())).cloned())
+            };
+            any_of([without(&["key"]), without(&["algorithm", "digest"])])
+        });
+        list(IMPORT_KEYS_MAX, key).min_items(Some(1)).into()
+    }
 }
 
-fn key(fields: &mut Fields, pointer: &str) -> Option<ForeignKey> {
-    let secret = secret(fields);
-    let owner = fields.old_optional("owner", parsed("invalid_owner", parse_owner));
-    let organization =
-        fields.old_optional("organization", parsed("invalid_id", str::parse::<OrganizationId>));
-    let environment = fields
-        .old_optional("environment", parsed("invalid_environment", str::parse::<Environment>));
-    let change = read_change(fields);
+fn read_key(fields: &mut Fields, pointer: &str) -> Option<ForeignKey> {
+    let secret = read_secret(fields);
+    let about = "Owner of a personal key: a user id or an email address. Default: a service key.";
+    let schema = || any_of([id("usr").into(), email("ada@example.com").into()]);
+    let owner = fields.optional("owner", about, parsed("invalid_owner", parse_owner, schema));
+    let about = "Organization of the key. Default: the caller's.";
+    let reader = parsed("invalid_id", str::parse::<OrganizationId>, || id("org"));
+    let organization = fields.optional("organization", about, reader);
+    let environment = read_environment(fields);
+    let change = read_settable(fields, |fields| fields.undescribed("preset", preset()));
     if change.preset.is_some() {
         fields.fault(
             "preset",
@@ -79,32 +141,22 @@ fn key(fields: &mut Fields, pointer: &str) -> Option<ForeignKey> {
             "is not accepted in an import: send permissions instead",
         );
     }
-    let draft = draft(change, environment);
+    let draft = KeyDraft { environment, ..change.into() };
     Some(ForeignKey { pointer: pointer.to_owned(), secret: secret?, owner, organization, draft })
 }
 
 /// Reads the secret: a digest with its algorithm, or the key itself.
-fn secret(fields: &mut Fields) -> Option<ForeignSecret> {
-    let algorithm =
-        fields.old_optional("algorithm", parsed("invalid_algorithm", str::parse::<Algorithm>));
-    let hash = fields.old_optional("digest", parsed("invalid_digest", parse_hash));
-    let text = fields.old_optional("key", |value, pointer| {
-        let text = Secret::new(input::text(value, pointer)?);
-        check_text(&text).or_else(|error| {
-            let code = match error {
-                InvalidForeign::OwnShape => "own_shape",
-                InvalidForeign::Text
-                | InvalidForeign::Checksum
-                | InvalidForeign::Algorithm
-                | InvalidForeign::Digest
-                | InvalidForeign::EmptyText
-                | InvalidForeign::Hint => "invalid_key",
-            };
-            wrong(pointer, code, error)
-        })?;
-        Ok(text)
-    });
-    let hint = fields.old_optional("hint", parsed("invalid_hint", parse_hint));
+fn read_secret(fields: &mut Fields) -> Option<ForeignSecret> {
+    let schema = || choice(&["sha256", "blake3"]);
+    let reader_of = parsed("invalid_algorithm", str::parse::<Algorithm>, schema);
+    let algorithm = fields.alternative("algorithm", "Hash algorithm of `digest`.", reader_of);
+    let reader_of = parsed("invalid_digest", parse_hash, || fitting("^[0-9a-f]{64}$", HASH));
+    let hash = fields.alternative("digest", "Digest of the key, in hexadecimal.", reader_of);
+    let schema = || formatted("foreign-key", "sk_old_0123456789abcdef0123456789");
+    let about = "The key as plain text. It is hashed on arrival and not stored.";
+    let text = fields.alternative("key", about, reader(read_text, schema));
+    let reader_of = parsed("invalid_hint", parse_hint, || fitting("^[!-~]{1,16}$", "sk_old_"));
+    let hint = fields.optional("hint", "Text that identifies the key to people.", reader_of);
     let digest = algorithm.zip(hash).map(|(algorithm, hash)| algorithm.digest(&hash));
     if let Some(Err(error)) = digest.map(check_digest) {
         fields.fault("digest", "invalid_digest", error);
@@ -135,26 +187,28 @@ fn secret(fields: &mut Fields) -> Option<ForeignSecret> {
     }
 }
 
+fn read_text(value: Value, pointer: &str) -> Result<Secret, Vec<Fault>> {
+    let Value::String(text) = value else {
+        return wrong(pointer, "wrong_type", "must be a string");
+    };
+    let text = Secret::new(text);
+    check_text(&text).or_else(|error| {
+        let code = match error {
+            InvalidForeign::OwnShape => "own_shape",
+            InvalidForeign::Text
+            | InvalidForeign::Checksum
+            | InvalidForeign::Algorithm
+            | InvalidForeign::Digest
+            | InvalidForeign::EmptyText
+            | InvalidForeign::Hint => "invalid_key",
+        };
+        wrong(pointer, code, error)
+    })?;
+    Ok(text)
+}
+
 fn parse_owner(text: &str) -> Result<OwnerName, &'static str> {
     let by_id = text.parse().map(OwnerName::Id);
     let name = by_id.or_else(|_no_id| parse_email(text).map(OwnerName::Email));
     name.map_err(|_no_email| "must be a user id or an email address")
-}
-
-fn draft(change: KeyChange, environment: Option<Environment>) -> KeyDraft {
-    KeyDraft {
-        name: change.name,
-        description: change.description.unwrap_or_default(),
-        kind: None,
-        environment: environment.unwrap_or_default(),
-        permissions: change.permissions.value(),
-        preset: None,
-        teams: Vec::new(),
-        ip_rules: change.ip_rules.value().unwrap_or_default(),
-        rate_limits: change.rate_limits.value().unwrap_or_default(),
-        quota: change.quota.value(),
-        metadata: change.metadata.value().unwrap_or_default(),
-        not_before: change.not_before.value(),
-        expires_at: change.expires_at.value(),
-    }
 }

@@ -1,221 +1,261 @@
 //! `/v1/keys`: creates, lists, shows, changes, revokes, disables, enables and shares keys.
 
 use rouille::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::actions::changes::Target;
-use crate::actions::keys::{KeyDraft, ListedKeys, Position, Query, Sort, Wanted};
 use crate::http::api::teams::team_id;
-use crate::http::api::{cursor, no_fields, page_limit, versions, with_etag};
-use crate::http::input::{Fields, boolean, parsed, wrong};
+use crate::http::api::{no_fields, versions};
+use crate::http::endpoint::{Endpoint, delete, get, patch, post, put};
+use crate::http::input::{Fields, wrong};
 use crate::http::problem::Problem;
+use crate::http::reading::{Read as _, boolean, parsed};
+use crate::http::schema::line;
+use crate::http::view::Revealed;
 use crate::http::{App, Call, answer};
-use crate::model::id::{KeyId, TeamId};
-use crate::model::key_text::Environment;
-use crate::model::moment::moment_after;
+use crate::model::errors;
+use crate::model::id::KeyId;
+use crate::model::moment::Moment;
 use crate::model::name::parse_description;
+use crate::model::role::{KEYS_CREATE, KEYS_MANAGE};
 use crate::records::key::{KeyRecord, ShareRecord};
 
-pub(in crate::http) mod explain;
-pub(in crate::http) mod import;
+mod explain;
+mod import;
+mod list;
 mod reading;
-pub(in crate::http) mod rotate;
-mod shape;
+mod rotate;
+mod view;
 
-use reading::{access, parse_kind, parse_owner, read_change_from, shares};
-use shape::{hidden_key_view, key_view};
+pub(super) use list::page;
+use reading::{read_access, read_change, read_draft};
+pub(super) use view::ListedKeyView;
+use view::{
+    CreatedKeyView, DescendantsCountView, KeyView, RevokedKeyView, descendants_view, key_view,
+};
 
-const SEARCH_CHARACTERS_MAX: usize = 100;
 const REASON_CHARACTERS_MAX: usize = 256;
 
-pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+/// The permission to change a key.
+const OTHERS: &str = "The caller's own key needs no permission, any other key \
+                      `keyhouse:keys:manage`.";
+
+pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
+    let own = [list::endpoint(), import::endpoint(), rotate::endpoint(), explain::endpoint()];
+    own.into_iter().chain(of_records()).chain(switches()).chain(shares()).collect()
+}
+
+fn of_records() -> [Endpoint; 5] {
+    [
+        post("/v1/keys", create)
+            .named("createKey", "Create a key")
+            .details(
+                "Returns the secret, which cannot be shown again. A personal key needs \
+                 `keyhouse:keys:create`, a service key `keyhouse:keys:manage`. The caller \
+                 must have everything that the key grants.",
+            )
+            .needs(&[KEYS_CREATE, KEYS_MANAGE])
+            .may_take(
+                |fields| read_draft(fields, Moment::BEGINNING),
+                json!({
+                    "name": "deploy", "description": "What it is for.",
+                    "permissions": ["diagrams:read", "files:*"], "expires_in": "90d",
+                    "ip_rules": {"allow": ["192.0.2.0/24"], "deny": []},
+                    "rate_limits": [{"name": "burst", "limit": 20, "window_seconds": 10}],
+                    "metadata": {"ticket": "OPS-7"},
+                }),
+            )
+            .body_named("KeyDraft")
+            .answers::<CreatedKeyView>(201, "The key and its secret.")
+            .with_location()
+            .fails(&[errors::SUBSCRIPTION_REQUIRED, errors::SUBSCRIPTION_LIMIT]),
+        get("/v1/keys/{key}", show)
+            .named("showKey", "Show a key")
+            .details(
+                "The caller's own key and a key that is shared with the caller's teams need \
+                 no permission, any other key `keyhouse:keys:read`.",
+            )
+            .answers::<KeyView>(200, "The key.")
+            .with_etag(),
+        patch("/v1/keys/{key}", change)
+            .named("changeKey", "Change a key")
+            .details(OTHERS)
+            .versioned()
+            .may_take(
+                |fields| read_change(fields, Moment::BEGINNING),
+                json!({"name": "deploy to staging"}),
+            )
+            .body_named("KeyChange")
+            .answers::<KeyView>(200, "The changed key.")
+            .with_etag()
+            .fails(&[errors::PERMISSION_REQUIRED, errors::KEY_REVOKED, errors::OWN_KEY]),
+        delete("/v1/keys/{key}", remove)
+            .named("deleteKey", "Delete a key")
+            .details(
+                "Revokes the key permanently. Its record is kept for a while, with the \
+                 status `revoked`.",
+            )
+            .versioned()
+            .answers_empty(204, "The key is revoked.")
+            .fails(&[errors::PERMISSION_REQUIRED]),
+        get("/v1/keys/{key}/descendants", count_descendants)
+            .named("countDescendants", "Count the descendants of a key")
+            .details(
+                "Descendants are the keys that the key created, and the keys that those created. \
+                 Revoked keys are not counted.",
+            )
+            .answers::<DescendantsCountView>(200, "Number of descendants.")
+            .fails(&[errors::PERMISSION_REQUIRED]),
+    ]
+}
+
+fn switches() -> [Endpoint; 3] {
+    [
+        post("/v1/keys/{key}/revoke", revoke)
+            .named("revokeKey", "Revoke a key")
+            .details(
+                "Revokes the key permanently. The caller's own key needs no permission, any \
+                 other key `keyhouse:keys:manage`. With `descendants`, the keys that it \
+                 created, and the keys that those created, are revoked too, at most 1,000 \
+                 per request. `descendants` in the response counts them; `left` are those \
+                 that the caller may not revoke. While `more` is true, repeat the request.",
+            )
+            .versioned()
+            .may_take(read_revocation, json!({"reason": "laptop stolen"}))
+            .answers::<RevokedKeyView>(200, "The changed key.")
+            .with_etag()
+            .fails(&[errors::PERMISSION_REQUIRED]),
+        post("/v1/keys/{key}/disable", disable)
+            .named("disableKey", "Disable a key")
+            .details(OTHERS)
+            .versioned()
+            .takes_no_fields()
+            .answers::<KeyView>(200, "The changed key.")
+            .with_etag()
+            .fails(&[errors::PERMISSION_REQUIRED, errors::KEY_REVOKED]),
+        post("/v1/keys/{key}/enable", enable)
+            .named("enableKey", "Enable a key")
+            .details(OTHERS)
+            .versioned()
+            .takes_no_fields()
+            .answers::<KeyView>(200, "The changed key.")
+            .with_etag()
+            .fails(&[errors::PERMISSION_REQUIRED, errors::KEY_REVOKED, errors::OWN_KEY]),
+    ]
+}
+
+fn shares() -> [Endpoint; 2] {
+    [
+        put("/v1/keys/{key}/teams/{team}", share)
+            .named("shareKey", "Share a key with a team")
+            .details(
+                "The caller must be a member of the team, or have `keyhouse:teams:manage`. \
+                 If the key is shared with the team already, the access is changed.",
+            )
+            .versioned()
+            .takes(read_access, json!({"access": "read"}))
+            .answers::<KeyView>(200, "The changed key.")
+            .with_etag()
+            .fails(&[errors::PERMISSION_REQUIRED, errors::SUBSCRIPTION_REQUIRED])
+            .fails(&[errors::KEY_REVOKED, errors::OWN_KEY, errors::TOO_MANY_TEAMS]),
+        delete("/v1/keys/{key}/teams/{team}", unshare)
+            .named("unshareKey", "Remove a key from a team")
+            .details("Stops sharing the key with the team.")
+            .versioned()
+            .answers_empty(204, "The key is no longer shared with the team.")
+            .fails(&[errors::PERMISSION_REQUIRED, errors::KEY_REVOKED, errors::OWN_KEY]),
+    ]
+}
+
+fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let now = app.actions.clock().now().wall;
-    let mut parameters = call.parameters();
-    let limit = page_limit(&mut parameters);
-    let sort = parameters.old_optional("sort", "invalid_sort", str::parse::<Sort>);
-    let sort = sort.unwrap_or(Sort::NEWEST_FIRST);
-    let by_id = sort == Sort::NEWEST_FIRST;
-    let (mut after, mut position) = (None, None);
-    if by_id {
-        after = parameters.old_optional("cursor", "invalid_cursor", cursor::read);
-    } else {
-        position = parameters.old_optional("cursor", "invalid_cursor", |text| {
-            let position = cursor::read_text::<Position>(text)?;
-            (position.sort() == sort)
-                .then_some(position)
-                .ok_or("belongs to a list with another sort: restart without cursor")
-        });
-    }
-    let search = parameters.old_optional("search", "too_long", |text| {
-        let fits = text.chars().count() <= SEARCH_CHARACTERS_MAX;
-        fits.then(|| text.to_owned())
-            .ok_or_else(|| format!("must be at most {SEARCH_CHARACTERS_MAX} characters"))
-    });
-    let status = parameters.old_optional("status", "invalid_status", |text| match text {
-        "all" => Ok(Wanted::All),
-        name => name.parse().map(Wanted::Only).map_err(|error| format!("{error}, or all")),
-    });
-    let kind = parameters.old_optional("kind", "invalid_kind", parse_kind);
-    let owner = parameters.old_optional("owner", "invalid_id", parse_owner);
-    let team = parameters.old_optional("team", "invalid_id", str::parse::<TeamId>);
-    let unused = parameters.old_optional("used", "invalid_used", |text| match text {
-        "never" => Ok(true),
-        _ => Err("must be never"),
-    });
-    let expires_before = parameters
-        .old_optional("expires_within", "invalid_duration", |text| moment_after(now, text));
-    parameters.finish()?;
-    let query = Query {
-        limit,
-        after,
-        search: search.filter(|text| !text.is_empty()),
-        status: status.unwrap_or_default(),
-        kind,
-        owner,
-        team,
-        unused: unused.unwrap_or_default(),
-        expires_before,
-    };
-    let actor = call.actor()?;
-    if by_id {
-        return Ok(page(app, actor, &app.actions.list_keys(actor, &query)?));
-    }
-    let sorted = app.actions.list_keys_sorted(actor, &query, sort, position.as_ref())?;
-    let next = sorted.next.map(|next| cursor::write_name(&next.to_string()));
-    Ok(answer::json(&json!({ "items": items(app, actor, &sorted.keys), "next_cursor": next })))
-}
-
-/// A page of keys, each with the fields that the actor may see.
-pub(super) fn page(app: &App, actor: &Actor, listed: &ListedKeys) -> Response {
-    let next = listed.next.map(cursor::write);
-    answer::json(&json!({ "items": items(app, actor, &listed.keys), "next_cursor": next }))
-}
-
-fn items(app: &App, actor: &Actor, keys: &[(KeyRecord, bool)]) -> Vec<Value> {
-    keys.iter()
-        .map(
-            |(record, whole)| {
-                if *whole { key_view(app, actor, record) } else { hidden_key_view(app, record) }
-            },
-        )
-        .collect()
-}
-
-pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let now = app.actions.clock().now().wall;
-    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let kind = fields.old_optional("kind", parsed("invalid_kind", parse_kind));
-    let environment = fields
-        .old_optional("environment", parsed("invalid_environment", str::parse::<Environment>));
-    let change = read_change_from(&mut fields, now);
-    let teams = fields.old_optional("teams", shares);
-    fields.finish().map_err(Problem::invalid)?;
-    let draft = KeyDraft {
-        name: change.name,
-        description: change.description.unwrap_or_default(),
-        kind,
-        environment: environment.unwrap_or_default(),
-        permissions: change.permissions.value(),
-        preset: change.preset,
-        teams: teams.unwrap_or_default(),
-        ip_rules: change.ip_rules.value().unwrap_or_default(),
-        rate_limits: change.rate_limits.value().unwrap_or_default(),
-        quota: change.quota.value(),
-        metadata: change.metadata.value().unwrap_or_default(),
-        not_before: change.not_before.value(),
-        expires_at: change.expires_at.value(),
-    };
+    let draft = call.read(|fields| read_draft(fields, now))?;
     let actor = call.actor()?;
     let (record, secret) = app.actions.create_key(actor, draft)?;
     let location = format!("/v1/keys/{}", record.id);
-    let made = json!({ "key": key_view(app, actor, &record), "secret": secret.reveal() });
-    Ok(with_etag(answer::created(&made), record.version)
-        .with_additional_header("Location", location))
+    let view = CreatedKeyView { key: key_view(app, actor, &record), secret: Revealed(secret) };
+    Ok(answer::created_at(location, &view, record.version))
 }
 
-pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let actor = call.actor()?;
     Ok(answer_record(app, actor, &app.actions.key(actor, key_id(call)?)?))
 }
 
-pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let now = app.actions.clock().now().wall;
-    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let change = read_change_from(&mut fields, now);
-    fields.finish().map_err(Problem::invalid)?;
+    let change = call.read(|fields| read_change(fields, now))?;
     let actor = call.actor()?;
     Ok(answer_record(app, actor, &app.actions.change_key(actor, &target(call)?, &change)?))
 }
 
-pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let reason = fields.old_optional("reason", |value, pointer| {
-        let reason = parsed("invalid_reason", parse_description)(value, pointer)?;
+/// Reads the reason, and whether to revoke the descendants too.
+fn read_revocation(fields: &mut Fields) -> (Option<String>, bool) {
+    let schema = || line(REASON_CHARACTERS_MAX, "its laptop was stolen");
+    let reader = parsed("invalid_reason", parse_description, schema).then(|reason, pointer| {
         if reason.chars().count() > REASON_CHARACTERS_MAX {
             let detail = format!("must be at most {REASON_CHARACTERS_MAX} characters");
             return wrong(pointer, "too_long", detail);
         }
         Ok(reason)
     });
-    let descendants = fields.old_optional("descendants", boolean).unwrap_or_default();
-    fields.finish().map_err(Problem::invalid)?;
-    let (actor, target) = (call.actor()?, target(call)?);
-    if descendants {
-        let (revoked, with) =
-            app.actions.revoke_with_descendants(actor, &target, reason.as_deref())?;
-        let mut reported = key_view(app, actor, &revoked);
-        let descendants = json!({"revoked": with.revoked, "left": with.left, "more": with.more});
-        if let Some(fields) = reported.as_object_mut() {
-            fields.insert("descendants".to_owned(), descendants);
-        }
-        return Ok(with_etag(answer::json(&reported), revoked.version));
-    }
-    let revoked = app.actions.revoke_key(actor, &target, reason.as_deref())?;
-    Ok(answer_record(app, actor, &revoked))
+    let reason = fields.optional("reason", "Reason of the revocation, for the record.", reader);
+    let about = "Whether to revoke the descendants too.";
+    (reason, fields.optional("descendants", about, boolean(true)).unwrap_or_default())
+}
+
+fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let (reason, with_descendants) = call.read(read_revocation)?;
+    let (actor, target, reason) = (call.actor()?, target(call)?, reason.as_deref());
+    let (record, descendants) = if with_descendants {
+        let (record, revoked) = app.actions.revoke_with_descendants(actor, &target, reason)?;
+        (record, Some(descendants_view(&revoked)))
+    } else {
+        (app.actions.revoke_key(actor, &target, reason)?, None)
+    };
+    let view = RevokedKeyView { descendants, key: key_view(app, actor, &record) };
+    Ok(answer::versioned(&view, record.version))
 }
 
 /// Counts the keys that a revocation with `descendants` would include.
-pub(in crate::http) fn descendants(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn count_descendants(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let count = app.actions.count_descendants(call.actor()?, key_id(call)?)?;
-    Ok(answer::json(&json!({ "count": count })))
+    Ok(answer::json(&DescendantsCountView { count }))
 }
 
-pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn remove(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     app.actions.revoke_key(call.actor()?, &target(call)?, None)?;
     Ok(answer::empty())
 }
 
-pub(in crate::http) fn disable(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn disable(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     no_fields(call)?;
     let actor = call.actor()?;
     Ok(answer_record(app, actor, &app.actions.disable_key(actor, &target(call)?)?))
 }
 
-pub(in crate::http) fn enable(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn enable(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     no_fields(call)?;
     let actor = call.actor()?;
     Ok(answer_record(app, actor, &app.actions.enable_key(actor, &target(call)?)?))
 }
 
-pub(in crate::http) fn share(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let access = access(&mut fields);
-    fields.finish().map_err(Problem::invalid)?;
-    let access = access.ok_or_else(|| Problem::invalid(Vec::new()))?;
+fn share(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let access = call.read_required(read_access)?;
     let (actor, team) = (call.actor()?, team_id(call, 1)?);
     let share = ShareRecord { team, access };
     Ok(answer_record(app, actor, &app.actions.share_key(actor, &target(call)?, share)?))
 }
 
-pub(in crate::http) fn unshare(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+fn unshare(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     app.actions.unshare_key(call.actor()?, &target(call)?, team_id(call, 1)?)?;
     Ok(answer::empty())
 }
 
 fn answer_record(app: &App, actor: &Actor, record: &KeyRecord) -> Response {
-    with_etag(answer::json(&key_view(app, actor, record)), record.version)
+    answer::versioned(&key_view(app, actor, record), record.version)
 }
 
 /// The id of the key in the path. A malformed id gives 404.

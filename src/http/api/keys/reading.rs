@@ -1,52 +1,104 @@
 //! Reads the fields of a key from a request body.
 
 use ipnet::IpNet;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::actions::keys::{KeyChange, KeyKind, OwnerWanted, TEAMS_A_KEY_MAX};
-use crate::http::input::{Fields, list, number, object, parsed, text, whole, wrong};
+use crate::actions::keys::{KeyChange, KeyDraft, KeyKind, TEAMS_A_KEY_MAX};
+use crate::http::input::{Fields, wrong};
+use crate::http::reading::{
+    Read, ReadText, list, long, name, number, object, parsed, patterns, reader,
+};
+use crate::http::schema::{
+    anything, choice, fitting, formatted, id, moment, moment_as, network, span,
+};
 use crate::model::catalogue::Preset;
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
-use crate::model::id::{InvalidId, TeamId};
+use crate::model::id::TeamId;
+use crate::model::key_text::Environment;
 use crate::model::limit::{
     Period, QUOTA_CALLS_MAX, Quota, RATE_LIMIT_CALLS_MAX, RATE_LIMIT_WINDOW_SECONDS_MAX,
     RATE_LIMITS_MAX, RateLimit, Zone,
 };
 use crate::model::moment::{Moment, moment_after};
-use crate::model::name::parse_name;
 use crate::model::network::{
     IpRules, NETWORKS_MAX, canonical_network, is_translated_away, parse_network,
 };
-use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns};
 use crate::records::key::{METADATA_BYTES_MAX, ShareRecord, TeamAccess};
 
-pub(super) fn parse_kind(text: &str) -> Result<KeyKind, &'static str> {
-    match text {
-        "personal" => Ok(KeyKind::Personal),
-        "service" => Ok(KeyKind::Service),
-        _ => Err("must be personal or service"),
-    }
+/// The names of the kinds of keys.
+pub(super) const KINDS: [&str; 2] = ["personal", "service"];
+/// The names of the accesses of a team's members.
+pub(super) const ACCESSES: [&str; 2] = ["read", "write"];
+
+pub(super) fn read_draft(fields: &mut Fields, now: Moment) -> KeyDraft {
+    let about = "A personal key belongs to a user, a service key to the organization. Default: \
+                 `personal`.";
+    let kind = fields.optional("kind", about, kind());
+    let environment = read_environment(fields);
+    let change = read_change(fields, now);
+    let teams = fields.optional("teams", "Teams with which the key is shared.", shares());
+    KeyDraft { kind, environment, teams: teams.unwrap_or_default(), ..change.into() }
 }
 
-/// Parses the owner filter: a user id, or `me`.
-pub(super) fn parse_owner(text: &str) -> Result<OwnerWanted, InvalidId> {
-    if text == "me" { Ok(OwnerWanted::Me) } else { text.parse().map(OwnerWanted::User) }
+/// Reads a change, in which start and expiry may also be durations from now.
+pub(super) fn read_change(fields: &mut Fields, now: Moment) -> KeyChange {
+    let mut change = read_settable(fields, |fields| {
+        let about = "Predefined set of permissions, instead of `permissions`.";
+        fields.optional("preset", about, preset())
+    });
+    let about = "Duration after which the key becomes valid, instead of `not_before`.";
+    let start = fields.optional("not_before_in", about, duration(now, "1h"));
+    set_moment(fields, ("not_before_in", "not_before"), start, &mut change.not_before);
+    let about = "Duration after which the key expires, instead of `expires_at`.";
+    let end = fields.optional("expires_in", about, duration(now, "90d"));
+    set_moment(fields, ("expires_in", "expires_at"), end, &mut change.expires_at);
+    change
 }
 
-/// Reads the fields that creation and change have in common.
-pub(super) fn read_change(fields: &mut Fields) -> KeyChange {
+/// Reads the fields that creation, change and import have in common, with `read_preset` between
+/// them.
+pub(super) fn read_settable(
+    fields: &mut Fields,
+    read_preset: impl FnOnce(&mut Fields) -> Option<Preset>,
+) -> KeyChange {
     let change = KeyChange {
-        name: name(fields),
-        description: fields.old_description("description"),
-        permissions: fields.old_nullable("permissions", patterns),
-        preset: preset(fields),
-        ip_rules: fields.old_nullable("ip_rules", object(|fields| Some(ip_rules(fields)))),
-        rate_limits: fields.old_nullable("rate_limits", rate_limits),
-        quota: fields.old_nullable("quota", object(quota)),
-        metadata: fields.old_nullable("metadata", metadata),
-        not_before: fields.old_nullable("not_before", parsed("invalid_time", str::parse::<Moment>)),
-        expires_at: fields.old_nullable("expires_at", parsed("invalid_time", str::parse::<Moment>)),
+        name: fields.not_null(
+            "name",
+            "Name of the key. Generated if it is left out at creation.",
+            name("deploy"),
+            "must not be null: omit the field to keep the name, or to generate a name",
+        ),
+        description: fields.description(
+            "description",
+            "Description for people.",
+            "What it is for.",
+        ),
+        permissions: fields.nullable(
+            "permissions",
+            "Granted permission patterns. Default for a personal key: the permissions of its \
+             owner outside `keyhouse:`.",
+            patterns("diagrams:read"),
+        ),
+        preset: read_preset(fields),
+        ip_rules: fields.nullable(
+            "ip_rules",
+            "Networks from which the key may be used. Default: all.",
+            ip_rules(),
+        ),
+        rate_limits: fields.nullable("rate_limits", "Rate limits of the key.", rate_limits()),
+        quota: fields.nullable("quota", "Quota of the key. Null: none.", quota()),
+        metadata: fields.nullable("metadata", "Any JSON object, for your own use.", metadata()),
+        not_before: fields.nullable(
+            "not_before",
+            "Time from which the key is valid. Null: at once.",
+            parsed("invalid_time", str::parse::<Moment>, moment),
+        ),
+        expires_at: fields.nullable(
+            "expires_at",
+            "Time of expiry. Null: never.",
+            parsed("invalid_time", str::parse::<Moment>, || moment_as("2999-12-31T00:00:00.000Z")),
+        ),
     };
     if change.preset.is_some() && !change.permissions.is_keep() {
         fields.fault(
@@ -58,143 +110,165 @@ pub(super) fn read_change(fields: &mut Fields) -> KeyChange {
     change
 }
 
-fn preset(fields: &mut Fields) -> Option<Preset> {
-    fields.old_optional("preset", parsed("invalid_preset", str::parse::<Preset>))
+pub(super) fn read_environment(fields: &mut Fields) -> Environment {
+    let schema = || fitting("^[a-z][a-z0-9]{0,15}$", "live");
+    let reader = parsed("invalid_environment", str::parse::<Environment>, schema);
+    let about = "Environment of the key. Default: `live`.";
+    fields.optional("environment", about, reader).unwrap_or_default()
+}
+
+/// Reads the share of a key with a team, without the team.
+pub(super) fn read_access(fields: &mut Fields) -> Option<TeamAccess> {
+    let about = "`read` shows the key and its usage to members; `write` also lets them rename, \
+                 disable and revoke it.";
+    let reader = parsed("invalid_access", str::parse::<TeamAccess>, || choice(&ACCESSES));
+    fields.required("access", about, reader)
+}
+
+pub(super) fn kind() -> impl ReadText<Output = KeyKind> {
+    let parse = |text: &str| match text {
+        "personal" => Ok(KeyKind::Personal),
+        "service" => Ok(KeyKind::Service),
+        _ => Err("must be personal or service"),
+    };
+    parsed("invalid_kind", parse, || choice(&KINDS))
+}
+
+pub(super) fn preset() -> impl Read<Output = Preset> {
+    parsed("invalid_preset", str::parse::<Preset>, || choice(&["read", "read-write"]))
 }
 
 /// Reads the teams with which a new key is shared.
-pub(super) fn shares(value: Value, pointer: &str) -> Result<Vec<ShareRecord>, Vec<Fault>> {
-    let one = |value: Value, pointer: &str| object(share)(value, pointer);
-    let shares = list(TEAMS_A_KEY_MAX, one)(value, pointer)?;
-    for (at, share) in shares.iter().enumerate() {
-        if shares.iter().take(at).any(|earlier| earlier.team == share.team) {
-            let pointer = format!("{pointer}/{at}/id");
-            return wrong(&pointer, "doubled", "repeats a team");
+fn shares() -> impl Read<Output = Vec<ShareRecord>> {
+    let share = object(|fields| {
+        let parse = |text: &str| text.parse::<TeamId>().map_err(|_no_id| "is not the id of a team");
+        let reader = parsed("unknown_team", parse, || id("team"));
+        let team = fields.required("id", "Id of the team.", reader);
+        let access = read_access(fields);
+        Some(ShareRecord { team: team?, access: access? })
+    });
+    list(TEAMS_A_KEY_MAX, share).then(|shares, pointer| {
+        for (at, share) in shares.iter().enumerate() {
+            if shares.iter().take(at).any(|earlier| earlier.team == share.team) {
+                return wrong(&format!("{pointer}/{at}/id"), "doubled", "repeats a team");
+            }
         }
-    }
-    Ok(shares)
+        Ok(shares)
+    })
 }
 
-fn share(fields: &mut Fields) -> Option<ShareRecord> {
-    let team = fields.old_required(
-        "id",
-        parsed("unknown_team", |text| {
-            text.parse::<TeamId>().map_err(|_no_id| "is not the id of a team")
-        }),
-    );
-    let access = access(fields);
-    Some(ShareRecord { team: team?, access: access? })
-}
-
-/// Reads the access of a team's members.
-pub(super) fn access(fields: &mut Fields) -> Option<TeamAccess> {
-    fields.old_required("access", parsed("invalid_access", str::parse::<TeamAccess>))
-}
-
-fn name(fields: &mut Fields) -> Option<String> {
-    let name = fields.old_nullable("name", parsed("invalid_name", parse_name));
-    if name == Edit::Clear {
-        fields.fault(
-            "name",
-            "required",
-            "must not be null: omit the field to keep the name, or to generate a name",
-        );
-    }
-    name.value()
-}
-
-pub(in crate::http) fn patterns(value: Value, pointer: &str) -> Result<Patterns, Vec<Fault>> {
-    let one = |value: Value, pointer: &str| {
-        parsed("invalid_permission", str::parse::<Pattern>)(value, pointer)
+pub(super) fn ip_rules() -> impl Read<Output = IpRules> {
+    let read = |fields: &mut Fields| {
+        let about = "Networks from which the key may be used. Empty: all.";
+        let allow = fields.optional("allow", about, list(NETWORKS_MAX, network_reader()));
+        let about = "Networks from which the key may not be used.";
+        let deny = fields.optional("deny", about, list(NETWORKS_MAX, network_reader()));
+        let rules = IpRules { allow: allow.unwrap_or_default(), deny: deny.unwrap_or_default() };
+        if rules.denies_all() {
+            let detail =
+                "denies every allowed network, so no address could use the key: remove a network";
+            fields.fault("deny", "contradiction", detail);
+        }
+        Some(rules)
     };
-    let patterns = list(PATTERNS_MAX, one)(value, pointer)?;
-    Patterns::new(&patterns).or_else(|error| wrong(pointer, "too_many", error))
+    object(read).named("IpRules")
 }
 
-fn ip_rules(fields: &mut Fields) -> IpRules {
-    let one = |value: Value, pointer: &str| -> Result<IpNet, Vec<Fault>> {
-        let network = parsed("invalid_network", parse_network)(value, pointer)?;
+fn network_reader() -> impl Read<Output = IpNet> {
+    let parse = |text: &str| {
+        let network = parse_network(text).map_err(|error| error.to_string())?;
         if is_translated_away(network) {
-            let detail = "is a NAT64 prefix, whose addresses are converted to IPv4: \
-                          send the IPv4 networks instead";
-            return wrong(pointer, "invalid_network", detail);
+            return Err("is a NAT64 prefix, whose addresses are converted to IPv4: send the IPv4 \
+                        networks instead"
+                .to_owned());
         }
         Ok(canonical_network(network))
     };
-    let allow = fields.old_optional("allow", list(NETWORKS_MAX, one)).unwrap_or_default();
-    let deny = fields.old_optional("deny", list(NETWORKS_MAX, one)).unwrap_or_default();
-    let rules = IpRules { allow, deny };
-    if rules.denies_all() {
-        let detail =
-            "denies every allowed network, so no address could use the key: remove a network";
-        fields.fault("deny", "contradiction", detail);
-    }
-    rules
+    parsed("invalid_network", parse, network)
 }
 
-fn rate_limits(value: Value, pointer: &str) -> Result<Vec<RateLimit>, Vec<Fault>> {
-    let one = |value: Value, pointer: &str| object(rate_limit)(value, pointer);
-    let limits = list(RATE_LIMITS_MAX, one)(value, pointer)?;
-    for (at, limit) in limits.iter().enumerate() {
-        if limits.iter().take(at).any(|earlier| earlier.name == limit.name) {
-            return wrong(
-                &format!("{pointer}/{at}/name"),
-                "doubled",
-                "repeats the name of another limit",
-            );
+fn rate_limits() -> impl Read<Output = Vec<RateLimit>> {
+    list(RATE_LIMITS_MAX, rate_limit()).then(|limits, pointer| {
+        for (at, limit) in limits.iter().enumerate() {
+            if limits.iter().take(at).any(|earlier| earlier.name == limit.name) {
+                let pointer = format!("{pointer}/{at}/name");
+                return wrong(&pointer, "doubled", "repeats the name of another limit");
+            }
         }
+        Ok(limits)
+    })
+}
+
+pub(super) fn rate_limit() -> impl Read<Output = RateLimit> {
+    let parse = |text: &str| {
+        let is_name = RateLimit::is_name(text);
+        is_name.then(|| text.into()).ok_or("must be 1 to 32 characters of a-z, 0-9, _ and -")
+    };
+    let read = move |fields: &mut Fields| {
+        let reader = parsed("invalid_name", parse, || fitting("^[a-z0-9_-]{1,32}$", "burst"));
+        let name = fields.required("name", "Name of the rate limit.", reader);
+        let calls = number(1, RATE_LIMIT_CALLS_MAX, 20);
+        let limit = fields.required("limit", "Calls per window.", calls);
+        let seconds = number(1, RATE_LIMIT_WINDOW_SECONDS_MAX, 10);
+        let window = fields.required("window_seconds", "Length of the window in seconds.", seconds);
+        Some(RateLimit { name: name?, limit: limit?, window_seconds: window? })
+    };
+    object(read).named("RateLimit")
+}
+
+pub(super) fn quota() -> impl Read<Output = Quota> {
+    let read = |fields: &mut Fields| {
+        let calls = long(1, QUOTA_CALLS_MAX, 100_000);
+        let limit = fields.required("limit", "Calls per period.", calls);
+        let periods = || choice(&["month", "week", "day"]);
+        let reader = parsed("invalid_period", str::parse::<Period>, periods);
+        let period = fields.required("period", "Calendar period of the quota.", reader);
+        let zones = || formatted("timezone", "Europe/Paris");
+        let reader = parsed("invalid_timezone", str::parse::<Zone>, zones);
+        let about = "IANA name of the time zone in which the periods start.";
+        let zone = fields.required("timezone", about, reader);
+        Some(Quota { limit: limit?, period: period?, zone: zone? })
+    };
+    object(read).named("Quota")
+}
+
+pub(super) fn metadata() -> impl Read<Output = Map<String, Value>> {
+    // The schema has a name, because client generators create two types for an inline nullable
+    // object.
+    reader(read_metadata, || anything(json!({"ticket": "OPS-7"}))).named("Metadata")
+}
+
+fn read_metadata(value: Value, pointer: &str) -> Result<Map<String, Value>, Vec<Fault>> {
+    let Value::Object(fields) = value else {
+        return wrong(pointer, "wrong_type", "must be an object");
+    };
+    let bytes = serde_json::to_vec(&fields).map_or(usize::MAX, |bytes| bytes.len());
+    if bytes > METADATA_BYTES_MAX {
+        let detail = format!("must be at most {METADATA_BYTES_MAX} bytes as JSON");
+        return wrong(pointer, "too_large", detail);
     }
-    Ok(limits)
+    Ok(fields)
 }
 
-fn rate_limit(fields: &mut Fields) -> Option<RateLimit> {
-    let name = fields.old_required("name", |value, pointer| {
-        let name = text(value, pointer)?;
-        if RateLimit::is_name(&name) {
-            Ok(name)
-        } else {
-            wrong(pointer, "invalid_name", "must be 1 to 32 characters of a-z, 0-9, _ and -")
+/// Reads a duration from now, as the moment at which it ends.
+fn duration(now: Moment, example: &'static str) -> impl Read<Output = Moment> {
+    let parse = move |text: &str| moment_after(now, text);
+    parsed("invalid_duration", parse, move || span(example)).then(move |moment, pointer| {
+        if moment > now && moment <= Moment::LATEST {
+            return Ok(moment);
         }
-    });
-    let limit = fields.old_required("limit", number(1, RATE_LIMIT_CALLS_MAX));
-    let window = fields.old_required("window_seconds", number(1, RATE_LIMIT_WINDOW_SECONDS_MAX));
-    Some(RateLimit { name: name?.into(), limit: limit?, window_seconds: window? })
+        let detail = "must be a positive duration that ends before the year 10000";
+        wrong(pointer, "out_of_range", detail)
+    })
 }
 
-fn quota(fields: &mut Fields) -> Option<Quota> {
-    let limit = fields.old_required("limit", calls);
-    let period = fields.old_required("period", parsed("invalid_period", str::parse::<Period>));
-    let zone = fields.old_required("timezone", parsed("invalid_timezone", str::parse::<Zone>));
-    Some(Quota { limit: limit?, period: period?, zone: zone? })
-}
-
-/// Reads a change, in which start and expiry may also be durations from now.
-pub(super) fn read_change_from(fields: &mut Fields, now: Moment) -> KeyChange {
-    let mut change = read_change(fields);
-    read_span(fields, ("not_before_in", "not_before"), now, &mut change.not_before);
-    read_span(fields, ("expires_in", "expires_at"), now, &mut change.expires_at);
-    change
-}
-
-fn read_span(
+/// Sets a moment that was read from the field `name`, instead of `instead_of`.
+fn set_moment(
     fields: &mut Fields,
-    (name, instead_of): (&'static str, &'static str),
-    now: Moment,
+    (name, instead_of): (&str, &str),
+    moment: Option<Moment>,
     edit: &mut Edit<Moment>,
 ) {
-    let moment = fields.old_optional(name, |value, pointer| {
-        let after = |text: &str| moment_after(now, text);
-        let moment = parsed("invalid_duration", after)(value, pointer)?;
-        if moment > now && moment <= Moment::LATEST {
-            Ok(moment)
-        } else {
-            wrong(
-                pointer,
-                "out_of_range",
-                "must be a positive duration that ends before the year 10000",
-            )
-        }
-    });
     match moment {
         Some(_) if !edit.is_keep() => {
             let detail = format!("cannot be combined with {instead_of}: send one of them");
@@ -203,31 +277,4 @@ fn read_span(
         Some(moment) => *edit = Edit::Set(moment),
         None => {},
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "all field readers have this signature")]
-pub(in crate::http) fn calls(value: Value, pointer: &str) -> Result<u64, Vec<Fault>> {
-    let number = whole(&value).filter(|number| (1..=QUOTA_CALLS_MAX).contains(number));
-    number.ok_or(()).or_else(|()| {
-        let code = if value.is_number() { "out_of_range" } else { "wrong_type" };
-        wrong(pointer, code, format!("must be a whole number from 1 to {QUOTA_CALLS_MAX}"))
-    })
-}
-
-fn metadata(value: Value, pointer: &str) -> Result<Map<String, Value>, Vec<Fault>> {
-    match value {
-        Value::Object(fields) if size(&fields) <= METADATA_BYTES_MAX => Ok(fields),
-        Value::Object(_) => wrong(
-            pointer,
-            "too_large",
-            format!("must be at most {METADATA_BYTES_MAX} bytes as JSON"),
-        ),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            wrong(pointer, "wrong_type", "must be an object")
-        },
-    }
-}
-
-fn size(fields: &Map<String, Value>) -> usize {
-    serde_json::to_vec(fields).map_or(usize::MAX, |bytes| bytes.len())
 }

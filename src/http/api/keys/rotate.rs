@@ -3,32 +3,54 @@
 use std::time::Duration;
 
 use rouille::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::actions::keys::OVERLAP_MAX;
-use crate::http::api::keys::shape::key_view;
 use crate::http::api::keys::target;
-use crate::http::api::with_etag;
-use crate::http::input::{Fields, parsed, wrong};
+use crate::http::api::keys::view::{RotatedKeyView, key_view};
+use crate::http::endpoint::{Endpoint, post};
+use crate::http::input::{Fields, wrong};
 use crate::http::problem::Problem;
+use crate::http::reading::{Read as _, parsed};
+use crate::http::schema::span;
+use crate::http::view::Revealed;
 use crate::http::{App, Call, answer};
-use crate::model::fault::Fault;
+use crate::model::errors;
 use crate::model::moment::parse_span;
 
-pub(in crate::http) fn rotate(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let overlap = fields.old_optional("overlap", overlap).unwrap_or_default();
-    fields.finish().map_err(Problem::invalid)?;
-    let actor = call.actor()?;
-    let (record, secret) = app.actions.rotate_key(actor, &target(call)?, overlap)?;
-    let made = json!({ "key": key_view(app, actor, &record), "secret": secret.reveal() });
-    Ok(with_etag(answer::json(&made), record.version))
+pub(super) fn endpoint() -> Endpoint {
+    post("/v1/keys/{key}/rotate", rotate)
+        .named("rotateKey", "Rotate a key")
+        .details(
+            "Creates a new secret, which cannot be shown again. The old secret works for \
+             `overlap`, at most 30 days; without it, the old secret stops working at once. Only \
+             the owner can rotate a personal key. The caller must have everything that a service \
+             key grants.",
+        )
+        .versioned()
+        .may_take(read_overlap, json!({"overlap": "24h"}))
+        .answers::<RotatedKeyView>(200, "The key and its new secret.")
+        .with_etag()
+        .fails(&[errors::PERMISSION_REQUIRED, errors::KEY_REVOKED, errors::KEY_EXPIRED])
+        .fails(&[errors::OWN_KEY, errors::SUBSCRIPTION_REQUIRED])
 }
 
-fn overlap(value: Value, pointer: &str) -> Result<Duration, Vec<Fault>> {
-    let overlap = parsed("invalid_duration", parse_span)(value, pointer)?;
-    if overlap > OVERLAP_MAX {
-        return wrong(pointer, "out_of_range", "must be at most 30d");
-    }
-    Ok(overlap)
+fn read_overlap(fields: &mut Fields) -> Duration {
+    let reader = parsed("invalid_duration", parse_span, || span("24h"));
+    let reader = reader.then(|overlap, pointer| {
+        if overlap > OVERLAP_MAX {
+            return wrong(pointer, "out_of_range", "must be at most 30d");
+        }
+        Ok(overlap)
+    });
+    let about = "Duration for which the old secret still works. Default: none.";
+    fields.optional("overlap", about, reader).unwrap_or_default()
+}
+
+fn rotate(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let overlap = call.read(read_overlap)?;
+    let actor = call.actor()?;
+    let (record, secret) = app.actions.rotate_key(actor, &target(call)?, overlap)?;
+    let key = key_view(app, actor, &record);
+    Ok(answer::versioned(&RotatedKeyView { key, secret: Revealed(secret) }, record.version))
 }

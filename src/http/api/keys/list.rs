@@ -1,0 +1,154 @@
+//! `GET /v1/keys`: lists keys, filtered and sorted.
+
+use rouille::Response;
+
+use crate::actions::actor::Actor;
+use crate::actions::keys::{ListedKeys, OwnerWanted, Position, Query, Sort, Wanted};
+use crate::http::api::keys::reading::kind;
+use crate::http::api::keys::view::{ListedKeyView, hidden_key_view, key_view, statuses};
+use crate::http::api::{CURSOR, cursor, page_limit};
+use crate::http::endpoint::{Endpoint, get};
+use crate::http::parameters::Parameters;
+use crate::http::problem::Problem;
+use crate::http::reading::parsed;
+use crate::http::schema::{self, any_of, choice, id, span, text};
+use crate::http::view::Page;
+use crate::http::{App, Call, answer};
+use crate::model::id::TeamId;
+use crate::model::moment::{Moment, moment_after};
+use crate::records::key::KeyRecord;
+
+const SEARCH_CHARACTERS_MAX: usize = 100;
+
+/// Sort orders. A leading `-` means descending.
+const SORTS: [&str; 8] = [
+    "-created_at",
+    "created_at",
+    "name",
+    "-name",
+    "last_used",
+    "-last_used",
+    "expires_at",
+    "-expires_at",
+];
+
+pub(super) fn endpoint() -> Endpoint {
+    get("/v1/keys", list_keys)
+        .named("listKeys", "List keys")
+        .details(
+            "Returns the newest keys first. The caller's own keys, and keys that are \
+             shared with the caller's teams, have all fields. Other keys are \
+             `HiddenKey`, unless the caller has `keyhouse:keys:read`. Revoked keys are \
+             returned only with `status`.",
+        )
+        .long()
+        .query(|parameters| read_query(parameters, Moment::BEGINNING))
+        .answers::<Page<ListedKeyView>>(200, "A page of keys.")
+}
+
+/// A query for keys in a sort order.
+struct SortedQuery {
+    query: Query,
+    sort: Sort,
+    /// The last key of the previous page, unless the newest keys are first.
+    position: Option<Position>,
+}
+
+fn read_query(parameters: &mut Parameters, now: Moment) -> SortedQuery {
+    let limit = page_limit(parameters);
+    let about = "Sort order. Keys without a value are last, and hidden keys after those.";
+    let reader = parsed("invalid_sort", str::parse::<Sort>, || choice(&SORTS));
+    let sort = parameters.optional("sort", about, reader).unwrap_or(Sort::NEWEST_FIRST);
+    let (mut after, mut position) = (None, None);
+    if sort == Sort::NEWEST_FIRST {
+        let reader = parsed("invalid_cursor", cursor::read, schema::cursor);
+        after = parameters.optional("cursor", CURSOR, reader);
+    } else {
+        let parse = |text: &str| {
+            let position = cursor::read_text::<Position>(text)?;
+            let belongs = position.sort() == sort;
+            belongs
+                .then_some(position)
+                .ok_or("belongs to a list with another sort: restart without cursor")
+        };
+        let reader = parsed("invalid_cursor", parse, schema::cursor);
+        position = parameters.optional("cursor", CURSOR, reader);
+    }
+    let parse = |text: &str| {
+        let fits = text.chars().count() <= SEARCH_CHARACTERS_MAX;
+        fits.then(|| text.to_owned())
+            .ok_or_else(|| format!("must be at most {SEARCH_CHARACTERS_MAX} characters"))
+    };
+    let schema = || text("deploy").max_length(Some(SEARCH_CHARACTERS_MAX));
+    let about = "Only keys whose name contains this text.";
+    let search = parameters.optional("search", about, parsed("too_long", parse, schema));
+    let parse = |text: &str| match text {
+        "all" => Ok(Wanted::All),
+        name => name.parse().map(Wanted::Only).map_err(|error| format!("{error}, or all")),
+    };
+    let schema = || choice(&[&statuses()[..], &["all"]].concat());
+    let about = "Only keys with this status. Default: all except revoked keys.";
+    let status = parameters.optional("status", about, parsed("invalid_status", parse, schema));
+    let kind = parameters.optional("kind", "Only keys of this kind.", kind());
+    let parse = |text: &str| match text {
+        "me" => Ok(OwnerWanted::Me),
+        id => id.parse().map(OwnerWanted::User),
+    };
+    let schema = || any_of([choice(&["me"]).into(), id("usr").into()]);
+    let about = "Only keys of this user; `me` is the caller.";
+    let owner = parameters.optional("owner", about, parsed("invalid_id", parse, schema));
+    let about = "Only keys that are shared with this team.";
+    let reader = parsed("invalid_id", str::parse::<TeamId>, || id("team"));
+    let team = parameters.optional("team", about, reader);
+    let parse = |text: &str| (text == "never").then_some(true).ok_or("must be never");
+    let reader = parsed("invalid_used", parse, || choice(&["never"]));
+    let unused = parameters.optional("used", "Only keys that were never used.", reader);
+    let about = "Only keys that expire within this duration from now.";
+    let reader = parsed("invalid_duration", |text| moment_after(now, text), || span("7d"));
+    let expires_before = parameters.optional("expires_within", about, reader);
+    let query = Query {
+        limit,
+        after,
+        search: search.filter(|text| !text.is_empty()),
+        status: status.unwrap_or_default(),
+        kind,
+        owner,
+        team,
+        unused: unused.unwrap_or_default(),
+        expires_before,
+    };
+    SortedQuery { query, sort, position }
+}
+
+fn list_keys(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let now = app.actions.clock().now().wall;
+    let SortedQuery { query, sort, position } =
+        call.query(|parameters| read_query(parameters, now))?;
+    let actor = call.actor()?;
+    if sort == Sort::NEWEST_FIRST {
+        return Ok(answer::json(&page(app, actor, &app.actions.list_keys(actor, &query)?)));
+    }
+    let sorted = app.actions.list_keys_sorted(actor, &query, sort, position.as_ref())?;
+    let next_cursor = sorted.next.map(|next| cursor::write_name(&next.to_string()));
+    Ok(answer::json(&Page { items: items(app, actor, &sorted.keys), next_cursor }))
+}
+
+/// A page of keys, each with the fields that the actor may see.
+pub(in crate::http::api) fn page(
+    app: &App,
+    actor: &Actor,
+    listed: &ListedKeys,
+) -> Page<ListedKeyView> {
+    Page { items: items(app, actor, &listed.keys), next_cursor: listed.next.map(cursor::write) }
+}
+
+fn items(app: &App, actor: &Actor, keys: &[(KeyRecord, bool)]) -> Vec<ListedKeyView> {
+    let view = |(record, whole): &(KeyRecord, bool)| {
+        if *whole {
+            ListedKeyView::Whole(Box::new(key_view(app, actor, record)))
+        } else {
+            ListedKeyView::Hidden(hidden_key_view(app, record))
+        }
+    };
+    keys.iter().map(view).collect()
+}
