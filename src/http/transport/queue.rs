@@ -230,8 +230,9 @@ mod tests {
     }
 
     fn caller() -> impl Strategy<Value = Caller> {
-        let user = (0_u8..6, 0_u8..3, any::<bool>()).prop_map(|(user, organization, by_key)| {
-            // Callers without an organization are one group.
+        let user = (0_u8..6, any::<bool>()).prop_map(|(user, by_key)| {
+            // A user belongs to one organization. Callers without an organization are one group.
+            let organization = user % 3;
             let organization = (organization > 0).then_some([organization; 16]);
             Caller { actor: Some([user; 16]), organization, by_key, ..Caller::default() }
         });
