@@ -3,12 +3,6 @@
 //! Each resource lists its endpoints beside their handlers. The router and the document are made
 //! from these lists.
 
-#![allow(
-    clippy::allow_attributes,
-    dead_code,
-    reason = "some resources still use the old descriptions"
-)]
-
 use http::Method;
 use serde_json::Value;
 

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::http::json;
 use crate::http::problem::Problem;
-use crate::http::reading::{self, Read};
-use crate::http::schema;
+use crate::http::reading::{self, Read, wrong};
+use crate::http::schema::{self, Schema, request};
 use crate::http::view::Schemas;
 use crate::model::edit::Edit;
 use crate::model::fault::{Fault, in_pointer};
@@ -137,7 +137,6 @@ impl Fields {
 
     /// Reads a field that may be absent, but not null. `null_detail` is the detail of the fault of
     /// null.
-    #[allow(clippy::allow_attributes, dead_code, reason = "some resources still use the old one")]
     #[expect(clippy::needless_pass_by_value, reason = "a reader is made for one call")]
     pub(super) fn not_null<R: Read>(
         &mut self,
@@ -245,22 +244,32 @@ impl Fields {
     }
 }
 
-pub(super) fn wrong<T>(
-    pointer: &str,
-    code: &'static str,
-    detail: impl fmt::Display,
-) -> Result<T, Vec<Fault>> {
-    Err(vec![Fault::new(pointer, code, detail)])
+/// A reader of an object.
+pub(super) struct Object<F> {
+    read: F,
 }
 
-/// The whole number in a value. `2.0` is accepted, since JSON and many programs do not distinguish
-/// it from `2`.
-pub(super) fn whole(value: &Value) -> Option<u64> {
-    // The largest whole number up to which every whole number is exact as a float.
-    const FLOAT_EXACT_MAX: f64 = 9_007_199_254_740_991.0;
-    let exact = |number: &f64| number.fract() == 0.0 && number.abs() <= FLOAT_EXACT_MAX;
-    let float = || value.as_f64().filter(exact)?.to_string().parse().ok();
-    value.as_u64().or_else(float)
+/// Reads an object, and its fields with `read`.
+pub(super) fn object<T, F: Fn(&mut Fields) -> Option<T>>(read: F) -> Object<F> {
+    Object { read }
+}
+
+impl<T, F: Fn(&mut Fields) -> Option<T>> Read for Object<F> {
+    type Output = T;
+
+    fn read(&self, value: Value, pointer: &str) -> Result<T, Vec<Fault>> {
+        let Value::Object(fields) = value else {
+            return wrong(pointer, "wrong_type", "must be an object");
+        };
+        let mut fields = Fields::of(fields, pointer.to_owned());
+        let made = (self.read)(&mut fields);
+        fields.finish()?;
+        made.map_or_else(|| wrong(pointer, "required", "is incomplete"), Ok)
+    }
+
+    fn schema(&self, schemas: &mut Schemas) -> Schema {
+        request(Fields::describe(schemas, |fields| drop((self.read)(fields))))
+    }
 }
 
 #[cfg(test)]
@@ -318,23 +327,5 @@ mod tests {
             ("/a~1b", "unknown_field"),
         ];
         assert_eq!(faults, expected.map(|(pointer, code)| (pointer.to_owned(), code)));
-    }
-
-    #[test]
-    fn a_whole_number_may_be_written_as_a_float() {
-        for (json, expected) in [
-            ("2", Some(2)),
-            ("2.0", Some(2)),
-            ("2e3", Some(2_000)),
-            ("18446744073709551615", Some(u64::MAX)),
-            ("9007199254740992.0", None),
-            ("2.5", None),
-            ("-1", None),
-            ("-1.0", None),
-            ("\"2\"", None),
-            ("null", None),
-        ] {
-            assert_eq!(whole(&serde_json::from_str(json).unwrap()), expected, "{json}");
-        }
     }
 }

@@ -2,10 +2,8 @@
 //!
 //! Unknown and repeated parameters are faults. Every fault is reported at once.
 
-use std::fmt;
-
 use crate::http::problem::Problem;
-use crate::http::reading::ReadText;
+use crate::http::reading::{ReadText, id};
 use crate::http::schema;
 use crate::http::view::Schemas;
 use crate::model::fault::Fault;
@@ -63,7 +61,7 @@ impl Parameters {
     /// The organization that the local operator selects in the query, if any.
     pub(super) fn organization(raw_url: &str) -> Result<Option<OrganizationId>, Problem> {
         let mut parameters = Self::parse(raw_url);
-        let id = parameters.old_optional(ORGANIZATION, "invalid_id", str::parse);
+        let id = parameters.optional(ORGANIZATION, "Organization of the request.", id());
         let wrong = parameters.faults.into_iter().filter(|fault| fault.pointer == "?organization");
         let wrong: Vec<_> = wrong.collect();
         if wrong.is_empty() { Ok(id) } else { Err(Problem::invalid(wrong)) }
@@ -135,23 +133,6 @@ impl Parameters {
         }
     }
 
-    pub(super) fn old_optional<T, E: fmt::Display>(
-        &mut self,
-        name: &'static str,
-        code: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        let at = self.left.iter().position(|(known, _)| known == name)?;
-        let (_, text) = self.left.swap_remove(at);
-        match parse(&text) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.faults.push(Fault::new(format!("{}{name}", self.mark), code, error));
-                None
-            },
-        }
-    }
-
     /// Ends the reading. Each parameter that was not read is unknown, which is a fault.
     pub(super) fn finish(mut self) -> Result<(), Problem> {
         for (name, _) in &self.left {
@@ -171,11 +152,13 @@ impl Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::reading::parsed;
 
     #[test]
     fn parameters_are_known_and_single() {
         let mut parameters = Parameters::parse("/v1/keys?limit=2&what=1&limit=3");
-        let limit = parameters.old_optional("limit", "out_of_range", str::parse::<u32>);
+        let number = parsed("out_of_range", str::parse::<u32>, || schema::count(2));
+        let limit = parameters.optional("limit", "Maximum number of items.", number);
         assert_eq!(limit, Some(2));
         assert_eq!(parameters.finish().unwrap_err().code(), "invalid_input");
     }

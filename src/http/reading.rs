@@ -3,18 +3,11 @@
 //! [`Fields`](crate::http::input::Fields) and [`Parameters`](crate::http::parameters::Parameters)
 //! read requests with them, and describe requests by running the same function without a request.
 
-#![allow(
-    clippy::allow_attributes,
-    dead_code,
-    reason = "some resources still use the old descriptions"
-)]
-
 use std::fmt;
 
 use serde_json::Value;
 
-use crate::http::input::{Fields, whole, wrong};
-use crate::http::schema::{self, Schema, request};
+use crate::http::schema::{self, Schema};
 use crate::http::view::{Schemas, named};
 use crate::model::fault::Fault;
 use crate::model::id::{Id, Kind};
@@ -339,30 +332,43 @@ impl<R: Read> Read for List<R> {
     }
 }
 
-/// A reader of an object.
-pub(super) struct Object<F> {
-    read: F,
+pub(super) fn wrong<T>(
+    pointer: &str,
+    code: &'static str,
+    detail: impl fmt::Display,
+) -> Result<T, Vec<Fault>> {
+    Err(vec![Fault::new(pointer, code, detail)])
 }
 
-/// Reads an object, and its fields with `read`.
-pub(super) fn object<T, F: Fn(&mut Fields) -> Option<T>>(read: F) -> Object<F> {
-    Object { read }
+/// The whole number in a value. `2.0` is accepted, since JSON and many programs do not distinguish
+/// it from `2`.
+pub(super) fn whole(value: &Value) -> Option<u64> {
+    // The largest whole number up to which every whole number is exact as a float.
+    const FLOAT_EXACT_MAX: f64 = 9_007_199_254_740_991.0;
+    let exact = |number: &f64| number.fract() == 0.0 && number.abs() <= FLOAT_EXACT_MAX;
+    let float = || value.as_f64().filter(exact)?.to_string().parse().ok();
+    value.as_u64().or_else(float)
 }
 
-impl<T, F: Fn(&mut Fields) -> Option<T>> Read for Object<F> {
-    type Output = T;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn read(&self, value: Value, pointer: &str) -> Result<T, Vec<Fault>> {
-        let Value::Object(fields) = value else {
-            return wrong(pointer, "wrong_type", "must be an object");
-        };
-        let mut fields = Fields::of(fields, pointer.to_owned());
-        let made = (self.read)(&mut fields);
-        fields.finish()?;
-        made.map_or_else(|| wrong(pointer, "required", "is incomplete"), Ok)
-    }
-
-    fn schema(&self, schemas: &mut Schemas) -> Schema {
-        request(Fields::describe(schemas, |fields| drop((self.read)(fields))))
+    #[test]
+    fn a_whole_number_may_be_written_as_a_float() {
+        for (json, expected) in [
+            ("2", Some(2)),
+            ("2.0", Some(2)),
+            ("2e3", Some(2_000)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("9007199254740992.0", None),
+            ("2.5", None),
+            ("-1", None),
+            ("-1.0", None),
+            ("\"2\"", None),
+            ("null", None),
+        ] {
+            assert_eq!(whole(&serde_json::from_str(json).unwrap()), expected, "{json}");
+        }
     }
 }

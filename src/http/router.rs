@@ -1,15 +1,21 @@
-//! The table of all routes: method, path, access and handler.
+//! The list of all endpoints, the table of their routes, and `GET /openapi.json`, their description.
 
 use std::sync::LazyLock;
 
 use http::Method;
+use rouille::Response;
+use serde_json::json;
 
-use crate::http::endpoint::Endpoint;
+use crate::http::encoding::Encoded;
+use crate::http::endpoint::{Endpoint, get};
+use crate::http::input::JSON;
 use crate::http::matching::Matching;
+use crate::http::problem::Problem;
 use crate::http::route::HttpRoute;
 use crate::http::routing::Routing;
+use crate::http::schema::anything;
 use crate::http::transport::ListenerKind;
-use crate::http::{api, check, health, metrics, openapi, page};
+use crate::http::{App, Call, api, check, health, metrics, openapi, page};
 
 /// The endpoints of the API, in no order.
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -28,7 +34,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         api::invitations::endpoints,
         health::endpoints,
         metrics::endpoints,
-        openapi::endpoints,
+        openapi_endpoint,
         page::endpoints,
         check::endpoints,
         api::audit::endpoints,
@@ -45,7 +51,25 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     resources.into_iter().flat_map(|endpoints| endpoints()).collect()
 }
 
-/// All routes, the most used first. Every GET route also serves HEAD.
+fn openapi_endpoint() -> Vec<Endpoint> {
+    let content = vec![(JSON, anything(json!({"openapi": "3.1.0"})).into())];
+    let endpoint = get("/openapi.json", show_openapi)
+        .open()
+        .named("describe", "Show the OpenAPI document")
+        .answers_with(200, content, "The OpenAPI 3.1 document.");
+    vec![endpoint]
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "all handlers return a Result")]
+fn show_openapi(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let description = app.description.get_or_init(|| {
+        let document = openapi::describe(app, &endpoints());
+        Encoded::new(document.into_bytes())
+    });
+    Ok(description.json(call.request.header("Accept-Encoding")))
+}
+
+/// All routes. Every GET route also serves HEAD.
 pub(super) static ROUTES: LazyLock<Vec<HttpRoute>> =
     LazyLock::new(|| endpoints().into_iter().map(|endpoint| endpoint.route).collect());
 

@@ -46,7 +46,6 @@ const NAMES_SHARED: &[(&str, &str, &str)] = &[
         "Page",
         "a page of views for HTTP, as the page of the store is one of rows",
     ),
-    ("src/http/answer.rs", "Header", "temporary, until the schemas of http/openapi are rewritten"),
 ];
 
 /// Names of arguments of clap, which each file of `src/cli` may declare.

@@ -9,10 +9,10 @@ use crate::http::check::verify::{
     VERIFY, VerdictView, VerifyRequest, read_request, require_verify, verify_counted,
 };
 use crate::http::endpoint::{Endpoint, run_by};
-use crate::http::input::{Fields, LARGE_BODY_BYTES_MAX};
+use crate::http::input::{Fields, LARGE_BODY_BYTES_MAX, object};
 use crate::http::metrics::counts::CheckEndpoint;
 use crate::http::problem::{FaultView, Problem};
-use crate::http::reading::{Read, list, object, reader};
+use crate::http::reading::{Read, list, reader};
 use crate::http::route::{Run, take};
 use crate::http::schema::{Schema, any, any_of, text};
 use crate::http::transport::Part;

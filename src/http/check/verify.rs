@@ -14,10 +14,10 @@ use crate::http::check::explained::{ExplanationView, explanation_view, lists_of}
 use crate::http::check::held::{HeldView, held_view, patterns, permissions};
 use crate::http::credential::{self, Credential};
 use crate::http::endpoint::{Endpoint, run_by};
-use crate::http::input::{self, Fields, wrong};
+use crate::http::input::{self, Fields, object};
 use crate::http::metrics::counts::CheckEndpoint;
 use crate::http::problem::{Problem, seconds_up};
-use crate::http::reading::{Read, ReadText, boolean, list, number, object, parsed, reader, secret};
+use crate::http::reading::{Read, ReadText, boolean, list, number, parsed, reader, secret, wrong};
 use crate::http::route::Run;
 use crate::http::schema::{self, count, the, truth};
 use crate::http::transport::Arrival;

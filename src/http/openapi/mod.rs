@@ -1,4 +1,4 @@
-//! `GET /openapi.json`: the `OpenAPI` document, made from the router's table.
+//! The `OpenAPI` document, made from the endpoints.
 //!
 //! Each resource describes its endpoints beside their handlers.
 
@@ -7,34 +7,11 @@ mod document;
 mod example;
 mod responses;
 
-use rouille::Response;
-use serde_json::json;
-
-use crate::http::encoding::Encoded;
-use crate::http::endpoint::{Endpoint, get};
-use crate::http::input::JSON;
-use crate::http::problem::Problem;
-use crate::http::router;
-use crate::http::schema::anything;
+use crate::http::App;
+use crate::http::endpoint::Endpoint;
 use crate::http::session::cookie_name;
-use crate::http::{App, Call};
 use crate::model::errors;
 use components::DescribedInstance;
-
-pub(super) fn endpoints() -> Vec<Endpoint> {
-    let content = vec![(JSON, anything(json!({"openapi": "3.1.0"})).into())];
-    let endpoint = get("/openapi.json", show)
-        .open()
-        .named("describe", "Show the OpenAPI document")
-        .answers_with(200, content, "The OpenAPI 3.1 document.");
-    vec![endpoint]
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "all handlers in the route table return a Result")]
-fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let description = app.description.get_or_init(|| Encoded::new(describe(app).into_bytes()));
-    Ok(description.json(call.request.header("Accept-Encoding")))
-}
 
 /// Every error: its status, its code and what it means.
 pub(crate) fn error_codes() -> impl Iterator<Item = (u16, &'static str, &'static str)> {
@@ -49,11 +26,12 @@ pub(crate) fn identity_headers() -> impl Iterator<Item = (&'static str, &'static
     crate::http::check::identity::HEADERS.into_iter()
 }
 
-fn describe(app: &App) -> String {
+/// The document of these endpoints, as JSON.
+pub(super) fn describe(app: &App, endpoints: &[Endpoint]) -> String {
     let url = app.settings.public_url.to_string();
     let cookie = cookie_name(&app.settings.public_url);
     let instance = DescribedInstance { url: &url, cookie };
-    let document = document::document(&router::endpoints(), &instance);
+    let document = document::document(endpoints, &instance);
     // Serialization cannot fail: the document has only maps, strings and numbers.
     document.to_json().unwrap_or_default()
 }
@@ -68,6 +46,7 @@ mod tests {
     use crate::http::endpoint::CallerKind;
     use crate::http::openapi::responses::errors_of;
     use crate::http::route::RequiredCaller;
+    use crate::http::router;
     use crate::http::router::ROUTES;
     use crate::model::role::OWN_PERMISSIONS;
     use document::{needs, places};

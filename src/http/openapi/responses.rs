@@ -21,12 +21,12 @@ const PROBLEM: &str = "application/problem+json";
 /// about three hundred types for one field.
 const CODES: &str = "x-codes";
 /// Name and description of a header.
-type Header = (&'static str, &'static str);
-const CHALLENGES: Header = (
+type HeaderText = (&'static str, &'static str);
+const CHALLENGES: HeaderText = (
     "WWW-Authenticate",
     "The accepted authentication schemes, one a line (RFC 9110, RFC 6750, RFC 7617).",
 );
-const OTHER_CHALLENGES: Header = (
+const OTHER_CHALLENGES: HeaderText = (
     challenge::OTHERS,
     "All challenges of `WWW-Authenticate` but the first, joined by commas: nginx before 1.23 passes on \
      the first line of a header only.",
@@ -178,11 +178,11 @@ fn good(answer: &Answer, examples: &Examples, bare: bool) -> Response {
     response.build()
 }
 
-fn challenges(endpoint: &Endpoint) -> &'static [Header] {
+fn challenges(endpoint: &Endpoint) -> &'static [HeaderText] {
     if endpoint.is_check() { &[CHALLENGES, OTHER_CHALLENGES] } else { &[CHALLENGES] }
 }
 
-fn bad(codes: &[&'static ErrorCode], challenges: &[Header], bare: bool) -> Response {
+fn bad(codes: &[&'static ErrorCode], challenges: &[HeaderText], bare: bool) -> Response {
     let status = codes.first().map_or(500, |reported| reported.status);
     let means: Vec<String> = codes
         .iter()
@@ -190,7 +190,7 @@ fn bad(codes: &[&'static ErrorCode], challenges: &[Header], bare: bool) -> Respo
         .collect();
     let names: Vec<&'static str> = codes.iter().map(|reported| reported.name).collect();
     let mut response = ResponseBuilder::new().description(means.join("\n"));
-    let headers: &[Header] = match status {
+    let headers: &[HeaderText] = match status {
         401 => challenges,
         405 => &[("Allow", "Methods that the path supports.")],
         429 | 503 => &[("Retry-After", "Seconds to wait before a retry.")],

@@ -3,8 +3,8 @@
 use crate::actions::instance::gates::GateChange;
 use crate::http::api::gates::view::{ACCESS, PREFLIGHT, ambiguities};
 use crate::http::check::verify;
-use crate::http::input::Fields;
-use crate::http::reading::{Read, ReadText, list, number, object, parsed};
+use crate::http::input::{Fields, object};
+use crate::http::reading::{Read, ReadText, list, number, parsed};
 use crate::http::schema::{choice, fitting, gate_name, id};
 use crate::model::credential::{CREDENTIALS_MAX, CredentialSource};
 use crate::model::gate::{ACCEPTED_MAX, GateName, Preflight, ROUTES_MAX, RouteAccess};

@@ -9,9 +9,9 @@ use crate::actions::keys::{
 use crate::http::api::keys::reading::{preset, read_environment, read_settable};
 use crate::http::api::keys::view::{ImportedKeyView, key_fields};
 use crate::http::endpoint::{Endpoint, post};
-use crate::http::input::{Fields, LARGE_BODY_BYTES_MAX, wrong};
+use crate::http::input::{Fields, LARGE_BODY_BYTES_MAX, object};
 use crate::http::problem::Problem;
-use crate::http::reading::{Read, boolean, object, parsed, reader};
+use crate::http::reading::{Read, boolean, parsed, reader, wrong};
 use crate::http::schema::{
     Schema, any_of, choice, count, email, fitting, formatted, id, list, request, truth,
 };

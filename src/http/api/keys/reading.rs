@@ -4,9 +4,9 @@ use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
 use crate::actions::keys::{KeyChange, KeyDraft, KeyKind, TEAMS_A_KEY_MAX};
-use crate::http::input::{Fields, wrong};
+use crate::http::input::{Fields, object};
 use crate::http::reading::{
-    Read, ReadText, list, long, name, number, object, parsed, patterns, reader,
+    Read, ReadText, list, long, name, number, parsed, patterns, reader, wrong,
 };
 use crate::http::schema::{
     anything, choice, fitting, formatted, id, moment, moment_as, network, span,
