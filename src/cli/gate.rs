@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Client, segment};
 use crate::cli::exit::{Exit, Failure, print, print_message};
-use crate::cli::listing::{all, print_all, print_one};
+use crate::cli::listing::{all, fields_of, print_all, print_one};
 use crate::cli::verify::key_from_stdin;
+use crate::http::views::GateView;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -104,7 +105,8 @@ pub(super) struct Test {
     preflight_for: Option<String>,
 }
 
-const FIELDS: [&str; 10] = [
+const COLUMNS: [&str; 4] = fields_of::<GateView, 4>(["name", "description", "cost", "version"]);
+const FIELDS: [&str; 10] = fields_of::<GateView, 10>([
     "id",
     "name",
     "description",
@@ -115,7 +117,7 @@ const FIELDS: [&str; 10] = [
     "preflight",
     "created_at",
     "version",
-];
+]);
 
 pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), Failure> {
     let path = |name: &str| format!("/v1/gates/{}", segment(name));
@@ -127,12 +129,7 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
         },
         Command::List => {
             let gates = all(client, "/v1/gates", &[])?;
-            print_all(
-                gates,
-                &["name", "description", "cost", "version"],
-                "no gates; create one with keyhouse gate create NAME",
-                json,
-            )
+            print_all(gates, &COLUMNS, "no gates; create one with keyhouse gate create NAME", json)
         },
         Command::Show { name } => print_gate(&client.get(path(name))?, json),
         Command::Set(policy) => {

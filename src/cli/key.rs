@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Client, query, segment};
 use crate::cli::exit::{Failure, print_message, print_once};
-use crate::cli::listing::{all, print_known, print_rows};
+use crate::cli::listing::{all, fields_of, print_known, print_rows};
 use crate::cli::terminal::text;
+use crate::http::views::KeyView;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -223,7 +224,7 @@ fn show(key: &Value, json: bool) -> Result<(), Failure> {
     print_known(key, &ORDER, json)
 }
 
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 18] = fields_of::<KeyView, 18>([
     "id",
     "name",
     "description",
@@ -242,4 +243,4 @@ const ORDER: [&str; 18] = [
     "revoked_at",
     "revoked_reason",
     "version",
-];
+]);

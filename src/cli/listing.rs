@@ -6,9 +6,45 @@ use serde_json::Value;
 use crate::cli::client::{Client, query};
 use crate::cli::exit::{Failure, print, print_message, print_table};
 use crate::cli::terminal::cell;
+use crate::http::views::FieldNames;
 
 /// Maximum number of items of a page.
 const PAGE_LIMIT: usize = 100;
+
+/// Names of fields of a view. A name that the view does not have does not compile, if the result is a
+/// constant.
+pub(super) const fn fields_of<V: FieldNames, const N: usize>(
+    names: [&'static str; N],
+) -> [&'static str; N] {
+    let mut left: &[&str] = &names;
+    while let [name, others @ ..] = left {
+        assert!(has_field(V::NAMES, name), "the view has no field of this name");
+        left = others;
+    }
+    names
+}
+
+const fn has_field(mut lists: &[&[&str]], name: &str) -> bool {
+    while let [fields, others @ ..] = lists {
+        let mut left = *fields;
+        while let [field, others @ ..] = left {
+            if is_equal(field.as_bytes(), name.as_bytes()) {
+                return true;
+            }
+            left = others;
+        }
+        lists = others;
+    }
+    false
+}
+
+const fn is_equal(one: &[u8], other: &[u8]) -> bool {
+    match (one, other) {
+        ([], []) => true,
+        ([first, one @ ..], [second, other @ ..]) => *first == *second && is_equal(one, other),
+        _ => false,
+    }
+}
 
 /// All items of a list, fetched page by page. Parameters without a value are left out.
 pub(super) fn all(

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Client, segment};
 use crate::cli::exit::{Failure, print_message, print_once};
-use crate::cli::listing::{all, print_all, print_one};
+use crate::cli::listing::{all, fields_of, print_all, print_one};
+use crate::http::views::OrganizationView;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -79,7 +80,8 @@ impl Change {
     }
 }
 
-const FIELDS: [&str; 11] = [
+const COLUMNS: [&str; 4] = fields_of::<OrganizationView, 4>(["id", "name", "plan", "suspended"]);
+const FIELDS: [&str; 11] = fields_of::<OrganizationView, 11>([
     "id",
     "name",
     "plan",
@@ -91,7 +93,7 @@ const FIELDS: [&str; 11] = [
     "second_factor_required_of",
     "created_at",
     "version",
-];
+]);
 
 pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
     let path = |id: &str| format!("/v1/organizations/{}", segment(id));
@@ -117,7 +119,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
             let organizations = all(client, "/v1/organizations", &[])?;
             print_all(
                 organizations,
-                &["id", "name", "plan", "suspended"],
+                &COLUMNS,
                 "no organizations; create one with keyhouse org create NAME --owner EMAIL",
                 json,
             )

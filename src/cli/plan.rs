@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Client, segment};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::listing::{all, print_all, print_one};
+use crate::cli::listing::{all, fields_of, print_all, print_one};
+use crate::http::views::PlanView;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -36,17 +37,13 @@ pub(super) struct Set {
     limits: Vec<String>,
 }
 
-const FIELDS: [&str; 4] = ["id", "features", "limits", "version"];
+const COLUMNS: [&str; 3] = fields_of::<PlanView, 3>(["id", "features", "limits"]);
+const FIELDS: [&str; 4] = fields_of::<PlanView, 4>(["id", "features", "limits", "version"]);
 
 pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), Failure> {
     let path = |plan: &str| format!("/v1/plans/{}", segment(plan));
     match command {
-        Command::List => print_all(
-            all(client, "/v1/plans", &[])?,
-            &["id", "features", "limits"],
-            "no plans",
-            json,
-        ),
+        Command::List => print_all(all(client, "/v1/plans", &[])?, &COLUMNS, "no plans", json),
         Command::Show { plan } => {
             let answer = client.get(path(plan))?;
             print_one(&answer, &FIELDS, json)

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::cli::client::{Client, query, segment};
 use crate::cli::exit::{Failure, print_message};
-use crate::cli::listing::{all, print_all, print_one};
+use crate::cli::listing::{all, fields_of, print_all, print_one};
+use crate::http::views::RoleView;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -64,7 +65,9 @@ impl Organization {
     }
 }
 
-const FIELDS: [&str; 6] = ["id", "name", "description", "builtin", "permissions", "version"];
+const COLUMNS: [&str; 3] = fields_of::<RoleView, 3>(["id", "name", "permissions"]);
+const FIELDS: [&str; 6] =
+    fields_of::<RoleView, 6>(["id", "name", "description", "builtin", "permissions", "version"]);
 
 pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
     let path = |role: &str| format!("/v1/roles/{}", segment(role));
@@ -80,7 +83,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         },
         Command::List(organization) => {
             let roles = all(client, "/v1/roles", &[organization.parameter()])?;
-            print_all(roles, &["id", "name", "permissions"], "no roles", json)
+            print_all(roles, &COLUMNS, "no roles", json)
         },
         Command::Show { role, organization } => {
             let target = organization.at(&path(&role));

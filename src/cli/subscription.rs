@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 
 use crate::cli::client::{Client, segment};
 use crate::cli::exit::Failure;
-use crate::cli::listing::print_one;
+use crate::cli::listing::{fields_of, print_one};
+use crate::http::views::SubscriptionView;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -36,7 +37,7 @@ pub(super) struct Set {
     current_period_end: Option<String>,
 }
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 9] = fields_of::<SubscriptionView, 9>([
     "organization",
     "plan",
     "status",
@@ -46,7 +47,7 @@ const FIELDS: [&str; 9] = [
     "limits",
     "used",
     "version",
-];
+]);
 
 pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
     let path = |id: &str| format!("/v1/organizations/{}/subscription", segment(id));

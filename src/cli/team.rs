@@ -5,8 +5,9 @@ use serde_json::json;
 
 use crate::cli::client::{ApiRequest, Client, segment};
 use crate::cli::exit::{Failure, print_message};
-use crate::cli::listing::{all, print_all, print_one};
+use crate::cli::listing::{all, fields_of, print_all, print_one};
 use crate::cli::role::Organization;
+use crate::http::views::{MemberView, TeamView};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -65,7 +66,10 @@ pub(super) struct Membership {
     organization: Organization,
 }
 
-const FIELDS: [&str; 6] = ["id", "name", "description", "visibility", "created_at", "version"];
+const COLUMNS: [&str; 3] = fields_of::<TeamView, 3>(["id", "name", "visibility"]);
+const MEMBER_COLUMNS: [&str; 3] = fields_of::<MemberView, 3>(["id", "name", "email"]);
+const FIELDS: [&str; 6] =
+    fields_of::<TeamView, 6>(["id", "name", "description", "visibility", "created_at", "version"]);
 
 pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
     let path = |team: &str, below: &str| format!("/v1/teams/{}{below}", segment(team));
@@ -82,7 +86,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         Command::List(organization) => {
             let teams = all(client, "/v1/teams", &[organization.parameter()])?;
             let none = "no teams; create one with keyhouse team create NAME";
-            print_all(teams, &["id", "name", "visibility"], none, json)
+            print_all(teams, &COLUMNS, none, json)
         },
         Command::Show { team, organization } => {
             let target = organization.at(&path(&team, ""));
@@ -98,7 +102,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
             let members = all(client, &path(&team, "/members"), &[organization.parameter()])?;
             print_all(
                 members,
-                &["id", "name", "email"],
+                &MEMBER_COLUMNS,
                 "no members; add one with keyhouse team add TEAM USER",
                 json,
             )

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Client, query, segment};
 use crate::cli::exit::{Exit, Failure, print_message, print_once};
-use crate::cli::listing::{all, print_all, print_known, print_rows};
+use crate::cli::listing::{all, fields_of, print_all, print_known, print_rows};
 use crate::cli::terminal::text;
+use crate::http::views::{OpenSessionView, UserView};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -144,7 +145,8 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
     }
 }
 
-const SESSION_FIELDS: [&str; 5] = ["id", "created_at", "seen_at", "address", "user_agent"];
+const SESSION_FIELDS: [&str; 5] =
+    fields_of::<OpenSessionView, 5>(["id", "created_at", "seen_at", "address", "user_agent"]);
 
 fn path(id: &str, below: &str) -> String {
     format!("/v1/users/{}{below}", segment(id))
@@ -239,7 +241,7 @@ fn show(user: &Value, json: bool) -> Result<(), Failure> {
     print_known(user, &ORDER, json)
 }
 
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 13] = fields_of::<UserView, 13>([
     "id",
     "email",
     "email_verified",
@@ -253,4 +255,4 @@ const ORDER: [&str; 13] = [
     "organization",
     "created_at",
     "version",
-];
+]);

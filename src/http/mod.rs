@@ -35,6 +35,19 @@ mod session;
 pub mod transport;
 mod view;
 
+/// The views that the command line prints.
+pub(crate) mod views {
+    pub(crate) use super::api::gates::view::GateView;
+    pub(crate) use super::api::keys::view::KeyView;
+    pub(crate) use super::api::organizations::{OrganizationView, SubscriptionView};
+    pub(crate) use super::api::plans::PlanView;
+    pub(crate) use super::api::roles::RoleView;
+    pub(crate) use super::api::sessions::OpenSessionView;
+    pub(crate) use super::api::teams::{MemberView, TeamView};
+    pub(crate) use super::api::users::UserView;
+    pub(crate) use super::view::FieldNames;
+}
+
 pub use app::{App, HttpSettings};
 pub(in crate::http) use app::{Call, CheckCall};
 pub(crate) use openapi::{error_codes, identity_headers};

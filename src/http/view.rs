@@ -20,6 +20,19 @@ pub(super) trait Described {
     fn schema(schemas: &mut Schemas) -> Schema;
 }
 
+/// The names of a view's fields, for programs that print them.
+pub(crate) trait FieldNames {
+    /// Its own fields, without those of the view that it extends.
+    const OWN: &'static [&'static str];
+    /// Its own fields, and those of the view that it extends.
+    const NAMES: &'static [&'static [&'static str]];
+}
+
+impl<V: FieldNames> FieldNames for Option<V> {
+    const OWN: &'static [&'static str] = V::OWN;
+    const NAMES: &'static [&'static [&'static str]] = V::NAMES;
+}
+
 /// An object of a response.
 pub(super) trait ViewFields: Serialize + Described {
     /// Whether the schema has a name.
@@ -79,7 +92,7 @@ macro_rules! view {
     ) => {
         $(#[doc = $about])*
         #[derive(Debug, serde::Serialize)]
-        pub(in crate::http) struct $view {
+        pub(crate) struct $view {
             $(
                 $(#[doc = $doc])+
                 $(
@@ -115,6 +128,12 @@ macro_rules! view {
                 let fields = Self::own_fields(schemas);
                 $crate::http::view::view!(@whole schemas, fields $(, $rest_kind)?)
             }
+        }
+
+        impl $crate::http::view::FieldNames for $view {
+            const OWN: &'static [&'static str] = &[$(stringify!($field)),*];
+            const NAMES: &'static [&'static [&'static str]] =
+                &[Self::OWN, $(<$rest_kind as $crate::http::view::FieldNames>::OWN,)?];
         }
 
         impl $crate::http::view::ViewFields for $view {

@@ -2,7 +2,7 @@
 
 mod reading;
 mod trial;
-mod view;
+pub(in crate::http) mod view;
 
 use rouille::Response;
 use serde_json::json;

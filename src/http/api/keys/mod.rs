@@ -27,7 +27,7 @@ mod import;
 mod list;
 mod reading;
 mod rotate;
-mod view;
+pub(in crate::http) mod view;
 
 pub(super) use list::page;
 use reading::{read_access, read_change, read_draft};
