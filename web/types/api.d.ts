@@ -1817,6 +1817,7 @@ export interface components {
     };
     Verdict: {
       code: components["schemas"]["CheckCode"];
+      explain?: components["schemas"]["Explanation"];
       key?: {
         environment: string;
         /** Format: date-time */
