@@ -6,6 +6,7 @@
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rouille::{Response, ResponseBody};
 
 use crate::http::problem::Problem;
@@ -49,12 +50,8 @@ fn status(http: u16) -> u8 {
 
 /// Encodes a message for `grpc-message`: percent-encoded except printable ASCII.
 fn encoded(message: &str) -> String {
-    let letter = |byte: u8| match byte {
-        b'%' => "%25".to_owned(),
-        0x20..=0x7e => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    message.bytes().map(letter).collect()
+    const UNSAFE: &AsciiSet = &CONTROLS.add(b'%');
+    utf8_percent_encode(message, UNSAFE).to_string()
 }
 
 #[cfg(test)]

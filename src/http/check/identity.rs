@@ -1,6 +1,8 @@
 //! Identity headers for the upstream, and rate limit headers for the client.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::clock::Now;
 use crate::http::answer::Header;
@@ -106,7 +108,17 @@ fn joined<'a>(values: impl Iterator<Item = &'a str>) -> String {
     if encoded.is_empty() { NOTHING.to_owned() } else { encoded.join(",") }
 }
 
-/// Percent-encodes every byte outside `A-Za-z0-9._~@:*-`. The result is never empty. A value `-` is
+/// The characters of a value that are percent-encoded: all outside `A-Za-z0-9._~@:*-`.
+const UNSAFE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'@')
+    .remove(b':')
+    .remove(b'*')
+    .remove(b'-');
+
+/// Percent-encodes a value. The result is never empty. A value `-` is
 /// encoded, because `-` is the placeholder.
 fn encoded(value: &str) -> String {
     if value.is_empty() {
@@ -115,15 +127,7 @@ fn encoded(value: &str) -> String {
     if value == NOTHING {
         return "%2D".to_owned();
     }
-    let mut text = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"._~@:*-".contains(&byte) {
-            text.push(char::from(byte));
-        } else if write!(text, "%{byte:02X}").is_err() {
-            // Writing into a string does not fail.
-        }
-    }
-    text
+    Cow::from(utf8_percent_encode(value, UNSAFE)).into_owned()
 }
 
 /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers, still a draft).
