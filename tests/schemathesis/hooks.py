@@ -16,7 +16,7 @@ one_of("span", "90d", "24h", "30m", "1h30m", "2w")
 one_of("requirement", "a:b", "a:b AND (c:d or e:f)")
 one_of("timezone", "Europe/Paris", "UTC", "America/New_York")
 one_of("author", "local", "none", "usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f")
-one_of("heir", "organization", "usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f")
+one_of("new-owner", "organization", "usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f")
 one_of("foreign-key", "sk_old_0123456789abcdef0123456789", "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=")
 one_of("name-cursor", *(base64.urlsafe_b64encode(name).rstrip(b"=").decode() for name in [b"a:b:c", b"diagrams:read"]))
 

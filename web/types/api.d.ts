@@ -1472,7 +1472,7 @@ export interface components {
           query: {
             /** @enum {string} */
             keys?: "revoke" | "transfer";
-            /** Format: heir */
+            /** Format: new-owner */
             to?: string;
           };
           response: unknown;

@@ -151,7 +151,7 @@ fn read_disposition(parameters: &mut Parameters) -> KeyDisposition {
     let to = parameters.optional(
         "to",
         "New owner of the keys, required with `transfer`: a user id, or `organization`.",
-        parsed("invalid_id", new_owner, || formatted("heir", "organization")),
+        parsed("invalid_id", new_owner, || formatted("new-owner", "organization")),
     );
     match (transfer.unwrap_or(false), to) {
         (true, Some(disposition)) => return disposition,

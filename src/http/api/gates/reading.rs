@@ -45,12 +45,12 @@ pub(super) fn read_change(fields: &mut Fields) -> GateChange {
         ),
         organizations: fields.nullable(
             "organizations",
-            "Organizations whose keys are accepted. Default: all.",
+            "Only keys of these organizations are accepted. Default: keys of all.",
             some(ACCEPTED_MAX, organization),
         ),
         environments: fields.nullable(
             "environments",
-            "Environments whose keys are accepted. Default: all.",
+            "Only keys of these environments are accepted. Default: keys of all.",
             some(ACCEPTED_MAX, environment),
         ),
         cost: fields.optional(

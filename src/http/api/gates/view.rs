@@ -24,9 +24,9 @@ view! {
         credentials: Vec<String> => each(text("x-api-key")),
         /// Routes of the gate.
         routes: Vec<RouteView>,
-        /// Organizations whose keys are accepted. Null: all.
+        /// Only keys of these organizations are accepted. Null: keys of all.
         organizations: Option<Vec<OrganizationId>>,
-        /// Environments whose keys are accepted. Null: all.
+        /// Only keys of these environments are accepted. Null: keys of all.
         environments: Option<Vec<String>> => nullable(each(text("live")).into()),
         /// Number of calls to count for each request.
         cost: u32 => count(1),
