@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cli::exit::{Exit, Failure, print_message, with_sources};
 use crate::config::Settings;
 use crate::http::transport::TrustedProxies;
-use crate::http::{App, HttpSettings};
+use crate::http::{App, HttpSettings, prepare_routes};
 use crate::instance::{AssembleError, Instance, InstanceParameters, system_random};
 use crate::model::pace::Pace;
 use crate::model::public_url::PublicUrl;
@@ -26,6 +26,7 @@ pub(super) fn app(
     public_url: PublicUrl,
     trusted_proxies: TrustedProxies,
 ) -> Result<App, Failure> {
+    prepare_routes();
     let links = settings.links.clone();
     let http = HttpSettings { public_url, links, trusted_proxies };
     let seed = rand::Rng::next_u64(&mut system_random().map_err(AssembleError::from)?);

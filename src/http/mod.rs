@@ -51,4 +51,5 @@ pub(crate) mod views {
 pub use app::{App, HttpSettings};
 pub(in crate::http) use app::{Call, CheckCall};
 pub(crate) use openapi::{error_codes, identity_headers};
+pub(crate) use router::prepare_routes;
 pub use routing::Routing;

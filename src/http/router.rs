@@ -75,6 +75,11 @@ pub(super) static ROUTES: LazyLock<Vec<HttpRoute>> =
 
 static MATCHING: LazyLock<Matching> = LazyLock::new(|| Matching::new(&ROUTES));
 
+/// Builds the table of routes, so that the first request does not wait for it.
+pub(crate) fn prepare_routes() {
+    LazyLock::force(&MATCHING);
+}
+
 /// Finds the route of a request: see [`Matching::find`].
 pub(super) fn find(method: &Method, path: &str, listener: ListenerKind) -> Routing {
     MATCHING.find(method, path, listener)
