@@ -13,7 +13,7 @@ use crate::http::transport::bounds::{
 };
 use crate::http::transport::{Part, TransportLimits};
 use crate::index::pending_usage::PENDING_ROWS_MAX;
-use crate::index::reservations::RENEWALS_WAITING_MAX;
+use crate::index::quota::RENEWALS_WAITING_MAX;
 use crate::index::{AGENTS_MAX, USES_WAITING_MAX};
 use crate::model::intersection::COMPARISONS_MAX;
 use crate::records::key::MAXIMA_MAX;

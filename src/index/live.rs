@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::index::calls::Calls;
-use crate::index::quota::{QuotaCounter, QuotaOwner};
-use crate::index::reservations::Reservations;
+use crate::index::quota::{QuotaCounter, QuotaOwner, Reservations};
 use crate::index::uses::{Agent, LastUse, SecretUses, Use, UseCell};
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::limit::{Draw, RateLimit};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::index::quota_rule::QuotaTerms;
+use crate::index::quota::QuotaTerms;
 use crate::model::limit::{Period, Quota, RateLimit, Zone};
 use crate::model::plan::{PLAN_RATE, Plan};
 

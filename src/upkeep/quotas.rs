@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use keyhouse_storage::{BATCH_WRITES_MAX, Batch, Store};
 
-use crate::index::quota::{QuotaCounter, QuotaOwner, Renewal};
-use crate::index::reservations::{EndOfRenewals, Reservations};
+use crate::index::quota::{EndOfRenewals, QuotaCounter, QuotaOwner, Renewal, Reservations};
 use crate::records::encode;
 use crate::worker::{Halt, Worker};
 

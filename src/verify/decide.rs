@@ -129,7 +129,7 @@ pub(super) mod tests {
     use crate::index::facts::{HeldRole, RoleFacts, SharedUser, UserFacts};
     use crate::index::live::KeyCounters;
     use crate::index::plan::SharedPlan;
-    use crate::index::reservations::tests::renew_all;
+    use crate::index::quota::renew_all;
     use crate::index::standing::{RoleKind, UserStatuses};
     use crate::model::id::{Id, OrganizationId};
     use crate::model::permission::{PATTERNS_MAX, PatternSet, Patterns, comparisons};

@@ -12,8 +12,7 @@ use crate::index::facts::OrganizationFacts;
 use crate::index::grant::{Grant, Rules};
 use crate::index::live::{OrganizationLive, RateCounter};
 use crate::index::plan::PlanFacts;
-use crate::index::quota::{QuotaDraw, Unreserved};
-use crate::index::quota_rule::QuotaRule;
+use crate::index::quota::{QuotaDraw, QuotaRule, Unreserved};
 use crate::model::limit::{Draw, RateLimit};
 use crate::model::moment::Moment;
 use crate::verify::verdict::{Code, Verdict};
@@ -157,7 +156,7 @@ fn exceeded(ends: Moment, now: Now) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::reservations::tests::renew_all;
+    use crate::index::quota::renew_all;
     use crate::model::plan::PlanLimits;
     use crate::records::key::tests::record;
     use crate::records::key::{QuotaRecord, RateLimitRecord};

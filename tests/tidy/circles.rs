@@ -15,12 +15,6 @@ use std::path::{Path, PathBuf};
 
 use crate::rust_files;
 
-/// Circles that stay: what the paths of their files start with, and the reason.
-const EXCEPTIONS: &[(&[&str], &str)] = &[(
-    &["src/index/quota.rs", "src/index/reservations.rs"],
-    "a counter waits in the queue of reservations, and the queue renews counters",
-)];
-
 type Module = Vec<String>;
 
 /// The modules of one crate, and what each names.
@@ -41,13 +35,7 @@ fn files_do_not_import_each_other() {
     let roots = ["src", "storage/contract/src", "storage/redb/src"];
     let circles: Vec<String> =
         roots.iter().flat_map(|root| Sources::read(root).circles()).collect();
-    let fits = |circle: &str, starts: &[&str]| {
-        circle.split(", ").all(|file| starts.iter().any(|start| file.starts_with(start)))
-    };
-    let new = circles.iter().filter(|it| !EXCEPTIONS.iter().any(|(starts, _)| fits(it, starts)));
-    assert_eq!(new.collect::<Vec<_>>(), [""; 0], "cut these circles of imports");
-    let unused = EXCEPTIONS.iter().filter(|(starts, _)| !circles.iter().any(|it| fits(it, starts)));
-    assert_eq!(unused.count(), 0, "remove the exceptions that no circle needs: {circles:#?}");
+    assert_eq!(circles, [""; 0], "cut these circles of imports");
 }
 
 impl Sources {
