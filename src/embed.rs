@@ -135,7 +135,7 @@ impl Keyhouse {
     /// # Errors
     /// [`InstanceError`]. If the store is missing or in use, nothing was created or changed.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, InstanceError> {
-        let flags = Written { data: Some(directory.as_ref().to_owned()), ..Written::default() };
+        let flags = Written::of_data(directory.as_ref())?;
         let settings = Settings::new(flags, None, &ProcessEnvironment::default())?;
         if !backends::exists(&settings.storage) {
             return Err(InstanceError::Missing(directory.as_ref().display().to_string()));

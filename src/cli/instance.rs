@@ -7,7 +7,6 @@ use crate::config::Settings;
 use crate::http::transport::TrustedProxies;
 use crate::http::{App, HttpSettings, prepare_routes};
 use crate::instance::{AssembleError, Instance, InstanceParameters, system_random};
-use crate::model::pace::Pace;
 use crate::model::public_url::PublicUrl;
 
 /// Opens the instance of the settings. Prints a warning if an accepted clock is far behind.
@@ -31,9 +30,8 @@ pub(super) fn app(
     let http = HttpSettings { public_url, links, trusted_proxies };
     let seed = rand::Rng::next_u64(&mut system_random().map_err(AssembleError::from)?);
     let app = App::new(Arc::clone(instance.actions()), http, seed);
-    let (sessions, keys) = (&settings.limits.session_changes, &settings.limits.key_changes);
-    let sessions = sessions.clone().unwrap_or_else(Pace::of_sessions);
-    Ok(app.paced_by(sessions, keys.clone().unwrap_or_else(Pace::of_keys)))
+    let limits = &settings.limits;
+    Ok(app.paced_by(limits.session_changes.clone(), limits.key_changes.clone()))
 }
 
 /// Closes an instance after its last request.

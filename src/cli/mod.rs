@@ -4,6 +4,7 @@ mod audit;
 #[cfg(test)]
 mod bounds;
 mod client;
+mod config;
 mod control;
 mod docs;
 mod exit;
@@ -18,6 +19,7 @@ mod plan;
 mod proxies;
 mod role;
 mod serve;
+mod setting_flags;
 mod signals;
 mod sockets;
 mod subscription;
@@ -67,7 +69,7 @@ const GLOBAL: &str = "Global options";
 struct InstanceArguments {
     /// Data directory [default: $STATE_DIRECTORY, $XDG_STATE_HOME/keyhouse or ~/.local/state/keyhouse]
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR")]
-    data: Option<PathBuf>,
+    data: Option<String>,
     /// Settings file [default: keyhouse.toml in the data directory]
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -79,7 +81,10 @@ struct InstanceArguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server
-    Serve(Box<serve::Flags>),
+    Serve(Box<setting_flags::SettingFlags>),
+    /// Show and check the settings
+    #[command(subcommand)]
+    Config(config::Command),
     /// Manage keys
     #[command(subcommand)]
     Key(key::Command),
@@ -149,14 +154,15 @@ fn dispatch(cli: Cli, environment: &ProcessEnvironment) -> Result<(), Failure> {
     warn_of_unknown(environment);
     let (json, place) = (cli.place.json, cli.place);
     let settings = |flags: Written| {
-        let flags = Written { data: place.data.clone(), ..flags };
-        Settings::new(flags, place.config.as_deref(), environment)
+        let data = place.data.iter().map(|directory| ("data", directory.clone()));
+        Settings::new(flags.over(Written::of_flags(data)), place.config.as_deref(), environment)
     };
     match cli.command {
         Command::Serve(flags) => {
-            let flags = Written::from(*flags);
-            serve::run(&settings(flags.clone())?, || settings(flags.clone()))
+            let reread = || settings(flags.0.clone());
+            serve::run(&reread()?, reread)
         },
+        Command::Config(command) => config::run(command, environment, settings, json),
         Command::Key(command) => {
             key::run(command, &client::Client::new(environment, settings)?, json)
         },

@@ -2,11 +2,9 @@
 
 use std::io::IsTerminal as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-use clap::Args;
 
 use crate::actions::keys::start_purge;
 use crate::actions::signing_in::setup::FirstOwner;
@@ -17,7 +15,7 @@ use crate::cli::instance;
 use crate::cli::proxies::ProxyResolver;
 use crate::cli::signals::{SignalRequest, Signals};
 use crate::cli::sockets;
-use crate::config::{ConfigError, Listen, Settings, Written, WrittenSessions};
+use crate::config::{ConfigError, ConfiguredLimits, Listen, Settings, UsedSetting};
 use crate::http::App;
 use crate::http::transport::{
     Listener, ListenerKind, Server, Socket, TransportLimits, TrustedProxies,
@@ -31,93 +29,6 @@ use crate::worker::Halt;
 /// Number of attempts to open a store that another process holds.
 const LOCK_TRIES: u32 = 5;
 const LOCK_WAIT: Duration = Duration::from_millis(100);
-
-#[derive(Debug, Args)]
-#[expect(clippy::doc_markdown, reason = "terminals show the help without Markdown")]
-pub(super) struct Flags {
-    /// Address to listen on, or unix:/PATH [default: 127.0.0.1:7117]
-    #[arg(long, value_name = "ADDR")]
-    listen: Option<String>,
-    /// Additional address that serves only checks and health
-    #[arg(long, value_name = "ADDR")]
-    check_listen: Option<String>,
-    /// Additional address that serves only metrics and health, without authentication
-    #[arg(long, value_name = "ADDR")]
-    metrics_listen: Option<String>,
-    /// Storage: redb:PATH or memory: [default: redb in the data directory]
-    #[arg(long, value_name = "URL")]
-    storage: Option<String>,
-    /// URL of this server for browsers [default on loopback: the listen address]
-    #[arg(long, value_name = "URL")]
-    public_url: Option<String>,
-    /// URL of the protected API; shown on the page [default: --public-url]
-    #[arg(long, value_name = "URL")]
-    endpoint_url: Option<String>,
-    /// URL of your support; linked from the page
-    #[arg(long, value_name = "URL")]
-    support_url: Option<String>,
-    /// URL of your pricing; linked from the page
-    #[arg(long, value_name = "URL")]
-    pricing_url: Option<String>,
-    /// Network or host name of a proxy whose forwarded headers are trusted; repeatable [default: loopback]
-    #[arg(long, value_name = "PROXY")]
-    trusted_proxy: Vec<String>,
-    /// Allow passwords and keys over unencrypted HTTP
-    #[arg(long)]
-    allow_plain_http: bool,
-    /// Start even if the clock is far behind the newest audit event
-    #[arg(long)]
-    accept_clock: bool,
-    /// Create the first owner with this email address if the instance is not set up
-    #[arg(long, value_name = "E")]
-    admin_email: Option<String>,
-    /// File with the first owner's password in its first line [default: prompt]
-    #[arg(long, value_name = "F")]
-    admin_password_file: Option<PathBuf>,
-    /// Prefix of new keys [default: kh]
-    #[arg(long, value_name = "P")]
-    key_prefix: Option<String>,
-    /// Time until an idle session ends, such as 30m [default: 1h]
-    #[arg(long, value_name = "SPAN")]
-    session_idle: Option<String>,
-    /// Maximum length of a session, at most 720h [default: 24h]
-    #[arg(long, value_name = "SPAN")]
-    session_absolute: Option<String>,
-    /// Log filter, such as warn or keyhouse=debug [default: info]
-    #[arg(long, value_name = "FILTER")]
-    log: Option<String>,
-    /// Log format: text or json [default: text]
-    #[arg(long, value_name = "FORMAT")]
-    log_format: Option<String>,
-}
-
-impl From<Flags> for Written {
-    fn from(flags: Flags) -> Self {
-        Self {
-            listen: flags.listen,
-            check_listen: flags.check_listen,
-            metrics_listen: flags.metrics_listen,
-            storage: flags.storage,
-            public_url: flags.public_url,
-            endpoint_url: flags.endpoint_url,
-            support_url: flags.support_url,
-            pricing_url: flags.pricing_url,
-            trusted_proxies: (!flags.trusted_proxy.is_empty()).then_some(flags.trusted_proxy),
-            allow_plain_http: flags.allow_plain_http.then_some(true),
-            accept_clock: flags.accept_clock.then_some(true),
-            admin_email: flags.admin_email,
-            admin_password_file: flags.admin_password_file,
-            key_prefix: flags.key_prefix,
-            sessions: WrittenSessions {
-                idle: flags.session_idle,
-                absolute: flags.session_absolute,
-            },
-            log: flags.log,
-            log_format: flags.log_format,
-            ..Self::default()
-        }
-    }
-}
 
 /// Runs the server until SIGTERM or SIGINT. On SIGHUP, calls `reread` and applies the settings that
 /// can change while the server runs.
@@ -153,7 +64,8 @@ fn open(settings: &Settings) -> Result<Instance, Failure> {
 struct Running<'a> {
     app: &'a App,
     proxies: &'a ProxyResolver,
-    settings: Settings,
+    /// The settings in effect.
+    used: Vec<UsedSetting>,
 }
 
 fn serve(
@@ -201,8 +113,9 @@ fn serve(
     // The handlers are installed before the server starts, so that an early signal also stops the
     // server in order.
     let mut stop = runtime.block_on(async { Signals::new() })?;
-    let server = Server::start(listeners, Arc::clone(&app) as Arc<_>, limits(settings, trusted))
-        .map_err(|error| Failure::io("serve", &error))?;
+    let server =
+        Server::start(listeners, Arc::clone(&app) as Arc<_>, limits(&settings.limits, trusted))
+            .map_err(|error| Failure::io("serve", &error))?;
     for line in &addresses {
         print_message(line);
     }
@@ -217,7 +130,7 @@ fn serve(
     let export = destination.map(|to| instance.actions().start_export(to)).transpose();
     let export = export.map_err(|error| Failure::io("start a thread", &error))?;
     let index = instance.actions().index();
-    let mut running = Running { app: &app, proxies: &proxies, settings: settings.clone() };
+    let mut running = Running { app: &app, proxies: &proxies, used: settings.used.clone() };
     let outcome = loop {
         match runtime.block_on(stop.wait(|| index.has_ended())) {
             Ok(SignalRequest::Reload) => reload(&mut running),
@@ -238,8 +151,7 @@ fn serve(
     outcome
 }
 
-/// Applies reloaded settings: the log filter, the links of the page and the trusted proxies. Settings
-/// with faults change nothing. Other changed settings take effect at the next start.
+/// Applies reloaded settings. Settings with faults change nothing.
 fn reload(running: &mut Running<'_>, logs: &Logs, reread: Result<Settings, ConfigError>) {
     notify_service_manager(&[sd_notify::NotifyState::Reloading]);
     match reread.map_err(|error| with_sources(&error)).and_then(|settings| {
@@ -249,21 +161,35 @@ fn reload(running: &mut Running<'_>, logs: &Logs, reread: Result<Settings, Confi
         Ok(settings) => {
             running.app.set_links(settings.links.clone());
             running.proxies.replace(settings.trusted_proxies.clone());
-            let applied = Settings {
-                log: settings.log.clone(),
-                links: settings.links.clone(),
-                trusted_proxies: settings.trusted_proxies.clone(),
-                ..running.settings.clone()
-            };
-            print_message("settings reloaded: log filter, links and trusted proxies are in effect");
-            if applied != settings {
-                print_message("other changed settings take effect at the next start");
-            }
-            running.settings = applied;
+            running.report(settings.used);
         },
         Err(faults) => print_message(&format!("settings not reloaded: {faults}")),
     }
     notify_service_manager(&[sd_notify::NotifyState::Ready]);
+}
+
+impl Running<'_> {
+    /// Prints which settings have changed, and which of these take effect only at the next start.
+    fn report(&mut self, reread: Vec<UsedSetting>) {
+        let (mut now, mut later) = (Vec::new(), Vec::new());
+        for (used, new) in self.used.iter_mut().zip(reread) {
+            if used.value == new.value {
+                continue;
+            }
+            if used.setting.reloads {
+                now.push(new.setting.key);
+                *used = new;
+            } else {
+                later.push(new.setting.key);
+            }
+        }
+        let in_effect = if now.is_empty() { "no changes".to_owned() } else { now.join(", ") };
+        print_message(&format!("settings reloaded: {in_effect}"));
+        if !later.is_empty() {
+            let later = later.join(", ");
+            print_message(&format!("changed settings that take effect at the next start: {later}"));
+        }
+    }
 }
 
 /// Creates the first owner if the settings name one and the instance is not set up. Returns whether
@@ -368,26 +294,36 @@ fn notify_service_manager(states: &[sd_notify::NotifyState<'_>]) {
     }
 }
 
-fn limits(settings: &Settings, trusted: TrustedProxies) -> TransportLimits {
-    let (given, default) = (&settings.limits, TransportLimits::default());
+/// The limits of the transport.
+pub(super) fn limits(limits: &ConfiguredLimits, trusted: TrustedProxies) -> TransportLimits {
     TransportLimits {
-        head_timeout: given.head_timeout.unwrap_or(default.head_timeout),
-        idle_timeout: given.idle_timeout.unwrap_or(default.idle_timeout),
-        body_timeout: given.body_timeout.unwrap_or(default.body_timeout),
-        write_timeout: given.write_timeout.unwrap_or(default.write_timeout),
-        drain_timeout: given.drain_timeout.unwrap_or(default.drain_timeout),
-        headers_max: given.headers_max.unwrap_or(default.headers_max),
-        head_bytes_max: given.head_bytes_max.unwrap_or(default.head_bytes_max),
-        proxied_headers_max: given.proxied_headers_max.unwrap_or(default.proxied_headers_max),
-        proxied_head_bytes_max: given
-            .proxied_head_bytes_max
-            .unwrap_or(default.proxied_head_bytes_max),
-        connections_max: given.connections_max.unwrap_or(default.connections_max),
-        connections_per_address_max: given
-            .connections_per_address_max
-            .unwrap_or(default.connections_per_address_max),
-        pool_in_flight_max: given.pool_in_flight_max.unwrap_or(default.pool_in_flight_max),
+        head_timeout: limits.head_timeout,
+        idle_timeout: limits.idle_timeout,
+        body_timeout: limits.body_timeout,
+        write_timeout: limits.write_timeout,
+        drain_timeout: limits.drain_timeout,
+        headers_max: limits.headers_max,
+        head_bytes_max: limits.head_bytes_max,
+        proxied_headers_max: limits.proxied_headers_max,
+        proxied_head_bytes_max: limits.proxied_head_bytes_max,
+        connections_max: limits.connections_max,
+        connections_per_address_max: limits.connections_per_address_max,
+        pool_in_flight_max: limits.pool_in_flight_max,
         per_address_exempt: trusted,
-        ..default
+        ..TransportLimits::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ProcessEnvironment, Written};
+
+    #[test]
+    fn the_default_settings_are_the_defaults_of_the_transport() {
+        let written = Written::of_flags([("data", "/var/lib/none".to_owned())]);
+        let settings = Settings::new(written, None, &ProcessEnvironment::default()).unwrap();
+        let set = limits(&settings.limits, TrustedProxies::default());
+        assert_eq!(format!("{set:?}"), format!("{:?}", TransportLimits::default()));
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::config::written::ProcessEnvironment;
+use crate::config::environment::ProcessEnvironment;
 
 /// Longest path of a socket. Every system accepts this length.
 const SOCKET_PATH_BYTES_MAX: usize = 100;

@@ -1,21 +1,23 @@
 //! Settings from flags, the environment and a file.
 //!
-//! The module `written` contains the settings as the operator wrote them, `used` the validated
-//! settings. All faults are reported at once.
+//! The module `setting` is the table of all settings, `written` contains the settings as the operator
+//! wrote them, `used` the validated settings. All faults are reported at once.
 
+mod environment;
 mod error;
+mod file;
 mod limits;
 mod listen;
 mod proxy;
+mod setting;
 mod used;
 mod written;
 
-pub use error::ConfigError;
+pub use environment::{ProcessEnvironment, UnknownVariable};
+pub use error::{ConfigError, SettingFault};
 pub use limits::ConfiguredLimits;
 pub use listen::Listen;
 pub use proxy::TrustedProxy;
-pub use used::{Settings, StorageUrl, locate};
-pub use written::{
-    ProcessEnvironment, SettingSource, UnknownVariable, VARIABLES, Written, WrittenAudit,
-    WrittenLimits, WrittenSessions,
-};
+pub use setting::{DefaultValue, OTHER_VARIABLES, SETTINGS, Setting, ValueKind};
+pub use used::{Settings, StorageUrl, UsedSetting};
+pub use written::{LIST_SEPARATOR, Origin, Written};

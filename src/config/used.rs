@@ -1,24 +1,28 @@
 //! Validated settings, merged from flags, the environment and the file.
 
+use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
-use crate::config::error::ConfigError;
-use crate::config::limits::{ConfiguredLimits, parse_span};
+use crate::config::environment::ProcessEnvironment;
+use crate::config::error::{ConfigError, SettingFault};
+use crate::config::file;
+use crate::config::limits::ConfiguredLimits;
 use crate::config::listen::{Listen, control_socket};
 use crate::config::proxy::TrustedProxy;
-use crate::config::written::{
-    ProcessEnvironment, SettingSource, Written, WrittenAudit, WrittenLimits,
-};
+use crate::config::setting::{SETTINGS, Setting};
+use crate::config::written::{LIST_SEPARATOR, Origin, Written};
 use crate::model::export::Destination;
 use crate::model::key_text::Prefix;
 use crate::model::public_url::{Links, PublicUrl, WebUrl};
 use crate::model::retention::Retention;
 use crate::model::session_times::{SESSION_MAX, SessionTimes};
+use crate::telemetry::LogFilter;
 
-const LISTEN_DEFAULT: &str = "127.0.0.1:7117";
 const FILE_NAME: &str = "keyhouse.toml";
-const LOG_DEFAULT: &str = "info";
+/// The proxies that are trusted by default.
+const LOOPBACK: &str = "127.0.0.0/8,::1/128";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StorageUrl {
@@ -49,22 +53,39 @@ pub struct Settings {
     pub admin_email: Option<String>,
     pub admin_password_file: Option<PathBuf>,
     pub key_prefix: Prefix,
-    pub log: String,
+    pub log: LogFilter,
     pub log_json: bool,
     /// Path of the socket for commands on this host.
     pub control_socket: PathBuf,
-    /// Limits that differ from the defaults.
     pub limits: ConfiguredLimits,
     pub audit_retention: Retention,
     /// Destination to which sealed audit events are exported.
     pub audit_export: Option<Destination>,
     pub session_times: SessionTimes,
+    /// Every setting of the table, in its order.
+    pub used: Vec<UsedSetting>,
+}
+
+/// The value of one setting as it is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedSetting {
+    pub setting: &'static Setting,
+    /// The text of the value. `None` if the setting has no value.
+    pub value: Option<String>,
+    pub origin: Origin,
+}
+
+impl UsedSetting {
+    /// The values of a list.
+    pub fn list(&self) -> impl Iterator<Item = &str> {
+        let texts = self.value.iter().flat_map(|text| text.split(LIST_SEPARATOR));
+        texts.map(str::trim).filter(|text| !text.is_empty())
+    }
 }
 
 /// Finds the data directory: the configured directory, otherwise the directory of the service
 /// manager, otherwise a directory of the user.
-pub fn locate(flags: &Written, environment: &ProcessEnvironment) -> Result<PathBuf, ConfigError> {
-    let set = flags.data.clone().or_else(|| environment.get("KEYHOUSE_DATA").map(PathBuf::from));
+fn locate(written: &Written, environment: &ProcessEnvironment) -> Option<PathBuf> {
     let service = || {
         let folders = environment.get("STATE_DIRECTORY")?;
         folders.split(':').next().map(PathBuf::from)
@@ -74,9 +95,8 @@ pub fn locate(flags: &Written, environment: &ProcessEnvironment) -> Result<PathB
         let home = || Some(PathBuf::from(environment.get("HOME")?).join(".local/state"));
         Some(state.or_else(home)?.join("keyhouse"))
     };
-    set.or_else(service).or_else(user).ok_or_else(|| {
-        ConfigError::Faults(vec!["  data: set --data, since HOME is not set".to_owned()])
-    })
+    let set = written.get("data").map(|data| PathBuf::from(&data.text));
+    set.or_else(service).or_else(user)
 }
 
 impl Settings {
@@ -91,223 +111,215 @@ impl Settings {
         file: Option<&Path>,
         environment: &ProcessEnvironment,
     ) -> Result<Self, ConfigError> {
-        let from_environment = Written::of_environment(environment)?;
-        let mut directory = locate(&flags, environment)?;
-        let beside = directory.join(FILE_NAME);
-        let (from_file, faults) = match file {
-            Some(path) => Written::of_file(path)?,
-            None if beside.is_file() => Written::of_file(&beside)?,
-            None => (Written::default(), Vec::new()),
-        };
-        let is_set = flags.data.is_some() || from_environment.data.is_some();
-        if let (Some(path), false) = (&from_file.data, is_set) {
-            directory.clone_from(path);
+        let mut faults = Vec::new();
+        let mut written = flags.over(Written::of_environment(environment, &mut faults));
+        let beside = locate(&written, environment).map(|directory| directory.join(FILE_NAME));
+        let file = file.or(beside.as_deref().filter(|path| path.is_file()));
+        if let Some(path) = file {
+            written = written.over(file::read(path, &mut faults));
         }
-        let (limits, audit) = (from_file.limits.clone(), from_file.audit.clone());
-        let layers = [
-            (SettingSource::Flag, flags),
-            (SettingSource::Environment, from_environment),
-            (SettingSource::File, from_file),
-        ];
-        let tables = Tables { limits, audit };
-        SettingsReader { layers, faults }.read(directory, &tables, environment)
+        let directory = locate(&written, environment);
+        let written = written.over(Written::of_defaults());
+        SettingsReader { written, faults }.read(directory, environment)
     }
 }
 
-/// The settings that only the file has, in tables.
-struct Tables {
-    limits: WrittenLimits,
-    audit: WrittenAudit,
-}
-
-struct SettingsReader {
-    layers: [(SettingSource, Written); 3],
-    faults: Vec<String>,
+/// Reads the settings from their texts, and collects the faults.
+pub(super) struct SettingsReader {
+    written: Written,
+    faults: Vec<SettingFault>,
 }
 
 impl SettingsReader {
     fn read(
         mut self,
-        directory: PathBuf,
-        tables: &Tables,
+        directory: Option<PathBuf>,
         environment: &ProcessEnvironment,
     ) -> Result<Settings, ConfigError> {
-        let listen = self.parse("listen", |layer| layer.listen.clone(), str::parse);
-        let listen = listen.or_else(|| LISTEN_DEFAULT.parse().ok());
-        let check_listen =
-            self.parse("check-listen", |layer| layer.check_listen.clone(), str::parse);
-        let metrics_listen =
-            self.parse("metrics-listen", |layer| layer.metrics_listen.clone(), str::parse);
-        let public_url = self.parse(
-            "public-url",
-            |layer| layer.public_url.clone(),
-            |text| text.parse::<PublicUrl>().map_err(|error| error.to_string()),
-        );
-        let links = self.links();
-        let storage = self.parse("storage", |layer| layer.storage.clone(), parse_storage);
-        let key_prefix = self.parse(
-            "key-prefix",
-            |layer| layer.key_prefix.clone(),
-            |text| text.parse::<Prefix>().map_err(|error| error.to_string()),
-        );
-        let trusted_proxies = self.proxies();
-        let plain = self.first(|layer| layer.allow_plain_http).is_some_and(|(_, plain)| plain);
-        let log_json = self.parse("log-format", |layer| layer.log_format.clone(), parse_log_format);
-        let limits = ConfiguredLimits::of_table(&tables.limits, environment, &mut self.faults);
-        let audit = &tables.audit;
-        let retention = self.of_table("audit.retention", audit.retention.as_deref());
-        let audit_export = self.of_table("audit.export", audit.export.as_deref());
-        let session_times = self.session_times();
-        self.guard_addresses(&Reach {
-            addresses: [("listen", listen.as_ref()), ("check-listen", check_listen.as_ref())],
-            public_url: public_url.as_ref(),
-            is_proxied: trusted_proxies.is_some(),
-            is_plain: plain,
-        });
-        let admin_email = self.first(|layer| layer.admin_email.clone()).map(|(_, email)| email);
-        let admin_password_file =
-            self.first(|layer| layer.admin_password_file.clone()).map(|(_, file)| file);
-        if admin_password_file.is_some() && admin_email.is_none() {
-            self.fault("admin-password-file", "needs --admin-email");
-        }
-        let control_socket = control_socket(&directory, environment);
+        let data = self.directory(directory);
+        let control_socket = control_socket(&data, environment);
         if control_socket.is_none() {
             self.fault("data", "the path is too long for the control socket: use a shorter path or set XDG_RUNTIME_DIR");
         }
-        match (listen, control_socket) {
-            (Some(listen), Some(control_socket)) if self.faults.is_empty() => Ok(Settings {
-                storage: storage.unwrap_or_else(|| StorageUrl::Redb(directory.clone())),
-                data: directory,
-                listen,
-                check_listen,
-                metrics_listen,
-                public_url,
-                links,
-                trusted_proxies: trusted_proxies.unwrap_or_else(loopback),
-                accept_clock: self.first(|layer| layer.accept_clock).is_some_and(|(_, on)| on),
-                admin_email,
-                admin_password_file,
-                key_prefix: key_prefix.unwrap_or_default(),
-                log: log_or_default(self.first(|layer| layer.log.clone())),
-                log_json: log_json.unwrap_or_default(),
-                control_socket,
-                limits,
-                audit_retention: retention.unwrap_or_default(),
-                audit_export,
-                session_times,
-            }),
-            _ => Err(ConfigError::Faults(self.faults)),
+        let (listen, public_url) = (self.parse("listen"), self.parse("public_url"));
+        let (check_listen, metrics_listen) =
+            (self.parse("check_listen"), self.parse("metrics_listen"));
+        let trusted_proxies = self.proxies();
+        let is_plain = self.switch("allow_plain_http");
+        self.guard_addresses(&Reach {
+            addresses: [("listen", listen.as_ref()), ("check_listen", check_listen.as_ref())],
+            public_url: public_url.as_ref(),
+            is_proxied: trusted_proxies.is_some(),
+            is_plain,
+        });
+        let (admin_email, admin_password_file) =
+            (self.parse("admin_email"), self.parse("admin_password_file"));
+        if admin_password_file.is_some() && admin_email.is_none() {
+            self.fault("admin_password_file", "needs --admin-email");
         }
+        let storage = self.parse_with("storage", parse_storage);
+        let storage = storage.unwrap_or_else(|| StorageUrl::Redb(data.clone()));
+        self.derive("storage", &storage);
+        if let (None, Some(listen)) = (&public_url, &listen) {
+            self.derive("public_url", listen);
+        }
+        let settings = Settings {
+            storage,
+            // The defaults of values with faults are not used, since the faults are returned.
+            listen: listen.unwrap_or_else(|| Listen::Unix(PathBuf::new())),
+            check_listen,
+            metrics_listen,
+            public_url,
+            links: self.links(),
+            trusted_proxies: trusted_proxies.unwrap_or_else(|| self.loopback()),
+            accept_clock: self.switch("accept_clock"),
+            admin_email,
+            admin_password_file,
+            key_prefix: self.parse("key_prefix").unwrap_or_default(),
+            log: self.parse("log").unwrap_or_default(),
+            log_json: self.parse_with("log_format", parse_log_format).unwrap_or_default(),
+            control_socket: control_socket.unwrap_or_default(),
+            limits: ConfiguredLimits::read(&mut self),
+            audit_retention: self.parse("audit.retention").unwrap_or_default(),
+            audit_export: self.parse("audit.export"),
+            session_times: self.session_times(),
+            data,
+            used: self.used(),
+        };
+        if self.faults.is_empty() { Ok(settings) } else { Err(ConfigError(self.faults)) }
+    }
+
+    fn directory(&mut self, found: Option<PathBuf>) -> PathBuf {
+        let Some(directory) = found else {
+            self.fault("data", "set --data, since HOME is not set");
+            return PathBuf::new();
+        };
+        self.derive("data", &directory.display());
+        directory
     }
 
     fn links(&mut self) -> Links {
+        let mut url = |key| self.parse::<WebUrl>(key);
         Links {
-            endpoint: self.web_url("endpoint-url", |layer| layer.endpoint_url.clone()),
-            support: self.web_url("support-url", |layer| layer.support_url.clone()),
-            pricing: self.web_url("pricing-url", |layer| layer.pricing_url.clone()),
+            endpoint: url("endpoint_url"),
+            support: url("support_url"),
+            pricing: url("pricing_url"),
         }
-    }
-
-    fn web_url(&mut self, name: &str, take: impl Fn(&Written) -> Option<String>) -> Option<WebUrl> {
-        self.parse(name, take, |text| text.parse::<WebUrl>().map_err(|error| error.to_string()))
     }
 
     /// Rejects addresses that other machines can reach without TLS.
     fn guard_addresses(&mut self, reach: &Reach<'_>) {
-        for (name, address) in reach.addresses {
+        for (key, address) in reach.addresses {
             let beyond = address.is_some_and(Listen::is_beyond_loopback);
             if beyond && !reach.is_proxied && !reach.is_plain {
                 self.fault(
-                    name,
+                    key,
                     "an address beyond loopback needs --trusted-proxy CIDR for the proxy \
                      that terminates TLS, or --allow-plain-http",
                 );
             }
             let is_socket = matches!(address, Some(Listen::Unix(_)));
             // Only the main listener serves browsers.
-            if (beyond || is_socket) && name == "listen" && reach.public_url.is_none() {
-                self.fault(name, "an address beyond loopback or a Unix socket needs --public-url");
+            if (beyond || is_socket) && key == "listen" && reach.public_url.is_none() {
+                self.fault(key, "an address beyond loopback or a Unix socket needs --public-url");
             }
         }
         let clear = reach.public_url.is_some_and(|url| !url.is_https() && !url.is_loopback());
         if clear && !reach.is_plain {
             self.fault(
-                "public-url",
+                "public_url",
                 "http needs a loopback name or --allow-plain-http; use https otherwise",
             );
         }
     }
 
-    /// The value of the first layer that sets it.
-    fn first<T>(&self, take: impl Fn(&Written) -> Option<T>) -> Option<(SettingSource, T)> {
-        self.layers.iter().find_map(|(origin, layer)| Some((*origin, take(layer)?)))
+    /// The parsed value of a setting. A value that can't be parsed is a fault, and counts as not set.
+    pub(super) fn parse<T: FromStr<Err: Display>>(&mut self, key: &str) -> Option<T> {
+        self.parse_with(key, str::parse)
     }
 
-    fn parse<T>(
+    /// The value of a setting by a parser.
+    pub(super) fn parse_with<T, E: Display>(
         &mut self,
-        name: &str,
-        take: impl Fn(&Written) -> Option<String>,
-        parse: impl Fn(&str) -> Result<T, String>,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let (origin, text) = self.first(take)?;
-        match parse(&text) {
+        let text = &self.written.get(key)?.text;
+        match parse(text) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.faults.push(format!("  {name} ({origin}): {text:?} {error}"));
+                let detail = format!("{text:?} {error}");
+                self.fault(key, &detail);
                 None
             },
         }
     }
 
-    /// Parses a setting of one of the file's tables.
-    fn of_table<T>(&mut self, name: &str, text: Option<&str>) -> Option<T>
-    where
-        T: FromStr<Err: std::fmt::Display>,
-    {
-        let text = text?;
-        text.parse()
-            .inspect_err(|error| {
-                self.faults.push(format!("  {name} (keyhouse.toml): {text:?} {error}"));
-            })
-            .ok()
+    fn switch(&mut self, key: &str) -> bool {
+        let parse = |text: &str| text.parse::<bool>().map_err(|_source| "must be true or false");
+        self.parse_with(key, parse).unwrap_or_default()
     }
 
-    fn fault(&mut self, name: &str, detail: &str) {
-        self.faults.push(format!("  {name}: {detail}"));
+    /// Adds a fault of a setting, with the origin of its value.
+    pub(super) fn fault(&mut self, key: &str, detail: &str) {
+        let name = Setting::of_key(key).and_then(Setting::flag_name);
+        let name = name.unwrap_or_else(|| key.to_owned());
+        let origin = self.written.get(key).map_or(Origin::Default, |value| value.origin.clone());
+        self.faults.push(SettingFault { name, origin, detail: detail.to_owned() });
+    }
+
+    /// Records the default of a setting that is not written.
+    fn derive(&mut self, key: &'static str, value: &impl Display) {
+        if self.written.get(key).is_none() {
+            self.written.set(key, value.to_string(), Origin::Default);
+        }
+    }
+
+    fn used(&self) -> Vec<UsedSetting> {
+        let used = |setting: &'static Setting| {
+            let value = self.written.get(setting.key).cloned();
+            let (value, origin) = value.map(|it| (it.text, it.origin)).unzip();
+            UsedSetting { setting, value, origin: origin.unwrap_or(Origin::Default) }
+        };
+        SETTINGS.iter().map(used).collect()
     }
 
     fn proxies(&mut self) -> Option<Vec<TrustedProxy>> {
-        let (origin, texts) = self.first(|layer| layer.trusted_proxies.clone())?;
+        let texts = self.written.get("trusted_proxies")?.text.clone();
         let mut proxies = Vec::new();
-        for text in &texts {
+        for text in texts.split(LIST_SEPARATOR).map(str::trim).filter(|text| !text.is_empty()) {
             match text.parse() {
                 Ok(proxy) => proxies.push(proxy),
-                Err(error) => {
-                    self.faults.push(format!("  trusted-proxy ({origin}): {text:?} {error}"));
-                },
+                Err(error) => self.fault("trusted_proxies", &format!("{text:?} {error}")),
             }
         }
         Some(proxies)
     }
 
+    fn loopback(&mut self) -> Vec<TrustedProxy> {
+        self.derive("trusted_proxies", &LOOPBACK);
+        self.proxies().unwrap_or_default()
+    }
+
     fn session_times(&mut self) -> SessionTimes {
-        let idle = self.parse("session-idle", |layer| layer.sessions.idle.clone(), parse_span);
-        let absolute =
-            self.parse("session-absolute", |layer| layer.sessions.absolute.clone(), parse_span);
+        let idle = self.parse_with("sessions.idle", parse_span);
+        let absolute = self.parse_with("sessions.absolute", parse_span);
         // Each setting is validated alone first, so that a fault names the right setting.
-        for (name, alone) in [
-            ("session-idle", SessionTimes::new(idle, Some(SESSION_MAX))),
-            ("session-absolute", SessionTimes::new(None, absolute)),
+        for (key, alone) in [
+            ("sessions.idle", SessionTimes::new(idle, Some(SESSION_MAX))),
+            ("sessions.absolute", SessionTimes::new(None, absolute)),
         ] {
             if let Err(error) = alone {
-                self.fault(name, &error.to_string());
+                self.fault(key, &error.to_string());
                 return SessionTimes::default();
             }
         }
-        SessionTimes::new(idle, absolute).unwrap_or_else(|error| {
-            self.fault("session-idle", &error.to_string());
+        let times = SessionTimes::new(idle, absolute).unwrap_or_else(|error| {
+            self.fault("sessions.idle", &error.to_string());
             SessionTimes::default()
-        })
+        });
+        self.derive("sessions.idle", &format_args!("{}s", times.idle().as_secs()));
+        times
     }
 }
 
@@ -319,51 +331,58 @@ struct Reach<'a> {
     is_plain: bool,
 }
 
-fn log_or_default(set: Option<(SettingSource, String)>) -> String {
-    set.map_or_else(|| LOG_DEFAULT.to_owned(), |(_, log)| log)
-}
-
 /// Whether a log format is JSON.
-fn parse_log_format(text: &str) -> Result<bool, String> {
+fn parse_log_format(text: &str) -> Result<bool, &'static str> {
     match text {
         "text" => Ok(false),
         "json" => Ok(true),
-        _ => Err("must be text or json".to_owned()),
+        _ => Err("must be text or json"),
     }
 }
 
-fn parse_storage(text: &str) -> Result<StorageUrl, String> {
+fn parse_storage(text: &str) -> Result<StorageUrl, &'static str> {
     match text.split_once(':') {
         Some(("redb", path)) if !path.is_empty() => Ok(StorageUrl::Redb(PathBuf::from(path))),
         Some(("memory", "")) => Ok(StorageUrl::Memory),
-        Some(_) | None => Err("must be redb:PATH or memory:".to_owned()),
+        Some(_) | None => Err("must be redb:PATH or memory:"),
     }
 }
 
-fn loopback() -> Vec<TrustedProxy> {
-    ["127.0.0.0/8", "::1/128"].iter().filter_map(|text| text.parse().ok()).collect()
+impl Display for StorageUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Redb(path) => write!(f, "redb:{}", path.display()),
+            Self::Memory => f.write_str("memory:"),
+        }
+    }
+}
+
+pub(super) fn parse_span(text: &str) -> Result<Duration, &'static str> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok();
+    let span = parsed.and_then(|span| Duration::try_from(span).ok());
+    span.ok_or("must be a duration such as 30m or 8h")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::pace::Pace;
 
     fn settings(flags: Written) -> Result<Settings, String> {
         let environment = ProcessEnvironment::from([("HOME", "/home/ada")]);
         Settings::new(flags, None, &environment).map_err(|error| error.to_string())
     }
 
-    fn flags(change: impl FnOnce(&mut Written)) -> Written {
-        let mut flags = Written { data: Some("/var/lib/none".into()), ..Written::default() };
-        change(&mut flags);
-        flags
+    fn flags(flags: &[(&'static str, &str)]) -> Written {
+        let data = [("data", "/var/lib/none")];
+        Written::of_flags(data.iter().chain(flags).map(|(key, text)| (*key, (*text).to_owned())))
     }
 
     #[test]
     fn defaults_are_loopback_and_a_directory_of_the_user() {
         let settings = settings(Written::default()).unwrap();
         assert_eq!(settings.data, Path::new("/home/ada/.local/state/keyhouse"));
-        assert_eq!(settings.listen.to_string(), format!("http://{LISTEN_DEFAULT}"));
+        assert_eq!(settings.listen.to_string(), "http://127.0.0.1:7117");
         assert_eq!(settings.trusted_proxies.len(), 2);
         assert_eq!(settings.storage, StorageUrl::Redb(settings.data.clone()));
     }
@@ -380,13 +399,12 @@ mod tests {
             ("mailto:help@example.com", false),
             ("//example.com", false),
         ] {
-            let settings = settings(flags(|it| it.support_url = Some(url.to_owned())));
+            let settings = settings(flags(&[("support_url", url)]));
             assert_eq!(settings.is_ok(), fits, "{url}");
         }
-        let all = settings(flags(|it| {
-            let wrong = || Some("ftp://example.com".to_owned());
-            (it.support_url, it.pricing_url, it.endpoint_url) = (wrong(), wrong(), wrong());
-        }));
+        let wrong =
+            ["support_url", "pricing_url", "endpoint_url"].map(|key| (key, "ftp://example.com"));
+        let all = settings(flags(&wrong));
         let error = all.unwrap_err();
         assert!(
             ["support-url", "pricing-url", "endpoint-url"].iter().all(|it| error.contains(it)),
@@ -396,36 +414,34 @@ mod tests {
 
     #[test]
     fn an_address_beyond_loopback_needs_a_proxy_or_plain_http() {
-        let beyond = || "0.0.0.0:80".to_owned();
-        let error = settings(flags(|it| it.listen = Some(beyond()))).unwrap_err();
+        let beyond = ("listen", "0.0.0.0:80");
+        let error = settings(flags(&[beyond])).unwrap_err();
         assert!(error.contains("--public-url") && error.contains("--trusted-proxy"), "{error}");
-        let url = || Some("https://keys.example.com".to_owned());
-        for (claim, fits, change) in [
-            ("no proxy", false, &(|_: &mut Written| {}) as &dyn Fn(&mut Written)),
-            ("a proxy", true, &|it| it.trusted_proxies = Some(vec!["10.0.0.0/8".to_owned()])),
-            ("plain", true, &|it| it.allow_plain_http = Some(true)),
+        let url = ("public_url", "https://keys.example.com");
+        for (claim, fits, more) in [
+            ("no proxy", false, ("log", "info")),
+            ("a proxy", true, ("trusted_proxies", "10.0.0.0/8")),
+            ("plain", true, ("allow_plain_http", "true")),
         ] {
-            let written = flags(|it| {
-                (it.listen, it.public_url) = (Some(beyond()), url());
-                change(it);
-            });
-            assert_eq!(settings(written).is_ok(), fits, "{claim}");
+            assert_eq!(settings(flags(&[beyond, url, more])).is_ok(), fits, "{claim}");
         }
-        let plain = flags(|it| it.public_url = Some("http://keys.example.com".to_owned()));
+        let plain = flags(&[("public_url", "http://keys.example.com")]);
         assert!(settings(plain).unwrap_err().contains("loopback name"));
     }
 
     #[test]
     fn all_faults_are_reported_at_once() {
-        let error = settings(flags(|it| {
-            it.listen = Some("here".to_owned());
-            it.storage = Some("mysql:".to_owned());
-            it.trusted_proxies = Some(vec!["10.0.0.1/8".to_owned()]);
-            it.key_prefix = Some("K".to_owned());
-            it.admin_password_file = Some("/etc/password".into());
-        }))
+        let error = settings(flags(&[
+            ("listen", "here"),
+            ("storage", "mysql:"),
+            ("trusted_proxies", "10.0.0.1/8"),
+            ("key_prefix", "K"),
+            ("log", "inof"),
+            ("admin_password_file", "/etc/password"),
+        ]))
         .unwrap_err();
-        for part in ["listen (flag)", "storage", "10.0.0.0/8?", "key-prefix", "admin-email"] {
+        for part in ["listen (flag)", "storage", "10.0.0.0/8?", "key-prefix", "inof", "admin-email"]
+        {
             assert!(error.contains(part), "{part}: {error}");
         }
     }
@@ -433,20 +449,18 @@ mod tests {
     #[test]
     fn session_times_are_set_within_bounds() {
         let times = |idle: &str, absolute: &str| {
-            settings(flags(|it| {
-                let set = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-                (it.sessions.idle, it.sessions.absolute) = (set(idle), set(absolute));
-            }))
-            .map(|settings| settings.session_times)
+            let both = [("sessions.idle", idle), ("sessions.absolute", absolute)];
+            let set: Vec<_> = both.into_iter().filter(|(_, text)| !text.is_empty()).collect();
+            settings(flags(&set)).map(|settings| settings.session_times)
         };
         assert_eq!(times("", "").unwrap(), SessionTimes::default());
         let set = times("15m", "8h").unwrap();
         assert_eq!((set.idle().as_secs(), set.absolute().as_secs()), (900, 28_800));
         for (idle, absolute, part) in [
             ("soon", "", "session-idle (flag): \"soon\" must be a duration"),
-            ("1m", "", "session-idle: must be from 5m to 720h"),
-            ("", "721h", "session-absolute: must be from 5m to 720h"),
-            ("9h", "8h", "session-idle: must not exceed the absolute time"),
+            ("1m", "", "session-idle (flag): must be from 5m to 720h"),
+            ("", "721h", "session-absolute (flag): must be from 5m to 720h"),
+            ("9h", "8h", "session-idle (flag): must not exceed the absolute time"),
         ] {
             let error = times(idle, absolute).unwrap_err();
             assert!(error.contains(part), "{error}");
@@ -454,7 +468,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keyhouse.toml");
         std::fs::write(&file, "[sessions]\nidle = \"10m\"\nabsolut = \"1h\"\n").unwrap();
-        let written = || Written { data: Some(folder.path().into()), ..Written::default() };
+        let written = || Written::of_data(folder.path()).unwrap();
         let error = settings(written()).unwrap_err();
         assert!(error.contains("sessions.absolut"), "{error}");
         std::fs::write(&file, "[sessions]\nidle = \"10m\"\n").unwrap();
@@ -468,10 +482,17 @@ mod tests {
         std::fs::write(&file, "listen = \"127.0.0.1:1\"\nkey_prefix = \"fromfile\"\n").unwrap();
         let environment =
             ProcessEnvironment::from([("HOME", "/home/ada"), ("KEYHOUSE_LISTEN", "127.0.0.1:2")]);
-        let flags = flags(|_| {});
-        let settings = Settings::new(flags, Some(&file), &environment).unwrap();
+        let settings = Settings::new(flags(&[("log", "warn")]), Some(&file), &environment).unwrap();
         assert_eq!(settings.listen.to_string(), "http://127.0.0.1:2");
         assert_eq!(settings.key_prefix.as_str(), "fromfile");
+        let origin = |key| {
+            let used = settings.used.iter().find(|it| it.setting.key == key).unwrap();
+            used.origin.to_string().replace(folder.path().to_str().unwrap(), "")
+        };
+        assert_eq!(origin("log"), "flag");
+        assert_eq!(origin("listen"), "environment KEYHOUSE_LISTEN");
+        assert_eq!(origin("key_prefix"), "/any.toml:2");
+        assert_eq!(origin("storage"), "default");
     }
 
     #[test]
@@ -479,7 +500,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keyhouse.toml");
         std::fs::write(&file, "[limits]\nhead_timeot = \"1s\"\n").unwrap();
-        let written = Written { data: Some(folder.path().into()), ..Written::default() };
+        let written = Written::of_data(folder.path()).unwrap();
         let error = settings(written).unwrap_err();
         assert!(error.contains("keyhouse.toml") && error.contains("head_timeot"), "{error}");
     }
@@ -493,5 +514,36 @@ mod tests {
         assert_eq!(control_socket(&long, &ProcessEnvironment::default()), None);
         let short = control_socket(Path::new("/data"), &environment).unwrap();
         assert_eq!(short, Path::new("/data/control.sock"));
+    }
+
+    #[test]
+    fn the_defaults_of_the_table_are_those_of_the_model() {
+        let settings = settings(Written::default()).unwrap();
+        assert_eq!(settings.key_prefix, Prefix::default());
+        assert_eq!(settings.audit_retention, Retention::default());
+        assert_eq!(settings.session_times, SessionTimes::default());
+        assert_eq!(settings.log, LogFilter::default());
+        assert_eq!(settings.limits.session_changes, Pace::of_sessions());
+        assert_eq!(settings.limits.key_changes, Pace::of_keys());
+    }
+
+    #[test]
+    fn every_setting_of_the_table_has_its_value_as_used() {
+        let settings = settings(flags(&[("sessions.absolute", "30m")])).unwrap();
+        let value = |key| {
+            let used = settings.used.iter().find(|it| it.setting.key == key).unwrap();
+            used.value.as_deref()
+        };
+        assert_eq!(settings.used.len(), SETTINGS.len());
+        for (key, expected) in [
+            ("storage", Some("redb:/var/lib/none")),
+            ("public_url", Some("http://127.0.0.1:7117")),
+            ("trusted_proxies", Some("127.0.0.0/8,::1/128")),
+            ("sessions.idle", Some("1800s")),
+            ("limits.headers_max", Some("64")),
+            ("support_url", None),
+        ] {
+            assert_eq!(value(key), expected, "{key}");
+        }
     }
 }

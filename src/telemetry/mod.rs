@@ -6,6 +6,8 @@
 
 pub mod measure;
 
+use std::str::FromStr;
+
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -15,13 +17,36 @@ use tracing_subscriber::{EnvFilter, fmt, reload};
 /// Why logging did not start or change.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    #[error("log: {0:?} must be a level such as info, or filters such as keyhouse=debug,warn")]
-    Filter(String),
+    #[error(transparent)]
+    Filter(#[from] InvalidFilter),
     #[error("could not replace the log filter")]
     Replace(#[from] reload::Error),
     /// Another logger is already installed in this process.
     #[error("could not start logging")]
     Taken(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// A valid filter of log lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFilter(Box<str>);
+
+/// The text is not a filter of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a level such as info, or filters such as keyhouse=debug,warn")]
+pub struct InvalidFilter;
+
+impl Default for LogFilter {
+    fn default() -> Self {
+        Self("info".into())
+    }
+}
+
+impl FromStr for LogFilter {
+    type Err = InvalidFilter;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFilter> {
+        parse(text).map(|_filter| Self(text.into()))
+    }
 }
 
 /// Maximum number of lines that wait for the writer.
@@ -41,14 +66,14 @@ impl std::fmt::Debug for Logs {
 
 impl Logs {
     /// Replaces the filter of the running log.
-    pub fn set_filter(&self, filter: &str) -> Result<(), TelemetryError> {
-        Ok((self.set_filter)(parse(filter)?)?)
+    pub fn set_filter(&self, filter: &LogFilter) -> Result<(), TelemetryError> {
+        Ok((self.set_filter)(parse(&filter.0)?)?)
     }
 }
 
 /// Starts logging the lines that `filter` selects.
-pub fn start(filter: &str, json: bool) -> Result<Logs, TelemetryError> {
-    let filter = parse(filter)?;
+pub fn start(filter: &LogFilter, json: bool) -> Result<Logs, TelemetryError> {
+    let filter = parse(&filter.0)?;
     let (writer, worker) = NonBlockingBuilder::default()
         .buffered_lines_limit(LINES_WAITING_MAX)
         .lossy(true)
@@ -64,15 +89,14 @@ pub fn start(filter: &str, json: bool) -> Result<Logs, TelemetryError> {
 
 /// Parses a filter. A bare word must be a level or this program's name: `tracing` would read a
 /// mistyped level as the name of a target, and log no lines.
-fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
-    let wrong = || TelemetryError::Filter(filter.to_owned());
+fn parse(filter: &str) -> Result<EnvFilter, InvalidFilter> {
     let is_level = |word: &str| word.is_empty() || word.parse::<LevelFilter>().is_ok();
     let is_own = |word: &str| word.starts_with(env!("CARGO_PKG_NAME"));
     let mut words = filter.split(',').map(str::trim).filter(|part| !part.contains(['=', '[']));
     if !words.all(|word| is_level(word) || is_own(word)) {
-        return Err(wrong());
+        return Err(InvalidFilter);
     }
-    filter.parse().map_err(|_source| wrong())
+    filter.parse().map_err(|_source| InvalidFilter)
 }
 
 #[cfg(test)]

@@ -77,11 +77,8 @@ struct Empty {
 
 impl Empty {
     fn open() -> Result<Self, Failure> {
-        let written = Written {
-            data: Some(NO_DATA.into()),
-            storage: Some("memory:".to_owned()),
-            ..Written::default()
-        };
+        let written = [("data", NO_DATA), ("storage", "memory:")];
+        let written = Written::of_flags(written.map(|(key, text)| (key, text.to_owned())));
         let settings = Settings::new(written, None, &ProcessEnvironment::default())?;
         let instance = open(&settings)?;
         // The management API requires that the first owner exists.

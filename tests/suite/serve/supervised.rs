@@ -67,8 +67,8 @@ fn hangup_reloads_the_settings_and_faults_change_nothing() {
          trusted_proxies = [\"192.0.2.1\"]\n",
     );
     send(&server, Signal::HUP);
-    server.log().wait_for("settings reloaded").unwrap();
-    server.log().wait_for("other changed settings").unwrap();
+    server.log().wait_for("settings reloaded: support_url, trusted_proxies, log").unwrap();
+    server.log().wait_for("take effect at the next start: key_prefix").unwrap();
     assert_eq!(support(&server), "https://two.example");
     server.log().wait_for("/v1/instance").unwrap();
     assert_eq!(ask_as_proxy(&server), "REQUEST_REFUSED");
