@@ -12,14 +12,21 @@ const PLAN: &str = "/v1/plans/pro";
 
 fn done(instance: &TestInstance, method: &str, path: &str, body: &Value) -> Value {
     let (status, reported) = instance.manage(method, path, body);
-    assert!(matches!(status, 200 | 201), "{method} {path}: {reported}");
+    assert_eq!(status, 200, "{method} {path}: {reported}");
     reported
 }
 
-fn refused(instance: &TestInstance, method: &str, path: &str, body: &Value, code: &str) -> Value {
-    let (status, reported) = instance.manage(method, path, body);
-    assert_eq!(reported["code"], code, "{method} {path}: {status} {reported}");
+fn created(instance: &TestInstance, path: &str, body: &Value) -> Value {
+    let (status, reported) = instance.manage("POST", path, body);
+    assert_eq!(status, 201, "{path}: {reported}");
     reported
+}
+
+/// Asserts the status and the code of a problem, and returns the problem.
+fn refused(answer: (u16, Value), status: u16, code: &str) -> Value {
+    let (refused, problem) = answer;
+    assert_eq!((refused, &problem["code"]), (status, &json!(code)), "{problem}");
+    problem
 }
 
 #[test]
@@ -35,7 +42,8 @@ fn an_ended_period_removes_access_and_deletes_nothing() {
     clock.advance(Duration::from_millis(1));
     let said = instance.call(&secret);
     assert_eq!((said.status, said.code.as_str()), (403, "SUBSCRIPTION_REQUIRED"));
-    let problem = refused(&instance, "POST", "/v1/keys", &json!({}), "subscription_required");
+    let problem =
+        refused(instance.manage("POST", "/v1/keys", &json!({})), 403, "subscription_required");
     assert_eq!((&problem["plan"], &problem["feature"]), (&json!("pro"), &json!("api_access")));
     let reported = done(&instance, "GET", "/v1/subscription", &Value::Null);
     assert_eq!((&reported["access"], &reported["status"]), (&json!(false), &json!("active")));
@@ -52,7 +60,7 @@ fn an_expired_key_frees_its_place_and_needs_one_to_be_extended() {
     let (short, secret) = instance.create(&json!({"expires_in": "1h"}));
     instance.create(&json!({}));
     let limit = |method: &str, path: &str, body: Value| {
-        let problem = refused(&instance, method, path, &body, "subscription_limit");
+        let problem = refused(instance.manage(method, path, &body), 403, "subscription_limit");
         let said = (&problem["plan"], &problem["limit"], &problem["maximum"]);
         assert_eq!(said, (&json!("pro"), &json!("keys"), &json!(2)), "{problem}");
     };
@@ -81,18 +89,18 @@ fn an_expired_key_frees_its_place_and_needs_one_to_be_extended() {
 fn the_maximum_lifetime_of_a_key_is_that_of_its_organization() {
     let (instance, _) = instance_at("2026-11-21T10:00:00Z");
     let body = json!({"name": "acme", "plan": "pro", "owner_email": "owner@acme.example"});
-    let made = done(&instance, "POST", "/v1/organizations", &body);
+    let made = created(&instance, "/v1/organizations", &body);
     let id = made["organization"]["id"].as_str().unwrap();
     let bound = |organization: &str, days: Value| {
         let path = format!("/v1/organization{organization}");
         done(&instance, "PATCH", &path, &json!({"key_lifetime_days_max": days}));
     };
     let acme = format!("?organization={id}");
-    let made = done(&instance, "POST", &format!("/v1/keys{acme}"), &json!({"expires_in": "10d"}));
+    let made = created(&instance, &format!("/v1/keys{acme}"), &json!({"expires_in": "10d"}));
     let path = format!("/v1/keys/{}", made["key"]["id"].as_str().unwrap());
     let longer = json!({"expires_at": "2026-12-31T00:00:00Z"});
     bound(&acme, json!(30));
-    let problem = refused(&instance, "PATCH", &path, &longer, "invalid_input");
+    let problem = refused(instance.manage("PATCH", &path, &longer), 400, "invalid_input");
     assert_eq!(problem["errors"][0]["code"], "too_long");
     bound(&acme, Value::Null);
     bound("", json!(30));

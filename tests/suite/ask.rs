@@ -1,6 +1,7 @@
 //! Valid requests that tests can modify, and assertions about their responses.
 
 use std::fmt::Write as _;
+use std::thread::scope;
 
 use serde_json::Value;
 
@@ -123,4 +124,18 @@ impl Expect for Answer {
         }
         problem
     }
+}
+
+/// Sends `count` requests at once. Asserts that exactly one response has the status `won`, and
+/// returns the others.
+pub(crate) fn losers(count: usize, won: u16, send: impl Fn(usize) -> Answer + Sync) -> Vec<Answer> {
+    let answers: Vec<Answer> = scope(|threads| {
+        let send = &send;
+        let sent: Vec<_> = (0..count).map(|number| threads.spawn(move || send(number))).collect();
+        sent.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    let (winners, losers): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.status == won);
+    assert_eq!(winners.len(), 1, "{winners:?} {losers:?}");
+    losers
 }
