@@ -9,7 +9,9 @@
 //! 65,536 actors; the changes of an actor that does not fit are not counted.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
 
 use crate::actions::actor::Actor;
 use crate::clock::Now;
@@ -28,11 +30,16 @@ const SWEEP_TICKS: u64 = 1_000_000_000;
 /// The rate limits of one instance.
 #[derive(Debug)]
 pub struct Paces {
+    limits: ArcSwap<PaceLimits>,
+    counted: Mutex<ActorPace>,
+}
+
+#[derive(Debug)]
+struct PaceLimits {
     sessions: Pace,
     guests: Pace,
     keys: Pace,
     service_keys: Pace,
-    counted: Mutex<ActorPace>,
 }
 
 /// The owner of the allowance that a change uses.
@@ -64,8 +71,13 @@ pub struct TooSoon {
 impl Paces {
     /// The limits of sessions and of keys.
     pub fn new(sessions: Pace, keys: Pace) -> Self {
-        let (guests, service_keys) = (sessions.of_guests(), keys.of_service_keys());
-        Self { sessions, guests, keys, service_keys, counted: Mutex::default() }
+        let limits = ArcSwap::from_pointee(PaceLimits::new(sessions, keys));
+        Self { limits, counted: Mutex::default() }
+    }
+
+    /// Changes the limits. The changes that are counted already still count.
+    pub fn set(&self, sessions: Pace, keys: Pace) {
+        self.limits.store(Arc::new(PaceLimits::new(sessions, keys)));
     }
 
     /// Counts a change by an actor.
@@ -73,14 +85,15 @@ impl Paces {
     /// # Errors
     /// [`TooSoon`] if the allowance is used up.
     pub fn count(&self, actor: &Actor, now: Now) -> Result<(), TooSoon> {
+        let limits = self.limits.load();
         let (drawer, pace) = match (actor.author(), actor.user_id()) {
             (Author::Local, _) => return Ok(()),
-            (Author::User(user), _) => (Drawer::User(user), self.of_user(actor)),
-            (Author::Key(_), Some(owner)) => (Drawer::KeysOf(owner), &self.keys),
-            (Author::Key(key), None) => (Drawer::Key(key), &self.keys),
+            (Author::User(user), _) => (Drawer::User(user), limits.of_user(actor)),
+            (Author::Key(_), Some(owner)) => (Drawer::KeysOf(owner), &limits.keys),
+            (Author::Key(key), None) => (Drawer::Key(key), &limits.keys),
         };
         let Some(limit) = pace.limit() else { return Ok(()) };
-        let shared = self.service_keys.limit().filter(|_limit| matches!(drawer, Drawer::Key(_)));
+        let shared = limits.service_keys.limit().filter(|_limit| matches!(drawer, Drawer::Key(_)));
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let arrival = counted.draw(drawer, limit, now.ticks)?;
         if let Some(limit) = shared {
@@ -92,6 +105,13 @@ impl Paces {
         // allowance.
         counted.keep(drawer, arrival, now.ticks);
         Ok(())
+    }
+}
+
+impl PaceLimits {
+    fn new(sessions: Pace, keys: Pace) -> Self {
+        let (guests, service_keys) = (sessions.of_guests(), keys.of_service_keys());
+        Self { sessions, guests, keys, service_keys }
     }
 
     fn of_user(&self, actor: &Actor) -> &Pace {

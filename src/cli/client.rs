@@ -21,12 +21,14 @@ use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
 use crate::worker::Halt;
 
+/// Timeout of a request to the server on this host.
+const HOST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Timeout of a request to a remote server.
 const REMOTE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Number of attempts to reach the instance while another process holds the store.
 const TRIES: u32 = 60;
 const TRY_WAIT: Duration = Duration::from_millis(50);
-const USER_AGENT: &str = concat!("keyhouse-cli/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("keyhouse-cli/", env!("CARGO_PKG_VERSION"));
 
 pub(super) enum Client {
     /// The instance on this host.
@@ -112,7 +114,7 @@ fn send_to_host(settings: &Settings, request: &ApiRequest<'_>) -> Result<(u16, V
     let halt = Halt::default();
     let mut in_use = String::new();
     for _ in 0..TRIES {
-        match send(&settings.control_socket, http_request(request)?) {
+        match send(&settings.control_socket, http_request(request)?, HOST_TIMEOUT) {
             Ok(answer) => return Ok(answer),
             Err(error) if has_no_listener(&error) => {},
             Err(error) => {

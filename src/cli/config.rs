@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::cli::exit::{Exit, Failure, print, print_message};
 use crate::cli::listing::print_rows;
-use crate::cli::setting_flags::SettingFlags;
+use crate::cli::serve;
 use crate::cli::terminal::cell;
 use crate::config::{
     ConfigError, ProcessEnvironment, SettingFault, Settings, UnknownVariable, UsedSetting,
@@ -15,9 +15,9 @@ use crate::config::{
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Show each setting with its value and its origin; takes the flags of serve
-    Show(Box<SettingFlags>),
+    Show(Box<serve::Flags>),
     /// Report all faults of the settings, and unknown variables; takes the flags of serve
-    Check(Box<SettingFlags>),
+    Check(Box<serve::Flags>),
 }
 
 const COLUMNS: [&str; 3] = ["setting", "value", "origin"];
@@ -30,11 +30,11 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     match command {
         Command::Show(flags) => {
-            let rows = settings(flags.0)?.used.iter().map(shown).collect();
+            let rows = settings(flags.settings.0)?.used.iter().map(shown).collect();
             let row = |item: &Value| COLUMNS.iter().map(|column| cell(item.get(*column))).collect();
             print_rows(rows, &COLUMNS, row, "no settings", json)
         },
-        Command::Check(flags) => check(settings(flags.0), environment, json),
+        Command::Check(flags) => check(settings(flags.settings.0), environment, json),
     }
 }
 

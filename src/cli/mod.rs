@@ -9,6 +9,8 @@ mod control;
 mod docs;
 mod exit;
 mod gate;
+mod given_sockets;
+mod healthcheck;
 mod import;
 mod instance;
 mod key;
@@ -23,6 +25,7 @@ mod setting_flags;
 mod signals;
 mod sockets;
 mod subscription;
+mod takeover;
 mod team;
 mod terminal;
 mod usage;
@@ -81,10 +84,12 @@ struct InstanceArguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server
-    Serve(Box<setting_flags::SettingFlags>),
+    Serve(Box<serve::Flags>),
     /// Show and check the settings
     #[command(subcommand)]
     Config(config::Command),
+    /// Ask the server on this host whether it is ready
+    Healthcheck,
     /// Manage keys
     #[command(subcommand)]
     Key(key::Command),
@@ -154,14 +159,16 @@ fn dispatch(cli: Cli, environment: &ProcessEnvironment) -> Result<(), Failure> {
     warn_of_unknown(environment);
     let (json, place) = (cli.place.json, cli.place);
     let settings = |flags: Written| {
-        let data = place.data.iter().map(|directory| ("data", directory.clone()));
-        Settings::new(flags.over(Written::of_flags(data)), place.config.as_deref(), environment)
+        let directory = place.data.iter().map(|directory| ("data", directory.clone()));
+        Settings::new(
+            flags.over(Written::of_flags(directory)),
+            place.config.as_deref(),
+            environment,
+        )
     };
     match cli.command {
-        Command::Serve(flags) => {
-            let reread = || settings(flags.0.clone());
-            serve::run(&reread()?, reread)
-        },
+        Command::Serve(flags) => serve::run(&flags, environment, settings),
+        Command::Healthcheck => healthcheck::run(&settings(Written::default())?, json),
         Command::Config(command) => config::run(command, environment, settings, json),
         Command::Key(command) => {
             key::run(command, &client::Client::new(environment, settings)?, json)

@@ -1,24 +1,34 @@
 //! `keyhouse serve`: opens the instance, listens, reloads settings, and stops in order.
 
 use std::io::IsTerminal as _;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+use clap::Args;
+use tokio::runtime::Runtime;
+use tokio::time::{Interval, interval};
 
 use crate::actions::keys::start_purge;
 use crate::actions::signing_in::setup::FirstOwner;
 use crate::actions::{ActionError, Actions};
 use crate::cli::control::Control;
 use crate::cli::exit::{Exit, Failure, decoded, print_message, with_sources};
+use crate::cli::given_sockets::GivenSockets;
 use crate::cli::instance;
 use crate::cli::proxies::ProxyResolver;
+use crate::cli::setting_flags::SettingFlags;
 use crate::cli::signals::{SignalRequest, Signals};
-use crate::cli::sockets;
-use crate::config::{ConfigError, ConfiguredLimits, Listen, Settings, UsedSetting};
+use crate::cli::sockets::{self, Opened, SocketFile};
+use crate::cli::takeover::{Successor, TakeoverOffer, duplicate, take_over};
+use crate::config::{
+    ConfigError, ConfiguredLimits, Listen, ProcessEnvironment, Settings, UsedSetting, Written,
+};
 use crate::http::App;
 use crate::http::transport::{
-    Listener, ListenerKind, Server, Socket, TransportLimits, TrustedProxies,
+    Backlog, Listener, ListenerKind, Server, Socket, TransportLimits, TrustedProxies,
 };
 use crate::instance::{AssembleError, Instance};
 use crate::model::public_url::PublicUrl;
@@ -29,22 +39,52 @@ use crate::worker::Halt;
 /// Number of attempts to open a store that another process holds.
 const LOCK_TRIES: u32 = 5;
 const LOCK_WAIT: Duration = Duration::from_millis(100);
+/// Time in which the event loop must run a task, for the watchdog of the service manager.
+const ANSWER_WAIT: Duration = Duration::from_secs(1);
 
-/// Runs the server until SIGTERM or SIGINT. On SIGHUP, calls `reread` and applies the settings that
-/// can change while the server runs.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Flags {
+    #[command(flatten)]
+    pub(super) settings: SettingFlags,
+    /// Take over the listening sockets of the server that runs on the same data, after its end
+    #[arg(long)]
+    take_over: bool,
+}
+
+/// Runs the server until SIGTERM or SIGINT, or until another server takes over. On SIGHUP, reads the
+/// settings again and applies those that can change while the server runs.
 pub(super) fn run(
-    settings: &Settings,
-    reread: impl Fn() -> Result<Settings, ConfigError>,
+    flags: &Flags,
+    environment: &ProcessEnvironment,
+    settings: impl Fn(Written) -> Result<Settings, ConfigError>,
 ) -> Result<(), Failure> {
+    let mut given = GivenSockets::of_service_manager(environment)?;
+    let (activated, is_activated) = (given.written(), !given.is_empty());
+    let reread = || settings(activated.clone().over(flags.settings.0.clone()));
+    let settings = reread()?;
     let logs = telemetry::start(&settings.log, settings.log_json)
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
-    let control = Control::claim(settings)?;
-    let instance = open(settings)?;
-    let served = serve(&instance, control, settings, |running| {
+    if flags.take_over && !is_activated {
+        given = take_over(&settings)?;
+    }
+    let control = Control::claim(&settings)?;
+    let instance = open(&settings)?;
+    let place = Place { control, given, is_activated };
+    let served = serve(&instance, place, &settings, |running| {
         reload(running, &logs, reread());
     });
     let closed = instance::close(instance);
-    served.and(closed)
+    // The successor opens the store when its connection ends.
+    drop(served?);
+    closed
+}
+
+/// The sockets of a server, and its lock on the data directory.
+struct Place {
+    control: Control,
+    given: GivenSockets,
+    /// Whether the service manager has opened the sockets.
+    is_activated: bool,
 }
 
 /// Opens the instance. Repeats the attempt long enough for a command that holds the store for a
@@ -64,46 +104,78 @@ fn open(settings: &Settings) -> Result<Instance, Failure> {
 struct Running<'a> {
     app: &'a App,
     proxies: &'a ProxyResolver,
+    server: &'a Server,
+    trusted: TrustedProxies,
     /// The settings in effect.
     used: Vec<UsedSetting>,
 }
 
+/// The open listeners of a server.
+struct Listening {
+    listeners: Vec<Listener>,
+    /// The files of sockets are removed on drop, after the server has stopped.
+    files: Vec<SocketFile>,
+    /// One line for each address.
+    addresses: Vec<String>,
+    main: Listen,
+    /// Duplicates of the sockets, for a server that takes over.
+    duplicates: Vec<(ListenerKind, OwnedFd)>,
+}
+
+impl Listening {
+    fn open(
+        control: &mut Control,
+        settings: &Settings,
+        given: &mut GivenSockets,
+    ) -> Result<Self, Failure> {
+        // The control socket is opened first, so that a listener with the same path fails.
+        let socket = Socket::Unix(control.bind()?);
+        let listeners = vec![Listener { listener: ListenerKind::Control, socket }];
+        let (files, addresses, duplicates) = (Vec::new(), Vec::new(), Vec::new());
+        let main = settings.listen.clone();
+        let mut listening = Self { listeners, files, addresses, main, duplicates };
+        for (listener, at, words) in [
+            (ListenerKind::Main, Some(&settings.listen), "listening on"),
+            (ListenerKind::Checks, settings.check_listen.as_ref(), "checks on"),
+            (ListenerKind::Metrics, settings.metrics_listen.as_ref(), "metrics on"),
+        ] {
+            let Some(at) = at else { continue };
+            let Opened { socket, at, file } = sockets::open(listener, at, given)?;
+            let duplicate =
+                duplicate(&socket).map_err(|error| Failure::io("duplicate a socket", &error))?;
+            listening.addresses.push(format!("{words} {at}"));
+            listening.duplicates.push((listener, duplicate));
+            listening.files.extend(file);
+            listening.listeners.push(Listener { listener, socket });
+            if listener == ListenerKind::Main {
+                listening.main = at;
+            }
+        }
+        Ok(listening)
+    }
+}
+
+/// Serves until a signal, or until a successor has the sockets.
 fn serve(
     instance: &Instance,
-    mut control: Control,
+    place: Place,
     settings: &Settings,
     reload: impl Fn(&mut Running<'_>),
-) -> Result<(), Failure> {
+) -> Result<Option<Successor>, Failure> {
+    let Place { mut control, mut given, is_activated } = place;
     let is_set_up = create_first_owner(instance.actions(), settings)?;
     if let Err(error) = instance.actions().resume_removals() {
         // The start continues, since the keys of the removed user are already rejected. The next
         // start tries again.
         tracing::error!(%error, "serve: could not finish the removal of a user");
     }
-    // The control socket is opened first, so that a listener with the same path fails.
-    let socket = Socket::Unix(control.bind()?);
-    let mut listeners = vec![Listener { listener: ListenerKind::Control, socket }];
-    let main = sockets::open(&settings.listen)?;
-    let mut addresses = vec![format!("listening on {}", main.at)];
-    listeners.push(Listener { listener: ListenerKind::Main, socket: main.socket });
-    // The socket files are removed on drop, after the server has stopped.
-    let mut files = vec![main.file];
-    if let Some(at) = &settings.check_listen {
-        let checks = sockets::open(at)?;
-        addresses.push(format!("checks on {}", checks.at));
-        listeners.push(Listener { listener: ListenerKind::Checks, socket: checks.socket });
-        files.push(checks.file);
-    }
-    if let Some(at) = &settings.metrics_listen {
-        let metrics = sockets::open(at)?;
-        addresses.push(format!("metrics on {}", metrics.at));
-        listeners.push(Listener { listener: ListenerKind::Metrics, socket: metrics.socket });
-        files.push(metrics.file);
-    }
-
+    let listening = Listening::open(&mut control, settings, &mut given)?;
+    let Listening { listeners, mut files, addresses, main, duplicates } = listening;
+    // Given sockets that the settings do not use are closed.
+    drop(given);
     let public_url = match &settings.public_url {
         Some(url) => url.clone(),
-        None => default_public_url(&main.at)?,
+        None => default_public_url(&main)?,
     };
     let trusted = TrustedProxies::default();
     let proxies = ProxyResolver::start(settings.trusted_proxies.clone(), trusted.clone())
@@ -112,10 +184,10 @@ fn serve(
     let runtime = signal_runtime()?;
     // The handlers are installed before the server starts, so that an early signal also stops the
     // server in order.
-    let mut stop = runtime.block_on(async { Signals::new() })?;
-    let server =
-        Server::start(listeners, Arc::clone(&app) as Arc<_>, limits(&settings.limits, trusted))
-            .map_err(|error| Failure::io("serve", &error))?;
+    let events = runtime.block_on(async { Events::new(settings, duplicates, is_activated) })?;
+    let limits = limits(&settings.limits, trusted.clone());
+    let server = Server::start(listeners, Arc::clone(&app) as Arc<_>, limits)
+        .map_err(|error| Failure::io("serve", &error))?;
     for line in &addresses {
         print_message(line);
     }
@@ -129,19 +201,18 @@ fn serve(
     let destination = settings.audit_export.clone();
     let export = destination.map(|to| instance.actions().start_export(to)).transpose();
     let export = export.map_err(|error| Failure::io("start a thread", &error))?;
-    let index = instance.actions().index();
-    let mut running = Running { app: &app, proxies: &proxies, used: settings.used.clone() };
-    let outcome = loop {
-        match runtime.block_on(stop.wait(|| index.has_ended())) {
-            Ok(SignalRequest::Reload) => reload(&mut running),
-            Ok(SignalRequest::Stop) => break Ok(()),
-            Err(failure) => break Err(failure),
-        }
-    };
+    let used = settings.used.clone();
+    let mut running = Running { app: &app, proxies: &proxies, server: &server, trusted, used };
+    let outcome = run_events(&runtime, events, instance, &mut running, reload);
     print_message("stopping");
     notify_service_manager(&[sd_notify::NotifyState::Stopping]);
     App::begin_stopping(&app);
-    server.stop();
+    let has_successor = matches!(outcome, Ok(Some(_)));
+    let backlog = if is_activated || has_successor { Backlog::Leave } else { Backlog::Serve };
+    server.stop(backlog);
+    if has_successor {
+        files.iter_mut().for_each(SocketFile::share);
+    }
     drop(files);
     purge.stop();
     proxies.stop();
@@ -151,14 +222,94 @@ fn serve(
     outcome
 }
 
+/// What the main thread waits for while the server runs.
+struct Events {
+    signals: Signals,
+    /// `None` if the service manager has the sockets: the next start gets them from there.
+    takeover: Option<TakeoverOffer>,
+    watchdog: Option<Interval>,
+}
+
+enum Event {
+    Signal(SignalRequest),
+    Successor(Successor),
+    WatchdogDue,
+}
+
+impl Events {
+    /// Call inside a runtime.
+    fn new(
+        settings: &Settings,
+        duplicates: Vec<(ListenerKind, OwnedFd)>,
+        is_activated: bool,
+    ) -> Result<Self, Failure> {
+        let signals = Signals::new()?;
+        let takeover = if is_activated {
+            None
+        } else {
+            let offer = TakeoverOffer::open(settings, duplicates);
+            Some(offer.map_err(|error| Failure::io("open the socket for a take-over", &error))?)
+        };
+        let watchdog = sd_notify::watchdog_enabled().map(|span| interval(span / 2));
+        Ok(Self { signals, takeover, watchdog })
+    }
+
+    async fn next(&mut self, has_ended: impl Fn() -> bool) -> Result<Event, Failure> {
+        let Self { signals, takeover, watchdog } = self;
+        tokio::select! {
+            request = signals.wait(has_ended) => request.map(Event::Signal),
+            successor = async {
+                match takeover {
+                    Some(offer) => offer.successor().await,
+                    None => std::future::pending().await,
+                }
+            } => Ok(Event::Successor(successor)),
+            () = async {
+                match watchdog {
+                    Some(interval) => drop(interval.tick().await),
+                    None => std::future::pending().await,
+                }
+            } => Ok(Event::WatchdogDue),
+        }
+    }
+}
+
+/// Handles events until the server must stop. Closes the duplicates of the sockets, so that a stopped
+/// server refuses connections.
+fn run_events(
+    runtime: &Runtime,
+    mut events: Events,
+    instance: &Instance,
+    running: &mut Running<'_>,
+    reload: impl Fn(&mut Running<'_>),
+) -> Result<Option<Successor>, Failure> {
+    let index = instance.actions().index();
+    loop {
+        match runtime.block_on(events.next(|| index.has_ended()))? {
+            Event::Signal(SignalRequest::Reload) => reload(running),
+            Event::Signal(SignalRequest::Stop) => return Ok(None),
+            Event::Successor(successor) => return Ok(Some(successor)),
+            // An index that no longer follows the store ends the server, by the signals' own check.
+            Event::WatchdogDue if running.server.answers_within(ANSWER_WAIT) => {
+                notify_service_manager(&[sd_notify::NotifyState::Watchdog]);
+            },
+            Event::WatchdogDue => tracing::error!("the event loop does not answer"),
+        }
+    }
+}
+
 /// Applies reloaded settings. Settings with faults change nothing.
 fn reload(running: &mut Running<'_>, logs: &Logs, reread: Result<Settings, ConfigError>) {
     notify_service_manager(&[sd_notify::NotifyState::Reloading]);
     match reread.map_err(|error| with_sources(&error)).and_then(|settings| {
+        let limits = limits(&settings.limits, running.trusted.clone());
+        running.server.set_limits(limits).map_err(|error| error.to_string())?;
         logs.set_filter(&settings.log).map_err(|error| error.to_string())?;
         Ok(settings)
     }) {
         Ok(settings) => {
+            let ConfiguredLimits { session_changes, key_changes, .. } = settings.limits;
+            running.app.set_paces(session_changes, key_changes);
             running.app.set_links(settings.links.clone());
             running.proxies.replace(settings.trusted_proxies.clone());
             running.report(settings.used);
@@ -283,7 +434,7 @@ fn default_public_url(at: &Listen) -> Result<PublicUrl, Failure> {
     })
 }
 
-fn signal_runtime() -> Result<tokio::runtime::Runtime, Failure> {
+fn signal_runtime() -> Result<Runtime, Failure> {
     let builder = &mut tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().map_err(|error| Failure::io("start a runtime", &error))
 }

@@ -17,8 +17,8 @@ fn own_flags() -> impl Iterator<Item = (&'static Setting, String, &'static str)>
 }
 
 impl Args for SettingFlags {
-    fn augment_args(command: Command) -> Command {
-        own_flags().fold(command, |command, (setting, long, placeholder)| {
+    fn augment_args(cmd: Command) -> Command {
+        own_flags().fold(cmd, |command, (setting, long, placeholder)| {
             let default = setting.default_words();
             let help = if default.is_empty() {
                 setting.meaning.to_owned()
@@ -36,8 +36,8 @@ impl Args for SettingFlags {
         })
     }
 
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
+    fn augment_args_for_update(cmd: Command) -> Command {
+        Self::augment_args(cmd)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Interval, interval};
 
 use crate::cli::exit::{Exit, Failure};
 
@@ -17,6 +18,7 @@ pub(super) struct Signals {
     terminate: Option<Signal>,
     interrupt: Option<Signal>,
     hangup: Option<Signal>,
+    ended_check: Interval,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +40,11 @@ impl Signals {
             terminate: catch(SignalKind::terminate())?,
             interrupt: catch(SignalKind::interrupt())?,
             hangup: catch(SignalKind::hangup())?,
+            ended_check: interval(ENDED_INTERVAL),
         })
     }
 
-    /// Waits for a signal.
+    /// Waits for a signal. A wait that is given up loses none.
     ///
     /// Fails if the thread that follows the store has ended. Changes would then no longer reach the
     /// index, so the process supervisor must restart the server.
@@ -54,7 +57,7 @@ impl Signals {
                 () = next(&mut self.terminate) => return Ok(SignalRequest::Stop),
                 () = next(&mut self.interrupt) => return Ok(SignalRequest::Stop),
                 () = next(&mut self.hangup) => return Ok(SignalRequest::Reload),
-                () = tokio::time::sleep(ENDED_INTERVAL) => {},
+                _ = self.ended_check.tick() => {},
             }
             if has_ended() {
                 let message = "the index no longer follows the store; see the log";

@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, SockAddr, Type};
 
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::given_sockets::{GivenSocket, GivenSockets};
 use crate::config::Listen;
-use crate::http::transport::Socket;
+use crate::http::transport::{ListenerKind, Socket};
 
 /// The number of connections that the system queues until the server accepts them.
 const BACKLOG: i32 = 1_024;
@@ -38,9 +39,22 @@ pub(super) struct SocketFile {
     path: PathBuf,
     device: u64,
     inode: u64,
+    is_shared: bool,
 }
 
-pub(super) fn open(at: &Listen) -> Result<Opened, Failure> {
+/// The given socket of this listener and address, or a new one.
+pub(super) fn open(
+    kind: ListenerKind,
+    at: &Listen,
+    given: &mut GivenSockets,
+) -> Result<Opened, Failure> {
+    if let Some(GivenSocket { socket, at, owns_file, .. }) = given.take(kind, at) {
+        let file = match &at {
+            Listen::Unix(path) if owns_file => SocketFile::of(path).ok(),
+            Listen::Unix(_) | Listen::Tcp(_) => None,
+        };
+        return Ok(Opened { socket, at, file });
+    }
     match at {
         Listen::Tcp(address) => {
             open_tcp(*address).map_err(|error| Failure::io(&format!("listen on {address}"), &error))
@@ -65,8 +79,7 @@ fn open_tcp(address: SocketAddr) -> io::Result<Opened> {
 fn open_unix(path: &Path) -> io::Result<Opened> {
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
-    let found = std::fs::symlink_metadata(path)?;
-    let file = SocketFile { path: path.to_owned(), device: found.dev(), inode: found.ino() };
+    let file = SocketFile::of(path)?;
     // No client can connect before `listen`, so the mode is right from the first connection on.
     std::fs::set_permissions(path, Permissions::from_mode(MODE))?;
     socket.listen(BACKLOG)?;
@@ -106,8 +119,24 @@ fn try_connect(path: &Path) -> io::Result<()> {
     socket.connect(&SockAddr::unix(path)?)
 }
 
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<Self> {
+        let found = std::fs::symlink_metadata(path)?;
+        let (path, device, inode) = (path.to_owned(), found.dev(), found.ino());
+        Ok(Self { path, device, inode, is_shared: false })
+    }
+
+    /// Leaves the file to the process that has the same socket.
+    pub(super) fn share(&mut self) {
+        self.is_shared = true;
+    }
+}
+
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        if self.is_shared {
+            return;
+        }
         let ours = std::fs::symlink_metadata(&self.path)
             .is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode));
         if ours && let Err(error) = std::fs::remove_file(&self.path) {

@@ -19,7 +19,7 @@ impl fmt::Display for SettingFault {
         let Self { name, origin, detail } = self;
         match origin {
             Origin::Default => write!(f, "{name}: {detail}"),
-            Origin::Flag | Origin::Environment(_) | Origin::File { .. } => {
+            Origin::Socket | Origin::Flag | Origin::Environment(_) | Origin::File { .. } => {
                 write!(f, "{name} ({origin}): {detail}")
             },
         }
@@ -32,5 +32,6 @@ impl fmt::Display for SettingFault {
 pub struct ConfigError(pub Vec<SettingFault>);
 
 fn lines(faults: &[SettingFault]) -> String {
-    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+    let lines: Vec<_> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
+    lines.concat()
 }

@@ -22,6 +22,14 @@ pub enum Listen {
 }
 
 impl Listen {
+    /// The text of the setting.
+    pub fn setting(&self) -> String {
+        match self {
+            Self::Tcp(address) => address.to_string(),
+            Self::Unix(_) => self.to_string(),
+        }
+    }
+
     /// Whether clients on other machines can connect.
     pub(super) fn is_beyond_loopback(&self) -> bool {
         matches!(self, Self::Tcp(address) if !address.ip().to_canonical().is_loopback())

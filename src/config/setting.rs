@@ -98,33 +98,33 @@ pub static SETTINGS: &[Setting] = &[
     text("data", "Data directory")
         .flag("DIR")
         .or_else("$STATE_DIRECTORY, $XDG_STATE_HOME/keyhouse or ~/.local/state/keyhouse"),
-    text("limits.head_timeout", "Maximum time from the first to the last byte of a request's head.").or("10s"),
-    text("limits.idle_timeout", "Maximum time that a connection stays open without a request.").or("75s"),
-    text("limits.body_timeout", "Maximum time from the end of a request's head to the end of its body.").or("10s"),
-    text("limits.write_timeout", "Maximum time in which a client must read a response.").or("30s"),
-    text("limits.drain_timeout", "Maximum time that a stopping server waits for requests in progress.").or("10s"),
-    count("limits.headers_max", "Maximum number of header lines in a request.").or("64"),
+    text("limits.head_timeout", "Maximum time from the first to the last byte of a request's head.").or("10s").reloading(),
+    text("limits.idle_timeout", "Maximum time that a connection stays open without a request.").or("75s").reloading(),
+    text("limits.body_timeout", "Maximum time from the end of a request's head to the end of its body.").or("10s").reloading(),
+    text("limits.write_timeout", "Maximum time in which a client must read a response.").or("30s").reloading(),
+    text("limits.drain_timeout", "Maximum time that a stopping server waits for requests in progress. It closes idle connections after a tenth of this time.").or("10s").reloading(),
+    count("limits.headers_max", "Maximum number of header lines in a request.").or("64").reloading(),
     count(
         "limits.head_bytes_max",
         "Maximum size of a request's head in bytes. The setting must be at least 8192.",
     )
-    .or("16384"),
+    .or("16384").reloading(),
     count(
         "limits.proxied_headers_max",
         "Maximum number of header lines in a trusted proxy's request to a gate.",
     )
-    .or("256"),
+    .or("256").reloading(),
     count(
         "limits.proxied_head_bytes_max",
         "Maximum size in bytes of the head of a trusted proxy's request to a gate. The setting must be at least 8192.",
     )
-    .or("81920"),
-    count("limits.connections_max", "Maximum number of open connections.").or("10000"),
+    .or("81920").reloading(),
+    count("limits.connections_max", "Maximum number of open connections.").or("10000").reloading(),
     count(
         "limits.connections_per_address_max",
         "Maximum number of open connections from one IPv4 address or IPv6 /64. Trusted proxies are exempt.",
     )
-    .or("256"),
+    .or("256").reloading(),
     count(
         "limits.pool_in_flight_max",
         "Maximum number of management requests that run at the same time.",
@@ -134,12 +134,12 @@ pub static SETTINGS: &[Setting] = &[
         "limits.session_changes",
         "Maximum rate of changes by one user in sessions, or `off`. Guests have a tenth of the rate and a fifth of the burst.",
     )
-    .or("10/s burst 100"),
+    .or("10/s burst 100").reloading(),
     text(
         "limits.key_changes",
         "Maximum rate of changes by one service key, or by all personal keys of one user together, or `off`.",
     )
-    .or("100/s burst 1000"),
+    .or("100/s burst 1000").reloading(),
     text("audit.retention", "How long audit events are kept, from `30d` to `3650d`.").or("400d"),
     text(
         "audit.export",

@@ -95,7 +95,7 @@ fn locate(written: &Written, environment: &ProcessEnvironment) -> Option<PathBuf
         let home = || Some(PathBuf::from(environment.get("HOME")?).join(".local/state"));
         Some(state.or_else(home)?.join("keyhouse"))
     };
-    let set = written.get("data").map(|data| PathBuf::from(&data.text));
+    let set = written.get("data").map(|value| PathBuf::from(&value.text));
     set.or_else(service).or_else(user)
 }
 
@@ -136,8 +136,8 @@ impl SettingsReader {
         directory: Option<PathBuf>,
         environment: &ProcessEnvironment,
     ) -> Result<Settings, ConfigError> {
-        let data = self.directory(directory);
-        let control_socket = control_socket(&data, environment);
+        let directory = self.directory(directory);
+        let control_socket = control_socket(&directory, environment);
         if control_socket.is_none() {
             self.fault("data", "the path is too long for the control socket: use a shorter path or set XDG_RUNTIME_DIR");
         }
@@ -158,7 +158,7 @@ impl SettingsReader {
             self.fault("admin_password_file", "needs --admin-email");
         }
         let storage = self.parse_with("storage", parse_storage);
-        let storage = storage.unwrap_or_else(|| StorageUrl::Redb(data.clone()));
+        let storage = storage.unwrap_or_else(|| StorageUrl::Redb(directory.clone()));
         self.derive("storage", &storage);
         if let (None, Some(listen)) = (&public_url, &listen) {
             self.derive("public_url", listen);
@@ -183,7 +183,7 @@ impl SettingsReader {
             audit_retention: self.parse("audit.retention").unwrap_or_default(),
             audit_export: self.parse("audit.export"),
             session_times: self.session_times(),
-            data,
+            data: directory,
             used: self.used(),
         };
         if self.faults.is_empty() { Ok(settings) } else { Err(ConfigError(self.faults)) }
@@ -374,8 +374,10 @@ mod tests {
     }
 
     fn flags(flags: &[(&'static str, &str)]) -> Written {
-        let data = [("data", "/var/lib/none")];
-        Written::of_flags(data.iter().chain(flags).map(|(key, text)| (*key, (*text).to_owned())))
+        let directory = [("data", "/var/lib/none")];
+        Written::of_flags(
+            directory.iter().chain(flags).map(|(key, text)| (*key, (*text).to_owned())),
+        )
     }
 
     #[test]

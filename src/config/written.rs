@@ -16,6 +16,8 @@ pub const LIST_SEPARATOR: char = ',';
 /// Where the value of a setting comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
+    /// A listening socket that the service manager has opened.
+    Socket,
     Flag,
     /// A variable, by name.
     Environment(String),
@@ -29,6 +31,7 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Socket => f.write_str("socket of the service manager"),
             Self::Flag => f.write_str("flag"),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::File { path, line } => write!(f, "{path}:{line}"),
@@ -54,6 +57,15 @@ impl Written {
         let mut written = Self::default();
         for (key, text) in flags {
             written.set(key, text, Origin::Flag);
+        }
+        written
+    }
+
+    /// The addresses of given sockets, by the keys of their settings.
+    pub fn of_sockets(addresses: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let mut written = Self::default();
+        for (key, text) in addresses {
+            written.set(key, text, Origin::Socket);
         }
         written
     }

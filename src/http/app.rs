@@ -188,7 +188,13 @@ impl App {
     /// Sets the limits on changes with a session and on changes with a key.
     #[must_use]
     pub fn paced_by(self, sessions: Pace, keys: Pace) -> Self {
-        Self { paces: Paces::new(sessions, keys), ..self }
+        self.set_paces(sessions, keys);
+        self
+    }
+
+    /// Changes the limits on changes.
+    pub fn set_paces(&self, sessions: Pace, keys: Pace) {
+        self.paces.set(sessions, keys);
     }
 
     /// Makes `/readyz` answer 503 from now on, so that load balancers send no more requests.

@@ -91,14 +91,21 @@ fn systemd_accepts_the_unit_and_rates_it_secure() {
     let unit = home.folder().join("keyhouse.service");
     // The program must exist for the unit to be valid.
     fs::write(&unit, text.replace(shipped, &format!("ExecStart={BINARY} "))).expect("the unit");
-    let analyze = |args: &[&str]| {
+    let analyze_unit = |args: &[&str], unit: &Path| {
         let mut command: Command = home.command("systemd-analyze");
-        let ended = command.args(args).arg(&unit).output().expect("apt-get install systemd");
+        let ended = command.args(args).arg(unit).output().expect("apt-get install systemd");
         let said = String::from_utf8_lossy(&ended.stderr).into_owned();
         (ended.status.success(), said)
     };
+    let analyze = |args: &[&str]| analyze_unit(args, &unit);
     let (fits, said) = analyze(&["verify", "--man=no"]);
     assert!(fits && said.is_empty(), "{said}");
+    for name in ["keyhouse.socket", "keyhouse-checks.socket"] {
+        let socket = home.folder().join(name);
+        fs::write(&socket, example(&format!("systemd/{name}"))).expect("the unit");
+        let (fits, said) = analyze_unit(&["verify", "--man=no"], &socket);
+        assert!(fits && said.is_empty(), "{name}: {said}");
+    }
     // The exposure is in tenths: the limit is 2.0 of 10.
     let (fits, said) = analyze(&["security", "--offline=true", "--threshold=19"]);
     assert!(fits, "{said}");

@@ -181,7 +181,11 @@ impl Server {
     /// ready.
     pub(crate) fn launch_command(home: &Arc<Home>, mut command: Command) -> Result<Self, Ended> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("keyhouse serve can be started");
+        Self::follow(home, command.spawn().expect("keyhouse serve can be started"))
+    }
+
+    /// Waits until a started server, whose stderr is piped, is ready.
+    pub(crate) fn follow(home: &Arc<Home>, mut child: Child) -> Result<Self, Ended> {
         let log = Log::follow(child.stderr.take().expect("stderr is piped"));
         let listening = log.wait_for("listening on http://");
         let Some(line) = listening else {
@@ -423,7 +427,7 @@ pub(crate) fn bytes_of(path: &Path) -> Vec<u8> {
 /// Returns the program for servers and for the command line: `BINARY`, unless `./test` names another
 /// program.
 #[expect(clippy::disallowed_methods, reason = "how a run is given a release build")]
-fn binary() -> OsString {
+pub(crate) fn binary() -> OsString {
     std::env::var_os("KEYHOUSE_TEST_BINARY").unwrap_or_else(|| BINARY.into())
 }
 

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyhouse::http::transport::{
-    Application, Arrival, Executor, Listener, ListenerKind, Part, Peer, RequestOrigin, Server,
-    Socket, Take, TransportCounters, TransportLimits, TransportRefusal,
+    Application, Arrival, Backlog, Executor, Listener, ListenerKind, Part, Peer, RequestOrigin,
+    Server, Socket, Take, TransportCounters, TransportLimits, TransportRefusal,
 };
 use rouille::{Request, Response};
 
@@ -22,6 +22,14 @@ pub(crate) struct Double {
     /// The handler of `/wait` signals that it runs, then blocks until the test releases it.
     waiting: Sender<()>,
     go_on: Mutex<Receiver<()>>,
+}
+
+impl Double {
+    /// An application, the signals of its waiting handlers, and the signal that releases one.
+    pub(crate) fn new() -> (Self, Receiver<()>, Sender<()>) {
+        let ((waiting_tx, waiting), (go_on, go_on_rx)) = (channel(), channel());
+        (Self { waiting: waiting_tx, go_on: Mutex::new(go_on_rx) }, waiting, go_on)
+    }
 }
 
 impl Application for Double {
@@ -50,6 +58,10 @@ impl Application for Double {
     fn check(&self, arrival: &Arrival<'_>, routing: &String, body: &[u8]) -> Response {
         assert_eq!(arrival.parts.uri.path(), routing);
         assert!(!arrival.parts.uri.path().ends_with("panics"), "as asked");
+        if routing == "/check-blocks" {
+            self.waiting.send(()).unwrap();
+            self.go_on.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+        }
         let mut seen = format!("{} {} {}", arrival.parts.method, arrival.parts.uri, body.len());
         for (name, value) in &arrival.parts.headers {
             write!(seen, "\n{name}: {value:?}").unwrap();
@@ -149,18 +161,14 @@ impl TestInstance {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         listeners.push(Listener { listener: ListenerKind::Main, socket: Socket::Tcp(socket) });
-        let ((waiting_tx, waiting), (go_on, go_on_rx)) = (channel(), channel());
-        let double = Double { waiting: waiting_tx, go_on: Mutex::new(go_on_rx) };
+        let (double, waiting, go_on) = Double::new();
         let server = Server::start(listeners, Arc::new(double), limits).unwrap();
         let counters = server.counters();
         Self { address, server: Some(server), counters, waiting, go_on }
     }
 
     pub(crate) fn connect(&self) -> Client<TcpStream> {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Client { stream, unread: Vec::new() }
+        connect(self.address)
     }
 
     /// Sends a request on its own connection.
@@ -169,10 +177,17 @@ impl TestInstance {
     }
 }
 
+pub(crate) fn connect(address: SocketAddr) -> Client<TcpStream> {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    Client { stream, unread: Vec::new() }
+}
+
 impl Drop for TestInstance {
     fn drop(&mut self) {
         if let Some(server) = self.server.take() {
-            server.stop();
+            server.stop(Backlog::Serve);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod double;
+mod drain;
 mod lanes;
 mod limits;
 mod places;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use keyhouse::http::transport::{Listener, ListenerKind, Socket, TransportLimits};
+use keyhouse::http::transport::{Backlog, Listener, ListenerKind, Socket, TransportLimits};
 
 use crate::double::{Client, PATIENCE, TestInstance, unix_listener, wait_for};
 
@@ -98,7 +98,7 @@ fn stop_lets_a_request_finish_and_closes_idle_connections() {
     wait_for(&instance.counters.connections_open, 3);
 
     let server = instance.server.take().unwrap();
-    let stopping = thread::Builder::new().spawn(move || server.stop()).unwrap();
+    let stopping = thread::Builder::new().spawn(move || server.stop(Backlog::Serve)).unwrap();
     assert!(idle.is_closed());
     assert!(fresh.is_closed());
     instance.go_on.send(()).unwrap();
@@ -117,6 +117,6 @@ fn stop_cuts_off_requests_that_do_not_end_in_time() {
     let mut half = instance.connect();
     half.send("GET /check HTTP/1.1\r\n");
     wait_for(&instance.counters.connections_open, 1);
-    instance.server.take().unwrap().stop();
+    instance.server.take().unwrap().stop(Backlog::Serve);
     assert!(half.is_closed());
 }

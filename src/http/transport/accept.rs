@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
+use arc_swap::ArcSwap;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -11,7 +12,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::connections::{ConnectionSlot, Connections};
 use super::counters::{TransportCounters, count};
@@ -19,7 +20,7 @@ use super::exchange::{Connection, Service};
 use super::limits::{HeadLimits, TransportLimits};
 use super::progress::StreamProgress;
 use super::stream::Stream;
-use super::{Application, Listener, ListenerKind, Peer, Socket};
+use super::{Application, Backlog, Listener, ListenerKind, Peer, Socket};
 
 /// Pause after an accept error, such as too many open files.
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
@@ -30,13 +31,16 @@ const QUIET: Duration = Duration::from_mins(1);
 pub(super) struct Floor {
     pub(super) connections: Arc<Connections>,
     pub(super) counters: Arc<TransportCounters>,
-    pub(super) limits: TransportLimits,
+    /// The limits for connections from now on.
+    pub(super) limits: ArcSwap<TransportLimits>,
     pub(super) graceful: GracefulShutdown,
+    /// Each connection has a receiver, so the sender knows when all connections have ended.
+    pub(super) open: watch::Sender<()>,
 }
 
 impl fmt::Debug for Floor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Floor").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Floor").field("limits", &self.limits.load()).finish_non_exhaustive()
     }
 }
 
@@ -73,11 +77,27 @@ impl<A: Application> Acceptor<A> {
         Ok(Self { listener: listener.listener, socket, service })
     }
 
-    /// Accepts until `stop` is set. No error ends the loop.
-    pub(super) async fn run(self, floor: Arc<Floor>, mut stop: watch::Receiver<bool>) {
-        tokio::select! {
-            () = self.accept_all(&floor) => {},
-            _ = stop.wait_for(|stopped| *stopped) => {},
+    /// Accepts until `stop` has a value. No error ends the loop.
+    pub(super) async fn run(self, floor: Arc<Floor>, mut stop: watch::Receiver<Option<Backlog>>) {
+        let backlog = tokio::select! {
+            () = self.accept_all(&floor) => return,
+            backlog = stop.wait_for(Option::is_some) => backlog.ok().and_then(|backlog| *backlog),
+        };
+        // No other process has the control socket.
+        if backlog == Some(Backlog::Serve) || self.listener == ListenerKind::Control {
+            self.accept_backlog(&floor).await;
+        }
+    }
+
+    /// Accepts the connections that clients have opened already, since the end of the socket would
+    /// reset them.
+    async fn accept_backlog(&self, floor: &Floor) {
+        while let Ok(Ok((accepted, peer))) = timeout(Duration::ZERO, self.socket.accept()).await {
+            count(&floor.counters.connections_accepted);
+            let Some(share) = floor.connections.share(self.listener, peer) else { continue };
+            let place = floor.connections.place(self.listener, share);
+            let Ok(Ok(place)) = timeout(Duration::ZERO, place).await else { return };
+            self.serve(floor, accepted, peer, place);
         }
     }
 
@@ -105,12 +125,14 @@ impl<A: Application> Acceptor<A> {
     }
 
     fn serve(&self, floor: &Floor, accepted: Accepted, peer: Peer, place: ConnectionSlot) {
+        let limits = floor.limits.load_full();
         let connection = Arc::new(Connection {
             service: Arc::clone(&self.service),
             listener: self.listener,
             peer,
             progress: StreamProgress::default(),
-            heads: floor.limits.of_heads_from(peer),
+            heads: limits.of_heads_from(peer),
+            limits,
         });
         match accepted {
             Accepted::Tcp(socket) => floor.spawn(socket, connection, place),
@@ -146,16 +168,17 @@ impl Floor {
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let stream = Stream::new(socket, Arc::clone(&connection), &self.limits);
-        let builder = builder(&self.limits, connection.heads);
+        let builder = builder(&connection.limits, connection.heads);
+        let stream = Stream::new(socket, Arc::clone(&connection));
         let watcher: Watcher = self.graceful.watcher();
+        let open = self.open.subscribe();
         tokio::spawn(async move {
             let service = service_fn(|request| Arc::clone(&connection).answer(request));
             let served = builder.serve_connection(TokioIo::new(stream), service);
             if let Err(error) = watcher.watch(served).await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(place);
+            drop((place, open));
         });
     }
 }

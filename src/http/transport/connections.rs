@@ -1,6 +1,6 @@
 //! Limits the number of connections: in total, per address and per neighbourhood of addresses.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, TryAcquireError};
@@ -18,6 +18,7 @@ pub(super) const KEPT_FOR_PROXIES: usize = 4;
 #[derive(Debug)]
 pub(super) struct Connections {
     all: Arc<Semaphore>,
+    size: Mutex<Size>,
     /// Connections of peers that are not trusted proxies, with a limit, so that a proxy can always
     /// connect.
     strangers: Mutex<Ledger>,
@@ -25,10 +26,18 @@ pub(super) struct Connections {
     measuring: Mutex<Ledger>,
     control: Arc<Semaphore>,
     metrics: Arc<Semaphore>,
-    per_network_max: usize,
+    per_network_max: AtomicUsize,
     metrics_max: usize,
     exempt: TrustedProxies,
     counters: Arc<TransportCounters>,
+}
+
+/// The limit of connections in total, which may change.
+#[derive(Debug)]
+struct Size {
+    max: usize,
+    /// Open connections above the limit. Their places end with them.
+    surplus: usize,
 }
 
 /// One connection's place in the limit of its network. The drop returns the place.
@@ -49,7 +58,10 @@ enum KeptConnections {
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
     share: Share,
-    permit: OwnedSemaphorePermit,
+    /// `None` only during the drop.
+    permit: Option<OwnedSemaphorePermit>,
+    /// Whether the connection counts in [`Connections::all`].
+    is_of_all: bool,
 }
 
 impl Connections {
@@ -59,18 +71,34 @@ impl Connections {
         counters: Arc<TransportCounters>,
     ) -> Self {
         let connections_max = connections_max.min(Semaphore::MAX_PERMITS);
-        let strangers_max = connections_max - connections_max / KEPT_FOR_PROXIES;
         Self {
             all: Arc::new(Semaphore::new(connections_max)),
-            strangers: Mutex::new(Ledger::new(strangers_max)),
+            size: Mutex::new(Size { max: connections_max, surplus: 0 }),
+            strangers: Mutex::new(Ledger::new(strangers_max(connections_max))),
             measuring: Mutex::new(Ledger::new(usize::MAX)),
             control: Arc::new(Semaphore::new(limits.control_connections_max)),
             metrics: Arc::new(Semaphore::new(limits.metrics_connections_max)),
-            per_network_max: limits.connections_per_address_max,
+            per_network_max: limits.connections_per_address_max.into(),
             metrics_max: limits.metrics_connections_max,
             exempt: limits.per_address_exempt.clone(),
             counters,
         }
+    }
+
+    /// Changes the limits in total and per address. Open connections above a limit stay open.
+    pub(super) fn resize(&self, connections_max: usize, per_network_max: usize) {
+        let connections_max = connections_max.min(Semaphore::MAX_PERMITS);
+        let mut size = self.lock_size();
+        let grown = connections_max.saturating_sub(size.max);
+        let kept = grown.min(size.surplus);
+        size.surplus -= kept;
+        self.all.add_permits(grown - kept);
+        let shrunk = size.max.saturating_sub(connections_max);
+        size.surplus += shrunk - self.all.forget_permits(shrunk);
+        size.max = connections_max;
+        drop(size);
+        self.ledger(KeptConnections::All).set_whole(strangers_max(connections_max));
+        self.per_network_max.store(per_network_max, Ordering::Relaxed);
     }
 
     /// A share for a connection from `peer`. `None` if its network, its neighbourhood, or all peers that
@@ -113,7 +141,7 @@ impl Connections {
         match kept {
             KeptConnections::All => {
                 let whole = self.ledger(kept).whole();
-                network.claims(self.per_network_max, whole)
+                network.claims(self.per_network_max.load(Ordering::Relaxed), whole)
             },
             KeptConnections::Metrics => {
                 let most = (self.metrics_max / SHARE_OF_PLACES).max(1);
@@ -131,10 +159,10 @@ impl Connections {
         listener: ListenerKind,
         share: Share,
     ) -> Result<ConnectionSlot, AcquireError> {
-        let permits = match listener {
-            ListenerKind::Main | ListenerKind::Checks => &self.all,
-            ListenerKind::Control => &self.control,
-            ListenerKind::Metrics => &self.metrics,
+        let (permits, is_of_all) = match listener {
+            ListenerKind::Main | ListenerKind::Checks => (&self.all, true),
+            ListenerKind::Control => (&self.control, false),
+            ListenerKind::Metrics => (&self.metrics, false),
         };
         let permit = match Arc::clone(permits).try_acquire_owned() {
             Ok(permit) => permit,
@@ -144,7 +172,7 @@ impl Connections {
             },
         };
         count(&self.counters.connections_open);
-        Ok(ConnectionSlot { share, permit })
+        Ok(ConnectionSlot { share, permit: Some(permit), is_of_all })
     }
 
     fn ledger(&self, kept: KeptConnections) -> MutexGuard<'_, Ledger> {
@@ -154,6 +182,15 @@ impl Connections {
         };
         ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn lock_size(&self) -> MutexGuard<'_, Size> {
+        self.size.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The connections of peers that are not trusted proxies, of all connections.
+fn strangers_max(connections_max: usize) -> usize {
+    connections_max - connections_max / KEPT_FOR_PROXIES
 }
 
 impl Drop for Share {
@@ -166,8 +203,15 @@ impl Drop for Share {
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.share.connections.counters.connections_open.fetch_sub(1, Ordering::Relaxed);
-        tracing::trace!(permits = self.permit.num_permits(), "a connection has ended");
+        let connections = &self.share.connections;
+        connections.counters.connections_open.fetch_sub(1, Ordering::Relaxed);
+        let Some(permit) = self.permit.take() else { return };
+        tracing::trace!(permits = permit.num_permits(), "a connection has ended");
+        let mut size = connections.lock_size();
+        if self.is_of_all && size.surplus > 0 {
+            size.surplus -= 1;
+            permit.forget();
+        }
     }
 }
 
@@ -201,6 +245,31 @@ mod tests {
         assert!(on_main(&connections, "192.0.2.1").is_some());
         let network = Payer::Network(Network::of("192.0.2.1".parse().ok()));
         assert_eq!(connections.ledger(KeptConnections::All).held(network), 0);
+    }
+
+    #[test]
+    fn a_changed_limit_applies_to_the_next_connections() {
+        let connections = connections(&TransportLimits::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let place = || {
+            let share = connections.share(ListenerKind::Main, Peer::Unix).unwrap();
+            runtime.block_on(connections.place(ListenerKind::Main, share)).unwrap()
+        };
+        let free = || connections.all.available_permits();
+        let mut held: Vec<_> = (0..6).map(|_| place()).collect();
+        connections.resize(4, 1);
+        assert_eq!((free(), connections.lock_size().surplus), (0, 2));
+        held.truncate(4);
+        assert_eq!((free(), connections.lock_size().surplus), (0, 0));
+        held.truncate(3);
+        assert_eq!(free(), 1);
+        connections.resize(2, 1);
+        connections.resize(5, 1);
+        assert_eq!((free(), connections.lock_size().surplus), (2, 0));
+        drop(held);
+        assert_eq!(free(), 5);
+        let _one = on_main(&connections, "192.0.2.1").unwrap();
+        assert!(on_main(&connections, "192.0.2.1").is_none(), "one connection an address");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue};
@@ -28,11 +29,12 @@ use super::{
 /// State that all connections of a server share.
 pub(super) struct Service<A> {
     application: Arc<A>,
-    bodies: BodyLimits,
-    heads: HeadLimits,
     response_bytes_max: usize,
+    retry_after_seconds: u32,
     parts: Parts,
     counters: Arc<TransportCounters>,
+    /// Whether each response closes its connection, because the server is stopping.
+    draining: AtomicBool,
 }
 
 /// One connection, for its requests.
@@ -41,6 +43,8 @@ pub(super) struct Connection<A> {
     pub(super) listener: ListenerKind,
     pub(super) peer: Peer,
     pub(super) progress: StreamProgress,
+    /// The limits when the connection was accepted.
+    pub(super) limits: Arc<TransportLimits>,
     /// The largest head that hyper reads on this connection.
     pub(super) heads: HeadLimits,
 }
@@ -80,19 +84,21 @@ impl<A> Service<A> {
     ) -> Self {
         Self {
             application,
-            bodies: BodyLimits {
-                timeout: limits.body_timeout,
-                retry_after_seconds: limits.retry_after_seconds,
-            },
-            heads: limits.of_heads(),
             response_bytes_max: limits.response_bytes_max,
+            retry_after_seconds: limits.retry_after_seconds,
             parts: Parts::new(limits),
             counters,
+            draining: AtomicBool::new(false),
         }
     }
 
+    /// Makes each further response close its connection.
+    pub(super) fn begin_draining(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
     fn busy(&self) -> TransportRefusal {
-        TransportRefusal::Busy { retry_after_seconds: self.bodies.retry_after_seconds }
+        TransportRefusal::Busy { retry_after_seconds: self.retry_after_seconds }
     }
 }
 
@@ -134,7 +140,8 @@ impl<A: Application> Connection<A> {
             Err(refusal) => (None, Err(refusal)),
         };
         let routing = routing.as_ref();
-        let mut closes = exchange.ends_connection();
+        let mut closes =
+            exchange.ends_connection() || self.service.draining.load(Ordering::Acquire);
         let mut response = match outcome {
             Ok(response) => response,
             Err(refusal) => {
@@ -179,7 +186,7 @@ impl<A: Application> Connection<A> {
     ) -> Result<(), TransportRefusal> {
         let service = &self.service;
         let repeats = caught(|| service.application.repeats_a_head(routing))?;
-        let limits = if repeats { self.heads } else { service.heads };
+        let limits = if repeats { self.heads } else { self.limits.of_heads() };
         rules::check_size(arrival.parts, raw.unwrap_or_default().bytes, limits)
     }
 
@@ -244,7 +251,11 @@ impl<A: Application> Connection<A> {
     ) -> Result<Body, TransportRefusal> {
         let budget = self.service.parts.budget(take.part);
         let allowance = Allowance { budget, caller, bytes_max: take.body_bytes_max };
-        let body = self.service.bodies.read(incoming, exchange.framing, allowance).await?;
+        let limits = BodyLimits {
+            timeout: self.limits.body_timeout,
+            retry_after_seconds: self.limits.retry_after_seconds,
+        };
+        let body = limits.read(incoming, exchange.framing, allowance).await?;
         exchange.unread = false;
         Ok(body)
     }

@@ -94,6 +94,15 @@ pub struct Listener {
     pub socket: Socket,
 }
 
+/// The connections that wait in a listening socket when the server stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backlog {
+    /// The server answers them, since its sockets end with it.
+    Serve,
+    /// Another process has the same sockets, and will accept them.
+    Leave,
+}
+
 /// The other end of a connection. The value comes from the operating system and never from a
 /// header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,9 +1,10 @@
 //! Starts and stops the transport, which has its own runtime and one task per listener.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
+use arc_swap::ArcSwap;
 use hyper_util::server::graceful::GracefulShutdown;
 use rustix::process::{Resource, getrlimit};
 use tokio::runtime::{Builder, Runtime};
@@ -18,10 +19,15 @@ use super::counters::TransportCounters;
 use super::exchange::Service;
 use super::limits::TransportLimits;
 use super::parts::places_in_all;
-use super::{Application, Listener};
+use super::{Application, Backlog, Listener};
 
 /// Time that handlers on the pool have to finish after connections are drained or cut.
 const POOL_GRACE: Duration = Duration::from_millis(500);
+
+/// One part in this many of the drain timeout, for which a stopping server keeps idle connections
+/// open. A request that a client sends meanwhile is answered, and its response closes the connection.
+/// A connection that is closed at once could lose a request that is already on its way.
+const GRACE_PART: u32 = 10;
 
 /// A running transport. `stop` lets requests finish. Dropping the server cuts every connection, and
 /// waits for handlers on the pool without a limit.
@@ -30,8 +36,17 @@ pub struct Server {
     runtime: Runtime,
     acceptors: Vec<JoinHandle<()>>,
     floor: Arc<Floor>,
-    stop: watch::Sender<bool>,
-    drain_timeout: Duration,
+    stop: watch::Sender<Option<Backlog>>,
+    drain: Drain,
+}
+
+/// Makes the responses of a server's service close their connections.
+struct Drain(Box<dyn FnOnce() + Send + Sync>);
+
+impl fmt::Debug for Drain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Drain")
+    }
 }
 
 impl Server {
@@ -51,7 +66,6 @@ impl Server {
             .max_blocking_threads(places_in_all(&limits) + WAITING_MAX)
             .enable_all()
             .build()?;
-        let drain_timeout = limits.drain_timeout;
         let service = Arc::new(Service::new(application, &limits, Arc::clone(&counters)));
         let floor = Arc::new(Floor {
             connections: Arc::new(Connections::new(
@@ -60,10 +74,11 @@ impl Server {
                 Arc::clone(&counters),
             )),
             counters,
-            limits,
+            limits: ArcSwap::from_pointee(limits),
             graceful: GracefulShutdown::new(),
+            open: watch::Sender::new(()),
         });
-        let stop = watch::Sender::new(false);
+        let stop = watch::Sender::new(None);
         let entered = runtime.enter();
         let acceptor = |listener| Acceptor::new(listener, Arc::clone(&service));
         let acceptors: io::Result<Vec<_>> = listeners.into_iter().map(acceptor).collect();
@@ -73,7 +88,24 @@ impl Server {
             .collect();
         drop(entered);
         tracing::debug!(connections_max, "transport started");
-        Ok(Self { runtime, acceptors, floor, stop, drain_timeout })
+        let drain = Drain(Box::new(move || service.begin_draining()));
+        Ok(Self { runtime, acceptors, floor, stop, drain })
+    }
+
+    /// Changes the limits for connections from now on; open connections keep theirs. The places on
+    /// the pool do not change.
+    pub fn set_limits(&self, limits: TransportLimits) -> io::Result<()> {
+        let connections_max = connections_max(&limits)?;
+        self.floor.connections.resize(connections_max, limits.connections_per_address_max);
+        self.floor.limits.store(Arc::new(limits));
+        Ok(())
+    }
+
+    /// Whether the event loop runs a task within `span`.
+    pub fn answers_within(&self, span: Duration) -> bool {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        drop(self.runtime.spawn(async move { sender.send(()) }));
+        receiver.recv_timeout(span).is_ok()
     }
 
     /// The counters, which stay valid after `stop`.
@@ -81,14 +113,16 @@ impl Server {
         Arc::clone(&self.floor.counters)
     }
 
-    /// Stops accepting, closes idle connections, waits up to `TransportLimits::drain_timeout` for
-    /// requests in flight, then cuts the remaining connections. Blocks until all connections are
-    /// closed.
+    /// Stops accepting, lets connections end, and closes the sockets. Each response closes its
+    /// connection from now on. Idle connections are closed after a tenth of
+    /// `TransportLimits::drain_timeout`, and all that are still open after that time are cut. Blocks until all connections are closed.
     ///
     /// Must not be called from an asynchronous task.
-    pub fn stop(self) {
-        let Self { runtime, acceptors, floor, stop, drain_timeout } = self;
-        stop.send_replace(true);
+    pub fn stop(self, backlog: Backlog) {
+        let Self { runtime, acceptors, floor, stop, drain } = self;
+        let drain_timeout = floor.limits.load().drain_timeout;
+        (drain.0)();
+        stop.send_replace(Some(backlog));
         runtime.block_on(async {
             for acceptor in acceptors {
                 if let Err(error) = acceptor.await {
@@ -96,7 +130,12 @@ impl Server {
                 }
             }
             let Some(floor) = Arc::into_inner(floor) else { return };
-            if timeout(drain_timeout, floor.graceful.shutdown()).await.is_err() {
+            let drained = async {
+                if timeout(drain_timeout / GRACE_PART, floor.open.closed()).await.is_err() {
+                    floor.graceful.shutdown().await;
+                }
+            };
+            if timeout(drain_timeout, drained).await.is_err() {
                 tracing::warn!("cut connections that were still open after the drain timeout");
             }
         });

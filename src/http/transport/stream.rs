@@ -68,13 +68,14 @@ struct Closing {
 }
 
 impl<S, A> Stream<S, A> {
-    pub(super) fn new(socket: S, connection: Arc<Connection<A>>, limits: &TransportLimits) -> Self {
+    pub(super) fn new(socket: S, connection: Arc<Connection<A>>) -> Self {
+        let TransportLimits { head_timeout, write_timeout, .. } = *connection.limits;
         Self {
             socket,
             connection,
             in_place: None,
-            head_timeout: limits.head_timeout,
-            write_timeout: limits.write_timeout,
+            head_timeout,
+            write_timeout,
             head_deadline: Deadline::default(),
             head_timed: 0,
             write_deadline: Deadline::default(),

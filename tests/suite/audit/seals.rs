@@ -477,7 +477,7 @@ fn a_retention_from_the_configuration_file_is_in_the_log() {
         fs::write(&file, format!("[audit]\nretention = \"{wrong}\"\n")).unwrap();
         let ended = home.run_cli(&["audit", "check"], "");
         assert_eq!(ended.code, Some(2), "{ended:?}");
-        let said = "audit.retention (keyhouse.toml)";
+        let said = "keyhouse.toml:2)";
         assert!(ended.stderr.contains(said) && ended.stderr.contains("30d to 3650d"), "{ended:?}");
     }
 }

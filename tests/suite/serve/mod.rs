@@ -2,8 +2,10 @@
 
 mod check_listen;
 mod clock;
+mod lifecycle;
 mod logs;
 mod public_name;
+mod restart;
 mod run_script;
 mod supervised;
 mod unix_sockets;

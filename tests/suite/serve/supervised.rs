@@ -7,6 +7,7 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::server::wire::Connection;
 use crate::server::{BINARY, Home, Launch, Server};
 
 fn send(server: &Server, signal: Signal) {
@@ -73,11 +74,27 @@ fn hangup_reloads_the_settings_and_faults_change_nothing() {
     server.log().wait_for("/v1/instance").unwrap();
     assert_eq!(ask_as_proxy(&server), "REQUEST_REFUSED");
 
-    write("support_url = \"javascript:alert(1)\"\n");
+    // One more header line than the new limit. A connection that is open keeps its limit.
+    write("[limits]\nheaders_max = 4\npool_in_flight_max = 3\n");
+    let lines = [("A", "1"), ("B", "2"), ("C", "3"), ("D", "4")];
+    let mut open = Connection::open(server.address());
+    assert_eq!(open.ask("GET", "/healthz", &lines, b"").status, 200);
+    send(&server, Signal::HUP);
+    server
+        .log()
+        .wait_for("settings reloaded: support_url, trusted_proxies, log, limits.headers_max")
+        .unwrap();
+    server.log().wait_for("take effect at the next start: limits.pool_in_flight_max").unwrap();
+    assert_eq!(server.ask("GET", "/healthz", &lines, "").status, 431);
+    assert_eq!(open.ask("GET", "/healthz", &lines, b"").status, 200);
+
+    write("support_url = \"javascript:alert(1)\"\n[limits]\nheaders_max = 0\n");
     send(&server, Signal::HUP);
     let fault = server.log().wait_for("settings not reloaded").unwrap();
     assert!(fault.contains("invalid settings"), "{fault}");
-    assert_eq!(support(&server), "https://two.example");
+    server.log().wait_for("support-url (").unwrap();
+    server.log().wait_for("limits.headers_max (").unwrap();
+    assert_eq!(server.ask("GET", "/healthz", &lines, "").status, 431);
     assert_eq!(server.stop().code, Some(0));
 }
 
