@@ -21,7 +21,8 @@ use crate::model::key_text::Prefix;
 use crate::model::moment::Moment;
 use crate::model::retention::Retention;
 use crate::model::session_times::SessionTimes;
-use crate::records::prepare::{self, PrepareError};
+use crate::records::{PrepareError, prepare};
+use crate::seed_keys::{SeedKeyError, SeedKeyFile, SeedKeyRing};
 use crate::upkeep::audit::seal;
 use crate::upkeep::commits::{Commits, MeasuredStore};
 use crate::upkeep::{audit, last_use, quotas};
@@ -48,6 +49,8 @@ pub struct InstanceParameters {
     pub key_prefix: Prefix,
     pub audit_retention: Retention,
     pub session_times: SessionTimes,
+    /// The keys that encrypt the seeds of second factors. Without a file, they end with the process.
+    pub seed_key_file: Option<SeedKeyFile>,
     /// Whether the instance opens even if the clock is far behind the newest audit event.
     pub accept_clock: bool,
     /// Whether threads write last uses, failed sign-ins and seals of the audit log at intervals.
@@ -61,6 +64,7 @@ impl Default for InstanceParameters {
             key_prefix: Prefix::default(),
             audit_retention: Retention::default(),
             session_times: SessionTimes::default(),
+            seed_key_file: None,
             accept_clock: false,
             interval_writes: true,
         }
@@ -73,6 +77,7 @@ impl From<&Settings> for InstanceParameters {
             key_prefix: settings.key_prefix.clone(),
             audit_retention: settings.audit_retention,
             session_times: settings.session_times,
+            seed_key_file: settings.seed_key_file.clone(),
             accept_clock: settings.accept_clock,
             interval_writes: true,
         }
@@ -95,6 +100,8 @@ pub enum AssembleError {
     InUse(Cause),
     #[error(transparent)]
     Open(OpenError),
+    #[error(transparent)]
+    SeedKeys(#[from] SeedKeyError),
     #[error(transparent)]
     Prepare(#[from] PrepareError),
     #[error("could not read the time of the newest audit event")]
@@ -138,7 +145,11 @@ impl Instance {
         mut random: StdRng,
         parameters: InstanceParameters,
     ) -> Result<Self, AssembleError> {
-        prepare::prepare(&*store)?;
+        let seed_keys = match &parameters.seed_key_file {
+            Some(file) => SeedKeyRing::open(file, &mut random)?,
+            None => SeedKeyRing::in_memory(&mut random),
+        };
+        prepare::prepare(&*store, &seed_keys.read(), &mut random)?;
         let commits = Arc::<Commits>::default();
         let measured = MeasuredStore::new(store, Arc::clone(&clock), Arc::clone(&commits));
         let store: Arc<dyn Store> = Arc::new(measured);
@@ -160,7 +171,7 @@ impl Instance {
         let quotas = quotas::start(Arc::clone(index.reservations()), Arc::clone(&store));
         workers.push(quotas.map_err(AssembleError::Thread)?);
         let actions = Actions::new(Arc::clone(&store), index, clock, random, parameters.key_prefix);
-        let actions = actions.measured_by(commits).keeping(retention);
+        let actions = actions.measured_by(commits).keeping(retention).with_seed_keys(seed_keys);
         let actions = Arc::new(actions.with_session_times(parameters.session_times));
         if parameters.interval_writes {
             let failed_sign_ins = failed_sign_in_events::start(Arc::clone(&actions));

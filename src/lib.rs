@@ -15,6 +15,7 @@ pub mod index;
 pub mod instance;
 pub mod model;
 pub mod records;
+pub mod seed_keys;
 pub mod telemetry;
 pub mod upkeep;
 pub mod verify;

@@ -8,6 +8,7 @@ use crate::model::code::Code;
 use crate::model::errors::ErrorCode;
 use crate::model::fault::Fault;
 use crate::model::id::OrganizationId;
+use crate::model::seed::EncryptionFailed;
 use crate::records::RecordError;
 
 /// The error of an action. Except for [`ActionError::OutcomeUnknown`], nothing was changed.
@@ -85,6 +86,13 @@ pub enum ActionError {
 impl From<ReadError> for ActionError {
     fn from(error: ReadError) -> Self {
         tracing::error!(%error, "actions: could not read the store");
+        Self::StorageUnavailable
+    }
+}
+
+impl From<EncryptionFailed> for ActionError {
+    fn from(error: EncryptionFailed) -> Self {
+        tracing::error!(%error, "actions: could not encrypt a seed");
         Self::StorageUnavailable
     }
 }

@@ -36,6 +36,7 @@ use crate::model::retention::Retention;
 use crate::model::session_times::SessionTimes;
 use crate::records::place::StoreKey;
 use crate::records::{Record, Revised, encode, read_row};
+use crate::seed_keys::SeedKeyRing;
 use crate::upkeep::audit::export::{Exported, Exporter};
 use crate::upkeep::commits::Commits;
 use actor::Actor;
@@ -72,9 +73,12 @@ pub struct Actions {
     sign_ins: SignIns,
     session_times: SessionTimes,
     device_key: DeviceKey,
+    seed_keys: SeedKeyRing,
     commits: Arc<Commits>,
     /// Held while the audit log is checked, so that only one check runs at a time.
     checking: Mutex<()>,
+    /// Held while the key of seeds is rotated, so that only one rotation runs at a time.
+    rotating: Mutex<()>,
     /// The order of the pages of long reads.
     reads: ReadTurns,
     /// Held by a caller that lost a race for a contended row, until its change is committed.
@@ -102,9 +106,10 @@ impl Actions {
         store: Arc<dyn Store>,
         index: Arc<Index>,
         clock: Arc<dyn Clock>,
-        random: StdRng,
+        mut random: StdRng,
         prefix: Prefix,
     ) -> Self {
+        let seed_keys = SeedKeyRing::in_memory(&mut random);
         let random = Mutex::new(random);
         let (passwords, throttle) = (Passwords::default(), Throttle::default());
         let (failed_sign_ins, sign_ins, commits) =
@@ -125,8 +130,10 @@ impl Actions {
             sign_ins,
             session_times,
             device_key,
+            seed_keys,
             commits,
             checking,
+            rotating: Mutex::default(),
             reads: ReadTurns::default(),
             turn,
         }
@@ -148,6 +155,12 @@ impl Actions {
     #[must_use]
     pub fn with_session_times(self, session_times: SessionTimes) -> Self {
         Self { session_times, ..self }
+    }
+
+    /// Sets the keys that encrypt the seeds of second factors.
+    #[must_use]
+    pub fn with_seed_keys(self, seed_keys: SeedKeyRing) -> Self {
+        Self { seed_keys, ..self }
     }
 
     pub fn session_times(&self) -> SessionTimes {

@@ -49,6 +49,7 @@ impl From<AssembleError> for Failure {
                 Self::new(Exit::Failed, format!("{message}: {advice}"))
             },
             AssembleError::Open(_)
+            | AssembleError::SeedKeys(_)
             | AssembleError::Prepare(_)
             | AssembleError::NewestEvent(_)
             | AssembleError::Index(_)

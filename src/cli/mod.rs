@@ -19,6 +19,7 @@ mod lockout;
 mod org;
 mod plan;
 mod proxies;
+mod rekey;
 mod role;
 mod serve;
 mod setting_flags;
@@ -124,6 +125,8 @@ enum Command {
     Subscription(subscription::Command),
     /// Show how often keys were used
     Usage(usage::Flags),
+    /// Encrypt the seeds of second factors with a new key
+    Rekey(rekey::Flags),
     /// Check a key that is read from stdin
     Verify(verify::Flags),
     /// Write the reference pages of the documentation
@@ -202,6 +205,9 @@ fn dispatch(cli: Cli, environment: &ProcessEnvironment) -> Result<(), Failure> {
         },
         Command::Subscription(command) => {
             subscription::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Rekey(flags) => {
+            rekey::run(&flags, &client::Client::new(environment, settings)?, json)
         },
         Command::Usage(flags) => {
             usage::run(&flags, &client::Client::new(environment, settings)?, json)

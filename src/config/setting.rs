@@ -85,6 +85,9 @@ pub static SETTINGS: &[Setting] = &[
         .flag("F")
         .or_else("prompt"),
     text("key_prefix", "Prefix of new keys").flag("P").or("kh"),
+    text("seal_key_file", "File with the keys that encrypt the seeds of second factors")
+        .flag("F")
+        .or_else("seal.key in the data directory"),
     text("sessions.idle", "Time until an idle session ends, such as 30m")
         .named("session-idle")
         .flag("SPAN")

@@ -18,6 +18,7 @@ use crate::model::key_text::Prefix;
 use crate::model::public_url::{Links, PublicUrl, WebUrl};
 use crate::model::retention::Retention;
 use crate::model::session_times::{SESSION_MAX, SessionTimes};
+use crate::seed_keys::{FILE_NAME as SEAL_KEY_NAME, SeedKeyFile};
 use crate::telemetry::LogFilter;
 
 const FILE_NAME: &str = "keyhouse.toml";
@@ -62,6 +63,8 @@ pub struct Settings {
     /// Destination to which sealed audit events are exported.
     pub audit_export: Option<Destination>,
     pub session_times: SessionTimes,
+    /// The file with the keys that encrypt the seeds of second factors. `None` for storage in memory.
+    pub seed_key_file: Option<SeedKeyFile>,
     /// Every setting of the table, in its order.
     pub used: Vec<UsedSetting>,
 }
@@ -160,6 +163,7 @@ impl SettingsReader {
         let storage = self.parse_with("storage", parse_storage);
         let storage = storage.unwrap_or_else(|| StorageUrl::Redb(directory.clone()));
         self.derive("storage", &storage);
+        let seed_key_file = self.seed_key_file(&storage, &directory);
         if let (None, Some(listen)) = (&public_url, &listen) {
             self.derive("public_url", listen);
         }
@@ -183,6 +187,7 @@ impl SettingsReader {
             audit_retention: self.parse("audit.retention").unwrap_or_default(),
             audit_export: self.parse("audit.export"),
             session_times: self.session_times(),
+            seed_key_file,
             data: directory,
             used: self.used(),
         };
@@ -196,6 +201,17 @@ impl SettingsReader {
         };
         self.derive("data", &directory.display());
         directory
+    }
+
+    /// The seal key file. The default one is created, and a given one must exist.
+    fn seed_key_file(&mut self, storage: &StorageUrl, directory: &Path) -> Option<SeedKeyFile> {
+        if let Some(path) = self.parse("seal_key_file") {
+            return Some(SeedKeyFile::Given(path));
+        }
+        let StorageUrl::Redb(_) = storage else { return None };
+        let path = directory.join(SEAL_KEY_NAME);
+        self.derive("seal_key_file", &path.display());
+        Some(SeedKeyFile::Default(path))
     }
 
     fn links(&mut self) -> Links {

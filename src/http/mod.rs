@@ -42,6 +42,7 @@ pub(crate) mod views {
     pub(crate) use super::api::organizations::{OrganizationView, SubscriptionView};
     pub(crate) use super::api::plans::PlanView;
     pub(crate) use super::api::roles::RoleView;
+    pub(crate) use super::api::seal_key::SealKeyRotationView;
     pub(crate) use super::api::sessions::OpenSessionView;
     pub(crate) use super::api::teams::{MemberView, TeamView};
     pub(crate) use super::api::users::UserView;

@@ -114,6 +114,10 @@ error_codes! {
         "the maximum number of organizations is reached";
     TOO_MANY_INVITATIONS = 409 "too_many_invitations", "Conflict with the current state",
         "the maximum number of pending invitations is reached";
+    SEAL_KEY_READ_ONLY = 409 "seal_key_read_only", "Conflict with the current state",
+        "the seal key file can't be written";
+    TOO_MANY_SEAL_KEYS = 409 "too_many_seal_keys", "Conflict with the current state",
+        "the seal key file has the maximum number of keys";
     NOT_SET_UP = 409 "not_set_up", "Setup not completed",
         "the setup of the instance is not completed";
     VERSION_CONFLICT = 412 "version_conflict", "Changed since it was read",

@@ -33,6 +33,7 @@ pub mod role;
 pub mod route;
 pub mod second_factor;
 pub mod secret;
+pub mod seed;
 pub mod segments;
 pub mod session_times;
 pub mod text;

@@ -1,4 +1,8 @@
-//! Reasons why a stored row cannot be read.
+//! Reasons why a stored row cannot be read, and why a store cannot be used.
+
+use keyhouse_storage::{CommitError, ReadError};
+
+use crate::model::seed::EncryptionFailed;
 
 /// Format version that this program writes.
 pub(super) const FORMAT_VERSION: u8 = 1;
@@ -20,4 +24,25 @@ pub enum RecordError {
     },
     #[error("row at {place} belongs to no record")]
     Place { place: String },
+}
+
+/// Reasons why a store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    #[error(
+        "the store has format {found}, this program supports {supported}: use the version that \
+         wrote it, or a later version"
+    )]
+    Newer { found: u32, supported: u32 },
+    /// The stored format does not parse.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The format could not be read.
+    #[error("could not read the store's format")]
+    Read(#[from] ReadError),
+    /// The format could not be written.
+    #[error("could not write the store's format")]
+    Commit(#[from] CommitError),
+    #[error(transparent)]
+    Encryption(#[from] EncryptionFailed),
 }

@@ -24,9 +24,10 @@ mod share;
 mod stored;
 pub mod taken;
 mod text;
+pub mod upgrade;
 pub mod usage;
 pub mod uses;
 
 pub use codec::{Record, Revised, decode, encode, read_row};
-pub use error::RecordError;
+pub use error::{PrepareError, RecordError};
 pub use stored::{Stored, read};

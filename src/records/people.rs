@@ -12,6 +12,7 @@ use crate::model::moment::Moment;
 use crate::model::permission::Patterns;
 use crate::model::role::Role;
 use crate::model::secret::Digest;
+use crate::model::seed::EncryptedSeed;
 use crate::records::codec::Record;
 use crate::records::key::Author;
 use crate::records::place::StoreKey;
@@ -64,13 +65,13 @@ pub struct ResetRecord {
     pub totp: bool,
 }
 
-/// A user's second factor (RFC 6238). The server must be able to read its secret.
+/// A user's second factor (RFC 6238). The server must be able to decrypt its seed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TotpRecord {
-    /// The shared secret, in base32.
-    #[serde(rename = "s")]
-    pub secret: String,
+    /// The shared secret in base32, encrypted.
+    #[serde(rename = "e", with = "text")]
+    pub seed: EncryptedSeed,
     /// Whether the user has entered a first code. An unconfirmed second factor is not required.
     #[serde(rename = "on", default)]
     pub confirmed: bool,

@@ -149,6 +149,8 @@ impl StoreKey {
     /// Prefix of the daily usage, the oldest first.
     pub const USAGE_DAYS: &'static [u8] = USAGE_DAY;
     pub const PLANS: &'static [u8] = PLAN;
+    /// Prefix of the users' second factors.
+    pub const TOTPS: &'static [u8] = TOTP;
 
     /// Prefix of an organization's custom roles.
     pub fn roles_of(organization: OrganizationId) -> Vec<u8> {

@@ -1,45 +1,14 @@
 //! The format of a whole store: written once, checked at every start, upgraded in steps.
 
-use keyhouse_storage::{At, Batch, CommitError, Range, ReadError, Revision, Row, Store};
+use keyhouse_storage::{At, Batch, Revision, Store};
+use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
-use crate::records::access::{EmailRecord, UserRecord};
-use crate::records::codec::{Record, decode, encode, read_row};
-use crate::records::error::RecordError;
+use crate::model::seed::SeedKeys;
+use crate::records::codec::{Record, encode, read_row};
+use crate::records::error::PrepareError;
 use crate::records::place::StoreKey;
-
-/// Format that this program reads and writes. A later format adds a step to [`upgrade`], which
-/// converts the store from the previous format in atomic, resumable batches.
-///
-/// 2: seals of the audit log have a version, and each cut has an event. `upkeep::audit` upgrades
-/// older logs: the first seal of the new version covers an event for the older cut.
-///
-/// 3: an email address is unique in each organization. Before format 3, an address was unique in
-/// the instance.
-const STORE_FORMAT: u32 = 3;
-/// Format that added the organization to the row keys of email addresses.
-const FORMAT_OF_EMAILS: u32 = 3;
-/// Number of rows that a step reads at once. Each row becomes at most two writes.
-const ROWS_A_BATCH: usize = 250;
-
-/// Reasons why a store cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum PrepareError {
-    #[error(
-        "the store has format {found}, this program supports {STORE_FORMAT}: use the version that \
-         wrote it, or a later version"
-    )]
-    Newer { found: u32 },
-    /// The stored format does not parse.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// The format could not be read.
-    #[error("could not read the store's format")]
-    Read(#[from] ReadError),
-    /// The format could not be written.
-    #[error("could not write the store's format")]
-    Commit(#[from] CommitError),
-}
+use crate::records::upgrade::{STEPS, STORE_FORMAT, UpgradeStep, Upgrading};
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct FormatRecord {
@@ -52,36 +21,70 @@ struct FormatRecord {
 
 impl Record for FormatRecord {}
 
+/// The upgrade that a store needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingUpgrade {
+    /// The format of the store, or its format before an upgrade that was interrupted.
+    pub from: u32,
+    /// Whether an earlier upgrade was interrupted.
+    pub has_begun: bool,
+}
+
+impl PendingUpgrade {
+    /// The steps of the upgrade, in their order.
+    pub fn steps(self) -> impl Iterator<Item = &'static UpgradeStep> {
+        STEPS.iter().filter(move |step| self.from < step.format)
+    }
+}
+
+/// The upgrade that a store needs before this program can use it. `None` for an empty store and for
+/// a store of the current format. Changes nothing.
+///
+/// # Errors
+/// [`PrepareError::Newer`], and [`PrepareError::Read`].
+pub fn pending(store: &dyn Store) -> Result<Option<PendingUpgrade>, PrepareError> {
+    Ok(read_format(store)?.and_then(|found| found.pending))
+}
+
 /// Prepares a store for this program: writes the format of an empty store, upgrades a store of an
 /// older format, and rejects a store of a later format. An interrupted upgrade continues at the
-/// next start.
-pub fn prepare(store: &dyn Store) -> Result<(), PrepareError> {
+/// next start. `keys` encrypt the seeds that an older format stored as plain text.
+pub fn prepare(
+    store: &dyn Store,
+    keys: &SeedKeys,
+    random: &mut StdRng,
+) -> Result<(), PrepareError> {
     let done = FormatRecord { format: STORE_FORMAT, upgraded_from: None };
-    let Some(row) = store.get(&StoreKey::Format.to_bytes(), At::Latest)? else {
+    let Some(found) = read_format(store)? else {
         return mark(store, done, None).map(drop);
     };
-    let found = read_row::<FormatRecord>(&row)?.record;
-    if found.format > STORE_FORMAT {
-        return Err(PrepareError::Newer { found: found.format });
-    }
-    let from = found.upgraded_from.unwrap_or(found.format);
-    if from == STORE_FORMAT {
-        return Ok(());
-    }
+    let Some(pending) = found.pending else { return Ok(()) };
     // The new format is written first, because a program of the older format must not open a store
     // that is half upgraded.
-    let begun = FormatRecord { upgraded_from: Some(from), ..done };
-    let revision = mark(store, begun, Some(row.revision))?;
-    upgrade(store, from)?;
+    let begun = FormatRecord { upgraded_from: Some(pending.from), ..done };
+    let revision = mark(store, begun, Some(found.revision))?;
+    let mut upgrading = Upgrading { store, keys, random };
+    for step in pending.steps() {
+        (step.run)(&mut upgrading)?;
+    }
     mark(store, done, Some(revision)).map(drop)
 }
 
-/// Runs every step from the format `from` to the current format.
-fn upgrade(store: &dyn Store, from: u32) -> Result<(), PrepareError> {
-    if from < FORMAT_OF_EMAILS {
-        emails_by_organization(store)?;
+struct FoundFormat {
+    revision: Revision,
+    pending: Option<PendingUpgrade>,
+}
+
+fn read_format(store: &dyn Store) -> Result<Option<FoundFormat>, PrepareError> {
+    let Some(row) = store.get(&StoreKey::Format.to_bytes(), At::Latest)? else { return Ok(None) };
+    let found = read_row::<FormatRecord>(&row)?.record;
+    if found.format > STORE_FORMAT {
+        return Err(PrepareError::Newer { found: found.format, supported: STORE_FORMAT });
     }
-    Ok(())
+    let has_begun = found.upgraded_from.is_some();
+    let from = found.upgraded_from.unwrap_or(found.format);
+    let pending = (from < STORE_FORMAT).then_some(PendingUpgrade { from, has_begun });
+    Ok(Some(FoundFormat { revision: row.revision, pending }))
 }
 
 fn mark(
@@ -98,41 +101,19 @@ fn mark(
     Ok(store.commit(batch.put(key, value))?)
 }
 
-/// Adds the organization of an address's user to the row key of the address.
-fn emails_by_organization(store: &dyn Store) -> Result<(), PrepareError> {
-    let range = Range { limit: ROWS_A_BATCH, ..Range::prefix(StoreKey::EMAILS) };
-    for page in store.pages(&range, At::Latest) {
-        let mut batch = Batch::new();
-        for row in &page?.rows {
-            batch = with_organization(store, batch, row)?;
-        }
-        if !batch.writes().is_empty() {
-            store.commit(batch)?;
-        }
-    }
-    Ok(())
-}
-
-fn with_organization(store: &dyn Store, batch: Batch, row: &Row) -> Result<Batch, PrepareError> {
-    let email = row.key.strip_prefix(StoreKey::EMAILS).and_then(|text| str::from_utf8(text).ok());
-    // A row key of the current format contains a zero byte before the id; no address contains this
-    // byte.
-    let Some(email) = email.filter(|email| !email.contains('\0')) else { return Ok(batch) };
-    let batch = batch.delete(row.key.clone());
-    let record: EmailRecord = decode(&StoreKey::Format, &row.value)?;
-    let user = store.get(&StoreKey::User(record.user).to_bytes(), At::Latest)?;
-    let Some(user) = user else { return Ok(batch) };
-    let organization = read_row::<UserRecord>(&user)?.record.organization;
-    let place = StoreKey::Email(email.to_owned(), organization);
-    Ok(batch.put(place.to_bytes(), encode(&place, &record)?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::id::{OrganizationId, UserId};
+    use crate::model::moment::Moment;
+    use crate::model::secret::Secret;
     use crate::records::Stored;
+    use crate::records::access::EmailRecord;
+    use crate::records::codec::decode;
+    use crate::records::people::TotpRecord;
     use keyhouse_storage::MemoryStore;
+    use keyhouse_storage::Range;
+    use rand::SeedableRng as _;
 
     fn organization() -> OrganizationId {
         OrganizationId::from_bytes([7; 16])
@@ -142,6 +123,12 @@ mod tests {
         let row = store.get(&StoreKey::Format.to_bytes(), At::Latest).unwrap().unwrap();
         let record = read_row::<FormatRecord>(&row).unwrap().record;
         (record.format, record.upgraded_from)
+    }
+
+    fn prepared(store: &MemoryStore) -> Result<(), PrepareError> {
+        let mut random = StdRng::seed_from_u64(1);
+        let keys = SeedKeys::generate(&mut random);
+        prepare(store, &keys, &mut random)
     }
 
     fn put(store: &MemoryStore, key: &[u8], json: &str) {
@@ -188,12 +175,12 @@ mod tests {
     #[test]
     fn an_empty_store_is_marked_and_a_later_one_refused() {
         let store = MemoryStore::new();
-        prepare(&store).unwrap();
-        prepare(&store).unwrap();
+        prepared(&store).unwrap();
+        prepared(&store).unwrap();
         assert_eq!(format_of(&store), (STORE_FORMAT, None));
-        put(&store, b"format", r#"{"f":4}"#);
-        let error = prepare(&store).unwrap_err().to_string();
-        assert!(error.starts_with("the store has format 4, this program supports 3"), "{error}");
+        put(&store, b"format", r#"{"f":5}"#);
+        let error = prepared(&store).unwrap_err().to_string();
+        assert!(error.starts_with("the store has format 5, this program supports 4"), "{error}");
     }
 
     #[test]
@@ -205,7 +192,7 @@ mod tests {
     }
 
     fn assert_upgraded(store: &MemoryStore, expected: &[(String, OrganizationId, UserId)]) {
-        prepare(store).unwrap();
+        prepared(store).unwrap();
         assert_eq!(emails(store), expected);
         assert_eq!(format_of(store), (STORE_FORMAT, None));
         // The index can parse every row.
@@ -220,15 +207,47 @@ mod tests {
     #[test]
     fn an_upgrade_that_was_broken_off_goes_on() {
         let (store, expected) = store_of_format(1, 3);
-        put(&store, b"format", r#"{"f":3,"u":1}"#);
+        put(&store, b"format", r#"{"f":4,"u":1}"#);
         let (email, _, user) = &expected[0];
         let place = StoreKey::Email(email.clone(), organization());
         put(&store, &place.to_bytes(), &format!("{{\"u\":\"{user}\"}}"));
         let old = format!("email/{email}").into_bytes();
         store.commit(Batch::new().delete(old)).unwrap();
-        prepare(&store).unwrap();
+        prepared(&store).unwrap();
         assert_eq!(emails(&store), expected);
         assert_eq!(format_of(&store), (STORE_FORMAT, None));
+    }
+
+    #[test]
+    fn the_seeds_of_an_older_format_are_encrypted_for_their_users() {
+        let store = MemoryStore::new();
+        put(&store, b"format", r#"{"f":3}"#);
+        let users = [UserId::from_bytes([1; 16]), UserId::from_bytes([2; 16])];
+        let seeds = ["JBSWY3DPEHPK3PXP", "GEZDGNBVGY3TQOJQ"];
+        for (user, seed) in users.into_iter().zip(seeds) {
+            let record = format!(r#"{{"s":"{seed}","on":true,"l":7,"c":1767225600000}}"#);
+            put(&store, &StoreKey::Totp(user).to_bytes(), &record);
+        }
+        let mut random = StdRng::seed_from_u64(1);
+        let keys = SeedKeys::generate(&mut random);
+        let upgrade = pending(&store).unwrap().unwrap();
+        assert_eq!(upgrade, PendingUpgrade { from: 3, has_begun: false });
+        assert_eq!(upgrade.steps().map(|step| step.format).collect::<Vec<_>>(), [4]);
+        // The second run continues an upgrade that was interrupted after its last row.
+        for _ in 0..2 {
+            prepare(&store, &keys, &mut random).unwrap();
+            for (user, seed) in users.into_iter().zip(seeds) {
+                let row = store.get(&StoreKey::Totp(user).to_bytes(), At::Latest).unwrap().unwrap();
+                assert!(!row.value.windows(seed.len()).any(|part| part == seed.as_bytes()));
+                let record = read_row::<TotpRecord>(&row).unwrap().record;
+                assert_eq!((record.confirmed, record.step_last), (true, 7));
+                assert_eq!(record.created_at, Moment::from_milliseconds(1_767_225_600_000));
+                let decrypted = keys.decrypt(user, &record.seed).unwrap();
+                assert_eq!(decrypted, Secret::new(seed.to_owned()));
+            }
+            assert_eq!(pending(&store).unwrap(), None);
+            put(&store, b"format", r#"{"f":4,"u":3}"#);
+        }
     }
 
     /// A program that writes format 1 reads only the field `f`. It must reject the new format at

@@ -7,4 +7,5 @@ pub mod commits;
 pub mod error;
 pub mod last_use;
 pub mod quotas;
+pub mod seeds;
 mod use_rows;

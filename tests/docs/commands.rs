@@ -21,6 +21,7 @@ const RUN: &[&str] = &[
     "docs/how-to/offboarding.md",
     "docs/how-to/proxies.md",
     "docs/how-to/rotation.md",
+    "docs/how-to/seal-key.md",
     "docs/how-to/service.md",
     "docs/how-to/teams.md",
     "docs/tutorial.md",

@@ -39,6 +39,7 @@ mod permissions;
 mod plans;
 mod policy;
 mod roles;
+mod seal_key;
 mod serve;
 #[path = "../server/mod.rs"]
 mod server;

@@ -119,6 +119,7 @@ export interface components {
       | "permission_required"
       | "removal_under_way"
       | "role_in_use"
+      | "seal_key_read_only"
       | "second_factor_required"
       | "session_ended"
       | "session_required"
@@ -134,6 +135,7 @@ export interface components {
       | "too_many_organizations"
       | "too_many_permissions"
       | "too_many_roles"
+      | "too_many_seal_keys"
       | "too_many_teams"
       | "totp_already_on"
       | "totp_not_begun"
@@ -1280,6 +1282,15 @@ export interface components {
           response: components["schemas"]["Role"];
         };
       };
+      "/v1/seal-key/rotate": {
+        post: {
+          body: {
+            keep_key?: boolean | null;
+          };
+          query: Record<string, never>;
+          response: components["schemas"]["SealKeyRotation"];
+        };
+      };
       "/v1/session": {
         delete: {
           query: Record<string, never>;
@@ -1681,6 +1692,13 @@ export interface components {
       path: string;
       permissions: string | null;
     };
+    SealKeyRotation: {
+      key: string;
+      /** Format: int64 */
+      seeds: number;
+      /** Format: int64 */
+      unreadable: number;
+    };
     Session: {
       address: string | null;
       notices: components["schemas"]["Notice"][];
@@ -1893,6 +1911,7 @@ export type QuotaState = components["schemas"]["QuotaState"];
 export type RateLimit = components["schemas"]["RateLimit"];
 export type Role = components["schemas"]["Role"];
 export type Route = components["schemas"]["Route"];
+export type SealKeyRotation = components["schemas"]["SealKeyRotation"];
 export type Session = components["schemas"]["Session"];
 export type Subscription = components["schemas"]["Subscription"];
 export type Team = components["schemas"]["Team"];

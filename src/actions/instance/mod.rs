@@ -5,4 +5,5 @@ pub mod gates;
 pub(in crate::actions) mod organization_record;
 pub mod organizations;
 pub mod plans;
+pub mod seal_key;
 pub(in crate::actions) mod settings;

@@ -10,7 +10,7 @@ use crate::actions::signing_in::session_user::Me;
 use crate::actions::signing_in::sessions::SessionKept;
 use crate::actions::signing_in::sign_in::wrong_password;
 use crate::actions::signing_in::throttle::Guess;
-use crate::actions::signing_in::totp::{spend, wrong_code};
+use crate::actions::signing_in::totp::wrong_code;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
@@ -207,7 +207,7 @@ impl Actions {
             );
             return Err(ActionError::Invalid(vec![fault]));
         };
-        let spent = spend(held.record, code, self.clock.now().wall);
+        let spent = self.spend(user, held.record, code, self.clock.now().wall);
         spent.map(|record| put(batch, &place, &record)).transpose()
     }
 

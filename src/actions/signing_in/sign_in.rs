@@ -11,7 +11,6 @@ use crate::actions::signing_in::passwords::hash_failed;
 use crate::actions::signing_in::session_user::Me;
 use crate::actions::signing_in::sessions::{Admitted, NewSession};
 use crate::actions::signing_in::throttle::{Attempter, Guess, Source};
-use crate::actions::signing_in::totp::spend;
 use crate::actions::{ActionError, Actions, put};
 use crate::index::CallOrigin;
 use crate::model::fault::Fault;
@@ -173,7 +172,7 @@ impl Actions {
         }
         let code = code.ok_or(ActionError::CodeRequired)?;
         let now = self.clock.now().wall;
-        let spent = spend(held.record, code, now).ok_or(ActionError::SignInFailed)?;
+        let spent = self.spend(user, held.record, code, now).ok_or(ActionError::SignInFailed)?;
         Ok(Admitted { batch: put(batch, &place, &spent)?, second_factor: true })
     }
 

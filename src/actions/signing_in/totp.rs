@@ -9,6 +9,7 @@ use crate::actions::signing_in::sessions::SessionKept;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::errors;
 use crate::model::fault::Fault;
+use crate::model::id::UserId;
 use crate::model::moment::Moment;
 use crate::model::password::{Factors, PASSWORD_CHARACTERS_MIN};
 use crate::model::secret::{Digest, Secret};
@@ -60,8 +61,10 @@ impl Actions {
                 return Err(already_on());
             }
             let now = self.clock.now().wall;
+            // Held until the commit, so that a rotation of the keys does not miss this seed.
+            let keys = self.seed_keys.read();
             let record = TotpRecord {
-                secret: seed.reveal().to_owned(),
+                seed: keys.encrypt(me.user, &seed, &mut *self.random())?,
                 confirmed: false,
                 step_last: 0,
                 backup: Vec::new(),
@@ -94,7 +97,9 @@ impl Actions {
                 return Err(already_on());
             }
             let now = self.clock.now().wall;
-            let Some(step_last) = step_of(&held.record.secret, code.reveal(), now, 0) else {
+            let seed = self.seed_of(me.user, &held.record);
+            let step = seed.and_then(|seed| step_of(seed.reveal(), code.reveal(), now, 0));
+            let Some(step_last) = step else {
                 return Ok(Attempt::Done(false));
             };
             let backup = digests(&codes);
@@ -134,7 +139,7 @@ impl Actions {
             let held = held.filter(|held| held.record.confirmed);
             let held = held.ok_or(ActionError::NotFound("second factor"))?;
             let now = self.clock.now().wall;
-            if spend(held.record, &proof.code, now).is_none() {
+            if self.spend(me.user, held.record, &proof.code, now).is_none() {
                 return Ok(Attempt::Done(false));
             }
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
@@ -173,7 +178,7 @@ impl Actions {
             let held = held.filter(|held| held.record.confirmed);
             let held = held.ok_or(ActionError::NotFound("second factor"))?;
             let now = self.clock.now().wall;
-            let Some(spent) = spend(held.record, &proof.code, now) else {
+            let Some(spent) = self.spend(me.user, held.record, &proof.code, now) else {
                 return Ok(Attempt::Done(false));
             };
             let record = TotpRecord { backup: digests(&codes), ..spent };
@@ -202,23 +207,34 @@ impl Actions {
         }
         Ok(batch.unchanged(StoreKey::User(proven.id).to_bytes(), held.revision))
     }
-}
 
-/// The record after the use of a code; `None` for a wrong code. A code is accepted only if its time
-/// step is later than the last accepted step. A backup code is accepted once.
-pub(in crate::actions) fn spend(
-    record: TotpRecord,
-    code: &Secret,
-    now: Moment,
-) -> Option<TotpRecord> {
-    if let Some(step_last) = step_of(&record.secret, code.reveal(), now, record.step_last) {
-        return Some(TotpRecord { step_last, ..record });
+    /// The record after the use of a code; `None` for a wrong code. A code is accepted only if its
+    /// time step is later than the last accepted step. A backup code is accepted once.
+    pub(in crate::actions) fn spend(
+        &self,
+        user: UserId,
+        record: TotpRecord,
+        code: &Secret,
+        now: Moment,
+    ) -> Option<TotpRecord> {
+        let seed = self.seed_of(user, &record);
+        let step = |seed: Secret| step_of(seed.reveal(), code.reveal(), now, record.step_last);
+        if let Some(step_last) = seed.and_then(step) {
+            return Some(TotpRecord { step_last, ..record });
+        }
+        let digest = backup_digest(code.reveal())?;
+        let at = record.backup.iter().position(|known| *known == digest)?;
+        let mut record = record;
+        record.backup.remove(at);
+        Some(record)
     }
-    let digest = backup_digest(code.reveal())?;
-    let at = record.backup.iter().position(|known| *known == digest)?;
-    let mut record = record;
-    record.backup.remove(at);
-    Some(record)
+
+    /// The seed of a user. `None` if the key file does not have its key: backup codes then still
+    /// work, and codes do not.
+    fn seed_of(&self, user: UserId, record: &TotpRecord) -> Option<Secret> {
+        let seed = self.seed_keys.read().decrypt(user, &record.seed);
+        seed.inspect_err(|error| tracing::error!(%user, %error, "totp: could not read a seed")).ok()
+    }
 }
 
 fn digests(codes: &[Secret]) -> Vec<Digest> {

@@ -15,6 +15,7 @@ pub(super) mod permissions;
 pub(super) mod plans;
 pub(super) mod resets;
 pub(super) mod roles;
+pub(super) mod seal_key;
 pub(super) mod session;
 pub(super) mod sessions;
 pub(super) mod setup;

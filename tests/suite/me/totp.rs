@@ -13,15 +13,15 @@ use crate::session::sign_in::assert_failed_or_throttled;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 /// A user's second factor: the app's seed and the backup codes.
-struct Factor {
-    seed: String,
-    backup: Vec<String>,
+pub(crate) struct Factor {
+    pub(crate) seed: String,
+    pub(crate) backup: Vec<String>,
 }
 
 impl Factor {
     /// Returns the code of the given number of steps after now. Tests use only the current and the
     /// next code, which the server accepts at any second.
-    fn code(&self, steps_ahead: u64) -> String {
+    pub(crate) fn code(&self, steps_ahead: u64) -> String {
         code_of(&self.seed, steps_ahead)
     }
 }
@@ -41,7 +41,7 @@ fn confirm(instance: &TestServer, code: &str) -> Answer {
     instance.ask(&Ask::post("/v1/me/totp", &json!({"code": code})))
 }
 
-fn set_up(instance: &TestServer) -> Factor {
+pub(crate) fn set_up(instance: &TestServer) -> Factor {
     let begun = begin(instance);
     let mut factor =
         Factor { seed: begun["secret"].as_str().unwrap().to_owned(), backup: Vec::new() };
@@ -51,7 +51,7 @@ fn set_up(instance: &TestServer) -> Factor {
     factor
 }
 
-fn sign_in(instance: &TestServer, code: &str) -> Answer {
+pub(crate) fn sign_in(instance: &TestServer, code: &str) -> Answer {
     let body = json!({"email": EMAIL, "password": PASSWORD, "code": code});
     instance.bare(&Ask::post("/v1/session", &body))
 }
