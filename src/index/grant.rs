@@ -39,8 +39,8 @@ pub struct Grant {
     pub revoked: bool,
     /// Whether the key is disabled.
     pub disabled: bool,
-    /// Whether the secret is stored as its SHA-256 digest.
-    pub(super) by_sha256: bool,
+    /// The algorithm of the secret's digest.
+    pub(super) algorithm: Algorithm,
     /// Whether a former owner may still have the secret.
     former_owner: bool,
     /// Handle to the owner's facts; a service key has no owner.
@@ -93,7 +93,7 @@ impl Grant {
             expires_at: ends.unwrap_or(Moment::NEVER),
             revoked: record.revoked_at.is_some(),
             disabled: record.disabled.is_some(),
-            by_sha256: secret.algorithm == Algorithm::Sha256,
+            algorithm: secret.algorithm,
             former_owner: record.rotation_advised || secret.former_owner,
             rules,
             patterns: IndexedList::from(&record.patterns()),

@@ -41,6 +41,7 @@ use papaya::{HashMap, ResizeMode};
 
 use crate::model::calendar::Hour;
 use crate::model::code::Code;
+use crate::model::foreign::Algorithm;
 use crate::model::gate::{DEFAULT_GATE, Gate};
 use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
 use crate::model::moment::Moment;
@@ -68,8 +69,10 @@ pub(crate) const AGENTS_MAX: usize = 16_384;
 #[derive(Debug)]
 pub struct Index {
     grants: HashMap<DigestKey, Grant, BuildHasherDefault<DigestHasher>>,
-    /// The number of grants whose digest is a SHA-256 digest.
+    /// The number of grants whose digest comes from a SHA-256.
     by_sha256: AtomicUsize,
+    /// The number of grants whose digest comes from the SHA-256 of the last part of the text.
+    by_last_part: AtomicUsize,
     /// Retired digests that a check must look up, at 64 bytes each: digests whose text Keyhouse
     /// never had, and digests under which another key was imported.
     retired: HashMap<DigestKey, (), BuildHasherDefault<DigestHasher>>,
@@ -135,6 +138,7 @@ impl Index {
                 .resize_mode(ResizeMode::Blocking)
                 .build(),
             by_sha256: AtomicUsize::new(0),
+            by_last_part: AtomicUsize::new(0),
             retired: HashMap::builder().hasher(BuildHasherDefault::default()).build(),
             users: HashMap::new(),
             organizations: HashMap::new(),
@@ -176,31 +180,44 @@ impl Index {
         self.grants.pin().contains_key(&DigestKey::from(*digest))
     }
 
-    /// Whether any secret is stored as its SHA-256 digest. If no secret is stored this way, checks
+    /// Whether any secret is stored as a digest of a SHA-256. If no secret is stored this way, checks
     /// compute no SHA-256.
     pub fn knows_sha256(&self) -> bool {
         self.by_sha256.load(Ordering::Relaxed) > 0
     }
 
-    /// Of the two digests of one text, the digest that decides: the digest of a revoked key;
-    /// otherwise, if either is retired, the digest without a key, so that the text is not found;
-    /// otherwise the digest of a key; otherwise the first digest.
-    pub fn deciding(&self, digests: [Digest; 2]) -> Digest {
-        let is_retired =
-            |digest: &Digest| self.retired.pin().contains_key(&DigestKey::from(*digest));
-        let rank = |digest: &Digest| {
-            self.with_grant(digest, |grant| match grant {
-                Some(grant) if grant.revoked => 0,
-                Some(_) => 1,
-                None => 2,
-            })
+    /// Whether any secret is stored as a digest of its last part. If no secret is stored this way,
+    /// checks do not hash parts of texts.
+    pub fn knows_last_parts(&self) -> bool {
+        self.by_last_part.load(Ordering::Relaxed) > 0
+    }
+
+    /// The counts of grants to which a grant with a digest of this algorithm belongs.
+    fn counts_of(&self, algorithm: Algorithm) -> impl Iterator<Item = &AtomicUsize> {
+        let counts = match algorithm {
+            Algorithm::Blake3 => [None, None],
+            Algorithm::Sha256 => [Some(&self.by_sha256), None],
+            Algorithm::Sha256OfLastPart => [Some(&self.by_sha256), Some(&self.by_last_part)],
         };
-        let [one, other] = digests;
-        let (first, second) = if rank(&other) < rank(&one) { (other, one) } else { (one, other) };
-        // If a digest of a text is retired, a key has at most one of the two digests: `first`.
-        // `second` has no grant, so the text is rejected.
-        let is_ended = rank(&first) > 0 && (is_retired(&first) || is_retired(&second));
-        if is_ended { second } else { first }
+        counts.into_iter().flatten()
+    }
+
+    /// Of the digests of one text, the digest that decides: the digest of a revoked key; otherwise,
+    /// if any is retired, a digest without a key, so that the text is not found; otherwise the first
+    /// digest of a key; otherwise the first digest. `None` if all digests have keys and one is
+    /// retired, which no order of changes causes.
+    pub fn deciding(&self, digests: &[Digest]) -> Option<Digest> {
+        let (mut known, mut unknown, mut is_ended) = (None, None, false);
+        for digest in digests {
+            match self.with_grant(digest, |grant| grant.map(|grant| grant.revoked)) {
+                Some(true) => return Some(*digest),
+                Some(false) => known = known.or(Some(*digest)),
+                None => unknown = unknown.or(Some(*digest)),
+            }
+            is_ended |= self.retired.pin().contains_key(&DigestKey::from(*digest));
+        }
+        // A retired digest has no key, or the digest because of which it was retired has none.
+        if is_ended { unknown } else { known.or(unknown) }
     }
 
     /// The number of known secrets.
@@ -416,9 +433,9 @@ mod tests {
             index.retired.pin().insert(digest.into(), ());
         }
         let deciding = |one, other| {
-            let digest = index.deciding([one, other]);
-            assert_eq!(digest, index.deciding([other, one]), "the order has no effect");
-            digest
+            let digest = index.deciding(&[one, other]);
+            assert_eq!(digest, index.deciding(&[other, one]), "the order has no effect");
+            digest.unwrap()
         };
         for second in [known, retired, known_and_retired, unknown] {
             assert_eq!(deciding(revoked, second), revoked);
@@ -426,7 +443,16 @@ mod tests {
         assert_eq!(deciding(known, unknown), known);
         assert_eq!(deciding(known, retired), retired);
         assert_eq!(deciding(known_and_retired, unknown), unknown, "the text is not found");
-        assert_eq!(index.deciding([unknown, other]), unknown);
+        assert_eq!(index.deciding(&[unknown, other]), Some(unknown));
+        for (digests, expected) in [
+            ([known, unknown, revoked], Some(revoked)),
+            ([known, unknown, retired], Some(unknown)),
+            ([unknown, other, known], Some(known)),
+            ([known, known_and_retired, unknown], Some(unknown)),
+        ] {
+            assert_eq!(index.deciding(&digests), expected);
+        }
+        assert_eq!(index.deciding(&[known_and_retired]), None);
     }
 
     /// Regression: one key with 16,384 invented user agents removed the last user agent of every

@@ -206,22 +206,27 @@ impl Writer {
     }
 
     fn insert_grant(&self, digest: Digest, grant: Grant) {
-        // The count rises before the insertion, so that every check that could find the grant
-        // computes a SHA-256.
-        let by_sha256 = grant.by_sha256;
-        if by_sha256 {
-            self.index.by_sha256.fetch_add(1, Ordering::Release);
+        // The counts rise before the insertion, so that every check that could find the grant
+        // computes its digest.
+        for count in self.index.counts_of(grant.algorithm) {
+            count.fetch_add(1, Ordering::Release);
         }
         let grants = self.index.grants.pin();
-        if grants.insert(digest.into(), grant).is_some_and(|before| before.by_sha256) {
-            self.index.by_sha256.fetch_sub(1, Ordering::Release);
+        if let Some(before) = grants.insert(digest.into(), grant) {
+            self.uncount(before);
         }
     }
 
     fn remove_grant(&self, digest: Digest) {
         let grants = self.index.grants.pin();
-        if grants.remove(&DigestKey::from(digest)).is_some_and(|stale| stale.by_sha256) {
-            self.index.by_sha256.fetch_sub(1, Ordering::Release);
+        if let Some(stale) = grants.remove(&DigestKey::from(digest)) {
+            self.uncount(stale);
+        }
+    }
+
+    fn uncount(&self, stale: &Grant) {
+        for count in self.index.counts_of(stale.algorithm) {
+            count.fetch_sub(1, Ordering::Release);
         }
     }
 

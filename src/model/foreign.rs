@@ -13,7 +13,7 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 use crate::model::key_text::{CREDENTIAL_BYTES_MAX, KeyTextClass, classify};
-use crate::model::secret::{Digest, Secret};
+use crate::model::secret::{Digest, SEPARATORS, Secret};
 
 /// The shortest key of another system, in characters: a shorter key could be found by hashing
 /// guesses.
@@ -23,6 +23,8 @@ pub const FOREIGN_CHARACTERS_MIN: usize = 24;
 pub const HINT_CHARACTERS_MAX: usize = 16;
 /// The hint of a key that is known only by its digest.
 pub const HINT_UNKNOWN: &str = "imported";
+/// The longest text before the hashed part of a key, in bytes.
+pub const HEAD_BYTES_MAX: usize = 128;
 /// The number of characters of another system's key that its hint shows.
 const HINT_CHARACTERS: usize = 4;
 
@@ -32,6 +34,8 @@ pub enum Algorithm {
     #[default]
     Blake3,
     Sha256,
+    /// SHA-256 of the part after the last separator. The part before it is known.
+    Sha256OfLastPart,
 }
 
 /// Why a key of another system is rejected. The error never contains the key's text.
@@ -59,23 +63,40 @@ pub enum InvalidForeign {
     EmptyText,
     #[error("must be 1 to {HINT_CHARACTERS_MAX} printable characters without spaces")]
     Hint,
+    #[error(
+        "must be 2 to {HEAD_BYTES_MAX} printable characters without spaces that end with | or ."
+    )]
+    Head,
+    #[error("is accepted with the algorithm sha256 only")]
+    HeadAlgorithm,
 }
 
 impl Algorithm {
-    /// The name in the API.
+    /// The name in records. The API uses the first two.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Blake3 => "blake3",
             Self::Sha256 => "sha256",
+            Self::Sha256OfLastPart => "sha256-part",
         }
     }
+}
 
-    /// The digest under which Keyhouse stores a key with this hash.
-    pub fn digest(self, hash: &[u8; 32]) -> Digest {
-        match self {
-            Self::Blake3 => Digest::from_bytes(*hash),
-            Self::Sha256 => Digest::of_sha256(hash),
-        }
+/// The digest under which Keyhouse stores a key with this hash, and its algorithm. With a `head`,
+/// the hash is that of the part after the head.
+pub fn digest_of_hash(
+    algorithm: Algorithm,
+    hash: &[u8; 32],
+    head: Option<&str>,
+) -> Result<(Digest, Algorithm), InvalidForeign> {
+    match (algorithm, head) {
+        (Algorithm::Blake3, None) => Ok((Digest::from_bytes(*hash), algorithm)),
+        (Algorithm::Sha256, None) => Ok((Digest::of_sha256(hash), algorithm)),
+        (Algorithm::Sha256, Some(head)) => {
+            Ok((Digest::of_last_part(head.as_bytes(), hash), Algorithm::Sha256OfLastPart))
+        },
+        (Algorithm::Blake3, Some(_)) => Err(InvalidForeign::HeadAlgorithm),
+        (Algorithm::Sha256OfLastPart, _) => Err(InvalidForeign::Algorithm),
     }
 }
 
@@ -92,6 +113,7 @@ impl FromStr for Algorithm {
         match text {
             "blake3" => Ok(Self::Blake3),
             "sha256" => Ok(Self::Sha256),
+            "sha256-part" => Ok(Self::Sha256OfLastPart),
             _ => Err(InvalidForeign::Algorithm),
         }
     }
@@ -109,12 +131,20 @@ pub fn parse_hash(text: &str) -> Result<[u8; 32], InvalidForeign> {
     bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(InvalidForeign::Digest)
 }
 
-/// Rejects the digest of an empty text. All other digests may be those of keys.
-pub fn check_digest(digest: Digest) -> Result<(), InvalidForeign> {
-    if [Digest::of(b""), Digest::by_sha256(b"")].contains(&digest) {
+/// Rejects the hash of an empty text. All other hashes may be those of keys.
+pub fn check_hash(hash: &[u8; 32]) -> Result<(), InvalidForeign> {
+    let is_empty = |digest: Digest| [Digest::of(b""), Digest::by_sha256(b"")].contains(&digest);
+    if is_empty(Digest::from_bytes(*hash)) || is_empty(Digest::of_sha256(hash)) {
         return Err(InvalidForeign::EmptyText);
     }
     Ok(())
+}
+
+/// Parses the part of a key before its hashed part, with the separator.
+pub fn parse_head(text: &str) -> Result<String, InvalidForeign> {
+    let printable = text.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+    let fits = printable && (2..=HEAD_BYTES_MAX).contains(&text.len());
+    if fits && text.ends_with(SEPARATORS) { Ok(text.to_owned()) } else { Err(InvalidForeign::Head) }
 }
 
 /// Rejects a text that cannot be a key of another system.
@@ -203,6 +233,16 @@ mod tests {
             (&mistyped, Err(InvalidForeign::Checksum)),
         ] {
             assert_eq!(check(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_head_is_short_and_ends_with_a_separator() {
+        for head in ["17|", "sk_live.", "a|b."] {
+            assert_eq!(parse_head(head).as_deref(), Ok(head));
+        }
+        for wrong in ["", "|", "17", "17_", "1 7|", "é|", &format!("{}|", "x".repeat(128))] {
+            assert_eq!(parse_head(wrong), Err(InvalidForeign::Head), "{wrong}");
         }
     }
 

@@ -9,6 +9,10 @@ use zeroize::Zeroizing;
 /// The key derivation context for digests of a SHA-256. The context never changes, since stored
 /// digests depend on it.
 const SHA256_CONTEXT: &str = "Keyhouse 2026 a key that is known by its SHA-256";
+/// The key derivation context for digests of a text whose last part is known by its SHA-256.
+const LAST_PART_CONTEXT: &str = "Keyhouse 2026 a key whose last part is known by its SHA-256";
+/// The characters before the last part of a text.
+pub const SEPARATORS: [char; 2] = ['|', '.'];
 
 /// The text of a secret: a key, a session's cookie, a one-time link's token, a password.
 ///
@@ -46,7 +50,7 @@ impl fmt::Display for Secret {
 }
 
 /// The stored form of a secret, which reveals nothing of it: BLAKE3 of its text, or, for a key that
-/// was imported by its SHA-256, BLAKE3's key derivation of that hash.
+/// was imported by its SHA-256 or by that of its last part, BLAKE3's key derivation of that hash.
 ///
 /// A plain digest is enough for secrets of at least 128 random bits (OWASP ASVS 5.0, 6.5.2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,6 +71,25 @@ impl Digest {
     /// from those of [`Digest::of`], so a digest needs no field for its algorithm.
     pub fn of_sha256(hash: &[u8; 32]) -> Self {
         Self(blake3::derive_key(SHA256_CONTEXT, hash))
+    }
+
+    /// The digest of a text that is known by the SHA-256 of its last part: the part after the last
+    /// of [`SEPARATORS`]. `None` for a text without a separator.
+    pub fn by_last_part(text: &[u8]) -> Option<Self> {
+        let is_separator = |byte: &u8| SEPARATORS.contains(&char::from(*byte));
+        let end = text.iter().rposition(is_separator)?.checked_add(1)?;
+        let (head, part) = text.split_at_checked(end)?;
+        Some(Self::of_last_part(head, &sha2::Sha256::digest(part).into()))
+    }
+
+    /// The digest of the text that begins with `head`, whose last character is a separator, and
+    /// ends with the part that has this SHA-256. The digest depends on both, so the part with
+    /// another head is another text.
+    pub fn of_last_part(head: &[u8], hash: &[u8; 32]) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key(LAST_PART_CONTEXT);
+        // The hash has a fixed length, so no other hash and head have the same bytes.
+        hasher.update(hash).update(head);
+        Self(*hasher.finalize().as_bytes())
     }
 
     /// The digest with these bytes.
@@ -129,6 +152,30 @@ mod tests {
         assert_ne!(by_hash, Digest::of(bytes.bytes()));
         let stored = "046566d074beef8c86b532a78daa7dd2c3a64363a7dc8217c6e9649bdeb0a7d7";
         assert_eq!(by_hash.to_string(), stored);
+    }
+
+    /// Stores contain such digests too.
+    #[test]
+    fn the_digest_by_the_last_part_binds_the_part_to_what_is_before_it() {
+        let hash = sha2::Sha256::digest(b"abc").into();
+        let by_part = Digest::of_last_part(b"17|", &hash);
+        let stored = "f1fd2d5b4f954ef626604d527260912d5daab2bc27e942943366d22b23f122e7";
+        assert_eq!(by_part.to_string(), stored);
+        assert_eq!(Digest::by_last_part(b"17|abc"), Some(by_part));
+        for (claim, other) in [
+            ("another head", Digest::by_last_part(b"18|abc")),
+            ("another separator", Digest::by_last_part(b"17.abc")),
+            ("another part", Digest::by_last_part(b"17|abd")),
+            ("a part with a separator", Digest::by_last_part(b"17|a.bc")),
+            ("no head", Digest::by_last_part(b"|abc")),
+            ("an empty part", Digest::by_last_part(b"17|abc|")),
+            ("the whole", Some(Digest::by_sha256(b"17|abc"))),
+            ("the part", Some(Digest::by_sha256(b"abc"))),
+        ] {
+            assert!(other.is_some_and(|other| other != by_part), "{claim}");
+        }
+        assert_eq!(Digest::by_last_part(b"abc"), None);
+        assert_eq!(Digest::by_last_part(b""), None);
     }
 
     #[test]

@@ -82,6 +82,13 @@ pub struct SecretUseRecord {
     pub user_agent: Option<Box<str>>,
 }
 
+impl UseRecord {
+    /// Returns the record of a use of which only the time is known.
+    pub fn at(at: Moment) -> Self {
+        Self { at, ip: None, user_agent: None, secrets: Vec::new(), addresses: Vec::new() }
+    }
+}
+
 impl Record for UseRecord {}
 
 #[cfg(test)]
@@ -94,8 +101,7 @@ mod tests {
     #[test]
     fn a_use_without_its_secrets_is_written_as_ever_and_reads_for_ever() {
         let (place, at) = (StoreKey::Use(Id::default()), Moment::from_milliseconds(5));
-        let (secrets, addresses) = (Vec::new(), Vec::new());
-        let mut record = UseRecord { at, ip: None, user_agent: None, secrets, addresses };
+        let mut record = UseRecord::at(at);
         let bytes = encode(&place, &record).unwrap();
         assert_eq!(&bytes[1..], br#"{"t":5}"#);
         assert_eq!(decode::<UseRecord>(&place, &bytes).unwrap(), record);

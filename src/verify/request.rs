@@ -68,16 +68,21 @@ impl Scope {
 
 /// The digest that decides about a presented text; `None` for a malformed text.
 ///
-/// A text may be known by its BLAKE3 and by its SHA-256 digest. If one of the two digests is that
-/// of a revoked key, that digest decides. If one of them is retired, the text is not found. An
-/// instance without keys known by SHA-256 computes only BLAKE3.
+/// A text may be known by its BLAKE3, by its SHA-256, and by the SHA-256 of its last part. If one
+/// of these digests is that of a revoked key, that digest decides. If one of them is retired, the
+/// text is not found. An instance without keys known by SHA-256 computes only BLAKE3, and one
+/// without keys known by their last part hashes only whole texts.
 pub fn digest_of(index: &Index, presented: &[u8]) -> Option<Digest> {
     let (KeyTextClass::Own(digest) | KeyTextClass::Foreign(digest)) = classify(presented) else {
         return None;
     };
-    if index.knows_sha256() {
-        Some(index.deciding([digest, Digest::by_sha256(presented)]))
-    } else {
-        Some(digest)
+    if !index.knows_sha256() {
+        return Some(digest);
+    }
+    let by_sha256 = Digest::by_sha256(presented);
+    let by_part = if index.knows_last_parts() { Digest::by_last_part(presented) } else { None };
+    match by_part {
+        Some(by_part) => index.deciding(&[digest, by_sha256, by_part]),
+        None => index.deciding(&[digest, by_sha256]),
     }
 }

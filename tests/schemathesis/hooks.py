@@ -32,6 +32,8 @@ UNFORESEEABLE_AT = {
     ("/current_password", "required"),  # with a new password
     ("/expires_at", "required"),  # if the organization limits the lifetime of keys
     ("/expires_at", "too_long"),  # if the organization limits the lifetime of keys
+    ("/created_at", "out_of_range"),  # the time is in the future
+    ("/last_used_at", "out_of_range"),  # the time is in the future
     ("/organization", "not_found"),
     ("/owner", "not_found"),
     ("/overlap", "out_of_range"),  # the longest is shorter than the longest span

@@ -200,13 +200,19 @@ export interface components {
       | {
           /** @enum {string} */
           algorithm: "sha256" | "blake3";
+          /** Format: date-time */
+          created_at?: string | null;
           description?: string | null;
           digest: string;
+          disabled?: boolean | null;
           environment?: string | null;
           /** Format: date-time */
           expires_at?: string | null;
+          head?: string | null;
           hint?: string | null;
           ip_rules?: components["schemas"]["IpRules"] | null;
+          /** Format: date-time */
+          last_used_at?: string | null;
           metadata?: components["schemas"]["Metadata"] | null;
           name?: string;
           /** Format: date-time */
@@ -218,7 +224,10 @@ export interface components {
           rate_limits?: components["schemas"]["RateLimit"][] | null;
         }
       | {
+          /** Format: date-time */
+          created_at?: string | null;
           description?: string | null;
+          disabled?: boolean | null;
           environment?: string | null;
           /** Format: date-time */
           expires_at?: string | null;
@@ -226,6 +235,8 @@ export interface components {
           ip_rules?: components["schemas"]["IpRules"] | null;
           /** Format: foreign-key */
           key: string;
+          /** Format: date-time */
+          last_used_at?: string | null;
           metadata?: components["schemas"]["Metadata"] | null;
           name?: string;
           /** Format: date-time */

@@ -27,13 +27,16 @@ use crate::model::role::{INSTANCE_IMPORT, KEYS_MANAGE};
 use crate::model::secret::Digest;
 use crate::records::Revised;
 use crate::records::access::UserRecord;
-use crate::records::key::{KeyRecord, SecretRecord};
+use crate::records::key::{DisabledBy, KeyRecord, SecretRecord};
 use crate::records::place::StoreKey;
 use crate::records::taken::TakenRecord;
+use crate::records::uses::UseRecord;
 
 /// Maximum number of keys in one import. As many keys, each with a guard on its digest, fit in one
-/// batch.
+/// batch; of keys with a last use, which is a row of its own, two thirds as many.
 pub const IMPORT_KEYS_MAX: usize = 500;
+/// The earliest time of a key's creation and use. Ids have no earlier time.
+const EPOCH: Moment = Moment::from_milliseconds(0);
 
 #[derive(Debug)]
 pub struct Import {
@@ -56,8 +59,18 @@ pub struct ForeignKey {
     pub owner: Option<OwnerName>,
     /// The organization; `None` for the actor's organization.
     pub organization: Option<OrganizationId>,
+    pub past: ForeignPast,
     /// All other fields. The kind follows from the owner.
     pub draft: KeyDraft,
+}
+
+/// What happened to a key in the other system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ForeignPast {
+    pub created_at: Option<Moment>,
+    pub last_used_at: Option<Moment>,
+    /// Whether the key is disabled. Only a key manager can enable it here.
+    pub disabled: bool,
 }
 
 /// The digest by which a key of another system is identified.
@@ -70,6 +83,8 @@ pub struct ForeignSecret {
     pub algorithm: Algorithm,
     /// The digest of the same text by the other algorithm, if the text is known.
     pub other_digest: Option<Digest>,
+    /// The digest of the same text by its last part, if the text is known and has parts.
+    pub last_part_digest: Option<Digest>,
     /// The part of the text that may be shown.
     pub hint: String,
 }
@@ -86,6 +101,8 @@ pub enum OwnerName {
 #[derive(Default)]
 struct Findings {
     records: Vec<KeyRecord>,
+    /// The last uses of keys that were used in the other system.
+    uses: Vec<(KeyId, Moment)>,
     faults: Vec<Fault>,
     /// The owners, with the revisions at which they were read.
     owners: HashMap<UserId, Revision>,
@@ -179,12 +196,21 @@ impl Actions {
                 }));
             }
         }
+        for (field, time) in
+            [("created_at", key.past.created_at), ("last_used_at", key.past.last_used_at)]
+        {
+            if time.is_some_and(|time| time > now || time < EPOCH) {
+                findings.faults.push(fault(field, "out_of_range", "must be between 1970 and now"));
+            }
+        }
         if !findings.digests.insert(key.secret.digest) || self.is_taken(&key.secret)? {
             let detail =
                 "is already the digest of a key in this instance, or occurs twice in this request";
             findings.faults.push(fault(key.secret.field, "digest_taken", detail));
         }
-        findings.records.push(self.foreign_record(actor, key, (organization, owner), now));
+        let record = self.foreign_record(actor, key, (organization, owner), now);
+        findings.uses.extend(key.past.last_used_at.map(|at| (record.id, at)));
+        findings.records.push(record);
         Ok(())
     }
 
@@ -197,8 +223,12 @@ impl Actions {
     ) -> KeyRecord {
         let mut random = self.random();
         let name = key.draft.name.clone().unwrap_or_else(|| name::propose(&mut *random));
-        let id = KeyId::new(now, &mut *random);
-        let mut record = new_record(id, organization, name, key.draft.clone(), now);
+        // Ids are in the order of creation, as are lists of keys.
+        let created_at = key.past.created_at.unwrap_or(now);
+        let id = KeyId::new(created_at, &mut *random);
+        let mut record = new_record(id, organization, name, key.draft.clone(), created_at);
+        record.updated_at = now;
+        record.disabled = key.past.disabled.then_some(DisabledBy::Manager);
         record.owner = owner;
         record.created_by = actor.author();
         record.imported = Some(key.secret.digest);
@@ -206,7 +236,7 @@ impl Actions {
             digest: key.secret.digest,
             algorithm: key.secret.algorithm,
             hint: key.secret.hint.clone(),
-            created_at: now,
+            created_at,
             ends_at: None,
             other_digest: key.secret.other_digest,
             former_owner: false,
@@ -228,7 +258,8 @@ impl Actions {
 
     /// Whether a key of the instance has or had this digest.
     fn is_taken(&self, secret: &ForeignSecret) -> Result<bool, ActionError> {
-        for digest in [Some(secret.digest), secret.other_digest].into_iter().flatten() {
+        let digests = [Some(secret.digest), secret.other_digest, secret.last_part_digest];
+        for digest in digests.into_iter().flatten() {
             let place = StoreKey::Taken(digest);
             if self.index.knows(&digest) || self.read::<TakenRecord>(&place)?.is_some() {
                 return Ok(true);
@@ -251,6 +282,9 @@ impl Actions {
                 batch = put(guarded, &place, &TakenRecord::of(record.id))?;
             }
             batch = put(batch, &record.place(), record)?;
+        }
+        for (key, at) in &findings.uses {
+            batch = put(batch, &StoreKey::Use(*key), &UseRecord::at(*at))?;
         }
         for (organization, owners) in by_organization(&findings.records) {
             batch = self.within_limits(batch, organization, &owners)?;

@@ -37,7 +37,7 @@ pub use descendants::{DESCENDANTS_A_REQUEST_MAX, Descendants};
 pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record};
 pub use holder::{HolderRevoked, PresentedKey};
-pub use import::{ForeignKey, ForeignSecret, IMPORT_KEYS_MAX, Import, OwnerName};
+pub use import::{ForeignKey, ForeignPast, ForeignSecret, IMPORT_KEYS_MAX, Import, OwnerName};
 pub use list::{ListedKeys, OwnerWanted, Query, Wanted};
 pub use purge::{ENDED_KEPT, start_purge};
 pub use rotate::OVERLAP_MAX;

@@ -202,7 +202,9 @@ fn audit_entry(organization: OrganizationId, due: &[Revised<KeyRecord>]) -> Audi
 mod tests {
     use super::*;
     use crate::actions::changes::Target;
-    use crate::actions::keys::{ForeignKey, ForeignSecret, Import, KeyChange, KeyDraft, KeyKind};
+    use crate::actions::keys::{
+        ForeignKey, ForeignPast, ForeignSecret, Import, KeyChange, KeyDraft, KeyKind,
+    };
     use crate::actions::test_instance::TestInstance;
     use crate::index::CallOrigin;
     use crate::model::code::Code;
@@ -226,10 +228,17 @@ mod tests {
             digest: Digest::by_sha256(text),
             algorithm: Algorithm::Sha256,
             other_digest: None,
+            last_part_digest: None,
             hint: "any".to_owned(),
         };
-        let (owner, organization, draft) = (None, None, KeyDraft::default());
-        let key = ForeignKey { pointer: "/keys/0".to_owned(), secret, owner, organization, draft };
+        let key = ForeignKey {
+            pointer: "/keys/0".to_owned(),
+            secret,
+            owner: None,
+            organization: None,
+            past: ForeignPast::default(),
+            draft: KeyDraft::default(),
+        };
         Import { keys: vec![key], faults: Vec::new(), dry_run: false }
     }
 

@@ -3,7 +3,9 @@
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::actions::changes::Target;
-use crate::actions::keys::{ForeignKey, ForeignSecret, Import, KeyDraft, KeyKind, OwnerName};
+use crate::actions::keys::{
+    ForeignKey, ForeignPast, ForeignSecret, Import, KeyDraft, KeyKind, OwnerName,
+};
 use crate::actions::test_instance::TestInstance;
 use crate::model::code::Code;
 use crate::model::foreign::Algorithm;
@@ -80,10 +82,12 @@ fn an_operator_who_is_disabled_while_waiting_imports_nothing() {
                 digest: Digest::from_bytes([digit; 32]),
                 algorithm: Algorithm::Blake3,
                 other_digest: None,
+                last_part_digest: None,
                 hint: "old".to_owned(),
             },
             owner: Some(OwnerName::Id(instance.owner)),
             organization: None,
+            past: ForeignPast::default(),
             draft: KeyDraft::default(),
         }],
         faults: Vec::new(),

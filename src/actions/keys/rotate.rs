@@ -300,6 +300,6 @@ mod tests {
         let unknown = Digest::of(b"unknown");
         // If no key has either digest, the first digest decides, unless the index holds one as
         // retired.
-        assert_eq!(index.deciding([unknown, first.digest()]), unknown);
+        assert_eq!(index.deciding(&[unknown, first.digest()]), Some(unknown));
     }
 }

@@ -157,3 +157,59 @@ fn a_rotated_imported_secret_cannot_be_imported_again() {
         instance.sign_in();
     }
 }
+
+fn by_last_part(head: &str, part: &str) -> Value {
+    json!({"algorithm": "sha256", "digest": hex(&sha256(part)), "head": head})
+}
+
+/// Systems such as Laravel Sanctum store an id and the hash of the part after it.
+#[test]
+fn a_key_known_by_its_last_part_needs_the_part_before_it() {
+    let mut instance = TestServer::start();
+    let part = "VSwn9FCqLFivSUGJKMukhq7kcrnXDK8h6JQmleJX";
+    let (text, dotted) = (format!("17|{part}"), format!("sk.2f9a.{part}"));
+    let lines = json!([by_last_part("17|", part), by_last_part("sk.2f9a.", part)]);
+    let keys = imported(&instance, &lines);
+    for _ in ["at once", "after a restart"] {
+        for (text, key) in [(&text, &keys[0]), (&dotted, &keys[1])] {
+            assert_eq!(instance.bare(&Ask::forward_auth(text)).status, 200);
+            assert_eq!(instance.verify(text)["key"]["id"], key["id"], "no text has two keys");
+        }
+        for other in [part, &format!("18|{part}"), &format!("17.{part}"), &format!("17|{part}x")] {
+            instance.bare(&Ask::forward_auth(other)).problem(401, "NOT_FOUND");
+        }
+        instance.restart();
+        instance.sign_in();
+    }
+    let again = faults(&import(&instance, &json!({"keys": [lines[0], {"key": text}]})));
+    let taken = ["digest", "key"].iter().zip(0..);
+    let taken = taken.map(|(field, at)| (format!("/keys/{at}/{field}"), "digest_taken".to_owned()));
+    assert_eq!(again, taken.collect::<Vec<_>>());
+    instance.act(id(&keys[0]), "revoke").expect(200);
+    instance.bare(&Ask::forward_auth(&text)).problem(401, "REVOKED");
+    assert_eq!(instance.bare(&Ask::forward_auth(&dotted)).status, 200);
+}
+
+/// A text that is known as a whole and by its last part is two keys. Either one ends the text.
+#[test]
+fn a_text_revoked_by_its_last_part_is_invalid_as_a_whole() {
+    let instance = TestServer::start();
+    let part = "VSwn9FCqLFivSUGJKMukhq7kcrnXDK8h6JQmleJX";
+    let text = format!("17|{part}");
+    let keys = imported(&instance, &json!([by_blake3(&text), by_last_part("17|", part)]));
+    assert_eq!(instance.verify(&text)["key"]["id"], keys[0]["id"], "the whole text comes first");
+    instance.act(id(&keys[1]), "revoke").expect(200);
+    instance.bare(&Ask::forward_auth(&text)).problem(401, "REVOKED");
+}
+
+/// A native key has no separator, so a key that is known by its last part changes no check of it.
+#[test]
+fn native_keys_are_found_beside_keys_known_by_their_last_part() {
+    let instance = TestServer::start();
+    let ours = instance.create(&json!({"name": "ours"}));
+    imported(&instance, &json!([by_last_part("17|", &ours.secret)]));
+    assert_eq!(instance.verify(&ours.secret)["key"]["id"], ours.id);
+    let wrapped = instance.verify(&format!("17|{}", ours.secret));
+    assert_ne!(wrapped["key"]["id"], ours.id);
+    assert_eq!(wrapped["code"], "VALID");
+}

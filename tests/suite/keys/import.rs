@@ -147,6 +147,20 @@ fn every_given_field_is_stored_unchanged() {
             "the key that is read equals the key in the response"
         );
     }
+    let past = json!({
+        "key": foreign(9), "created_at": "2024-01-02T03:04:05.678Z",
+        "last_used_at": "2025-01-02T03:04:05.678Z", "disabled": true,
+    });
+    let key = &imported(&instance, &json!([past]))[0];
+    assert_eq!(
+        (&key["created_at"], &key["secrets"][0]["created_at"], &key["last_used"]["at"]),
+        (&past["created_at"], &past["created_at"], &past["last_used_at"])
+    );
+    instance.bare(&Ask::forward_auth(&foreign(9))).problem(401, "DISABLED");
+    instance.act(key["id"].as_str().unwrap(), "enable").expect(200);
+    assert_eq!(instance.bare(&Ask::forward_auth(&foreign(9))).status, 200);
+    let oldest = instance.all_keys().last().unwrap()["id"].clone();
+    assert_eq!(oldest, key["id"], "lists are in the order of creation");
     // An omitted field gets a default or stays empty.
     let bare = imported(
         &instance,
@@ -194,6 +208,13 @@ fn an_import_is_atomic_and_every_fault_names_its_line() {
             {"algorithm": "blake3", "digest": hex(&blake3_of(&own.secret))},
             {"algorithm": "sha256", "digest": hex(&sha256(""))},
             {"algorithm": "blake3", "digest": hex(&blake3_of(""))},
+            {"algorithm": "sha256", "digest": hex(&sha256("x")), "head": "17"},
+            {"algorithm": "blake3", "digest": hex(&blake3_of("x")), "head": "17|"},
+            {"key": foreign(12), "head": "17|"},
+            {"algorithm": "sha256-part", "digest": hex(&sha256("x"))},
+            {"algorithm": "sha256", "digest": hex(&sha256("")), "head": "17|"},
+            {"key": foreign(13), "created_at": "2999-01-01T00:00:00Z"},
+            {"key": foreign(14), "last_used_at": "1969-01-01T00:00:00Z"},
         ]}),
     );
     assert!(!answer.body.contains(&own.secret) && !answer.body.contains(secret), "{}", answer.body);
@@ -223,6 +244,13 @@ fn an_import_is_atomic_and_every_fault_names_its_line() {
         ("22/digest", "digest_taken"),
         ("23/digest", "invalid_digest"),
         ("24/digest", "invalid_digest"),
+        ("25/head", "invalid_head"),
+        ("26/head", "contradiction"),
+        ("27/key", "contradiction"),
+        ("28/algorithm", "invalid_algorithm"),
+        ("29/digest", "invalid_digest"),
+        ("30/created_at", "out_of_range"),
+        ("31/last_used_at", "out_of_range"),
     ]
     .map(|(pointer, code)| (format!("/keys/{pointer}"), code.to_owned()))
     .into();

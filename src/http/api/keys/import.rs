@@ -4,7 +4,7 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::keys::{
-    ForeignKey, ForeignSecret, IMPORT_KEYS_MAX, Import, KeyDraft, OwnerName,
+    ForeignKey, ForeignPast, ForeignSecret, IMPORT_KEYS_MAX, Import, KeyDraft, OwnerName,
 };
 use crate::http::api::keys::reading::{preset, read_environment, read_settable};
 use crate::http::api::keys::view::{ImportedKeyView, key_fields};
@@ -13,17 +13,18 @@ use crate::http::input::{Fields, LARGE_BODY_BYTES_MAX, object};
 use crate::http::problem::Problem;
 use crate::http::reading::{Read, boolean, parsed, reader, wrong};
 use crate::http::schema::{
-    Schema, any_of, choice, count, email, fitting, formatted, id, list, request, truth,
+    Schema, any_of, choice, count, email, fitting, formatted, id, list, moment_as, request, truth,
 };
 use crate::http::view::{Schemas, named, view};
 use crate::http::{App, Call, answer};
 use crate::model::errors;
 use crate::model::fault::Fault;
 use crate::model::foreign::{
-    Algorithm, HINT_UNKNOWN, InvalidForeign, check_digest, check_text, hint_of, parse_hash,
-    parse_hint,
+    Algorithm, HINT_UNKNOWN, InvalidForeign, check_hash, check_text, digest_of_hash, hint_of,
+    parse_hash, parse_head, parse_hint,
 };
 use crate::model::id::OrganizationId;
+use crate::model::moment::Moment;
 use crate::model::name::parse_email;
 use crate::model::role::INSTANCE_IMPORT;
 use crate::model::secret::{Digest, Secret};
@@ -36,7 +37,8 @@ pub(super) fn endpoint() -> Endpoint {
         .details(
             "Imports keys of another system, all or none. Each is given by `algorithm` and \
              `digest`, or as plain text in `key`, which is hashed on arrival. A dry run returns \
-             the result without importing.",
+             the result without importing. Keys with `last_used_at` take more room: send at most \
+             300 of them.",
         )
         .long()
         .body_bytes_max(LARGE_BODY_BYTES_MAX)
@@ -118,7 +120,7 @@ impl Read for ForeignKeys {
             let without = |others: &[&str]| {
                 request(fields.iter().filter(|field| !others.contains(&field.name())).cloned())
             };
-            any_of([without(&["key"]), without(&["algorithm", "digest"])])
+            any_of([without(&["key"]), without(&["algorithm", "digest", "head"])])
         });
         list(IMPORT_KEYS_MAX, key).min_items(Some(1)).into()
     }
@@ -141,49 +143,85 @@ fn read_key(fields: &mut Fields, pointer: &str) -> Option<ForeignKey> {
             "is not accepted in an import: send permissions instead",
         );
     }
+    let past = read_past(fields);
     let draft = KeyDraft { environment, ..change.into() };
-    Some(ForeignKey { pointer: pointer.to_owned(), secret: secret?, owner, organization, draft })
+    let pointer = pointer.to_owned();
+    Some(ForeignKey { pointer, secret: secret?, owner, organization, past, draft })
+}
+
+/// Reads what happened to a key in the other system.
+fn read_past(fields: &mut Fields) -> ForeignPast {
+    let time = |example| parsed("invalid_time", str::parse::<Moment>, move || moment_as(example));
+    let about = "Time of creation in the other system. Default: now.";
+    let created_at = fields.optional("created_at", about, time("2024-02-03T04:05:06.000Z"));
+    let about = "Last call with the key in the other system.";
+    let last_used_at = fields.optional("last_used_at", about, time("2024-05-06T07:08:09.000Z"));
+    let about = "Whether the key is disabled. An actor that manages keys can enable it.";
+    let disabled = fields.optional("disabled", about, boolean(false)).unwrap_or(false);
+    ForeignPast { created_at, last_used_at, disabled }
 }
 
 /// Reads the secret: a digest with its algorithm, or the key itself.
 fn read_secret(fields: &mut Fields) -> Option<ForeignSecret> {
     let schema = || choice(&["sha256", "blake3"]);
-    let reader_of = parsed("invalid_algorithm", str::parse::<Algorithm>, schema);
+    let reader_of = parsed("invalid_algorithm", parse_algorithm, schema);
     let algorithm = fields.alternative("algorithm", "Hash algorithm of `digest`.", reader_of);
     let reader_of = parsed("invalid_digest", parse_hash, || fitting("^[0-9a-f]{64}$", HASH));
     let hash = fields.alternative("digest", "Digest of the key, in hexadecimal.", reader_of);
+    let about = "Beginning of the key, up to and including the last `|` or `.`, if `digest` is \
+                 that of the rest: `17|` of `17|secret`. Only with `sha256`.";
+    let reader_of = parsed("invalid_head", parse_head, || fitting("^[!-~]{1,127}[|.]$", "17|"));
+    let head = fields.optional("head", about, reader_of);
     let schema = || formatted("foreign-key", "sk_old_0123456789abcdef0123456789");
     let about = "The key as plain text. It is hashed on arrival and not stored.";
     let text = fields.alternative("key", about, reader(read_text, schema));
     let reader_of = parsed("invalid_hint", parse_hint, || fitting("^[!-~]{1,16}$", "sk_old_"));
     let hint = fields.optional("hint", "Text that identifies the key to people.", reader_of);
-    let digest = algorithm.zip(hash).map(|(algorithm, hash)| algorithm.digest(&hash));
-    if let Some(Err(error)) = digest.map(check_digest) {
+    if let Some(Err(error)) = hash.as_ref().map(check_hash) {
         fields.fault("digest", "invalid_digest", error);
     }
     match (text, algorithm, hash) {
-        (Some(text), None, None) => Some(ForeignSecret {
+        (Some(text), None, None) if head.is_none() => Some(ForeignSecret {
             field: "key",
             digest: text.digest(),
             algorithm: Algorithm::Blake3,
             other_digest: Some(Digest::by_sha256(text.reveal().as_bytes())),
+            last_part_digest: Digest::by_last_part(text.reveal().as_bytes()),
             hint: hint.unwrap_or_else(|| hint_of(&text)),
         }),
-        (None, Some(algorithm), Some(hash)) => Some(ForeignSecret {
-            field: "digest",
-            digest: algorithm.digest(&hash),
-            algorithm,
-            other_digest: None,
-            hint: hint.unwrap_or_else(|| HINT_UNKNOWN.to_owned()),
-        }),
+        (None, Some(algorithm), Some(hash)) => {
+            match digest_of_hash(algorithm, &hash, head.as_deref()) {
+                Ok((digest, algorithm)) => Some(ForeignSecret {
+                    field: "digest",
+                    digest,
+                    algorithm,
+                    other_digest: None,
+                    last_part_digest: None,
+                    hint: hint.unwrap_or_else(|| HINT_UNKNOWN.to_owned()),
+                }),
+                Err(error) => {
+                    fields.fault("head", "contradiction", error);
+                    None
+                },
+            }
+        },
         (Some(_), _, _) => {
-            fields.fault("key", "contradiction", "cannot be combined with algorithm or digest");
+            let detail = "cannot be combined with algorithm, digest or head";
+            fields.fault("key", "contradiction", detail);
             None
         },
         (None, _, _) => {
             fields.incomplete("digest", "is required with algorithm, or send key instead");
             None
         },
+    }
+}
+
+/// Parses the name of a hash of a whole text or of its last part.
+fn parse_algorithm(text: &str) -> Result<Algorithm, InvalidForeign> {
+    match text.parse()? {
+        algorithm @ (Algorithm::Blake3 | Algorithm::Sha256) => Ok(algorithm),
+        Algorithm::Sha256OfLastPart => Err(InvalidForeign::Algorithm),
     }
 }
 
@@ -200,6 +238,8 @@ fn read_text(value: Value, pointer: &str) -> Result<Secret, Vec<Fault>> {
             | InvalidForeign::Algorithm
             | InvalidForeign::Digest
             | InvalidForeign::EmptyText
+            | InvalidForeign::Head
+            | InvalidForeign::HeadAlgorithm
             | InvalidForeign::Hint => "invalid_key",
         };
         wrong(pointer, code, error)
