@@ -14,6 +14,7 @@ pub mod http;
 pub mod index;
 pub mod instance;
 pub mod model;
+mod origins;
 pub mod records;
 pub mod seed_keys;
 pub mod telemetry;
