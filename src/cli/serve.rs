@@ -1,7 +1,6 @@
 //! `keyhouse serve`: opens the instance, listens, reloads settings, and stops in order.
 
 use std::io::IsTerminal as _;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,27 +8,26 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::runtime::Runtime;
-use tokio::time::{Interval, interval};
 
 use crate::actions::keys::start_purge;
 use crate::actions::signing_in::setup::FirstOwner;
 use crate::actions::{ActionError, Actions};
 use crate::cli::control::Control;
+use crate::cli::events::{Event, Events};
 use crate::cli::exit::{Exit, Failure, decoded, print_message, with_sources};
 use crate::cli::given_sockets::GivenSockets;
 use crate::cli::instance;
+use crate::cli::listening::Listening;
 use crate::cli::proxies::ProxyResolver;
 use crate::cli::setting_flags::SettingFlags;
-use crate::cli::signals::{SignalRequest, Signals};
-use crate::cli::sockets::{self, Opened, SocketFile};
-use crate::cli::takeover::{Successor, TakeoverOffer, duplicate, take_over};
+use crate::cli::signals::SignalRequest;
+use crate::cli::sockets::SocketFile;
+use crate::cli::takeover::{Successor, take_over};
 use crate::config::{
     ConfigError, ConfiguredLimits, Listen, ProcessEnvironment, Settings, UsedSetting, Written,
 };
 use crate::http::App;
-use crate::http::transport::{
-    Backlog, Listener, ListenerKind, Server, Socket, TransportLimits, TrustedProxies,
-};
+use crate::http::transport::{Backlog, Server, TransportLimits, TrustedProxies};
 use crate::instance::{AssembleError, Instance};
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
@@ -110,51 +108,6 @@ struct Running<'a> {
     used: Vec<UsedSetting>,
 }
 
-/// The open listeners of a server.
-struct Listening {
-    listeners: Vec<Listener>,
-    /// The files of sockets are removed on drop, after the server has stopped.
-    files: Vec<SocketFile>,
-    /// One line for each address.
-    addresses: Vec<String>,
-    main: Listen,
-    /// Duplicates of the sockets, for a server that takes over.
-    duplicates: Vec<(ListenerKind, OwnedFd)>,
-}
-
-impl Listening {
-    fn open(
-        control: &mut Control,
-        settings: &Settings,
-        given: &mut GivenSockets,
-    ) -> Result<Self, Failure> {
-        // The control socket is opened first, so that a listener with the same path fails.
-        let socket = Socket::Unix(control.bind()?);
-        let listeners = vec![Listener { listener: ListenerKind::Control, socket }];
-        let (files, addresses, duplicates) = (Vec::new(), Vec::new(), Vec::new());
-        let main = settings.listen.clone();
-        let mut listening = Self { listeners, files, addresses, main, duplicates };
-        for (listener, at, words) in [
-            (ListenerKind::Main, Some(&settings.listen), "listening on"),
-            (ListenerKind::Checks, settings.check_listen.as_ref(), "checks on"),
-            (ListenerKind::Metrics, settings.metrics_listen.as_ref(), "metrics on"),
-        ] {
-            let Some(at) = at else { continue };
-            let Opened { socket, at, file } = sockets::open(listener, at, given)?;
-            let duplicate =
-                duplicate(&socket).map_err(|error| Failure::io("duplicate a socket", &error))?;
-            listening.addresses.push(format!("{words} {at}"));
-            listening.duplicates.push((listener, duplicate));
-            listening.files.extend(file);
-            listening.listeners.push(Listener { listener, socket });
-            if listener == ListenerKind::Main {
-                listening.main = at;
-            }
-        }
-        Ok(listening)
-    }
-}
-
 /// Serves until a signal, or until a successor has the sockets.
 fn serve(
     instance: &Instance,
@@ -220,58 +173,6 @@ fn serve(
         export.stop();
     }
     outcome
-}
-
-/// What the main thread waits for while the server runs.
-struct Events {
-    signals: Signals,
-    /// `None` if the service manager has the sockets: the next start gets them from there.
-    takeover: Option<TakeoverOffer>,
-    watchdog: Option<Interval>,
-}
-
-enum Event {
-    Signal(SignalRequest),
-    Successor(Successor),
-    WatchdogDue,
-}
-
-impl Events {
-    /// Call inside a runtime.
-    fn new(
-        settings: &Settings,
-        duplicates: Vec<(ListenerKind, OwnedFd)>,
-        is_activated: bool,
-    ) -> Result<Self, Failure> {
-        let signals = Signals::new()?;
-        let takeover = if is_activated {
-            None
-        } else {
-            let offer = TakeoverOffer::open(settings, duplicates);
-            Some(offer.map_err(|error| Failure::io("open the socket for a take-over", &error))?)
-        };
-        let watchdog = sd_notify::watchdog_enabled().map(|span| interval(span / 2));
-        Ok(Self { signals, takeover, watchdog })
-    }
-
-    async fn next(&mut self, has_ended: impl Fn() -> bool) -> Result<Event, Failure> {
-        let Self { signals, takeover, watchdog } = self;
-        tokio::select! {
-            request = signals.wait(has_ended) => request.map(Event::Signal),
-            successor = async {
-                match takeover {
-                    Some(offer) => offer.successor().await,
-                    None => std::future::pending().await,
-                }
-            } => Ok(Event::Successor(successor)),
-            () = async {
-                match watchdog {
-                    Some(interval) => drop(interval.tick().await),
-                    None => std::future::pending().await,
-                }
-            } => Ok(Event::WatchdogDue),
-        }
-    }
 }
 
 /// Handles events until the server must stop. Closes the duplicates of the sockets, so that a stopped

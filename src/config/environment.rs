@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::config::error::{ConfigError, SettingFault};
+use crate::config::origin::Origin;
 use crate::config::setting::{VARIABLE_PREFIX, nearest, variables};
-use crate::config::written::Origin;
 
 /// The environment variables, read once.
 #[derive(Clone, Debug, Default)]

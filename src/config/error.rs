@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::written::Origin;
+use crate::config::origin::Origin;
 
 /// One fault of the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]

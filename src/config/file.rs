@@ -1,4 +1,4 @@
-//! Reads the settings file.
+//! Reads the settings file: each value as a text with its line.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,8 +6,9 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::error::SettingFault;
+use crate::config::origin::Origin;
 use crate::config::setting::{SETTINGS, Setting, ValueKind, nearest};
-use crate::config::written::{LIST_SEPARATOR, Origin, Written};
+use crate::config::written::{LIST_SEPARATOR, Written};
 use crate::model::text;
 
 /// Reads the settings of a file. A value with a fault is left out, and the others are still read. A

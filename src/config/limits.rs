@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::used::{SettingsReader, parse_span};
+use crate::config::reader::{SettingsReader, parse_span};
 use crate::model::pace::Pace;
 
 /// The limits of the transport, and the rates of changes.

@@ -11,7 +11,7 @@ pub(super) const VARIABLE_PREFIX: &str = "KEYHOUSE_";
 /// The least similarity, from 0 to 1, of an unknown name to the known name that is suggested.
 const SIMILARITY_MIN: f64 = 0.8;
 
-/// One setting.
+/// A row of the table of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The key in the file, after the name of its table: `limits.head_timeout`.

@@ -2,17 +2,15 @@
 
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::Duration;
 
 use crate::config::environment::ProcessEnvironment;
-use crate::config::error::{ConfigError, SettingFault};
+use crate::config::error::ConfigError;
 use crate::config::file;
 use crate::config::limits::ConfiguredLimits;
 use crate::config::listen::{Listen, control_socket};
 use crate::config::proxy::TrustedProxy;
-use crate::config::setting::{SETTINGS, Setting};
-use crate::config::written::{LIST_SEPARATOR, Origin, Written};
+use crate::config::reader::{SettingsReader, UsedSetting, parse_span};
+use crate::config::written::{LIST_SEPARATOR, Written};
 use crate::model::export::Destination;
 use crate::model::key_text::Prefix;
 use crate::model::public_url::{Links, PublicUrl, WebUrl};
@@ -69,23 +67,6 @@ pub struct Settings {
     pub used: Vec<UsedSetting>,
 }
 
-/// The value of one setting as it is used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UsedSetting {
-    pub setting: &'static Setting,
-    /// The text of the value. `None` if the setting has no value.
-    pub value: Option<String>,
-    pub origin: Origin,
-}
-
-impl UsedSetting {
-    /// The values of a list.
-    pub fn list(&self) -> impl Iterator<Item = &str> {
-        let texts = self.value.iter().flat_map(|text| text.split(LIST_SEPARATOR));
-        texts.map(str::trim).filter(|text| !text.is_empty())
-    }
-}
-
 /// Finds the data directory: the configured directory, otherwise the directory of the service
 /// manager, otherwise a directory of the user.
 fn locate(written: &Written, environment: &ProcessEnvironment) -> Option<PathBuf> {
@@ -125,12 +106,6 @@ impl Settings {
         let written = written.over(Written::of_defaults());
         SettingsReader { written, faults }.read(directory, environment)
     }
-}
-
-/// Reads the settings from their texts, and collects the faults.
-pub(super) struct SettingsReader {
-    written: Written,
-    faults: Vec<SettingFault>,
 }
 
 impl SettingsReader {
@@ -249,57 +224,6 @@ impl SettingsReader {
         }
     }
 
-    /// The parsed value of a setting. A value that can't be parsed is a fault, and counts as not set.
-    pub(super) fn parse<T: FromStr<Err: Display>>(&mut self, key: &str) -> Option<T> {
-        self.parse_with(key, str::parse)
-    }
-
-    /// The value of a setting by a parser.
-    pub(super) fn parse_with<T, E: Display>(
-        &mut self,
-        key: &str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        let text = &self.written.get(key)?.text;
-        match parse(text) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                let detail = format!("{text:?} {error}");
-                self.fault(key, &detail);
-                None
-            },
-        }
-    }
-
-    fn switch(&mut self, key: &str) -> bool {
-        let parse = |text: &str| text.parse::<bool>().map_err(|_source| "must be true or false");
-        self.parse_with(key, parse).unwrap_or_default()
-    }
-
-    /// Adds a fault of a setting, with the origin of its value.
-    pub(super) fn fault(&mut self, key: &str, detail: &str) {
-        let name = Setting::of_key(key).and_then(Setting::flag_name);
-        let name = name.unwrap_or_else(|| key.to_owned());
-        let origin = self.written.get(key).map_or(Origin::Default, |value| value.origin.clone());
-        self.faults.push(SettingFault { name, origin, detail: detail.to_owned() });
-    }
-
-    /// Records the default of a setting that is not written.
-    fn derive(&mut self, key: &'static str, value: &impl Display) {
-        if self.written.get(key).is_none() {
-            self.written.set(key, value.to_string(), Origin::Default);
-        }
-    }
-
-    fn used(&self) -> Vec<UsedSetting> {
-        let used = |setting: &'static Setting| {
-            let value = self.written.get(setting.key).cloned();
-            let (value, origin) = value.map(|it| (it.text, it.origin)).unzip();
-            UsedSetting { setting, value, origin: origin.unwrap_or(Origin::Default) }
-        };
-        SETTINGS.iter().map(used).collect()
-    }
-
     fn proxies(&mut self) -> Option<Vec<TrustedProxy>> {
         let texts = self.written.get("trusted_proxies")?.text.clone();
         let mut proxies = Vec::new();
@@ -373,15 +297,10 @@ impl Display for StorageUrl {
     }
 }
 
-pub(super) fn parse_span(text: &str) -> Result<Duration, &'static str> {
-    let parsed = text.parse::<jiff::SignedDuration>().ok();
-    let span = parsed.and_then(|span| Duration::try_from(span).ok());
-    span.ok_or("must be a duration such as 30m or 8h")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::setting::SETTINGS;
     use crate::model::pace::Pace;
 
     fn settings(flags: Written) -> Result<Settings, String> {

@@ -2,43 +2,15 @@
 //! text with its origin.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::config::environment::ProcessEnvironment;
 use crate::config::error::{ConfigError, SettingFault};
+use crate::config::origin::Origin;
 use crate::config::setting::{CHANGE_RATE, DefaultValue, SETTINGS, Setting, ValueKind};
 
 /// Separates the values of a list in its text.
 pub const LIST_SEPARATOR: char = ',';
-
-/// Where the value of a setting comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// A listening socket that the service manager has opened.
-    Socket,
-    Flag,
-    /// A variable, by name.
-    Environment(String),
-    File {
-        path: Arc<str>,
-        line: usize,
-    },
-    Default,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Socket => f.write_str("socket of the service manager"),
-            Self::Flag => f.write_str("flag"),
-            Self::Environment(name) => write!(f, "environment {name}"),
-            Self::File { path, line } => write!(f, "{path}:{line}"),
-            Self::Default => f.write_str("default"),
-        }
-    }
-}
 
 /// The text of a setting and its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]

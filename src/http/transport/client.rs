@@ -33,7 +33,7 @@ pub fn send(
 /// Sends a request to the server at an address, like [`send`].
 ///
 /// # Errors
-/// As [`send`].
+/// Those of [`send`], except that a missing server has no file.
 pub fn send_over_tcp(
     address: SocketAddr,
     request: http::Request<Vec<u8>>,
