@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::model::foreign::parse_hash;
 use crate::model::moment::Moment;
 use crate::origins::draft::Draft;
-use crate::origins::entry::ExportEntry;
+use crate::origins::entry::ExportedKey;
 use crate::origins::{Converted, UnreadableExport, entries};
 
 /// The length of a hash in base64url without padding.
@@ -30,7 +30,7 @@ pub(super) fn convert(text: &str, now: Moment) -> Result<Converted, UnreadableEx
     Ok(converted)
 }
 
-fn draft(source: &ExportEntry, now: Moment) -> Result<Draft, String> {
+fn draft(source: &ExportedKey, now: Moment) -> Result<Draft, String> {
     let mut draft = Draft::of("better-auth");
     let text = source.secret(&["key"])?.ok_or("has no key")?;
     if text.len() == HASH_CHARACTERS && parse_hash(&text).is_ok() {
@@ -61,7 +61,7 @@ fn draft(source: &ExportEntry, now: Moment) -> Result<Draft, String> {
 }
 
 /// Calls that are left until the next refill.
-fn remaining(source: &ExportEntry, draft: &mut Draft) -> Result<(), String> {
+fn remaining(source: &ExportedKey, draft: &mut Draft) -> Result<(), String> {
     let Some(left) = source.number(&["remaining"])? else { return Ok(()) };
     let amount = source.positive(&["refillAmount"])?;
     let Some((amount, interval)) = amount.zip(source.positive(&["refillInterval"])?) else {
@@ -78,7 +78,7 @@ fn remaining(source: &ExportEntry, draft: &mut Draft) -> Result<(), String> {
 }
 
 /// `{"files": ["read", "write"]}` becomes `files:read` and `files:write`.
-fn permissions(source: &ExportEntry, draft: &mut Draft) -> Result<(), String> {
+fn permissions(source: &ExportedKey, draft: &mut Draft) -> Result<(), String> {
     let resources: Map<String, Value> = source.object(&["permissions"])?.unwrap_or_default();
     let mut names = Vec::new();
     for (resource, actions) in &resources {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::model::moment::Moment;
 use crate::origins::draft::Draft;
-use crate::origins::entry::ExportEntry;
+use crate::origins::entry::ExportedKey;
 use crate::origins::{Converted, UnreadableExport, entries};
 
 /// Columns whose value is a text of the same field.
@@ -49,7 +49,7 @@ pub(super) fn convert(text: &str, now: Moment) -> Result<Converted, UnreadableEx
     Ok(converted)
 }
 
-fn draft(source: &ExportEntry, now: Moment) -> Result<Draft, String> {
+fn draft(source: &ExportedKey, now: Moment) -> Result<Draft, String> {
     let mut draft = Draft::plain();
     for field in TEXTS {
         draft.set_some(field, source.text(&[field])?);
@@ -97,7 +97,7 @@ fn per(text: &str) -> Option<(u64, &str)> {
 }
 
 /// The words of a column, which are separated by spaces.
-fn words(source: &ExportEntry, column: &str) -> Result<Option<Vec<String>>, String> {
+fn words(source: &ExportedKey, column: &str) -> Result<Option<Vec<String>>, String> {
     let text = source.text(&[column])?;
     Ok(text.map(|text| text.split_whitespace().map(str::to_owned).collect()))
 }
@@ -105,12 +105,12 @@ fn words(source: &ExportEntry, column: &str) -> Result<Option<Vec<String>>, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::origins::{Origin, convert};
+    use crate::origins::{SourceSystem, convert};
 
     #[test]
     fn an_unknown_column_is_named_by_its_place_and_not_by_its_text() {
         let text = "key,secret-in-a-header\nx,y\n";
-        let error = convert(Origin::Csv, text, Moment::BEGINNING).err().unwrap().to_string();
+        let error = convert(SourceSystem::Csv, text, Moment::BEGINNING).err().unwrap().to_string();
         assert!(error.starts_with("column 2 of the header is unknown"), "{error}");
         assert!(!error.contains("secret-in-a-header"), "{error}");
     }
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_line_is_that_of_the_file_also_after_a_value_with_line_breaks() {
         let text = "key,description,rate_limit\na,\"two\nlines\",\nb,,often\n";
-        let converted = convert(Origin::Csv, text, Moment::BEGINNING).ok().unwrap();
+        let converted = convert(SourceSystem::Csv, text, Moment::BEGINNING).ok().unwrap();
         assert_eq!(converted.rows[0].line, 2);
         assert_eq!((converted.refused.len(), converted.refused[0].line), (1, 4));
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::origins::UnreadableExport;
-use crate::origins::entry::ExportEntry;
+use crate::origins::entry::ExportedKey;
 
 /// A JSON document, whose fields are in the order of the text.
 enum Document {
@@ -49,9 +49,9 @@ impl<'de> Visitor<'de> for DocumentVisitor {
 
 /// Reads the objects of a JSON document, or of one document for each line. A document is a key, a
 /// list of keys, or an object with such a list in one of the `lists`: a page of an API's response.
-pub(super) fn of_json(text: &str, lists: &[&str]) -> Result<Vec<ExportEntry>, UnreadableExport> {
+pub(super) fn of_json(text: &str, lists: &[&str]) -> Result<Vec<ExportedKey>, UnreadableExport> {
     let ordered = of_ordered_json(text, lists)?.into_iter();
-    Ok(ordered.map(|(line, fields)| ExportEntry::new(line, fields.into_iter().collect())).collect())
+    Ok(ordered.map(|(line, fields)| ExportedKey::new(line, fields.into_iter().collect())).collect())
 }
 
 /// The fields of an object in the order of the text, and the object's number.
@@ -94,7 +94,7 @@ pub(super) fn of_ordered_json(
 }
 
 /// Reads the rows of CSV with a header. Empty values are absent.
-pub(super) fn of_csv(text: &str) -> Result<(Vec<String>, Vec<ExportEntry>), UnreadableExport> {
+pub(super) fn of_csv(text: &str) -> Result<(Vec<String>, Vec<ExportedKey>), UnreadableExport> {
     let mut reader =
         csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(text.as_bytes());
     let unreadable = |error: &csv::Error| {
@@ -110,7 +110,7 @@ pub(super) fn of_csv(text: &str) -> Result<(Vec<String>, Vec<ExportEntry>), Unre
         let values = names.iter().zip(&record).filter(|(_, value)| !value.is_empty());
         let fields: Map<_, _> =
             values.map(|(name, value)| (name.clone(), Value::String(value.to_owned()))).collect();
-        entries.push(ExportEntry::new(usize::try_from(line).unwrap_or(usize::MAX), fields));
+        entries.push(ExportedKey::new(usize::try_from(line).unwrap_or(usize::MAX), fields));
     }
     Ok((names, entries))
 }

@@ -17,14 +17,14 @@ const MILLISECONDS_MIN: i64 = 100_000_000_000;
 /// The longest name of a key in a remark, in characters.
 const NAME_CHARACTERS_MAX: usize = 64;
 
-pub(super) struct ExportEntry {
+pub(super) struct ExportedKey {
     pub(super) line: usize,
     /// The name of the key in remarks.
     pub(super) name: Option<String>,
     fields: Map<String, Value>,
 }
 
-impl ExportEntry {
+impl ExportedKey {
     pub(super) fn new(line: usize, fields: Map<String, Value>) -> Self {
         Self { line, name: None, fields }
     }
@@ -205,8 +205,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn source(value: &Value) -> ExportEntry {
-        ExportEntry::new(1, json!({ "atTime": value }).as_object().unwrap().clone())
+    fn source(value: &Value) -> ExportedKey {
+        ExportedKey::new(1, json!({ "atTime": value }).as_object().unwrap().clone())
     }
 
     #[test]
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn a_field_is_found_under_the_name_that_a_database_gives_it() {
         let source =
-            ExportEntry::new(1, json!({"rate_limit_max": "7"}).as_object().unwrap().clone());
+            ExportedKey::new(1, json!({"rate_limit_max": "7"}).as_object().unwrap().clone());
         assert_eq!(source.positive(&["rateLimitMax"]), Ok(Some(7)));
         assert_eq!(source.positive(&["rateLimit"]), Ok(None));
     }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::model::moment::Moment;
 use crate::origins::draft::Draft;
-use crate::origins::entry::ExportEntry;
+use crate::origins::entry::ExportedKey;
 use crate::origins::{Converted, UnreadableExport, entries};
 
 /// The deepest nesting of a document that is read.
@@ -37,7 +37,7 @@ pub(super) fn convert(text: &str, now: Moment) -> Result<Converted, UnreadableEx
     let is_json = text.trim_start().starts_with(['{', '[']);
     let documents = if is_json {
         let sources = entries::of_json(text, &[])?;
-        sources.into_iter().map(ExportEntry::into_fields).collect()
+        sources.into_iter().map(ExportedKey::into_fields).collect()
     } else {
         of_yaml(text)?
     };
@@ -46,8 +46,8 @@ pub(super) fn convert(text: &str, now: Moment) -> Result<Converted, UnreadableEx
     let mut line = 0;
     for (credential, consumer) in documents.iter().flat_map(|it| credentials_of(it, &consumers)) {
         line += 1;
-        let mut source = ExportEntry::new(line, credential.clone());
-        let consumer = consumer.map(|fields| ExportEntry::new(line, fields.clone()));
+        let mut source = ExportedKey::new(line, credential.clone());
+        let consumer = consumer.map(|fields| ExportedKey::new(line, fields.clone()));
         let named = consumer.map(|it| it.named_by(&["username", "custom_id", "id"]));
         source.name = named.as_ref().and_then(|it| it.name.clone());
         let drafted = draft(&source, named.as_ref(), now);
@@ -95,8 +95,8 @@ fn credentials_of<'a>(
 }
 
 fn draft(
-    source: &ExportEntry,
-    consumer: Option<&ExportEntry>,
+    source: &ExportedKey,
+    consumer: Option<&ExportedKey>,
     now: Moment,
 ) -> Result<Draft, String> {
     let mut draft = Draft::of("kong");

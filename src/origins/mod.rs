@@ -20,7 +20,7 @@ use crate::model::moment::Moment;
 
 /// A system whose exports are read, or the format of Keyhouse for such exports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub(crate) enum SourceSystem {
     Unkey,
     Kong,
     BetterAuth,
@@ -28,7 +28,7 @@ pub(crate) enum Origin {
     Csv,
 }
 
-impl Origin {
+impl SourceSystem {
     /// Every origin with its name on the command line.
     pub(crate) const NAMES: [(Self, &'static str); 5] = [
         (Self::Unkey, "unkey"),
@@ -73,23 +73,23 @@ pub(crate) struct UnreadableExport(String);
 
 /// Converts an export. `now` decides which keys have expired.
 pub(crate) fn convert(
-    origin: Origin,
+    origin: SourceSystem,
     text: &str,
     now: Moment,
 ) -> Result<Converted, UnreadableExport> {
     let text = text.trim_start_matches('\u{feff}');
     match origin {
-        Origin::Unkey => unkey::convert(text, now),
-        Origin::Kong => kong::convert(text, now),
-        Origin::BetterAuth => better_auth::convert(text, now),
-        Origin::Tyk => tyk::convert(text, now),
-        Origin::Csv => columns::convert(text, now),
+        SourceSystem::Unkey => unkey::convert(text, now),
+        SourceSystem::Kong => kong::convert(text, now),
+        SourceSystem::BetterAuth => better_auth::convert(text, now),
+        SourceSystem::Tyk => tyk::convert(text, now),
+        SourceSystem::Csv => columns::convert(text, now),
     }
 }
 
 impl Converted {
     /// Adds a key: its row with the facts that it lacks, or the reason why it has none.
-    fn add(&mut self, source: &entry::ExportEntry, drafted: Result<draft::Draft, String>) {
+    fn add(&mut self, source: &entry::ExportedKey, drafted: Result<draft::Draft, String>) {
         let (line, name) = (source.line, source.name.clone());
         match drafted {
             Ok(draft) => {

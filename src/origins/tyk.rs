@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::model::moment::Moment;
 use crate::origins::draft::Draft;
-use crate::origins::entry::ExportEntry;
+use crate::origins::entry::ExportedKey;
 use crate::origins::{Converted, UnreadableExport, entries};
 
 /// The prefix of a key's name in Redis.
@@ -23,7 +23,7 @@ pub(super) fn convert(text: &str, now: Moment) -> Result<Converted, UnreadableEx
     let documents = entries::of_ordered_json(text, &["keys", "data"])?;
     let entries = documents.into_iter().flat_map(|(_, fields)| sessions(fields));
     for (fields, line) in entries.zip(1..) {
-        let mut source = ExportEntry::new(line, fields).named_by(&["alias"]);
+        let mut source = ExportedKey::new(line, fields).named_by(&["alias"]);
         if let Ok(Some(session)) = source.part(&["data"]) {
             source.name = session.named_by(&["alias"]).name;
         }
@@ -46,7 +46,7 @@ fn sessions(fields: Vec<(String, Value)>) -> Vec<Map<String, Value>> {
     named.collect()
 }
 
-fn draft(source: &ExportEntry, now: Moment) -> Result<Draft, String> {
+fn draft(source: &ExportedKey, now: Moment) -> Result<Draft, String> {
     let mut draft = Draft::of("tyk");
     let inner = source.part(&["data"])?;
     let session = inner.as_ref().unwrap_or(source);
@@ -103,7 +103,7 @@ fn draft(source: &ExportEntry, now: Moment) -> Result<Draft, String> {
 }
 
 /// Sets the key or its SHA-256.
-fn identify(source: &ExportEntry, draft: &mut Draft) -> Result<(), String> {
+fn identify(source: &ExportedKey, draft: &mut Draft) -> Result<(), String> {
     let name = source.secret(&NAMES)?.ok_or("has neither key nor key_hash")?;
     let name = name.strip_prefix(REDIS_PREFIX).unwrap_or(&name);
     let murmur = |bits| {

@@ -9,7 +9,7 @@ use crate::model::foreign::parse_hash;
 use crate::model::key_text::Environment;
 use crate::model::moment::Moment;
 use crate::origins::draft::Draft;
-use crate::origins::entry::ExportEntry;
+use crate::origins::entry::ExportedKey;
 use crate::origins::{Converted, UnreadableExport, entries};
 
 pub(super) fn convert(text: &str, now: Moment) -> Result<Converted, UnreadableExport> {
@@ -22,7 +22,7 @@ pub(super) fn convert(text: &str, now: Moment) -> Result<Converted, UnreadableEx
     Ok(converted)
 }
 
-fn draft(source: &ExportEntry, now: Moment) -> Result<Draft, String> {
+fn draft(source: &ExportedKey, now: Moment) -> Result<Draft, String> {
     let mut draft = Draft::of("unkey");
     if source.has(&["deletedAt", "deletedAtM"]) {
         return Err("was deleted".to_owned());
@@ -63,7 +63,7 @@ fn draft(source: &ExportEntry, now: Moment) -> Result<Draft, String> {
     Ok(draft)
 }
 
-fn environment(source: &ExportEntry, draft: &mut Draft) -> Result<(), String> {
+fn environment(source: &ExportedKey, draft: &mut Draft) -> Result<(), String> {
     let Some(text) = source.text(&["environment"])? else { return Ok(()) };
     match text.parse::<Environment>() {
         Ok(environment) => draft.set("environment", environment.as_str()),
@@ -73,7 +73,7 @@ fn environment(source: &ExportEntry, draft: &mut Draft) -> Result<(), String> {
 }
 
 /// Calls that are left. Keyhouse knows them only with a period in which they are renewed.
-fn credits(source: &ExportEntry, draft: &mut Draft) -> Result<(), String> {
+fn credits(source: &ExportedKey, draft: &mut Draft) -> Result<(), String> {
     let credits = source.part(&["credits"])?;
     let place = credits.as_ref().unwrap_or(source);
     let Some(left) = place.number(&["remaining", "remainingRequests"])? else { return Ok(()) };
@@ -103,7 +103,7 @@ fn credits(source: &ExportEntry, draft: &mut Draft) -> Result<(), String> {
     Ok(())
 }
 
-fn rate_limits(source: &ExportEntry, draft: &mut Draft) -> Result<(), String> {
+fn rate_limits(source: &ExportedKey, draft: &mut Draft) -> Result<(), String> {
     let single = source.part(&["ratelimit"])?;
     let place = single.as_ref().unwrap_or(source);
     let limit = place.positive(&["ratelimitLimit", "limit"])?;
@@ -115,7 +115,7 @@ fn rate_limits(source: &ExportEntry, draft: &mut Draft) -> Result<(), String> {
         let Value::Object(fields) = item else {
             return Err("ratelimits is not a list of objects".to_owned());
         };
-        let item = ExportEntry::new(source.line, fields);
+        let item = ExportedKey::new(source.line, fields);
         let name = item.text(&["name"])?.unwrap_or_else(|| "default".to_owned());
         if item.truth(&["autoApply"])? == Some(false) {
             draft.leave_out(format!("the rate limit {name}, which a call has to name"));

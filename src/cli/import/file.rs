@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::exit::{Exit, Failure, decoded};
 use crate::model::moment::Moment;
-use crate::origins::{Converted, ExportRow, Origin, convert};
+use crate::origins::{Converted, ExportRow, SourceSystem, convert};
 
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
@@ -73,7 +73,11 @@ pub(super) fn read_lines(file: &Path) -> Result<Vec<ImportLine>, Failure> {
 }
 
 /// Reads an export of another system.
-pub(super) fn read_export(file: &Path, origin: Origin, now: Moment) -> Result<Converted, Failure> {
+pub(super) fn read_export(
+    file: &Path,
+    origin: SourceSystem,
+    now: Moment,
+) -> Result<Converted, Failure> {
     let bytes = read_bytes(file)?;
     let text = decoded(&bytes, &file.display().to_string())?;
     convert(origin, text, now)

@@ -20,7 +20,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, print, print_message};
 use crate::clock::{Clock as _, SystemClock};
 use crate::model::text::printable_line;
-use crate::origins::{Origin, Remark};
+use crate::origins::{Remark, SourceSystem};
 use file::{ImportLine, read_export, read_lines};
 use steps::{Done, Steps};
 
@@ -54,7 +54,7 @@ pub(super) struct Flags {
 #[derive(Clone, Copy, Debug)]
 enum FromFlag {
     Line(usize),
-    System(Origin),
+    System(SourceSystem),
 }
 
 impl FromStr for FromFlag {
@@ -64,9 +64,9 @@ impl FromStr for FromFlag {
         if let Ok(line) = text.parse() {
             return Ok(Self::Line(line));
         }
-        let found = Origin::NAMES.iter().find(|(_, name)| *name == text);
+        let found = SourceSystem::NAMES.iter().find(|(_, name)| *name == text);
         found.map(|(origin, _)| Self::System(*origin)).ok_or_else(|| {
-            let names = Origin::NAMES.map(|(_, name)| name).join(", ");
+            let names = SourceSystem::NAMES.map(|(_, name)| name).join(", ");
             format!("must be one of {names}, or the number of a line")
         })
     }
@@ -95,7 +95,7 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
 /// Imports the keys of an export, and reports the keys and the facts that were not imported.
 fn import_export(
     flags: &Flags,
-    origin: Origin,
+    origin: SourceSystem,
     mut steps: Steps<'_>,
     json: bool,
 ) -> Result<(), Failure> {
@@ -154,14 +154,16 @@ fn report(flags: &Flags, done: &Done, more: Option<Value>) -> Result<(), Failure
 }
 
 /// A key's place in an export.
-fn place(origin: Origin, line: usize) -> String {
+fn place(origin: SourceSystem, line: usize) -> String {
     match origin {
-        Origin::Csv => format!("line {line}"),
-        Origin::Unkey | Origin::Kong | Origin::BetterAuth | Origin::Tyk => format!("key {line}"),
+        SourceSystem::Csv => format!("line {line}"),
+        SourceSystem::Unkey | SourceSystem::Kong | SourceSystem::BetterAuth | SourceSystem::Tyk => {
+            format!("key {line}")
+        },
     }
 }
 
-fn remark_line(origin: Origin, remark: &Remark, what: &str) -> String {
+fn remark_line(origin: SourceSystem, remark: &Remark, what: &str) -> String {
     let name = remark.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
     let place = place(origin, remark.line);
     printable_line(&format!("{place}{name}: {what}: {}", remark.reason))
