@@ -38,10 +38,21 @@ pub enum Algorithm {
     Sha256OfLastPart,
 }
 
+/// The names of the stored forms of a SHA-256 in the API: of a whole text, and of its last part.
+pub const DERIVED: [&str; 2] = ["sha256-derived", "sha256-part-derived"];
+
+/// The form in which a hash is given: as an algorithm returns it, or as Keyhouse stores it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HashForm {
+    Given(Algorithm),
+    /// What is stored of a key with this algorithm: the form in which an export shows it.
+    Stored(Algorithm),
+}
+
 /// Why a key of another system is rejected. The error never contains the key's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidForeign {
-    #[error("must be blake3 or sha256")]
+    #[error("must be blake3, sha256, {} or {}", DERIVED[0], DERIVED[1])]
     Algorithm,
     #[error("must be 32 bytes in hexadecimal, base64 or base64url")]
     Digest,
@@ -97,6 +108,43 @@ pub fn digest_of_hash(
         },
         (Algorithm::Blake3, Some(_)) => Err(InvalidForeign::HeadAlgorithm),
         (Algorithm::Sha256OfLastPart, _) => Err(InvalidForeign::Algorithm),
+    }
+}
+
+impl HashForm {
+    /// The name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Given(algorithm) | Self::Stored(algorithm @ Algorithm::Blake3) => {
+                algorithm.name()
+            },
+            Self::Stored(Algorithm::Sha256) => DERIVED[0],
+            Self::Stored(Algorithm::Sha256OfLastPart) => DERIVED[1],
+        }
+    }
+
+    /// The digest under which Keyhouse stores a key with this hash, and its algorithm.
+    pub fn digest(
+        self,
+        hash: &[u8; 32],
+        head: Option<&str>,
+    ) -> Result<(Digest, Algorithm), InvalidForeign> {
+        match (self, head) {
+            (Self::Given(algorithm), head) => digest_of_hash(algorithm, hash, head),
+            (Self::Stored(algorithm), None) => Ok((Digest::from_bytes(*hash), algorithm)),
+            (Self::Stored(_), Some(_)) => Err(InvalidForeign::HeadAlgorithm),
+        }
+    }
+}
+
+impl FromStr for HashForm {
+    type Err = InvalidForeign;
+
+    fn from_str(text: &str) -> Result<Self, InvalidForeign> {
+        let stored = [Algorithm::Sha256, Algorithm::Sha256OfLastPart].map(Self::Stored);
+        let given = [Algorithm::Blake3, Algorithm::Sha256].map(Self::Given);
+        let known = stored.into_iter().chain(given).find(|form| form.name() == text);
+        known.ok_or(InvalidForeign::Algorithm)
     }
 }
 

@@ -65,6 +65,9 @@ pub struct KeyRecord {
         skip_serializing_if = "Option::is_none"
     )]
     pub imported: Option<Digest>,
+    /// Whether `keyhouse apply` created the key from a configuration file.
+    #[serde(rename = "ap", default, skip_serializing_if = "is_false")]
+    pub applied: bool,
     /// The teams that the key is shared with. Some of these teams may no longer exist.
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<ShareRecord>,
@@ -242,6 +245,7 @@ impl KeyRecord {
             maxima: Vec::new(),
             rotation_advised: false,
             imported: None,
+            applied: false,
             teams: Vec::new(),
             ip_allow: Vec::new(),
             ip_deny: Vec::new(),

@@ -7,6 +7,7 @@ use crate::actions::rows::{newest_first, rows_in_turns};
 use crate::actions::{ActionError, Actions};
 use crate::model::id::{KeyId, TeamId, UserId};
 use crate::model::moment::Moment;
+use crate::model::role::{INSTANCE_IMPORT, KEYS_READ};
 use crate::model::text::search_form;
 use crate::records::key::{KeyRecord, Status};
 use crate::records::place::StoreKey;
@@ -100,6 +101,33 @@ impl Actions {
             }
         }
         Ok(ListedKeys { keys, next: None })
+    }
+
+    /// Lists the service keys of the actor's organization, for an export: without revoked keys, the
+    /// newest first.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] for an actor that may not import keys and read all keys.
+    pub fn list_service_keys(
+        &self,
+        actor: &Actor,
+        limit: usize,
+        after: Option<KeyId>,
+    ) -> Result<ListedKeys, ActionError> {
+        actor.require(INSTANCE_IMPORT)?;
+        actor.require(KEYS_READ)?;
+        let query = Query {
+            limit,
+            after,
+            search: None,
+            status: Wanted::Current,
+            kind: Some(KeyKind::Service),
+            owner: None,
+            team: None,
+            unused: false,
+            expires_before: None,
+        };
+        self.list_keys(actor, &query)
     }
 
     /// Converts the filters that match only keys that the actor sees whole. Returns `None` if no

@@ -239,7 +239,7 @@ mod tests {
             past: ForeignPast::default(),
             draft: KeyDraft::default(),
         };
-        Import { keys: vec![key], faults: Vec::new(), dry_run: false }
+        Import { keys: vec![key], faults: Vec::new(), applied: false, dry_run: false }
     }
 
     fn draft(days: u32, instance: &TestInstance) -> KeyDraft {

@@ -91,6 +91,7 @@ fn an_operator_who_is_disabled_while_waiting_imports_nothing() {
             draft: KeyDraft::default(),
         }],
         faults: Vec::new(),
+        applied: false,
         dry_run: false,
     };
     let person = instance.owner();

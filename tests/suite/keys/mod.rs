@@ -4,6 +4,7 @@ mod bounded_key;
 mod changes;
 mod crossing_patterns;
 mod explain;
+mod export;
 mod exports;
 mod foreign_texts;
 mod import;

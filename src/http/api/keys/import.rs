@@ -20,7 +20,7 @@ use crate::http::{App, Call, answer};
 use crate::model::errors;
 use crate::model::fault::Fault;
 use crate::model::foreign::{
-    Algorithm, HINT_UNKNOWN, InvalidForeign, check_hash, check_text, digest_of_hash, hint_of,
+    Algorithm, DERIVED, HINT_UNKNOWN, HashForm, InvalidForeign, check_hash, check_text, hint_of,
     parse_hash, parse_head, parse_hint,
 };
 use crate::model::id::OrganizationId;
@@ -85,8 +85,11 @@ fn read_import(fields: &mut Fields) -> Option<Import> {
     let read = fields.required("keys", "Keys to import.", ForeignKeys);
     let about = "Whether to validate without importing.";
     let dry_run = fields.optional("dry_run", about, boolean(false)).unwrap_or(false);
+    let about = "Whether the keys come from a configuration file. `keyhouse apply --prune` revokes \
+                 only such keys.";
+    let applied = fields.optional("applied", about, boolean(false)).unwrap_or(false);
     let (keys, faults) = read?;
-    Some(Import { keys, faults, dry_run })
+    Some(Import { keys, faults, applied, dry_run })
 }
 
 /// Reads the valid keys, and the faults of the invalid keys.
@@ -163,9 +166,11 @@ fn read_past(fields: &mut Fields) -> ForeignPast {
 
 /// Reads the secret: a digest with its algorithm, or the key itself.
 fn read_secret(fields: &mut Fields) -> Option<ForeignSecret> {
-    let schema = || choice(&["sha256", "blake3"]);
-    let reader_of = parsed("invalid_algorithm", parse_algorithm, schema);
-    let algorithm = fields.alternative("algorithm", "Hash algorithm of `digest`.", reader_of);
+    let schema = || choice(&["sha256", "blake3", DERIVED[0], DERIVED[1]]);
+    let reader_of = parsed("invalid_algorithm", str::parse::<HashForm>, schema);
+    let about = "Hash algorithm of `digest`. The derived forms are those of an export, for keys that were \
+                 imported by their SHA-256.";
+    let algorithm = fields.alternative("algorithm", about, reader_of);
     let reader_of = parsed("invalid_digest", parse_hash, || fitting("^[0-9a-f]{64}$", HASH));
     let hash = fields.alternative("digest", "Digest of the key, in hexadecimal.", reader_of);
     let about = "Beginning of the key, up to and including the last `|` or `.`, if `digest` is \
@@ -189,21 +194,19 @@ fn read_secret(fields: &mut Fields) -> Option<ForeignSecret> {
             last_part_digest: Digest::by_last_part(text.reveal().as_bytes()),
             hint: hint.unwrap_or_else(|| hint_of(&text)),
         }),
-        (None, Some(algorithm), Some(hash)) => {
-            match digest_of_hash(algorithm, &hash, head.as_deref()) {
-                Ok((digest, algorithm)) => Some(ForeignSecret {
-                    field: "digest",
-                    digest,
-                    algorithm,
-                    other_digest: None,
-                    last_part_digest: None,
-                    hint: hint.unwrap_or_else(|| HINT_UNKNOWN.to_owned()),
-                }),
-                Err(error) => {
-                    fields.fault("head", "contradiction", error);
-                    None
-                },
-            }
+        (None, Some(algorithm), Some(hash)) => match algorithm.digest(&hash, head.as_deref()) {
+            Ok((digest, algorithm)) => Some(ForeignSecret {
+                field: "digest",
+                digest,
+                algorithm,
+                other_digest: None,
+                last_part_digest: None,
+                hint: hint.unwrap_or_else(|| HINT_UNKNOWN.to_owned()),
+            }),
+            Err(error) => {
+                fields.fault("head", "contradiction", error);
+                None
+            },
         },
         (Some(_), _, _) => {
             let detail = "cannot be combined with algorithm, digest or head";
@@ -214,14 +217,6 @@ fn read_secret(fields: &mut Fields) -> Option<ForeignSecret> {
             fields.incomplete("digest", "is required with algorithm, or send key instead");
             None
         },
-    }
-}
-
-/// Parses the name of a hash of a whole text or of its last part.
-fn parse_algorithm(text: &str) -> Result<Algorithm, InvalidForeign> {
-    match text.parse()? {
-        algorithm @ (Algorithm::Blake3 | Algorithm::Sha256) => Ok(algorithm),
-        Algorithm::Sha256OfLastPart => Err(InvalidForeign::Algorithm),
     }
 }
 

@@ -23,6 +23,7 @@ use crate::model::role::{KEYS_CREATE, KEYS_MANAGE};
 use crate::records::key::{KeyRecord, ShareRecord};
 
 mod explain;
+mod export;
 mod import;
 mod list;
 mod reading;
@@ -43,8 +44,13 @@ const OTHERS: &str = "The caller's own key needs no permission, any other key \
                       `keyhouse:keys:manage`.";
 
 pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
-    let own = [list::endpoint(), import::endpoint(), rotate::endpoint(), explain::endpoint()];
-    own.into_iter().chain(of_records()).chain(switches()).chain(shares()).collect()
+    let own = [list::endpoint(), export::endpoint(), import::endpoint(), rotate::endpoint()];
+    own.into_iter()
+        .chain([explain::endpoint()])
+        .chain(of_records())
+        .chain(switches())
+        .chain(shares())
+        .collect()
 }
 
 fn of_records() -> [Endpoint; 5] {

@@ -13,6 +13,7 @@ use crate::http::schema::{Schema, any_of, choice, count, each, nullable, text, t
 use crate::http::view::{Described, Revealed, Schemas, view};
 use crate::index::grant::Grant;
 use crate::index::uses::LastUse;
+use crate::model::foreign::{DERIVED, HashForm};
 use crate::model::id::{KeyId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::records::key::{Author, KeyRecord, SecretRecord, Status};
@@ -24,6 +25,26 @@ view! {
         ..fields: KeyFields,
     }
 }
+
+view! {
+    ExportedKeyView = "ExportedKey" {
+        /// Id of the key.
+        id: KeyId,
+        /// Hash algorithm of `digest`, as an import takes it.
+        algorithm: &'static str => choice(&["blake3", DERIVED[0], DERIVED[1]]),
+        /// Digest of the newest secret, in hexadecimal.
+        digest: String => text(DIGEST),
+        /// Other digests of the key: of the same text, of a secret that a rotation replaced, and of
+        /// an import.
+        other_digests: Vec<String> => each(text(DIGEST)),
+        /// Whether a transfer gave the key a maximum, which an import cannot set.
+        has_maximum: bool => truth(false),
+        ..fields: KeyFields,
+    }
+}
+
+/// A digest for examples.
+const DIGEST: &str = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
 
 view! {
     ImportedKeyView = "ImportedKey" {
@@ -86,8 +107,8 @@ view! {
         secrets: Vec<SecretView>,
         /// Whether the key should be rotated.
         rotation_advised: bool => truth(false),
-        /// Whether the key was created here or imported.
-        origin: &'static str => choice(&["created", "imported"]),
+        /// Whether the key was created here, imported, or applied from a configuration file.
+        origin: &'static str => choice(&["created", "imported", "applied"]),
         /// Version of the object, for `If-Match`.
         version: u64 => count(1),
     }
@@ -324,9 +345,38 @@ pub(super) fn key_fields(app: &App, actor: &Actor, record: &KeyRecord) -> KeyFie
         revoked_reason: record.revoked_reason.clone(),
         secrets: secrets.collect(),
         rotation_advised: record.rotation_advised,
-        origin: if record.imported.is_some() { "imported" } else { "created" },
+        origin: match (record.applied, record.imported) {
+            (true, _) => "applied",
+            (false, Some(_)) => "imported",
+            (false, None) => "created",
+        },
         version: record.version,
     }
+}
+
+/// A key with its digests. `None` for a key without a secret.
+pub(super) fn exported_key_view(
+    app: &App,
+    actor: &Actor,
+    record: &KeyRecord,
+) -> Option<ExportedKeyView> {
+    let newest = record.secrets.first()?;
+    let digests = record.secrets.iter().flat_map(|it| [Some(it.digest), it.other_digest]);
+    let mut others: Vec<String> = Vec::new();
+    for digest in digests.chain([record.imported]).flatten() {
+        let text = digest.to_string();
+        if digest != newest.digest && !others.contains(&text) {
+            others.push(text);
+        }
+    }
+    Some(ExportedKeyView {
+        id: record.id,
+        algorithm: HashForm::Stored(newest.algorithm).name(),
+        digest: newest.digest.to_string(),
+        other_digests: others,
+        has_maximum: !record.maxima.is_empty(),
+        fields: key_fields(app, actor, record),
+    })
 }
 
 /// A key with the fields that every member of the organization may see.
