@@ -13,6 +13,7 @@ mod embed;
 pub mod http;
 pub mod index;
 pub mod instance;
+pub(crate) mod manifest;
 pub mod model;
 mod origins;
 pub mod records;

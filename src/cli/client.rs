@@ -43,7 +43,12 @@ pub(super) struct ApiRequest<'a> {
     /// The path with its query.
     pub(super) target: String,
     pub(super) body: Option<Value>,
+    /// The version that the object must have (`If-Match`).
+    pub(super) version: Option<u64>,
 }
+
+/// Sends a request and returns the status and the JSON of any response.
+pub(super) type SendRequest<'a> = dyn Fn(&ApiRequest<'_>) -> Result<(u16, Value), Failure> + 'a;
 
 impl Client {
     /// Selects the instance: `KEYHOUSE_URL` if it is set, otherwise the instance on this host.
@@ -68,20 +73,60 @@ impl Client {
         Ok(Self::Remote { url: url.to_string(), key })
     }
 
+    /// Whether requests are those of the local operator.
+    pub(super) fn is_local(&self) -> bool {
+        match self {
+            Self::Host(_) => true,
+            Self::Remote { .. } => false,
+        }
+    }
+
+    /// Does work that sends many requests. If no server runs, the store stays open in between.
+    pub(super) fn hold<T>(
+        &self,
+        work: impl FnOnce(&SendRequest<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let Self::Host(settings) = self else { return work(&|request| self.answer(request)) };
+        let Some(instance) = open_without_server(settings)? else {
+            return work(&|request| self.answer(request));
+        };
+        let outcome = work(&|request| {
+            let (status, body) = send_to_instance(&instance, settings, request)?;
+            Ok((status, json_of(&body)))
+        });
+        close(instance)?;
+        outcome
+    }
+
     pub(super) fn get(&self, target: impl Into<String>) -> Result<Value, Failure> {
-        self.send(&ApiRequest { method: "GET", target: target.into(), body: None })
+        self.send(&ApiRequest { method: "GET", target: target.into(), body: None, version: None })
     }
 
     pub(super) fn post(&self, target: impl Into<String>, body: Value) -> Result<Value, Failure> {
-        self.send(&ApiRequest { method: "POST", target: target.into(), body: Some(body) })
+        self.send(&ApiRequest {
+            method: "POST",
+            target: target.into(),
+            body: Some(body),
+            version: None,
+        })
     }
 
     pub(super) fn patch(&self, target: impl Into<String>, body: Value) -> Result<Value, Failure> {
-        self.send(&ApiRequest { method: "PATCH", target: target.into(), body: Some(body) })
+        self.send(&ApiRequest {
+            method: "PATCH",
+            target: target.into(),
+            body: Some(body),
+            version: None,
+        })
     }
 
     pub(super) fn delete(&self, target: impl Into<String>) -> Result<Value, Failure> {
-        self.send(&ApiRequest { method: "DELETE", target: target.into(), body: None })
+        self.send(&ApiRequest {
+            method: "DELETE",
+            target: target.into(),
+            body: None,
+            version: None,
+        })
     }
 
     /// Sends a request and returns the JSON of a 2xx response.
@@ -106,8 +151,48 @@ impl Client {
             Self::Host(settings) => send_to_host(settings, request)?,
             Self::Remote { url, key } => send_to_remote(url, key, request)?,
         };
-        Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+        Ok((status, json_of(&body)))
     }
+}
+
+pub(super) fn json_of(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or(Value::Null)
+}
+
+/// Opens the instance of this host. `None` if a server runs, which then takes the requests.
+fn open_without_server(settings: &Settings) -> Result<Option<Instance>, Failure> {
+    let halt = Halt::default();
+    let mut in_use = String::new();
+    for _ in 0..TRIES {
+        match std::os::unix::net::UnixStream::connect(&settings.control_socket) {
+            Err(error) if has_no_listener(&error) => {},
+            // Any other error is reported by the first request.
+            Ok(_) | Err(_) => return Ok(None),
+        }
+        if !backends::exists(&settings.storage) {
+            return Err(no_instance(settings));
+        }
+        match open(settings) {
+            Ok(instance) => return Ok(Some(instance)),
+            Err(AssembleError::InUse(cause)) => in_use = cause.to_string(),
+            Err(error) => return Err(error.into()),
+        }
+        halt.pause(TRY_WAIT);
+    }
+    Err(unreachable_holder(&in_use))
+}
+
+fn no_instance(settings: &Settings) -> Failure {
+    let message = format!(
+        "no instance in {}: run keyhouse serve, or set another directory with --data",
+        settings.data.display()
+    );
+    Failure::new(Exit::Unreachable, message)
+}
+
+fn unreachable_holder(in_use: &str) -> Failure {
+    let message = format!("{in_use}, and its control socket does not answer");
+    Failure::new(Exit::Unreachable, message)
 }
 
 fn send_to_host(settings: &Settings, request: &ApiRequest<'_>) -> Result<(u16, Vec<u8>), Failure> {
@@ -124,11 +209,7 @@ fn send_to_host(settings: &Settings, request: &ApiRequest<'_>) -> Result<(u16, V
             },
         }
         if !backends::exists(&settings.storage) {
-            let message = format!(
-                "no instance in {}: run keyhouse serve, or set another directory with --data",
-                settings.data.display()
-            );
-            return Err(Failure::new(Exit::Unreachable, message));
+            return Err(no_instance(settings));
         }
         match open(settings) {
             Ok(instance) => {
@@ -143,8 +224,7 @@ fn send_to_host(settings: &Settings, request: &ApiRequest<'_>) -> Result<(u16, V
         }
         halt.pause(TRY_WAIT);
     }
-    let message = format!("{in_use}, and its control socket does not answer");
-    Err(Failure::new(Exit::Unreachable, message))
+    Err(unreachable_holder(&in_use))
 }
 
 /// Whether the socket is missing, or no process listens on it.
@@ -159,6 +239,10 @@ fn http_request(request: &ApiRequest<'_>) -> Result<http::Request<Vec<u8>>, Fail
         .header("Host", "localhost")
         .header("User-Agent", USER_AGENT)
         .header("Content-Type", "application/json");
+    let builder = match request.version {
+        Some(version) => builder.header("If-Match", tag(version)),
+        None => builder,
+    };
     let body = request.body.as_ref().map(Value::to_string).unwrap_or_default();
     builder.body(body.into_bytes()).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
 }
@@ -170,10 +254,11 @@ pub(super) fn send_to_instance(
     request: &ApiRequest<'_>,
 ) -> Result<(u16, Vec<u8>), Failure> {
     let app = app(instance, settings, public_url(settings)?, TrustedProxies::default())?;
-    let headers = vec![
+    let mut headers = vec![
         ("Content-Type".to_owned(), "application/json".to_owned()),
         ("User-Agent".to_owned(), USER_AGENT.to_owned()),
     ];
+    headers.extend(request.version.map(|version| ("If-Match".to_owned(), tag(version))));
     let body = request.body.as_ref().map(Value::to_string).unwrap_or_default();
     let nowhere = ([127, 0, 0, 1], 0).into();
     let request = Request::fake_http_from(
@@ -226,7 +311,11 @@ fn send_to_remote(
         Failure::new(Exit::Unreachable, format!("could not reach {url}: {error}"))
     };
     let bearer = zeroize::Zeroizing::new(format!("Bearer {}", key.reveal()));
-    let request = http::Request::builder()
+    let builder = match request.version {
+        Some(version) => http::Request::builder().header("If-Match", tag(version)),
+        None => http::Request::builder(),
+    };
+    let request = builder
         .method(request.method)
         .uri(format!("{url}{}", request.target))
         .header("Authorization", bearer.as_str())
@@ -247,6 +336,11 @@ impl std::fmt::Debug for Client {
             Self::Remote { url, .. } => write!(f, "Remote({url})"),
         }
     }
+}
+
+/// The entity tag of a version.
+fn tag(version: u64) -> String {
+    format!("\"{version}\"")
 }
 
 /// The query string of the pairs that have a value, including the `?`.

@@ -91,6 +91,11 @@ impl Failure {
         Self::new(exit, message)
     }
 
+    /// Adds what the failure is about.
+    pub(super) fn about(self, what: &str) -> Self {
+        Self { message: format!("{what}\n  {}", self.message), ..self }
+    }
+
     #[cfg(test)]
     pub(super) fn into_message(self) -> String {
         self.message

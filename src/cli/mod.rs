@@ -1,5 +1,6 @@
 //! The command line: arguments, dispatch and exit codes. No other module prints.
 
+mod apply;
 mod audit;
 #[cfg(test)]
 mod bounds;
@@ -9,6 +10,7 @@ mod control;
 mod docs;
 mod events;
 mod exit;
+mod export;
 mod gate;
 mod given_sockets;
 mod healthcheck;
@@ -23,6 +25,7 @@ mod plan;
 mod proxies;
 mod rekey;
 mod role;
+mod schema;
 mod serve;
 mod setting_flags;
 mod signals;
@@ -105,6 +108,13 @@ enum Command {
     /// Manage and test gates
     #[command(subcommand)]
     Gate(gate::Command),
+    /// Make the instance match configuration files
+    Apply(apply::Flags),
+    /// Write the instance as a configuration file
+    Export(export::Flags),
+    /// Print the JSON Schema of configuration files
+    #[command(after_help = "Example: keyhouse schema > keyhouse-apply.schema.json")]
+    Schema,
     /// Import keys from another system
     Import(import::Flags),
     /// List audit events and check the audit log
@@ -187,6 +197,13 @@ fn dispatch(cli: Cli, environment: &ProcessEnvironment) -> Result<(), Failure> {
         Command::Gate(command) => {
             gate::run(&command, &client::Client::new(environment, settings)?, json)
         },
+        Command::Apply(flags) => {
+            apply::run(&flags, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Export(flags) => {
+            export::run(&flags, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Schema => schema::run(),
         Command::Import(flags) => {
             import::run(&flags, &client::Client::new(environment, settings)?, json)
         },

@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 use crate::actions::keys::start_purge;
 use crate::actions::signing_in::setup::FirstOwner;
 use crate::actions::{ActionError, Actions};
+use crate::cli::apply;
 use crate::cli::control::Control;
 use crate::cli::events::{Event, Events};
 use crate::cli::exit::{Exit, Failure, decoded, print_message, with_sources};
@@ -121,6 +122,14 @@ fn serve(
         // The start continues, since the keys of the removed user are already rejected. The next
         // start tries again.
         tracing::error!(%error, "serve: could not finish the removal of a user");
+    }
+    if !settings.apply.is_empty() {
+        if !is_set_up {
+            let message = "--apply needs an instance that is set up: add --admin-email, or start once \
+                           without --apply and open the setup link";
+            return Err(Failure::new(Exit::Usage, message));
+        }
+        apply::apply_at_start(instance, settings)?;
     }
     let listening = Listening::open(&mut control, settings, &mut given)?;
     let Listening { listeners, mut files, addresses, main, duplicates } = listening;

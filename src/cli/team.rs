@@ -115,7 +115,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
 fn change(membership: &Membership, method: &str, client: &Client) -> Result<(), Failure> {
     let (team, user) = (segment(&membership.team), segment(&membership.user));
     let target = membership.organization.at(&format!("/v1/teams/{team}/members/{user}"));
-    client.send(&ApiRequest { method, target, body: None })?;
+    client.send(&ApiRequest { method, target, body: None, version: None })?;
     let done = if method == "PUT" { "is a member of" } else { "is not a member of" };
     print_message(&format!("{} {done} {}", membership.user, membership.team));
     Ok(())

@@ -84,6 +84,12 @@ pub static SETTINGS: &[Setting] = &[
     text("admin_password_file", "File with the first owner's password in its first line")
         .flag("F")
         .or_else("prompt"),
+    text(
+        "apply",
+        "Configuration file to apply at each start, such as '/etc/keyhouse/*.toml'; repeatable",
+    )
+    .of(ValueKind::List)
+    .flag("FILE"),
     text("key_prefix", "Prefix of new keys").flag("P").or("kh"),
     text("seal_key_file", "File with the keys that encrypt the seeds of second factors")
         .flag("F")

@@ -51,6 +51,8 @@ pub struct Settings {
     pub accept_clock: bool,
     pub admin_email: Option<String>,
     pub admin_password_file: Option<PathBuf>,
+    /// Configuration files to apply at each start.
+    pub apply: Vec<PathBuf>,
     pub key_prefix: Prefix,
     pub log: LogFilter,
     pub log_json: bool,
@@ -154,6 +156,7 @@ impl SettingsReader {
             accept_clock: self.switch("accept_clock"),
             admin_email,
             admin_password_file,
+            apply: self.paths("apply"),
             key_prefix: self.parse("key_prefix").unwrap_or_default(),
             log: self.parse("log").unwrap_or_default(),
             log_json: self.parse_with("log_format", parse_log_format).unwrap_or_default(),
@@ -222,6 +225,12 @@ impl SettingsReader {
                 "http needs a loopback name or --allow-plain-http; use https otherwise",
             );
         }
+    }
+
+    fn paths(&self, key: &str) -> Vec<PathBuf> {
+        let texts = self.written.get(key).map(|it| it.text.as_str()).unwrap_or_default();
+        let texts = texts.split(LIST_SEPARATOR).map(str::trim).filter(|text| !text.is_empty());
+        texts.map(PathBuf::from).collect()
     }
 
     fn proxies(&mut self) -> Option<Vec<TrustedProxy>> {

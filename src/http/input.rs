@@ -52,7 +52,7 @@ pub(super) fn is_of_type(taken: &str, content_type: Option<&str>) -> bool {
 
 /// The fields of an object, read one by one. All faults are collected before they are reported.
 /// Fields may contain secrets, so `Debug` does not print them.
-pub(super) struct Fields {
+pub(crate) struct Fields {
     left: Map<String, Value>,
     pointer: String,
     faults: Vec<Fault>,
@@ -86,13 +86,13 @@ impl Fields {
         }
     }
 
-    pub(super) fn of(left: Map<String, Value>, pointer: String) -> Self {
+    pub(crate) fn of(left: Map<String, Value>, pointer: String) -> Self {
         Self { left, pointer, faults: Vec::new(), described: None }
     }
 
     /// The fields that `read` reads, with their schemas. `read` runs without a request: every field
     /// is absent, and faults are dropped. It must read the same fields whatever their values are.
-    pub(super) fn describe(
+    pub(crate) fn describe(
         schemas: &mut Schemas,
         read: impl FnOnce(&mut Self),
     ) -> Vec<schema::Field> {
@@ -114,7 +114,7 @@ impl Fields {
     }
 
     /// Reads a field that may be absent or null.
-    pub(super) fn optional<R: Read>(
+    pub(crate) fn optional<R: Read>(
         &mut self,
         name: &'static str,
         about: &'static str,
@@ -125,7 +125,7 @@ impl Fields {
 
     /// Reads a field in which null and absent have different meanings.
     #[expect(clippy::needless_pass_by_value, reason = "a reader is made for one call")]
-    pub(super) fn nullable<R: Read>(
+    pub(crate) fn nullable<R: Read>(
         &mut self,
         name: &'static str,
         about: &'static str,
@@ -156,7 +156,7 @@ impl Fields {
     /// Reads a field that one form of the object requires and other forms do not have. It is
     /// described as required.
     #[expect(clippy::needless_pass_by_value, reason = "a reader is made for one call")]
-    pub(super) fn alternative<R: Read>(
+    pub(crate) fn alternative<R: Read>(
         &mut self,
         name: &'static str,
         about: &'static str,
@@ -174,7 +174,7 @@ impl Fields {
     }
 
     /// Reads a description. Null means an empty description.
-    pub(super) fn description(
+    pub(crate) fn description(
         &mut self,
         name: &'static str,
         about: &'static str,
@@ -188,7 +188,7 @@ impl Fields {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "a reader is made for one call")]
-    pub(super) fn required<R: Read>(
+    pub(crate) fn required<R: Read>(
         &mut self,
         name: &'static str,
         about: &'static str,
@@ -218,7 +218,7 @@ impl Fields {
         }
     }
 
-    pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: impl fmt::Display) {
+    pub(crate) fn fault(&mut self, name: &str, code: &'static str, detail: impl fmt::Display) {
         self.faults.push(Fault::new(
             format!("{}/{}", self.pointer, in_pointer(name)),
             code,
@@ -226,16 +226,22 @@ impl Fields {
         ));
     }
 
+    /// Adds a fault whose pointer is relative to this object.
+    pub(crate) fn fault_at(&mut self, fault: Fault) {
+        let pointer = format!("{}{}", self.pointer, fault.pointer);
+        self.faults.push(Fault { pointer, ..fault });
+    }
+
     /// Adds the fault of a missing field, unless the object has other faults, which may be the
     /// cause.
-    pub(super) fn incomplete(&mut self, name: &str, detail: impl fmt::Display) {
+    pub(crate) fn incomplete(&mut self, name: &str, detail: impl fmt::Display) {
         if self.faults.is_empty() {
             self.fault(name, "required", detail);
         }
     }
 
     /// Ends the reading. Each field that was not read is unknown, which is a fault.
-    pub(super) fn finish(mut self) -> Result<(), Vec<Fault>> {
+    pub(crate) fn finish(mut self) -> Result<(), Vec<Fault>> {
         let unknown: Vec<_> = self.left.keys().cloned().collect();
         for name in unknown {
             self.fault(&name, "unknown_field", "is not a field of this request");
@@ -245,12 +251,12 @@ impl Fields {
 }
 
 /// A reader of an object.
-pub(super) struct Object<F> {
+pub(crate) struct Object<F> {
     read: F,
 }
 
 /// Reads an object, and its fields with `read`.
-pub(super) fn object<T, F: Fn(&mut Fields) -> Option<T>>(read: F) -> Object<F> {
+pub(crate) fn object<T, F: Fn(&mut Fields) -> Option<T>>(read: F) -> Object<F> {
     Object { read }
 }
 

@@ -11,7 +11,7 @@ pub(super) const JSON_DEPTH_MAX: usize = 32;
 
 /// Parses a text that is one JSON value. The error contains line and column, and at most the name
 /// of a field.
-pub(super) fn parse(text: &[u8]) -> Result<Value, String> {
+pub(crate) fn parse(text: &[u8]) -> Result<Value, String> {
     if depth(text) > JSON_DEPTH_MAX {
         return Err(format!("is nested deeper than {JSON_DEPTH_MAX} levels"));
     }

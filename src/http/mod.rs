@@ -30,7 +30,7 @@ mod refusal;
 mod route;
 mod router;
 mod routing;
-mod schema;
+pub(crate) mod schema;
 mod session;
 pub mod transport;
 mod view;
@@ -47,6 +47,21 @@ pub(crate) mod views {
     pub(crate) use super::api::teams::{MemberView, TeamView};
     pub(crate) use super::api::users::UserView;
     pub(crate) use super::view::FieldNames;
+}
+
+/// The readers of the API's fields. Configuration files have the same fields.
+pub(crate) mod fields {
+    pub(crate) use super::api::gates::declared::declared_gate;
+    pub(crate) use super::api::keys::declared::{DeclaredDigest, DeclaredSecret, declared_key};
+    pub(crate) use super::api::organizations::status_reader;
+    pub(crate) use super::api::teams::VISIBILITIES;
+    pub(crate) use super::input::{Fields, object};
+    pub(crate) use super::json::parse as parse_json;
+    pub(crate) use super::reading::{
+        Read, boolean, description, email, list, long, moment, name, number, parsed, patterns,
+        wrong,
+    };
+    pub(crate) use super::view::Schemas;
 }
 
 pub use app::{App, HttpSettings};

@@ -19,7 +19,7 @@ use crate::model::role::Role;
 use crate::model::secret::Secret;
 
 /// Reads one value of a JSON body.
-pub(super) trait Read: Sized {
+pub(crate) trait Read: Sized {
     type Output;
 
     /// Reads the value at a JSON pointer, or returns its faults.
@@ -48,7 +48,7 @@ pub(super) trait Read: Sized {
 }
 
 /// Reads one text: a string of a JSON body, or a parameter.
-pub(super) trait ReadText: Read {
+pub(crate) trait ReadText: Read {
     /// The code of the fault of a text that does not parse.
     fn code(&self) -> &'static str;
 
@@ -57,12 +57,12 @@ pub(super) trait ReadText: Read {
 }
 
 /// A reader made of a function and a schema.
-pub(super) struct ValueReader<R, S> {
+pub(crate) struct ValueReader<R, S> {
     read: R,
     schema: S,
 }
 
-pub(super) fn reader<T, S, R, N>(read: R, schema: S) -> ValueReader<R, S>
+pub(crate) fn reader<T, S, R, N>(read: R, schema: S) -> ValueReader<R, S>
 where
     R: Fn(Value, &str) -> Result<T, Vec<Fault>>,
     S: Fn() -> N,
@@ -89,7 +89,7 @@ where
 }
 
 /// A reader whose schema has a name.
-pub(super) struct NamedReader<R> {
+pub(crate) struct NamedReader<R> {
     reader: R,
     name: &'static str,
 }
@@ -107,7 +107,7 @@ impl<R: Read> Read for NamedReader<R> {
 }
 
 /// A reader with a further rule.
-pub(super) struct Then<R, F> {
+pub(crate) struct Then<R, F> {
     reader: R,
     rule: F,
 }
@@ -125,14 +125,14 @@ impl<R: Read, T, F: Fn(R::Output, &str) -> Result<T, Vec<Fault>>> Read for Then<
 }
 
 /// A reader of a text that is parsed.
-pub(super) struct Parsed<P, S> {
+pub(crate) struct Parsed<P, S> {
     code: &'static str,
     parse: P,
     schema: S,
 }
 
 /// Reads a text and parses it. A text that does not parse is a fault with this code.
-pub(super) fn parsed<T, E, P, S, N>(code: &'static str, parse: P, schema: S) -> Parsed<P, S>
+pub(crate) fn parsed<T, E, P, S, N>(code: &'static str, parse: P, schema: S) -> Parsed<P, S>
 where
     E: fmt::Display,
     P: Fn(&str) -> Result<T, E>,
@@ -180,13 +180,13 @@ where
 }
 
 /// Reads a text without any rule.
-pub(super) fn text(example: &'static str) -> impl ReadText<Output = String> {
+pub(crate) fn text(example: &'static str) -> impl ReadText<Output = String> {
     let any = |text: &str| Ok::<_, String>(text.to_owned());
     parsed("wrong_type", any, move || schema::text(example))
 }
 
 /// Reads any text as a secret, without a copy of the text.
-pub(super) fn secret(example: &'static str) -> impl Read<Output = Secret> {
+pub(crate) fn secret(example: &'static str) -> impl Read<Output = Secret> {
     let read = |value: Value, pointer: &str| match value {
         Value::String(text) => Ok(Secret::new(text)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
@@ -197,32 +197,32 @@ pub(super) fn secret(example: &'static str) -> impl Read<Output = Secret> {
 }
 
 /// Reads a time in RFC 3339.
-pub(super) fn moment() -> impl ReadText<Output = Moment> {
+pub(crate) fn moment() -> impl ReadText<Output = Moment> {
     parsed("invalid_time", str::parse::<Moment>, schema::moment)
 }
 
-pub(super) fn password(example: &'static str) -> impl Read<Output = Secret> {
+pub(crate) fn password(example: &'static str) -> impl Read<Output = Secret> {
     secret(example).shown(move || schema::password(example))
 }
 
 /// Reads a name of people, teams, keys and other objects.
-pub(super) fn name(example: &'static str) -> impl ReadText<Output = String> {
+pub(crate) fn name(example: &'static str) -> impl ReadText<Output = String> {
     parsed("invalid_name", parse_name, move || schema::name(example))
 }
 
 /// Reads a description of one line.
-pub(super) fn description(example: &'static str) -> impl ReadText<Output = String> {
+pub(crate) fn description(example: &'static str) -> impl ReadText<Output = String> {
     parsed("invalid_description", parse_description, move || {
         schema::line(DESCRIPTION_CHARACTERS_MAX, example)
     })
 }
 
-pub(super) fn email(example: &'static str) -> impl ReadText<Output = String> {
+pub(crate) fn email(example: &'static str) -> impl ReadText<Output = String> {
     parsed("invalid_email", parse_email, move || schema::email(example))
 }
 
 /// Reads a list of permission patterns.
-pub(super) fn patterns(example: &'static str) -> impl Read<Output = Patterns> {
+pub(crate) fn patterns(example: &'static str) -> impl Read<Output = Patterns> {
     let schema = move || schema::pattern(example);
     let pattern = parsed("invalid_permission", str::parse::<Pattern>, schema);
     list(PATTERNS_MAX, pattern).then(|patterns, pointer| {
@@ -230,20 +230,20 @@ pub(super) fn patterns(example: &'static str) -> impl Read<Output = Patterns> {
     })
 }
 
-pub(super) fn id<K: Kind>() -> impl ReadText<Output = Id<K>> {
+pub(crate) fn id<K: Kind>() -> impl ReadText<Output = Id<K>> {
     parsed("invalid_id", str::parse::<Id<K>>, || schema::id(K::PREFIX))
 }
 
 /// Reads a language of the page.
-pub(super) fn locale() -> impl ReadText<Output = Locale> {
+pub(crate) fn locale() -> impl ReadText<Output = Locale> {
     parsed("invalid_locale", str::parse::<Locale>, schema::locale)
 }
 
-pub(super) fn role() -> impl ReadText<Output = Role> {
+pub(crate) fn role() -> impl ReadText<Output = Role> {
     parsed("invalid_role", str::parse::<Role>, schema::role)
 }
 
-pub(super) fn boolean(example: bool) -> impl Read<Output = bool> {
+pub(crate) fn boolean(example: bool) -> impl Read<Output = bool> {
     let read = |value: Value, pointer: &str| {
         let read = value.as_bool();
         read.map_or_else(|| wrong(pointer, "wrong_type", "must be true or false"), Ok)
@@ -252,7 +252,7 @@ pub(super) fn boolean(example: bool) -> impl Read<Output = bool> {
 }
 
 /// Reads a whole number from `min` to `max`.
-pub(super) fn number(min: u32, max: u32, example: u32) -> impl Read<Output = u32> {
+pub(crate) fn number(min: u32, max: u32, example: u32) -> impl Read<Output = u32> {
     let read = move |value: Value, pointer: &str| {
         let number = whole(&value).and_then(|number| u32::try_from(number).ok());
         let number = number.filter(|number| (min..=max).contains(number));
@@ -262,7 +262,7 @@ pub(super) fn number(min: u32, max: u32, example: u32) -> impl Read<Output = u32
 }
 
 /// Reads a whole number from `min` to `max` that may exceed 32 bits.
-pub(super) fn long(min: u64, max: u64, example: u32) -> impl Read<Output = u64> {
+pub(crate) fn long(min: u64, max: u64, example: u32) -> impl Read<Output = u64> {
     let read = move |value: Value, pointer: &str| {
         let number = whole(&value).filter(|number| (min..=max).contains(number));
         number.map_or_else(|| out_of_range(&value, pointer, min, max), Ok)
@@ -281,20 +281,20 @@ fn out_of_range<T, N: fmt::Display>(
 }
 
 /// A reader of a list.
-pub(super) struct List<R> {
+pub(crate) struct List<R> {
     items_min: usize,
     items_max: usize,
     item: R,
 }
 
 /// Reads a list of at most `items_max` items.
-pub(super) fn list<R: Read>(items_max: usize, item: R) -> List<R> {
+pub(crate) fn list<R: Read>(items_max: usize, item: R) -> List<R> {
     List { items_min: 0, items_max, item }
 }
 
 impl<R> List<R> {
     /// Requires at least one item.
-    pub(super) fn not_empty(self) -> Self {
+    pub(crate) fn not_empty(self) -> Self {
         Self { items_min: 1, ..self }
     }
 }
@@ -332,7 +332,7 @@ impl<R: Read> Read for List<R> {
     }
 }
 
-pub(super) fn wrong<T>(
+pub(crate) fn wrong<T>(
     pointer: &str,
     code: &'static str,
     detail: impl fmt::Display,
@@ -342,7 +342,7 @@ pub(super) fn wrong<T>(
 
 /// The whole number in a value. `2.0` is accepted, since JSON and many programs do not distinguish
 /// it from `2`.
-pub(super) fn whole(value: &Value) -> Option<u64> {
+pub(crate) fn whole(value: &Value) -> Option<u64> {
     // The largest whole number up to which every whole number is exact as a float.
     const FLOAT_EXACT_MAX: f64 = 9_007_199_254_740_991.0;
     let exact = |number: &f64| number.fract() == 0.0 && number.abs() <= FLOAT_EXACT_MAX;

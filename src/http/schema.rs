@@ -14,10 +14,10 @@ use crate::model::permission::PERMISSION_BYTES_MAX;
 use crate::model::requirement::REQUIREMENT_NAMES_MAX;
 
 /// A schema, or a reference to one.
-pub(super) type Schema = RefOr<utoipa::openapi::Schema>;
+pub(crate) type Schema = RefOr<utoipa::openapi::Schema>;
 
 /// The UUID of all ids in examples.
-pub(super) const EXAMPLE_UUID: &str = "0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f";
+pub(crate) const EXAMPLE_UUID: &str = "0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f";
 const EXAMPLE_MOMENT: &str = "2025-01-31T12:00:00.000Z";
 /// Regular expression of a permission.
 const PERMISSION: &str = r"^[a-z0-9_-]+(:[a-z0-9_-]+){1,7}$";
@@ -28,7 +28,7 @@ const LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
 
 /// A field of an object, or a parameter.
 #[derive(Clone)]
-pub(super) struct Field {
+pub(crate) struct Field {
     name: &'static str,
     schema: Schema,
     description: &'static str,
@@ -36,7 +36,7 @@ pub(super) struct Field {
 }
 
 /// A field that is always present.
-pub(super) fn field(
+pub(crate) fn field(
     name: &'static str,
     schema: impl Into<Schema>,
     description: &'static str,
@@ -45,7 +45,7 @@ pub(super) fn field(
 }
 
 /// A field that a request may omit or set to null, with the same meaning.
-pub(super) fn optional(
+pub(crate) fn optional(
     name: &'static str,
     schema: impl Into<Schema>,
     description: &'static str,
@@ -54,7 +54,7 @@ pub(super) fn optional(
 }
 
 /// A field of a response that may be absent.
-pub(super) fn sometimes(
+pub(crate) fn sometimes(
     name: &'static str,
     schema: impl Into<Schema>,
     description: &'static str,
@@ -63,17 +63,17 @@ pub(super) fn sometimes(
 }
 
 impl Field {
-    pub(super) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         self.name
     }
 
     /// The name, schema, description and necessity of a parameter.
-    pub(super) fn into_parameter(self) -> (&'static str, Schema, &'static str, bool) {
+    pub(crate) fn into_parameter(self) -> (&'static str, Schema, &'static str, bool) {
         (self.name, self.schema, self.description, self.required)
     }
 
     /// Makes the field optional, but not nullable.
-    pub(super) fn seldom(mut self) -> Self {
+    pub(crate) fn seldom(mut self) -> Self {
         self.required = false;
         self
     }
@@ -103,12 +103,12 @@ fn described(schema: Schema, description: &'static str) -> Schema {
 }
 
 /// The schema of a request body. Unknown fields are rejected.
-pub(super) fn request(fields: impl IntoIterator<Item = Field>) -> Schema {
+pub(crate) fn request(fields: impl IntoIterator<Item = Field>) -> Schema {
     object(fields).additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
 }
 
 /// The schema of a response. Clients must ignore unknown fields, since later versions may add some.
-pub(super) fn answer(fields: impl IntoIterator<Item = Field>) -> Schema {
+pub(crate) fn answer(fields: impl IntoIterator<Item = Field>) -> Schema {
     object(fields).into()
 }
 
@@ -120,22 +120,29 @@ fn object(fields: impl IntoIterator<Item = Field>) -> ObjectBuilder {
 }
 
 /// An object with arbitrary fields.
-pub(super) fn anything(example: Value) -> ObjectBuilder {
+pub(crate) fn anything(example: Value) -> ObjectBuilder {
     ObjectBuilder::new()
         .additional_properties(Some(AdditionalProperties::FreeForm(true)))
         .examples([example])
 }
 
-pub(super) fn any(example: Value) -> ObjectBuilder {
+/// An object with arbitrary field names, whose values have one schema.
+pub(crate) fn map_of(value: impl Into<Schema>, example: Value) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .additional_properties(Some(AdditionalProperties::RefOr(value.into())))
+        .examples([example])
+}
+
+pub(crate) fn any(example: Value) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::AnyValue).examples([example])
 }
 
 /// A reference to a component.
-pub(super) fn the(name: &str) -> Schema {
+pub(crate) fn the(name: &str) -> Schema {
     Ref::from_schema_name(name).into()
 }
 
-pub(super) fn nullable(schema: Schema) -> Schema {
+pub(crate) fn nullable(schema: Schema) -> Schema {
     use utoipa::openapi::Schema::{Array, Object};
     let with_null = |kind: SchemaType| match kind {
         SchemaType::Type(kind) => SchemaType::from_iter([kind, Type::Null]),
@@ -155,90 +162,90 @@ pub(super) fn nullable(schema: Schema) -> Schema {
     }
 }
 
-pub(super) fn any_of(schemas: impl IntoIterator<Item = Schema>) -> Schema {
+pub(crate) fn any_of(schemas: impl IntoIterator<Item = Schema>) -> Schema {
     schemas.into_iter().fold(AnyOfBuilder::new(), AnyOfBuilder::item).into()
 }
 
 /// An object with the fields of both schemas.
-pub(super) fn both(one: Schema, other: Schema) -> Schema {
+pub(crate) fn both(one: Schema, other: Schema) -> Schema {
     AllOfBuilder::new().item(one).item(other).into()
 }
 
-pub(super) fn text(example: &str) -> ObjectBuilder {
+pub(crate) fn text(example: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).examples([example])
 }
 
 /// A text that matches a regular expression.
-pub(super) fn fitting(pattern: &str, example: &str) -> ObjectBuilder {
+pub(crate) fn fitting(pattern: &str, example: &str) -> ObjectBuilder {
     text(example).pattern(Some(pattern))
 }
 
 /// A text in a named format.
-pub(super) fn formatted(format: &str, example: &str) -> ObjectBuilder {
+pub(crate) fn formatted(format: &str, example: &str) -> ObjectBuilder {
     text(example).format(Some(SchemaFormat::Custom(format.to_owned())))
 }
 
-pub(super) fn address() -> Schema {
+pub(crate) fn address() -> Schema {
     any_of([formatted("ipv4", "192.0.2.7").into(), formatted("ipv6", "2001:db8::7").into()])
 }
 
 /// A requirement: permissions that must all be granted, or an expression.
-pub(super) fn requirement() -> Schema {
+pub(crate) fn requirement() -> Schema {
     let listed = list(REQUIREMENT_NAMES_MAX, permission("diagrams:read")).min_items(Some(1));
     any_of([listed.into(), formatted("requirement", "a:read AND (b:list OR c:list)").into()])
 }
 
 /// A network in CIDR notation, without bits set beyond its prefix, or a single address.
-pub(super) fn network() -> ObjectBuilder {
+pub(crate) fn network() -> ObjectBuilder {
     formatted("cidr", "192.0.2.0/24")
 }
 
 /// A duration: one or several pairs of a number and `y`, `mo`, `w`, `d`, `h`, `m` or `s`.
-pub(super) fn span(example: &str) -> ObjectBuilder {
+pub(crate) fn span(example: &str) -> ObjectBuilder {
     formatted("span", example).max_length(Some(32))
 }
 
 /// A text of one line, without control characters.
-pub(super) fn line(characters_max: usize, example: &str) -> ObjectBuilder {
+pub(crate) fn line(characters_max: usize, example: &str) -> ObjectBuilder {
     fitting(LINE, example).max_length(Some(characters_max))
 }
 
 /// A name: one line that is not blank.
-pub(super) fn name(example: &str) -> ObjectBuilder {
+pub(crate) fn name(example: &str) -> ObjectBuilder {
     // Spaces at both ends are trimmed, so one character must not be a space.
     fitting(r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$", example)
         .min_length(Some(1))
         .max_length(Some(crate::model::name::NAME_CHARACTERS_MAX))
 }
 
-pub(super) fn email(example: &str) -> ObjectBuilder {
+pub(crate) fn email(example: &str) -> ObjectBuilder {
     text(example).format(Some(SchemaFormat::KnownFormat(KnownFormat::Email))).max_length(Some(254))
 }
 
-pub(super) fn password(example: &str) -> ObjectBuilder {
+pub(crate) fn password(example: &str) -> ObjectBuilder {
     text(example).format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
 }
 
-pub(super) fn choice(words: &[&'static str]) -> ObjectBuilder {
+pub(crate) fn choice(words: &[&'static str]) -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .enum_values(Some(words.iter().copied()))
         .examples(words.first().copied())
 }
 
-pub(super) fn whole(min: u32, max: u32, example: u32) -> ObjectBuilder {
+pub(crate) fn whole(min: u32, max: u32, example: u32) -> ObjectBuilder {
     count(example).minimum(Some(min)).maximum(Some(max))
 }
 
 /// A whole number that may exceed 32 bits.
-pub(super) fn long(min: u64, max: u64, example: u32) -> ObjectBuilder {
+pub(crate) fn long(min: u64, max: u64, example: u32) -> ObjectBuilder {
     // The library's numbers are floats; these are small enough to be exact.
     let exact = |number: u64| u32::try_from(number / 1_000).map(|it| f64::from(it) * 1_000.0).ok();
     count(example).minimum(Some(u32::try_from(min).unwrap_or(0))).maximum(exact(max))
 }
 
 /// A whole number of at least 0.
-pub(super) fn count(example: u32) -> ObjectBuilder {
+pub(crate) fn count(example: u32) -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::Integer)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
@@ -246,63 +253,63 @@ pub(super) fn count(example: u32) -> ObjectBuilder {
         .examples([example])
 }
 
-pub(super) fn truth(example: bool) -> ObjectBuilder {
+pub(crate) fn truth(example: bool) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Boolean).examples([example])
 }
 
 /// A language of the page.
-pub(super) fn locale() -> ObjectBuilder {
+pub(crate) fn locale() -> ObjectBuilder {
     choice(&Locale::ALL.map(Locale::name))
 }
 
 /// A role: the name of a built-in role, or the id of a custom role.
-pub(super) fn role() -> Schema {
+pub(crate) fn role() -> Schema {
     any_of([choice(&["user", "guest", "administrator", "owner"]).into(), id("role").into()])
 }
 
 /// A time in RFC 3339.
-pub(super) fn moment() -> ObjectBuilder {
+pub(crate) fn moment() -> ObjectBuilder {
     moment_as(EXAMPLE_MOMENT)
 }
 
 /// A time with this example.
-pub(super) fn moment_as(example: &str) -> ObjectBuilder {
+pub(crate) fn moment_as(example: &str) -> ObjectBuilder {
     text(example).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
 }
 
-pub(super) fn id(prefix: &str) -> ObjectBuilder {
+pub(crate) fn id(prefix: &str) -> ObjectBuilder {
     let uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
     fitting(&format!("^{prefix}_{uuid}$"), &format!("{prefix}_{EXAMPLE_UUID}"))
 }
 
-pub(super) fn permission(example: &str) -> ObjectBuilder {
+pub(crate) fn permission(example: &str) -> ObjectBuilder {
     fitting(PERMISSION, example).max_length(Some(PERMISSION_BYTES_MAX))
 }
 
-pub(super) fn pattern(example: &str) -> ObjectBuilder {
+pub(crate) fn pattern(example: &str) -> ObjectBuilder {
     fitting(PATTERN, example).max_length(Some(PERMISSION_BYTES_MAX))
 }
 
-pub(super) fn gate_name() -> Schema {
+pub(crate) fn gate_name() -> Schema {
     fitting("^[a-z][a-z0-9-]{0,62}$", "default").into()
 }
 
 /// A list of at most `items_max` items.
-pub(super) fn list(items_max: usize, item: impl Into<Schema>) -> ArrayBuilder {
+pub(crate) fn list(items_max: usize, item: impl Into<Schema>) -> ArrayBuilder {
     each(item).max_items(Some(items_max))
 }
 
 /// A list without a maximum.
-pub(super) fn each(item: impl Into<Schema>) -> ArrayBuilder {
+pub(crate) fn each(item: impl Into<Schema>) -> ArrayBuilder {
     ArrayBuilder::new().items(item.into())
 }
 
-pub(super) fn page(item: Schema) -> Schema {
+pub(crate) fn page(item: Schema) -> Schema {
     page_by(cursor().into(), item)
 }
 
 /// A page of a list that is sorted by name.
-pub(super) fn page_by_name(item: Schema) -> Schema {
+pub(crate) fn page_by_name(item: Schema) -> Schema {
     page_by(name_cursor().into(), item)
 }
 
@@ -314,10 +321,10 @@ fn page_by(cursor: Schema, item: Schema) -> Schema {
 }
 
 /// The cursor of a list that is sorted by name.
-pub(super) fn name_cursor() -> ObjectBuilder {
+pub(crate) fn name_cursor() -> ObjectBuilder {
     formatted("name-cursor", "ZGlhZ3JhbXM6cmVhZA")
 }
 
-pub(super) fn cursor() -> ObjectBuilder {
+pub(crate) fn cursor() -> ObjectBuilder {
     fitting("^[A-Za-z0-9_-]{21}[AQgw]$", "AZnzom8efMOYxNwMDAc5jw")
 }

@@ -12,7 +12,7 @@ use crate::model::moment::Moment;
 use crate::model::secret::Secret;
 
 /// The named schemas that an operation refers to, by name.
-pub(super) type Schemas = BTreeMap<&'static str, Schema>;
+pub(crate) type Schemas = BTreeMap<&'static str, Schema>;
 
 /// A type whose JSON has one schema.
 pub(super) trait Described {
@@ -160,7 +160,7 @@ macro_rules! view {
 pub(super) use view;
 
 /// Adds a schema under a name, unless it was added before, and returns a reference to it.
-pub(super) fn named(
+pub(crate) fn named(
     schemas: &mut Schemas,
     name: &'static str,
     schema: impl FnOnce(&mut Schemas) -> Schema,

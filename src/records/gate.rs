@@ -110,6 +110,28 @@ impl RouteRecord {
             allow: route.allow.iter().collect(),
         }
     }
+
+    /// Returns the routes in the form that decides about requests.
+    ///
+    /// # Errors
+    /// [`RoutesFault`]: never for the routes of a stored gate.
+    pub fn table(routes: &[Self]) -> Result<RouteTable<Rule>, RoutesFault> {
+        let mut rules = Vec::with_capacity(routes.len());
+        for (at, record) in routes.iter().enumerate() {
+            let names = record.methods.iter().map(String::as_str);
+            let methods = (!record.methods.is_empty()).then(|| Methods::new(names)).transpose();
+            let methods = methods.map_err(|error| RoutesFault::Methods(at, error))?;
+            let (host, path) = (record.host.clone(), record.path.clone());
+            let rule = Rule {
+                access: record.access,
+                requirement: record.requirement.clone(),
+                cost: record.cost,
+            };
+            let allow = record.allow.iter().copied().collect();
+            rules.push((Route { host, path, methods, allow }, rule));
+        }
+        RouteTable::new(rules).map_err(RoutesFault::Equal)
+    }
 }
 
 impl GateRecord {
@@ -123,23 +145,9 @@ impl GateRecord {
     /// # Errors
     /// [`RoutesFault`]: never for a stored gate.
     pub fn gate(&self) -> Result<Gate, RoutesFault> {
-        let mut rules = Vec::with_capacity(self.routes.len());
-        for (at, record) in self.routes.iter().enumerate() {
-            let names = record.methods.iter().map(String::as_str);
-            let methods = (!record.methods.is_empty()).then(|| Methods::new(names)).transpose();
-            let methods = methods.map_err(|error| RoutesFault::Methods(at, error))?;
-            let (host, path) = (record.host.clone(), record.path.clone());
-            let rule = Rule {
-                access: record.access,
-                requirement: record.requirement.clone(),
-                cost: record.cost,
-            };
-            let allow = record.allow.iter().copied().collect();
-            rules.push((Route { host, path, methods, allow }, rule));
-        }
         Ok(Gate {
             credentials: self.credentials.clone().into(),
-            routes: Some(RouteTable::new(rules).map_err(RoutesFault::Equal)?),
+            routes: Some(RouteRecord::table(&self.routes)?),
             organizations: self.organizations.as_ref().map(|ids| ids.0.clone().into()),
             environments: self.environments.as_ref().map(|names| names.0.clone().into()),
             cost: self.cost,

@@ -17,6 +17,7 @@ use crate::{files, text_of};
 const RUN: &[&str] = &[
     "docs/README.md",
     "docs/cors.md",
+    "docs/how-to/configuration.md",
     "docs/how-to/import.md",
     "docs/how-to/offboarding.md",
     "docs/how-to/proxies.md",
@@ -157,6 +158,11 @@ fn offboarding_guide_removes_a_user() {
 }
 
 #[test]
+fn configuration_guide_applies_and_prunes_files() {
+    follow("docs/how-to/configuration.md", "");
+}
+
+#[test]
 fn import_guide_moves_keys() {
     follow("docs/how-to/import.md", "");
 }
@@ -249,7 +255,7 @@ fn is_run(line: &str) -> bool {
 }
 
 fn copy_examples(folder: &Path, replaced: impl Fn(&str) -> String) {
-    for path in ["nginx/nginx.conf", "clients/check.sh"] {
+    for path in ["configuration.toml", "nginx/nginx.conf", "clients/check.sh"] {
         let (from, to) = (Path::new("examples").join(path), folder.join("examples").join(path));
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::copy(&from, &to).unwrap();

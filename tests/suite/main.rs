@@ -13,6 +13,7 @@
     reason = "a table of cases is one thing, and each assertion counts as a branch"
 )]
 
+mod apply;
 mod ask;
 mod audit;
 mod cli;

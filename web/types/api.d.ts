@@ -185,6 +185,64 @@ export interface components {
       source: string | null;
       valid: boolean;
     };
+    ExportedKey: {
+      /** @enum {string} */
+      algorithm: "blake3" | "sha256-derived" | "sha256-part-derived";
+      /** Format: date-time */
+      created_at: string;
+      created_by: string;
+      created_by_name: string | null;
+      description: string;
+      digest: string;
+      environment: string;
+      /** Format: date-time */
+      expires_at: string | null;
+      has_maximum: boolean;
+      hint: string | null;
+      id: string;
+      ip_rules: components["schemas"]["IpRules"];
+      /** @enum {string} */
+      kind: "personal" | "service";
+      last_used: components["schemas"]["Use"] | null;
+      metadata: components["schemas"]["Metadata"];
+      name: string;
+      /** Format: date-time */
+      not_before: string | null;
+      /** @enum {string} */
+      origin: "created" | "imported" | "applied";
+      other_digests: string[];
+      owner: string | null;
+      owner_name: string | null;
+      permissions: string[] | null;
+      quota: components["schemas"]["Quota"] | null;
+      rate_limits: components["schemas"]["RateLimit"][];
+      /** Format: date-time */
+      revoked_at: string | null;
+      revoked_reason: string | null;
+      rotation_advised: boolean;
+      secrets: {
+        /** Format: date-time */
+        created_at: string;
+        /** Format: date-time */
+        ends_at: string | null;
+        hint: string;
+        last_used: components["schemas"]["Use"] | null;
+      }[];
+      /** @enum {string} */
+      status: "active" | "disabled" | "not_yet_valid" | "expired" | "revoked";
+      teams: {
+        /** @enum {string} */
+        access: "read" | "write";
+        id: string;
+        name: string;
+        /** @enum {string} */
+        visibility: "visible" | "secret";
+      }[];
+      /** Format: date-time */
+      updated_at: string;
+      /** Format: int64 */
+      version: number;
+    };
     Fault: {
       code: string;
       detail: string;
@@ -199,7 +257,7 @@ export interface components {
     ForeignKey:
       | {
           /** @enum {string} */
-          algorithm: "sha256" | "blake3";
+          algorithm: "sha256" | "blake3" | "sha256-derived" | "sha256-part-derived";
           /** Format: date-time */
           created_at?: string | null;
           description?: string | null;
@@ -339,7 +397,7 @@ export interface components {
       /** Format: date-time */
       not_before: string | null;
       /** @enum {string} */
-      origin: "created" | "imported";
+      origin: "created" | "imported" | "applied";
       owner: string | null;
       owner_name: string | null;
       permissions: string[] | null;
@@ -411,7 +469,7 @@ export interface components {
       /** Format: date-time */
       not_before: string | null;
       /** @enum {string} */
-      origin: "created" | "imported";
+      origin: "created" | "imported" | "applied";
       owner: string | null;
       owner_name: string | null;
       permissions: string[] | null;
@@ -956,9 +1014,23 @@ export interface components {
           response: components["schemas"]["Key"];
         };
       };
+      "/v1/keys/export": {
+        get: {
+          query: {
+            cursor?: string;
+            /** Format: int64 */
+            limit?: number;
+          };
+          response: {
+            items: components["schemas"]["ExportedKey"][];
+            next_cursor: string | null;
+          };
+        };
+      };
       "/v1/keys/import": {
         post: {
           body: {
+            applied?: boolean | null;
             dry_run?: boolean | null;
             keys: components["schemas"]["ForeignKey"][];
           };
@@ -1892,6 +1964,7 @@ export type Checked = components["schemas"]["Checked"];
 export type ErrorCode = components["schemas"]["ErrorCode"];
 export type Event = components["schemas"]["Event"];
 export type Explanation = components["schemas"]["Explanation"];
+export type ExportedKey = components["schemas"]["ExportedKey"];
 export type Fault = components["schemas"]["Fault"];
 export type Features = components["schemas"]["Features"];
 export type ForeignKey = components["schemas"]["ForeignKey"];

@@ -150,27 +150,7 @@ impl Actions {
     /// Rejects a gate with two routes that match the same requests, or with organizations that do
     /// not exist.
     fn check_gate(&self, record: &GateRecord) -> Result<(), ActionError> {
-        let mut faults = Vec::new();
-        match record.gate() {
-            Ok(_gate) => {},
-            Err(RoutesFault::Methods(at, error)) => {
-                let pointer = format!("/routes/{at}/methods");
-                faults.push(Fault::new(pointer, "invalid_route", error));
-            },
-            Err(RoutesFault::Equal(equal)) => {
-                let detail = format!(
-                    "matches the same requests as /routes/{}, and neither route is more specific",
-                    equal.first
-                );
-                faults.push(Fault::new(format!("/routes/{}", equal.second), "equal_route", detail));
-            },
-        }
-        for (at, route) in record.routes.iter().enumerate() {
-            if !route.methods.is_empty() && route.methods.iter().all(|method| method == "TRACE") {
-                let detail = "TRACE is rejected at every gate, so no request matches this route";
-                faults.push(Fault::new(format!("/routes/{at}/methods"), "invalid_route", detail));
-            }
-        }
+        let mut faults = check_routes(&record.routes);
         let named = record.organizations.iter().flat_map(|ids| ids.0.iter().enumerate());
         for (at, id) in named {
             if self.index.organization(*id).is_none() {
@@ -194,6 +174,31 @@ impl Resource for GateRecord {
     fn audit(&self) -> Value {
         shape(self)
     }
+}
+
+/// The faults of routes together: two that match the same requests, and routes that match none.
+pub fn check_routes(routes: &[RouteRecord]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    match RouteRecord::table(routes) {
+        Ok(_table) => {},
+        Err(RoutesFault::Methods(at, error)) => {
+            faults.push(Fault::new(format!("/routes/{at}/methods"), "invalid_route", error));
+        },
+        Err(RoutesFault::Equal(equal)) => {
+            let detail = format!(
+                "matches the same requests as /routes/{}, and neither route is more specific",
+                equal.first
+            );
+            faults.push(Fault::new(format!("/routes/{}", equal.second), "equal_route", detail));
+        },
+    }
+    for (at, route) in routes.iter().enumerate() {
+        if !route.methods.is_empty() && route.methods.iter().all(|method| method == "TRACE") {
+            let detail = "TRACE is rejected at every gate, so no request matches this route";
+            faults.push(Fault::new(format!("/routes/{at}/methods"), "invalid_route", detail));
+        }
+    }
+    faults
 }
 
 fn apply(record: &mut GateRecord, change: &GateChange) {

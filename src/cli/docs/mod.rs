@@ -6,6 +6,7 @@
 
 mod api;
 mod commands;
+mod files;
 mod metrics;
 mod permissions;
 mod settings;
@@ -50,7 +51,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     Ok(())
 }
 
-fn pages() -> Result<[ReferencePage; 7], Failure> {
+fn pages() -> Result<[ReferencePage; 8], Failure> {
     let instance = Empty::open()?;
     let description = instance.get("/openapi.json");
     let scrape = instance.get("/metrics");
@@ -62,6 +63,7 @@ fn pages() -> Result<[ReferencePage; 7], Failure> {
         ReferencePage { file: "api.md", text: api::operations(&description) },
         ReferencePage { file: "cli.md", text: commands::page() },
         ReferencePage { file: "codes.md", text: api::codes() },
+        ReferencePage { file: "files.md", text: files::page() },
         ReferencePage { file: "headers.md", text: api::headers(&description) },
         ReferencePage { file: "metrics.md", text: metrics::page(&scrape) },
         ReferencePage { file: "permissions.md", text: permissions::page() },
@@ -70,13 +72,13 @@ fn pages() -> Result<[ReferencePage; 7], Failure> {
 }
 
 /// An instance on an empty store in memory.
-struct Empty {
-    settings: Settings,
-    instance: Instance,
+pub(super) struct Empty {
+    pub(super) settings: Settings,
+    pub(super) instance: Instance,
 }
 
 impl Empty {
-    fn open() -> Result<Self, Failure> {
+    pub(super) fn open() -> Result<Self, Failure> {
         let written = [("data", NO_DATA), ("storage", "memory:")];
         let written = Written::of_flags(written.map(|(key, text)| (key, text.to_owned())));
         let settings = Settings::new(written, None, &ProcessEnvironment::default())?;
@@ -95,7 +97,8 @@ impl Empty {
     }
 
     fn get(&self, target: &str) -> Result<Vec<u8>, Failure> {
-        let request = ApiRequest { method: "GET", target: target.to_owned(), body: None };
+        let request =
+            ApiRequest { method: "GET", target: target.to_owned(), body: None, version: None };
         let (status, body) = send_to_instance(&self.instance, &self.settings, &request)?;
         if status == 200 {
             Ok(body)

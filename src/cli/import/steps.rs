@@ -84,7 +84,7 @@ impl<'a> Steps<'a> {
             }
             let body = Some(json!({ "keys": keys, "dry_run": self.dry_run }));
             let target = self.target.clone();
-            let request = ApiRequest { method: "POST", target, body };
+            let request = ApiRequest { method: "POST", target, body, version: None };
             let (status, response) = self.client.answer(&request)?;
             if (200..300).contains(&status) {
                 self.done.imported += step.len();

@@ -294,7 +294,7 @@ fn read_subscription_change(fields: &mut Fields) -> SubscriptionChange {
     }
 }
 
-fn status_reader() -> impl ReadText<Output = SubscriptionStatus> {
+pub(crate) fn status_reader() -> impl ReadText<Output = SubscriptionStatus> {
     parsed("invalid_status", str::parse, || choice(&STATUSES))
 }
 

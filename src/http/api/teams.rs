@@ -130,7 +130,7 @@ view! {
     }
 }
 
-pub(super) const VISIBILITIES: [&str; 2] = ["visible", "secret"];
+pub(crate) const VISIBILITIES: [&str; 2] = ["visible", "secret"];
 
 pub(super) fn visibility(secret: bool) -> &'static str {
     if secret { "secret" } else { "visible" }

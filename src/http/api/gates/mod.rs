@@ -1,5 +1,6 @@
 //! `/v1/gates`: the access policies of protected APIs, for operators.
 
+pub(in crate::http) mod declared;
 mod reading;
 mod trial;
 pub(in crate::http) mod view;

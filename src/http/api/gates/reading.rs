@@ -24,6 +24,16 @@ pub(super) fn read_draft(fields: &mut Fields) -> Option<(GateName, GateChange)> 
 /// Reads the fields of a gate that a client can set, without its name.
 pub(super) fn read_change(fields: &mut Fields) -> GateChange {
     let organization = parsed("invalid_id", str::parse::<OrganizationId>, || id("org"));
+    let organizations = fields.nullable(
+        "organizations",
+        "Only keys of these organizations are accepted. Default: keys of all.",
+        some(ACCEPTED_MAX, organization),
+    );
+    GateChange { organizations, ..read_policy(fields) }
+}
+
+/// Reads the fields of a gate that name no other object.
+pub(super) fn read_policy(fields: &mut Fields) -> GateChange {
     let environment = || fitting("^[a-z][a-z0-9]{0,15}$", "live");
     let environment = parsed("invalid_environment", str::parse::<Environment>, environment);
     let preflight = parsed("invalid_choice", str::parse::<Preflight>, || choice(&PREFLIGHT));
@@ -43,11 +53,6 @@ pub(super) fn read_change(fields: &mut Fields) -> GateChange {
             "Routes of the gate.",
             list(ROUTES_MAX, object(read_route)),
         ),
-        organizations: fields.nullable(
-            "organizations",
-            "Only keys of these organizations are accepted. Default: keys of all.",
-            some(ACCEPTED_MAX, organization),
-        ),
         environments: fields.nullable(
             "environments",
             "Only keys of these environments are accepted. Default: keys of all.",
@@ -64,6 +69,7 @@ pub(super) fn read_change(fields: &mut Fields) -> GateChange {
              Default: `check`.",
             preflight,
         ),
+        ..GateChange::default()
     }
 }
 

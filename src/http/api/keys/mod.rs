@@ -22,6 +22,7 @@ use crate::model::name::parse_description;
 use crate::model::role::{KEYS_CREATE, KEYS_MANAGE};
 use crate::records::key::{KeyRecord, ShareRecord};
 
+pub(in crate::http) mod declared;
 mod explain;
 mod export;
 mod import;

@@ -187,7 +187,7 @@ fn network_reader() -> impl Read<Output = IpNet> {
     parsed("invalid_network", parse, network)
 }
 
-fn rate_limits() -> impl Read<Output = Vec<RateLimit>> {
+pub(super) fn rate_limits() -> impl Read<Output = Vec<RateLimit>> {
     list(RATE_LIMITS_MAX, rate_limit()).then(|limits, pointer| {
         for (at, limit) in limits.iter().enumerate() {
             if limits.iter().take(at).any(|earlier| earlier.name == limit.name) {

@@ -13,7 +13,6 @@ use crate::http::schema::{Schema, any_of, choice, count, each, nullable, text, t
 use crate::http::view::{Described, Revealed, Schemas, view};
 use crate::index::grant::Grant;
 use crate::index::uses::LastUse;
-use crate::model::foreign::{DERIVED, HashForm};
 use crate::model::id::{KeyId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::records::key::{Author, KeyRecord, SecretRecord, Status};
@@ -25,26 +24,6 @@ view! {
         ..fields: KeyFields,
     }
 }
-
-view! {
-    ExportedKeyView = "ExportedKey" {
-        /// Id of the key.
-        id: KeyId,
-        /// Hash algorithm of `digest`, as an import takes it.
-        algorithm: &'static str => choice(&["blake3", DERIVED[0], DERIVED[1]]),
-        /// Digest of the newest secret, in hexadecimal.
-        digest: String => text(DIGEST),
-        /// Other digests of the key: of the same text, of a secret that a rotation replaced, and of
-        /// an import.
-        other_digests: Vec<String> => each(text(DIGEST)),
-        /// Whether a transfer gave the key a maximum, which an import cannot set.
-        has_maximum: bool => truth(false),
-        ..fields: KeyFields,
-    }
-}
-
-/// A digest for examples.
-const DIGEST: &str = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
 
 view! {
     ImportedKeyView = "ImportedKey" {
@@ -352,31 +331,6 @@ pub(super) fn key_fields(app: &App, actor: &Actor, record: &KeyRecord) -> KeyFie
         },
         version: record.version,
     }
-}
-
-/// A key with its digests. `None` for a key without a secret.
-pub(super) fn exported_key_view(
-    app: &App,
-    actor: &Actor,
-    record: &KeyRecord,
-) -> Option<ExportedKeyView> {
-    let newest = record.secrets.first()?;
-    let digests = record.secrets.iter().flat_map(|it| [Some(it.digest), it.other_digest]);
-    let mut others: Vec<String> = Vec::new();
-    for digest in digests.chain([record.imported]).flatten() {
-        let text = digest.to_string();
-        if digest != newest.digest && !others.contains(&text) {
-            others.push(text);
-        }
-    }
-    Some(ExportedKeyView {
-        id: record.id,
-        algorithm: HashForm::Stored(newest.algorithm).name(),
-        digest: newest.digest.to_string(),
-        other_digests: others,
-        has_maximum: !record.maxima.is_empty(),
-        fields: key_fields(app, actor, record),
-    })
 }
 
 /// A key with the fields that every member of the organization may see.

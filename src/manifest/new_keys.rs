@@ -1,0 +1,55 @@
+//! The validation of new keys by the instance, before the first change.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::manifest::compare::ApplyPlan;
+use crate::manifest::names::ObjectName;
+
+impl ApplyPlan {
+    /// Lets the instance validate the new keys, with `try_import` for the keys of one organization: its
+    /// id and the keys. Organizations that do not exist yet are left out. Returns what is wrong, by key.
+    pub(crate) fn faults_of_keys<E>(
+        &self,
+        keys_max: usize,
+        try_import: impl Fn(Option<&str>, &[&Value]) -> Result<Value, E>,
+    ) -> Result<Vec<(ObjectName, String)>, E> {
+        let mut imports: BTreeMap<String, Vec<(&ObjectName, &Value)>> = BTreeMap::new();
+        for change in &self.changes {
+            let Some(request) = change.requests.first() else { continue };
+            let Some(key) = request.imported_key() else { continue };
+            let organization = self.known.ready(request).and_then(|ready| ready.organization);
+            imports.entry(organization.unwrap_or_default()).or_default().push((&change.name, key));
+        }
+        let mut faults = Vec::new();
+        for (organization, keys) in imports.iter().filter(|(id, _)| !id.is_empty()) {
+            for step in keys.chunks(keys_max) {
+                let bodies: Vec<&Value> = step.iter().map(|(_, key)| *key).collect();
+                let answer = try_import(Some(organization), &bodies)?;
+                for fault in answer["errors"].as_array().into_iter().flatten() {
+                    faults.extend(fault_of_key(fault, step));
+                }
+            }
+        }
+        Ok(faults)
+    }
+}
+
+/// The key and the detail of a fault. Faults that another change of the same apply may end are left
+/// out.
+fn fault_of_key(fault: &Value, step: &[(&ObjectName, &Value)]) -> Option<(ObjectName, String)> {
+    let code = fault["code"].as_str()?;
+    if !matches!(code, "digest_taken" | "out_of_range") {
+        return None;
+    }
+    let mut segments = fault["pointer"].as_str()?.strip_prefix("/keys/")?.split('/');
+    let (name, _) = step.get(segments.next()?.parse::<usize>().ok()?)?;
+    let detail = fault["detail"].as_str()?;
+    let detail = if code == "digest_taken" {
+        "another key of the instance has or had this digest: a revoked key cannot return".to_owned()
+    } else {
+        format!("{} {detail}", segments.collect::<Vec<_>>().join("/"))
+    };
+    Some(((*name).clone(), detail))
+}
