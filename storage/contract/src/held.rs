@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::{At, Page, Revision};
 
-/// Maximum number of revisions held at once. The least recently used revision is dropped first.
+/// Maximum number of revisions held at once. Revisions of scans that did not continue are dropped
+/// first, the least recently used one before the others.
 pub const HELD_MAX: usize = 8;
 /// The time for which a revision is held after its last use.
 pub const HELD_AGE_MAX: Duration = Duration::from_mins(1);
@@ -13,7 +14,9 @@ pub const HELD_AGE_MAX: Duration = Duration::from_mins(1);
 /// A bounded number of recent snapshots, by revision.
 ///
 /// The revision of a finished scan stays held, because a caller may scan several prefixes at one
-/// revision. Revisions of finished scans are dropped before those of scans in progress.
+/// revision. Revisions of finished scans are dropped before those of scans in progress, and among
+/// these, revisions from which only a first page was read before those of scans that continued. A
+/// list of which only the first page is read therefore does not end a scan of the whole store.
 #[derive(Debug)]
 pub struct Snapshots<T> {
     snapshots: BTreeMap<Revision, HeldRevision<T>>,
@@ -24,6 +27,8 @@ struct HeldRevision<T> {
     snapshot: T,
     used: Instant,
     scans: usize,
+    /// Whether the revision was read again after the first page.
+    is_continued: bool,
 }
 
 impl<T> Default for Snapshots<T> {
@@ -39,7 +44,7 @@ impl<T> Snapshots<T> {
         match (page.more, at) {
             (true, _) if page.rows.is_empty() => {},
             (true, At::Latest) => self.begin(page.revision, snapshot, now()),
-            (true, At::Revision(revision)) if self.snapshots.contains_key(&revision) => {},
+            (true, At::Revision(revision)) if self.resume(revision) => {},
             (true, At::Revision(revision)) => self.begin(revision, snapshot, now()),
             (false, At::Revision(revision)) => self.end(revision),
             (false, At::Latest) => {},
@@ -67,16 +72,30 @@ impl<T> Snapshots<T> {
         }
     }
 
+    /// Counts a scan in progress at a held revision, also after another scan of that revision ended.
+    /// Returns whether the revision is held.
+    fn resume(&mut self, revision: Revision) -> bool {
+        let Some(entry) = self.snapshots.get_mut(&revision) else { return false };
+        entry.scans = entry.scans.max(1);
+        entry.is_continued = true;
+        true
+    }
+
     fn begin(&mut self, revision: Revision, snapshot: impl FnOnce() -> T, now: Instant) {
         self.expire_at(now);
         let entry = self.snapshots.entry(revision);
-        let entry =
-            entry.or_insert_with(|| HeldRevision { snapshot: snapshot(), used: now, scans: 0 });
+        let entry = entry.or_insert_with(|| HeldRevision {
+            snapshot: snapshot(),
+            used: now,
+            scans: 0,
+            is_continued: false,
+        });
         entry.used = now;
         entry.scans += 1;
         if self.snapshots.len() > HELD_MAX {
             let others = self.snapshots.iter().filter(|(other, _)| **other != revision);
-            let oldest = others.min_by_key(|(_, entry)| (entry.scans > 0, entry.used));
+            let oldest =
+                others.min_by_key(|(_, entry)| (entry.scans > 0, entry.is_continued, entry.used));
             if let Some(oldest) = oldest.map(|(revision, _)| *revision) {
                 self.snapshots.remove(&oldest);
             }
@@ -87,6 +106,7 @@ impl<T> Snapshots<T> {
         self.expire_at(now);
         let entry = self.snapshots.get_mut(&revision)?;
         entry.used = now;
+        entry.is_continued = true;
         Some(&entry.snapshot)
     }
 

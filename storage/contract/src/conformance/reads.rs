@@ -12,6 +12,7 @@ pub(super) const CASES: &[Case] = &[
     ("a scan continues at its revision while writers commit", scan_goes_on_unchanged),
     ("a get at a held revision returns the row of that revision", get_at_a_held_revision),
     ("seven scans in progress keep their revisions", several_scans_are_held),
+    ("a scan that continues outlasts lists that do not", continued_scan_outlasts_lists),
     (
         "a read at a future revision fails with compacted; a read at an old revision fails with compacted or is correct",
         nonsense_is_compacted,
@@ -171,6 +172,29 @@ fn several_scans_are_held(store: &dyn Store) -> Seen {
         equal("number of rows on the page", &page.rows.len(), &rows_left)?;
     }
     Ok(())
+}
+
+/// A backup reads the whole store at one revision, while callers read first pages of lists.
+fn continued_scan_outlasts_lists(store: &dyn Store) -> Seen {
+    let (at, keys) = (fill(store, &[b"a", b"b", b"c", b"d"])?, [b"a", b"b", b"c"]);
+    let first = Range { limit: 1, ..Range::prefix(b"") };
+    store.scan(&first, At::Latest)?;
+    for (number, key) in keys.iter().enumerate() {
+        let range = Range { after: Some(*key), ..first };
+        let page = store.scan(&range, At::Revision(at))?;
+        equal("number of rows on the page", &page.rows.len(), &1)?;
+        // Another scan at the same revision that ends does not end this one.
+        store.scan(&Range::prefix(b"d"), At::Revision(at))?;
+        if !page.more {
+            return Ok(());
+        }
+        store.scan(&range, At::Revision(at))?;
+        for list in 0..HELD_MAX {
+            store.commit(Batch::new().put(format!("e{number}{list}"), ""))?;
+            store.scan(&first, At::Latest)?;
+        }
+    }
+    holds("the scan ended with its last page", false)
 }
 
 fn nonsense_is_compacted(store: &dyn Store) -> Seen {
