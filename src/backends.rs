@@ -1,10 +1,11 @@
 //! Opens the store of a storage URL. No other file names a storage plugin.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use keyhouse_storage::{MemoryStore, OpenError, Store};
+use keyhouse_storage::{Cause, MemoryStore, OpenError, ReadError, Store};
 #[cfg(feature = "redb")]
-use keyhouse_storage_redb::{RedbSettings, RedbStore};
+use keyhouse_storage_redb::{RedbSettings, RedbStore, Replacement};
 
 use crate::config::StorageUrl;
 
@@ -28,9 +29,50 @@ pub fn open(url: &StorageUrl) -> Result<Arc<dyn Store>, OpenError> {
             Ok(Arc::new(RedbStore::open(&RedbSettings::new(directory))?))
         },
         #[cfg(not(feature = "redb"))]
-        StorageUrl::Redb(_) => Err(OpenError::Unavailable(keyhouse_storage::Cause::new(
+        StorageUrl::Redb(_) => Err(OpenError::Unavailable(Cause::new(
             "this binary was built without the feature redb",
         ))),
         StorageUrl::Memory => Ok(Arc::new(MemoryStore::new())),
+    }
+}
+
+/// A new store that a restore fills, and that then takes the place of the present one.
+#[derive(Debug)]
+pub struct NewStore {
+    store: Arc<dyn Store>,
+    #[cfg(feature = "redb")]
+    replacement: Replacement,
+}
+
+impl NewStore {
+    /// Creates an empty store beside the store of a URL, and locks the place of both.
+    pub fn begin(url: &StorageUrl) -> Result<Self, OpenError> {
+        match url {
+            #[cfg(feature = "redb")]
+            StorageUrl::Redb(directory) => {
+                let replacement = Replacement::begin(&RedbSettings::new(directory))?;
+                Ok(Self { store: replacement.store(), replacement })
+            },
+            #[cfg(not(feature = "redb"))]
+            StorageUrl::Redb(_) => Err(OpenError::Unavailable(Cause::new(
+                "this binary was built without the feature redb",
+            ))),
+            StorageUrl::Memory => Err(OpenError::Unavailable(Cause::new(
+                "a store in memory keeps nothing: set another storage",
+            ))),
+        }
+    }
+
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// Closes the new store and gives it the place of the present one, in one step. Returns where the
+    /// present one is kept, under a name with `reason`.
+    pub fn take_place(self, reason: &str) -> Result<Option<PathBuf>, ReadError> {
+        #[cfg(feature = "redb")]
+        return self.replacement.take_place(reason);
+        #[cfg(not(feature = "redb"))]
+        Err(ReadError::Unavailable(Cause::new(reason)))
     }
 }

@@ -13,18 +13,22 @@ use rand::rngs::{StdRng, SysError, SysRng};
 use crate::actions::Actions;
 use crate::actions::signing_in::failed_sign_in_events;
 use crate::backends;
+use crate::backup::RestoredRows;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Settings, StorageUrl};
 use crate::index::Index;
 use crate::index::follow::{self, FollowError};
+use crate::model::id::InstanceId;
 use crate::model::key_text::Prefix;
 use crate::model::moment::Moment;
 use crate::model::retention::Retention;
 use crate::model::session_times::SessionTimes;
-use crate::records::{PrepareError, prepare};
+use crate::records::{PrepareError, identity, prepare};
 use crate::seed_keys::{SeedKeyError, SeedKeyFile, SeedKeyRing};
-use crate::upkeep::audit::seal;
+use crate::upkeep::audit::restored::record_restore;
+use crate::upkeep::audit::{AuditHead, seal};
 use crate::upkeep::commits::{Commits, MeasuredStore};
+use crate::upkeep::error::UpkeepError;
 use crate::upkeep::{audit, last_use, quotas};
 use crate::verify::{Checker, ReservationWait};
 use crate::worker::Worker;
@@ -110,6 +114,8 @@ pub enum AssembleError {
     ClockBehind(#[from] ClockBehind),
     #[error(transparent)]
     Index(#[from] FollowError),
+    #[error("could not record the restore in the audit log")]
+    Restored(#[source] UpkeepError),
     #[error("could not start the thread that seals the audit log")]
     Seals(#[source] io::Error),
     #[error("could not start a thread")]
@@ -145,11 +151,10 @@ impl Instance {
         mut random: StdRng,
         parameters: InstanceParameters,
     ) -> Result<Self, AssembleError> {
-        let seed_keys = match &parameters.seed_key_file {
-            Some(file) => SeedKeyRing::open(file, &mut random)?,
-            None => SeedKeyRing::in_memory(&mut random),
-        };
+        let seed_keys = seed_keys(&parameters, &mut random)?;
         prepare::prepare(&*store, &seed_keys.read(), &mut random)?;
+        let new_id = InstanceId::new(clock.now().wall, &mut random);
+        identity::ensure_instance_id(&*store, new_id)?;
         let commits = Arc::<Commits>::default();
         let measured = MeasuredStore::new(store, Arc::clone(&clock), Arc::clone(&commits));
         let store: Arc<dyn Store> = Arc::new(measured);
@@ -207,6 +212,31 @@ impl Instance {
         self.stop();
         store.close()
     }
+}
+
+/// Prepares a restored store for its first instance: upgrades its format, and records the restore in
+/// its audit log. Returns the new head of the log.
+pub fn complete_restore(
+    store: Arc<dyn Store>,
+    restored: &RestoredRows,
+    parameters: &InstanceParameters,
+) -> Result<AuditHead, AssembleError> {
+    let mut random = system_random()?;
+    let seed_keys = seed_keys(parameters, &mut random)?;
+    prepare::prepare(&*store, &seed_keys.read(), &mut random)?;
+    let clock = Arc::new(SystemClock::start());
+    record_restore(store, clock, random, restored).map_err(AssembleError::Restored)
+}
+
+/// The keys that encrypt the seeds of second factors.
+fn seed_keys(
+    parameters: &InstanceParameters,
+    random: &mut StdRng,
+) -> Result<SeedKeyRing, AssembleError> {
+    Ok(match &parameters.seed_key_file {
+        Some(file) => SeedKeyRing::open(file, random)?,
+        None => SeedKeyRing::in_memory(random),
+    })
 }
 
 /// A random generator seeded from the operating system.

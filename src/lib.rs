@@ -6,6 +6,7 @@
 
 pub mod actions;
 pub mod backends;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -38,9 +38,12 @@ use crate::records::place::StoreKey;
 use crate::records::{Record, Revised, encode, read_row};
 use crate::seed_keys::SeedKeyRing;
 use crate::upkeep::audit::export::{Exported, Exporter};
+use crate::upkeep::backups::ScheduledBackups;
 use crate::upkeep::commits::Commits;
+use crate::worker::Worker;
 use actor::Actor;
 pub use error::ActionError;
+use instance::running_backups::RunningBackups;
 use signing_in::device_key::DeviceKey;
 use signing_in::failed_sign_ins::FailedSignIns;
 use signing_in::passwords::Passwords;
@@ -67,6 +70,7 @@ pub struct Actions {
     prefix: Prefix,
     retention: Retention,
     exported: Arc<Exported>,
+    scheduled_backups: Arc<ScheduledBackups>,
     passwords: Passwords,
     throttle: Throttle,
     failed_sign_ins: FailedSignIns,
@@ -75,6 +79,7 @@ pub struct Actions {
     device_key: DeviceKey,
     seed_keys: SeedKeyRing,
     commits: Arc<Commits>,
+    backups: RunningBackups,
     /// Held while the audit log is checked, so that only one check runs at a time.
     checking: Mutex<()>,
     /// Held while the key of seeds is rotated, so that only one rotation runs at a time.
@@ -115,6 +120,7 @@ impl Actions {
         let (failed_sign_ins, sign_ins, commits) =
             (FailedSignIns::default(), SignIns::default(), Arc::default());
         let (checking, turn) = (Mutex::default(), Mutex::default());
+        let backups = RunningBackups::default();
         let (session_times, device_key) = (SessionTimes::default(), DeviceKey::default());
         Self {
             store,
@@ -124,6 +130,7 @@ impl Actions {
             prefix,
             retention: Retention::default(),
             exported: Arc::default(),
+            scheduled_backups: Arc::default(),
             passwords,
             throttle,
             failed_sign_ins,
@@ -132,6 +139,7 @@ impl Actions {
             device_key,
             seed_keys,
             commits,
+            backups,
             checking,
             rotating: Mutex::default(),
             reads: ReadTurns::default(),
@@ -179,6 +187,20 @@ impl Actions {
     /// The state of the export of the audit log.
     pub fn exported(&self) -> &Exported {
         &self.exported
+    }
+
+    /// Starts the thread that writes scheduled backups.
+    ///
+    /// # Errors
+    /// If the system cannot start a thread.
+    pub fn start_backups(&self) -> std::io::Result<Worker> {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        Arc::clone(&self.scheduled_backups).start(store, clock)
+    }
+
+    /// The state and the schedule of scheduled backups.
+    pub fn scheduled_backups(&self) -> &ScheduledBackups {
+        &self.scheduled_backups
     }
 
     /// The outcomes of commits, if the store is measured.

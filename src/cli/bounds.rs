@@ -4,6 +4,7 @@
 
 use crate::actions::READERS_MAX;
 use crate::actions::accounts::emails::ACCOUNTS_TRIED_MAX;
+use crate::actions::instance::running_backups::BACKUPS_AT_ONCE_MAX;
 use crate::actions::pace::ACTORS_MAX;
 use crate::actions::signing_in::failed_sign_ins::REFUSALS_MAX;
 use crate::actions::signing_in::passwords::QUEUE_MAX;
@@ -53,6 +54,7 @@ fn bounds() -> Vec<(String, String)> {
     let waiting =
         format!("{WAITING_A_PLACE} a place, at least {WAITING_MIN}; {OWN_MIN} a caller beyond");
     bounds.push(("requests in each part that wait for a place".to_owned(), waiting));
+    bounds.push(number("backups that are read at once", BACKUPS_AT_ONCE_MAX));
     bounds.push(number("checks that wait for a quota's reservation", WAITING_FOR_QUOTAS_MAX));
     let turns = (
         "pages of long reads that are read at the same time".to_owned(),

@@ -4,18 +4,19 @@
 //! server runs, or calls a remote server with a key. The request handlers are the same in all three
 //! cases.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::time::Duration;
 
 use rouille::Request;
 use serde_json::Value;
 
 use crate::backends;
+use crate::backup::STREAM_TIME_MAX;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::instance::{app, close, open};
 use crate::config::{ConfigError, ProcessEnvironment, Settings, Written};
 use crate::http::transport::TrustedProxies;
-use crate::http::transport::client::send;
+use crate::http::transport::client::{download, send};
 use crate::instance::{AssembleError, Instance};
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
@@ -23,8 +24,10 @@ use crate::worker::Halt;
 
 /// Timeout of a request to the server on this host.
 const HOST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Timeout of a request to a remote server.
+/// Timeout of a request to a remote server; of a download until its first byte.
 const REMOTE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Timeout of a download from a remote server, which ends a backup after [`STREAM_TIME_MAX`].
+const DOWNLOAD_TIMEOUT: Duration = STREAM_TIME_MAX.saturating_add(Duration::from_mins(1));
 /// Number of attempts to reach the instance while another process holds the store.
 const TRIES: u32 = 60;
 const TRY_WAIT: Duration = Duration::from_millis(50);
@@ -91,7 +94,7 @@ impl Client {
             return work(&|request| self.answer(request));
         };
         let outcome = work(&|request| {
-            let (status, body) = send_to_instance(&instance, settings, request)?;
+            let (status, body) = send_to_instance(&instance, settings, request, None)?;
             Ok((status, json_of(&body)))
         });
         close(instance)?;
@@ -142,14 +145,37 @@ impl Client {
         }
     }
 
+    /// Writes the body of a GET to `sink` as it arrives.
+    ///
+    /// # Errors
+    /// The failure that the response describes, an unreachable instance, or a body that broke off or
+    /// that `sink` did not accept.
+    pub(super) fn download(
+        &self,
+        target: impl Into<String>,
+        sink: &mut dyn io::Write,
+    ) -> Result<(), Failure> {
+        let request =
+            ApiRequest { method: "GET", target: target.into(), body: None, version: None };
+        let (status, body) = match self {
+            Self::Host(settings) => send_to_host(settings, &request, Some(sink))?,
+            Self::Remote { url, key } => send_to_remote(url, key, &request, Some(sink))?,
+        };
+        if status == 200 {
+            return Ok(());
+        }
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Err(Failure::of_problem(status, &body))
+    }
+
     /// Sends a request and returns the status and the JSON of any response.
     ///
     /// # Errors
     /// If the instance is unreachable.
     pub(super) fn answer(&self, request: &ApiRequest<'_>) -> Result<(u16, Value), Failure> {
         let (status, body) = match self {
-            Self::Host(settings) => send_to_host(settings, request)?,
-            Self::Remote { url, key } => send_to_remote(url, key, request)?,
+            Self::Host(settings) => send_to_host(settings, request, None)?,
+            Self::Remote { url, key } => send_to_remote(url, key, request, None)?,
         };
         Ok((status, json_of(&body)))
     }
@@ -195,11 +221,21 @@ fn unreachable_holder(in_use: &str) -> Failure {
     Failure::new(Exit::Unreachable, message)
 }
 
-fn send_to_host(settings: &Settings, request: &ApiRequest<'_>) -> Result<(u16, Vec<u8>), Failure> {
+/// Sends a request to the instance on this host. The body of a 200 goes to `sink` if there is one, and
+/// is returned otherwise.
+fn send_to_host(
+    settings: &Settings,
+    request: &ApiRequest<'_>,
+    mut sink: Option<&mut dyn io::Write>,
+) -> Result<(u16, Vec<u8>), Failure> {
     let halt = Halt::default();
     let mut in_use = String::new();
     for _ in 0..TRIES {
-        match send(&settings.control_socket, http_request(request)?, HOST_TIMEOUT) {
+        let sent = match &mut sink {
+            Some(sink) => download(&settings.control_socket, http_request(request)?, sink),
+            None => send(&settings.control_socket, http_request(request)?, HOST_TIMEOUT),
+        };
+        match sent {
             Ok(answer) => return Ok(answer),
             Err(error) if has_no_listener(&error) => {},
             Err(error) => {
@@ -213,7 +249,7 @@ fn send_to_host(settings: &Settings, request: &ApiRequest<'_>) -> Result<(u16, V
         }
         match open(settings) {
             Ok(instance) => {
-                let answer = send_to_instance(&instance, settings, request);
+                let answer = send_to_instance(&instance, settings, request, sink);
                 close(instance)?;
                 return answer;
             },
@@ -247,11 +283,12 @@ fn http_request(request: &ApiRequest<'_>) -> Result<http::Request<Vec<u8>>, Fail
     builder.body(body.into_bytes()).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
 }
 
-/// Sends a request to an instance of this process.
+/// Sends a request to an instance of this process. The body of a 200 goes to `sink` if there is one.
 pub(super) fn send_to_instance(
     instance: &Instance,
     settings: &Settings,
     request: &ApiRequest<'_>,
+    sink: Option<&mut dyn io::Write>,
 ) -> Result<(u16, Vec<u8>), Failure> {
     let app = app(instance, settings, public_url(settings)?, TrustedProxies::default())?;
     let mut headers = vec![
@@ -271,8 +308,11 @@ pub(super) fn send_to_instance(
     let response = app.answer_locally(&request);
     let (mut reader, _) = response.data.into_reader_and_size();
     let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut reader, &mut bytes)
-        .map_err(|error| Failure::io("read the response", &error))?;
+    match sink {
+        Some(sink) if response.status_code == 200 => io::copy(&mut reader, sink).map(drop),
+        Some(_) | None => reader.read_to_end(&mut bytes).map(drop),
+    }
+    .map_err(|error| Failure::io("read the response", &error))?;
     Ok((response.status_code, bytes))
 }
 
@@ -292,9 +332,12 @@ fn send_to_remote(
     url: &str,
     key: &Secret,
     request: &ApiRequest<'_>,
+    sink: Option<&mut dyn io::Write>,
 ) -> Result<(u16, Vec<u8>), Failure> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(REMOTE_TIMEOUT))
+        .timeout_global(Some(if sink.is_some() { DOWNLOAD_TIMEOUT } else { REMOTE_TIMEOUT }))
+        .timeout_connect(Some(REMOTE_TIMEOUT))
+        .timeout_recv_response(Some(REMOTE_TIMEOUT))
         .http_status_as_error(false)
         // A redirect could send the key to another host. Without encryption, an HTTP proxy from the
         // environment could read the key.
@@ -325,8 +368,15 @@ fn send_to_remote(
         .map_err(|_source| Failure::new(Exit::Usage, "KEYHOUSE_KEY is not a valid key"))?;
     let mut response = agent.run(request).map_err(unreachable)?;
     let status = response.status().as_u16();
-    let body = response.body_mut().read_to_vec().map_err(unreachable)?;
-    Ok((status, body))
+    match sink {
+        Some(sink) if status == 200 => {
+            // Unlike `read_to_vec`, a reader has no limit of 10 MiB.
+            io::copy(&mut response.body_mut().as_reader(), sink)
+                .map_err(|error| unreachable(error.into()))?;
+            Ok((status, Vec::new()))
+        },
+        Some(_) | None => Ok((status, response.body_mut().read_to_vec().map_err(unreachable)?)),
+    }
 }
 
 impl std::fmt::Debug for Client {

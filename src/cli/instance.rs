@@ -53,6 +53,7 @@ impl From<AssembleError> for Failure {
             | AssembleError::Prepare(_)
             | AssembleError::NewestEvent(_)
             | AssembleError::Index(_)
+            | AssembleError::Restored(_)
             | AssembleError::Seals(_)
             | AssembleError::Thread(_)
             | AssembleError::Random(_) => Self::new(Exit::Failed, message),

@@ -2,6 +2,7 @@
 
 mod apply;
 mod audit;
+mod backup;
 #[cfg(test)]
 mod bounds;
 mod client;
@@ -24,6 +25,7 @@ mod org;
 mod plan;
 mod proxies;
 mod rekey;
+mod restore;
 mod role;
 mod schema;
 mod serve;
@@ -135,6 +137,10 @@ enum Command {
     /// Manage subscriptions
     #[command(subcommand)]
     Subscription(subscription::Command),
+    /// Back up the whole instance to a file
+    Backup(backup::Flags),
+    /// Make a store from a backup, or show what a backup contains
+    Restore(restore::Flags),
     /// Show how often keys were used
     Usage(usage::Flags),
     /// Encrypt the seeds of second factors with a new key
@@ -228,6 +234,10 @@ fn dispatch(cli: Cli, environment: &ProcessEnvironment) -> Result<(), Failure> {
         Command::Rekey(flags) => {
             rekey::run(&flags, &client::Client::new(environment, settings)?, json)
         },
+        Command::Backup(flags) => {
+            backup::run(&flags, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Restore(flags) => restore::run(&flags, || Ok(settings(Written::default())?), json),
         Command::Usage(flags) => {
             usage::run(&flags, &client::Client::new(environment, settings)?, json)
         },

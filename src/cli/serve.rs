@@ -33,7 +33,9 @@ use crate::instance::{AssembleError, Instance};
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
 use crate::telemetry::{self, Logs};
-use crate::worker::Halt;
+use crate::upkeep::audit::export::Exporter;
+use crate::upkeep::backups::ScheduledBackups;
+use crate::worker::{Halt, Worker};
 
 /// Number of attempts to open a store that another process holds.
 const LOCK_TRIES: u32 = 5;
@@ -105,6 +107,7 @@ struct Running<'a> {
     proxies: &'a ProxyResolver,
     server: &'a Server,
     trusted: TrustedProxies,
+    backups: &'a ScheduledBackups,
     /// The settings in effect.
     used: Vec<UsedSetting>,
 }
@@ -158,13 +161,12 @@ fn serve(
         print_message(&format!("set up at {public_url}/setup#token={}", token.reveal()));
     }
     notify_service_manager(&[sd_notify::NotifyState::Ready]);
-    let purge = start_purge(Arc::clone(instance.actions()))
+    let background = Background::start(instance.actions(), settings)
         .map_err(|error| Failure::io("start a thread", &error))?;
-    let destination = settings.audit_export.clone();
-    let export = destination.map(|to| instance.actions().start_export(to)).transpose();
-    let export = export.map_err(|error| Failure::io("start a thread", &error))?;
+    let backups = instance.actions().scheduled_backups();
     let used = settings.used.clone();
-    let mut running = Running { app: &app, proxies: &proxies, server: &server, trusted, used };
+    let mut running =
+        Running { app: &app, proxies: &proxies, server: &server, trusted, backups, used };
     let outcome = run_events(&runtime, events, instance, &mut running, reload);
     print_message("stopping");
     notify_service_manager(&[sd_notify::NotifyState::Stopping]);
@@ -176,11 +178,8 @@ fn serve(
         files.iter_mut().for_each(SocketFile::share);
     }
     drop(files);
-    purge.stop();
     proxies.stop();
-    if let Some(export) = export {
-        export.stop();
-    }
+    background.stop();
     outcome
 }
 
@@ -208,6 +207,32 @@ fn run_events(
     }
 }
 
+/// The background work of a server, beside that of every instance.
+struct Background {
+    purge: Worker,
+    backups: Worker,
+    export: Option<Exporter>,
+}
+
+impl Background {
+    fn start(actions: &Arc<Actions>, settings: &Settings) -> std::io::Result<Self> {
+        let purge = start_purge(Arc::clone(actions))?;
+        actions.scheduled_backups().set_schedule(settings.backup.clone());
+        let backups = actions.start_backups()?;
+        let destination = settings.audit_export.clone();
+        let export = destination.map(|to| actions.start_export(to)).transpose()?;
+        Ok(Self { purge, backups, export })
+    }
+
+    fn stop(self) {
+        self.backups.stop();
+        self.purge.stop();
+        if let Some(export) = self.export {
+            export.stop();
+        }
+    }
+}
+
 /// Applies reloaded settings. Settings with faults change nothing.
 fn reload(running: &mut Running<'_>, logs: &Logs, reread: Result<Settings, ConfigError>) {
     notify_service_manager(&[sd_notify::NotifyState::Reloading]);
@@ -222,6 +247,7 @@ fn reload(running: &mut Running<'_>, logs: &Logs, reread: Result<Settings, Confi
             running.app.set_paces(session_changes, key_changes);
             running.app.set_links(settings.links.clone());
             running.proxies.replace(settings.trusted_proxies.clone());
+            running.backups.set_schedule(settings.backup.clone());
             running.report(settings.used);
         },
         Err(faults) => print_message(&format!("settings not reloaded: {faults}")),

@@ -154,6 +154,13 @@ pub static SETTINGS: &[Setting] = &[
         "audit.export",
         "Destination of sealed audit events and heads: `file:/PATH`, `syslog:unix:/PATH` or `syslog:tcp://HOST:PORT`.",
     ),
+    text("backup.every", "Interval of scheduled backups, such as `6h`, at least `1m`. Without it, no backup is scheduled.")
+        .reloading(),
+    text("backup.directory", "Directory of scheduled backups. Use another disk than the data's. Required by `every`.")
+        .reloading(),
+    count("backup.keep", "Number of the newest scheduled backups that are kept.").or("28").reloading(),
+    text("backup.recipient", "Recipients of age, separated by commas, that can decrypt scheduled backups.")
+        .reloading(),
 ];
 
 /// Variables that belong to no setting, with their meanings.

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
+use crate::backup::{BackupSchedule, EVERY_MIN, KEEP_MAX, Recipients};
 use crate::config::environment::ProcessEnvironment;
 use crate::config::error::ConfigError;
 use crate::config::file;
@@ -60,6 +61,8 @@ pub struct Settings {
     pub control_socket: PathBuf,
     pub limits: ConfiguredLimits,
     pub audit_retention: Retention,
+    /// `None` if no backup is scheduled.
+    pub backup: Option<BackupSchedule>,
     /// Destination to which sealed audit events are exported.
     pub audit_export: Option<Destination>,
     pub session_times: SessionTimes,
@@ -165,11 +168,30 @@ impl SettingsReader {
             audit_retention: self.parse("audit.retention").unwrap_or_default(),
             audit_export: self.parse("audit.export"),
             session_times: self.session_times(),
+            backup: self.backup(),
             seed_key_file,
             data: directory,
             used: self.used(),
         };
         if self.faults.is_empty() { Ok(settings) } else { Err(ConfigError(self.faults)) }
+    }
+
+    fn backup(&mut self) -> Option<BackupSchedule> {
+        let every = self.parse_with("backup.every", |text| {
+            let span = parse_span(text).ok().filter(|span| *span >= EVERY_MIN);
+            span.ok_or("must be a duration such as 6h, at least 1m")
+        });
+        let keep = self.parse_with("backup.keep", |text| {
+            let keep = text.parse().ok().filter(|keep| (1..=KEEP_MAX).contains(keep));
+            keep.ok_or_else(|| format!("must be a whole number from 1 to {KEEP_MAX}"))
+        });
+        let recipients = self.parse_with("backup.recipient", Recipients::parse_list);
+        let directory = self.parse("backup.directory");
+        if every.is_some() && directory.is_none() {
+            self.fault("backup.every", "needs backup.directory");
+        }
+        let recipients = recipients.unwrap_or_default();
+        Some(BackupSchedule { every: every?, directory: directory?, keep: keep?, recipients })
     }
 
     fn directory(&mut self, found: Option<PathBuf>) -> PathBuf {

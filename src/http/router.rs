@@ -19,7 +19,7 @@ use crate::http::{App, Call, api, check, health, metrics, openapi, page};
 
 /// The endpoints of the API, in no order.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let resources: [fn() -> Vec<Endpoint>; 28] = [
+    let resources: [fn() -> Vec<Endpoint>; 29] = [
         api::setup::endpoints,
         api::session::endpoints,
         api::sessions::endpoints,
@@ -38,6 +38,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         page::endpoints,
         check::endpoints,
         api::audit::endpoints,
+        api::backup::endpoints,
         api::gates::endpoints,
         api::instance::endpoints,
         api::keys::endpoints,

@@ -112,6 +112,7 @@ impl Writer {
             | StoreKey::Quota(_)
             | StoreKey::PlanQuota(_)
             | StoreKey::Format
+            | StoreKey::Instance
             | StoreKey::UsageHours(..)
             | StoreKey::UsageDay(..)
             | StoreKey::Email(..)

@@ -47,6 +47,8 @@ kinds! {
     OfInvitation InvitationId "inv";
     OfEvent EventId "evt";
     OfSession SessionId "ses";
+    /// An instance, whose id stays the same through upgrades, backups and restores.
+    OfInstance InstanceId "ins";
 }
 
 impl<K> Id<K> {

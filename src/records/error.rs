@@ -34,6 +34,12 @@ pub enum PrepareError {
          wrote it, or a later version"
     )]
     Newer { found: u32, supported: u32 },
+    /// A restore into the store was interrupted before its end.
+    #[error(
+        "the store has records but no format: a restore into it was interrupted; empty the store, \
+         and run `keyhouse restore` again"
+    )]
+    Unfinished,
     /// The stored format does not parse.
     #[error(transparent)]
     Record(#[from] RecordError),

@@ -19,6 +19,8 @@ pub struct UsageOf {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreKey {
     Format,
+    /// The id of the instance, which the first start writes and no later start changes.
+    Instance,
     Organization(OrganizationId),
     User(UserId),
     /// The user of an email address in an organization. The guard on this row keeps the address
@@ -79,6 +81,7 @@ pub enum StoreKey {
 }
 
 const FORMAT: &[u8] = b"format";
+const INSTANCE: &[u8] = b"instance";
 const ORGANIZATION: &[u8] = b"organization/";
 const USER: &[u8] = b"user/";
 const EMAIL: &[u8] = b"email/";
@@ -131,6 +134,10 @@ pub const INDEXED: [&[u8]; 13] = [
     SESSION,
     TAKEN,
 ];
+
+/// Prefixes and keys of the rows that a restore leaves out: sessions and one-time links. They end
+/// when the past comes back, because some of them were ended or used since.
+pub const ENDED_BY_RESTORE: [&[u8]; 5] = [INVITATION, RESET, SESSION, SESSIONS, SETUP];
 
 impl StoreKey {
     /// Prefix of all email addresses.
@@ -187,6 +194,7 @@ impl StoreKey {
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::Format => FORMAT.to_vec(),
+            Self::Instance => INSTANCE.to_vec(),
             Self::Organization(id) => [ORGANIZATION, id.bytes()].concat(),
             Self::User(id) => [USER, id.bytes()].concat(),
             Self::Email(email, organization) => {
@@ -236,6 +244,7 @@ impl StoreKey {
     fn parse_known(key: &[u8]) -> Option<Self> {
         match key {
             FORMAT => return Some(Self::Format),
+            INSTANCE => return Some(Self::Instance),
             FOUNDED => return Some(Self::Founded),
             SETUP => return Some(Self::Setup),
             DEVICE_KEY => return Some(Self::DeviceKey),
@@ -315,6 +324,7 @@ impl fmt::Display for StoreKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Format => f.write_str("format"),
+            Self::Instance => f.write_str("instance"),
             Self::Organization(id) => write!(f, "organization/{id}"),
             Self::User(id) => write!(f, "user/{id}"),
             Self::Email(..) => f.write_str("email/.."),
@@ -366,6 +376,7 @@ mod tests {
         let (now, mut random) = (Moment::from_milliseconds(1), rand::rng());
         for place in [
             StoreKey::Format,
+            StoreKey::Instance,
             StoreKey::Organization(Id::new(now, &mut random)),
             StoreKey::User(Id::new(now, &mut random)),
             StoreKey::Email("ada/b@example.com".to_owned(), Id::new(now, &mut random)),

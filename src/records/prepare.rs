@@ -1,6 +1,6 @@
 //! The format of a whole store: written once, checked at every start, upgraded in steps.
 
-use keyhouse_storage::{At, Batch, Revision, Store};
+use keyhouse_storage::{At, Batch, Range, Revision, Store};
 use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,10 @@ pub fn prepare(
 ) -> Result<(), PrepareError> {
     let done = FormatRecord { format: STORE_FORMAT, upgraded_from: None };
     let Some(found) = read_format(store)? else {
+        let any = Range { limit: 1, ..Range::prefix(b"") };
+        if !store.scan(&any, At::Latest)?.rows.is_empty() {
+            return Err(PrepareError::Unfinished);
+        }
         return mark(store, done, None).map(drop);
     };
     let Some(pending) = found.pending else { return Ok(()) };
@@ -68,6 +72,12 @@ pub fn prepare(
         (step.run)(&mut upgrading)?;
     }
     mark(store, done, Some(revision)).map(drop)
+}
+
+/// The format of a store at a revision. `None` for a store without rows.
+pub fn format_of(store: &dyn Store, at: At) -> Result<Option<u32>, PrepareError> {
+    let row = store.get(&StoreKey::Format.to_bytes(), at)?;
+    Ok(row.as_ref().map(read_row::<FormatRecord>).transpose()?.map(|held| held.record.format))
 }
 
 struct FoundFormat {
@@ -102,7 +112,7 @@ fn mark(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::model::id::{OrganizationId, UserId};
     use crate::model::moment::Moment;
@@ -112,7 +122,6 @@ mod tests {
     use crate::records::codec::decode;
     use crate::records::people::TotpRecord;
     use keyhouse_storage::MemoryStore;
-    use keyhouse_storage::Range;
     use rand::SeedableRng as _;
 
     fn organization() -> OrganizationId {
@@ -125,7 +134,7 @@ mod tests {
         (record.format, record.upgraded_from)
     }
 
-    fn prepared(store: &MemoryStore) -> Result<(), PrepareError> {
+    pub(crate) fn prepared(store: &dyn Store) -> Result<(), PrepareError> {
         let mut random = StdRng::seed_from_u64(1);
         let keys = SeedKeys::generate(&mut random);
         prepare(store, &keys, &mut random)
@@ -170,6 +179,14 @@ mod tests {
             expected.push((email, organization, user));
         }
         (store, expected)
+    }
+
+    #[test]
+    fn a_store_that_was_restored_in_part_is_refused() {
+        let store = MemoryStore::new();
+        put(&store, b"user/1", "{}");
+        let error = prepared(&store).unwrap_err().to_string();
+        assert!(error.starts_with("the store has records but no format"), "{error}");
     }
 
     #[test]

@@ -61,6 +61,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         },
         StoreKey::Taken(digest) => Stored::Taken(digest, read_at(&place, value)?),
         StoreKey::Format
+        | StoreKey::Instance
         | StoreKey::Email(..)
         | StoreKey::Domain(_)
         | StoreKey::UsageHours(..)

@@ -3,6 +3,7 @@
 //! Each thread is a [`Worker`](crate::worker::Worker). No work here has an actor.
 
 pub mod audit;
+pub mod backups;
 pub mod commits;
 pub mod error;
 pub mod last_use;

@@ -19,6 +19,7 @@ const RUN: &[&str] = &[
     "docs/cors.md",
     "docs/how-to/configuration.md",
     "docs/how-to/import.md",
+    "docs/how-to/backup.md",
     "docs/how-to/offboarding.md",
     "docs/how-to/proxies.md",
     "docs/how-to/rotation.md",
@@ -140,6 +141,11 @@ fn cors_guide_lets_a_preflight_pass() {
 #[test]
 fn team_guide_shares_a_key() {
     follow("docs/how-to/teams.md", "keyhouse key create --name deploy --permission orders:read");
+}
+
+#[test]
+fn backup_guide_backs_up_and_tests_a_restore() {
+    follow("docs/how-to/backup.md", "");
 }
 
 #[test]

@@ -669,6 +669,14 @@ export interface components {
           response: components["schemas"]["Head"];
         };
       };
+      "/v1/backup": {
+        get: {
+          query: {
+            recipient?: string;
+          };
+          response: unknown;
+        };
+      };
       "/v1/ext-authz/{gate}/{path}": {
         get: {
           query: Record<string, never>;

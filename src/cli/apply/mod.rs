@@ -94,7 +94,7 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
 /// The links of invited owners are not printed, since logs keep them.
 pub(super) fn apply_at_start(instance: &Instance, settings: &Settings) -> Result<(), Failure> {
     let send = |request: &ApiRequest<'_>| {
-        let (status, body) = send_to_instance(instance, settings, request)?;
+        let (status, body) = send_to_instance(instance, settings, request, None)?;
         Ok((status, json_of(&body)))
     };
     let declared = files::read(&settings.apply)?;

@@ -22,7 +22,7 @@ fn a_change_that_loses_a_race_stops_the_apply_and_the_next_one_continues() {
     let no_secret = |_: &str, _: &str| Err("no secret".to_owned());
     let declared = Declared::read(&[source], &no_secret).unwrap_or_default();
     let to_instance = |request: &ApiRequest<'_>| {
-        let (status, body) = send_to_instance(&empty.instance, &empty.settings, request)?;
+        let (status, body) = send_to_instance(&empty.instance, &empty.settings, request, None)?;
         Ok((status, json_of(&body)))
     };
     let change_of_others = ApiRequest {

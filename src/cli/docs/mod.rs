@@ -99,7 +99,7 @@ impl Empty {
     fn get(&self, target: &str) -> Result<Vec<u8>, Failure> {
         let request =
             ApiRequest { method: "GET", target: target.to_owned(), body: None, version: None };
-        let (status, body) = send_to_instance(&self.instance, &self.settings, &request)?;
+        let (status, body) = send_to_instance(&self.instance, &self.settings, &request, None)?;
         if status == 200 {
             Ok(body)
         } else {

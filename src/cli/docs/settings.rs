@@ -34,7 +34,7 @@ faults, with exit code 2. Both commands take the flags of `keyhouse serve`. The 
 ";
 
 /// The tables of the file, with the introduction to each.
-const TABLES: [(&str, &str); 3] = [
+const TABLES: [(&str, &str); 4] = [
     (
         "limits",
         "Limits of the server's sockets, and rates of changes. \
@@ -42,6 +42,7 @@ const TABLES: [(&str, &str); 3] = [
          Times are written as `10s` or `500ms`. Open connections keep the limits\nwith which they began.\n\n",
     ),
     ("audit", ""),
+    ("backup", "[Back up and restore](../how-to/backup.md#on-a-schedule) describes the files.\n\n"),
     ("sessions", ""),
 ];
 

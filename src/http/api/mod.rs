@@ -1,6 +1,7 @@
 //! The management API: request and response shapes, and handlers, one file per resource.
 
 pub(super) mod audit;
+pub(super) mod backup;
 mod cursor;
 pub(super) mod gates;
 pub(super) mod instance;

@@ -53,6 +53,7 @@ impl Scrape {
         families.extend(of_index(app));
         families.extend(of_actions(app));
         families.extend(of_export(app));
+        families.extend(of_backups(app));
         Self(families)
     }
 }
@@ -335,6 +336,34 @@ fn of_export(app: &App) -> Vec<Family> {
             "keyhouse_audit_export_lag_seconds",
             "Age in seconds of the oldest seal that is not exported yet, 0 if there is none.",
             vec![real(exported.lag.as_secs_f64())],
+        ),
+    ]
+}
+
+/// The metrics of scheduled backups. All values are 0 if no backup is scheduled.
+fn of_backups(app: &App) -> Vec<Family> {
+    let backups = app.actions.scheduled_backups().now();
+    let last_success = backups.last_success.map_or(0, |at| at.milliseconds() / 1_000);
+    vec![
+        gauge(
+            "keyhouse_backup_interval_seconds",
+            "Interval of scheduled backups in seconds, 0 if no backup is scheduled.",
+            vec![whole(backups.every.as_secs())],
+        ),
+        gauge(
+            "keyhouse_backup_last_success_timestamp_seconds",
+            "Unix time of the newest scheduled backup, 0 if there is none.",
+            vec![whole(u64::try_from(last_success).unwrap_or_default())],
+        ),
+        gauge(
+            "keyhouse_backup_last_size_bytes",
+            "Size of the newest scheduled backup that this process has written.",
+            vec![whole(backups.last_bytes)],
+        ),
+        counter(
+            "keyhouse_backup_failures_total",
+            "Scheduled backups that failed.",
+            vec![whole(backups.failures)],
         ),
     ]
 }

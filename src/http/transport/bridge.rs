@@ -13,10 +13,10 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{Response, StatusCode};
-use http_body_util::Full;
 use hyper::body::Bytes;
 
 use super::rules::FORWARDED_FOR;
+use super::streamed::SentBody;
 use super::{Peer, TransportRefusal};
 
 /// Address in `rouille::Request` for a peer without an address.
@@ -64,17 +64,18 @@ pub(super) fn request(
     Ok(rouille::Request::fake_http_from(from, parts.method.as_str(), target, headers, body))
 }
 
-/// Converts a response, and reads its whole body.
+/// Converts a response. Reads its whole body, unless the length of the body is unknown: such a body is
+/// sent while it is read.
 pub(super) fn response(
     response: rouille::Response,
     bytes_max: usize,
-) -> Result<Response<Full<Bytes>>, TransportRefusal> {
+) -> Result<Response<SentBody>, TransportRefusal> {
     let status = StatusCode::from_u16(response.status_code)
         .ok()
         .filter(|it| (200..600).contains(&it.as_u16()))
         .filter(|_| response.upgrade.is_none())
         .ok_or(TransportRefusal::ResponseNotSendable)?;
-    let mut sent = Response::new(Full::new(read(response.data, bytes_max)?));
+    let mut sent = Response::new(body(response.data, bytes_max)?);
     *sent.status_mut() = status;
     sent.headers_mut().reserve(response.headers.len());
     for (name, value) in response.headers {
@@ -93,15 +94,16 @@ pub(super) fn response(
     Ok(sent)
 }
 
-fn read(body: rouille::ResponseBody, bytes_max: usize) -> Result<Bytes, TransportRefusal> {
+fn body(body: rouille::ResponseBody, bytes_max: usize) -> Result<SentBody, TransportRefusal> {
     let (reader, size) = body.into_reader_and_size();
-    if size == Some(0) {
-        return Ok(Bytes::new());
+    let Some(size) = size else { return Ok(SentBody::streamed(reader)) };
+    if size == 0 {
+        return Ok(SentBody::whole(Bytes::new()));
     }
-    let mut bytes = Vec::with_capacity(size.unwrap_or_default().min(bytes_max));
+    let mut bytes = Vec::with_capacity(size.min(bytes_max));
     let most = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
     match reader.take(most).read_to_end(&mut bytes) {
-        Ok(length) if length <= bytes_max => Ok(bytes.into()),
+        Ok(length) if length <= bytes_max => Ok(SentBody::whole(bytes.into())),
         Ok(_) => Err(TransportRefusal::ResponseNotSendable),
         Err(error) => {
             tracing::warn!(%error, "could not read a response body");

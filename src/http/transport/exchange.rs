@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue};
 use http::{HeaderMap, Request, Response};
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
@@ -21,6 +20,7 @@ use super::parts::Parts;
 use super::pool::PoolSlot;
 use super::progress::StreamProgress;
 use super::rules::Framing;
+use super::streamed::SentBody;
 use super::{
     Application, Arrival, Executor, ListenerKind, Peer, RequestOrigin, ResponseHead, Take,
     TransportRefusal, bridge, rules,
@@ -108,7 +108,7 @@ impl<A: Application> Connection<A> {
     pub(super) fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Full<Bytes>>, ConnectionCut>> + Send {
+    ) -> impl Future<Output = Result<Response<SentBody>, ConnectionCut>> + Send {
         let framing = Framing::of(request.headers());
         let raw = self.progress.begin_exchange(framing.body_bytes());
         async move { self.exchange(request, framing, raw).await }
@@ -119,7 +119,7 @@ impl<A: Application> Connection<A> {
         request: Request<Incoming>,
         framing: Framing,
         raw: Option<RawHead>,
-    ) -> Result<Response<Full<Bytes>>, ConnectionCut> {
+    ) -> Result<Response<SentBody>, ConnectionCut> {
         let begun = Instant::now();
         let (mut parts, incoming) = request.into_parts();
         let received = self.receive(&mut parts.headers);
@@ -169,7 +169,7 @@ impl<A: Application> Connection<A> {
         &self,
         arrival: &Arrival<'_>,
         routing: Option<&A::Routing>,
-        response: &mut Response<Full<Bytes>>,
+        response: &mut Response<SentBody>,
         took: Duration,
     ) -> Result<(), ConnectionCut> {
         let mut head = ResponseHead { status: response.status(), headers: response.headers_mut() };
@@ -196,7 +196,7 @@ impl<A: Application> Connection<A> {
         routing: &A::Routing,
         incoming: Incoming,
         exchange: &mut Exchange,
-    ) -> Result<Response<Full<Bytes>>, TransportRefusal> {
+    ) -> Result<Response<SentBody>, TransportRefusal> {
         let service = &self.service;
         match caught(|| service.application.executor(routing))? {
             Executor::Check { body: None } => self.run_check(arrival, routing, &[]),
@@ -227,7 +227,7 @@ impl<A: Application> Connection<A> {
         &self,
         denied: rouille::Response,
         exchange: &mut Exchange,
-    ) -> Result<Response<Full<Bytes>>, TransportRefusal> {
+    ) -> Result<Response<SentBody>, TransportRefusal> {
         exchange.is_denied = true;
         bridge::response(denied, self.service.response_bytes_max)
     }
@@ -237,7 +237,7 @@ impl<A: Application> Connection<A> {
         arrival: &Arrival<'_>,
         routing: &A::Routing,
         body: &[u8],
-    ) -> Result<Response<Full<Bytes>>, TransportRefusal> {
+    ) -> Result<Response<SentBody>, TransportRefusal> {
         let response = caught(|| self.service.application.check(arrival, routing, body))?;
         bridge::response(response, self.service.response_bytes_max)
     }
@@ -266,7 +266,7 @@ impl<A: Application> Connection<A> {
         routing: A::Routing,
         body: Body,
         place: PoolSlot,
-    ) -> Result<Response<Full<Bytes>>, TransportRefusal> {
+    ) -> Result<Response<SentBody>, TransportRefusal> {
         let service = Arc::clone(&self.service);
         let origin = RequestOrigin { listener: self.listener, peer: self.peer };
         let request = bridge::request(arrival.parts, self.peer, body.bytes)?;
@@ -293,7 +293,7 @@ impl<A: Application> Connection<A> {
         arrival: &Arrival<'_>,
         routing: Option<&A::Routing>,
         refusal: &TransportRefusal,
-    ) -> Result<Response<Full<Bytes>>, ConnectionCut> {
+    ) -> Result<Response<SentBody>, ConnectionCut> {
         let service = &self.service;
         count(&service.counters.requests_refused);
         if matches!(refusal, TransportRefusal::Panicked) {

@@ -28,7 +28,7 @@ pub struct TransportLimits {
     /// Bytes of a head that repeats the client's head: the largest target that proxies accept by
     /// default (Envoy: 60 KiB), and the headers that proxies add. Never less than `head_bytes_max`.
     pub proxied_head_bytes_max: usize,
-    /// Bytes of one response's body.
+    /// Bytes of one response's body, unless it is streamed.
     pub response_bytes_max: usize,
     /// Connections in total, if the limit of open files allows as many.
     pub connections_max: usize,

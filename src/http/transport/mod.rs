@@ -27,6 +27,7 @@ mod queue;
 mod rules;
 mod server;
 mod stream;
+mod streamed;
 mod trusted_proxies;
 
 use std::net::SocketAddr;
@@ -225,7 +226,8 @@ pub enum TransportRefusal {
     /// The application's response cannot be sent: its status is outside 200..=599, a header is
     /// malformed (headers are not dropped silently, since an upstream relies on identity headers),
     /// the response is an upgrade, or its body failed or exceeds
-    /// `TransportLimits::response_bytes_max`.
+    /// `TransportLimits::response_bytes_max`. A body of unknown length has no limit: it is sent while
+    /// it is read.
     ResponseNotSendable,
 }
 

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{Method, Request, Response, Uri};
-use http_body_util::Full;
-use hyper::body::{Body, Bytes};
+use hyper::body::Body;
 
 use super::exchange::Connection;
 use super::limits::HeadLimits;
+use super::streamed::SentBody;
 use super::{Application, Arrival, TransportRefusal};
 
 /// Status lines of hyper's responses to a target, and to a head, that is too large.
@@ -52,7 +52,7 @@ fn begun(line: &[u8]) -> Option<Parts> {
     Request::builder().method(method).uri(uri).body(()).ok().map(|it| it.into_parts().0)
 }
 
-fn bytes(response: Response<Full<Bytes>>) -> Vec<u8> {
+fn bytes(response: Response<SentBody>) -> Vec<u8> {
     let (parts, body) = response.into_parts();
     let length = body.size_hint().exact().unwrap_or_default();
     let mut head = format!("HTTP/1.1 {}\r\n", parts.status);
@@ -64,6 +64,6 @@ fn bytes(response: Response<Full<Bytes>>) -> Vec<u8> {
     }
     let _infallible = write!(head, "content-length: {length}\r\nconnection: close\r\n\r\n");
     let mut bytes = head.into_bytes();
-    bytes.extend(body.into_inner().unwrap_or_default());
+    bytes.extend(body.into_bytes());
     bytes
 }

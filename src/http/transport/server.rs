@@ -19,6 +19,7 @@ use super::counters::TransportCounters;
 use super::exchange::Service;
 use super::limits::TransportLimits;
 use super::parts::places_in_all;
+use super::streamed::STREAM_THREADS;
 use super::{Application, Backlog, Listener};
 
 /// Time that handlers on the pool have to finish after connections are drained or cut.
@@ -63,7 +64,7 @@ impl Server {
         let counters = application.counters();
         let runtime = Builder::new_multi_thread()
             .thread_name("http")
-            .max_blocking_threads(places_in_all(&limits) + WAITING_MAX)
+            .max_blocking_threads(places_in_all(&limits) + WAITING_MAX + STREAM_THREADS)
             .enable_all()
             .build()?;
         let service = Arc::new(Service::new(application, &limits, Arc::clone(&counters)));

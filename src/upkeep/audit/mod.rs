@@ -7,6 +7,7 @@ pub(crate) mod chain;
 pub(crate) mod chores;
 pub mod export;
 pub(crate) mod own;
+pub mod restored;
 mod retention;
 pub mod seal;
 mod unsealed;

@@ -167,7 +167,7 @@ impl Sealer {
         }
     }
 
-    fn try_catch_up(&mut self) -> Result<(), UpkeepError> {
+    pub(super) fn try_catch_up(&mut self) -> Result<(), UpkeepError> {
         self.head = AuditHead::read(&*self.store)?;
         let found = Unsealed::find(&*self.store, &self.head)?;
         (self.pending, self.rest) = (found.events, found.rest);
@@ -236,7 +236,7 @@ impl Sealer {
     }
 
     /// Writes one seal over the next events, or an empty seal.
-    fn seal_next(&mut self) -> Result<(), UpkeepError> {
+    pub(super) fn seal_next(&mut self) -> Result<(), UpkeepError> {
         let mut rows = Vec::new();
         for id in self.pending.iter().take(SEAL_EVENTS_MAX) {
             let Some(row) = self.store.get(&StoreKey::Event(*id).to_bytes(), At::Latest)? else {

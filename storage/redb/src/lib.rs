@@ -27,6 +27,10 @@
 //!   holds for a minute. The store holds at most eight such transactions. Slow feeds read from a
 //!   bounded backlog in memory. The backlog is empty after opening.
 //!
+//! - **A replacement.** [`Replacement`] fills a new file beside the present one, which may be damaged.
+//!   The new file then takes its place in one step, and the present file is kept under another
+//!   name.
+//!
 //! The store keeps no history: only the latest revision, and the revisions held for scans, can be
 //! read. A copy of the file of a running store is not a valid backup. The rows of a scan are.
 
@@ -37,6 +41,7 @@ mod opening;
 mod overlay;
 mod place;
 mod queue;
+mod replacement;
 mod state;
 mod store;
 mod tables;
@@ -44,4 +49,5 @@ mod writer;
 
 pub use disk::{Disk, DiskFile, Files};
 pub use faulty_disk::{DiskOperation, FaultyDisk};
+pub use replacement::Replacement;
 pub use store::{CACHE_BYTES_DEFAULT, RedbSettings, RedbStore};

@@ -120,7 +120,7 @@ fn is_damage(error: &redb::Error) -> bool {
 fn damaged(path: &Path, why: impl Display) -> OpenError {
     let path = path.display();
     let text = format!(
-        "{path} is damaged and was not changed ({why}): run `keyhouse restore` with a backup"
+        "{path} is damaged and was not changed ({why}): run `keyhouse restore FILE --replace` with a backup"
     );
     OpenError::Damaged(Cause::new(text))
 }

@@ -3,25 +3,35 @@
 use std::fmt::Display;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use keyhouse_storage::{Cause, OpenError};
 
 const FILE: &str = "keyhouse.redb";
-/// The name of a file during its creation. The file is renamed when it is a complete, durable,
-/// empty store.
+/// The name of a file during its creation. The file is renamed when it is complete and durable. A
+/// file of this name is never the only one with its content, so every opening removes it.
 const FILE_NEW: &str = "keyhouse.redb.new";
+/// The start of the name under which a replaced file is kept.
+const FILE_KEPT: &str = "keyhouse.redb.before-";
 const LOCK: &str = "keyhouse.lock";
 /// Maximum number of bytes that are read from the lock file, which contains a process id.
 const LOCK_BYTES_MAX: u64 = 20;
 /// Mode bits that give access to the group or to others.
 const MODE_OTHERS: u32 = 0o077;
 
-/// The locked directory of an open store.
+/// The directory of an open store.
 #[derive(Debug)]
 pub(crate) struct StoreDirectory {
     pub(crate) file: PathBuf,
+    /// `None` if the lock belongs to a [`LockedDirectory`].
+    lock: Option<File>,
+}
+
+/// A directory that no other process can open as a store.
+#[derive(Debug)]
+pub(crate) struct LockedDirectory {
+    path: PathBuf,
     lock: File,
 }
 
@@ -32,30 +42,98 @@ impl StoreDirectory {
         directory: &Path,
         make: impl FnOnce(&Path) -> Result<(), OpenError>,
     ) -> Result<Self, OpenError> {
-        let failed = |error| unavailable("open", directory, error);
-        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
-        refuse_others(directory, "700")?;
-        let lock = lock(directory)?;
-        let file = directory.join(FILE);
-        remove_if_there(&directory.join(FILE_NEW)).map_err(failed)?;
-        if !file.try_exists().map_err(failed)? {
-            let new = directory.join(FILE_NEW);
-            OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&new)
-                .map_err(|error| unavailable("create", &new, error))?;
-            make(&new)?;
+        let locked = LockedDirectory::enter(directory)?;
+        let file = locked.file();
+        if !locked.has_store()? {
+            let new = locked.make(make)?.file;
             settle(directory, &new, &file).map_err(|error| unavailable("create", &file, error))?;
         }
         refuse_others(&file, "600")?;
-        Ok(Self { file, lock })
+        Ok(Self { file, lock: Some(locked.lock) })
     }
 
     /// Releases the lock. If the release fails, the lock ends with the process.
     pub(crate) fn leave(&self) {
-        drop(self.lock.unlock());
+        drop(self.lock.as_ref().map(File::unlock));
+    }
+}
+
+impl LockedDirectory {
+    /// Creates the directory if it is missing, locks it, and removes what an interrupted process
+    /// left.
+    pub(crate) fn enter(directory: &Path) -> Result<Self, OpenError> {
+        let failed = |error| unavailable("open", directory, error);
+        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+        refuse_others(directory, "700")?;
+        let locked = Self { path: directory.to_owned(), lock: lock(directory)? };
+        remove_if_there(&locked.new_file()).map_err(failed)?;
+        locked.remove_second_names().map_err(failed)?;
+        Ok(locked)
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
+        self.path.join(FILE)
+    }
+
+    pub(crate) fn has_store(&self) -> Result<bool, OpenError> {
+        let file = self.file();
+        file.try_exists().map_err(|error| unavailable("open", &file, error))
+    }
+
+    /// Creates an empty store beside the present one.
+    pub(crate) fn make(
+        &self,
+        make: impl FnOnce(&Path) -> Result<(), OpenError>,
+    ) -> Result<StoreDirectory, OpenError> {
+        let new = self.new_file();
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&new)
+            .map_err(|error| unavailable("create", &new, error))?;
+        make(&new)?;
+        Ok(StoreDirectory { file: new, lock: None })
+    }
+
+    /// Gives the new file the name of the store. The present store is kept under another name, which
+    /// the function returns. A kill or a power cut leaves the present store or the new one under the
+    /// name of the store, and never loses the present one: its second name is durable before the
+    /// first is taken.
+    pub(crate) fn settle_new(&self, reason: &str) -> io::Result<Option<PathBuf>> {
+        let (file, new) = (self.file(), self.new_file());
+        let mut kept = None;
+        if file.try_exists()? {
+            let name = self.path.join(format!("{FILE_KEPT}{reason}"));
+            fs::hard_link(&file, &name)?;
+            File::open(&self.path)?.sync_all()?;
+            kept = Some(name);
+        }
+        settle(&self.path, &new, &file)?;
+        Ok(kept)
+    }
+
+    fn new_file(&self) -> PathBuf {
+        self.path.join(FILE_NEW)
+    }
+
+    /// Removes the second name of the present store, which a process left that was killed between
+    /// the two steps of [`Self::settle_new`].
+    fn remove_second_names(&self) -> io::Result<()> {
+        let present = match fs::metadata(self.file()) {
+            Ok(present) if present.nlink() > 1 => present,
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let is_kept = entry.file_name().as_encoded_bytes().starts_with(FILE_KEPT.as_bytes());
+            if is_kept && entry.metadata()?.ino() == present.ino() {
+                remove_if_there(&entry.path())?;
+            }
+        }
+        Ok(())
     }
 }
 

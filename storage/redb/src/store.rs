@@ -66,6 +66,14 @@ impl RedbStore {
     /// directory, the lock and a new file are created without `disk`.
     pub fn open_on(settings: &RedbSettings, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
         let place = StoreDirectory::enter(&settings.directory, opening::make)?;
+        Self::open_at(place, settings, disk)
+    }
+
+    pub(crate) fn open_at(
+        place: StoreDirectory,
+        settings: &RedbSettings,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self, OpenError> {
         let (engine, revision) = opening::open(&*disk, &place.file, settings.cache_bytes)?;
         let state = Arc::new(State {
             disk,

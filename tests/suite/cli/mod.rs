@@ -1,5 +1,6 @@
 //! The command line: data on stdout, messages on stderr, and an exit code for scripts.
 
+mod backup;
 mod config;
 mod gate;
 mod rights;

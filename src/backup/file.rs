@@ -1,0 +1,182 @@
+//! The file of a backup while it is written: it gets its name only when it is complete and durable.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::backup::{BackupError, BackupReader, BackupSummary};
+
+/// Added to the name of a file that is not complete. The next backup to the same name replaces it.
+pub const PARTIAL_SUFFIX: &str = ".part";
+
+/// What happens if the file exists when the backup is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    Keep,
+    Replace,
+}
+
+/// A backup that is written to a file, readable only by its owner. The drop removes an incomplete
+/// file.
+#[derive(Debug)]
+pub struct BackupFile {
+    path: PathBuf,
+    partial: PathBuf,
+    existing: Existing,
+    file: File,
+    error: Option<io::Error>,
+    bytes: u64,
+    is_complete: bool,
+}
+
+impl BackupFile {
+    /// Creates the incomplete file beside `path`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] if `path` exists and is kept; [`ErrorKind::ResourceBusy`] while
+    /// another backup is written to it; the errors of the file system.
+    pub fn create(path: &Path, existing: Existing) -> io::Result<Self> {
+        if existing == Existing::Keep && path.try_exists()? {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        let name = path.file_name().ok_or(ErrorKind::IsADirectory)?;
+        let mut partial = name.to_owned();
+        partial.push(PARTIAL_SUFFIX);
+        let partial = path.with_file_name(partial);
+        let mut options = OpenOptions::new();
+        // The file is emptied only when no other process writes to it.
+        options.write(true).read(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(&partial)?;
+        match file.try_lock() {
+            Ok(()) => {},
+            Err(TryLockError::WouldBlock) => return Err(ErrorKind::ResourceBusy.into()),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        file.set_len(0)?;
+        let path = path.to_owned();
+        Ok(Self { path, partial, existing, file, error: None, bytes: 0, is_complete: false })
+    }
+
+    /// The error of a write, which a caller between this file and the source may have hidden.
+    pub fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
+    }
+
+    /// The number of bytes written so far.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Reads the whole file again, so that a backup that cannot be restored is found now. The file
+    /// must not be encrypted.
+    pub fn read_back(&self) -> Result<BackupSummary, BackupError> {
+        let file = File::open(&self.partial).map_err(BackupError::Input)?;
+        BackupReader::open(file, None)?.finish()
+    }
+
+    /// Makes the file durable and gives it its name, in one step: no reader ever finds a part of it
+    /// under this name, also after a power cut.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] if `path` exists meanwhile and is kept.
+    pub fn complete(mut self) -> io::Result<u64> {
+        self.file.sync_all()?;
+        match self.existing {
+            Existing::Replace => fs::rename(&self.partial, &self.path)?,
+            // Unlike a rename, a link never replaces a file.
+            Existing::Keep => {
+                fs::hard_link(&self.partial, &self.path)?;
+                fs::remove_file(&self.partial)?;
+            },
+        }
+        self.is_complete = true;
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+        Ok(self.bytes)
+    }
+}
+
+impl Write for BackupFile {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(buf);
+        match &written {
+            Ok(count) => self.bytes += u64::try_from(*count).unwrap_or(u64::MAX),
+            Err(error) => self.error = Some(io::Error::new(error.kind(), error.to_string())),
+        }
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for BackupFile {
+    fn drop(&mut self) {
+        if !self.is_complete {
+            // If the removal fails, the next backup to this name replaces the file.
+            drop(fs::remove_file(&self.partial));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_has_its_name_only_when_it_is_complete() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.khb");
+        let mut file = BackupFile::create(&path, Existing::Keep).unwrap();
+        file.write_all(b"first").unwrap();
+        assert_eq!(names(directory.path()), ["a.khb.part"]);
+        let busy = BackupFile::create(&path, Existing::Keep).unwrap_err();
+        assert_eq!(busy.kind(), ErrorKind::ResourceBusy);
+        assert_eq!(file.complete().unwrap(), 5);
+        assert_eq!(names(directory.path()), ["a.khb"]);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let refused = BackupFile::create(&path, Existing::Keep).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn an_incomplete_file_is_removed_and_the_earlier_one_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.khb");
+        fs::write(&path, b"earlier").unwrap();
+        let mut file = BackupFile::create(&path, Existing::Replace).unwrap();
+        file.write_all(b"half").unwrap();
+        drop(file);
+        assert_eq!(names(directory.path()), ["a.khb"]);
+        assert_eq!(fs::read(&path).unwrap(), b"earlier");
+        // A killed process left a part.
+        fs::write(directory.path().join("a.khb.part"), b"left over, and longer").unwrap();
+        let mut file = BackupFile::create(&path, Existing::Replace).unwrap();
+        file.write_all(b"new").unwrap();
+        file.complete().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(directory.path()), ["a.khb"]);
+    }
+
+    #[test]
+    fn a_file_that_appeared_meanwhile_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.khb");
+        let file = BackupFile::create(&path, Existing::Keep).unwrap();
+        fs::write(&path, b"other").unwrap();
+        assert_eq!(file.complete().unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"other");
+    }
+}

@@ -1,0 +1,158 @@
+//! The body of a response: whole in memory, or read while it is sent.
+//!
+//! A streamed body is read on the blocking pool, a piece at a time, and only when the client has
+//! taken the piece before. A client that does not read therefore holds one piece of memory and no
+//! thread, until the write timeout closes its connection. A body that fails cuts the connection
+//! without the end that HTTP/1.1 requires, so a client never takes the part for the whole.
+
+use std::io::{self, Read};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// Maximum size of a piece.
+const PIECE_BYTES_MAX: usize = 256 * 1024;
+/// Threads of the blocking pool for pieces, in addition to those of requests. Each thread is used
+/// only while it reads a piece.
+pub(super) const STREAM_THREADS: usize = 2;
+
+type BodySource = Box<dyn Read + Send>;
+type ReadPiece = (BodySource, io::Result<Bytes>);
+
+/// The body of a response.
+pub(super) enum SentBody {
+    /// `None` once the bytes are sent.
+    Whole(Option<Bytes>),
+    Streamed(StreamedBody),
+}
+
+/// A body that is read while it is sent.
+pub(super) enum StreamedBody {
+    Idle(BodySource),
+    Reading(JoinHandle<ReadPiece>),
+    Ended,
+}
+
+impl SentBody {
+    pub(super) const fn whole(bytes: Bytes) -> Self {
+        Self::Whole(Some(bytes))
+    }
+
+    pub(super) const fn streamed(source: BodySource) -> Self {
+        Self::Streamed(StreamedBody::Idle(source))
+    }
+
+    /// The bytes of a whole body.
+    pub(super) fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Whole(bytes) => bytes.unwrap_or_default(),
+            Self::Streamed(_) => Bytes::new(),
+        }
+    }
+}
+
+impl Body for SentBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => {
+                let bytes = bytes.take().filter(|bytes| !bytes.is_empty());
+                Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
+            },
+            Self::Streamed(body) => {
+                let piece = ready!(body.poll_piece(cx));
+                Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Self::Streamed(body) => matches!(body, StreamedBody::Ended),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => {
+                let length = bytes.as_ref().map_or(0, Bytes::len);
+                SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
+            },
+            Self::Streamed(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl StreamedBody {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        loop {
+            match std::mem::replace(self, Self::Ended) {
+                Self::Ended => return Poll::Ready(None),
+                Self::Idle(source) => *self = Self::Reading(spawn_blocking(|| read(source))),
+                Self::Reading(mut task) => {
+                    let Poll::Ready(outcome) = Pin::new(&mut task).poll(context) else {
+                        *self = Self::Reading(task);
+                        return Poll::Pending;
+                    };
+                    let (source, piece) = outcome.map_err(io::Error::other)?;
+                    return Poll::Ready(match piece {
+                        Ok(piece) if piece.is_empty() => None,
+                        Ok(piece) => {
+                            *self = Self::Idle(source);
+                            Some(Ok(piece))
+                        },
+                        Err(error) => {
+                            tracing::warn!(%error, "a streamed response broke off");
+                            Some(Err(error))
+                        },
+                    });
+                },
+            }
+        }
+    }
+}
+
+/// Reads one piece. An empty piece is the end.
+fn read(mut source: BodySource) -> ReadPiece {
+    let mut piece = Vec::new();
+    let most = u64::try_from(PIECE_BYTES_MAX).unwrap_or(u64::MAX);
+    let outcome = source.by_ref().take(most).read_to_end(&mut piece);
+    (source, outcome.map(|_length| piece.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    /// Returns these bytes, and then fails if it must.
+    struct Broken<'a>(&'a [u8]);
+
+    impl Read for Broken<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = self.0.read(buffer)?;
+            if count == 0 { Err(io::ErrorKind::Other.into()) } else { Ok(count) }
+        }
+    }
+
+    #[test]
+    fn a_streamed_body_arrives_whole_or_fails() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let bytes: &[u8] = Box::leak(vec![7; 3 * PIECE_BYTES_MAX + 1].into_boxed_slice());
+            let whole = SentBody::streamed(Box::new(bytes)).collect().await.unwrap();
+            assert_eq!(whole.to_bytes(), bytes);
+            let broken = SentBody::streamed(Box::new(Broken(bytes))).collect().await;
+            assert_eq!(broken.unwrap_err().kind(), io::ErrorKind::Other);
+        });
+    }
+}

@@ -1,0 +1,68 @@
+//! The event of a restore, which is sealed before the restored store takes its place, so that the log
+//! itself shows where the present of the instance became its past.
+
+use std::sync::Arc;
+
+use keyhouse_storage::{At, Batch, Store};
+use rand::rngs::StdRng;
+use serde_json::{Map, json};
+
+use crate::backup::RestoredRows;
+use crate::clock::Clock;
+use crate::model::id::EventId;
+use crate::model::retention::Retention;
+use crate::records::event::EventRecord;
+use crate::records::identity::instance_id;
+use crate::records::key::Author;
+use crate::upkeep::audit::AuditHead;
+use crate::upkeep::audit::seal::Sealer;
+use crate::upkeep::error::UpkeepError;
+
+/// Action name of a restore.
+const RESTORE: &str = "instance.restore";
+
+/// Seals the events of a restored store, and then an event about the restore. Returns the new head.
+/// The store must not have an instance.
+pub fn record_restore(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    mut random: StdRng,
+    restored: &RestoredRows,
+) -> Result<AuditHead, UpkeepError> {
+    let now = clock.now().wall;
+    let id = EventId::new(now, &mut random);
+    let target = instance_id(&*store, At::Latest).ok().flatten();
+    let mut sealer = Sealer::new(store, clock, random, Retention::default());
+    loop {
+        sealer.try_catch_up()?;
+        while !sealer.pending.is_empty() {
+            sealer.seal_next()?;
+        }
+        if sealer.rest.is_none() {
+            break;
+        }
+    }
+    let header = &restored.backup.header;
+    let after = json!({
+        "revision": header.revision,
+        "created_at": header.created_at.to_string(),
+        "version": header.program,
+        "audit_number": header.audit.number,
+        "audit_head": header.audit.hash.to_string(),
+        "backup_hash": restored.backup.hash.to_string(),
+        "left_out": restored.left_out,
+    });
+    let event = EventRecord {
+        id,
+        at: now,
+        actor: Some(Author::Local),
+        address: None,
+        organization: None,
+        action: RESTORE.into(),
+        target: target.map(|id| id.to_string()).unwrap_or_default(),
+        before: Map::new(),
+        after: after.as_object().cloned().unwrap_or_default(),
+    };
+    sealer.seal_own(&event, Batch::new())?;
+    Ok(sealer.head)
+}

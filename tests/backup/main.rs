@@ -1,0 +1,23 @@
+//! Backups under load equal the state of their revision, and a killed restore leaves the old store or the
+//! new one.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first thing that is not as it must be"
+)]
+
+mod kills;
+#[path = "../server/mod.rs"]
+mod server;
+mod states;
+
+/// Whether the long form of the tests runs.
+fn is_long() -> bool {
+    std::env::var_os("KEYHOUSE_TEST_LONG").is_some()
+}
+
+#[expect(clippy::print_stderr, reason = "the numbers are worth a line in the log of a run")]
+fn report(line: &str) {
+    eprintln!("{line}");
+}
