@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use keyhouse::model::moment::Moment;
+use keyhouse::model::seed::SeedKeys;
 use keyhouse::model::totp::{backup_digest, new_backup_code, new_seed};
 use keyhouse::records::access::UserRecord;
 use keyhouse::records::encode;
@@ -548,14 +549,18 @@ impl Scene<'_> {
     /// Adds a confirmed second factor in its stored form.
     fn turn_off_totp(&self) -> ((Vec<String>, Value), Batch) {
         let code = new_backup_code(&mut rand::rng());
+        let user = self.fixture.dora.id.parse().unwrap();
+        // The key is not the instance's: only the backup code is used.
+        let seed_keys = SeedKeys::generate(&mut rand::rng());
+        let seed = seed_keys.encrypt(user, &new_seed(&mut rand::rng()), &mut rand::rng());
         let record = TotpRecord {
-            secret: new_seed(&mut rand::rng()).reveal().to_owned(),
+            seed: seed.unwrap(),
             confirmed: true,
             step_last: 0,
             backup: vec![backup_digest(code.reveal()).unwrap()],
             created_at: Moment::BEGINNING,
         };
-        let place = StoreKey::Totp(self.fixture.dora.id.parse().unwrap());
+        let place = StoreKey::Totp(user);
         let first = Batch::new().put(place.to_bytes(), encode(&place, &record).unwrap());
         let body = json!({"current_password": PASSWORD, "code": code.reveal()});
         ((Vec::new(), body), first)
