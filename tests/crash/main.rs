@@ -63,7 +63,7 @@ struct Credential {
 
 #[test]
 fn every_answered_change_survives_a_kill_and_none_is_partial() {
-    let home = Home::new();
+    let home = Home::on_disk();
     let mut known: HashMap<String, Known> = HashMap::new();
     let mut server = Server::start_in(&home, &[]);
     let credentials = credentials(&server);

@@ -455,8 +455,10 @@ fn make_gate(instance: &TestServer) {
             {"path": "/admin/**", "access": "denied"},
         ],
     });
-    let made = instance.ask(&Ask::post("/v1/gates", &gate));
-    assert!([201, 409].contains(&made.status), "{made:?}");
+    let listed = instance.ask(&Ask::get("/v1/gates")).expect(200);
+    if !listed["items"].as_array().unwrap().iter().any(|it| it["name"] == gate["name"]) {
+        instance.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+    }
 }
 
 fn invitation(page: &Page, _house: &TestServer) {

@@ -11,7 +11,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::floods::crossing;
 use crate::server::wire::{Answer, Connection};
-use crate::server::{MadeKey, Server, Session, ask_json};
+use crate::server::{Home, MadeKey, Server, Session, ask_json};
 
 /// The gate at which one call costs as many units as one reservation holds.
 pub(crate) const COSTLY: &str = "/v1/forward-auth/costly";
@@ -55,16 +55,19 @@ impl Fixture {
     /// Starts the instance with as many keys to revoke as the test needs.
     pub(crate) fn start(doomed: usize) -> Self {
         open_many_files();
-        let server = Server::start_with(&[
-            "--trusted-proxy",
-            "127.0.0.1/32",
-            "--check-listen",
-            "127.0.0.1:0",
-            "--metrics-listen",
-            "127.0.0.1:0",
-            "--log",
-            "keyhouse=debug",
-        ]);
+        let server = Server::start_in(
+            &Home::on_disk(),
+            &[
+                "--trusted-proxy",
+                "127.0.0.1/32",
+                "--check-listen",
+                "127.0.0.1:0",
+                "--metrics-listen",
+                "127.0.0.1:0",
+                "--log",
+                "keyhouse=debug",
+            ],
+        );
         let (checks, metrics) = (address(&server, "checks on "), address(&server, "metrics on "));
         let owner = server.sign_in();
         let guest = join(&owner, "guest", "guest");

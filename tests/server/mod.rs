@@ -109,8 +109,18 @@ struct Lines {
 impl Home {
     /// Creates a folder with the first owner's password file and without a store.
     pub(crate) fn new() -> Arc<Self> {
-        let folder =
-            tempfile::Builder::new().prefix("keyhouse-").tempdir().expect("a folder for the test");
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// Like [`Self::new`], in the target directory. `./test` keeps other folders in memory, where a commit is too fast
+    /// to be interrupted.
+    pub(crate) fn on_disk() -> Arc<Self> {
+        Self::below(Path::new(env!("CARGO_TARGET_TMPDIR")))
+    }
+
+    fn below(parent: &Path) -> Arc<Self> {
+        let folder = tempfile::Builder::new().prefix("keyhouse-").tempdir_in(parent);
+        let folder = folder.expect("a folder for the test");
         let home = Self { folder };
         let mut file = OpenOptions::new()
             .write(true)
