@@ -3,6 +3,7 @@
 //! The server, commands, embedding programs, tests and benchmarks all use this assembly.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use rand::rngs::{StdRng, SysError, SysRng};
 use crate::actions::Actions;
 use crate::actions::signing_in::failed_sign_in_events;
 use crate::backends;
-use crate::backup::RestoredRows;
+use crate::backup::{BackupFile, BackupStream, Existing, Recipients, RestoredRows, scheduled_name};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Settings, StorageUrl};
 use crate::index::Index;
@@ -23,6 +24,7 @@ use crate::model::key_text::Prefix;
 use crate::model::moment::Moment;
 use crate::model::retention::Retention;
 use crate::model::session_times::SessionTimes;
+use crate::records::upgrade::STORE_FORMAT;
 use crate::records::{PrepareError, identity, prepare};
 use crate::seed_keys::{SeedKeyError, SeedKeyFile, SeedKeyRing};
 use crate::upkeep::audit::restored::record_restore;
@@ -42,6 +44,7 @@ pub struct Instance {
     store: Arc<dyn Store>,
     actions: Arc<Actions>,
     clock_behind: Option<ClockBehind>,
+    upgraded: Option<Upgraded>,
     /// The background threads in the order of their start. They stop in reverse order.
     workers: Vec<Worker>,
 }
@@ -96,6 +99,16 @@ pub struct ClockBehind {
     newest: Moment,
 }
 
+/// An upgrade of the store's format that was done while opening.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upgraded {
+    /// The format before the upgrade.
+    pub from: u32,
+    /// The backup from before the upgrade. `None` if an interrupted upgrade was continued: the
+    /// earlier attempt wrote the backup.
+    pub backup: Option<PathBuf>,
+}
+
 /// Why an instance could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum AssembleError {
@@ -108,6 +121,8 @@ pub enum AssembleError {
     SeedKeys(#[from] SeedKeyError),
     #[error(transparent)]
     Prepare(#[from] PrepareError),
+    #[error("could not write the backup before the upgrade to {path}: nothing was changed")]
+    UpgradeBackup { path: String, source: io::Error },
     #[error("could not read the time of the newest audit event")]
     NewestEvent(#[source] ReadError),
     #[error(transparent)]
@@ -140,7 +155,10 @@ impl Instance {
     /// the operating system.
     pub fn open(place: &StorageUrl, parameters: InstanceParameters) -> Result<Self, AssembleError> {
         let store = backends::open(place)?;
-        Self::assemble(store, Arc::new(SystemClock::start()), system_random()?, parameters)
+        let clock = Arc::new(SystemClock::start());
+        let upgraded = back_up_before_upgrade(&store, place, clock.now().wall)?;
+        let instance = Self::assemble(store, clock, system_random()?, parameters)?;
+        Ok(Self { upgraded, ..instance })
     }
 
     /// Checks the format of a store, builds the index and starts the background threads. `random`
@@ -182,7 +200,7 @@ impl Instance {
             let failed_sign_ins = failed_sign_in_events::start(Arc::clone(&actions));
             workers.push(failed_sign_ins.map_err(AssembleError::Thread)?);
         }
-        Ok(Self { store, actions, clock_behind, workers })
+        Ok(Self { store, actions, clock_behind, upgraded: None, workers })
     }
 
     pub fn actions(&self) -> &Arc<Actions> {
@@ -192,6 +210,11 @@ impl Instance {
     /// The difference of a clock that was accepted although it is far behind.
     pub fn clock_behind(&self) -> Option<ClockBehind> {
         self.clock_behind
+    }
+
+    /// The upgrade that opening the store has done.
+    pub fn upgraded(&self) -> Option<&Upgraded> {
+        self.upgraded.as_ref()
     }
 
     /// A checker of this instance, which waits for reservations with `waits`.
@@ -226,6 +249,31 @@ pub fn complete_restore(
     prepare::prepare(&*store, &seed_keys.read(), &mut random)?;
     let clock = Arc::new(SystemClock::start());
     record_restore(store, clock, random, restored).map_err(AssembleError::Restored)
+}
+
+/// Writes a store of an older format to a backup in its directory.
+fn back_up_before_upgrade(
+    store: &Arc<dyn Store>,
+    place: &StorageUrl,
+    now: Moment,
+) -> Result<Option<Upgraded>, AssembleError> {
+    let Some(upgrade) = prepare::pending(&**store)? else { return Ok(None) };
+    let from = upgrade.from;
+    let (StorageUrl::Redb(directory), false) = (place, upgrade.has_begun) else {
+        return Ok(Some(Upgraded { from, backup: None }));
+    };
+    let name = format!("before-format-{STORE_FORMAT}-{}", scheduled_name(now));
+    let path = directory.join(name);
+    let write = || {
+        let mut file = BackupFile::create(&path, Existing::Keep)?;
+        let stream = BackupStream::begin(Arc::clone(store), now, &Recipients::default());
+        io::copy(&mut stream.map_err(io::Error::other)?, &mut file)?;
+        file.read_back().map_err(io::Error::other)?;
+        file.complete()
+    };
+    let failed = |source| AssembleError::UpgradeBackup { path: path.display().to_string(), source };
+    write().map_err(failed)?;
+    Ok(Some(Upgraded { from, backup: Some(path) }))
 }
 
 /// The keys that encrypt the seeds of second factors.

@@ -6,14 +6,21 @@ use crate::cli::exit::{Exit, Failure, print_message, with_sources};
 use crate::config::Settings;
 use crate::http::transport::TrustedProxies;
 use crate::http::{App, HttpSettings, prepare_routes};
-use crate::instance::{AssembleError, Instance, InstanceParameters, system_random};
+use crate::instance::{AssembleError, Instance, InstanceParameters, Upgraded, system_random};
 use crate::model::public_url::PublicUrl;
+use crate::records::upgrade::STORE_FORMAT;
 
 /// Opens the instance of the settings. Prints a warning if an accepted clock is far behind.
 pub(super) fn open(settings: &Settings) -> Result<Instance, AssembleError> {
     let instance = Instance::open(&settings.storage, InstanceParameters::from(settings))?;
     if let Some(behind) = instance.clock_behind() {
         print_message(&format!("{behind}; accepted"));
+    }
+    if let Some(Upgraded { from, backup }) = instance.upgraded() {
+        print_message(&format!("upgraded the store from format {from} to {STORE_FORMAT}"));
+        if let Some(backup) = backup {
+            print_message(&format!("the store before the upgrade is in {}", backup.display()));
+        }
     }
     Ok(instance)
 }
@@ -51,6 +58,7 @@ impl From<AssembleError> for Failure {
             AssembleError::Open(_)
             | AssembleError::SeedKeys(_)
             | AssembleError::Prepare(_)
+            | AssembleError::UpgradeBackup { .. }
             | AssembleError::NewestEvent(_)
             | AssembleError::Index(_)
             | AssembleError::Restored(_)

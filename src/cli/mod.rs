@@ -36,6 +36,7 @@ mod subscription;
 mod takeover;
 mod team;
 mod terminal;
+mod upgrade;
 mod usage;
 mod user;
 mod verify;
@@ -141,6 +142,8 @@ enum Command {
     Backup(backup::Flags),
     /// Make a store from a backup, or show what a backup contains
     Restore(restore::Flags),
+    /// Upgrade the store of an earlier version
+    Upgrade(upgrade::Flags),
     /// Show how often keys were used
     Usage(usage::Flags),
     /// Encrypt the seeds of second factors with a new key
@@ -238,6 +241,7 @@ fn dispatch(cli: Cli, environment: &ProcessEnvironment) -> Result<(), Failure> {
             backup::run(&flags, &client::Client::new(environment, settings)?, json)
         },
         Command::Restore(flags) => restore::run(&flags, || Ok(settings(Written::default())?), json),
+        Command::Upgrade(flags) => upgrade::run(&flags, &settings(Written::default())?, json),
         Command::Usage(flags) => {
             usage::run(&flags, &client::Client::new(environment, settings)?, json)
         },

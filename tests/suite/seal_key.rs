@@ -1,22 +1,14 @@
 //! `/v1/seal-key` and `keyhouse rekey`: the key that encrypts the seeds of second factors.
 
 use std::fs;
-use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::me::totp::{Factor, code_of, set_up, sign_in};
-use crate::server::{Home, Server, bytes_of};
+use crate::server::{Home, bytes_of};
 use crate::test_server::TestServer;
-
-/// The store of format 3, which a server of that format wrote: its key, and the seed and the
-/// password of its owner.
-const FORMAT_3: &str = "tests/formats/3.redb.gz";
-const FORMAT_3_KEY: &str = "kh_live_YkzMQyaDZXKpO6B7xnogjFCkQ54nn1RbhvHlUwjegTm2tfXJj";
-const FORMAT_3_SEED: &str = "P6Y72FBFMMKDIB5N7PXHCGQQYYLQG4PV";
-const FORMAT_3_PASSWORD: &str = "correct horse battery staple";
 
 fn key_file(home: &Home) -> String {
     fs::read_to_string(home.data().join("seal.key")).unwrap()
@@ -27,7 +19,7 @@ fn keys(text: &str) -> Vec<&str> {
     text.lines().filter(|line| !line.starts_with('#')).collect()
 }
 
-fn assert_no_seed(home: &Home, seed: &str) {
+pub(crate) fn assert_no_seed(home: &Home, seed: &str) {
     let store = bytes_of(&home.data().join("keyhouse.redb"));
     assert!(!store.windows(seed.len()).any(|part| part == seed.as_bytes()), "a seed is readable");
 }
@@ -123,30 +115,4 @@ fn a_given_key_file_that_is_missing_or_invalid_stops_the_start() {
     assert_eq!(invalid.code, Some(1), "{invalid:?}");
     assert!(invalid.stderr.contains("line 1: must be 32 bytes in base64"), "{invalid:?}");
     assert!(!invalid.stderr.contains("my secret"), "{invalid:?}");
-}
-
-#[test]
-fn a_store_of_format_3_opens_and_its_seeds_are_encrypted() {
-    let home = Home::new();
-    let mut store = Vec::new();
-    flate2::read::GzDecoder::new(&*bytes_of(FORMAT_3.as_ref())).read_to_end(&mut store).unwrap();
-    let windows = |bytes: &[u8]| bytes.windows(32).any(|part| part == FORMAT_3_SEED.as_bytes());
-    assert!(windows(&store), "the fixture has the seed as plain text");
-    fs::create_dir_all(home.data()).unwrap();
-    fs::set_permissions(home.data(), fs::Permissions::from_mode(0o700)).unwrap();
-    let file = home.data().join("keyhouse.redb");
-    fs::write(&file, &store).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-    let server = Server::start_in(&home, &["--accept-clock"]);
-    let bearer = format!("Bearer {FORMAT_3_KEY}");
-    let headers = [("Authorization", bearer.as_str())];
-    assert_eq!(server.ask("GET", "/v1/whoami", &headers, "").status, 200);
-    let code = code_of(FORMAT_3_SEED, 0);
-    let body = json!({"email": "ada@example.com", "password": FORMAT_3_PASSWORD, "code": code});
-    let signed_in = server.ask_json("POST", "/v1/session", &[], &body);
-    assert_eq!(signed_in.status, 201, "{signed_in:?}");
-    let page = server.ask("GET", "/v1/forward-auth/api", &[], "");
-    assert_eq!(page.status, 403, "{page:?}");
-    server.stop();
-    assert_no_seed(&home, FORMAT_3_SEED);
 }

@@ -5,6 +5,7 @@ mod config;
 mod gate;
 mod rights;
 mod text;
+mod upgrade;
 mod user;
 
 use std::fs;
