@@ -59,8 +59,8 @@ fn measure(keys: &str) {
 fn fill(keys: usize, place: &Path) {
     let store = RedbStore::open(&RedbSettings::new(place.join("old"))).unwrap();
     let mut seeded = system_random().unwrap();
-    let keys = SeedKeys::generate(&mut seeded);
-    prepare(&store, &keys, &mut seeded).unwrap();
+    let seed_keys = SeedKeys::generate(&mut seeded);
+    prepare(&store, &seed_keys, &mut seeded).unwrap();
     let (now, mut random) = (SystemClock::start().now().wall, rand::rng());
     let organization: OrganizationId = Id::new(now, &mut random);
     let mut left = keys;
@@ -118,7 +118,7 @@ fn restore(place: &Path) {
 }
 
 fn hex(random: &mut impl rand::Rng, bytes: usize) -> String {
-    (0..bytes).map(|_| format!("{:02x}", random.next_u32() & 0xff)).collect()
+    (0..bytes * 2).map(|_| char::from_digit(random.next_u32() % 16, 16).unwrap()).collect()
 }
 
 fn mebibytes(file: &Path) -> u64 {

@@ -78,7 +78,7 @@ fn identity() -> (Identities, Recipients) {
 #[test]
 fn a_backup_has_every_row_of_its_revision_and_a_description() {
     let store = small();
-    let mut stream = begin(Arc::clone(&store) as _, &Recipients::default()).unwrap();
+    let mut stream = begin(Arc::clone(&store) as Arc<dyn Store>, &Recipients::default()).unwrap();
     let (expected, revision) = (rows_of(&*store), stream.header().revision);
     let mut file = vec![0; 40];
     stream.read_exact(&mut file).unwrap();
@@ -193,7 +193,7 @@ fn frames_that_are_dropped_doubled_or_moved_are_refused() {
     }
     // A frame of another backup with the same number has a valid hash of its own.
     let other = file_of(store_with(&rows[1..]), &Recipients::default());
-    let mut mixed = whole.clone();
+    let mut mixed = whole;
     mixed[1] = frames(&other).1[1].clone();
     assert_refused("a frame of another backup", &join(&mixed), None);
 }
@@ -284,7 +284,7 @@ fn a_revision_that_the_store_dropped_ends_the_backup_without_an_end() {
             (0..1_000).fold(Batch::new(), |batch, it| batch.put(format!("key/{row}/{it}"), ""));
         store.commit(batch).unwrap();
     }
-    let mut stream = begin(Arc::clone(&store) as _, &Recipients::default()).unwrap();
+    let mut stream = begin(Arc::clone(&store) as Arc<dyn Store>, &Recipients::default()).unwrap();
     let mut file = vec![0; 2_000];
     stream.read_exact(&mut file).unwrap();
     store.inject(StoreOperation::Scan, 1, InjectedFault::Unavailable);
@@ -310,7 +310,7 @@ proptest! {
         let store = store_with(&rows);
         let (identities, recipients) = identity();
         for recipients in [Recipients::default(), recipients] {
-            let file = file_of(Arc::clone(&store) as _, &recipients);
+            let file = file_of(Arc::clone(&store) as Arc<dyn Store>, &recipients);
             let (_, found) = read(&file, Some(&identities)).unwrap();
             prop_assert_eq!(found, rows_of(&*store));
         }

@@ -13,9 +13,9 @@ use crate::cli::exit::{Exit, Failure, print, with_sources};
 #[derive(Debug, Args)]
 #[command(
     after_help = "The server answers checks and accepts changes meanwhile. The file appears \
-                        under its name only when it is\ncomplete. It contains password hashes and \
-                        the seeds of second factors: encrypt it with --recipient.\n\nExample: \
-                        keyhouse backup keyhouse.khb --recipient age1..."
+                        under its name only when it is\ncomplete. It contains password hashes: \
+                        encrypt it with --recipient. Keep a copy of the seal key elsewhere.\n\n\
+                        Example: keyhouse backup keyhouse.khb --recipient age1..."
 )]
 pub(super) struct Flags {
     /// File to write; - for stdout

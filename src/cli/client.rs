@@ -11,9 +11,11 @@ use rouille::Request;
 use serde_json::Value;
 
 use crate::backends;
-use crate::backup::STREAM_TIME_MAX;
+use crate::cli::api_request::tag;
+pub(super) use crate::cli::api_request::{ApiRequest, SendRequest, USER_AGENT, query, segment};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::instance::{app, close, open};
+use crate::cli::remote::send_to_remote;
 use crate::config::{ConfigError, ProcessEnvironment, Settings, Written};
 use crate::http::transport::TrustedProxies;
 use crate::http::transport::client::{download, send};
@@ -24,14 +26,9 @@ use crate::worker::Halt;
 
 /// Timeout of a request to the server on this host.
 const HOST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Timeout of a request to a remote server; of a download until its first byte.
-const REMOTE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Timeout of a download from a remote server, which ends a backup after [`STREAM_TIME_MAX`].
-const DOWNLOAD_TIMEOUT: Duration = STREAM_TIME_MAX.saturating_add(Duration::from_mins(1));
 /// Number of attempts to reach the instance while another process holds the store.
 const TRIES: u32 = 60;
 const TRY_WAIT: Duration = Duration::from_millis(50);
-pub(super) const USER_AGENT: &str = concat!("keyhouse-cli/", env!("CARGO_PKG_VERSION"));
 
 pub(super) enum Client {
     /// The instance on this host.
@@ -39,19 +36,6 @@ pub(super) enum Client {
     /// A server that the command calls over the network.
     Remote { url: String, key: Secret },
 }
-
-#[derive(Debug)]
-pub(super) struct ApiRequest<'a> {
-    pub(super) method: &'a str,
-    /// The path with its query.
-    pub(super) target: String,
-    pub(super) body: Option<Value>,
-    /// The version that the object must have (`If-Match`).
-    pub(super) version: Option<u64>,
-}
-
-/// Sends a request and returns the status and the JSON of any response.
-pub(super) type SendRequest<'a> = dyn Fn(&ApiRequest<'_>) -> Result<(u16, Value), Failure> + 'a;
 
 impl Client {
     /// Selects the instance: `KEYHOUSE_URL` if it is set, otherwise the instance on this host.
@@ -328,57 +312,6 @@ fn public_url(settings: &Settings) -> Result<PublicUrl, Failure> {
     )
 }
 
-fn send_to_remote(
-    url: &str,
-    key: &Secret,
-    request: &ApiRequest<'_>,
-    sink: Option<&mut dyn io::Write>,
-) -> Result<(u16, Vec<u8>), Failure> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(if sink.is_some() { DOWNLOAD_TIMEOUT } else { REMOTE_TIMEOUT }))
-        .timeout_connect(Some(REMOTE_TIMEOUT))
-        .timeout_recv_response(Some(REMOTE_TIMEOUT))
-        .http_status_as_error(false)
-        // A redirect could send the key to another host. Without encryption, an HTTP proxy from the
-        // environment could read the key.
-        .max_redirects(0)
-        .proxy(url.starts_with("https:").then(ureq::Proxy::try_from_env).flatten())
-        .tls_config(
-            ureq::tls::TlsConfig::builder()
-                .root_certs(ureq::tls::RootCerts::PlatformVerifier)
-                .build(),
-        )
-        .build()
-        .into();
-    let unreachable = |error: ureq::Error| {
-        Failure::new(Exit::Unreachable, format!("could not reach {url}: {error}"))
-    };
-    let bearer = zeroize::Zeroizing::new(format!("Bearer {}", key.reveal()));
-    let builder = match request.version {
-        Some(version) => http::Request::builder().header("If-Match", tag(version)),
-        None => http::Request::builder(),
-    };
-    let request = builder
-        .method(request.method)
-        .uri(format!("{url}{}", request.target))
-        .header("Authorization", bearer.as_str())
-        .header("User-Agent", USER_AGENT)
-        .header("Content-Type", "application/json")
-        .body(request.body.as_ref().map(Value::to_string).unwrap_or_default())
-        .map_err(|_source| Failure::new(Exit::Usage, "KEYHOUSE_KEY is not a valid key"))?;
-    let mut response = agent.run(request).map_err(unreachable)?;
-    let status = response.status().as_u16();
-    match sink {
-        Some(sink) if status == 200 => {
-            // Unlike `read_to_vec`, a reader has no limit of 10 MiB.
-            io::copy(&mut response.body_mut().as_reader(), sink)
-                .map_err(|error| unreachable(error.into()))?;
-            Ok((status, Vec::new()))
-        },
-        Some(_) | None => Ok((status, response.body_mut().read_to_vec().map_err(unreachable)?)),
-    }
-}
-
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -386,26 +319,4 @@ impl std::fmt::Debug for Client {
             Self::Remote { url, .. } => write!(f, "Remote({url})"),
         }
     }
-}
-
-/// The entity tag of a version.
-fn tag(version: u64) -> String {
-    format!("\"{version}\"")
-}
-
-/// The query string of the pairs that have a value, including the `?`.
-pub(super) fn query(pairs: &[(&str, Option<&str>)]) -> String {
-    let mut text = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in pairs {
-        if let Some(value) = value {
-            text.append_pair(name, value);
-        }
-    }
-    let text = text.finish();
-    if text.is_empty() { text } else { format!("?{text}") }
-}
-
-/// Encodes a text as one segment of a path.
-pub(super) fn segment(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

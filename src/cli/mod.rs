@@ -1,5 +1,6 @@
 //! The command line: arguments, dispatch and exit codes. No other module prints.
 
+mod api_request;
 mod apply;
 mod audit;
 mod backup;
@@ -12,6 +13,7 @@ mod docs;
 mod events;
 mod exit;
 mod export;
+mod first_owner;
 mod gate;
 mod given_sockets;
 mod healthcheck;
@@ -25,6 +27,7 @@ mod org;
 mod plan;
 mod proxies;
 mod rekey;
+mod remote;
 mod restore;
 mod role;
 mod schema;

@@ -188,9 +188,9 @@ impl Comparison<'_> {
         for email in texts(Some(members)) {
             let user = ObjectName::within(ObjectKind::User, organization, email.as_str());
             if self.current.objects.contains_key(&user) {
-                known.push(email)
+                known.push(email);
             } else {
-                unknown.push(email)
+                unknown.push(email);
             }
         }
         for email in unknown {
@@ -258,7 +258,7 @@ impl Comparison<'_> {
                 self.change_new(
                     name,
                     object,
-                    new_organization(name.kind, organization, plan),
+                    &new_organization(name.kind, organization, &plan),
                     &fields,
                 );
             },
@@ -315,8 +315,8 @@ impl Comparison<'_> {
             fields: differences,
             requests,
         });
-        let new = new_organization(name.kind, &name.name, Value::Null);
-        self.change_new(name, object, new, fields);
+        let new = new_organization(name.kind, &name.name, &Value::Null);
+        self.change_new(name, object, &new, fields);
     }
 
     /// Changes an object that another creation of this apply creates with these fields.
@@ -324,7 +324,7 @@ impl Comparison<'_> {
         &mut self,
         name: &ObjectName,
         object: &DeclaredObject,
-        new: Map<String, Value>,
+        new: &Map<String, Value>,
         fields: &Map<String, Value>,
     ) {
         let differs = |(field, value): &(&String, &Value)| new.get(*field) != Some(value);

@@ -1,5 +1,6 @@
 //! The objects of an instance, from the responses of its API, in the form of a configuration file.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value, json};
@@ -133,7 +134,13 @@ impl Current {
             owner: None,
             exported: true,
         };
-        self.objects.entry(name).insert_entry(object).into_mut()
+        match self.objects.entry(name) {
+            Entry::Vacant(place) => place.insert(object),
+            Entry::Occupied(mut place) => {
+                place.insert(object);
+                place.into_mut()
+            },
+        }
     }
 
     fn add_organization(&mut self, views: &OrganizationViews) {
@@ -236,7 +243,7 @@ impl Current {
 }
 
 /// The fields of a new organization and its subscription, which exist once it is created.
-pub(super) fn new_organization(kind: ObjectKind, name: &str, plan: Value) -> Map<String, Value> {
+pub(super) fn new_organization(kind: ObjectKind, name: &str, plan: &Value) -> Map<String, Value> {
     let fields = match kind {
         ObjectKind::Organization => json!({
             "name": name, "domains": [], "permissions": ["*"], "suspended": false,
@@ -277,6 +284,7 @@ fn named(ids: &[Value], names: &HashMap<String, String>) -> Vec<String> {
 }
 
 /// Sorts a list of texts in which order means nothing.
+#[expect(clippy::needless_pass_by_value, reason = "the result of `get_mut`")]
 fn sort(list: Option<&mut Value>) {
     if let Some(Value::Array(items)) = list {
         items.sort_by(|one, other| one.as_str().cmp(&other.as_str()));

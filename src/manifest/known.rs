@@ -73,13 +73,9 @@ impl KnownObjects {
     ) {
         let name = request.guard.as_ref().unwrap_or(&change.name);
         let object = match name.kind {
-            ObjectKind::Organization if response["organization"].is_object() => {
-                &response["organization"]
-            },
-            ObjectKind::Key if response["keys"].is_array() => &response["keys"][0],
-            ObjectKind::Organization
-            | ObjectKind::Key
-            | ObjectKind::Permission
+            ObjectKind::Organization => response.get("organization").unwrap_or(response),
+            ObjectKind::Key => response.pointer("/keys/0").unwrap_or(response),
+            ObjectKind::Permission
             | ObjectKind::Plan
             | ObjectKind::Subscription
             | ObjectKind::Role

@@ -27,7 +27,7 @@ impl ApplyPlan {
             for step in keys.chunks(keys_max) {
                 let bodies: Vec<&Value> = step.iter().map(|(_, key)| *key).collect();
                 let answer = try_import(Some(organization), &bodies)?;
-                for fault in answer["errors"].as_array().into_iter().flatten() {
+                for fault in answer.get("errors").and_then(Value::as_array).into_iter().flatten() {
                     faults.extend(fault_of_key(fault, step));
                 }
             }

@@ -85,6 +85,7 @@ impl<'a> FieldMap<'a> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the form of every reader of an object")]
 pub(super) fn read_file(fields: &mut Fields) -> Option<ReadFile> {
     let about = "Permissions in the catalogue.";
     let permissions = fields.optional("permissions", about, entries("Permission", read_permission));
@@ -218,6 +219,7 @@ fn read_organization(fields: &mut Fields) -> Option<ReadOrganization> {
     })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the form of every reader of an object")]
 fn read_subscription(fields: &mut Fields) -> Option<Map<String, Value>> {
     let mut map = FieldMap::of(fields);
     map.take("plan", "Name of the plan.", plan_name());

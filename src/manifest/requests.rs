@@ -294,24 +294,21 @@ fn membership(method: &'static str, team: &ObjectName, email: &str) -> PlannedRe
     if method == "PUT" { about.with(Map::new()) } else { about }
 }
 
-/// Takes the accepted organizations out of the fields of a gate; `Some(None)` accepts all.
-fn accepted(body: &mut Map<String, Value>) -> Option<Option<Vec<String>>> {
-    let names = body.remove("organizations")?;
-    Some((!names.is_null()).then(|| texts(Some(&names))))
+/// Takes the accepted organizations out of the fields of a gate; null accepts all.
+fn accepted(body: &mut Map<String, Value>) -> Option<Value> {
+    body.remove("organizations")
 }
 
-fn with_accepted(
-    mut request: PlannedRequest,
-    accepted: Option<Option<Vec<String>>>,
-) -> PlannedRequest {
+fn with_accepted(mut request: PlannedRequest, accepted: Option<Value>) -> PlannedRequest {
     match accepted {
-        Some(Some(names)) => {
-            let objects = names.iter().map(ObjectName::organization).map(RoleOrObject::Object);
-            request.with_ids("organizations", objects.collect())
-        },
-        Some(None) => {
+        Some(Value::Null) => {
             request.body.get_or_insert_default().insert("organizations".to_owned(), Value::Null);
             request
+        },
+        Some(names) => {
+            let names = texts(Some(&names));
+            let objects = names.iter().map(ObjectName::organization).map(RoleOrObject::Object);
+            request.with_ids("organizations", objects.collect())
         },
         None => request,
     }

@@ -30,11 +30,10 @@ fn shown(schema: &Value) -> Value {
     match schema {
         Value::Object(fields) => {
             let fields = fields.iter().map(|(name, value)| {
-                let value = match value {
-                    Value::String(text) if name == "$ref" => {
-                        text.replacen(PLACES.0, PLACES.1, 1).into()
-                    },
-                    other => shown(other),
+                let reference = value.as_str().filter(|_| name == "$ref");
+                let value = match reference {
+                    Some(text) => text.replacen(PLACES.0, PLACES.1, 1).into(),
+                    None => shown(value),
                 };
                 (name.clone(), value)
             });
@@ -116,10 +115,9 @@ fn kind_of(whole: &Value, schema: &Value) -> String {
         let words = words.iter().filter_map(Value::as_str).map(|word| format!("`{word}`"));
         return words.collect::<Vec<_>>().join(", ");
     }
-    let kind = match &schema["type"] {
-        Value::Array(kinds) => kinds.first().and_then(Value::as_str),
-        kind => kind.as_str(),
-    };
+    let kind = schema.get("type");
+    let kind = kind.and_then(Value::as_array).map_or(kind, |kinds| kinds.first());
+    let kind = kind.and_then(Value::as_str);
     match kind {
         Some("array") => {
             let item = schema.get("items").map(|item| kind_of(whole, resolved(whole, item)));

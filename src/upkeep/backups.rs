@@ -256,8 +256,8 @@ mod tests {
             let clock = Arc::new(ManualClock::at("2027-01-31T12:00:00Z".parse().unwrap()));
             let directory = tempfile::tempdir().unwrap();
             let work = BackupWork {
-                store: Arc::clone(&store) as _,
-                clock: Arc::clone(&clock) as _,
+                store: Arc::clone(&store) as Arc<dyn Store>,
+                clock: Arc::clone(&clock) as Arc<dyn Clock>,
                 backups: Arc::default(),
                 schedule: None,
                 due: Moment::NEVER,
@@ -303,7 +303,7 @@ mod tests {
         for other in ["notes.txt", "keyhouse.khb", "keyhouse-20200101T000000Z.khb.part"] {
             fs::write(fixture.path(other), b"").unwrap();
         }
-        fixture.turn(EVERY - Duration::from_secs(1));
+        fixture.turn(EVERY.saturating_sub(Duration::from_secs(1)));
         assert_eq!(fixture.files().len(), 4, "not due yet");
         fixture.turn(Duration::from_secs(1));
         let left = [
@@ -346,7 +346,7 @@ mod tests {
         let first = fixture.turn(Duration::ZERO);
         fixture.store.inject_always(StoreOperation::Scan, InjectedFault::Unavailable);
         assert_eq!(fixture.turn(EVERY), first);
-        assert_eq!(fixture.turn(RETRY_AFTER - Duration::from_secs(1)), first);
+        assert_eq!(fixture.turn(RETRY_AFTER.saturating_sub(Duration::from_secs(1))), first);
         assert_eq!(fixture.work.backups.now().failures, 1);
         fixture.turn(Duration::from_secs(1));
         assert_eq!(fixture.work.backups.now().failures, 2);

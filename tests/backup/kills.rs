@@ -42,9 +42,7 @@ fn a_killed_restore_leaves_the_old_store_or_the_new_one() {
         restore(&home, "new.khb");
         assert_eq!(state(&home), Some(NEW));
         assert_eq!(files(&home, "keyhouse.redb.new"), Vec::<PathBuf>::new(), "kill {kill}");
-        files(&home, "keyhouse.redb.before-")
-            .iter()
-            .for_each(|file| fs::remove_file(file).unwrap());
+        remove_replaced(&home);
     }
     report(&format!("{} kills of {took:?}: {olds} left the old store, {news} the new", kills()));
 }
@@ -104,7 +102,7 @@ fn backup(home: &Home, file: &str) {
 fn restore(home: &Home, file: &str) {
     let ended = home.run_cli(&["restore", file, "--replace"], "");
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    files(home, "keyhouse.redb.before-").iter().for_each(|file| fs::remove_file(file).unwrap());
+    remove_replaced(home);
 }
 
 /// Which of the two instances the store is, found by a command that opens and reads all of it.
@@ -116,6 +114,13 @@ fn state(home: &Home) -> Option<&'static str> {
     let roles: Value = serde_json::from_str(&ended.stdout).unwrap();
     let has = |name: &str| roles.as_array().unwrap().iter().any(|role| role["name"] == name);
     [OLD, NEW].into_iter().find(|name| has(name))
+}
+
+/// Removes the stores that a restore has replaced.
+fn remove_replaced(home: &Home) {
+    for file in files(home, "keyhouse.redb.before-") {
+        fs::remove_file(file).unwrap();
+    }
 }
 
 fn files(home: &Home, start: &str) -> Vec<PathBuf> {

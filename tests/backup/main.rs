@@ -6,6 +6,10 @@
     clippy::indexing_slicing,
     reason = "a test stops at the first thing that is not as it must be"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test waits for another process, and `./test` names the form of a run"
+)]
 
 mod kills;
 #[path = "../server/mod.rs"]

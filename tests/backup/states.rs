@@ -157,15 +157,14 @@ impl Mirror {
         let (sender, commits) = std::sync::mpsc::channel();
         let drain = move || {
             loop {
-                match feed.next(Duration::from_secs(1)) {
-                    Ok(Step::Commit(commit)) => {
-                        if sender.send(commit).is_err() {
-                            return;
-                        }
-                    },
-                    Ok(Step::Progress(_)) => {},
-                    Err(FeedError::Stopped) => return,
+                let sent = match feed.next(Duration::from_secs(1)) {
+                    Ok(Step::Commit(commit)) => sender.send(commit).is_ok(),
+                    Ok(Step::Progress(_)) => true,
+                    Err(FeedError::Stopped) => false,
                     Err(error) => panic!("{error}"),
+                };
+                if !sent {
+                    return;
                 }
             }
         };
@@ -255,7 +254,7 @@ fn change(app: &App, writer: usize, number: u64, id: &mut String) {
     let (status, mut text) = (response.status_code, String::new());
     response.data.into_reader_and_size().0.read_to_string(&mut text).unwrap();
     assert!((200..300).contains(&status), "{method}: {status} {text}");
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         let made: Value = serde_json::from_str(&text).unwrap();
         made["key"]["id"].as_str().unwrap().clone_into(id);
     }

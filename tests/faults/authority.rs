@@ -459,6 +459,7 @@ impl Scene<'_> {
             "changeAnyOrganization" => (vec![self.organization()], named()),
             "changeSubscription" => (vec![self.organization()], json!({"plan": "enterprise"})),
             "changePlan" => (vec!["free".to_owned()], json!({"limits": {"users": 77}})),
+            "rotateSealKey" => (none(), json!({})),
             "createGate" => (none(), json!({"name": "made"})),
             "changeGate" => (vec![self.gate()], json!({"description": "other"})),
             "removeGate" => (vec![self.gate()], Value::Null),

@@ -109,6 +109,8 @@ struct Findings {
     /// The owners, with the revisions at which they were read.
     owners: HashMap<UserId, Revision>,
     digests: HashSet<Digest>,
+    /// Whether the import applies configuration files.
+    applied: bool,
 }
 
 impl Actions {
@@ -128,9 +130,13 @@ impl Actions {
         self.in_turn(|| {
             let now = self.clock.now().wall;
             let decided = self.authorize_holder(actor, INSTANCE_IMPORT)?;
-            let mut findings = Findings { faults: import.faults.clone(), ..Findings::default() };
+            let mut findings = Findings {
+                faults: import.faults.clone(),
+                applied: import.applied,
+                ..Findings::default()
+            };
             for key in &import.keys {
-                self.look_at(&decided.actor, key, now, &mut findings, import.applied)?;
+                self.look_at(&decided.actor, key, now, &mut findings)?;
             }
             if !findings.faults.is_empty() {
                 return Err(ActionError::Invalid(findings.faults));
@@ -166,7 +172,6 @@ impl Actions {
         key: &ForeignKey,
         now: Moment,
         findings: &mut Findings,
-        applied: bool,
     ) -> Result<(), ActionError> {
         let fault = |field: &str, code, detail| {
             Fault::new(format!("{}/{field}", key.pointer), code, detail)
@@ -178,7 +183,7 @@ impl Actions {
         };
         // Configuration files also describe an organization whose subscription has ended. Its keys are
         // rejected by every check.
-        if !applied {
+        if !findings.applied {
             require_access(&facts, now)?;
         }
         let mut owner = None;

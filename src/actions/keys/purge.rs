@@ -372,6 +372,8 @@ mod tests {
                 ..KeyDraft::default()
             };
             let (mut key, _secret) = instance.actions.create_key(&instance.local(), draft).unwrap();
+            // Ids of one millisecond have no order, and a child's id is later than its parent's.
+            instance.clock.advance(Duration::from_millis(1));
             if let Some(parent) = parent {
                 key.created_by = Author::Key(parent);
                 instance.put(&key.place(), &key);

@@ -42,8 +42,9 @@ impl InstanceReader<'_> {
         let matched = matched(&organizations, declared)?;
         let mut only = None;
         for (view, name, is_declared) in matched {
-            let is_first = organizations.last().is_some_and(|first| first["id"] == view["id"]);
-            let manages = own.as_ref().is_none_or(|own| own["id"] == view["id"]);
+            let is_first =
+                organizations.last().is_some_and(|first| text(first, "id") == text(&view, "id"));
+            let manages = own.as_ref().is_none_or(|own| text(own, "id") == text(&view, "id"));
             if own.is_some() && manages {
                 only = Some(name.clone());
             }
@@ -92,9 +93,8 @@ impl InstanceReader<'_> {
         let id = text(&organization.view, "id").to_owned();
         let within = self.is_local.then_some(id.as_str());
         // Users and the rule for second factors name roles.
-        let names_roles = organization.view["second_factor_required_of"]
-            .as_array()
-            .is_some_and(|it| !it.is_empty());
+        let required_of = organization.view.get("second_factor_required_of");
+        let names_roles = required_of.and_then(Value::as_array).is_some_and(|it| !it.is_empty());
         if needs(ObjectKind::Role) || needs(ObjectKind::User) || names_roles || self.is_local {
             organization.roles = self.list("/v1/roles", within)?;
         }

@@ -33,6 +33,7 @@ const KEYS_A_STEP_MAX: usize = 200;
                   Examples:\n  keyhouse apply keyhouse.d/*.toml --dry-run\n  \
                   keyhouse export | KEYHOUSE_URL=https://other.example KEYHOUSE_KEY=... keyhouse apply -"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Flags {
     /// Configuration files; - for stdin
     #[arg(required = true, value_name = "FILE")]
@@ -60,7 +61,7 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
     let declared = files::read(&flags.files)?;
     client.hold(|send| {
         let options = PlanOptions { prune: flags.prune, only: None };
-        let mut plan = planned(send, client.is_local(), &declared, options)?;
+        let mut plan = planned(send, client.is_local(), &declared, &options)?;
         if !json {
             print_plan(&plan)?;
         }
@@ -98,7 +99,7 @@ pub(super) fn apply_at_start(instance: &Instance, settings: &Settings) -> Result
         Ok((status, json_of(&body)))
     };
     let declared = files::read(&settings.apply)?;
-    let mut plan = planned(&send, true, &declared, PlanOptions::default())?;
+    let mut plan = planned(&send, true, &declared, &PlanOptions::default())?;
     let mut done = AppliedChanges::default();
     let outcome = execute(&send, true, &mut plan, &mut done);
     for change in plan.changes.iter().take(done.changes) {
@@ -124,10 +125,10 @@ fn planned(
     send: &SendRequest<'_>,
     is_local: bool,
     declared: &Declared,
-    options: PlanOptions,
+    options: &PlanOptions,
 ) -> Result<ApplyPlan, Failure> {
     let fetched = InstanceReader { send, is_local }.fetch(Some(declared))?;
-    let options = PlanOptions { only: fetched.only, ..options };
+    let options = PlanOptions { only: fetched.only, ..options.clone() };
     let plan = compare(declared, &fetched.current, &options)
         .map_err(|faults| files::wrong_files(&faults))?;
     let faults = plan.faults_of_keys(KEYS_A_STEP_MAX, |organization, keys| {
@@ -214,7 +215,9 @@ fn execute(
                     "{title}: stopped after {made} of {total} changes; apply again to continue"
                 )));
             }
-            if let (Some(url), ChangeKind::Create) = (response["url"].as_str(), change.kind) {
+            if let (Some(url), ChangeKind::Create) =
+                (response.get("url").and_then(Value::as_str), change.kind)
+            {
                 done.links.push((change.label.clone(), url.to_owned()));
             }
             plan.known.learn(change, request, &response);

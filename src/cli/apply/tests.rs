@@ -40,7 +40,7 @@ fn a_change_that_loses_a_race_stops_the_apply_and_the_next_one_continues() {
         to_instance(request)
     };
 
-    let mut plan = planned(&send, true, &declared, PlanOptions::default()).unwrap();
+    let mut plan = planned(&send, true, &declared, &PlanOptions::default()).unwrap();
     let mut done = AppliedChanges::default();
     let failure = execute(&send, true, &mut plan, &mut done).unwrap_err();
     assert_eq!((done.changes, plan.changes.len()), (1, 3));
@@ -48,10 +48,10 @@ fn a_change_that_loses_a_race_stops_the_apply_and_the_next_one_continues() {
     assert!(message.contains("plan \"pro\": stopped after 1 of 3 changes"), "{message}");
     assert!(message.contains("version_conflict"), "{message}");
 
-    let mut plan = planned(&send, true, &declared, PlanOptions::default()).unwrap();
+    let mut plan = planned(&send, true, &declared, &PlanOptions::default()).unwrap();
     assert_eq!(plan.changes.len(), 2);
     execute(&send, true, &mut plan, &mut AppliedChanges::default()).unwrap();
-    let plan = planned(&send, true, &declared, PlanOptions::default()).unwrap();
+    let plan = planned(&send, true, &declared, &PlanOptions::default()).unwrap();
     assert_eq!(plan.changes.len(), 0);
     let pro = to_instance(&ApiRequest { method: "GET", body: None, ..change_of_others }).unwrap();
     assert_eq!(pro.1["limits"]["users"], 9, "the change of others stays");

@@ -20,7 +20,7 @@ pub(super) fn page() -> String {
     }
     for name in tables {
         let heading = if name.is_empty() { "The file".to_owned() } else { code(name) };
-        page.push_str(&format!("\n## {heading}\n\n"));
+        page.extend(["\n## ", &heading, "\n\n"]);
         let mut table = Table::new(["field", "value", "meaning"]);
         for row in rows.iter().filter(|row| row.table == name) {
             let mark = if row.required { " (required)" } else { "" };

@@ -19,12 +19,11 @@ const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9a
 pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
     let endpoint = get("/v1/backup", begin)
         .long()
-        .named("createBackup", "Back up the instance")
+        .named("createBackup", "Create a backup")
         .details(
             "Returns all records of one revision, while checks and changes go on. The audit log \
-             records each backup. The backup contains every organization, password hashes and the \
-             seeds of second factors, so encrypt it: the parameter `recipient` names recipients of \
-             age.\n\n\
+             records each backup. The backup contains every organization and password hashes, so \
+             encrypt it: the parameter `recipient` names recipients of age.\n\n\
              `keyhouse restore` reads the file, and refuses one that is incomplete. The response \
              has no length, and its connection is cut if the backup fails, for example because the \
              client reads too slowly. At most two backups are read at once.",

@@ -52,7 +52,7 @@ mod tests {
     use document::{needs, places};
 
     /// Summaries begin with one of these, so that they stay imperative and consistent.
-    const VERBS: [&str; 25] = [
+    const VERBS: [&str; 26] = [
         "Accept",
         "Acknowledge",
         "Add",
@@ -66,6 +66,7 @@ mod tests {
         "Enable",
         "End",
         "Explain",
+        "Export",
         "Import",
         "Introspect",
         "Lift",

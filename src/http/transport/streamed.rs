@@ -138,8 +138,8 @@ mod tests {
     struct Broken<'a>(&'a [u8]);
 
     impl Read for Broken<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let count = self.0.read(buffer)?;
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let count = self.0.read(buf)?;
             if count == 0 { Err(io::ErrorKind::Other.into()) } else { Ok(count) }
         }
     }

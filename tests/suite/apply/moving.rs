@@ -190,7 +190,7 @@ fn an_export_on_an_empty_instance_gives_equal_answers_and_an_equal_export() {
     for number in 0..CHECKS {
         let (mut one, mut other) = (Dice(SEED + 1 + number as u64), Dice(SEED + 1 + number as u64));
         for _ in 0..8 {
-            (one.below(2), other.below(2));
+            assert_eq!(one.below(2), other.below(2));
         }
         let expected = answer(&source, &mut one, &secrets);
         assert_eq!(answer(&target, &mut other, &secrets), expected, "check {number}");

@@ -74,8 +74,8 @@ fn faults(whole: &Value, schema: &Value, value: &Value, place: &str) -> Vec<Stri
     }
     let size = match value {
         Value::Number(number) => number.as_f64().map(|size| (size, "minimum", "maximum")),
-        Value::String(text) => Some((text.chars().count() as f64, "minLength", "maxLength")),
-        Value::Array(items) => Some((items.len() as f64, "minItems", "maxItems")),
+        Value::String(text) => Some((count(text.chars().count()), "minLength", "maxLength")),
+        Value::Array(items) => Some((count(items.len()), "minItems", "maxItems")),
         Value::Null | Value::Bool(_) | Value::Object(_) => None,
     };
     if let Some((size, min, max)) = size {
@@ -170,4 +170,8 @@ fn plain_moments(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(plain_moments),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {},
     }
+}
+
+fn count(items: usize) -> f64 {
+    f64::from(u32::try_from(items).unwrap())
 }

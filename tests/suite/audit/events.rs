@@ -460,6 +460,9 @@ fn run_the_instance(record: &mut Record) {
     let [created] = created[..] else { panic!("{events:?}") };
     let said = ("organization.create", id.as_str(), &organization);
     record.compare("POST /v1/organizations", &by, created, said);
+    let said = ("seal_key.rotate", "seal_key", &nowhere);
+    let rotation = Ask::post("/v1/seal-key/rotate", &json!({}));
+    record.does("POST /v1/seal-key/rotate", &by, &rotation, said);
     let path = format!("/v1/organizations/{id}");
     let entry = json!({"name": name, "description": {"en": "See diagrams"}, "group": "diagrams"});
     let listed = format!("/v1/permissions/{name}");

@@ -510,5 +510,5 @@ fn sealed_events_and_heads_are_written_to_a_file() {
     write_settings(&home, "[audit]\nexport = \"udp://127.0.0.1\"\n");
     let ended = home.run_cli(&["audit", "check"], "");
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    assert!(ended.stderr.contains("audit.export (keyhouse.toml)"), "{ended:?}");
+    assert!(ended.stderr.contains("keyhouse.toml:2): \"udp://127.0.0.1\""), "{ended:?}");
 }

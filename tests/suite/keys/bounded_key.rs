@@ -84,6 +84,7 @@ impl Scene {
         let service = json!({"kind": "service", "permissions": ["a:b"]});
         let foreign = json!({"keys": [{"algorithm": "blake3", "digest": "ab".repeat(32)}]});
         vec![
+            ("rotateSealKey", post("/v1/seal-key/rotate", json!({}))),
             ("createKey", post("/v1/keys", service)),
             ("changeKey", patch(&of_key(""), json!({"name": "other"}))),
             ("enableKey", post(&format!("/v1/keys/{}/enable", self.disabled.id), json!({}))),

@@ -53,6 +53,10 @@ impl DeclaredDigest {
 
 /// Reads the name, the secret and the other fields of a key, the latter in the form in which responses
 /// show them. Fields that are not given are absent.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one entry for each field, with its text and its example"
+)]
 pub(crate) fn declared_key(
     fields: &mut Fields,
 ) -> Option<(String, DeclaredSecret, Map<String, Value>)> {
@@ -203,6 +207,7 @@ fn read_teams(value: Value, pointer: &str) -> Result<Map<String, Value>, Vec<Fau
     if faults.is_empty() { Ok(teams) } else { Err(faults) }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a reader's result")]
 fn shown(value: impl ToString) -> Value {
     Value::String(value.to_string())
 }
