@@ -22,7 +22,8 @@ const FILE_BYTES_MAX: u64 = 16 * 1024;
 pub enum SeedKeyFile {
     /// In the data directory. A missing file is created.
     Default(PathBuf),
-    /// Where a setting says. A missing file is an error, because a new key could decrypt no seed.
+    /// The path of the setting `seal_key_file`. A missing file is an error, because a new key could
+    /// decrypt no seed.
     Given(PathBuf),
 }
 

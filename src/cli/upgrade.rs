@@ -1,7 +1,7 @@
 //! `keyhouse upgrade`: brings the store of an earlier version to the format of this program.
 //!
-//! `serve` and every command that opens the store do the same. This command is for the person who
-//! wants to see the upgrade before, or to do it at another time than the start.
+//! `serve` and every command that opens the store also upgrade it. This command previews the upgrade,
+//! or upgrades without starting the server.
 
 use clap::Args;
 use keyhouse_storage::{At, Range, Store};

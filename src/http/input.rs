@@ -244,7 +244,7 @@ impl Fields {
     pub(crate) fn finish(mut self) -> Result<(), Vec<Fault>> {
         let unknown: Vec<_> = self.left.keys().cloned().collect();
         for name in unknown {
-            self.fault(&name, "unknown_field", "is not a field of this request");
+            self.fault(&name, "unknown_field", "is not a known field");
         }
         if self.faults.is_empty() { Ok(()) } else { Err(self.faults) }
     }

@@ -98,6 +98,8 @@ fn a_rotation_needs_a_file_that_can_be_written() {
     let before = key_file(instance.home());
     let refused = instance.ask(&Ask::post("/v1/seal-key/rotate", &json!({})));
     refused.problem(409, "seal_key_read_only");
+    let events = instance.ask(&Ask::get("/v1/audit?action=seal_key.rotate")).expect(200);
+    assert_eq!(events["items"], json!([]), "a refused rotation writes no event");
     assert_eq!(key_file(instance.home()), before);
     set_up(&instance);
 }

@@ -13,6 +13,7 @@ use crate::actions::{ActionError, Actions};
 use crate::model::errors;
 use crate::model::role::INSTANCE_MANAGE;
 use crate::model::seed::SeedKeyId;
+use crate::seed_keys::SeedKeyError;
 use crate::upkeep::seeds::{Reencrypted, reencrypt};
 
 /// The keys after a rotation.
@@ -47,7 +48,11 @@ impl Actions {
         let keys = if keep_key {
             current
         } else {
-            current.with_new_key(&mut random).map_err(|_full| too_many())?
+            actor.require(INSTANCE_MANAGE)?;
+            let keys = current.with_new_key(&mut random).map_err(|_full| too_many())?;
+            // A file that can't be written refuses the rotation before its audit event is written.
+            self.seed_keys.replace(current).map_err(|error| refused(&error))?;
+            keys
         };
         Self::until_done(|| {
             let decided = self.authorize_holder(actor, INSTANCE_MANAGE)?;
@@ -59,25 +64,18 @@ impl Actions {
             self.commit_change(decided, Batch::new(), entry, ())
         })?;
         if !keep_key {
-            self.seed_keys.replace(keys.clone()).map_err(|error| {
-                tracing::error!(error = &error as &dyn std::error::Error, "seal key: not rotated");
-                read_only()
-            })?;
+            self.seed_keys.replace(keys.clone()).map_err(|error| refused(&error))?;
         }
         let seeds = reencrypt(&*self.store, &keys, &mut random)?;
-        if !keep_key && let Err(error) = self.seed_keys.replace(keys.without_earlier()) {
-            // The seeds are encrypted with the new key already. The earlier keys are still in the file.
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "seal key: earlier keys remain"
-            );
-            return Err(read_only());
+        if !keep_key {
+            self.seed_keys.replace(keys.without_earlier()).map_err(|error| refused(&error))?;
         }
         Ok(SealKeyRotation { key: keys.current(), seeds })
     }
 }
 
-fn read_only() -> ActionError {
+fn refused(error: &SeedKeyError) -> ActionError {
+    tracing::error!(error = error as &dyn std::error::Error, "seal key: file not written");
     let detail = "the seal key file can't be written, see the server log: if the service manager \
         provides the file, put a new key on its first line, restart, then rotate with keep_key";
     ActionError::Conflict { error: errors::SEAL_KEY_READ_ONLY, detail }

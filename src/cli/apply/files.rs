@@ -17,7 +17,7 @@ const SECRET_BYTES_MAX: u64 = 4_096;
 /// The name of stdin as a file.
 const STDIN: &str = "-";
 
-/// Reads files and what they declare. A name with `*` stands for all files that match it.
+/// Reads configuration files. A path with `*` is replaced by all files that match it.
 ///
 /// # Errors
 /// [`Exit::Usage`] with all faults of all files.
@@ -40,50 +40,23 @@ pub(super) fn wrong_files(faults: &[FileFault]) -> Failure {
     Failure::new(Exit::Usage, message)
 }
 
-/// The files that a name stands for, sorted. Only the last part of a path may have `*`.
+/// The files that match a path, sorted. `*` matches no hidden file.
 fn expanded(name: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let pattern = name.file_name().and_then(|last| last.to_str()).unwrap_or_default();
-    if !pattern.contains('*') {
+    let Some(pattern) = name.to_str().filter(|name| name.contains('*')) else {
         return Ok(vec![name.to_owned()]);
-    }
-    let directory = name.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or_else(|| Path::new("."));
-    let failed = |error: std::io::Error| {
-        Failure::new(Exit::Usage, format!("could not read {}: {error}", directory.display()))
     };
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let matches = entry.file_name().to_str().is_some_and(|name| is_match(pattern, name));
-        if matches && entry.path().is_file() {
-            found.push(entry.path());
-        }
-    }
-    found.sort();
+    let usage = |message: String| Failure::new(Exit::Usage, message);
+    let options =
+        glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::default() };
+    let found = glob::glob_with(pattern, options)
+        .map_err(|error| usage(format!("{pattern} is not a valid pattern: {error}")))?;
+    let found: Result<Vec<PathBuf>, _> = found.collect();
+    let mut found = found.map_err(|error| usage(format!("could not read {error}")))?;
+    found.retain(|path| path.is_file());
     if found.is_empty() {
-        let message = format!("no file matches {}", name.display());
-        return Err(Failure::new(Exit::Usage, message));
+        return Err(usage(format!("no file matches {pattern}")));
     }
     Ok(found)
-}
-
-/// Whether a name matches a pattern, in which `*` is any text. A hidden file matches only a pattern
-/// that begins with a dot.
-fn is_match(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let (first, parts): (&str, Vec<&str>) = (parts.next().unwrap_or_default(), parts.collect());
-    let Some((last, middle)) = parts.split_last() else { return pattern == name };
-    if name.starts_with('.') && !pattern.starts_with('.') {
-        return false;
-    }
-    let Some(mut rest) = name.strip_prefix(first) else { return false };
-    for part in middle {
-        match rest.split_once(part) {
-            Some((_, behind)) => rest = behind,
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
 }
 
 fn read_source(path: &Path) -> Result<SourceText, Failure> {
@@ -130,25 +103,5 @@ fn read_secret(source: &Path, path: &str) -> Result<DeclaredDigest, String> {
         // A key in Keyhouse's own format works by its digest too.
         Ok(()) | Err(InvalidForeign::OwnShape) => Ok(DeclaredDigest::of_text(secret.digest())),
         Err(error) => Err(format!("the first line of {shown} {error}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_any_text_of_a_name() {
-        for (pattern, name, expected) in [
-            ("*.toml", "a.toml", true),
-            ("*.toml", "a.json", false),
-            ("*.toml", ".a.toml", false),
-            ("a*b*c", "a-b-c", true),
-            ("a*b*c", "a-c-b", false),
-            ("*", "x", true),
-            ("ab*ba", "aba", false),
-        ] {
-            assert_eq!(is_match(pattern, name), expected, "{pattern} {name}");
-        }
     }
 }
