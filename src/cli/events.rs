@@ -10,6 +10,9 @@ use crate::cli::takeover::{Successor, TakeoverOffer};
 use crate::config::Settings;
 use crate::http::transport::ListenerKind;
 
+/// Number of probes in the time that the watchdog allows.
+const PROBES: u32 = 4;
+
 /// The sources of events while the server runs.
 pub(super) struct Events {
     signals: Signals,
@@ -38,7 +41,10 @@ impl Events {
             let offer = TakeoverOffer::open(settings, duplicates);
             Some(offer.map_err(|error| Failure::io("open the socket for a take-over", &error))?)
         };
-        let watchdog = sd_notify::watchdog_enabled().map(|span| interval(span / 2));
+        // One late probe must not end a server that works, so several fit into the time that the
+        // service manager allows.
+        let span = sd_notify::watchdog_enabled().filter(|span| !span.is_zero());
+        let watchdog = span.map(|span| interval(span / PROBES));
         Ok(Self { signals, takeover, watchdog })
     }
 

@@ -94,6 +94,11 @@ impl GivenSockets {
         Written::of_sockets(self.0.iter().filter_map(address))
     }
 
+    /// The sockets that no listener uses.
+    pub(super) fn into_rest(self) -> Vec<GivenSocket> {
+        self.0
+    }
+
     /// The socket of a listener, if its address is `wanted`. Port 0 is any port.
     pub(super) fn take(&mut self, kind: ListenerKind, wanted: &Listen) -> Option<GivenSocket> {
         let fits = |given: &GivenSocket| match (&given.at, wanted) {

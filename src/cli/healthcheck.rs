@@ -25,7 +25,8 @@ pub(super) fn run(settings: &Settings, json: bool) -> Result<(), Failure> {
 }
 
 /// Sends the request to the control socket. If another user runs the server, or the control socket is
-/// elsewhere, sends it to the listen address.
+/// elsewhere, sends it to the listen address. A control socket without a listener is that of a server
+/// that crashed: the listen address may then be that of another server.
 fn ask(settings: &Settings) -> Result<(u16, Vec<u8>), Failure> {
     let request = || {
         let builder = http::Request::builder().uri("/readyz").header("Host", "localhost");
@@ -33,9 +34,7 @@ fn ask(settings: &Settings) -> Result<(u16, Vec<u8>), Failure> {
         request.map_err(|error| Failure::new(Exit::Failed, error.to_string()))
     };
     let elsewhere = |error: &io::Error| {
-        let kinds =
-            [ErrorKind::NotFound, ErrorKind::ConnectionRefused, ErrorKind::PermissionDenied];
-        kinds.contains(&error.kind())
+        [ErrorKind::NotFound, ErrorKind::PermissionDenied].contains(&error.kind())
     };
     let at = match send(&settings.control_socket, request()?, TIMEOUT) {
         Ok(answer) => return Ok(answer),

@@ -19,7 +19,7 @@ use crate::cli::listening::Listening;
 use crate::cli::proxies::ProxyResolver;
 use crate::cli::setting_flags::SettingFlags;
 use crate::cli::signals::SignalRequest;
-use crate::cli::sockets::SocketFile;
+use crate::cli::sockets::{self, SocketFile};
 use crate::cli::takeover::{Successor, take_over};
 use crate::config::{
     ConfigError, ConfiguredLimits, Listen, ProcessEnvironment, Settings, UsedSetting, Written,
@@ -132,8 +132,7 @@ fn serve(
     }
     let listening = Listening::open(&mut control, settings, &mut given)?;
     let Listening { listeners, mut files, addresses, main, duplicates } = listening;
-    // Given sockets that the settings do not use are closed.
-    drop(given);
+    sockets::discard(given);
     let public_url = match &settings.public_url {
         Some(url) => url.clone(),
         None => default_public_url(&main)?,

@@ -44,7 +44,7 @@ impl Signals {
         })
     }
 
-    /// Waits for a signal. A wait that is given up loses none.
+    /// Waits for a signal. A caller may drop the future: no signal is lost.
     ///
     /// Fails if the thread that follows the store has ended. Changes would then no longer reach the
     /// index, so the process supervisor must restart the server.

@@ -42,6 +42,16 @@ pub(super) struct SocketFile {
     is_shared: bool,
 }
 
+/// Closes the given sockets that no listener uses, and removes the files that this server owns. Only
+/// a server that has started does so: after a failed start they are those of the running server.
+pub(super) fn discard(given: GivenSockets) {
+    for GivenSocket { at, owns_file, .. } in given.into_rest() {
+        if let (Listen::Unix(path), true) = (at, owns_file) {
+            drop(SocketFile::of(&path));
+        }
+    }
+}
+
 /// The given socket of this listener and address, or a new one.
 pub(super) fn open(
     kind: ListenerKind,

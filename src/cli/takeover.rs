@@ -108,7 +108,9 @@ impl TakeoverOffer {
         }
         sendmsg(&stream, &[IoSlice::new(names.as_bytes())], &mut ancillary, SendFlags::empty())?;
         let mut confirmed = [0];
-        stream.read_exact(&mut confirmed)?;
+        stream.read_exact(&mut confirmed).map_err(|error| {
+            io::Error::new(error.kind(), format!("the new server did not confirm: {error}"))
+        })?;
         Ok(Successor { _connection: stream })
     }
 }
@@ -156,11 +158,14 @@ pub(super) fn take_over(settings: &Settings) -> Result<GivenSockets, Failure> {
         // The process has ended, or was killed.
         Ok(_) => Ok(given),
         Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(given),
-        Err(error) => {
-            let message =
-                format!("the running server has not ended after {} s: {error}", wait.as_secs());
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            let message = format!(
+                "the running server has not ended after {} s: end it, then start this server again",
+                wait.as_secs()
+            );
             Err(Failure::new(Exit::Conflict, message))
         },
+        Err(error) => Err(Failure::io("wait for the end of the running server", &error)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::error::SettingFault;
 use crate::config::origin::Origin;
 use crate::config::setting::{SETTINGS, Setting};
-use crate::config::written::{LIST_SEPARATOR, Written};
+use crate::config::written::{Written, values};
 
 /// The value of one setting as it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +21,7 @@ pub struct UsedSetting {
 impl UsedSetting {
     /// The values of a list.
     pub fn list(&self) -> impl Iterator<Item = &str> {
-        let texts = self.value.iter().flat_map(|text| text.split(LIST_SEPARATOR));
-        texts.map(str::trim).filter(|text| !text.is_empty())
+        self.value.iter().flat_map(|text| values(text))
     }
 }
 

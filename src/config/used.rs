@@ -11,7 +11,7 @@ use crate::config::limits::ConfiguredLimits;
 use crate::config::listen::{Listen, control_socket};
 use crate::config::proxy::TrustedProxy;
 use crate::config::reader::{SettingsReader, UsedSetting, parse_span};
-use crate::config::written::{LIST_SEPARATOR, Written};
+use crate::config::written::{Written, values};
 use crate::model::export::Destination;
 use crate::model::key_text::Prefix;
 use crate::model::public_url::{Links, PublicUrl, WebUrl};
@@ -251,14 +251,13 @@ impl SettingsReader {
 
     fn paths(&self, key: &str) -> Vec<PathBuf> {
         let texts = self.written.get(key).map(|it| it.text.as_str()).unwrap_or_default();
-        let texts = texts.split(LIST_SEPARATOR).map(str::trim).filter(|text| !text.is_empty());
-        texts.map(PathBuf::from).collect()
+        values(texts).map(PathBuf::from).collect()
     }
 
     fn proxies(&mut self) -> Option<Vec<TrustedProxy>> {
         let texts = self.written.get("trusted_proxies")?.text.clone();
         let mut proxies = Vec::new();
-        for text in texts.split(LIST_SEPARATOR).map(str::trim).filter(|text| !text.is_empty()) {
+        for text in values(&texts) {
             match text.parse() {
                 Ok(proxy) => proxies.push(proxy),
                 Err(error) => self.fault("trusted_proxies", &format!("{text:?} {error}")),

@@ -12,6 +12,11 @@ use crate::config::setting::{CHANGE_RATE, DefaultValue, SETTINGS, Setting, Value
 /// Separates the values of a list in its text.
 pub const LIST_SEPARATOR: char = ',';
 
+/// The values of a list.
+pub(super) fn values(text: &str) -> impl Iterator<Item = &str> {
+    text.split(LIST_SEPARATOR).map(str::trim).filter(|text| !text.is_empty())
+}
+
 /// The text of a setting and its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WrittenValue {

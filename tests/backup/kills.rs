@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use rand::RngExt as _;
 use serde_json::{Value, json};
 
+use crate::report;
+use crate::server::is_long;
 use crate::server::{BINARY, Home, Server};
-use crate::{is_long, report};
 
 /// Keys of the instance that is restored, so that a restore takes a while.
 const KEYS: usize = 3_000;

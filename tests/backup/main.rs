@@ -16,11 +16,6 @@ mod kills;
 mod server;
 mod states;
 
-/// Whether the long form of the tests runs.
-fn is_long() -> bool {
-    std::env::var_os("KEYHOUSE_TEST_LONG").is_some()
-}
-
 #[expect(clippy::print_stderr, reason = "the numbers are worth a line in the log of a run")]
 fn report(line: &str) {
     eprintln!("{line}");

@@ -24,7 +24,8 @@ use keyhouse_storage_redb::{RedbSettings, RedbStore};
 use rouille::Request;
 use serde_json::{Value, json};
 
-use crate::{is_long, report};
+use crate::report;
+use crate::server::is_long;
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 

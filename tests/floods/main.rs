@@ -91,7 +91,7 @@ fn p99(times: &[Duration]) -> Option<f64> {
 
 #[test]
 fn no_caller_can_exhaust_a_bound_that_others_need() {
-    let rounds = if long() { ROUNDS_LONG } else { ROUNDS };
+    let rounds = if server::is_long() { ROUNDS_LONG } else { ROUNDS };
     let rows: Vec<(&Flood, &By)> = FLOODS.iter().flat_map(rows_of).collect();
     let fixture = Fixture::start(rounds * rows.len() + QUIET_ROUNDS * (1 + HARMLESS.len()));
     let quiet = measure(&fixture, QUIET_ROUNDS, ("nothing", true));
@@ -117,7 +117,7 @@ fn no_caller_can_exhaust_a_bound_that_others_need() {
 
 /// A bound and each role that tries to exhaust it.
 fn rows_of(flood: &'static Flood) -> impl Iterator<Item = (&'static Flood, &'static By)> {
-    let rows = if long() { flood.by.len() } else { flood.short };
+    let rows = if server::is_long() { flood.by.len() } else { flood.short };
     flood.by.iter().take(rows).map(move |by| (flood, by))
 }
 
@@ -237,10 +237,4 @@ fn timed<T>(times: &mut Vec<Duration>, work: impl FnOnce() -> T) -> T {
     let outcome = work();
     times.push(begun.elapsed());
     outcome
-}
-
-/// Whether `./test --long` runs.
-#[expect(clippy::disallowed_methods, reason = "how a long run is selected")]
-fn long() -> bool {
-    std::env::var_os("KEYHOUSE_TEST_LONG").is_some()
 }

@@ -429,6 +429,12 @@ pub(crate) fn ask_json(
     connection.ask(method, path, &headers, body.to_string().as_bytes())
 }
 
+/// Whether `./test --long` runs.
+#[expect(clippy::disallowed_methods, reason = "how a long run is selected")]
+pub(crate) fn is_long() -> bool {
+    std::env::var_os("KEYHOUSE_TEST_LONG").is_some()
+}
+
 /// Reads a whole file.
 pub(crate) fn bytes_of(path: &Path) -> Vec<u8> {
     fs::read(path).unwrap_or_else(|error| panic!("could not read {}: {error}", path.display()))

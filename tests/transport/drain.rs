@@ -84,12 +84,14 @@ fn an_event_loop_whose_threads_are_blocked_does_not_answer() {
     let instance = TestInstance::start();
     let server = instance.server.as_ref().unwrap();
     let mut blocked = Vec::new();
-    while blocked.len() < 64 && server.answers_within(SOON) {
+    // One late answer may be that of a busy host.
+    let most = 4 * std::thread::available_parallelism().unwrap().get();
+    while server.answers_within(SOON) || server.answers_within(SOON) {
+        assert!(blocked.len() < most, "the event loop still answers");
         let mut client = instance.connect();
         client.send(CHECK_BLOCKS);
         blocked.push(client);
     }
-    assert!(!server.answers_within(SOON));
     for _ in &blocked {
         instance.go_on.send(()).unwrap();
     }

@@ -205,10 +205,13 @@ impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let connections = &self.share.connections;
         connections.counters.connections_open.fetch_sub(1, Ordering::Relaxed);
-        let Some(permit) = self.permit.take() else { return };
-        tracing::trace!(permits = permit.num_permits(), "a connection has ended");
+        if !self.is_of_all {
+            return;
+        }
         let mut size = connections.lock_size();
-        if self.is_of_all && size.surplus > 0 {
+        if size.surplus > 0
+            && let Some(permit) = self.permit.take()
+        {
             size.surplus -= 1;
             permit.forget();
         }

@@ -34,7 +34,7 @@ pub(super) struct Service<A> {
     parts: Parts,
     counters: Arc<TransportCounters>,
     /// Whether each response closes its connection, because the server is stopping.
-    draining: AtomicBool,
+    draining: Arc<AtomicBool>,
 }
 
 /// One connection, for its requests.
@@ -81,6 +81,7 @@ impl<A> Service<A> {
         application: Arc<A>,
         limits: &TransportLimits,
         counters: Arc<TransportCounters>,
+        draining: Arc<AtomicBool>,
     ) -> Self {
         Self {
             application,
@@ -88,13 +89,8 @@ impl<A> Service<A> {
             retry_after_seconds: limits.retry_after_seconds,
             parts: Parts::new(limits),
             counters,
-            draining: AtomicBool::new(false),
+            draining,
         }
-    }
-
-    /// Makes each further response close its connection.
-    pub(super) fn begin_draining(&self) {
-        self.draining.store(true, Ordering::Release);
     }
 
     fn busy(&self) -> TransportRefusal {

@@ -1,8 +1,9 @@
 //! Starts and stops the transport, which has its own runtime and one task per listener.
 
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use std::{fmt, io};
 
 use arc_swap::ArcSwap;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -38,16 +39,8 @@ pub struct Server {
     acceptors: Vec<JoinHandle<()>>,
     floor: Arc<Floor>,
     stop: watch::Sender<Option<Backlog>>,
-    drain: Drain,
-}
-
-/// Makes the responses of a server's service close their connections.
-struct Drain(Box<dyn FnOnce() + Send + Sync>);
-
-impl fmt::Debug for Drain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Drain")
-    }
+    /// Whether each response closes its connection.
+    draining: Arc<AtomicBool>,
 }
 
 impl Server {
@@ -67,7 +60,10 @@ impl Server {
             .max_blocking_threads(places_in_all(&limits) + WAITING_MAX + STREAM_THREADS)
             .enable_all()
             .build()?;
-        let service = Arc::new(Service::new(application, &limits, Arc::clone(&counters)));
+        let draining = Arc::<AtomicBool>::default();
+        let service =
+            Service::new(application, &limits, Arc::clone(&counters), Arc::clone(&draining));
+        let service = Arc::new(service);
         let floor = Arc::new(Floor {
             connections: Arc::new(Connections::new(
                 connections_max,
@@ -89,8 +85,7 @@ impl Server {
             .collect();
         drop(entered);
         tracing::debug!(connections_max, "transport started");
-        let drain = Drain(Box::new(move || service.begin_draining()));
-        Ok(Self { runtime, acceptors, floor, stop, drain })
+        Ok(Self { runtime, acceptors, floor, stop, draining })
     }
 
     /// Changes the limits for connections from now on; open connections keep theirs. The places on
@@ -116,13 +111,14 @@ impl Server {
 
     /// Stops accepting, lets connections end, and closes the sockets. Each response closes its
     /// connection from now on. Idle connections are closed after a tenth of
-    /// `TransportLimits::drain_timeout`, and all that are still open after that time are cut. Blocks until all connections are closed.
+    /// `TransportLimits::drain_timeout`, and all that are still open after that time are cut. Blocks
+    /// until all connections are closed.
     ///
     /// Must not be called from an asynchronous task.
     pub fn stop(self, backlog: Backlog) {
-        let Self { runtime, acceptors, floor, stop, drain } = self;
+        let Self { runtime, acceptors, floor, stop, draining } = self;
         let drain_timeout = floor.limits.load().drain_timeout;
-        (drain.0)();
+        draining.store(true, Ordering::Release);
         stop.send_replace(Some(backlog));
         runtime.block_on(async {
             for acceptor in acceptors {

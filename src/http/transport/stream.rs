@@ -14,7 +14,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::exchange::Connection;
-use super::limits::TransportLimits;
 use super::{Application, oversize};
 
 /// Time for which a connection is still read after the last byte of the response. A client that is
@@ -53,8 +52,6 @@ pub(super) struct Stream<S, A> {
     connection: Arc<Connection<A>>,
     /// Bytes to write in place of hyper's own response, and how many are written.
     in_place: Option<(Vec<u8>, usize)>,
-    head_timeout: Duration,
-    write_timeout: Duration,
     head_deadline: Deadline,
     head_timed: u64,
     write_deadline: Deadline,
@@ -69,13 +66,10 @@ struct Closing {
 
 impl<S, A> Stream<S, A> {
     pub(super) fn new(socket: S, connection: Arc<Connection<A>>) -> Self {
-        let TransportLimits { head_timeout, write_timeout, .. } = *connection.limits;
         Self {
             socket,
             connection,
             in_place: None,
-            head_timeout,
-            write_timeout,
             head_deadline: Deadline::default(),
             head_timed: 0,
             write_deadline: Deadline::default(),
@@ -89,7 +83,7 @@ impl<S, A> Stream<S, A> {
             self.head_timed = head;
             self.head_deadline.disarm();
         }
-        self.head_deadline.has_passed(context, self.head_timeout)
+        self.head_deadline.has_passed(context, self.connection.limits.head_timeout)
     }
 
     fn written<T>(
@@ -97,7 +91,8 @@ impl<S, A> Stream<S, A> {
         context: &mut Context<'_>,
         outcome: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if outcome.is_pending() && self.write_deadline.has_passed(context, self.write_timeout) {
+        let write_timeout = self.connection.limits.write_timeout;
+        if outcome.is_pending() && self.write_deadline.has_passed(context, write_timeout) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         outcome

@@ -155,8 +155,26 @@ fn healthcheck_asks_the_control_socket_then_the_listen_address() {
     let mut command = elsewhere.command(binary());
     command.arg("healthcheck").env("KEYHOUSE_LISTEN", instance.address().to_string());
     assert_eq!(run_within(WAIT_MAX, &mut command).code, Some(0));
+    let address = instance.address().to_string();
     instance.stop();
-    let ended = healthcheck(&home, &[]);
+    let mut command = home.command(binary());
+    command.arg("healthcheck").arg("--data").arg(home.data()).env("KEYHOUSE_LISTEN", address);
+    let ended = run_within(WAIT_MAX, &mut command);
+    assert_eq!((ended.code, &*ended.stdout), (Some(6), ""), "{ended:?}");
+}
+
+/// The socket file of a crashed server stays. Another server on the listen address is not the instance
+/// of this data directory.
+#[test]
+fn healthcheck_of_a_crashed_server_asks_no_other_server() {
+    let mut crashed = TestServer::start();
+    let home = Arc::clone(crashed.home());
+    crashed.kill();
+    let other = TestServer::start();
+    let mut command = home.command(binary());
+    command.arg("healthcheck").arg("--data").arg(home.data());
+    command.env("KEYHOUSE_LISTEN", other.address().to_string());
+    let ended = run_within(WAIT_MAX, &mut command);
     assert_eq!((ended.code, &*ended.stdout), (Some(6), ""), "{ended:?}");
 }
 

@@ -110,7 +110,7 @@ fn start_clients(
     session: &Session,
     secret: &str,
 ) -> Vec<JoinHandle<()>> {
-    let is_long = is_long();
+    let is_long = crate::server::is_long();
     let interval = |clients: usize, rate: u32| {
         is_long.then(|| Duration::from_secs(1) * u32::try_from(clients).unwrap() / rate)
     };
@@ -167,7 +167,7 @@ fn restart_under_load(
     let clients = start_clients(&load, address, &session, &secret);
     load.wait_for_more();
     let mut server = first;
-    let restarts = if is_long() { RESTARTS_LONG } else { RESTARTS };
+    let restarts = if crate::server::is_long() { RESTARTS_LONG } else { RESTARTS };
     for _ in 0..restarts {
         server = replace(server);
         assert_eq!(server.address(), address);
@@ -233,8 +233,4 @@ fn no_request_fails_while_a_service_manager_restarts_the_server() {
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         start()
     });
-}
-
-fn is_long() -> bool {
-    std::env::var_os("KEYHOUSE_TEST_LONG").is_some()
 }
