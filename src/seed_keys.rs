@@ -39,7 +39,7 @@ impl SeedKeyFile {
 pub enum SeedKeyError {
     #[error("could not {action} the seal key file {path}")]
     File { action: &'static str, path: String, source: io::Error },
-    #[error("the seal key file {path} {source}")]
+    #[error("the seal key file {path} is not valid")]
     Invalid { path: String, source: InvalidSeedKeys },
 }
 
@@ -174,8 +174,11 @@ mod tests {
         assert!(missing.to_string().starts_with("could not read the seal key file"), "{missing}");
         assert!(!path.exists());
         fs::write(&path, "no key\n").unwrap();
-        let invalid = SeedKeyRing::open(&file, &mut random).unwrap_err().to_string();
-        assert!(invalid.contains("line 1: must be 32 bytes in base64"), "{invalid}");
-        assert!(!invalid.contains("no key"), "{invalid}");
+        let invalid = SeedKeyRing::open(&file, &mut random).unwrap_err();
+        let expected = format!("the seal key file {} is not valid", path.display());
+        assert_eq!(invalid.to_string(), expected);
+        let source = std::error::Error::source(&invalid).unwrap().to_string();
+        assert!(source.starts_with("line 1: must be 32 bytes in base64"), "{source}");
+        assert!(!source.contains("no key"), "{source}");
     }
 }

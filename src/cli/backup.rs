@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::backup::{BackupFile, BackupSummary, Existing};
 use crate::cli::client::{Client, query};
-use crate::cli::exit::{Exit, Failure, print, with_sources};
+use crate::cli::exit::{Exit, Failure, print};
+use crate::telemetry::with_sources;
 
 #[derive(Debug, Args)]
 #[command(
@@ -37,9 +38,9 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
     let path = &flags.file;
     let existing = if flags.force { Existing::Replace } else { Existing::Keep };
     let mut file = BackupFile::create(path, existing).map_err(|error| unwritten(path, &error))?;
-    if let Err(failure) = client.download(target, &mut file) {
-        return Err(file.take_error().map_or(failure, |error| unwritten(path, &error)));
-    }
+    client
+        .download(target, &mut file)
+        .map_err(|failure| failure.describe(|error| unwritten(path, error)))?;
     let summary = if recipients.is_none() { Some(read_back(&file)?) } else { None };
     let bytes = file.complete().map_err(|error| unwritten(path, &error))?;
     show(path, bytes, summary.as_ref(), json)
@@ -51,8 +52,9 @@ fn to_stdout(client: &Client, target: &str) -> Result<(), Failure> {
         let message = "a backup is no text for a terminal: name a file, or use a pipe";
         return Err(Failure::new(Exit::Usage, message));
     }
-    client.download(target, &mut stdout)?;
-    stdout.flush().map_err(|error| Failure::io("write the backup", &error))
+    let failed = |error: &io::Error| Failure::io("write the backup", error);
+    client.download(target, &mut stdout).map_err(|failure| failure.describe(failed))?;
+    stdout.flush().map_err(|error| failed(&error))
 }
 
 fn read_back(file: &BackupFile) -> Result<BackupSummary, Failure> {

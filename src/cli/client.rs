@@ -4,7 +4,7 @@
 //! server runs, or calls a remote server with a key. The request handlers are the same in all three
 //! cases.
 
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write};
 use std::time::Duration;
 
 use rouille::Request;
@@ -35,6 +35,51 @@ pub(super) enum Client {
     Host(Box<Settings>),
     /// A server that the command calls over the network.
     Remote { url: String, key: Secret },
+}
+
+/// Why a download failed.
+#[derive(Debug)]
+pub(super) enum DownloadFailure {
+    /// The sink did not accept the body.
+    Sink(io::Error),
+    Failed(Failure),
+}
+
+impl DownloadFailure {
+    /// The failure of the command. `of_sink` describes an error of the sink.
+    pub(super) fn describe(self, of_sink: impl FnOnce(&io::Error) -> Failure) -> Failure {
+        match self {
+            Self::Sink(error) => of_sink(&error),
+            Self::Failed(failure) => failure,
+        }
+    }
+}
+
+/// The sink of a download. It keeps its error, which the exchange would report as its own.
+struct DownloadSink<'a> {
+    sink: &'a mut dyn Write,
+    error: Option<io::Error>,
+}
+
+impl DownloadSink<'_> {
+    fn kept(&mut self, outcome: io::Result<()>) -> io::Result<()> {
+        outcome.map_err(|error| {
+            self.error = Some(error);
+            io::Error::other("the sink did not accept the body")
+        })
+    }
+}
+
+impl Write for DownloadSink<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let written = self.sink.write_all(buf);
+        self.kept(written).map(|()| buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.sink.flush();
+        self.kept(flushed)
+    }
 }
 
 impl Client {
@@ -132,24 +177,28 @@ impl Client {
     /// Writes the body of a GET to `sink` as it arrives.
     ///
     /// # Errors
-    /// The failure that the response describes, an unreachable instance, or a body that broke off or
-    /// that `sink` did not accept.
+    /// [`DownloadFailure::Sink`] if `sink` did not accept the body; otherwise the failure that the
+    /// response describes, an unreachable instance, or a body that broke off.
     pub(super) fn download(
         &self,
         target: impl Into<String>,
-        sink: &mut dyn io::Write,
-    ) -> Result<(), Failure> {
+        sink: &mut dyn Write,
+    ) -> Result<(), DownloadFailure> {
         let request =
             ApiRequest { method: "GET", target: target.into(), body: None, version: None };
-        let (status, body) = match self {
-            Self::Host(settings) => send_to_host(settings, &request, Some(sink))?,
-            Self::Remote { url, key } => send_to_remote(url, key, &request, Some(sink))?,
+        let mut sink = DownloadSink { sink, error: None };
+        let outcome = match self {
+            Self::Host(settings) => send_to_host(settings, &request, Some(&mut sink)),
+            Self::Remote { url, key } => send_to_remote(url, key, &request, Some(&mut sink)),
         };
+        if let Some(error) = sink.error {
+            return Err(DownloadFailure::Sink(error));
+        }
+        let (status, body) = outcome.map_err(DownloadFailure::Failed)?;
         if status == 200 {
             return Ok(());
         }
-        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Err(Failure::of_problem(status, &body))
+        Err(DownloadFailure::Failed(Failure::of_problem(status, &json_of(&body))))
     }
 
     /// Sends a request and returns the status and the JSON of any response.
@@ -210,7 +259,7 @@ fn unreachable_holder(in_use: &str) -> Failure {
 fn send_to_host(
     settings: &Settings,
     request: &ApiRequest<'_>,
-    mut sink: Option<&mut dyn io::Write>,
+    mut sink: Option<&mut dyn Write>,
 ) -> Result<(u16, Vec<u8>), Failure> {
     let halt = Halt::default();
     let mut in_use = String::new();
@@ -272,7 +321,7 @@ pub(super) fn send_to_instance(
     instance: &Instance,
     settings: &Settings,
     request: &ApiRequest<'_>,
-    sink: Option<&mut dyn io::Write>,
+    sink: Option<&mut dyn Write>,
 ) -> Result<(u16, Vec<u8>), Failure> {
     let app = app(instance, settings, public_url(settings)?, TrustedProxies::default())?;
     let mut headers = vec![

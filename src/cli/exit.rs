@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::cli::terminal;
 use crate::config::ConfigError;
 use crate::model::text::{decode, printable, printable_line};
+use crate::telemetry::with_sources;
 
 /// The exit codes; scripts depend on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,18 +120,6 @@ impl From<ConfigError> for Failure {
 /// Decodes the content of a file or stdin. `what` is its name in the failure.
 pub(super) fn decoded<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, Failure> {
     decode(bytes).map_err(|error| Failure::new(Exit::Usage, format!("{what} {error}")))
-}
-
-/// The message of an error and of all its sources.
-pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        message.push_str(": ");
-        message.push_str(&source.to_string());
-        next = source.source();
-    }
-    message
 }
 
 /// Prints clap's output: help to stdout, faults to stderr.

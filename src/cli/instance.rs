@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::cli::exit::{Exit, Failure, print_message, with_sources};
+use crate::cli::exit::{Exit, Failure, print_message};
 use crate::config::Settings;
 use crate::http::transport::TrustedProxies;
 use crate::http::{App, HttpSettings, prepare_routes};
 use crate::instance::{AssembleError, Instance, InstanceParameters, Upgraded, system_random};
 use crate::model::public_url::PublicUrl;
 use crate::records::upgrade::STORE_FORMAT;
+use crate::telemetry::with_sources;
 
 /// Opens the instance of the settings. Prints a warning if an accepted clock is far behind.
 pub(super) fn open(settings: &Settings) -> Result<Instance, AssembleError> {

@@ -16,11 +16,12 @@ use crate::backup::{
     BackupReader, BackupSummary, Identities, RestoreError, RestoredRows, restore_into,
 };
 use crate::cli::control::Control;
-use crate::cli::exit::{Exit, Failure, print, with_sources};
+use crate::cli::exit::{Exit, Failure, print};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Settings;
 use crate::instance::{AssembleError, InstanceParameters, complete_restore};
 use crate::model::text::printable_line;
+use crate::telemetry::with_sources;
 use crate::upkeep::audit::AuditHead;
 
 #[derive(Debug, Args)]
@@ -122,7 +123,7 @@ fn restore(
     Ok(Restored { rows, head, kept })
 }
 
-/// The time of day as part of a file name.
+/// Date and time as part of a file name.
 fn file_time() -> String {
     let now = SystemClock::start().now().wall.to_string();
     now.chars().filter(|it| *it != ':').collect()

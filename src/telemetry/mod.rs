@@ -87,6 +87,18 @@ pub fn start(filter: &LogFilter, json: bool) -> Result<Logs, TelemetryError> {
     Ok(Logs { _worker: worker, set_filter })
 }
 
+/// The message of an error and of all its sources.
+pub fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        message.push_str(": ");
+        message.push_str(&source.to_string());
+        next = source.source();
+    }
+    message
+}
+
 /// Parses a filter. A bare word must be a level or this program's name: `tracing` would read a
 /// mistyped level as the name of a target, and log no lines.
 fn parse(filter: &str) -> Result<EnvFilter, InvalidFilter> {

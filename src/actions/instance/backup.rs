@@ -10,22 +10,17 @@ use crate::actions::actor::Actor;
 use crate::actions::events::AuditEntry;
 use crate::actions::instance::running_backups::BackupSlot;
 use crate::actions::{ActionError, Actions};
-use crate::backup::{BackupError, BackupHeader, BackupStream, Recipients};
+use crate::backup::{BackupError, BackupStream, Recipients};
 use crate::model::role::INSTANCE_MANAGE;
 use crate::records::PrepareError;
 use crate::records::identity::instance_id;
+use crate::telemetry::with_sources;
 
 /// A backup that is read as a stream.
 #[derive(Debug)]
 pub struct RunningBackup {
     stream: BackupStream,
     _slot: BackupSlot,
-}
-
-impl RunningBackup {
-    pub const fn header(&self) -> &BackupHeader {
-        self.stream.header()
-    }
 }
 
 impl Read for RunningBackup {
@@ -65,14 +60,16 @@ impl Actions {
 
 impl From<PrepareError> for ActionError {
     fn from(error: PrepareError) -> Self {
-        tracing::error!(%error, "actions: could not read the store's identity");
+        let error = with_sources(&error);
+        tracing::error!(error, "actions: could not read the store's identity");
         Self::StorageUnavailable
     }
 }
 
 impl From<BackupError> for ActionError {
     fn from(error: BackupError) -> Self {
-        tracing::error!(%error, "actions: could not begin a backup");
+        let error = with_sources(&error);
+        tracing::error!(error, "actions: could not begin a backup");
         Self::StorageUnavailable
     }
 }

@@ -14,6 +14,7 @@ use crate::model::errors;
 use crate::model::role::INSTANCE_MANAGE;
 use crate::model::seed::SeedKeyId;
 use crate::seed_keys::SeedKeyError;
+use crate::telemetry::with_sources;
 use crate::upkeep::seeds::{Reencrypted, reencrypt};
 
 /// The keys after a rotation.
@@ -75,7 +76,7 @@ impl Actions {
 }
 
 fn refused(error: &SeedKeyError) -> ActionError {
-    tracing::error!(error = error as &dyn std::error::Error, "seal key: file not written");
+    tracing::error!(error = with_sources(error), "seal key: file not written");
     let detail = "the seal key file can't be written, see the server log: if the service manager \
         provides the file, put a new key on its first line, restart, then rotate with keep_key";
     ActionError::Conflict { error: errors::SEAL_KEY_READ_ONLY, detail }

@@ -3,7 +3,7 @@
 //! A streamed body is read on the blocking pool, a piece at a time, and only when the client has
 //! taken the piece before. A client that does not read therefore holds one piece of memory and no
 //! thread, until the write timeout closes its connection. A body that fails cuts the connection
-//! without the end that HTTP/1.1 requires, so a client never takes the part for the whole.
+//! without the end that HTTP/1.1 requires, so a client detects an incomplete body.
 
 use std::io::{self, Read};
 use std::pin::Pin;
@@ -11,6 +11,8 @@ use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::telemetry::with_sources;
 
 /// Maximum size of a piece.
 const PIECE_BYTES_MAX: usize = 256 * 1024;
@@ -110,7 +112,8 @@ impl StreamedBody {
                             Some(Ok(piece))
                         },
                         Err(error) => {
-                            tracing::warn!(%error, "a streamed response broke off");
+                            let text = with_sources(&error);
+                            tracing::warn!(error = text, "a streamed response broke off");
                             Some(Err(error))
                         },
                     });

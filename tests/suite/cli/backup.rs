@@ -67,6 +67,14 @@ fn a_backup_is_the_same_through_socket_network_and_store() {
     // A key without the permission gets nothing, and leaves no file.
     let weak = instance.create(&json!({"name": "weak", "permissions": ["a:b"]}));
     assert_failed(&remote(&weak.secret, &["backup", "weak.khb"]), 4, &["permission_required"]);
+    // An error of the output is not one of the server.
+    let mut command = home.command(BINARY);
+    command.args(["backup", "-", "--data"]).arg(home.data()).stdin(Stdio::null());
+    command.stdout(File::options().write(true).open("/dev/full").unwrap());
+    let full = command.output().unwrap();
+    let text = String::from_utf8(full.stderr).unwrap();
+    assert_eq!(full.status.code(), Some(1), "{text}");
+    assert!(text.starts_with("keyhouse: could not write the backup: "), "{text}");
     instance.stop();
     stdout_of(&home.run_cli(&["backup", "store.khb"], ""));
     let mut command = home.command(BINARY);
@@ -87,7 +95,7 @@ fn a_backup_is_the_same_through_socket_network_and_store() {
     }
     assert!(ids.iter().all(|id| *id == ids[0] && id.starts_with("ins_")), "{ids:?}");
     assert!(revisions.is_sorted(), "{revisions:?}");
-    assert_eq!(events(&home, "instance.backup"), 4);
+    assert_eq!(events(&home, "instance.backup"), 5, "with the one that found no space");
     let names: Vec<_> = fs::read_dir(home.folder())
         .unwrap()
         .map(|it| it.unwrap().file_name().into_string().unwrap())
