@@ -27,6 +27,8 @@ pub enum BackupError {
     Store(#[source] ReadError),
     #[error("could not read a record of the store")]
     Record(#[from] RecordError),
+    #[error("could not read the identity of the store")]
+    Prepare(#[from] PrepareError),
     #[error("could not compress or encrypt the backup")]
     Encode(#[source] io::Error),
     #[error("could not read the backup")]
@@ -55,18 +57,5 @@ pub enum BackupError {
 impl From<ReadError> for BackupError {
     fn from(error: ReadError) -> Self {
         Self::Store(error)
-    }
-}
-
-impl From<PrepareError> for BackupError {
-    fn from(error: PrepareError) -> Self {
-        match error {
-            PrepareError::Read(error) => Self::Store(error),
-            PrepareError::Record(error) => Self::Record(error),
-            PrepareError::Newer { .. }
-            | PrepareError::Unfinished
-            | PrepareError::Encryption(_)
-            | PrepareError::Commit(_) => Self::NothingToBackUp,
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::backup::{BackupError, BackupReader, BackupSummary};
@@ -25,7 +25,6 @@ pub struct BackupFile {
     partial: PathBuf,
     existing: Existing,
     file: File,
-    error: Option<io::Error>,
     bytes: u64,
     is_complete: bool,
 }
@@ -53,19 +52,12 @@ impl BackupFile {
             Err(TryLockError::WouldBlock) => return Err(ErrorKind::ResourceBusy.into()),
             Err(TryLockError::Error(error)) => return Err(error),
         }
+        if !is_name_of(&partial, &file)? {
+            return Err(ErrorKind::ResourceBusy.into());
+        }
         file.set_len(0)?;
         let path = path.to_owned();
-        Ok(Self { path, partial, existing, file, error: None, bytes: 0, is_complete: false })
-    }
-
-    /// The error of a write, which a caller between this file and the source may have hidden.
-    pub fn take_error(&mut self) -> Option<io::Error> {
-        self.error.take()
-    }
-
-    /// The number of bytes written so far.
-    pub const fn bytes(&self) -> u64 {
-        self.bytes
+        Ok(Self { path, partial, existing, file, bytes: 0, is_complete: false })
     }
 
     /// Reads the whole file again, so that a backup that cannot be restored is found now. The file
@@ -99,12 +91,9 @@ impl BackupFile {
 
 impl Write for BackupFile {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(buf);
-        match &written {
-            Ok(count) => self.bytes += u64::try_from(*count).unwrap_or(u64::MAX),
-            Err(error) => self.error = Some(io::Error::new(error.kind(), error.to_string())),
-        }
-        written
+        let count = self.file.write(buf)?;
+        self.bytes += u64::try_from(count).unwrap_or(u64::MAX);
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -118,6 +107,17 @@ impl Drop for BackupFile {
             // If the removal fails, the next backup to this name replaces the file.
             drop(fs::remove_file(&self.partial));
         }
+    }
+}
+
+/// Whether `path` is the name of an open file. Another backup may have completed or removed the file
+/// between the open and the lock.
+fn is_name_of(path: &Path, file: &File) -> io::Result<bool> {
+    let opened = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (opened.dev(), opened.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -149,6 +149,20 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let refused = BackupFile::create(&path, Existing::Keep).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
+    }
+
+    /// A backup opened the incomplete file of another one and locked it after the other had renamed
+    /// it: it then emptied the complete backup.
+    #[test]
+    fn a_file_that_was_renamed_before_the_lock_is_detected() {
+        let directory = tempfile::tempdir().unwrap();
+        let [partial, complete] = ["a.khb.part", "a.khb"].map(|name| directory.path().join(name));
+        let file = File::create(&partial).unwrap();
+        assert!(is_name_of(&partial, &file).unwrap());
+        fs::rename(&partial, &complete).unwrap();
+        assert!(!is_name_of(&partial, &file).unwrap(), "the name is free");
+        fs::write(&partial, b"a third backup").unwrap();
+        assert!(!is_name_of(&partial, &file).unwrap(), "the name is that of another file");
     }
 
     #[test]

@@ -277,21 +277,33 @@ fn recipients_and_identities_are_validated_without_printing_them() {
 }
 
 #[test]
-fn a_revision_that_the_store_dropped_ends_the_backup_without_an_end() {
+fn a_dropped_revision_and_a_failed_store_end_the_backup_without_an_end() {
     let store = store_with(&[]);
     for row in 0..3 * frame::FRAME_ROWS_MAX / 1_000 {
         let batch =
             (0..1_000).fold(Batch::new(), |batch, it| batch.put(format!("key/{row}/{it}"), ""));
         store.commit(batch).unwrap();
     }
-    let mut stream = begin(Arc::clone(&store) as Arc<dyn Store>, &Recipients::default()).unwrap();
-    let mut file = vec![0; 2_000];
-    stream.read_exact(&mut file).unwrap();
-    store.inject(StoreOperation::Scan, 1, InjectedFault::Unavailable);
-    let error = stream.read_to_end(&mut file).unwrap_err().to_string();
-    assert_eq!(error, "could not read the store");
-    assert!(stream.read(&mut [0; 10]).is_err(), "it fails also later");
-    assert_refused("broken off", &file, None);
+    let begin_again = || begin(Arc::clone(&store) as Arc<dyn Store>, &Recipients::default());
+    for (fault, expected) in [
+        (InjectedFault::Compacted, "the store no longer holds revision "),
+        (InjectedFault::Unavailable, "could not read the store"),
+    ] {
+        let mut stream = begin_again().unwrap();
+        let mut file = vec![0; 2_000];
+        stream.read_exact(&mut file).unwrap();
+        store.inject(StoreOperation::Scan, 1, fault);
+        let error = stream.read_to_end(&mut file).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+        assert!(stream.read(&mut [0; 10]).is_err(), "it fails also later");
+        assert_refused(expected, &file, None);
+    }
+    store.inject(StoreOperation::Get, 1, InjectedFault::Compacted);
+    let error = begin_again().unwrap_err();
+    assert!(matches!(error, BackupError::RevisionGone { .. }), "{error}");
+    store.inject(StoreOperation::Get, 1, InjectedFault::Unavailable);
+    let error = begin_again().unwrap_err();
+    assert_eq!(error.to_string(), "could not read the identity of the store");
     let empty: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let error = begin(empty, &Recipients::default()).unwrap_err();
     assert!(matches!(error, BackupError::NothingToBackUp), "{error}");

@@ -23,6 +23,7 @@ use crate::backup::frame::{
 };
 use crate::backup::{BackupError, BackupHeader, Recipients};
 use crate::model::moment::Moment;
+use crate::records::PrepareError;
 
 /// The longest time from the begin of a backup to its last byte. The store cannot free the space of
 /// rows that changed meanwhile.
@@ -211,10 +212,12 @@ fn encode(error: io::Error) -> BackupError {
 
 /// Names the revision if the store no longer has it.
 fn gone(error: BackupError, revision: Revision) -> BackupError {
-    if matches!(error, BackupError::Store(ReadError::Compacted)) {
-        return BackupError::RevisionGone { revision: revision.0 };
-    }
-    error
+    let is_gone = matches!(
+        error,
+        BackupError::Store(ReadError::Compacted)
+            | BackupError::Prepare(PrepareError::Read(ReadError::Compacted))
+    );
+    if is_gone { BackupError::RevisionGone { revision: revision.0 } } else { error }
 }
 
 #[expect(

@@ -135,8 +135,8 @@ pub const INDEXED: [&[u8]; 13] = [
     TAKEN,
 ];
 
-/// Prefixes and keys of the rows that a restore leaves out: sessions and one-time links. They end
-/// when the past comes back, because some of them were ended or used since.
+/// Prefixes and keys of the rows that a restore leaves out: sessions and one-time links. A restore
+/// ends them, because some of them were ended or used after the backup.
 pub const ENDED_BY_RESTORE: [&[u8]; 5] = [INVITATION, RESET, SESSION, SESSIONS, SETUP];
 
 impl StoreKey {

@@ -21,6 +21,7 @@ use crate::backup::{
 use crate::clock::Clock;
 use crate::model::moment::Moment;
 use crate::telemetry::measure::Counter;
+use crate::telemetry::with_sources;
 use crate::worker::{Halt, Worker};
 
 /// Time between two looks at the clock and at a new schedule.
@@ -66,6 +67,9 @@ enum ScheduledBackupError {
     File { path: String, source: io::Error },
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// The store could not be read, or the backup not encoded.
+    #[error(transparent)]
+    Stream(io::Error),
     /// The server stops; the next start makes the backup.
     #[error("stopped")]
     Stopped,
@@ -126,8 +130,8 @@ impl BackupWork {
     }
 
     fn turn(&mut self, halt: &Halt) {
-        self.take_schedule();
         let now = self.clock.now().wall;
+        self.take_schedule(now);
         let Some(schedule) = self.schedule.clone().filter(|_schedule| now >= self.due) else {
             return;
         };
@@ -136,16 +140,16 @@ impl BackupWork {
                 self.backups.last_success.store(now.milliseconds(), Ordering::Relaxed);
                 self.backups.last_bytes.store(bytes, Ordering::Relaxed);
                 self.due = now.after(schedule.every);
-                if let Err(error) = prune(&schedule) {
-                    tracing::warn!(%error, "backups: could not remove old backups; the next backup \
-                        tries again");
+                if let Err(error) = prune(&schedule, now) {
+                    let error = with_sources(&error);
+                    tracing::warn!(error, "backups: could not remove old backups; retrying later");
                 }
             },
             Err(ScheduledBackupError::Stopped) => {},
             Err(error) => {
                 self.backups.failures.count();
-                let source = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::error!(%error, source, "backups: a scheduled backup failed; retrying");
+                let error = with_sources(&error);
+                tracing::error!(error, "backups: a scheduled backup failed; retrying");
                 self.due = now.after(schedule.every.min(RETRY_AFTER));
             },
         }
@@ -153,7 +157,7 @@ impl BackupWork {
 
     /// Takes a changed schedule. Its first backup is due when the newest in its directory is older
     /// than the interval.
-    fn take_schedule(&mut self) {
+    fn take_schedule(&mut self, now: Moment) {
         let mut changing = self.backups.changing();
         if !std::mem::take(&mut changing.is_new) {
             return;
@@ -162,7 +166,8 @@ impl BackupWork {
         drop(changing);
         let Some(schedule) = &self.schedule else { return };
         // A missing directory is created by the first backup.
-        let newest = scheduled(&schedule.directory).ok().and_then(|found| found.last().copied());
+        let found = scheduled(&schedule.directory, now);
+        let newest = found.ok().and_then(|found| found.last().copied());
         let last = newest.map_or(0, Moment::milliseconds);
         self.backups.last_success.store(last, Ordering::Relaxed);
         self.due = newest.map_or(Moment::BEGINNING, |newest| newest.after(schedule.every));
@@ -187,7 +192,7 @@ impl BackupWork {
         let mut stream = BackupStream::begin(store, now, &schedule.recipients)?;
         let mut piece = vec![0; PIECE_BYTES];
         loop {
-            let length = stream.read(&mut piece).map_err(failed)?;
+            let length = stream.read(&mut piece).map_err(ScheduledBackupError::Stream)?;
             if length == 0 {
                 break;
             }
@@ -206,19 +211,21 @@ impl BackupWork {
     }
 }
 
-/// The moments of the scheduled backups in a directory, the oldest first.
-fn scheduled(directory: &Path) -> io::Result<Vec<Moment>> {
+/// The moments of the scheduled backups in a directory, the oldest first. Files with a moment after
+/// `now` are ignored: a clock that was ahead would otherwise stop the schedule.
+fn scheduled(directory: &Path, now: Moment) -> io::Result<Vec<Moment>> {
     let mut moments = Vec::new();
     for entry in fs::read_dir(directory)? {
         moments.extend(entry?.file_name().to_str().and_then(scheduled_moment));
     }
+    moments.retain(|moment| *moment <= now);
     moments.sort_unstable();
     Ok(moments)
 }
 
-/// Removes all scheduled backups but the newest, and what broken off ones left.
-fn prune(schedule: &BackupSchedule) -> io::Result<()> {
-    let moments = scheduled(&schedule.directory)?;
+/// Removes scheduled backups beyond `keep`, and incomplete files.
+fn prune(schedule: &BackupSchedule, now: Moment) -> io::Result<()> {
+    let moments = scheduled(&schedule.directory, now)?;
     let old = moments.len().saturating_sub(schedule.keep);
     for moment in moments.into_iter().take(old) {
         fs::remove_file(schedule.directory.join(scheduled_name(moment)))?;
@@ -337,6 +344,18 @@ mod tests {
         fixture.work.backups.set_schedule(None);
         assert_eq!(fixture.turn(2 * EVERY).len(), 2, "the schedule ended");
         assert_eq!(fixture.work.backups.now().every, Duration::ZERO);
+    }
+
+    /// The clock was ahead once: its file kept all later backups from being written.
+    #[test]
+    fn a_file_of_the_future_neither_stops_the_schedule_nor_is_removed() {
+        let mut fixture = Fixture::new();
+        let future = "keyhouse-20991231T000000Z.khb";
+        fs::create_dir_all(fixture.path("")).unwrap();
+        fs::write(fixture.path(future), b"").unwrap();
+        fixture.schedule(1);
+        assert_eq!(fixture.turn(Duration::ZERO), ["keyhouse-20270131T120000Z.khb", future]);
+        assert_eq!(fixture.turn(EVERY), ["keyhouse-20270131T180000Z.khb", future]);
     }
 
     #[test]

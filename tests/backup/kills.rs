@@ -32,14 +32,20 @@ fn a_killed_restore_leaves_the_old_store_or_the_new_one() {
     for kill in 0..kills() {
         restore(&home, "old.khb");
         let killed = kill_within(&home, &["restore", "new.khb", "--replace"], took);
-        match state(&home) {
-            Some(OLD) => olds += 1,
-            Some(NEW) => news += 1,
-            other => panic!("kill {kill}: {other:?}"),
-        }
         // The old store is in its place or kept, and never lost.
+        let expected = match state(&home) {
+            Some(OLD) => {
+                olds += 1;
+                0
+            },
+            Some(NEW) => {
+                news += 1;
+                1
+            },
+            other => panic!("kill {kill}: {other:?}"),
+        };
         let kept = files(&home, "keyhouse.redb.before-");
-        assert!(kept.len() <= 1, "kill {kill}, {killed}: {kept:?}");
+        assert_eq!(kept.len(), expected, "kill {kill}, {killed}: {kept:?}");
         restore(&home, "new.khb");
         assert_eq!(state(&home), Some(NEW));
         assert_eq!(files(&home, "keyhouse.redb.new"), Vec::<PathBuf>::new(), "kill {kill}");
