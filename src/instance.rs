@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyhouse_storage::{Cause, OpenError, ReadError, Store};
+use keyhouse_storage::{At, Cause, OpenError, ReadError, Store};
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysError, SysRng};
 
 use crate::actions::Actions;
 use crate::actions::signing_in::failed_sign_in_events;
 use crate::backends;
-use crate::backup::{BackupFile, BackupStream, Existing, Recipients, RestoredRows, scheduled_name};
+use crate::backup::{BackupFile, BackupStream, Existing, Recipients, RestoredRows};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Settings, StorageUrl};
 use crate::index::Index;
@@ -248,10 +248,12 @@ pub fn complete_restore(
     let seed_keys = seed_keys(parameters, &mut random)?;
     prepare::prepare(&*store, &seed_keys.read(), &mut random)?;
     let clock = Arc::new(SystemClock::start());
-    record_restore(store, clock, random, restored).map_err(AssembleError::Restored)
+    let target = identity::instance_id(&*store, At::Latest)?;
+    record_restore(store, clock, random, restored, target).map_err(AssembleError::Restored)
 }
 
-/// Writes a store of an older format to a backup in its directory.
+/// Writes a store of an older format to a backup in its directory. Replaces the backup of a start
+/// that failed before its upgrade began: that start has not changed the store.
 fn back_up_before_upgrade(
     store: &Arc<dyn Store>,
     place: &StorageUrl,
@@ -262,10 +264,9 @@ fn back_up_before_upgrade(
     let (StorageUrl::Redb(directory), false) = (place, upgrade.has_begun) else {
         return Ok(Some(Upgraded { from, backup: None }));
     };
-    let name = format!("before-format-{STORE_FORMAT}-{}", scheduled_name(now));
-    let path = directory.join(name);
+    let path = directory.join(format!("before-format-{STORE_FORMAT}.khb"));
     let write = || {
-        let mut file = BackupFile::create(&path, Existing::Keep)?;
+        let mut file = BackupFile::create(&path, Existing::Replace)?;
         let stream = BackupStream::begin(Arc::clone(store), now, &Recipients::default());
         io::copy(&mut stream.map_err(io::Error::other)?, &mut file)?;
         file.read_back().map_err(io::Error::other)?;

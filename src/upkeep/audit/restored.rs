@@ -1,18 +1,17 @@
-//! The event of a restore, which is sealed before the restored store takes its place, so that the log
-//! itself shows where the present of the instance became its past.
+//! The event of a restore. It is sealed before the restored store takes its place, so that the
+//! audit log contains every restore.
 
 use std::sync::Arc;
 
-use keyhouse_storage::{At, Batch, Store};
+use keyhouse_storage::{Batch, Store};
 use rand::rngs::StdRng;
 use serde_json::{Map, json};
 
 use crate::backup::RestoredRows;
 use crate::clock::Clock;
-use crate::model::id::EventId;
+use crate::model::id::{EventId, InstanceId};
 use crate::model::retention::Retention;
 use crate::records::event::EventRecord;
-use crate::records::identity::instance_id;
 use crate::records::key::Author;
 use crate::upkeep::audit::AuditHead;
 use crate::upkeep::audit::seal::Sealer;
@@ -21,17 +20,17 @@ use crate::upkeep::error::UpkeepError;
 /// Action name of a restore.
 const RESTORE: &str = "instance.restore";
 
-/// Seals the events of a restored store, and then an event about the restore. Returns the new head.
-/// The store must not have an instance.
+/// Seals the events of a restored store, and then an event about the restore of the instance
+/// `target`. Returns the new head. The store must not have a running instance.
 pub fn record_restore(
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     mut random: StdRng,
     restored: &RestoredRows,
+    target: Option<InstanceId>,
 ) -> Result<AuditHead, UpkeepError> {
     let now = clock.now().wall;
     let id = EventId::new(now, &mut random);
-    let target = instance_id(&*store, At::Latest).ok().flatten();
     let mut sealer = Sealer::new(store, clock, random, Retention::default());
     loop {
         sealer.try_catch_up()?;
