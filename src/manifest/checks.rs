@@ -1,11 +1,14 @@
 //! The rules of the API about several objects, which are checked before the first change.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
-use crate::manifest::compare::{Comparison, PLAN_DEFAULT, PlanOptions};
+use crate::manifest::compare::{Comparison, PlanOptions};
 use crate::manifest::declared::DeclaredObject;
 use crate::manifest::names::{ObjectKind, ObjectName, Titled};
 use crate::manifest::requests::{RoleOrObject, role, texts};
+use crate::model::plan::PLAN_DEFAULT;
 use crate::model::text::Likeness;
 
 impl Comparison<'_> {
@@ -58,19 +61,22 @@ impl Comparison<'_> {
         }
     }
 
-    /// Rejects a domain that another organization has.
+    /// Rejects a domain that another organization has, or that the files declare for another. Changes
+    /// of organizations are made in the order of their names, so one apply cannot move a domain.
     pub(super) fn require_own_domains(&mut self, name: &ObjectName, object: &DeclaredObject) {
-        let domains = texts(object.fields.get("domains"));
-        for (other, held) in &self.current.objects {
-            if other.kind != ObjectKind::Organization || other == name {
+        for domain in texts(object.fields.get("domains")) {
+            let other_of = |owners: &BTreeMap<&str, &ObjectName>| {
+                let owner = owners.get(domain.as_str())?;
+                (*owner != name).then(|| owner.name.clone())
+            };
+            let detail = if let Some(other) = other_of(&self.held_domains) {
+                format!("{domain:?} belongs to {other:?}: remove it there with an earlier apply")
+            } else if let Some(other) = other_of(&self.declared_domains) {
+                format!("{domain:?} is also declared for {other:?}: remove one")
+            } else {
                 continue;
-            }
-            let declared = self.wanted.get(other).and_then(|it| it.fields.get("domains"));
-            let held = texts(declared.or_else(|| held.fields.get("domains")));
-            if let Some(domain) = domains.iter().find(|domain| held.contains(domain)) {
-                let detail = format!("{domain:?} belongs to {:?}", other.name);
-                self.fault(object, "domains", detail);
-            }
+            };
+            self.fault(object, "domains", detail);
         }
     }
 
@@ -122,11 +128,25 @@ impl Comparison<'_> {
         }
         let title = Titled { name: role, label: &role.name };
         let detail = format!(
-            "--prune would delete the {title}, which {} has: give them another role first",
+            "--prune would delete the {title}, which {} has: change the role of these users first",
             holders.join(", ")
         );
         if let Some(object) = self.declared.objects.get(&ObjectName::organization(organization)) {
             self.fault(object, "roles", detail);
         }
     }
+}
+
+/// The organization of each domain; the first by name, if several organizations have it.
+pub(super) fn domains_of<'a>(
+    objects: impl Iterator<Item = (&'a ObjectName, &'a Map<String, Value>)>,
+) -> BTreeMap<&'a str, &'a ObjectName> {
+    let mut owners = BTreeMap::new();
+    for (name, fields) in objects.filter(|(name, _)| name.kind == ObjectKind::Organization) {
+        let domains = fields.get("domains").and_then(Value::as_array).into_iter().flatten();
+        for domain in domains.filter_map(Value::as_str) {
+            owners.entry(domain).or_insert(name);
+        }
+    }
+    owners
 }

@@ -4,10 +4,11 @@
 //! default. Plans, organizations, subscriptions and users exist without the file: a field that is left
 //! out does not change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use crate::manifest::checks::domains_of;
 use crate::manifest::current::{Current, CurrentObject, new_organization};
 use crate::manifest::declared::{Declared, DeclaredObject};
 use crate::manifest::known::KnownObjects;
@@ -17,9 +18,7 @@ use crate::manifest::requests::{
     ChangeKind, FieldDifference, PlannedChange, change, creation, deletion, texts,
 };
 use crate::manifest::source::FileFault;
-
-/// The plan of a new organization whose file names no plan.
-pub(super) const PLAN_DEFAULT: &str = "free";
+use crate::model::plan::PLAN_DEFAULT;
 
 /// What an apply may do.
 #[derive(Clone, Debug, Default)]
@@ -35,8 +34,8 @@ pub(crate) struct PlanOptions {
 pub(crate) struct ApplyPlan {
     /// The changes, in the order in which they must be made.
     pub(crate) changes: Vec<PlannedChange>,
-    /// What the files declare about people who have no account yet.
-    pub(crate) waiting: Vec<String>,
+    /// The declared users without an account.
+    pub(crate) waiting: BTreeSet<String>,
     /// Number of objects that a prune would delete and this plan keeps.
     pub(crate) kept: usize,
     /// Number of declared objects that need no change.
@@ -53,21 +52,23 @@ pub(crate) fn compare(
     current: &Current,
     options: &PlanOptions,
 ) -> Result<ApplyPlan, Vec<FileFault>> {
+    let unnamed = unnamed(declared, current);
+    let kept = if options.prune { 0 } else { unnamed.len() };
+    let held = current.objects.iter().map(|(name, object)| (name, &object.fields));
+    let wanted = declared.objects.iter().map(|(name, object)| (name, &object.fields));
     let mut comparison = Comparison {
         declared,
         current,
         wanted: BTreeMap::new(),
-        deleted: Vec::new(),
+        deleted: if options.prune { unnamed } else { BTreeSet::new() },
+        held_domains: domains_of(held),
+        declared_domains: domains_of(wanted),
         faults: Vec::new(),
         changes: Vec::new(),
-        waiting: Vec::new(),
+        waiting: BTreeSet::new(),
         unchanged: 0,
     };
     comparison.name_keys();
-    comparison.find_deleted();
-    if !options.prune {
-        comparison.deleted.clear();
-    }
     let wanted: Vec<_> = comparison.wanted.iter().map(|(name, it)| (name.clone(), *it)).collect();
     for (name, object) in &wanted {
         comparison.require_reach(name, object, options);
@@ -81,7 +82,6 @@ pub(crate) fn compare(
     }
     let Comparison { mut changes, waiting, unchanged, .. } = comparison;
     changes.sort_by_key(|change| place_of(change.kind, change.name.kind));
-    let kept = if options.prune { 0 } else { unnamed(declared, current).len() };
     Ok(ApplyPlan { changes, waiting, kept, unchanged, known: KnownObjects::of(current) })
 }
 
@@ -90,10 +90,14 @@ pub(super) struct Comparison<'a> {
     pub(super) current: &'a Current,
     /// The declared objects, each key by the name that the instance has for it.
     pub(super) wanted: BTreeMap<ObjectName, &'a DeclaredObject>,
-    deleted: Vec<ObjectName>,
+    deleted: BTreeSet<ObjectName>,
+    /// The organization of each domain, in the instance.
+    pub(super) held_domains: BTreeMap<&'a str, &'a ObjectName>,
+    /// The first organization for which the files declare a domain.
+    pub(super) declared_domains: BTreeMap<&'a str, &'a ObjectName>,
     faults: Vec<FileFault>,
     changes: Vec<PlannedChange>,
-    waiting: Vec<String>,
+    waiting: BTreeSet<String>,
     unchanged: usize,
 }
 
@@ -121,10 +125,6 @@ impl Comparison<'_> {
         }
     }
 
-    fn find_deleted(&mut self) {
-        self.deleted = unnamed(self.declared, self.current);
-    }
-
     /// Whether an object exists, or will exist, when another object that names it is changed.
     pub(super) fn will_exist(&self, name: &ObjectName) -> bool {
         self.wanted.contains_key(name)
@@ -144,14 +144,14 @@ impl Comparison<'_> {
             ObjectKind::User => {
                 if !self.current.objects.contains_key(name) {
                     let missing = format!("{} has no account in {organization:?} yet", name.name);
-                    self.wait(missing);
+                    self.waiting.insert(missing);
                     return;
                 }
                 if let Some(named) = fields.get("role").and_then(Value::as_str) {
                     self.require_role(object, "role", organization, named);
                 }
             },
-            ObjectKind::Team => self.leave_out_strangers(organization, &mut fields),
+            ObjectKind::Team => self.leave_out_unknown_users(organization, &mut fields),
             ObjectKind::Key => {
                 for team in
                     fields.get("teams").and_then(Value::as_object).into_iter().flat_map(Map::keys)
@@ -182,7 +182,7 @@ impl Comparison<'_> {
     }
 
     /// Leaves out members without an account: they join when a later apply finds their account.
-    fn leave_out_strangers(&mut self, organization: &str, fields: &mut Map<String, Value>) {
+    fn leave_out_unknown_users(&mut self, organization: &str, fields: &mut Map<String, Value>) {
         let Some(members) = fields.get("members") else { return };
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for email in texts(Some(members)) {
@@ -194,15 +194,9 @@ impl Comparison<'_> {
             }
         }
         for email in unknown {
-            self.wait(format!("{email} has no account in {organization:?} yet"));
+            self.waiting.insert(format!("{email} has no account in {organization:?} yet"));
         }
         fields.insert("members".to_owned(), known.into());
-    }
-
-    fn wait(&mut self, missing: String) {
-        if !self.waiting.contains(&missing) {
-            self.waiting.push(missing);
-        }
     }
 
     fn compare_with(
@@ -295,6 +289,12 @@ impl Comparison<'_> {
         object: &DeclaredObject,
         fields: &Map<String, Value>,
     ) {
+        if object.first {
+            let detail = "KEYHOUSE_KEY cannot read the organization of the setup: use the key of an \
+                          operator";
+            self.fault(object, "first", detail);
+            return;
+        }
         let Some(owner) = &object.owner else {
             let detail = "no organization has this name: to create it, add owner, the email address of \
                           its first owner";

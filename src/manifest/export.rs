@@ -67,10 +67,13 @@ fn organization(current: &Current, name: &ObjectName, object: &CurrentObject) ->
 }
 
 fn listed(current: &Current, kind: ObjectKind, organization: Option<&str>) -> Value {
-    let objects = current.objects.iter().filter(|(name, object)| {
-        name.kind == kind && name.organization.as_deref() == organization && object.exported
-    });
-    let mut objects: Vec<_> = objects.collect();
+    let first =
+        ObjectName { kind, organization: organization.map(str::to_owned), name: String::new() };
+    let of_list = |(name, _): &(&ObjectName, &CurrentObject)| {
+        (name.kind, name.organization.as_deref()) == (kind, organization)
+    };
+    let objects = current.objects.range(first..).take_while(of_list);
+    let mut objects: Vec<_> = objects.filter(|(_, object)| object.exported).collect();
     if kind == ObjectKind::Key {
         // The name of a key object is its digest; people look for its label.
         objects.sort_by_key(|(name, object)| (&object.label, &name.name));

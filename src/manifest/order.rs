@@ -1,6 +1,6 @@
 //! The order of changes, and the objects that a prune deletes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::manifest::current::Current;
 use crate::manifest::declared::Declared;
@@ -30,7 +30,7 @@ pub(super) const fn place_of(kind: ChangeKind, object: ObjectKind) -> u8 {
 }
 
 /// The objects of the files' lists that the files do not name, and that an apply may delete.
-pub(super) fn unnamed(declared: &Declared, current: &Current) -> Vec<ObjectName> {
+pub(super) fn unnamed(declared: &Declared, current: &Current) -> BTreeSet<ObjectName> {
     let keys = declared.objects.keys().filter(|name| name.kind == ObjectKind::Key);
     let named: HashSet<ObjectName> = keys.map(|name| current.name_of_key(name)).collect();
     let is_named = |name: &ObjectName| declared.objects.contains_key(name) || named.contains(name);

@@ -22,8 +22,9 @@ use crate::model::plan::{FIRST_PLANS, KEY_LIFETIME_DAYS_MAX, PLAN_LIMIT_MAX};
 use crate::model::role::{BuiltinRole, check_role_name, check_role_patterns};
 use crate::model::second_factor::REQUIRED_OF_MAX;
 
-/// The most entries of a list in a file. The API limits the number of objects of each kind further.
-const ENTRIES_MAX: usize = 10_000;
+/// The most entries of a list in a file. Above it, the size of the file is the limit: an organization
+/// may have more keys than any smaller maximum, and its export must be readable.
+const ENTRIES_MAX: usize = 1_000_000;
 /// The text that clears a field which may be empty.
 pub(super) const NONE: &str = "none";
 

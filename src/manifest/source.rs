@@ -34,7 +34,7 @@ pub(crate) enum SourceFormat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileFault {
     pub(crate) file: String,
-    /// The number of the line in the file, counted from 1.
+    /// The number of the line in the file, counted from 1; 0 for a fault without a line.
     pub(crate) line: usize,
     /// The field, such as `organizations.teams.name`; empty for the file as a whole.
     pub(crate) field: String,
@@ -44,7 +44,9 @@ pub(crate) struct FileFault {
 impl fmt::Display for FileFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, line, field, detail } = self;
-        if field.is_empty() {
+        if *line == 0 {
+            write!(f, "{file}: {detail}")
+        } else if field.is_empty() {
             write!(f, "{file}:{line}: {detail}")
         } else {
             write!(f, "{file}:{line}: {field}: {detail}")
@@ -102,7 +104,8 @@ impl FieldLines {
             shown.map(|fault| self.fault(&fault.pointer, fault.detail)).collect();
         shown.sort_by_key(|fault| fault.line);
         if more > 0 {
-            shown.push(self.fault("", format!("has {more} more faults")));
+            let detail = format!("{more} more faults in this file are not shown");
+            shown.push(FileFault { line: 0, ..self.fault("", detail) });
         }
         shown
     }

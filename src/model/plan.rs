@@ -50,6 +50,9 @@ pub const FIRST_PLANS: [(&str, &[&str]); 3] = [
     ("enterprise", &[API_ACCESS, TEAMS, MULTIPLE_TEAMS]),
 ];
 
+/// The plan of a new organization if no plan is given.
+pub const PLAN_DEFAULT: &str = "free";
+
 /// The name of the plan's limit on calls in ten seconds, where limits are listed by name.
 pub const PLAN_RATE: &str = "plan";
 /// The name of the plan's limit on calls in a month, where limits are listed by name.

@@ -22,7 +22,7 @@ use crate::model::fault::Fault;
 use crate::model::id::OrganizationId;
 use crate::model::moment::Moment;
 use crate::model::permission::Patterns;
-use crate::model::plan::SubscriptionStatus;
+use crate::model::plan::{PLAN_DEFAULT, SubscriptionStatus};
 use crate::model::role::{
     BuiltinRole, INSTANCE_MANAGE, ORGANIZATION_MANAGE, ORGANIZATION_READ, SUBSCRIPTION_READ,
 };
@@ -34,8 +34,6 @@ use crate::records::place::StoreKey;
 use crate::records::rights::TeamRecord;
 
 pub const ORGANIZATIONS_MAX: usize = 10_000;
-/// The plan of a new organization if the operator names no plan.
-const PLAN_DEFAULT: &str = "free";
 
 /// An organization to be created.
 #[derive(Debug)]

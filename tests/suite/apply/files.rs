@@ -12,18 +12,21 @@ const WRONG: &[WrongFile] = &[
     ("plans = [\n", &[(1, "", "is not TOML")]),
     ("{\"plans\": [\n}", &[(2, "", "is not JSON")]),
     ("{\"plans\": [],\n\"plans\": []}", &[(2, "", "plans")]),
-    ("[[plan]]\nname = \"pro\"", &[(1, "plan", "is not a field")]),
+    ("[[plan]]\nname = \"pro\"", &[(1, "plan", "is not a known field")]),
     ("[[plans]]\nname = \"gold\"", &[(2, "plans.name", "must be one of free, pro, enterprise")]),
     (
         "[[plans]]\nname = \"pro\"\n[plans.limits]\nkeys = \"many\"\nusers = -1",
         &[(4, "plans.limits.keys", "or \"none\""), (5, "plans.limits.users", "whole number")],
     ),
     ("[[permissions]]\nname = \"keyhouse:keys:read\"", &[(2, "permissions.name", "of Keyhouse")]),
-    ("[[permissions]]\nname = \"a\"", &[(2, "permissions.name", "")]),
+    ("[[permissions]]\nname = \"a\"", &[(2, "permissions.name", "must be 2 to 8 segments")]),
     ("[[gates]]\nname = \"default\"", &[(2, "gates.name", "always exists")]),
     (
         "[[gates]]\nname = \"a\"\n[[gates.routes]]\npath = \"x\"\n[[gates.routes]]\npath = \"/y\"\naccess = \"open\"",
-        &[(4, "gates.routes.path", ""), (7, "gates.routes.access", "")],
+        &[
+            (4, "gates.routes.path", "must start with '/'"),
+            (7, "gates.routes.access", "must be key, public or denied"),
+        ],
     ),
     (
         "[[gates]]\nname = \"a\"\nroutes = [\n{ path = \"/x/{a}\" },\n{ path = \"/x/*\" },\n]",
@@ -42,7 +45,7 @@ const WRONG: &[WrongFile] = &[
     (
         "[[organizations]]\nname = \"Acme\"\ndomains = [\"@x\"]\nkey_lifetime_days_max = 0",
         &[
-            (3, "organizations.domains", ""),
+            (3, "organizations.domains", "must be a domain name"),
             (4, "organizations.key_lifetime_days_max", "from 1 to 3650"),
         ],
     ),
@@ -55,7 +58,10 @@ const WRONG: &[WrongFile] = &[
     ),
     (
         "[[organizations]]\nname = \"Acme\"\n[[organizations.roles]]\nname = \"owner\"\n[[organizations.roles]]\nname = \"x\"\npermissions = [\"keyhouse:instance:manage\"]",
-        &[(4, "organizations.roles.name", "built-in"), (7, "organizations.roles.permissions", "")],
+        &[
+            (4, "organizations.roles.name", "built-in"),
+            (7, "organizations.roles.permissions", "must not contain keyhouse:instance"),
+        ],
     ),
     (
         "[[organizations]]\nname = \"Acme\"\n[[organizations.teams]]\nname = \"Blue\"\n[[organizations.teams]]\nname = \"blue\"",
@@ -70,12 +76,20 @@ const WRONG: &[WrongFile] = &[
         &[(4, "organizations.domains", "\"acme.example\" belongs to \"Acme\"")],
     ),
     (
+        "[[organizations]]\nname = \"Acme\"\ndomains = []\n[[organizations]]\nname = \"Aaa\"\nowner = \"a@new.example\"\ndomains = [\"acme.example\"]",
+        &[(7, "organizations.domains", "remove it there with an earlier apply")],
+    ),
+    (
+        "[[organizations]]\nname = \"Acme\"\ndomains = [\"new.example\"]\n[[organizations]]\nname = \"New\"\nowner = \"a@new.example\"\ndomains = [\"new.example\"]",
+        &[(7, "organizations.domains", "is also declared for \"Acme\"")],
+    ),
+    (
         "[[organizations]]\nname = \"New\"\nowner = \"a@new.example\"\n[[organizations.teams]]\nname = \"T\"",
         &[(5, "organizations.teams.name", "the plan \"free\" includes no teams")],
     ),
     (
         "[[organizations]]\nname = \"Acme\"\n[[organizations.keys]]\nname = \"k\"\ndigest = \"md5:00\"",
-        &[(5, "organizations.keys.digest", "")],
+        &[(5, "organizations.keys.digest", "the part before the colon must be blake3, sha256")],
     ),
     (
         "[[organizations]]\nname = \"Acme\"\n[[organizations.keys]]\nname = \"k\"\n[[organizations.keys]]\nname = \"m\"\nsecret_file = \"missing.txt\"",

@@ -23,7 +23,13 @@ pub(crate) fn declared_gate(fields: &mut Fields) -> Map<String, Value> {
         }
         add("routes", Some(routes.iter().map(|route| json!(route_view(route))).collect()));
     }
-    add("environments", policy.environments.value().as_deref().map(texts));
+    // Their order means nothing.
+    let environments = policy.environments.value().map(|names| {
+        let mut names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        names.sort_unstable();
+        Value::from(names)
+    });
+    add("environments", environments);
     add("cost", policy.cost.map(Value::from));
     add("preflight", policy.preflight.map(|preflight| preflight.to_string().into()));
     read
