@@ -62,12 +62,22 @@ pub(super) fn first(
     path: &str,
     parameters: &[(&str, Option<&str>)],
 ) -> Result<Vec<Value>, Failure> {
+    pages(items_max, path, parameters, |target| client.get(target))
+}
+
+/// The first `items_max` items of a list. `get` fetches each page.
+pub(super) fn pages<E>(
+    items_max: usize,
+    path: &str,
+    parameters: &[(&str, Option<&str>)],
+    get: impl Fn(String) -> Result<Value, E>,
+) -> Result<Vec<Value>, E> {
     let (mut items, mut cursor) = (Vec::new(), None::<String>);
     while items.len() < items_max {
         let limit = (items_max - items.len()).min(PAGE_LIMIT).to_string();
         let paging = [("limit", Some(&*limit)), ("cursor", cursor.as_deref())];
         let parameters = query(&[parameters, &paging].concat());
-        let page = client.get(format!("{path}{parameters}"))?;
+        let page = get(format!("{path}{parameters}"))?;
         let found = page.get("items").and_then(Value::as_array).cloned();
         items.extend(found.unwrap_or_default());
         cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);

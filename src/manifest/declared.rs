@@ -88,10 +88,13 @@ impl Declared {
         of_kind.map(|(name, object)| (name.name.as_str(), object.first))
     }
 
-    /// Whether the files have objects of this kind, or an empty list of them.
-    pub(crate) fn mentions(&self, kind: ObjectKind) -> bool {
-        self.lists.iter().any(|(listed, _)| *listed == kind)
-            || self.objects.keys().any(|name| name.kind == kind)
+    /// The kinds of the objects and lists in the files. Roles are among them if a field names roles.
+    pub(crate) fn kinds(&self) -> BTreeSet<ObjectKind> {
+        let listed = self.lists.iter().map(|(kind, _)| *kind);
+        let declared = self.objects.keys().map(|name| name.kind);
+        let mut fields = self.objects.values().map(|object| &object.fields);
+        let names_roles = fields.any(|fields| fields.contains_key("second_factor_required_of"));
+        listed.chain(declared).chain(names_roles.then_some(ObjectKind::Role)).collect()
     }
 
     /// A fault at an object, or at one of its fields.

@@ -2,12 +2,10 @@
 
 use serde_json::Value;
 
-use crate::cli::client::{ApiRequest, SendRequest, query, segment};
+use crate::cli::client::{ApiRequest, SendRequest, segment};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::listing::pages;
 use crate::manifest::{Current, Declared, InstanceViews, ObjectKind, OrganizationViews};
-
-/// Maximum number of items of a page.
-const PAGE_LIMIT: &str = "100";
 
 /// Reads an instance as the local operator, or with a key.
 pub(in crate::cli) struct InstanceReader<'a> {
@@ -21,10 +19,19 @@ pub(in crate::cli) struct Fetched {
     pub(in crate::cli) only: Option<String>,
 }
 
+/// The organizations that the caller may read.
+struct ReadableOrganizations {
+    /// The newest first.
+    views: Vec<Value>,
+    /// The id of the organization of the setup; `None` if the caller reads only its own organization.
+    setup: Option<String>,
+}
+
 impl InstanceReader<'_> {
     /// Reads what the files are about; without files, everything that the caller manages.
     pub(in crate::cli) fn fetch(&self, declared: Option<&Declared>) -> Result<Fetched, Failure> {
-        let needs = |kind| declared.is_none_or(|declared| declared.mentions(kind));
+        let kinds = declared.map(Declared::kinds);
+        let needs = |kind: ObjectKind| kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind));
         let own = self.own_organization()?;
         let organizations = self.organizations(own.as_ref())?;
         let mut views = InstanceViews::default();
@@ -42,8 +49,7 @@ impl InstanceReader<'_> {
         let matched = matched(&organizations, declared)?;
         let mut only = None;
         for (view, name, is_declared) in matched {
-            let is_first =
-                organizations.last().is_some_and(|first| text(first, "id") == text(&view, "id"));
+            let is_first = organizations.setup.as_deref() == Some(text(&view, "id"));
             let manages = own.as_ref().is_none_or(|own| text(own, "id") == text(&view, "id"));
             if own.is_some() && manages {
                 only = Some(name.clone());
@@ -56,7 +62,7 @@ impl InstanceReader<'_> {
             if is_declared && needs(ObjectKind::Subscription) {
                 let id = text(&organization.view, "id");
                 let path = format!("/v1/organizations/{}/subscription", segment(id));
-                organization.subscription = Some(self.get(&path)?);
+                organization.subscription = Some(self.get(path)?);
             }
             views.organizations.push(organization);
         }
@@ -72,16 +78,27 @@ impl InstanceReader<'_> {
         if self.is_local { Ok(None) } else { self.get("/v1/organization").map(Some) }
     }
 
-    /// All organizations, the newest first. A key without operator rights sees only its own.
-    fn organizations(&self, own: Option<&Value>) -> Result<Vec<Value>, Failure> {
-        let path = "/v1/organizations";
-        if let Some(own) = own {
-            let (status, _) = self.answer(path)?;
-            if status == 403 {
-                return Ok(vec![own.clone()]);
+    /// All organizations. A key without operator rights (403) reads only its own.
+    fn organizations(&self, own: Option<&Value>) -> Result<ReadableOrganizations, Failure> {
+        let get = |target: String| -> Result<Value, Option<Failure>> {
+            let (status, value) = self.answer(target).map_err(Some)?;
+            if status == 403 && own.is_some() {
+                return Err(None);
             }
+            success(status, value).map_err(Some)
+        };
+        match pages(usize::MAX, "/v1/organizations", &[], get) {
+            Ok(views) => {
+                // The organization of the setup is the oldest.
+                let setup = views.last().map(|view| text(view, "id").to_owned());
+                Ok(ReadableOrganizations { views, setup })
+            },
+            Err(None) => {
+                let views = own.into_iter().cloned().collect();
+                Ok(ReadableOrganizations { views, setup: None })
+            },
+            Err(Some(failure)) => Err(failure),
         }
-        self.list(path, None)
     }
 
     fn read_into(
@@ -118,35 +135,15 @@ impl InstanceReader<'_> {
     }
 
     fn list(&self, path: &str, within: Option<&str>) -> Result<Vec<Value>, Failure> {
-        let (mut items, mut cursor) = (Vec::new(), None::<String>);
-        loop {
-            let parameters = query(&[
-                ("limit", Some(PAGE_LIMIT)),
-                ("cursor", cursor.as_deref()),
-                ("organization", within),
-            ]);
-            let mut page = self.get(&format!("{path}{parameters}"))?;
-            if let Some(Value::Array(found)) = page.get_mut("items").map(Value::take) {
-                items.extend(found);
-            }
-            cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
-            if cursor.is_none() {
-                return Ok(items);
-            }
-        }
+        pages(usize::MAX, path, &[("organization", within)], |target| self.get(target))
     }
 
-    fn get(&self, target: &str) -> Result<Value, Failure> {
-        let (status, value) = self.answer(target)?;
-        if (200..300).contains(&status) {
-            Ok(value)
-        } else {
-            Err(Failure::of_problem(status, &value))
-        }
+    fn get(&self, target: impl Into<String>) -> Result<Value, Failure> {
+        let (status, value) = self.answer(target.into())?;
+        success(status, value)
     }
 
-    fn answer(&self, target: &str) -> Result<(u16, Value), Failure> {
-        let target = target.to_owned();
+    fn answer(&self, target: String) -> Result<(u16, Value), Failure> {
         (self.send)(&ApiRequest { method: "GET", target, body: None, version: None })
     }
 }
@@ -156,16 +153,15 @@ impl InstanceReader<'_> {
 /// An organization of the setup that the files rename has its new name. An organization that shares
 /// its name with another is known by its id, unless the files name it.
 fn matched(
-    organizations: &[Value],
+    organizations: &ReadableOrganizations,
     declared: Option<&Declared>,
 ) -> Result<Vec<(Value, String, bool)>, Failure> {
     let named: Vec<(&str, bool)> = declared.into_iter().flat_map(Declared::organizations).collect();
-    let setup = organizations.last().and_then(|view| view["id"].as_str());
     let renamed = named.iter().find(|(_, first)| *first).map(|(name, _)| *name);
     let mut matched = Vec::new();
-    for view in organizations {
+    for view in &organizations.views {
         let (id, name) = (text(view, "id"), text(view, "name"));
-        let is_setup = setup == Some(id);
+        let is_setup = organizations.setup.as_deref() == Some(id);
         let name = if is_setup { renamed.unwrap_or(name) } else { name };
         let is_declared = declared.is_none() || named.iter().any(|(other, _)| *other == name);
         matched.push((view.clone(), name.to_owned(), is_declared));
@@ -184,6 +180,11 @@ fn matched(
         text(view, "id").clone_into(name);
     }
     Ok(matched)
+}
+
+/// The body of a 2xx response.
+fn success(status: u16, value: Value) -> Result<Value, Failure> {
+    if (200..300).contains(&status) { Ok(value) } else { Err(Failure::of_problem(status, &value)) }
 }
 
 fn text<'a>(view: &'a Value, field: &str) -> &'a str {

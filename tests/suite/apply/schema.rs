@@ -1,6 +1,5 @@
 //! `keyhouse schema` describes the files: a small validator of the keywords that it uses.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
@@ -137,7 +136,6 @@ fn the_schema_accepts_the_example_and_what_an_export_writes() {
         let found = faults(&schema, &schema, &file, name);
         assert!(found.is_empty(), "{found:#?}");
     }
-    let mut places = BTreeSet::new();
     for (wrong, place) in [
         (json!({"gates": [{}]}), "/gates/0: name"),
         (json!({"plan": []}), "/plan: is unknown"),
@@ -149,12 +147,9 @@ fn the_schema_accepts_the_example_and_what_an_export_writes() {
         ),
     ] {
         let found = faults(&schema, &schema, &wrong, "");
-        assert!(!found.is_empty(), "{wrong}");
-        places.extend(
-            found.iter().filter(|it| it.contains(place) || it.contains("fits no choice")).cloned(),
-        );
+        let is_named = found.iter().any(|it| it.contains(place) || it.contains("fits no choice"));
+        assert!(is_named, "{wrong}: {found:#?}");
     }
-    assert!(places.len() >= 5, "{places:#?}");
 }
 
 /// TOML's times are texts in JSON.
