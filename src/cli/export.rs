@@ -9,8 +9,8 @@ use crate::manifest::{ExportFormat, export};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Keys are exported by digest; personal keys, people and the audit log are not. \
-                        Use a backup to move everything.\n\n\
+    after_help = "Keys are exported by digest, users by email address and role. Personal keys and the \
+                        audit log are not exported. Use a backup to move everything.\n\n\
                         Example: keyhouse export > keyhouse-apply.toml"
 )]
 pub(super) struct Flags {

@@ -41,6 +41,8 @@ pub(super) fn send_to_remote(
         Failure::new(Exit::Unreachable, format!("could not reach {url}: {error}"))
     };
     let bearer = zeroize::Zeroizing::new(format!("Bearer {}", key.reveal()));
+    let authorization = http::HeaderValue::from_str(&bearer)
+        .map_err(|_source| Failure::new(Exit::Usage, "KEYHOUSE_KEY is not a valid key"))?;
     let builder = match request.version {
         Some(version) => http::Request::builder().header("If-Match", tag(version)),
         None => http::Request::builder(),
@@ -48,11 +50,11 @@ pub(super) fn send_to_remote(
     let request = builder
         .method(request.method)
         .uri(format!("{url}{}", request.target))
-        .header("Authorization", bearer.as_str())
+        .header("Authorization", authorization)
         .header("User-Agent", USER_AGENT)
         .header("Content-Type", "application/json")
         .body(request.body.as_ref().map(Value::to_string).unwrap_or_default())
-        .map_err(|_source| Failure::new(Exit::Usage, "KEYHOUSE_KEY is not a valid key"))?;
+        .map_err(|error| Failure::new(Exit::Usage, format!("KEYHOUSE_URL: {error}")))?;
     let mut response = agent.run(request).map_err(unreachable)?;
     let status = response.status().as_u16();
     match sink {

@@ -7,6 +7,10 @@ use serde_json::Value;
 use crate::manifest::compare::ApplyPlan;
 use crate::manifest::names::ObjectName;
 
+/// Maximum size of the keys of one request in bytes, unless it has one key: half of the limit for a
+/// request.
+const BYTES_A_STEP_MAX: usize = 512 * 1024;
+
 impl ApplyPlan {
     /// Lets the instance validate the new keys, with `try_import` for the keys of one organization: its
     /// id and the keys. Organizations that do not exist yet are left out. Returns what is wrong, by key.
@@ -24,7 +28,9 @@ impl ApplyPlan {
         }
         let mut faults = Vec::new();
         for (organization, keys) in imports.iter().filter(|(id, _)| !id.is_empty()) {
-            for step in keys.chunks(keys_max) {
+            let mut keys = keys.as_slice();
+            while let Some((step, rest)) = keys.split_at_checked(step_len(keys, keys_max)) {
+                keys = rest;
                 let bodies: Vec<&Value> = step.iter().map(|(_, key)| *key).collect();
                 let answer = try_import(Some(organization), &bodies)?;
                 for fault in answer.get("errors").and_then(Value::as_array).into_iter().flatten() {
@@ -34,6 +40,16 @@ impl ApplyPlan {
         }
         Ok(faults)
     }
+}
+
+/// The number of keys of the next request.
+fn step_len(keys: &[(&ObjectName, &Value)], keys_max: usize) -> usize {
+    let mut bytes = 0;
+    let fits = |(_, key): &&(&ObjectName, &Value)| {
+        bytes += key.to_string().len();
+        bytes <= BYTES_A_STEP_MAX
+    };
+    keys.iter().take(keys_max).take_while(fits).count().max(1)
 }
 
 /// The key and the detail of a fault. Faults that another change of the same apply may end are left

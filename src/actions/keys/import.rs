@@ -141,9 +141,6 @@ impl Actions {
             if !findings.faults.is_empty() {
                 return Err(ActionError::Invalid(findings.faults));
             }
-            for record in &mut findings.records {
-                record.applied = import.applied;
-            }
             for record in &findings.records {
                 require_no_more(&decided.actor, record)?;
                 decided.require_within(record)?;
@@ -223,7 +220,8 @@ impl Actions {
                 "is already the digest of a key in this instance, or occurs twice in this request";
             findings.faults.push(fault(key.secret.field, "digest_taken", detail));
         }
-        let record = self.foreign_record(actor, key, (organization, owner), now);
+        let mut record = self.foreign_record(actor, key, (organization, owner), now);
+        record.applied = findings.applied;
         findings.uses.extend(key.past.last_used_at.map(|at| (record.id, at)));
         findings.records.push(record);
         Ok(())

@@ -24,11 +24,11 @@ use crate::manifest::{
 use fetch::InstanceReader;
 
 /// Maximum number of new keys that are validated in one request.
-const KEYS_A_STEP_MAX: usize = 200;
+const KEYS_A_STEP_MAX: usize = 100;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The files are TOML or JSON. They name objects by name, and change only what they name.\n\
+    after_help = "The files are TOML or JSON. They identify objects by name, and change only these objects.\n\
                   A second run changes nothing.\n\n\
                   Examples:\n  keyhouse apply keyhouse.d/*.toml --dry-run\n  \
                   keyhouse export | KEYHOUSE_URL=https://other.example KEYHOUSE_KEY=... keyhouse apply -"
@@ -41,7 +41,8 @@ pub(super) struct Flags {
     /// Print the difference without changing anything
     #[arg(long)]
     dry_run: bool,
-    /// Delete what the lists of the files do not name; keys that apply created are revoked
+    /// Delete objects that the files' lists do not contain. Of keys, only those that apply created are
+    /// revoked
     #[arg(long)]
     prune: bool,
     /// Delete without asking
@@ -49,7 +50,7 @@ pub(super) struct Flags {
     yes: bool,
 }
 
-/// What an apply has done.
+/// The changes that an apply has made.
 #[derive(Debug, Default)]
 struct AppliedChanges {
     changes: usize,
@@ -91,7 +92,7 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
     })
 }
 
-/// Applies the files of the settings at the start of the server, and prints what was done to stderr.
+/// Applies the files of the settings at the start of the server, and prints the changes to stderr.
 /// The links of invited owners are not printed, since logs keep them.
 pub(super) fn apply_at_start(instance: &Instance, settings: &Settings) -> Result<(), Failure> {
     let send = |request: &ApiRequest<'_>| {
@@ -131,14 +132,20 @@ fn planned(
     let options = PlanOptions { only: fetched.only, ..options.clone() };
     let plan = compare(declared, &fetched.current, &options)
         .map_err(|faults| files::wrong_files(&faults))?;
-    let faults = plan.faults_of_keys(KEYS_A_STEP_MAX, |organization, keys| {
-        let organization = organization.filter(|_| is_local);
-        let target = format!("/v1/keys/import{}", query(&[("organization", organization)]));
-        let body = Some(json!({ "keys": keys, "dry_run": true }));
-        let request = ApiRequest { method: "POST", target, body, version: None };
-        let (status, answer) = send(&request)?;
-        Ok::<_, Failure>(if status == 400 { answer } else { Value::Null })
-    })?;
+    let faults =
+        plan.faults_of_keys(KEYS_A_STEP_MAX, |organization, keys| -> Result<Value, Failure> {
+            let organization = organization.filter(|_| is_local);
+            let target = format!("/v1/keys/import{}", query(&[("organization", organization)]));
+            let body = Some(json!({ "keys": keys, "applied": true, "dry_run": true }));
+            let request = ApiRequest { method: "POST", target, body, version: None };
+            let (status, answer) = send(&request)?;
+            match status {
+                400 => Ok(answer),
+                // An earlier change of the same apply may raise a limit of the plan (403).
+                200..300 | 403 => Ok(Value::Null),
+                _ => Err(Failure::of_problem(status, &answer)),
+            }
+        })?;
     if faults.is_empty() {
         return Ok(plan);
     }
@@ -208,9 +215,14 @@ fn execute(
             let parameters = query(&[("organization", organization)]);
             let target = format!("{}{parameters}", ready.path);
             let (method, body, version) = (ready.method, ready.body, ready.version);
-            let (status, response) = send(&ApiRequest { method, target, body, version })?;
+            let made = done.changes;
+            let sent = send(&ApiRequest { method, target, body, version });
+            let (status, response) = sent.map_err(|failure| {
+                failure.about(&format!(
+                    "{title}: outcome unknown after {made} of {total} changes; apply again to continue"
+                ))
+            })?;
             if !(200..300).contains(&status) {
-                let made = done.changes;
                 return Err(Failure::of_problem(status, &response).about(&format!(
                     "{title}: stopped after {made} of {total} changes; apply again to continue"
                 )));
@@ -243,8 +255,8 @@ fn summary(plan: &ApplyPlan, infinitive: &str) -> String {
         parts.map(|(kind, word)| format!("{} {infinitive}{word}", count(plan, kind))).collect();
     let kept = match plan.kept {
         0 => String::new(),
-        1 => "; 1 object is not in the files, --prune deletes it".to_owned(),
-        kept => format!("; {kept} objects are not in the files, --prune deletes them"),
+        1 => "; 1 object is not in the files: --prune would delete it".to_owned(),
+        kept => format!("; {kept} objects are not in the files: --prune would delete them"),
     };
     format!("{}, {} unchanged{kept}", parts.join(", "), plan.unchanged)
 }

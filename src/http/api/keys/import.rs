@@ -85,8 +85,8 @@ fn read_import(fields: &mut Fields) -> Option<Import> {
     let read = fields.required("keys", "Keys to import.", ForeignKeys);
     let about = "Whether to validate without importing.";
     let dry_run = fields.optional("dry_run", about, boolean(false)).unwrap_or(false);
-    let about = "Whether the keys come from a configuration file. `keyhouse apply --prune` revokes \
-                 only such keys.";
+    let about = "Whether the keys come from a configuration file. Such keys are imported even if the \
+                 organization has no API access. `keyhouse apply --prune` revokes only such keys.";
     let applied = fields.optional("applied", about, boolean(false)).unwrap_or(false);
     let (keys, faults) = read?;
     Some(Import { keys, faults, applied, dry_run })
