@@ -242,6 +242,7 @@ fn made(number: usize) -> (String, KeyRecord) {
             created_at: NOW.wall,
             ends_at: None,
             other_digest: None,
+            last_part_digest: None,
             former_owner: false,
         }],
         permissions: Some("diagrams:read diagrams:write".parse().unwrap()),

@@ -245,6 +245,7 @@ mod tests {
             created_at: Moment::from_milliseconds(made_at),
             ends_at: None,
             other_digest: None,
+            last_part_digest: None,
             former_owner: false,
         }
     }

@@ -93,24 +93,6 @@ impl Algorithm {
     }
 }
 
-/// The digest under which Keyhouse stores a key with this hash, and its algorithm. With a `head`,
-/// the hash is that of the part after the head.
-pub fn digest_of_hash(
-    algorithm: Algorithm,
-    hash: &[u8; 32],
-    head: Option<&str>,
-) -> Result<(Digest, Algorithm), InvalidForeign> {
-    match (algorithm, head) {
-        (Algorithm::Blake3, None) => Ok((Digest::from_bytes(*hash), algorithm)),
-        (Algorithm::Sha256, None) => Ok((Digest::of_sha256(hash), algorithm)),
-        (Algorithm::Sha256, Some(head)) => {
-            Ok((Digest::of_last_part(head.as_bytes(), hash), Algorithm::Sha256OfLastPart))
-        },
-        (Algorithm::Blake3, Some(_)) => Err(InvalidForeign::HeadAlgorithm),
-        (Algorithm::Sha256OfLastPart, _) => Err(InvalidForeign::Algorithm),
-    }
-}
-
 impl HashForm {
     /// The name in the API.
     pub const fn name(self) -> &'static str {
@@ -123,16 +105,27 @@ impl HashForm {
         }
     }
 
-    /// The digest under which Keyhouse stores a key with this hash, and its algorithm.
+    /// The digest under which Keyhouse stores a key with this hash, and its algorithm. With a
+    /// `head`, the hash is that of the part after the head.
     pub fn digest(
         self,
         hash: &[u8; 32],
         head: Option<&str>,
     ) -> Result<(Digest, Algorithm), InvalidForeign> {
         match (self, head) {
-            (Self::Given(algorithm), head) => digest_of_hash(algorithm, hash, head),
-            (Self::Stored(algorithm), None) => Ok((Digest::from_bytes(*hash), algorithm)),
-            (Self::Stored(_), Some(_)) => Err(InvalidForeign::HeadAlgorithm),
+            (Self::Given(algorithm @ Algorithm::Blake3) | Self::Stored(algorithm), None) => {
+                Ok((Digest::from_bytes(*hash), algorithm))
+            },
+            (Self::Given(algorithm @ Algorithm::Sha256), None) => {
+                Ok((Digest::of_sha256(hash), algorithm))
+            },
+            (Self::Given(Algorithm::Sha256), Some(head)) => {
+                Ok((Digest::of_last_part(head.as_bytes(), hash), Algorithm::Sha256OfLastPart))
+            },
+            (Self::Given(Algorithm::Blake3) | Self::Stored(_), Some(_)) => {
+                Err(InvalidForeign::HeadAlgorithm)
+            },
+            (Self::Given(Algorithm::Sha256OfLastPart), _) => Err(InvalidForeign::Algorithm),
         }
     }
 }

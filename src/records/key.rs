@@ -159,6 +159,14 @@ pub struct SecretRecord {
         skip_serializing_if = "Option::is_none"
     )]
     pub other_digest: Option<Digest>,
+    /// The digest of the same text by its last part, if Keyhouse knew the text and it has parts.
+    #[serde(
+        rename = "lp",
+        default,
+        with = "text::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub last_part_digest: Option<Digest>,
     /// Whether a former owner may know the secret, because no rotation followed a transfer yet.
     #[serde(rename = "fo", default, skip_serializing_if = "is_false")]
     pub former_owner: bool,
@@ -174,6 +182,7 @@ impl SecretRecord {
             created_at: now,
             ends_at: None,
             other_digest: Some(Digest::by_sha256(made.secret.reveal().as_bytes())),
+            last_part_digest: None,
             former_owner: false,
         }
     }
@@ -383,6 +392,7 @@ pub(crate) mod tests {
                 created_at: now,
                 ends_at: None,
                 other_digest: None,
+                last_part_digest: None,
                 former_owner: false,
             }],
             permissions: Some("diagrams:read diagrams:write".parse().unwrap()),
@@ -408,6 +418,7 @@ pub(crate) mod tests {
         record.disabled = Some(DisabledBy::Manager);
         record.imported = Some(Digest::by_sha256(b"a secret"));
         record.secrets[0].algorithm = Algorithm::Sha256;
+        record.secrets[0].last_part_digest = Digest::by_last_part(b"17|a secret");
         record.maxima = ["a:*", "*:read"].map(|list| list.parse().unwrap()).into();
         let bytes = encode(&record.place(), &record).unwrap();
         let mut back: KeyRecord = decode(&record.place(), &bytes).unwrap();

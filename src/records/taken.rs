@@ -7,8 +7,9 @@ use crate::records::codec::Record;
 use crate::records::text;
 
 /// The key that has or had a digest. No import accepts the digest again. Each imported key has one
-/// record. Each secret that was rotated out or purged has two records, for its BLAKE3 and its
-/// SHA-256 digest. A record takes about 100 bytes and is never removed.
+/// record. Each secret that was rotated out or purged has one record for each digest that Keyhouse
+/// knows of it: BLAKE3, SHA-256, and SHA-256 of its last part. A record takes about 100 bytes and is
+/// never removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TakenRecord {
@@ -18,7 +19,7 @@ pub struct TakenRecord {
     /// the retired digest, so that it can reject a key that is imported later by the other digest.
     #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
     pub retired: bool,
-    /// Whether this is the other digest of a retired text. The index keeps the digest if a key was
+    /// Whether this is another digest of a retired text. The index keeps the digest if a key was
     /// imported with it before.
     #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
     pub other: bool,
@@ -35,7 +36,7 @@ impl TakenRecord {
         Self { retired: true, ..Self::of(key) }
     }
 
-    /// Returns the record of the other digest of a retired text.
+    /// Returns the record of another digest of a retired text.
     pub fn other(key: KeyId) -> Self {
         Self { other: true, ..Self::of(key) }
     }

@@ -252,6 +252,7 @@ impl Actions {
             created_at,
             ends_at: None,
             other_digest: key.secret.other_digest,
+            last_part_digest: key.secret.last_part_digest,
             former_owner: false,
         }];
         record

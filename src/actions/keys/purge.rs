@@ -25,7 +25,7 @@ use crate::worker::{Halt, Worker};
 /// The time for which an ended key is kept.
 pub const ENDED_KEPT: Duration = Duration::from_hours(90 * 24);
 /// Maximum number of keys purged in one batch. All rows of this many keys are within the limits of
-/// a batch.
+/// a batch: at most 8 for each key, since only one of its two secrets has three digests.
 const KEYS_A_BATCH_MAX: usize = 120;
 /// Maximum number of keys with an ancestor that are purged in one run. The next run purges the
 /// rest.

@@ -98,11 +98,13 @@ pub(super) fn retire(
     secrets: &[SecretRecord],
 ) -> Result<Batch, ActionError> {
     secrets.iter().try_fold(batch, |batch, secret| {
-        let Some(other) = secret.other_digest else {
-            return put(batch, &StoreKey::Taken(secret.digest), &TakenRecord::retired(key));
-        };
-        let batch = put(batch, &StoreKey::Taken(secret.digest), &TakenRecord::of(key))?;
-        put(batch, &StoreKey::Taken(other), &TakenRecord::other(key))
+        let knew_the_text = secret.other_digest.is_some();
+        let record = if knew_the_text { TakenRecord::of(key) } else { TakenRecord::retired(key) };
+        let batch = put(batch, &StoreKey::Taken(secret.digest), &record)?;
+        let others = [secret.other_digest, secret.last_part_digest];
+        others.into_iter().flatten().try_fold(batch, |batch, other| {
+            put(batch, &StoreKey::Taken(other), &TakenRecord::other(key))
+        })
     })
 }
 

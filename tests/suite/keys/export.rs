@@ -23,14 +23,16 @@ fn exported_keys_work_in_another_instance() {
     let (source, target) = (TestServer::start(), TestServer::start());
     let made = source.create(&json!({"name": "made", "kind": "service", "permissions": ["a:b"]}));
     source.create(&json!({"name": "personal"}));
+    let part = "VSwn9FCqLFivSUGJKMukhq7kcrnXDK8h6JQmleJX";
     let lines = json!([
+        {"name": "by part", "algorithm": "sha256", "digest": hex(&sha256(part)), "head": "17|"},
         {"name": "by sha256", "algorithm": "sha256", "digest": hex(&sha256(&foreign(1)))},
         {"name": "by text", "key": foreign(2)},
     ]);
     imported(&source, &lines);
     let keys = exported(&source);
     let names: Vec<_> = keys.iter().map(|key| key["name"].as_str().unwrap()).collect();
-    assert_eq!(names.len(), 3, "{names:?}");
+    assert_eq!(names.len(), 4, "{names:?}");
     let by_text = keys.iter().find(|key| key["name"] == "by text").unwrap();
     assert_shape!("exported_key", by_text);
     let algorithm = |name: &str| {
@@ -39,9 +41,10 @@ fn exported_keys_work_in_another_instance() {
     assert_eq!(algorithm("made"), "blake3");
     assert_eq!(algorithm("by text"), "blake3");
     assert_eq!(algorithm("by sha256"), "sha256-derived");
+    assert_eq!(algorithm("by part"), "sha256-part-derived");
 
     imported(&target, &keys.iter().map(taken).collect());
-    for secret in [&made.secret, &foreign(1), &foreign(2)] {
+    for secret in [&made.secret, &foreign(1), &foreign(2), &format!("17|{part}")] {
         assert_eq!(target.verify(secret)["code"], "VALID");
     }
     let digests = |keys: &[Value]| -> Vec<String> {

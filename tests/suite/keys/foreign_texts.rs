@@ -202,6 +202,49 @@ fn a_text_revoked_by_its_last_part_is_invalid_as_a_whole() {
     instance.bare(&Ask::forward_auth(&text)).problem(401, "REVOKED");
 }
 
+/// In an earlier version, a text that was imported as a text and rotated away could be imported
+/// again by its last part, and was valid.
+#[test]
+fn a_rotated_text_cannot_be_imported_again_by_its_last_part() {
+    let mut instance = TestServer::start();
+    let part = "VSwn9FCqLFivSUGJKMukhq7kcrnXDK8h6JQmleJX";
+    let text = format!("17|{part}");
+    let key = &imported(&instance, &json!([{"key": text}]))[0];
+    let path = format!("/v1/keys/{}/rotate", id(key));
+    for _ in 0..2 {
+        assert_eq!(instance.ask(&Ask::post(&path, &json!({}))).status, 200);
+    }
+    for _ in ["at once", "after a restart"] {
+        for line in [by_last_part("17|", part), by_sha256(&text), by_blake3(&text)] {
+            let reported = faults(&import(&instance, &json!({"keys": [line]})));
+            assert_eq!(reported, [("/keys/0/digest".to_owned(), "digest_taken".to_owned())]);
+        }
+        instance.restart();
+        instance.sign_in();
+    }
+    imported(&instance, &json!([by_last_part("18|", part)]));
+    instance.bare(&Ask::forward_auth(&text)).problem(401, "NOT_FOUND");
+}
+
+/// The last part was imported while the text was the secret of a key.
+#[test]
+fn rotating_a_text_ends_the_key_that_is_known_by_its_last_part() {
+    let mut instance = TestServer::start();
+    let part = "VSwn9FCqLFivSUGJKMukhq7kcrnXDK8h6JQmleJX";
+    let text = format!("17|{part}");
+    let key = &imported(&instance, &json!([{"key": text}]))[0];
+    imported(&instance, &json!([by_last_part("17|", part)]));
+    let path = format!("/v1/keys/{}/rotate", id(key));
+    for _ in 0..2 {
+        assert_eq!(instance.ask(&Ask::post(&path, &json!({}))).status, 200);
+    }
+    for _ in ["at once", "after a restart"] {
+        instance.bare(&Ask::forward_auth(&text)).problem(401, "NOT_FOUND");
+        instance.restart();
+        instance.sign_in();
+    }
+}
+
 /// A native key has no separator, so a key that is known by its last part changes no check of it.
 #[test]
 fn native_keys_are_found_beside_keys_known_by_their_last_part() {

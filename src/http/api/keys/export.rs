@@ -15,7 +15,7 @@ use crate::model::errors;
 use crate::model::foreign::{DERIVED, HashForm};
 use crate::model::id::{KeyId, OfKey};
 use crate::model::role::INSTANCE_IMPORT;
-use crate::records::key::KeyRecord;
+use crate::records::key::{KeyRecord, SecretRecord};
 
 pub(super) fn endpoint() -> Endpoint {
     get("/v1/keys/export", export)
@@ -64,7 +64,8 @@ fn export(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
 /// A key with its digests. `None` for a key without a secret.
 fn exported_key_view(app: &App, actor: &Actor, record: &KeyRecord) -> Option<ExportedKeyView> {
     let newest = record.secrets.first()?;
-    let digests = record.secrets.iter().flat_map(|it| [Some(it.digest), it.other_digest]);
+    let of_secret = |it: &SecretRecord| [Some(it.digest), it.other_digest, it.last_part_digest];
+    let digests = record.secrets.iter().flat_map(of_secret);
     let mut others: Vec<String> = Vec::new();
     for digest in digests.chain([record.imported]).flatten() {
         let text = digest.to_string();
