@@ -78,11 +78,20 @@ impl Actions {
     /// The errors of [`Actions::key`].
     pub fn count_descendants(&self, actor: &Actor, id: KeyId) -> Result<usize, ActionError> {
         let root = self.key(actor, id)?;
-        Ok(self.open_descendants(&root, &mut HashSet::from([root.id]))?.len())
+        let mut family = HashSet::from([root.id]);
+        loop {
+            let known = family.len();
+            let open = self.open_descendants(&root, &mut family)?;
+            if family.len() == known {
+                return Ok(open.len());
+            }
+        }
     }
 
     /// Returns the descendants that are not revoked, the oldest first, and adds all descendants to
-    /// the family. Ids grow with time, so a single pass reads each key after its creator.
+    /// the family, in one pass in the order of ids. An imported key may have an earlier id than its
+    /// creator. Such a key is found by the next pass, so callers repeat the pass until the family
+    /// stays the same.
     fn open_descendants(
         &self,
         root: &KeyRecord,
@@ -94,7 +103,8 @@ impl Actions {
             let record = held?.record;
             let Author::Key(creator) = record.created_by else { continue };
             let mut ancestors = [creator].into_iter().chain(record.parent());
-            if ancestors.any(|id| family.contains(&id)) && family.len() < FAMILY_MAX {
+            let has_room = family.len() < FAMILY_MAX || family.contains(&record.id);
+            if ancestors.any(|id| family.contains(&id)) && has_room {
                 family.insert(record.id);
                 if record.revoked_at.is_none() {
                     open.push(record.id);
@@ -102,5 +112,65 @@ impl Actions {
             }
         }
         Ok(open)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::actions::keys::{ForeignKey, ForeignPast, ForeignSecret, Import, KeyDraft, KeyKind};
+    use crate::actions::test_instance::TestInstance;
+    use crate::model::foreign::Algorithm;
+    use crate::model::moment::Moment;
+    use crate::model::secret::Digest;
+
+    fn back_dated() -> Import {
+        let secret = ForeignSecret {
+            field: "digest",
+            digest: Digest::by_sha256(b"old"),
+            algorithm: Algorithm::Sha256,
+            other_digest: None,
+            last_part_digest: None,
+            hint: "any".to_owned(),
+        };
+        let created_at = Some(Moment::from_milliseconds(1_000));
+        let key = ForeignKey {
+            pointer: "/keys/0".to_owned(),
+            secret,
+            owner: None,
+            organization: None,
+            past: ForeignPast { created_at, ..ForeignPast::default() },
+            draft: KeyDraft::default(),
+        };
+        Import { keys: vec![key], faults: Vec::new(), applied: false, dry_run: false }
+    }
+
+    /// Regression: the id of an imported key may be earlier than its creator's, and the key was not
+    /// counted.
+    #[test]
+    fn an_imported_key_with_an_earlier_id_than_its_creator_is_a_descendant() {
+        let instance = TestInstance::new();
+        let (actions, local) = (&instance.actions, instance.local());
+        let created_by = |mut key: KeyRecord, creator: KeyId| {
+            key.created_by = Author::Key(creator);
+            instance.put(&key.place(), &key);
+            key.id
+        };
+        let make = || {
+            let draft = KeyDraft { kind: Some(KeyKind::Service), ..KeyDraft::default() };
+            instance.clock.advance(Duration::from_millis(1));
+            actions.create_key(&local, draft).unwrap().0
+        };
+        let root = make();
+        let importer = created_by(make(), root.id);
+        let imported = actions.import_keys(&local, &back_dated()).unwrap().remove(0);
+        let imported = created_by(imported, importer);
+        assert!(imported < root.id);
+        assert_eq!(actions.count_descendants(&local, root.id).unwrap(), 2);
+        let target = Target { id: root.id, versions: None };
+        let (_root, done) = actions.revoke_with_descendants(&local, &target, None).unwrap();
+        assert_eq!(done, Descendants { revoked: 2, left: 0, more: false });
     }
 }
