@@ -47,9 +47,7 @@ fn draft(source: &ExportedKey, now: Moment) -> Result<Draft, String> {
     if source.truth(&["rateLimitEnabled"])? != Some(false) {
         let limit = source.positive(&["rateLimitMax"])?;
         let window = source.positive(&["rateLimitTimeWindow"])?;
-        if let Some((limit, window)) = limit.zip(window) {
-            draft.rate_limit("better-auth", limit, window)?;
-        }
+        draft.rate_limit_of("better-auth", limit, window)?;
     }
     remaining(source, &mut draft)?;
     permissions(source, &mut draft)?;

@@ -116,6 +116,13 @@ mod tests {
     }
 
     #[test]
+    fn a_column_that_occurs_twice_is_named_by_both_places() {
+        let text = "key,name,key\na,b,c\n";
+        let error = convert(SourceSystem::Csv, text, Moment::BEGINNING).err().unwrap().to_string();
+        assert_eq!(error, "column 3 of the header has the name of column 1");
+    }
+
+    #[test]
     fn a_line_is_that_of_the_file_also_after_a_value_with_line_breaks() {
         let text = "key,description,rate_limit\na,\"two\nlines\",\nb,,often\n";
         let converted = convert(SourceSystem::Csv, text, Moment::BEGINNING).ok().unwrap();

@@ -6,7 +6,7 @@ use crate::model::foreign::{HINT_CHARACTERS_MAX, parse_hint};
 use crate::model::limit::{RATE_LIMIT_NAME_BYTES_MAX, RATE_LIMIT_WINDOW_SECONDS_MAX};
 use crate::model::moment::Moment;
 use crate::model::name::parse_name;
-use crate::model::permission::{Pattern, is_own};
+use crate::model::permission::{Permission, is_own};
 
 const DAY_SECONDS: u64 = 86_400;
 /// The field of the metadata with the facts that have no field of their own.
@@ -96,14 +96,18 @@ impl Draft {
         self.left_out.push(what.into());
     }
 
-    /// Adds permissions. `documents.read` becomes `documents:read`. Management permissions of
-    /// Keyhouse are not those of another system.
+    /// Adds permissions. `documents.read` becomes `documents:read`. A wildcard of another system is
+    /// not one of Keyhouse, and management permissions of Keyhouse are not those of another system.
+    /// If the key has permissions and none of them is taken, its list is empty.
     pub(super) fn permissions(&mut self, names: &[String]) {
+        if names.is_empty() {
+            return;
+        }
         let (mut taken, mut others) = (Vec::new(), Vec::new());
         for name in names {
-            let pattern = name.replace('.', ":");
-            if pattern.parse::<Pattern>().is_ok() && !is_own(&pattern) {
-                taken.push(Value::String(pattern));
+            let permission = name.replace('.', ":");
+            if permission.parse::<Permission>().is_ok() && !is_own(&permission) {
+                taken.push(Value::String(permission));
             } else {
                 others.push(name.as_str());
             }
@@ -137,6 +141,23 @@ impl Draft {
         let name: String = name.chars().map(allowed).take(RATE_LIMIT_NAME_BYTES_MAX).collect();
         self.rate_limits.push(json!({ "name": name, "limit": calls, "window_seconds": seconds }));
         Ok(())
+    }
+
+    /// Adds the rate limit of a system that has a number of calls and a window, or neither.
+    pub(super) fn rate_limit_of(
+        &mut self,
+        name: &str,
+        calls: Option<u64>,
+        window_ms: Option<u64>,
+    ) -> Result<(), String> {
+        match (calls, window_ms) {
+            (None, None) => Ok(()),
+            (Some(calls), Some(window_ms)) => self.rate_limit(name, calls, window_ms),
+            (Some(calls), None) => {
+                Err(format!("has a rate limit of {calls} calls without a window"))
+            },
+            (None, Some(_)) => Err("has the window of a rate limit without its calls".to_owned()),
+        }
     }
 
     pub(super) fn quota(&mut self, calls: u64, period: &str, zone: &str) {

@@ -1,5 +1,6 @@
 //! The entries of an export in JSON or CSV.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{MapAccess, SeqAccess, Visitor};
@@ -66,7 +67,8 @@ pub(super) fn of_ordered_json(
     let mut entries = Vec::new();
     for document in serde_json::Deserializer::from_str(text).into_iter::<Document>() {
         let document = document.map_err(|error| {
-            UnreadableExport(format!("line {} is not a JSON object or list", error.line()))
+            let place = format!("line {}, column {}", error.line(), error.column());
+            UnreadableExport(format!("not a JSON object or list: error at {place}"))
         })?;
         let items = match document {
             Document::Items(items) => items,
@@ -93,7 +95,8 @@ pub(super) fn of_ordered_json(
     Ok(entries)
 }
 
-/// Reads the rows of CSV with a header. Empty values are absent.
+/// Reads the rows of CSV with a header. Empty values are absent. A column that occurs twice is an
+/// error, which names it by its number: a header may be a secret.
 pub(super) fn of_csv(text: &str) -> Result<(Vec<String>, Vec<ExportedKey>), UnreadableExport> {
     let mut reader =
         csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(text.as_bytes());
@@ -103,6 +106,13 @@ pub(super) fn of_csv(text: &str) -> Result<(Vec<String>, Vec<ExportedKey>), Unre
     };
     let header = reader.headers().map_err(|error| unreadable(&error))?.clone();
     let names: Vec<String> = header.iter().map(str::to_owned).collect();
+    let mut columns = HashMap::new();
+    for (name, column) in names.iter().zip(1_usize..) {
+        if let Some(first) = columns.insert(name, column) {
+            let detail = format!("column {column} of the header has the name of column {first}");
+            return Err(UnreadableExport(detail));
+        }
+    }
     let mut entries = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| unreadable(&error))?;

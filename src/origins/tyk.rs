@@ -2,7 +2,8 @@
 //!
 //! Tyk names a session by the key itself, or by a hash of the whole key: murmur3 with 32, 64 or 128
 //! bits, or SHA-256. Only a key and a SHA-256 can be imported: murmur3 is no cryptographic hash, and
-//! the digest of the key does not follow from it.
+//! the digest of the key does not follow from it. Policies and access rights are left out and
+//! reported: an export has the limits of a session, and not those of its policies.
 
 use serde_json::{Map, Value};
 
@@ -68,8 +69,11 @@ fn draft(source: &ExportedKey, now: Moment) -> Result<Draft, String> {
     let created = session.time(&["date_created"])?;
     draft.set_time("created_at", created.filter(|time| time.milliseconds() > 0));
     draft.set("disabled", session.truth(&["is_inactive"])? == Some(true));
-    if let Some((rate, per)) = session.positive(&["rate"])?.zip(session.positive(&["per"])?) {
-        draft.rate_limit("tyk", rate, per.saturating_mul(1_000))?;
+    // A rate of zero or less is no limit, whatever its window is.
+    if session.number(&["rate"])?.is_none_or(|rate| rate > 0) {
+        let seconds = session.positive(&["per"])?;
+        let window_ms = seconds.map(|seconds| seconds.saturating_mul(1_000));
+        draft.rate_limit_of("tyk", session.positive(&["rate"])?, window_ms)?;
     }
     if let Some(calls) = session.positive(&["quota_max"])? {
         let Some(seconds) = session.positive(&["quota_renewal_rate"])? else {

@@ -1,7 +1,7 @@
 //! Unkey: responses of `/v2/apis.listKeys`, and rows of the table `keys`.
 //!
 //! Unkey stores SHA-256 of the whole key, in base64. A response has no hash, but `plaintext` if it
-//! was requested with `decrypt`.
+//! was requested with `decrypt`. The rate limits, permissions and roles of a row are in other tables.
 
 use serde_json::Value;
 
@@ -11,6 +11,10 @@ use crate::model::moment::Moment;
 use crate::origins::draft::Draft;
 use crate::origins::entry::ExportedKey;
 use crate::origins::{Converted, UnreadableExport, entries};
+
+/// What a key of a response has, and a row of the present table `keys` does not.
+const NOT_IN_ROWS: [&str; 6] =
+    ["keyId", "ratelimit", "ratelimits", "ratelimitLimit", "permissions", "roles"];
 
 pub(super) fn convert(text: &str, now: Moment) -> Result<Converted, UnreadableExport> {
     let mut converted = Converted::default();
@@ -54,6 +58,9 @@ fn draft(source: &ExportedKey, now: Moment) -> Result<Draft, String> {
     let roles = source.texts(&["roles"])?;
     if !roles.is_empty() {
         draft.leave_out(format!("roles: {}", roles.join(", ")));
+    }
+    if !source.has(&NOT_IN_ROWS) {
+        draft.leave_out("the rate limits, permissions and roles, which are in other tables");
     }
     draft.metadata(source.object(&["meta"])?);
     draft.fact("id", source.text(&["keyId", "id"])?);
@@ -104,13 +111,7 @@ fn credits(source: &ExportedKey, draft: &mut Draft) -> Result<(), String> {
 }
 
 fn rate_limits(source: &ExportedKey, draft: &mut Draft) -> Result<(), String> {
-    let single = source.part(&["ratelimit"])?;
-    let place = single.as_ref().unwrap_or(source);
-    let limit = place.positive(&["ratelimitLimit", "limit"])?;
-    let window = place.positive(&["ratelimitDuration", "duration", "refillInterval"])?;
-    if let Some((limit, window)) = limit.zip(window) {
-        draft.rate_limit("default", limit, window)?;
-    }
+    single_rate_limit(source, draft)?;
     for item in source.list(&["ratelimits"])? {
         let Value::Object(fields) = item else {
             return Err("ratelimits is not a list of objects".to_owned());
@@ -121,9 +122,66 @@ fn rate_limits(source: &ExportedKey, draft: &mut Draft) -> Result<(), String> {
             draft.leave_out(format!("the rate limit {name}, which a call has to name"));
             continue;
         }
-        let limit = item.positive(&["limit"])?.zip(item.positive(&["duration"])?);
-        let (limit, window) = limit.ok_or_else(|| format!("the rate limit {name} has no limit"))?;
-        draft.rate_limit(&name, limit, window)?;
+        let (limit, window) = (item.positive(&["limit"])?, item.positive(&["duration"])?);
+        if limit.is_none() && window.is_none() {
+            return Err(format!("the rate limit {name} has no limit"));
+        }
+        draft.rate_limit_of(&name, limit, window)?;
     }
     Ok(())
+}
+
+/// The only rate limit of a key in older versions, in an object or in columns. In the oldest form,
+/// `limit` is the size of a bucket that gets `refillRate` calls in each `refillInterval`.
+fn single_rate_limit(source: &ExportedKey, draft: &mut Draft) -> Result<(), String> {
+    let single = source.part(&["ratelimit"])?;
+    let place = single.as_ref().unwrap_or(source);
+    let [limit, duration, rate, interval] = if single.is_some() {
+        ["limit", "duration", "refillRate", "refillInterval"]
+    } else {
+        // The column `refill_interval` is that of the credits.
+        ["ratelimitLimit", "ratelimitDuration", "ratelimitRefillRate", "ratelimitRefillInterval"]
+    };
+    let (limit, duration) = (place.positive(&[limit])?, place.positive(&[duration])?);
+    let (rate, interval) = (place.positive(&[rate])?, place.positive(&[interval])?);
+    if duration.is_none() && interval.is_some() && rate != limit {
+        return Err("has a rate limit whose limit and refillRate are not the same: a limit of \
+                    Keyhouse is refilled completely in its window"
+            .to_owned());
+    }
+    draft.rate_limit_of("default", limit, duration.or(interval))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn converted(fields: &str) -> Converted {
+        let text = format!(r#"{{"hash": "{}", {fields}}}"#, "ab".repeat(32));
+        convert(&text, Moment::BEGINNING).ok().unwrap()
+    }
+
+    #[test]
+    fn a_rate_limit_is_whole_or_its_key_is_not_imported() {
+        for (fields, expected) in [
+            (r#""ratelimit": {"limit": 9, "refillRate": 9, "refillInterval": 1000}"#, ""),
+            (r#""ratelimit": {"limit": 9, "refillRate": 1, "refillInterval": 1000}"#, "has a rate"),
+            (r#""ratelimit": {"limit": 9}"#, "has a rate limit of 9 calls without a window"),
+            (r#""ratelimit_limit": 9, "refill_interval": "daily""#, "has a rate limit of 9 calls"),
+            (r#""ratelimit_duration": 1000"#, "has the window of a rate limit"),
+            (r#""ratelimits": [{"limit": 9}]"#, "has a rate limit of 9 calls without a window"),
+        ] {
+            let refused = converted(fields).refused;
+            let reason = refused.first().map_or("", |remark| remark.reason.as_str());
+            assert!(reason.starts_with(expected), "{fields}: {reason}");
+            assert_eq!(reason.is_empty(), expected.is_empty(), "{fields}: {reason}");
+        }
+    }
+
+    #[test]
+    fn a_row_without_rate_limits_is_reported() {
+        for (fields, expected) in [(r#""id": "k""#, 1), (r#""keyId": "k""#, 0)] {
+            assert_eq!(converted(fields).left_out.len(), expected, "{fields}");
+        }
+    }
 }

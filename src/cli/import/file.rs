@@ -29,12 +29,10 @@ impl ImportLine {
         Self::new(row.line, row.key)
     }
 
-    /// The line with these permissions, if it has none.
+    /// The line with these permissions, if it has no field `permissions`.
     pub(super) fn with_permissions(self, permissions: &[String]) -> Self {
         let Self { number, mut key, bytes } = self;
-        let listed = key.get("permissions").and_then(Value::as_array);
-        let has_none = listed.map_or(key.get("permissions").is_none(), Vec::is_empty);
-        if permissions.is_empty() || !has_none {
+        if permissions.is_empty() || key.get("permissions").is_some() {
             return Self { number, key, bytes };
         }
         if let Value::Object(fields) = &mut key {

@@ -324,9 +324,17 @@ fn an_export_that_cannot_be_read_is_a_usage_error_without_its_content() {
     let instance = TestServer::start();
     let secret = "s3cr3t-0123456789abcdef0123456789";
     for (from, text, words) in [
-        ("unkey", format!("{{\"data\": [{secret}]}}"), "line 1 is not a JSON object or list"),
+        (
+            "unkey",
+            format!("{{\"data\": [{secret}]}}"),
+            "not a JSON object or list: error at line 1, column ",
+        ),
         ("unkey", format!("[\"{secret}\"]"), "key 1 is not a JSON object"),
-        ("tyk", format!("{{}}\n{{\"{secret}\""), "line 2 is not a JSON object or list"),
+        (
+            "tyk",
+            format!("{{}}\n{{\"{secret}\""),
+            "not a JSON object or list: error at line 2, column ",
+        ),
         ("kong", format!("- {secret}\n"), "its top is not an object"),
         ("kong", format!("a: b\nc: [{secret}\n"), "is not YAML"),
         ("better-auth", format!("id,key\n1,{secret},3\n"), "line 2 does not have the columns"),
