@@ -2,12 +2,15 @@
 //! JSON), or from `/key-auths` of the Admin API.
 //!
 //! Kong stores the keys themselves. A file may instead have a reference to a vault or to a variable
-//! of the environment, and a database may be encrypted: such keys are not converted.
+//! of the environment, and a database may be encrypted: such keys are not converted. Plugins and
+//! groups belong to the consumer and not to the key, and Keyhouse has no counterpart to most of
+//! them: they are left out and reported.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
+use saphyr::{LoadableYamlNode as _, Scalar, ScanError, Yaml};
+use saphyr_parser::{Event, Parser};
 use serde_json::{Map, Value};
 
 use crate::model::moment::Moment;
@@ -26,77 +29,127 @@ const NOT_TEXTS: [(&str, &str); 4] = [
     ("$ke$", "is encrypted by Kong's keyring: export it through the Admin API"),
     ("$DECK_", "is a variable of the environment: export the key itself"),
 ];
-/// Fields of a consumer that have no counterpart at a key.
+/// The fields by which other parts of a document name a consumer.
+const NAMES: [&str; 3] = ["id", "username", "custom_id"];
+/// Lists of a consumer that have no counterpart at a key. A document may have them too, with the
+/// consumer in each item.
 const OF_CONSUMERS: [&str; 3] = ["plugins", "acls", "groups"];
+const UNNAMED: &str = "without a name";
+const NOT_KONG: &str = "the file is no configuration of Kong: its top is not an object, or it is \
+                        nested too deeply";
 
-type Consumers = HashMap<String, Map<String, Value>>;
-/// The fields of a key, and those of its consumer.
-type ConsumerKey<'a> = (&'a Map<String, Value>, Option<&'a Map<String, Value>>);
+type Fields = Map<String, Value>;
+/// The lists of the document whose items name a consumer: by that name, the list and the item.
+type Apart<'a> = HashMap<&'a str, Vec<(&'static str, &'a str)>>;
+
+struct Consumer<'a> {
+    fields: &'a Fields,
+    /// The consumer without its keys.
+    entry: ExportedKey,
+}
 
 pub(super) fn convert(text: &str, now: Moment) -> Result<Converted, UnreadableExport> {
     let is_json = text.trim_start().starts_with(['{', '[']);
-    let documents = if is_json {
+    let documents: Vec<Fields> = if is_json {
         let sources = entries::of_json(text, &[])?;
         sources.into_iter().map(ExportedKey::into_fields).collect()
     } else {
         of_yaml(text)?
     };
-    let consumers: Consumers = documents.iter().flat_map(consumers_of).collect();
+    let consumers: Vec<Consumer<'_>> =
+        documents.iter().flat_map(|it| list(it, "consumers")).map(Consumer::new).collect();
+    let named = consumers.iter().flat_map(|it| it.names().map(move |name| (name, it)));
+    let by_name: HashMap<&str, &Consumer<'_>> = named.collect();
+    let apart = listed_apart(&documents);
     let mut converted = Converted::default();
-    let mut line = 0;
-    for (credential, consumer) in documents.iter().flat_map(|it| credentials_of(it, &consumers)) {
-        line += 1;
-        let mut source = ExportedKey::new(line, credential.clone());
-        let consumer = consumer.map(|fields| ExportedKey::new(line, fields.clone()));
-        let named = consumer.map(|it| it.named_by(&["username", "custom_id", "id"]));
-        source.name = named.as_ref().and_then(|it| it.name.clone());
-        let drafted = draft(&source, named.as_ref(), now);
-        converted.add(&source, drafted);
+    let (mut line, mut rest) = (0, consumers.iter());
+    for document in &documents {
+        let count = list(document, "consumers").count();
+        let own = rest.by_ref().take(count).flat_map(|consumer| {
+            let lists = CREDENTIALS.into_iter().flat_map(move |name| list(consumer.fields, name));
+            lists.map(move |key| (key, Some(consumer)))
+        });
+        // A page of the Admin API has the credentials in `data`.
+        let lists = CREDENTIALS.into_iter().chain(["data"]).flat_map(|name| list(document, name));
+        let flat = lists.map(|key| (key, consumer_of(key).and_then(|it| by_name.get(it).copied())));
+        for (key, consumer) in own.chain(flat) {
+            line += 1;
+            let mut source = ExportedKey::new(line, key.clone());
+            source.name = consumer.and_then(|it| it.entry.name.clone());
+            let drafted = draft(&source, consumer, &apart, now);
+            converted.add(&source, drafted);
+        }
     }
     Ok(converted)
 }
 
-fn list<'a>(
-    fields: &'a Map<String, Value>,
-    name: &str,
-) -> impl Iterator<Item = &'a Map<String, Value>> {
+impl<'a> Consumer<'a> {
+    fn new(fields: &'a Fields) -> Self {
+        let others = fields.iter().filter(|(name, _)| !CREDENTIALS.contains(&name.as_str()));
+        let others = others.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let entry = ExportedKey::new(0, others).named_by(&["username", "custom_id", "id"]);
+        Self { fields, entry }
+    }
+
+    /// The names by which other parts of a document name the consumer.
+    fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let fields = self.fields;
+        NAMES.into_iter().filter_map(move |name| fields.get(name)?.as_str())
+    }
+
+    /// The names of the items in one of [`OF_CONSUMERS`].
+    fn items(&self, field: &str, apart: &Apart<'a>) -> Result<BTreeSet<&'a str>, String> {
+        let own: &[Value] = match self.fields.get(field) {
+            None | Some(Value::Null) => &[],
+            Some(Value::Array(items)) => items.as_slice(),
+            Some(_) => return Err(format!("{field} is not a list")),
+        };
+        let own = own.iter().map(|item| {
+            let name = item.as_str().or_else(|| name_of(item.as_object()?));
+            name.unwrap_or(UNNAMED)
+        });
+        let mut names: BTreeSet<&str> = own.collect();
+        for listed in self.names().filter_map(|name| apart.get(name)) {
+            names.extend(listed.iter().filter(|(list, _)| *list == field).map(|(_, item)| *item));
+        }
+        Ok(names)
+    }
+}
+
+fn list<'a>(fields: &'a Fields, name: &str) -> impl Iterator<Item = &'a Fields> + use<'a> {
     fields.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
 }
 
-/// The consumers of a document, by each of their names.
-fn consumers_of(document: &Map<String, Value>) -> Vec<(String, Map<String, Value>)> {
-    let named = |consumer: &Map<String, Value>| {
-        let texts =
-            ["id", "username", "custom_id"].map(|name| consumer.get(name).and_then(Value::as_str));
-        let names = texts.into_iter().flatten().map(str::to_owned);
-        names.map(|name| (name, consumer.clone())).collect::<Vec<_>>()
-    };
-    list(document, "consumers").flat_map(named).collect()
+/// The consumer that an item of a document names: by a text, or by an object with its id.
+fn consumer_of(item: &Fields) -> Option<&str> {
+    let consumer = item.get("consumer")?;
+    consumer.as_str().or_else(|| consumer.get("id")?.as_str())
 }
 
-/// The credentials of a document, each with its consumer. A page of the Admin API has them in
-/// `data`.
-fn credentials_of<'a>(
-    document: &'a Map<String, Value>,
-    consumers: &'a Consumers,
-) -> Vec<ConsumerKey<'a>> {
-    let mut found = Vec::new();
-    for consumer in list(document, "consumers") {
-        let own = CREDENTIALS.iter().flat_map(|name| list(consumer, name));
-        found.extend(own.map(|credential| (credential, Some(consumer))));
+/// The name of a plugin or of a group.
+fn name_of(item: &Fields) -> Option<&str> {
+    item.get("name").or_else(|| item.get("group"))?.as_str()
+}
+
+fn listed_apart(documents: &[Fields]) -> Apart<'_> {
+    let mut apart = Apart::new();
+    for document in documents {
+        for field in OF_CONSUMERS {
+            for item in list(document, field) {
+                if let Some(consumer) = consumer_of(item) {
+                    let name = name_of(item).unwrap_or(UNNAMED);
+                    apart.entry(consumer).or_default().push((field, name));
+                }
+            }
+        }
     }
-    let flat = CREDENTIALS.iter().chain(&["data"]).flat_map(|name| list(document, name));
-    found.extend(flat.map(|credential| {
-        let consumer = credential.get("consumer");
-        let name = consumer.and_then(|it| it.as_str().or_else(|| it.get("id")?.as_str()));
-        (credential, name.and_then(|name| consumers.get(name)))
-    }));
-    found
+    apart
 }
 
-fn draft(
+fn draft<'a>(
     source: &ExportedKey,
-    consumer: Option<&ExportedKey>,
+    consumer: Option<&Consumer<'a>>,
+    apart: &Apart<'a>,
     now: Moment,
 ) -> Result<Draft, String> {
     let mut draft = Draft::of("kong");
@@ -112,19 +165,16 @@ fn draft(
     draft.fact("id", source.text(&["id"])?);
     let mut tags = source.texts(&["tags"])?;
     if let Some(consumer) = consumer {
-        let username = consumer.text(&["username"])?;
-        let custom_id = consumer.text(&["custom_id"])?;
+        let username = consumer.entry.text(&["username"])?;
+        let custom_id = consumer.entry.text(&["custom_id"])?;
         draft.name(username.as_deref().or(custom_id.as_deref()));
         draft.fact("consumer", username);
         draft.fact("custom_id", custom_id);
-        tags.extend(consumer.texts(&["tags"])?);
+        tags.extend(consumer.entry.texts(&["tags"])?);
         for field in OF_CONSUMERS {
-            let names = consumer.list(&[field])?;
-            let names =
-                names.iter().filter_map(|it| it.get("name").or_else(|| it.get("group"))?.as_str());
-            let names: Vec<&str> = names.collect();
-            if !names.is_empty() {
-                draft.leave_out(format!("{field} of the consumer: {}", names.join(", ")));
+            let items: Vec<&str> = consumer.items(field, apart)?.into_iter().collect();
+            if !items.is_empty() {
+                draft.leave_out(format!("{field} of the consumer: {}", items.join(", ")));
             }
         }
     }
@@ -133,18 +183,42 @@ fn draft(
 }
 
 /// Reads the documents of a YAML text, whose top is an object.
-fn of_yaml(text: &str) -> Result<Vec<Map<String, Value>>, UnreadableExport> {
-    let documents = Yaml::load_from_str(text)
-        .map_err(|error| UnreadableExport(format!("line {} is not YAML", error.marker().line())))?;
+fn of_yaml(text: &str) -> Result<Vec<Fields>, UnreadableExport> {
+    check_depth(text)?;
+    let documents = Yaml::load_from_str(text).map_err(|error| not_yaml(&error))?;
     let object = |document: &Yaml<'_>| match json_of(document, DEPTH_MAX) {
         Some(Value::Object(fields)) => Ok(fields),
-        Some(_) | None => Err(UnreadableExport(
-            "the file is no configuration of Kong: its top is not an object, or it is nested too \
-             deeply"
-                .to_owned(),
-        )),
+        Some(_) | None => Err(UnreadableExport(NOT_KONG.to_owned())),
     };
     documents.iter().map(object).collect()
+}
+
+fn not_yaml(error: &ScanError) -> UnreadableExport {
+    UnreadableExport(format!("line {} is not YAML", error.marker().line()))
+}
+
+/// Rejects a text that is nested too deeply, before a tree is built: dropping a very deep tree
+/// overflows the stack.
+fn check_depth(text: &str) -> Result<(), UnreadableExport> {
+    let mut depth = 0_usize;
+    for event in Parser::new_from_str(text) {
+        let (event, _span) = event.map_err(|error| not_yaml(&error))?;
+        match event {
+            Event::SequenceStart(..) | Event::MappingStart(..) => depth += 1,
+            Event::SequenceEnd | Event::MappingEnd => depth = depth.saturating_sub(1),
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd
+            | Event::Alias(_)
+            | Event::Scalar(..) => {},
+        }
+        if depth > DEPTH_MAX {
+            return Err(UnreadableExport(NOT_KONG.to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// The JSON value of a YAML value; `None` if it is nested too deeply. A value without a counterpart,
@@ -171,4 +245,26 @@ fn json_of(value: &Yaml<'_>, depth: usize) -> Option<Value> {
         Yaml::Tagged(_, value) => json_of(value, depth)?,
         Yaml::Value(Scalar::Null) | Yaml::Alias(_) | Yaml::BadValue => Value::Null,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_nested_very_deeply_is_an_error() {
+        let text = "- ".repeat(200_000);
+        let error = convert(&text, Moment::BEGINNING).err().unwrap().to_string();
+        assert!(error.ends_with("nested too deeply"), "{error}");
+    }
+
+    #[test]
+    fn plugins_apart_from_their_consumers_are_reported() {
+        let text = "consumers: [{id: c1, keyauth_credentials: [{key: k}]}]\n\
+                    plugins: [{name: one, consumer: {id: c1}}, {name: cors}]\n\
+                    acls: [{group: gold, consumer: c1}]\n";
+        let converted = convert(text, Moment::BEGINNING).ok().unwrap();
+        let reasons: Vec<_> = converted.left_out.iter().map(|it| &*it.reason).collect();
+        assert_eq!(reasons, ["plugins of the consumer: one", "acls of the consumer: gold"]);
+    }
 }

@@ -1,9 +1,13 @@
 //! Keys in the exports of other systems, as rows of an import.
 //!
 //! The room converts text to rows: it reads no file and sends nothing. A row has the fields of a key
-//! of `POST /v1/keys/import`, which checks them. No restriction of a key is lost: a key with an end, a
-//! limit or a state that Keyhouse cannot express is not converted. A fact that restricts nothing may be
-//! left out of the row. Both are remarks. A remark never contains a key or a hash.
+//! of `POST /v1/keys/import`, which checks them.
+//!
+//! No restriction of a key itself is lost: a key with an end, a limit or a state that Keyhouse cannot
+//! express is not converted. Left out of the row may be a fact that restricts nothing, and a
+//! restriction that belongs to another object than the key: plugins and groups of Kong's consumers,
+//! Tyk's policies and access rights. Their limits must be set in Keyhouse. All of these are remarks.
+//! A remark never contains a key or a hash.
 
 mod better_auth;
 mod columns;
