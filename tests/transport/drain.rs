@@ -85,7 +85,7 @@ fn an_event_loop_whose_threads_are_blocked_does_not_answer() {
     let server = instance.server.as_ref().unwrap();
     let mut blocked = Vec::new();
     // One late answer may be that of a busy host.
-    let most = 4 * std::thread::available_parallelism().unwrap().get();
+    let most = 4 * thread::available_parallelism().unwrap().get();
     while server.answers_within(SOON) || server.answers_within(SOON) {
         assert!(blocked.len() < most, "the event loop still answers");
         let mut client = instance.connect();
