@@ -136,17 +136,3 @@ impl Comparison<'_> {
         }
     }
 }
-
-/// The organization of each domain; the first by name, if several organizations have it.
-pub(super) fn domains_of<'a>(
-    objects: impl Iterator<Item = (&'a ObjectName, &'a Map<String, Value>)>,
-) -> BTreeMap<&'a str, &'a ObjectName> {
-    let mut owners = BTreeMap::new();
-    for (name, fields) in objects.filter(|(name, _)| name.kind == ObjectKind::Organization) {
-        let domains = fields.get("domains").and_then(Value::as_array).into_iter().flatten();
-        for domain in domains.filter_map(Value::as_str) {
-            owners.entry(domain).or_insert(name);
-        }
-    }
-    owners
-}

@@ -8,14 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::manifest::checks::domains_of;
 use crate::manifest::current::{Current, CurrentObject, new_organization};
 use crate::manifest::declared::{Declared, DeclaredObject};
 use crate::manifest::known::KnownObjects;
 use crate::manifest::names::{ObjectKind, ObjectName};
 use crate::manifest::order::{place_of, unnamed};
 use crate::manifest::requests::{
-    ChangeKind, FieldDifference, PlannedChange, change, creation, deletion, texts,
+    ChangeKind, FieldDifference, PlannedChange, change, creation, deletion, domains_of, texts,
 };
 use crate::manifest::source::FileFault;
 use crate::model::plan::PLAN_DEFAULT;

@@ -1,5 +1,7 @@
 //! The requests that make one change. Objects that do not exist yet are in them by name.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::manifest::names::{ObjectKind, ObjectName};
@@ -318,4 +320,18 @@ fn with_accepted(mut request: PlannedRequest, accepted: Option<Value>) -> Planne
 pub(super) fn texts(list: Option<&Value>) -> Vec<String> {
     let items = list.and_then(Value::as_array).into_iter().flatten();
     items.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// The organization of each domain; the first by name, if several organizations have it.
+pub(super) fn domains_of<'a>(
+    objects: impl Iterator<Item = (&'a ObjectName, &'a Map<String, Value>)>,
+) -> BTreeMap<&'a str, &'a ObjectName> {
+    let mut owners = BTreeMap::new();
+    for (name, fields) in objects.filter(|(name, _)| name.kind == ObjectKind::Organization) {
+        let domains = fields.get("domains").and_then(Value::as_array).into_iter().flatten();
+        for domain in domains.filter_map(Value::as_str) {
+            owners.entry(domain).or_insert(name);
+        }
+    }
+    owners
 }

@@ -38,19 +38,19 @@ const UNNAMED: &str = "without a name";
 const NOT_KONG: &str = "the file is no configuration of Kong: its top is not an object, or it is \
                         nested too deeply";
 
-type Fields = Map<String, Value>;
+type JsonObject = Map<String, Value>;
 /// The lists of the document whose items name a consumer: by that name, the list and the item.
 type Apart<'a> = HashMap<&'a str, Vec<(&'static str, &'a str)>>;
 
 struct Consumer<'a> {
-    fields: &'a Fields,
+    fields: &'a JsonObject,
     /// The consumer without its keys.
     entry: ExportedKey,
 }
 
 pub(super) fn convert(text: &str, now: Moment) -> Result<Converted, UnreadableExport> {
     let is_json = text.trim_start().starts_with(['{', '[']);
-    let documents: Vec<Fields> = if is_json {
+    let documents: Vec<JsonObject> = if is_json {
         let sources = entries::of_json(text, &[])?;
         sources.into_iter().map(ExportedKey::into_fields).collect()
     } else {
@@ -84,7 +84,7 @@ pub(super) fn convert(text: &str, now: Moment) -> Result<Converted, UnreadableEx
 }
 
 impl<'a> Consumer<'a> {
-    fn new(fields: &'a Fields) -> Self {
+    fn new(fields: &'a JsonObject) -> Self {
         let others = fields.iter().filter(|(name, _)| !CREDENTIALS.contains(&name.as_str()));
         let others = others.map(|(name, value)| (name.clone(), value.clone())).collect();
         let entry = ExportedKey::new(0, others).named_by(&["username", "custom_id", "id"]);
@@ -116,22 +116,22 @@ impl<'a> Consumer<'a> {
     }
 }
 
-fn list<'a>(fields: &'a Fields, name: &str) -> impl Iterator<Item = &'a Fields> + use<'a> {
+fn list<'a>(fields: &'a JsonObject, name: &str) -> impl Iterator<Item = &'a JsonObject> + use<'a> {
     fields.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
 }
 
 /// The consumer that an item of a document names: by a text, or by an object with its id.
-fn consumer_of(item: &Fields) -> Option<&str> {
+fn consumer_of(item: &JsonObject) -> Option<&str> {
     let consumer = item.get("consumer")?;
     consumer.as_str().or_else(|| consumer.get("id")?.as_str())
 }
 
 /// The name of a plugin or of a group.
-fn name_of(item: &Fields) -> Option<&str> {
+fn name_of(item: &JsonObject) -> Option<&str> {
     item.get("name").or_else(|| item.get("group"))?.as_str()
 }
 
-fn listed_apart(documents: &[Fields]) -> Apart<'_> {
+fn listed_apart(documents: &[JsonObject]) -> Apart<'_> {
     let mut apart = Apart::new();
     for document in documents {
         for field in OF_CONSUMERS {
@@ -183,7 +183,7 @@ fn draft<'a>(
 }
 
 /// Reads the documents of a YAML text, whose top is an object.
-fn of_yaml(text: &str) -> Result<Vec<Fields>, UnreadableExport> {
+fn of_yaml(text: &str) -> Result<Vec<JsonObject>, UnreadableExport> {
     check_depth(text)?;
     let documents = Yaml::load_from_str(text).map_err(|error| not_yaml(&error))?;
     let object = |document: &Yaml<'_>| match json_of(document, DEPTH_MAX) {

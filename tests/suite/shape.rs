@@ -13,7 +13,7 @@ use crate::deadlines::seconds_since_1970;
 /// Compares a JSON body with the snapshot of this name.
 macro_rules! assert_shape {
     ($name:literal, $body:expr) => {
-        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false, sort_maps => true }, {
             insta::assert_json_snapshot!($name, $crate::shape::of($body));
         })
     };
