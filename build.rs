@@ -1,7 +1,8 @@
 //! Embeds the files of `web/`, compressed, in the binary.
 //!
-//! The page loads them below `/assets/{hash of web/}/`. Browsers can therefore cache them without
-//! expiry and never mix two versions. Relative imports between modules need no change.
+//! The page loads them below `assets/{hash of web/}/`. Browsers can therefore cache them without
+//! expiry and never mix two versions. All addresses are relative, so that the page works on a
+//! sub-path, and imports between modules need no change.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -89,7 +90,7 @@ fn finished_index(index: &str, files: &Files, hash: &str) -> Result<String, Box<
     }
     let links = modules
         .iter()
-        .map(|name| format!("<link rel=\"modulepreload\" href=\"/assets/{HASH_MARK}/{name}\">"));
+        .map(|name| format!("<link rel=\"modulepreload\" href=\"assets/{HASH_MARK}/{name}\">"));
     let links = links.collect::<Vec<_>>().join("\n  ");
     Ok(index.replace(MODULES_MARK, &links).replace(HASH_MARK, hash))
 }

@@ -1,6 +1,6 @@
 // Starts the page: loads the session and the language, then shows the view of the current address.
 
-import { get, Problem, onBusy, onSessionEnd } from "./lib/api.js";
+import { get, HOME, Problem, onBusy, onSessionEnd } from "./lib/api.js";
 import { replaceChildren, h } from "./lib/dom.js";
 import { problemNotice } from "./lib/messages.js";
 import { frame, place, showBusy } from "./shell.js";
@@ -37,14 +37,14 @@ const VIEWS = [
 ];
 
 /**
- * Forms of one-time links, by path. They need no session.
+ * Forms of one-time links, by the last segment of the path. They need no session.
  *
  * @type {Record<string, () => Promise<{view: (link: Link) => Page.View}>>}
  */
 const LINKS = {
-  "/setup": () => import("./views/setup.js"),
-  "/invitation": () => import("./views/invitation.js"),
-  "/reset": () => import("./views/reset.js"),
+  setup: () => import("./views/setup.js"),
+  invitation: () => import("./views/invitation.js"),
+  reset: () => import("./views/reset.js"),
 };
 
 let shown = 0;
@@ -58,7 +58,7 @@ async function begin() {
     else if (user !== (session?.user.id ?? null)) location.reload();
   });
   const texts = setLanguage(preferredLanguage());
-  const link = LINKS[location.pathname];
+  const link = LINKS[location.pathname.slice(HOME.pathname.length)];
   let form;
   try {
     await Promise.all([load(), texts]);
@@ -183,7 +183,7 @@ function showLink(module) {
   const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
   // Remove the token from the address bar and the history.
   history.replaceState(null, "", location.pathname);
-  const done = () => location.replace("/");
+  const done = () => location.replace("./");
   place(module.view({ token, done }), "");
   document.querySelector("main input:not([hidden])")?.focus();
 }

@@ -196,5 +196,5 @@ async function signOut() {
   }
   setSession(null);
   // Load a new page, so that no data of the user stays in memory.
-  location.replace("/");
+  location.replace("./");
 }

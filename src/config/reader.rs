@@ -1,5 +1,6 @@
 //! Reads single settings from their texts, and collects the faults.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
@@ -47,7 +48,7 @@ impl SettingsReader {
         match parse(text) {
             Ok(value) => Some(value),
             Err(error) => {
-                let detail = format!("{text:?} {error}");
+                let detail = format!("{:?} {error}", without_password(text));
                 self.fault(key, &detail);
                 None
             },
@@ -81,6 +82,16 @@ impl SettingsReader {
             UsedSetting { setting, value, origin: origin.unwrap_or(Origin::Default) }
         };
         SETTINGS.iter().map(used).collect()
+    }
+}
+
+/// The text for an error: without the user and the password of a URL.
+fn without_password(text: &str) -> Cow<'_, str> {
+    let parts =
+        text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
+    match parts {
+        Some((scheme, (_secret, host))) => format!("{scheme}://(withheld)@{host}").into(),
+        None => text.into(),
     }
 }
 

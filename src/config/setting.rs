@@ -59,7 +59,7 @@ pub static SETTINGS: &[Setting] = &[
     )
     .flag("ADDR"),
     text("storage", "Storage: redb:PATH or memory:").flag("URL").or_else("redb in the data directory"),
-    text("public_url", "URL of this server for browsers")
+    text("public_url", "URL of this server for browsers; a path ends with /")
         .flag("URL")
         .or_else("the listen address, if it is on loopback"),
     text("endpoint_url", "URL of the protected API; shown on the page")

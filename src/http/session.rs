@@ -18,19 +18,32 @@ use crate::model::id::UserId;
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
 
-/// The name of the session cookie, with the `__Host-` prefix if the public URL is https.
+/// The name of the session cookie. Browsers accept the prefix `__Host-` only with the path `/`, so a
+/// public URL with a path gets `__Secure-` and the path: otherwise browsers would send the session to
+/// every application of the host.
 pub(super) fn cookie_name(url: &PublicUrl) -> &'static str {
-    if url.is_https() { "__Host-keyhouse" } else { "keyhouse" }
+    match (url.is_https(), url.path()) {
+        (false, _) => "keyhouse",
+        (true, "") => "__Host-keyhouse",
+        (true, _) => "__Secure-keyhouse",
+    }
 }
 
 /// The name of the cookie that marks a browser in which a user signed in before.
 fn device_cookie_name(url: &PublicUrl) -> &'static str {
-    if url.is_https() { "__Host-keyhouse-device" } else { "keyhouse-device" }
+    match (url.is_https(), url.path()) {
+        (false, _) => "keyhouse-device",
+        (true, "") => "__Host-keyhouse-device",
+        (true, _) => "__Secure-keyhouse-device",
+    }
 }
 
 fn cookie(url: &PublicUrl, name: &str, value: &str, max_age_seconds: u64) -> String {
     let secure = if url.is_https() { "; Secure" } else { "" };
-    format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age_seconds}{secure}")
+    let path = url.path();
+    format!(
+        "{name}={value}; Path={path}/; HttpOnly; SameSite=Strict; Max-Age={max_age_seconds}{secure}"
+    )
 }
 
 /// The `Set-Cookie` value of a new session.
@@ -234,8 +247,7 @@ impl App {
     ) -> Result<(), Problem> {
         let (site, origin) = (header("Sec-Fetch-Site"), header("Origin"));
         let same_site = matches!(site, Some("same-origin" | "none"));
-        let same_origin =
-            origin.is_some_and(|origin| origin == self.settings.public_url.to_string());
+        let same_origin = origin.is_some_and(|origin| origin == self.settings.public_url.origin());
         if same_site || same_origin || (site.is_none() && origin.is_none()) {
             Ok(())
         } else {
@@ -273,17 +285,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cookies_are_bound_to_the_scheme() {
+    fn cookies_are_bound_to_scheme_and_path() {
         let secret = Secret::new("abc".to_owned());
-        let https: PublicUrl = "https://a.example".parse().unwrap();
-        let http: PublicUrl = "http://localhost".parse().unwrap();
-        assert_eq!(
-            cookie_of(&https, &secret, 60),
-            "__Host-keyhouse=abc; Path=/; HttpOnly; SameSite=Strict; Max-Age=60; Secure"
-        );
-        assert_eq!(
-            cookie_of(&http, &secret, 60),
-            "keyhouse=abc; Path=/; HttpOnly; SameSite=Strict; Max-Age=60"
-        );
+        for (url, name, path, secure) in [
+            ("https://a.example", "__Host-keyhouse", "/", "; Secure"),
+            ("https://a.example/keys/", "__Secure-keyhouse", "/keys/", "; Secure"),
+            ("http://localhost", "keyhouse", "/", ""),
+            ("http://localhost/keys/", "keyhouse", "/keys/", ""),
+        ] {
+            let url: PublicUrl = url.parse().unwrap();
+            let attributes = format!("Path={path}; HttpOnly; SameSite=Strict; Max-Age=60{secure}");
+            assert_eq!(cookie_of(&url, &secret, 60), format!("{name}=abc; {attributes}"));
+            assert_eq!(device_cookie_name(&url), format!("{name}-device"));
+        }
     }
 }

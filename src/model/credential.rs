@@ -15,7 +15,7 @@ pub const COOKIE: &str = "cookie";
 /// The header of [`CredentialSource::WebSocketProtocol`] (RFC 6455, section 11.3.4).
 pub const WEBSOCKET_PROTOCOL: &str = "sec-websocket-protocol";
 /// The names of Keyhouse's own session cookie, which is never a gate's credential.
-const OWN_COOKIES: [&str; 2] = ["keyhouse", "__host-keyhouse"];
+const OWN_COOKIES: [&str; 3] = ["keyhouse", "__host-keyhouse", "__secure-keyhouse"];
 
 /// A place of a request that may carry a key. Sources are written as `authorization` (Bearer and
 /// Basic), `authorization:SCHEME`, a header's name, `cookie:NAME` or `websocket-protocol:PREFIX`.
@@ -322,6 +322,7 @@ mod tests {
             ("cookie:a=b", InvalidSource::Cookie),
             ("cookie:keyhouse", InvalidSource::OwnCookie),
             ("cookie:__Host-Keyhouse", InvalidSource::OwnCookie),
+            ("cookie:__Secure-Keyhouse", InvalidSource::OwnCookie),
             ("websocket-protocol:", InvalidSource::WebSocketProtocol),
             ("websocket-protocol:a,b", InvalidSource::WebSocketProtocol),
             (&format!("x{}", "y".repeat(64)), InvalidSource::Header),

@@ -3,12 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The address under which browsers reach an instance: scheme, host and port, no path.
+/// The address under which browsers reach an instance: scheme, host, port and the path that a proxy
+/// removes.
+///
+/// The text of the address has no slash at the end, so that the path of a route can follow it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     is_https: bool,
     /// The host and, unless it is the scheme's default, the port; in lower case.
     authority: String,
+    /// Empty, or a slash and segments: `/keys`.
+    path: String,
 }
 
 /// The address of a link of the page. This program never requests such an address.
@@ -58,33 +63,74 @@ impl fmt::Display for WebUrl {
 
 /// The text is not a public URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be http:// or https://, a host and an optional port, without a path")]
-pub struct InvalidPublicUrl;
+pub enum InvalidPublicUrl {
+    #[error("must begin with https:// or http://")]
+    Scheme,
+    #[error("must not contain a user or a password: remove them and the @")]
+    Credentials,
+    #[error("must not contain a query or a fragment: remove ? or # and what follows")]
+    Query,
+    #[error("must name a host, and optionally a port, after ://")]
+    Host,
+    #[error("must end with / if it has a path: https://example.com/keys/")]
+    NoFinalSlash,
+    #[error(
+        "has an invalid path: use segments of letters, digits, -, _, . and ~, at most {PATH_BYTES_MAX} bytes \
+         together"
+    )]
+    Path,
+}
+
+/// The longest path of a public URL, in bytes. It is in each cookie and each `Location` header.
+const PATH_BYTES_MAX: usize = 200;
 
 impl FromStr for PublicUrl {
     type Err = InvalidPublicUrl;
 
     fn from_str(text: &str) -> Result<Self, InvalidPublicUrl> {
-        let text = text.trim_end_matches('/').to_ascii_lowercase();
-        let (is_https, authority) = match text.split_once("://") {
-            Some(("https", rest)) => (true, rest),
-            Some(("http", rest)) => (false, rest),
-            Some(_) | None => return Err(InvalidPublicUrl),
+        let (scheme, rest) = text.split_once("://").ok_or(InvalidPublicUrl::Scheme)?;
+        let is_https = match scheme.to_ascii_lowercase().as_str() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(InvalidPublicUrl::Scheme),
         };
+        if rest.contains(['?', '#']) {
+            return Err(InvalidPublicUrl::Query);
+        }
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        if authority.contains('@') {
+            return Err(InvalidPublicUrl::Credentials);
+        }
         let named = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
         if authority.is_empty() || authority.starts_with(':') || !authority.bytes().all(named) {
-            return Err(InvalidPublicUrl);
+            return Err(InvalidPublicUrl::Host);
         }
+        let authority = authority.to_ascii_lowercase();
         let standard = if is_https { ":443" } else { ":80" };
-        let authority = authority.strip_suffix(standard).unwrap_or(authority).to_owned();
-        Ok(Self { is_https, authority })
+        let authority = authority.strip_suffix(standard).unwrap_or(&authority).to_owned();
+        Ok(Self { is_https, authority, path: read_path(path)? })
     }
+}
+
+/// The path without its final slash.
+fn read_path(path: &str) -> Result<String, InvalidPublicUrl> {
+    let Some(below) = path.strip_prefix('/').filter(|below| !below.is_empty()) else {
+        return Ok(String::new());
+    };
+    // Proxies and browsers resolve dot segments and doubled slashes, each in its own way.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let is_segment = |part: &str| !["", ".", ".."].contains(&part) && part.bytes().all(is_plain);
+    let segments = below.strip_suffix('/').unwrap_or(below);
+    if path.len() > PATH_BYTES_MAX || !segments.split('/').all(is_segment) {
+        return Err(InvalidPublicUrl::Path);
+    }
+    let without_slash = path.strip_suffix('/').ok_or(InvalidPublicUrl::NoFinalSlash)?;
+    Ok(without_slash.to_owned())
 }
 
 impl fmt::Display for PublicUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.is_https { "https" } else { "http" };
-        write!(f, "{scheme}://{}", self.authority)
+        write!(f, "{}{}", self.origin(), self.path)
     }
 }
 
@@ -92,6 +138,17 @@ impl PublicUrl {
     /// Whether browsers connect over TLS.
     pub fn is_https(&self) -> bool {
         self.is_https
+    }
+
+    /// Scheme, host and port, as browsers send them in `Origin`.
+    pub fn origin(&self) -> String {
+        let scheme = if self.is_https { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority)
+    }
+
+    /// The path below which the routes are, without a final slash; empty without a path.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// Whether its host is a loopback name or address.
@@ -140,12 +197,55 @@ mod tests {
             ("https://keys.example.com:443", "https://keys.example.com"),
             ("http://127.0.0.1:7117", "http://127.0.0.1:7117"),
             ("http://[::1]:7117", "http://[::1]:7117"),
+            ("HTTPS://Example.com/Keys/", "https://example.com/Keys"),
+            ("https://example.com:8443/a/b-_.~/", "https://example.com:8443/a/b-_.~"),
         ] {
             assert_eq!(text.parse::<PublicUrl>().unwrap().to_string(), printed);
         }
-        for wrong in ["", "keys.example.com", "ftp://a", "https://", "https://a/b", "https://u@h"] {
-            assert!(wrong.parse::<PublicUrl>().is_err(), "{wrong}");
+    }
+
+    #[test]
+    fn each_fault_of_a_public_url_has_its_own_error() {
+        use InvalidPublicUrl::{Credentials, Host, NoFinalSlash, Path, Query, Scheme};
+        let long = format!("https://a/{}/", "b".repeat(PATH_BYTES_MAX));
+        for (wrong, error) in [
+            ("", Scheme),
+            ("keys.example.com", Scheme),
+            ("ftp://a", Scheme),
+            ("https://", Host),
+            ("https:///keys/", Host),
+            ("https://:443", Host),
+            ("https://a b", Host),
+            ("https://u@h", Credentials),
+            ("https://user:password@h/keys/", Credentials),
+            ("https://a?b", Query),
+            ("https://a/keys/?b", Query),
+            ("https://a/keys/#b", Query),
+            ("https://a/keys", NoFinalSlash),
+            ("https://a/b/keys", NoFinalSlash),
+            ("https://a//", Path),
+            ("https://a/keys//", Path),
+            ("https://a//keys/", Path),
+            ("https://a/../keys/", Path),
+            ("https://a/./", Path),
+            ("https://a/k%65ys/", Path),
+            ("https://a/keys;x/", Path),
+            ("https://a/keys x/", Path),
+            ("https://a/clés/", Path),
+            (&long, Path),
+        ] {
+            assert_eq!(wrong.parse::<PublicUrl>(), Err(error), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_path_belongs_to_the_text_and_not_to_the_origin() {
+        let url: PublicUrl = "https://example.com:8443/team/keys/".parse().unwrap();
+        assert_eq!(url.origin(), "https://example.com:8443");
+        assert_eq!(url.path(), "/team/keys");
+        assert!(url.is_named_by("example.com:8443"));
+        let url: PublicUrl = "https://example.com/".parse().unwrap();
+        assert_eq!((url.origin().as_str(), url.path()), ("https://example.com", ""));
     }
 
     #[test]

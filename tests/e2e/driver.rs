@@ -234,6 +234,8 @@ fn capabilities(folder: &Path, language: &str) -> Capabilities {
     for (name, value) in [
         ("browserName", json!("chrome")),
         ("goog:chromeOptions", options),
+        // One test uses a proxy with a certificate of its own.
+        ("acceptInsecureCerts", json!(true)),
         ("goog:loggingPrefs", json!({"browser": "ALL", "performance": "ALL"})),
     ] {
         wanted.set(name, value).unwrap();

@@ -31,6 +31,8 @@ mod part;
 #[path = "../suite/people.rs"]
 mod people;
 mod pictures;
+#[path = "../gateways/proxy.rs"]
+mod proxy;
 mod record;
 mod relay;
 mod screens;
@@ -40,6 +42,7 @@ mod seeds;
 mod server;
 mod session_ends;
 mod sign_in;
+mod sub_path;
 #[path = "../suite/test_server.rs"]
 mod test_server;
 mod texts;

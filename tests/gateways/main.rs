@@ -12,6 +12,7 @@ mod proxy;
 mod readme;
 mod shapes;
 mod sources;
+mod sub_path;
 mod unix_socket;
 mod waiting;
 mod witness;

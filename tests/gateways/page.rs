@@ -1,18 +1,17 @@
 //! The page and the API behind TLS, with the file for the page in each proxy's example.
-#![expect(clippy::expect_used, reason = "a broken fixture should stop its test")]
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::proxy::{Kind, Proxy, free_ports, in_all};
+use crate::proxy::{Kind, Proxy, free_ports, in_all, make_certificate};
 use crate::server::{ADMIN_EMAIL, ADMIN_PASSWORD, Home, Server, run};
 
-const NAME: &str = "keyhouse.example.com";
+pub(crate) const NAME: &str = "keyhouse.example.com";
 /// After a visit over TLS, browsers use only TLS for a year.
 const TLS_ALONE: &str = "max-age=31536000";
 /// The client's source address: a loopback address other than the proxies' address.
-const CLIENT: &str = "127.0.0.2";
+pub(crate) const CLIENT: &str = "127.0.0.2";
 const FORGED: [&str; 6] = [
     "X-Forwarded-For: 6.6.6.6",
     "X-Forwarded-Host: forged.example",
@@ -23,17 +22,19 @@ const FORGED: [&str; 6] = [
 ];
 
 /// curl with a jar of cookies.
-struct Browser {
-    home: Arc<Home>,
-    plain: u16,
-    encrypted: u16,
+pub(crate) struct Browser {
+    pub(crate) home: Arc<Home>,
+    pub(crate) plain: u16,
+    pub(crate) encrypted: u16,
+    /// The path of the page, without a slash at the end.
+    pub(crate) path: &'static str,
 }
 
 /// Returns the output of curl.
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     lines: Vec<(String, String)>,
-    body: String,
+    pub(crate) body: String,
 }
 
 /// In an earlier version, the page returned 421 behind nginx with its default Host header, and a
@@ -48,7 +49,7 @@ fn the_page_and_the_api_work_behind_tls_through_each_proxy() {
         let args = ["--public-url", origin.as_str(), "--trusted-proxy", "127.0.0.1"];
         let server = Server::start_with(&args);
         let _proxy = Proxy::start_page(kind, &home, [plain, encrypted, server.address().port()]);
-        let browser = Browser { home, plain, encrypted };
+        let browser = Browser { home, plain, encrypted, path: "" };
         browser.wait_for_route();
 
         let redirect =
@@ -94,34 +95,10 @@ fn redirect_of(kind: Kind) -> u16 {
     if kind == Kind::Traefik { 301 } else { 308 }
 }
 
-/// HAProxy reads certificate and key from one file.
-fn make_certificate(kind: Kind, home: &Home) {
-    let mut openssl = home.command("openssl");
-    openssl.args([
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-    ]);
-    openssl.args(["-days", "2", "-subj", "/CN=keyhouse.example.com", "-keyout", "key.pem"]);
-    openssl.args(["-addext", "subjectAltName=DNS:keyhouse.example.com", "-out", "certificate.pem"]);
-    let ended = run(openssl, b"");
-    assert_eq!(ended.code, Some(0), "apt-get install openssl: {ended:?}");
-    let read = |name: &str| std::fs::read(home.folder().join(name)).expect("a file of openssl");
-    std::fs::write(home.folder().join("ca.pem"), read("certificate.pem")).expect("ca.pem");
-    if kind == Kind::Haproxy {
-        let both = [read("certificate.pem"), read("key.pem")].concat();
-        std::fs::write(home.folder().join("certificate.pem"), both).expect("certificate.pem");
-    }
-}
-
 impl Browser {
     /// A request as the page makes it, with all headers that a client may forge.
-    fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
-        let url = format!("https://{NAME}:{}{path}", self.encrypted);
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let url = format!("https://{NAME}:{}{}{path}", self.encrypted, self.path);
         let origin = format!("Origin: https://{NAME}:{}", self.encrypted);
         let mut args = vec!["--request", method, "--header", &origin];
         if body.is_null() {
@@ -131,7 +108,7 @@ impl Browser {
         self.curl(&args, &url, &body.to_string())
     }
 
-    fn curl(&self, args: &[&str], url: &str, stdin: &str) -> Answer {
+    pub(crate) fn curl(&self, args: &[&str], url: &str, stdin: &str) -> Answer {
         let mut command = self.home.command("curl");
         command.args(["--silent", "--show-error", "--include", "--max-time", "30"]);
         command.args(["--cacert", "ca.pem", "--cookie", "jar", "--cookie-jar", "jar"]);
@@ -157,15 +134,15 @@ impl Browser {
     }
 
     /// Traefik opens its ports before it has loaded a route.
-    fn wait_for_route(&self) {
-        let url = format!("https://{NAME}:{}/readyz", self.encrypted);
+    pub(crate) fn wait_for_route(&self) {
+        let url = format!("https://{NAME}:{}{}/readyz", self.encrypted, self.path);
         let is_there = |_: &usize| self.curl(&[], &url, "").status == 200;
         assert!((0..200).any(|it| is_there(&it)), "no route to Keyhouse");
     }
 }
 
 impl Answer {
-    fn line(&self, name: &str) -> Vec<String> {
+    pub(crate) fn line(&self, name: &str) -> Vec<String> {
         let named = self.lines.iter().filter(|(it, _)| it == name);
         named.map(|(_, value)| value.clone()).collect()
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::server::wire::{Answer, Connection};
-use crate::server::{Home, Log};
+use crate::server::{CHECKOUT, Home, Log, run};
 
 /// Traefik cannot generate answers, so its example has a separate application.
 const STAND_IN: &str = "application.py";
@@ -136,6 +136,16 @@ impl Kind {
         }
     }
 
+    /// The example's file for Keyhouse's own page on a sub-path, and the name that the program expects.
+    /// Only nginx and Caddy have such a file.
+    fn sub_path_files(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Nginx => &[("page-sub-path.conf", "nginx.conf")],
+            Self::Caddy => &[("page-sub-path.Caddyfile", "Caddyfile")],
+            Self::Traefik | Self::Haproxy | Self::Envoy => &[],
+        }
+    }
+
     /// The example's files for Keyhouse's own page, and the names that the program expects.
     fn page_files(self) -> &'static [(&'static str, &'static str)] {
         match self {
@@ -151,20 +161,18 @@ impl Kind {
 
     /// Returns the program, from Debian or from `.venv` (installed by `./test`), and its arguments.
     fn command(self, home: &Home) -> Command {
+        let venv = |name: &str| format!("{CHECKOUT}/.venv/bin/{name}");
         let (program, arguments): (_, &[&str]) = match self {
             // With `error_log`, nginx logs when it is ready; the example itself logs only errors.
             Self::Nginx => (
-                "nginx",
+                "nginx".to_owned(),
                 &["-e", "stderr", "-p", ".", "-c", "nginx.conf", "-g", "error_log stderr notice;"],
             ),
-            Self::Caddy => ("caddy", &["run", "--config", "Caddyfile"]),
-            Self::Traefik => (
-                concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/bin/traefik"),
-                &["--configFile=traefik.yaml"],
-            ),
-            Self::Haproxy => ("haproxy", &["-f", "haproxy.cfg"]),
+            Self::Caddy => ("caddy".to_owned(), &["run", "--config", "Caddyfile"]),
+            Self::Traefik => (venv("traefik"), &["--configFile=traefik.yaml"]),
+            Self::Haproxy => ("haproxy".to_owned(), &["-f", "haproxy.cfg"]),
             Self::Envoy => (
-                concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/bin/envoy"),
+                venv("envoy"),
                 &["-c", "envoy.yaml", "--disable-hot-restart", "--concurrency", "1"],
             ),
         };
@@ -302,16 +310,32 @@ impl Proxy {
     /// Starts the example's files for Keyhouse's own page, in `home`, which contains a certificate.
     /// `ports` are the ports of plain HTTP, of TLS and of Keyhouse.
     pub(crate) fn start_page(kind: Kind, home: &Arc<Home>, ports: [u16; 3]) -> Self {
-        for (name, as_name) in kind.page_files() {
+        Self::start_tls(kind, kind.page_files(), home, &ports)
+    }
+
+    /// Like [`Self::start_page`], with the page on a sub-path. The last port is that of the stand-in for
+    /// the application on the same host.
+    pub(crate) fn start_sub_path(kind: Kind, home: &Arc<Home>, ports: [u16; 4]) -> Self {
+        Self::start_tls(kind, kind.sub_path_files(), home, &ports)
+    }
+
+    fn start_tls(
+        kind: Kind,
+        files: &[(&'static str, &str)],
+        home: &Arc<Home>,
+        ports: &[u16],
+    ) -> Self {
+        for (name, as_name) in files {
             let [file] = read(kind.folder(), &[name]).try_into().unwrap_or_default();
-            let shipped = ["8080", "8443", "7117"].into_iter().zip(ports);
+            let shipped = ["8080", "8443", "7117", "8081"].into_iter().zip(ports);
             let text = shipped.fold(file.text, |text, (shipped, port)| {
                 assert!(text.contains(shipped) || kind == Kind::Traefik, "{name} has no {shipped}");
                 text.replace(shipped, &port.to_string())
             });
             fs::write(home.folder().join(as_name), text).expect("a file of the page's recipe");
         }
-        Self::run(kind, Arc::clone(home), ports[0], None)
+        let own = *ports.first().expect("a port of plain HTTP");
+        Self::run(kind, Arc::clone(home), own, None)
     }
 
     /// Starts the program on the files in `home`, and waits until it answers.
@@ -381,9 +405,35 @@ fn knows_a_route(address: SocketAddr) -> bool {
     }
 }
 
+/// Writes a certificate of `keyhouse.example.com` and its key to `home`, as the examples name them. The
+/// certificate is also in `ca.pem`.
+pub(crate) fn make_certificate(kind: Kind, home: &Home) {
+    let mut openssl = home.command("openssl");
+    openssl.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+    ]);
+    openssl.args(["-days", "2", "-subj", "/CN=keyhouse.example.com", "-keyout", "key.pem"]);
+    openssl.args(["-addext", "subjectAltName=DNS:keyhouse.example.com", "-out", "certificate.pem"]);
+    let ended = run(openssl, b"");
+    assert_eq!(ended.code, Some(0), "apt-get install openssl: {ended:?}");
+    let read = |name: &str| fs::read(home.folder().join(name)).expect("a file of openssl");
+    fs::write(home.folder().join("ca.pem"), read("certificate.pem")).expect("ca.pem");
+    // HAProxy reads certificate and key from one file.
+    if kind == Kind::Haproxy {
+        let both = [read("certificate.pem"), read("key.pem")].concat();
+        fs::write(home.folder().join("certificate.pem"), both).expect("certificate.pem");
+    }
+}
+
 /// Reads the files of a folder.
 fn read(folder: &str, names: &[&'static str]) -> Vec<File> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let folder = Path::new(CHECKOUT).join(folder);
     let read = |name: &&'static str| File {
         name,
         text: fs::read_to_string(folder.join(name)).expect("a file of the proxy"),

@@ -36,6 +36,11 @@ pub(crate) const BINARY: &str = match option_env!("CARGO_BIN_EXE_keyhouse") {
     Some(path) => path,
     None => concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/debug/keyhouse"),
 };
+/// The checkout.
+pub(crate) const CHECKOUT: &str = match option_env!("CARGO_BIN_EXE_keyhouse") {
+    Some(_) => env!("CARGO_MANIFEST_DIR"),
+    None => concat!(env!("CARGO_MANIFEST_DIR"), "/../.."),
+};
 /// The email address of the first owner, who is also operator.
 pub(crate) const ADMIN_EMAIL: &str = "ada@example.com";
 /// The first owner's password.

@@ -49,6 +49,7 @@ mod sessions;
 mod setup;
 mod shape;
 mod sign_in_lockouts;
+mod sub_path;
 mod teams;
 mod test_server;
 mod usage;

@@ -23,6 +23,7 @@ const OF_ELEMENT = "CallExpression[callee.name=/^(h|svg)$/] > ObjectExpression >
 
 const STORAGE = "The page stores nothing in the browser.";
 const ADDRESS = "The page contacts only the server that it came from.";
+const RELATIVE = "The page may be on a sub-path: addresses are relative.";
 const INLINE = "The content security policy blocks inline styles and handlers.";
 
 const RESTRICTED = [
@@ -42,6 +43,14 @@ const RESTRICTED = [
       "TemplateElement[value.raw=/https?:\\u002F\\u002F/]",
     ),
     message: ADDRESS,
+  },
+  {
+    selector: anyOf(
+      `${OF_ELEMENT}[key.name=/^(href|src|action)$/] > Literal[value=/^\\u002F/]`,
+      "CallExpression[callee.object.name=location] > Literal[value=/^\\u002F/]",
+      "AssignmentExpression[left.object.name=location] > Literal[value=/^\\u002F/]",
+    ),
+    message: RELATIVE,
   },
   {
     selector: anyOf(

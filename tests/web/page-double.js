@@ -66,7 +66,7 @@ Object.assign(globalThis, {
     createElement: () => new Element(),
     querySelectorAll: (selector) => body.querySelectorAll(selector),
   },
-  location: { origin: "http://keyhouse.test" },
+  location: { href: "http://keyhouse.test/keys/invitation#token=none" },
   async fetch(url, options) {
     if (url.protocol === "file:") return new Response(await readFile(url));
     server.requests.push({ url, ...options });

@@ -2,6 +2,9 @@
 //
 // Every failure is thrown as a `Problem`.
 
+/** The folder of the page. The API is below it, on a sub-path too. */
+export const HOME = new URL(".", location.href);
+
 /** Longer than the server's own deadline for a response. */
 const PATIENCE_MS = 30_000;
 /** A request that takes longer shows the progress bar. */
@@ -135,7 +138,7 @@ export async function locale(name) {
  * @returns {Promise<any>}
  */
 export async function request(method, path, { query, body, version, quietly } = {}) {
-  const url = new URL(path, location.origin);
+  const url = new URL(`.${path}`, HOME);
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value !== undefined && value !== null && value !== "") url.searchParams.set(name, value);
   }

@@ -21,7 +21,7 @@ import { t } from "./text.js";
  */
 export function linkForm({ token, invalid, lead, submit, button }, ...fields) {
   const card = h("div.card.stack", {});
-  const away = h("p", {}, h("a", { href: "/" }, t("link.sign_in")));
+  const away = h("p", {}, h("a", { href: "./" }, t("link.sign_in")));
   if (token === "") {
     return replaceChildren(card, h("p", {}, t("link.incomplete")), h("p.soft", {}, t("link.open_again")), away);
   }

@@ -1,6 +1,6 @@
 // The state of the page: the current session and the instance.
 
-import { get, request } from "./api.js";
+import { get, HOME, request } from "./api.js";
 
 /** `GET /v1/instance`. */
 export let instance = /** @type {Page.Instance} */ ({});
@@ -10,7 +10,8 @@ export let instance = /** @type {Page.Instance} */ ({});
  */
 export let session = /** @type {Page.SignedIn} */ (/** @type {unknown} */ (null));
 
-const channel = new BroadcastChannel("keyhouse");
+/** Tabs of this instance. Another instance may be on another path of the same origin. */
+const channel = new BroadcastChannel(`keyhouse ${HOME.pathname}`);
 
 /** Loads the instance and the session. */
 export async function load() {

@@ -116,7 +116,7 @@ function endpoint() {
       () => url,
       t("keys.copy_endpoint"),
     ),
-    h("a", { href: "/openapi.json", target: "_blank", rel: "noreferrer" }, t("about.api")),
+    h("a", { href: "openapi.json", target: "_blank", rel: "noreferrer" }, t("about.api")),
   );
 }
 

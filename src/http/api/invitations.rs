@@ -134,7 +134,7 @@ fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let url = link(app, &token);
     let location = format!("/v1/invitations/{}", made.record.id);
     let view = NewInvitationView { invitation: invitation_view(made), url };
-    Ok(answer::created(&view).with_additional_header("Location", location))
+    Ok(answer::located(&app.settings.public_url, &location, answer::created(&view)))
 }
 
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

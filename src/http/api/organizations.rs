@@ -324,7 +324,7 @@ fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
         invitation: invitation_view(made.invitation),
         url: link(app, &made.token),
     };
-    Ok(answer::created_at(location, &view, made.record.version))
+    Ok(answer::created_at(&app.settings.public_url, &location, &view, made.record.version))
 }
 
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

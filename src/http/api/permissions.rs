@@ -137,7 +137,12 @@ fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let (name, entry) = call.read_required(read_draft)?;
     let record = app.actions.create_permission(call.actor()?, &name, &entry)?;
     let location = format!("/v1/permissions/{name}");
-    Ok(answer::created_at(location, &permission_view(&record), record.version))
+    Ok(answer::created_at(
+        &app.settings.public_url,
+        &location,
+        &permission_view(&record),
+        record.version,
+    ))
 }
 
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -123,7 +123,12 @@ fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let draft = call.read_required(read_draft)?;
     let record = app.actions.create_role(call.actor()?, &draft)?;
     let location = format!("/v1/roles/{}", record.id);
-    Ok(answer::created_at(location, &custom_role_view(&record), record.version))
+    Ok(answer::created_at(
+        &app.settings.public_url,
+        &location,
+        &custom_role_view(&record),
+        record.version,
+    ))
 }
 
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -195,7 +195,12 @@ fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let actor = call.actor()?;
     let record = app.actions.create_team(actor, &draft)?;
     let location = format!("/v1/teams/{}", record.id);
-    Ok(answer::created_at(location, &team_view(actor, &record), record.version))
+    Ok(answer::created_at(
+        &app.settings.public_url,
+        &location,
+        &team_view(actor, &record),
+        record.version,
+    ))
 }
 
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -183,7 +183,7 @@ impl Fixture {
             "path" => "orders/7".to_owned(),
             "hash" => {
                 let page = self.instance.bare(&Ask::get("/")).body;
-                let (_, path) = page.split_once("/assets/").unwrap();
+                let (_, path) = page.split_once("\"assets/").unwrap();
                 path.split('/').next().unwrap().to_owned()
             },
             "file" => "style.css".to_owned(),

@@ -115,7 +115,7 @@ fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let (name, draft) = call.read_required(read_draft)?;
     let record = app.actions.create_gate(call.actor()?, &name, &draft)?;
     let location = format!("/v1/gates/{name}");
-    Ok(answer::created_at(location, &gate_view(&record), record.version))
+    Ok(answer::created_at(&app.settings.public_url, &location, &gate_view(&record), record.version))
 }
 
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
