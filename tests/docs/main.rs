@@ -9,6 +9,7 @@ mod audit;
 mod commands;
 mod links;
 mod reference;
+mod settings_named;
 
 #[path = "../server/mod.rs"]
 mod server;
@@ -22,15 +23,22 @@ const APART: &[&str] = &["target", ".git", ".venv", "data", "node_modules"];
 /// Returns the files with this extension below a folder, sorted, as paths from the root of the
 /// repository.
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let mut found = all_files(folder);
+    found.retain(|path| path.extension().is_some_and(|it| it == extension));
+    found
+}
+
+/// Returns all files below a folder, sorted, as paths from the root of the repository.
+fn all_files(folder: &str) -> Vec<PathBuf> {
     let (mut found, mut folders) = (Vec::new(), vec![PathBuf::from(folder)]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            if path.is_dir() && !APART.contains(&&*name) {
-                folders.push(path);
-            } else if path.extension().is_some_and(|it| it == extension) {
+            if !path.is_dir() {
                 found.push(path.strip_prefix(".").unwrap_or(&path).to_owned());
+            } else if !APART.contains(&&*name) {
+                folders.push(path);
             }
         }
     }

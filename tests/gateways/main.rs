@@ -6,6 +6,7 @@ mod attacks;
 mod carriers;
 mod claims;
 mod clients;
+mod deployments;
 mod grpc;
 mod page;
 mod proxy;

@@ -338,6 +338,12 @@ impl Proxy {
         Self::run(kind, Arc::clone(home), own, None)
     }
 
+    /// Starts Caddy on a text, in `home`. `own` is a port on which it listens.
+    pub(crate) fn start_caddy(home: &Arc<Home>, own: u16, text: &str) -> Self {
+        fs::write(home.folder().join("Caddyfile"), text).expect("the Caddyfile");
+        Self::run(Kind::Caddy, Arc::clone(home), own, None)
+    }
+
     /// Starts the program on the files in `home`, and waits until it answers.
     fn run(kind: Kind, home: Arc<Home>, own: u16, stand_in: Option<Child>) -> Self {
         let mut command = kind.command(&home);
@@ -405,7 +411,7 @@ fn knows_a_route(address: SocketAddr) -> bool {
     }
 }
 
-/// Writes a certificate of `keyhouse.example.com` and its key to `home`, as the examples name them. The
+/// Writes a certificate of `keyhouse.example.com` and `api.example.com`, and its key, to `home`, as the examples name them. The
 /// certificate is also in `ca.pem`.
 pub(crate) fn make_certificate(kind: Kind, home: &Home) {
     let mut openssl = home.command("openssl");
@@ -419,7 +425,12 @@ pub(crate) fn make_certificate(kind: Kind, home: &Home) {
         "-nodes",
     ]);
     openssl.args(["-days", "2", "-subj", "/CN=keyhouse.example.com", "-keyout", "key.pem"]);
-    openssl.args(["-addext", "subjectAltName=DNS:keyhouse.example.com", "-out", "certificate.pem"]);
+    openssl.args([
+        "-addext",
+        "subjectAltName=DNS:keyhouse.example.com,DNS:api.example.com",
+        "-out",
+        "certificate.pem",
+    ]);
     let ended = run(openssl, b"");
     assert_eq!(ended.code, Some(0), "apt-get install openssl: {ended:?}");
     let read = |name: &str| fs::read(home.folder().join(name)).expect("a file of openssl");
