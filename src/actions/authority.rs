@@ -11,6 +11,7 @@ use keyhouse_storage::{Batch, Guard, InvalidBatch, Revision, Write};
 use crate::actions::actor::{Actor, ActorCredential};
 use crate::actions::events::AuditEntry;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::audit_action::AuditAction;
 use crate::model::code::Code;
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::moment::Moment;
@@ -78,7 +79,7 @@ impl Grounds {
 impl AuditEntry {
     /// A change that an actor makes in the actor's organization.
     #[expect(clippy::needless_pass_by_value, reason = "callers pass ids by value")]
-    pub(super) fn by(decided: &Authorized, action: &'static str, target: impl ToString) -> Self {
+    pub(super) fn by(decided: &Authorized, action: AuditAction, target: impl ToString) -> Self {
         let actor = &decided.actor;
         Self {
             actor: Some(actor.author()),

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::actions::authority::Authorized;
 use crate::actions::events::AuditEntry;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::audit_action::AuditAction;
 use crate::model::errors;
 use crate::model::id::OrganizationId;
 use crate::model::moment::Moment;
@@ -76,7 +77,7 @@ impl Actions {
     pub(super) fn insert<T: Resource>(
         &self,
         decided: Authorized,
-        action: &'static str,
+        action: AuditAction,
         record: T,
         batch: Batch,
     ) -> Result<Attempt<T>, ActionError> {
@@ -91,7 +92,7 @@ impl Actions {
     pub(super) fn update<T: Resource>(
         &self,
         decided: Authorized,
-        action: &'static str,
+        action: AuditAction,
         (held, record): (&Revised<T>, T),
         batch: Batch,
     ) -> Result<Attempt<T>, ActionError> {
@@ -121,7 +122,7 @@ impl Actions {
     pub(super) fn delete<T: Resource>(
         &self,
         decided: Authorized,
-        action: &'static str,
+        action: AuditAction,
         held: &Revised<T>,
     ) -> Result<Attempt<()>, ActionError> {
         let place = held.record.identity().place.to_bytes();
@@ -158,7 +159,7 @@ pub(super) fn require_free_name<'a>(
     Ok(())
 }
 
-fn entry<T: Resource>(decided: &Authorized, action: &'static str, record: &T) -> AuditEntry {
+fn entry<T: Resource>(decided: &Authorized, action: AuditAction, record: &T) -> AuditEntry {
     let ResourceRef { target, organization, .. } = record.identity();
     AuditEntry { organization, ..AuditEntry::by(decided, action, target) }
 }

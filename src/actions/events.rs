@@ -6,6 +6,7 @@ use keyhouse_storage::Batch;
 use serde_json::{Map, Value};
 
 use crate::actions::{ActionError, Actions, put};
+use crate::model::audit_action::AuditAction;
 use crate::model::id::{EventId, OrganizationId, UserId};
 use crate::model::moment::Moment;
 use crate::records::event::EventRecord;
@@ -18,7 +19,7 @@ pub(super) struct AuditEntry {
     pub(super) actor: Option<Author>,
     pub(super) address: Option<IpAddr>,
     pub(super) organization: Option<OrganizationId>,
-    pub(super) action: &'static str,
+    pub(super) action: AuditAction,
     pub(super) target: String,
     pub(super) before: Map<String, Value>,
     pub(super) after: Map<String, Value>,
@@ -27,7 +28,7 @@ pub(super) struct AuditEntry {
 impl AuditEntry {
     /// The audit event of a user who changed their own access.
     pub(super) fn by_user(
-        action: &'static str,
+        action: AuditAction,
         user: UserId,
         organization: Option<OrganizationId>,
         address: Option<IpAddr>,
@@ -91,7 +92,7 @@ impl Actions {
             actor: audit_entry.actor,
             address: audit_entry.address,
             organization: audit_entry.organization,
-            action: audit_entry.action.into(),
+            action: audit_entry.action.name.into(),
             target: audit_entry.target,
             before: audit_entry.before,
             after: audit_entry.after,

@@ -14,7 +14,7 @@ use crate::http::reading::{self, Read, wrong};
 use crate::http::schema::{self, Schema, request};
 use crate::http::view::Schemas;
 use crate::model::edit::Edit;
-use crate::model::fault::{Fault, in_pointer};
+use crate::model::fault::{Fault, FaultCode, in_pointer};
 
 /// Maximum number of bytes of an ordinary body.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -148,7 +148,7 @@ impl Fields {
         self.note(|schemas| schema::field(name, reader.schema(schemas), about).seldom());
         let edit = self.take(name, &reader);
         if matches!(edit, Edit::Clear) {
-            self.fault(name, "required", null_detail);
+            self.fault(name, FaultCode::REQUIRED, null_detail);
         }
         edit.value()
     }
@@ -197,7 +197,7 @@ impl Fields {
         self.note(|schemas| schema::field(name, reader.schema(schemas), about));
         if self.left.get(name).is_none_or(Value::is_null) {
             self.left.remove(name);
-            self.fault(name, "required", "is required");
+            self.fault(name, FaultCode::REQUIRED, "is required");
             return None;
         }
         self.take(name, &reader).value()
@@ -218,7 +218,7 @@ impl Fields {
         }
     }
 
-    pub(crate) fn fault(&mut self, name: &str, code: &'static str, detail: impl fmt::Display) {
+    pub(crate) fn fault(&mut self, name: &str, code: FaultCode, detail: impl fmt::Display) {
         self.faults.push(Fault::new(
             format!("{}/{}", self.pointer, in_pointer(name)),
             code,
@@ -236,7 +236,7 @@ impl Fields {
     /// cause.
     pub(crate) fn incomplete(&mut self, name: &str, detail: impl fmt::Display) {
         if self.faults.is_empty() {
-            self.fault(name, "required", detail);
+            self.fault(name, FaultCode::REQUIRED, detail);
         }
     }
 
@@ -244,7 +244,7 @@ impl Fields {
     pub(crate) fn finish(mut self) -> Result<(), Vec<Fault>> {
         let unknown: Vec<_> = self.left.keys().cloned().collect();
         for name in unknown {
-            self.fault(&name, "unknown_field", "is not a known field");
+            self.fault(&name, FaultCode::UNKNOWN_FIELD, "is not a known field");
         }
         if self.faults.is_empty() { Ok(()) } else { Err(self.faults) }
     }
@@ -265,12 +265,12 @@ impl<T, F: Fn(&mut Fields) -> Option<T>> Read for Object<F> {
 
     fn read(&self, value: Value, pointer: &str) -> Result<T, Vec<Fault>> {
         let Value::Object(fields) = value else {
-            return wrong(pointer, "wrong_type", "must be an object");
+            return wrong(pointer, FaultCode::WRONG_TYPE, "must be an object");
         };
         let mut fields = Fields::of(fields, pointer.to_owned());
         let made = (self.read)(&mut fields);
         fields.finish()?;
-        made.map_or_else(|| wrong(pointer, "required", "is incomplete"), Ok)
+        made.map_or_else(|| wrong(pointer, FaultCode::REQUIRED, "is incomplete"), Ok)
     }
 
     fn schema(&self, schemas: &mut Schemas) -> Schema {
@@ -323,7 +323,7 @@ mod tests {
             .finish()
             .unwrap_err()
             .into_iter()
-            .map(|fault| (fault.pointer, fault.code))
+            .map(|fault| (fault.pointer, fault.code.name))
             .collect();
         let expected = [
             ("/name", "wrong_type"),

@@ -6,7 +6,7 @@ use crate::http::problem::Problem;
 use crate::http::reading::{ReadText, id};
 use crate::http::schema;
 use crate::http::view::Schemas;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::OrganizationId;
 
 /// The parameter with which the local operator selects an organization.
@@ -48,11 +48,15 @@ impl Parameters {
         let mut faults = Vec::new();
         if pairs.next().is_some() {
             let detail = format!("must have at most {PARAMETERS_MAX} parameters");
-            faults.push(Fault::new(mark, "too_many", detail));
+            faults.push(Fault::new(mark, FaultCode::TOO_MANY, detail));
         }
         for (at, (name, _)) in left.iter().enumerate() {
             if left.iter().take(at).any(|(earlier, _)| earlier == name) {
-                faults.push(Fault::new(format!("{mark}{name}"), "doubled", "must appear once"));
+                faults.push(Fault::new(
+                    format!("{mark}{name}"),
+                    FaultCode::DOUBLED,
+                    "must appear once",
+                ));
             }
         }
         Self { left, mark, faults, described: None }
@@ -103,7 +107,7 @@ impl Parameters {
     ) -> Option<R::Output> {
         self.note(|| schema::field(name, reader.schema(&mut Schemas::new()), about));
         if !self.left.iter().any(|(known, _)| known == name) {
-            self.fault(name, "required", "is required");
+            self.fault(name, FaultCode::REQUIRED, "is required");
         }
         self.take(name, &reader)
     }
@@ -126,7 +130,7 @@ impl Parameters {
     }
 
     /// Adds a fault of a parameter, unless the parameter already has a fault.
-    pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: &str) {
+    pub(super) fn fault(&mut self, name: &str, code: FaultCode, detail: &str) {
         let pointer = format!("{}{name}", self.mark);
         if !self.faults.iter().any(|fault| fault.pointer == pointer) {
             self.faults.push(Fault::new(pointer, code, detail));
@@ -140,7 +144,7 @@ impl Parameters {
             if !self.faults.iter().any(|fault| fault.pointer == pointer) {
                 self.faults.push(Fault::new(
                     pointer,
-                    "unknown_parameter",
+                    FaultCode::UNKNOWN_PARAMETER,
                     "is not a parameter of this endpoint",
                 ));
             }
@@ -157,7 +161,7 @@ mod tests {
     #[test]
     fn parameters_are_known_and_single() {
         let mut parameters = Parameters::parse("/v1/keys?limit=2&what=1&limit=3");
-        let number = parsed("out_of_range", str::parse::<u32>, || schema::count(2));
+        let number = parsed(FaultCode::OUT_OF_RANGE, str::parse::<u32>, || schema::count(2));
         let limit = parameters.optional("limit", "Maximum number of items.", number);
         assert_eq!(limit, Some(2));
         assert_eq!(parameters.finish().unwrap_err().code(), "invalid_input");
@@ -169,7 +173,7 @@ mod tests {
         let parameters = Parameters::of_form(body.join("&").as_bytes());
         assert_eq!(parameters.left.len(), PARAMETERS_MAX);
         let first = &parameters.faults[0];
-        assert_eq!((&*first.pointer, first.code), ("/", "too_many"));
+        assert_eq!((&*first.pointer, first.code), ("/", FaultCode::TOO_MANY));
         assert!(parameters.finish().is_err());
         let fitting = body[..PARAMETERS_MAX].join("&");
         assert!(Parameters::of_form(fitting.as_bytes()).faults.is_empty());

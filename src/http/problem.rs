@@ -345,7 +345,7 @@ view! {
 fn fault_view(fault: &Fault) -> FaultView {
     FaultView {
         pointer: fault.pointer.clone(),
-        code: fault.code,
+        code: fault.code.name,
         detail: fault.detail.clone(),
         reasons: Some(fault.reasons.clone()).filter(|reasons| !reasons.is_empty()),
     }

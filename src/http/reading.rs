@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::http::schema::{self, Schema};
 use crate::http::view::{Schemas, named};
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::{Id, Kind};
 use crate::model::locale::Locale;
 use crate::model::moment::Moment;
@@ -50,7 +50,7 @@ pub(crate) trait Read: Sized {
 /// Reads one text: a string of a JSON body, or a parameter.
 pub(crate) trait ReadText: Read {
     /// The code of the fault of a text that does not parse.
-    fn code(&self) -> &'static str;
+    fn code(&self) -> FaultCode;
 
     /// Parses the text, or returns the detail of its fault.
     fn parse(&self, text: &str) -> Result<Self::Output, String>;
@@ -126,13 +126,13 @@ impl<R: Read, T, F: Fn(R::Output, &str) -> Result<T, Vec<Fault>>> Read for Then<
 
 /// A reader of a text that is parsed.
 pub(crate) struct Parsed<P, S> {
-    code: &'static str,
+    code: FaultCode,
     parse: P,
     schema: S,
 }
 
 /// Reads a text and parses it. A text that does not parse is a fault with this code.
-pub(crate) fn parsed<T, E, P, S, N>(code: &'static str, parse: P, schema: S) -> Parsed<P, S>
+pub(crate) fn parsed<T, E, P, S, N>(code: FaultCode, parse: P, schema: S) -> Parsed<P, S>
 where
     E: fmt::Display,
     P: Fn(&str) -> Result<T, E>,
@@ -153,7 +153,7 @@ where
 
     fn read(&self, value: Value, pointer: &str) -> Result<T, Vec<Fault>> {
         let Value::String(text) = value else {
-            return wrong(pointer, "wrong_type", "must be a string");
+            return wrong(pointer, FaultCode::WRONG_TYPE, "must be a string");
         };
         self.parse(&text).or_else(|detail| wrong(pointer, self.code, detail))
     }
@@ -170,7 +170,7 @@ where
     S: Fn() -> N,
     N: Into<Schema>,
 {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> FaultCode {
         self.code
     }
 
@@ -182,7 +182,7 @@ where
 /// Reads a text without any rule.
 pub(crate) fn text(example: &'static str) -> impl ReadText<Output = String> {
     let any = |text: &str| Ok::<_, String>(text.to_owned());
-    parsed("wrong_type", any, move || schema::text(example))
+    parsed(FaultCode::WRONG_TYPE, any, move || schema::text(example))
 }
 
 /// Reads any text as a secret, without a copy of the text.
@@ -190,7 +190,7 @@ pub(crate) fn secret(example: &'static str) -> impl Read<Output = Secret> {
     let read = |value: Value, pointer: &str| match value {
         Value::String(text) => Ok(Secret::new(text)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            wrong(pointer, "wrong_type", "must be a string")
+            wrong(pointer, FaultCode::WRONG_TYPE, "must be a string")
         },
     };
     reader(read, move || schema::text(example))
@@ -198,7 +198,7 @@ pub(crate) fn secret(example: &'static str) -> impl Read<Output = Secret> {
 
 /// Reads a time in RFC 3339.
 pub(crate) fn moment() -> impl ReadText<Output = Moment> {
-    parsed("invalid_time", str::parse::<Moment>, schema::moment)
+    parsed(FaultCode::INVALID_TIME, str::parse::<Moment>, schema::moment)
 }
 
 pub(crate) fn password(example: &'static str) -> impl Read<Output = Secret> {
@@ -207,46 +207,46 @@ pub(crate) fn password(example: &'static str) -> impl Read<Output = Secret> {
 
 /// Reads a name of people, teams, keys and other objects.
 pub(crate) fn name(example: &'static str) -> impl ReadText<Output = String> {
-    parsed("invalid_name", parse_name, move || schema::name(example))
+    parsed(FaultCode::INVALID_NAME, parse_name, move || schema::name(example))
 }
 
 /// Reads a description of one line.
 pub(crate) fn description(example: &'static str) -> impl ReadText<Output = String> {
-    parsed("invalid_description", parse_description, move || {
+    parsed(FaultCode::INVALID_DESCRIPTION, parse_description, move || {
         schema::line(DESCRIPTION_CHARACTERS_MAX, example)
     })
 }
 
 pub(crate) fn email(example: &'static str) -> impl ReadText<Output = String> {
-    parsed("invalid_email", parse_email, move || schema::email(example))
+    parsed(FaultCode::INVALID_EMAIL, parse_email, move || schema::email(example))
 }
 
 /// Reads a list of permission patterns.
 pub(crate) fn patterns(example: &'static str) -> impl Read<Output = Patterns> {
     let schema = move || schema::pattern(example);
-    let pattern = parsed("invalid_permission", str::parse::<Pattern>, schema);
+    let pattern = parsed(FaultCode::INVALID_PERMISSION, str::parse::<Pattern>, schema);
     list(PATTERNS_MAX, pattern).then(|patterns, pointer| {
-        Patterns::new(&patterns).or_else(|error| wrong(pointer, "too_many", error))
+        Patterns::new(&patterns).or_else(|error| wrong(pointer, FaultCode::TOO_MANY, error))
     })
 }
 
 pub(crate) fn id<K: Kind>() -> impl ReadText<Output = Id<K>> {
-    parsed("invalid_id", str::parse::<Id<K>>, || schema::id(K::PREFIX))
+    parsed(FaultCode::INVALID_ID, str::parse::<Id<K>>, || schema::id(K::PREFIX))
 }
 
 /// Reads a language of the page.
 pub(crate) fn locale() -> impl ReadText<Output = Locale> {
-    parsed("invalid_locale", str::parse::<Locale>, schema::locale)
+    parsed(FaultCode::INVALID_LOCALE, str::parse::<Locale>, schema::locale)
 }
 
 pub(crate) fn role() -> impl ReadText<Output = Role> {
-    parsed("invalid_role", str::parse::<Role>, schema::role)
+    parsed(FaultCode::INVALID_ROLE, str::parse::<Role>, schema::role)
 }
 
 pub(crate) fn boolean(example: bool) -> impl Read<Output = bool> {
     let read = |value: Value, pointer: &str| {
         let read = value.as_bool();
-        read.map_or_else(|| wrong(pointer, "wrong_type", "must be true or false"), Ok)
+        read.map_or_else(|| wrong(pointer, FaultCode::WRONG_TYPE, "must be true or false"), Ok)
     };
     reader(read, move || schema::truth(example))
 }
@@ -276,7 +276,7 @@ fn out_of_range<T, N: fmt::Display>(
     min: N,
     max: N,
 ) -> Result<T, Vec<Fault>> {
-    let code = if value.is_number() { "out_of_range" } else { "wrong_type" };
+    let code = if value.is_number() { FaultCode::OUT_OF_RANGE } else { FaultCode::WRONG_TYPE };
     wrong(pointer, code, format!("must be a whole number from {min} to {max}"))
 }
 
@@ -304,11 +304,11 @@ impl<R: Read> Read for List<R> {
 
     fn read(&self, value: Value, pointer: &str) -> Result<Self::Output, Vec<Fault>> {
         let Value::Array(values) = value else {
-            return wrong(pointer, "wrong_type", "must be a list");
+            return wrong(pointer, FaultCode::WRONG_TYPE, "must be a list");
         };
         if values.len() > self.items_max {
             let detail = format!("must have at most {} items", self.items_max);
-            return wrong(pointer, "too_many", detail);
+            return wrong(pointer, FaultCode::TOO_MANY, detail);
         }
         let (mut good, mut faults) = (Vec::new(), Vec::new());
         for (at, value) in values.into_iter().enumerate() {
@@ -321,7 +321,7 @@ impl<R: Read> Read for List<R> {
             return Err(faults);
         }
         if good.len() < self.items_min {
-            return wrong(pointer, "required", "must have at least one item");
+            return wrong(pointer, FaultCode::REQUIRED, "must have at least one item");
         }
         Ok(good)
     }
@@ -334,7 +334,7 @@ impl<R: Read> Read for List<R> {
 
 pub(crate) fn wrong<T>(
     pointer: &str,
-    code: &'static str,
+    code: FaultCode,
     detail: impl fmt::Display,
 ) -> Result<T, Vec<Fault>> {
     Err(vec![Fault::new(pointer, code, detail)])

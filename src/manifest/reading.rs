@@ -13,7 +13,7 @@ use crate::http::fields::{
 };
 use crate::http::schema::{self, Schema, any_of, choice};
 use crate::model::domain::{DOMAINS_MAX, parse_domain};
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::gate::{ACCEPTED_MAX, DEFAULT_GATE, GateName};
 use crate::model::limit::QUOTA_CALLS_MAX;
 use crate::model::name::{InvalidName, NAME_CHARACTERS_MAX, parse_name};
@@ -112,13 +112,15 @@ fn read_permission(fields: &mut Fields) -> Option<ReadObject> {
         }
         text.parse::<Permission>().map(|_valid| text.to_owned()).map_err(|error| error.to_string())
     };
-    let reader = parsed("invalid_permission", parse, || schema::permission("diagrams:read"));
+    let reader =
+        parsed(FaultCode::INVALID_PERMISSION, parse, || schema::permission("diagrams:read"));
     let name = fields.required("name", "Name of the permission.", reader);
     let mut map = FieldMap::of(fields);
     let group = |text: &str| -> Result<String, InvalidName> {
         if text.trim().is_empty() { Ok(String::new()) } else { parse_name(text) }
     };
-    let group = parsed("invalid_name", group, || schema::line(NAME_CHARACTERS_MAX, "Diagrams"));
+    let group =
+        parsed(FaultCode::INVALID_NAME, group, || schema::line(NAME_CHARACTERS_MAX, "Diagrams"));
     map.take("group", "Group under which the page lists the permission. Default: none.", group);
     let texts = object(|fields| {
         let mut map = FieldMap::of(fields);
@@ -141,7 +143,7 @@ fn plan_name() -> impl Read<Output = String> {
         let known = names.contains(&text).then(|| text.to_owned());
         known.ok_or_else(|| format!("must be one of {}", names.join(", ")))
     };
-    parsed("unknown_plan", parse, move || choice(&names))
+    parsed(FaultCode::UNKNOWN_PLAN, parse, move || choice(&names))
 }
 
 fn read_plan(fields: &mut Fields) -> Option<ReadObject> {
@@ -184,7 +186,7 @@ fn read_organization(fields: &mut Fields) -> Option<ReadOrganization> {
         "Email address of the first owner. It is used only when the organization is created.";
     let owner = fields.optional("owner", about, email("olga@acme.example"));
     let mut map = FieldMap::of(fields);
-    let domain = parsed("invalid_domain", parse_domain, || schema::text("acme.example"));
+    let domain = parsed(FaultCode::INVALID_DOMAIN, parse_domain, || schema::text("acme.example"));
     map.take("domains", "Verified email domains.", sorted(list(DOMAINS_MAX, domain)));
     let about = "Maximum permissions of all keys; `*` for no maximum.";
     map.take("permissions", about, listed(patterns("diagrams:*")));
@@ -236,11 +238,11 @@ fn read_role(fields: &mut Fields) -> Option<ReadObject> {
         if is_builtin {
             return wrong(
                 pointer,
-                "builtin_role",
+                FaultCode::BUILTIN_ROLE,
                 "built-in roles cannot be changed: use another name",
             );
         }
-        check_role_name(&name).or_else(|error| wrong(pointer, "reserved_name", error))?;
+        check_role_name(&name).or_else(|error| wrong(pointer, FaultCode::RESERVED_NAME, error))?;
         Ok(name)
     });
     let name = fields.required("name", "Name of the role.", checked);
@@ -252,7 +254,7 @@ fn read_role(fields: &mut Fields) -> Option<ReadObject> {
     );
     let checked = patterns("diagrams:read").then(|patterns, pointer| {
         check_role_patterns(&patterns)
-            .or_else(|error| wrong(pointer, "invalid_permission", error))?;
+            .or_else(|error| wrong(pointer, FaultCode::INVALID_PERMISSION, error))?;
         Ok(patterns)
     });
     map.take("permissions", "Permission patterns of the role. Default: none.", listed(checked));
@@ -269,7 +271,11 @@ fn read_team(fields: &mut Fields) -> Option<ReadObject> {
         known.ok_or("must be visible or secret")
     };
     let about = "Secret teams are shown only to members and managers. Default: `visible`.";
-    map.take("visibility", about, parsed("invalid_visibility", parse, || choice(&VISIBILITIES)));
+    map.take(
+        "visibility",
+        about,
+        parsed(FaultCode::INVALID_VISIBILITY, parse, || choice(&VISIBILITIES)),
+    );
     let about =
         "Members, by email address: exactly these. Without this field, the members do not change.";
     map.take("members", about, sorted(list(ENTRIES_MAX, email("grace@acme.example"))));
@@ -296,7 +302,7 @@ fn read_gate(fields: &mut Fields) -> Option<ReadObject> {
         Ok(_default) => Err("the gate default always exists and cannot be changed".to_owned()),
         Err(error) => Err(error.to_string()),
     };
-    let reader = parsed("invalid_gate_name", parse, schema::gate_name);
+    let reader = parsed(FaultCode::INVALID_GATE_NAME, parse, schema::gate_name);
     let gate_name = fields.required("name", "Name of the gate, which proxies use.", reader);
     let about = "Only keys of these organizations are accepted, by name. Default: keys of all.";
     let names = sorted(list(ACCEPTED_MAX, name("Acme")).not_empty());

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::http::fields::parse_json;
-use crate::model::fault::{Fault, in_pointer};
+use crate::model::fault::{Fault, FaultCode, in_pointer};
 
 /// The maximum size of a configuration file in bytes.
 pub(crate) const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -204,7 +204,7 @@ impl TomlReader<'_> {
         number.map_or_else(
             || {
                 let detail = "must be a finite number within 64 bits";
-                self.faults.push(Fault::new(pointer, "out_of_range", detail));
+                self.faults.push(Fault::new(pointer, FaultCode::OUT_OF_RANGE, detail));
                 Value::Null
             },
             Value::Number,

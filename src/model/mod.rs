@@ -3,6 +3,7 @@
 //! No code in this module reads a clock, a store or a socket, or generates randomness: callers pass
 //! these values in. No code here depends on JSON or HTTP.
 
+pub mod audit_action;
 pub mod calendar;
 pub mod catalogue;
 pub mod code;

@@ -57,6 +57,9 @@ impl Factors {
     }
 }
 
+const TOO_SHORT: &str = "too_short";
+const TOO_LONG: &str = "too_long";
+
 /// Why a password was rejected. The error contains the remedy, never the password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPassword {
@@ -77,49 +80,67 @@ impl InvalidPassword {
     /// Stable names of the reasons, under which the page finds their translations.
     pub fn reasons(&self) -> Vec<&'static str> {
         let length = match self {
-            Self::TooShort { .. } => "too_short",
-            Self::TooLong => "too_long",
+            Self::TooShort { .. } => TOO_SHORT,
+            Self::TooLong => TOO_LONG,
             Self::Guessable { names, .. } => return names.clone(),
         };
         vec![length]
     }
 }
 
-fn name_of(warning: Warning) -> &'static str {
-    match warning {
-        Warning::StraightRowsOfKeysAreEasyToGuess => "keyboard_row",
-        Warning::ShortKeyboardPatternsAreEasyToGuess => "keyboard_pattern",
-        Warning::RepeatsLikeAaaAreEasyToGuess => "repeated_characters",
-        Warning::RepeatsLikeAbcAbcAreOnlySlightlyHarderToGuess => "repeated_parts",
-        Warning::ThisIsATop10Password => "top_10",
-        Warning::ThisIsATop100Password => "top_100",
-        Warning::ThisIsACommonPassword => "common",
-        Warning::ThisIsSimilarToACommonlyUsedPassword => "similar_to_common",
-        Warning::SequencesLikeAbcAreEasyToGuess => "sequence",
-        Warning::RecentYearsAreEasyToGuess => "recent_year",
-        Warning::AWordByItselfIsEasyToGuess => "single_word",
-        Warning::DatesAreOftenEasyToGuess => "date",
-        Warning::NamesAndSurnamesByThemselvesAreEasyToGuess => "single_name",
-        Warning::CommonNamesAndSurnamesAreEasyToGuess => "common_name",
-    }
+/// Names the reasons of the estimate. Both functions cover every variant, and the list every name.
+macro_rules! reasons {
+    (
+        $($warning:ident = $cause:literal;)*
+        --
+        $($suggestion:ident = $remedy:literal;)*
+    ) => {
+        fn name_of(warning: Warning) -> &'static str {
+            match warning {
+                $(Warning::$warning => $cause,)*
+            }
+        }
+
+        fn name_of_advice(suggestion: Suggestion) -> &'static str {
+            match suggestion {
+                $(Suggestion::$suggestion => $remedy,)*
+            }
+        }
+
+        /// Every name that [`InvalidPassword::reasons`] can return.
+        pub const PASSWORD_REASONS: &[&str] = &[TOO_SHORT, TOO_LONG, $($cause,)* $($remedy,)*];
+    };
 }
 
-fn name_of_advice(suggestion: Suggestion) -> &'static str {
-    match suggestion {
-        Suggestion::UseAFewWordsAvoidCommonPhrases => "use_words",
-        Suggestion::NoNeedForSymbolsDigitsOrUppercaseLetters => "no_symbols_needed",
-        Suggestion::AddAnotherWordOrTwo => "add_words",
-        Suggestion::CapitalizationDoesntHelpVeryMuch => "capitals_help_little",
-        Suggestion::AllUppercaseIsAlmostAsEasyToGuessAsAllLowercase => "all_capitals_help_little",
-        Suggestion::ReversedWordsArentMuchHarderToGuess => "reversal_helps_little",
-        Suggestion::PredictableSubstitutionsDontHelpVeryMuch => "substitutions_help_little",
-        Suggestion::UseALongerKeyboardPatternWithMoreTurns => "use_longer_pattern",
-        Suggestion::AvoidRepeatedWordsAndCharacters => "avoid_repeats",
-        Suggestion::AvoidSequences => "avoid_sequences",
-        Suggestion::AvoidRecentYears => "avoid_recent_years",
-        Suggestion::AvoidYearsThatAreAssociatedWithYou => "avoid_own_years",
-        Suggestion::AvoidDatesAndYearsThatAreAssociatedWithYou => "avoid_own_dates",
-    }
+reasons! {
+    StraightRowsOfKeysAreEasyToGuess = "keyboard_row";
+    ShortKeyboardPatternsAreEasyToGuess = "keyboard_pattern";
+    RepeatsLikeAaaAreEasyToGuess = "repeated_characters";
+    RepeatsLikeAbcAbcAreOnlySlightlyHarderToGuess = "repeated_parts";
+    ThisIsATop10Password = "top_10";
+    ThisIsATop100Password = "top_100";
+    ThisIsACommonPassword = "common";
+    ThisIsSimilarToACommonlyUsedPassword = "similar_to_common";
+    SequencesLikeAbcAreEasyToGuess = "sequence";
+    RecentYearsAreEasyToGuess = "recent_year";
+    AWordByItselfIsEasyToGuess = "single_word";
+    DatesAreOftenEasyToGuess = "date";
+    NamesAndSurnamesByThemselvesAreEasyToGuess = "single_name";
+    CommonNamesAndSurnamesAreEasyToGuess = "common_name";
+    --
+    UseAFewWordsAvoidCommonPhrases = "use_words";
+    NoNeedForSymbolsDigitsOrUppercaseLetters = "no_symbols_needed";
+    AddAnotherWordOrTwo = "add_words";
+    CapitalizationDoesntHelpVeryMuch = "capitals_help_little";
+    AllUppercaseIsAlmostAsEasyToGuessAsAllLowercase = "all_capitals_help_little";
+    ReversedWordsArentMuchHarderToGuess = "reversal_helps_little";
+    PredictableSubstitutionsDontHelpVeryMuch = "substitutions_help_little";
+    UseALongerKeyboardPatternWithMoreTurns = "use_longer_pattern";
+    AvoidRepeatedWordsAndCharacters = "avoid_repeats";
+    AvoidSequences = "avoid_sequences";
+    AvoidRecentYears = "avoid_recent_years";
+    AvoidYearsThatAreAssociatedWithYou = "avoid_own_years";
+    AvoidDatesAndYearsThatAreAssociatedWithYou = "avoid_own_dates";
 }
 
 /// Facts about a user that a stranger may know and would try first.

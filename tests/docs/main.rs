@@ -5,7 +5,6 @@
     reason = "a page of another shape should stop its test"
 )]
 
-mod audit;
 mod commands;
 mod links;
 mod reference;

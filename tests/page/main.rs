@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
 
+use keyhouse::model::audit_action::AuditAction;
+use keyhouse::model::fault::FaultCode;
+use keyhouse::model::password::PASSWORD_REASONS;
 use serde_json::Value;
 
 const LANGUAGES: [&str; 3] = ["en", "fr", "es"];
@@ -72,41 +74,30 @@ fn every_api_error_has_a_text() {
 #[test]
 fn every_input_fault_has_a_text() {
     let known = texts("en");
-    let mut sources = Vec::new();
-    walk(Path::new("src/http"), &mut sources);
-    let text: String = sources.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
-    let codes: BTreeSet<&str> =
-        text.split('"').filter(|one| one.starts_with("invalid_") && is_code(one)).collect();
-    assert!(codes.contains("invalid_network"), "{codes:?}");
-    // Errors of RFC 6749 are for introspection clients, not for the page.
-    let of_oauth = ["invalid_client", "invalid_request"];
     let is_known = |code: &&str| {
-        of_oauth.contains(code)
-            || ["faults", "problems"]
-                .iter()
-                .any(|section| known.contains_key(&format!("{section}.{code}")))
+        ["faults", "problems"]
+            .iter()
+            .any(|section| known.contains_key(&format!("{section}.{code}")))
     };
-    let missing: Vec<_> = codes.into_iter().filter(|code| !is_known(code)).collect();
+    let codes = FaultCode::ALL.iter().map(|code| code.name);
+    let missing: Vec<_> = codes.filter(|code| !is_known(code)).collect();
     assert!(missing.is_empty(), "no words in web/locales for {missing:?}");
 }
 
 #[test]
 fn every_reason_against_a_password_has_its_words() {
     let known = texts("en");
-    let source = fs::read_to_string("src/model/password.rs").unwrap();
-    let codes: BTreeSet<&str> = source
-        .lines()
-        .filter_map(|line| line.split_once("=> \"")?.1.strip_suffix("\","))
-        .filter(|code| is_code(code))
-        .collect();
-    assert!(codes.contains("too_short") && codes.contains("sequence"), "{codes:?}");
-    let is_known = |code: &&str| known.contains_key(&format!("password_reasons.{code}"));
-    let missing: Vec<_> = codes.iter().filter(|code| !is_known(code)).collect();
+    let is_known = |code: &&&str| known.contains_key(&format!("password_reasons.{code}"));
+    let missing: Vec<_> = PASSWORD_REASONS.iter().filter(|code| !is_known(code)).collect();
     assert!(missing.is_empty(), "no words in web/locales for {missing:?}");
 }
 
-fn is_code(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+#[test]
+fn every_audit_action_has_a_sentence() {
+    let known = texts("en");
+    let keys = AuditAction::ALL.iter().map(|it| format!("events.{}", it.name.replace('.', "_")));
+    let missing: Vec<_> = keys.filter(|key| !known.contains_key(key)).collect();
+    assert!(missing.is_empty(), "no words in web/locales for {missing:?}");
 }
 
 /// The texts of a language by full key. Plural forms and word lists are one text each.
@@ -139,11 +130,4 @@ fn places(text: &Value) -> BTreeSet<String> {
         .filter_map(|rest| rest.split_once('}').map(|(name, _)| name.to_owned()))
         .filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
         .collect()
-}
-
-fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { walk(&path, found) } else { found.push(path) }
-    }
 }

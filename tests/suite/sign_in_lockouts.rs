@@ -24,11 +24,12 @@ fn an_operator_can_list_and_lift_lockouts_of_accounts_and_networks() {
     let instance = TestServer::start();
     let owner = instance.owner().id;
     fail(&instance, EMAIL, "203.0.113.9");
-    for number in 0..70 {
+    let fail_from_network = |number: u32| {
         let body = json!({"email": format!("user{number}@example.com"), "password": "wrong"});
         let ask = Ask::post("/v1/session", &body).header("X-Forwarded-For", "2001:db8:1:2::7");
         instance.bare(&ask);
-    }
+    };
+    (0..70).for_each(fail_from_network);
     let listed = instance.ask(&Ask::get("/v1/sign-in-lockouts")).expect(200);
     let mut found = ids(&listed);
     found.sort_unstable();
@@ -42,6 +43,8 @@ fn an_operator_can_list_and_lift_lockouts_of_accounts_and_networks() {
     account["until"] = Value::Null;
     assert_shape!("lockout", &account);
 
+    // On a slow machine, the network may be allowed one more attempt by now.
+    fail_from_network(70);
     for id in ["2001-db8-1-2--_64", &owner] {
         let lift = Ask::new("DELETE", &format!("/v1/sign-in-lockouts/{id}"));
         instance.ask(&lift).expect(204);

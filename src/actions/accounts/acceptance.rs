@@ -7,7 +7,8 @@ use crate::actions::events::AuditEntry;
 use crate::actions::signing_in::sessions::NewSession;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::CallOrigin;
-use crate::model::fault::Fault;
+use crate::model::audit_action::AuditAction;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::{InvitationId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::name::parse_name;
@@ -72,9 +73,13 @@ impl Actions {
             let batch = batch.absent(email.to_bytes());
             let batch = put(batch, &email, &EmailRecord { user: id })?;
             let batch = put(batch, &StoreKey::User(id), &record)?;
-            let audit_entry =
-                AuditEntry::by_user("invitation.accept", id, Some(record.organization), origin.ip)
-                    .with_change(&json!({}), &json!({ "role": record.role.to_string() }));
+            let audit_entry = AuditEntry::by_user(
+                AuditAction::INVITATION_ACCEPT,
+                id,
+                Some(record.organization),
+                origin.ip,
+            )
+            .with_change(&json!({}), &json!({ "role": record.role.to_string() }));
             let committed = self.commit_upkeep(self.record(batch, now, audit_entry)?)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(id)))
         })?;
@@ -127,11 +132,11 @@ impl Actions {
         let name = match name.map(parse_name) {
             Some(Ok(name)) => name,
             Some(Err(error)) => {
-                faults.push(Fault::new("/name", "invalid_name", error));
+                faults.push(Fault::new("/name", FaultCode::INVALID_NAME, error));
                 String::new()
             },
             None => {
-                faults.push(Fault::new("/name", "required", "is required"));
+                faults.push(Fault::new("/name", FaultCode::REQUIRED, "is required"));
                 String::new()
             },
         };

@@ -13,6 +13,7 @@ use crate::actions::actor::Actor;
 use crate::actions::events::AuditEntry;
 use crate::actions::rows::newest_first;
 use crate::actions::{ActionError, Actions, put};
+use crate::model::audit_action::AuditAction;
 use crate::model::errors;
 use crate::model::id::{InvitationId, OrganizationId, TeamId};
 use crate::model::moment::Moment;
@@ -98,7 +99,7 @@ impl Actions {
             record.teams.clone_from(&draft.teams);
             let place = StoreKey::Invitation(record.id);
             let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
-            let audit_entry = AuditEntry::by(&decided, "invitation.create", record.id)
+            let audit_entry = AuditEntry::by(&decided, AuditAction::INVITATION_CREATE, record.id)
                 .with_change(&json!({}), &shape(&record));
             let made = SeenInvitation { record, status: InvitationStatus::Pending };
             self.commit_change(decided, batch, audit_entry, (made, token))
@@ -151,7 +152,7 @@ impl Actions {
             self.require_over_invitation(today, &record, now)?;
             let place = StoreKey::Invitation(id).to_bytes();
             let batch = batch.unchanged(place.clone(), held.revision).delete(place);
-            let audit_entry = AuditEntry::by(&decided, "invitation.delete", id)
+            let audit_entry = AuditEntry::by(&decided, AuditAction::INVITATION_DELETE, id)
                 .inside(record.organization)
                 .with_change(&shape(&record), &json!({ "email": null, "role": null }));
             self.commit_change(decided, batch, audit_entry, ())

@@ -9,7 +9,7 @@ use crate::actions::actor::Actor;
 use crate::actions::signing_in::setup::LINK_LIFETIME;
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::{HeldRole, TeamFacts};
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::{InvitationId, KeyId, OrganizationId, TeamId};
 use crate::model::role::{Role, TEAMS_MANAGE, TEAMS_READ};
 use crate::model::secret::Secret;
@@ -68,7 +68,7 @@ impl Actions {
     ) -> Result<HeldRole, ActionError> {
         self.held_role(organization, role).map_err(|_none| {
             let detail = "must be a role of the organization";
-            ActionError::Invalid(vec![Fault::new("/role", "unknown_role", detail)])
+            ActionError::Invalid(vec![Fault::new("/role", FaultCode::UNKNOWN_ROLE, detail)])
         })
     }
 
@@ -85,7 +85,7 @@ impl Actions {
             let team = self.index.team(*id).filter(|team| team.organization == organization);
             if !team.is_some_and(|team| knows_team(actor, &team)) {
                 let detail = "must be a team of the organization";
-                faults.push(Fault::new(format!("/teams/{at}"), "unknown_team", detail));
+                faults.push(Fault::new(format!("/teams/{at}"), FaultCode::UNKNOWN_TEAM, detail));
             }
         }
         if !faults.is_empty() {

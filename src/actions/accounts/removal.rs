@@ -12,8 +12,9 @@ use crate::actions::actor::Actor;
 use crate::actions::changes::Target;
 use crate::actions::events::AuditEntry;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::audit_action::AuditAction;
 use crate::model::errors;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::{OrganizationId, UserId};
 use crate::model::permission::Patterns;
 use crate::model::role::{KEYS_MANAGE, USERS_MANAGE};
@@ -58,7 +59,7 @@ impl Actions {
                 &held,
                 &self.removal(actor, &held.record, disposition)?,
             )?;
-            let audit_entry = AuditEntry::by(&decided, "user.remove", target.id)
+            let audit_entry = AuditEntry::by(&decided, AuditAction::USER_REMOVE, target.id)
                 .inside(held.record.organization)
                 .with_change(&shape(&held.record), &json!({ "email": null, "role": null }));
             self.commit_change(decided, batch, audit_entry, ())
@@ -124,7 +125,7 @@ impl Actions {
                     let detail = "must be another enabled user of the organization";
                     return Err(ActionError::Invalid(vec![Fault::new(
                         "?to",
-                        "unknown_user",
+                        FaultCode::UNKNOWN_USER,
                         detail,
                     )]));
                 }

@@ -14,8 +14,9 @@ use crate::actions::actor::Actor;
 use crate::actions::changes::{Resource, ResourceRef, Target, require_free_name};
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions};
+use crate::model::audit_action::AuditAction;
 use crate::model::errors;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::RoleId;
 use crate::model::moment::Moment;
 use crate::model::permission::Patterns;
@@ -109,7 +110,7 @@ impl Actions {
                 created_at: decided.now,
                 version: 1,
             };
-            self.insert(decided, "role.create", record, Batch::new())
+            self.insert(decided, AuditAction::ROLE_CREATE, record, Batch::new())
         })
     }
 
@@ -142,7 +143,7 @@ impl Actions {
             if let Some(description) = &change.description {
                 record.description.clone_from(description);
             }
-            self.update(decided, "role.update", (&held, record), Batch::new())
+            self.update(decided, AuditAction::ROLE_UPDATE, (&held, record), Batch::new())
         })
     }
 
@@ -161,7 +162,7 @@ impl Actions {
                     them first";
                 return Err(ActionError::Conflict { error: errors::ROLE_IN_USE, detail });
             }
-            self.delete(decided, "role.remove", &held)
+            self.delete(decided, AuditAction::ROLE_REMOVE, &held)
         })
     }
 
@@ -223,10 +224,10 @@ fn builtin(actor: &Actor, role: BuiltinRole) -> KnownRole {
 fn check(name: Option<&str>, permissions: Option<&Patterns>) -> Result<(), ActionError> {
     let mut faults = Vec::new();
     if let Some(Err(error)) = name.map(check_role_name) {
-        faults.push(Fault::new("/name", "reserved_name", error));
+        faults.push(Fault::new("/name", FaultCode::RESERVED_NAME, error));
     }
     if let Some(Err(error)) = permissions.map(check_role_patterns) {
-        faults.push(Fault::new("/permissions", "operators_only", error));
+        faults.push(Fault::new("/permissions", FaultCode::OPERATORS_ONLY, error));
     }
     if faults.is_empty() { Ok(()) } else { Err(ActionError::Invalid(faults)) }
 }

@@ -19,6 +19,7 @@ use crate::actions::events::AuditEntry;
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, Attempt};
 use crate::index::facts::{TeamFacts, UserFacts};
+use crate::model::audit_action::AuditAction;
 use crate::model::errors;
 use crate::model::id::{OrganizationId, TeamId, UserId};
 use crate::model::plan::{MULTIPLE_TEAMS, TEAMS};
@@ -134,7 +135,7 @@ impl Actions {
                 created_at: decided.now,
                 version: 1,
             };
-            self.insert(decided, "team.create", record, Batch::new())
+            self.insert(decided, AuditAction::TEAM_CREATE, record, Batch::new())
         })
     }
 
@@ -163,7 +164,7 @@ impl Actions {
                 record.description.clone_from(description);
             }
             record.secret = change.secret.unwrap_or(record.secret);
-            self.update(decided, "team.update", (&held, record), Batch::new())
+            self.update(decided, AuditAction::TEAM_UPDATE, (&held, record), Batch::new())
         })
     }
 
@@ -174,7 +175,7 @@ impl Actions {
             let decided = self.authorize_people(actor, TEAMS_MANAGE)?;
             let held = self.find_team(&decided.actor, target.id)?;
             target.current(&held)?;
-            self.delete(decided, "team.remove", &held)
+            self.delete(decided, AuditAction::TEAM_REMOVE, &held)
         })
     }
 
@@ -183,7 +184,7 @@ impl Actions {
     /// # Errors
     /// [`ActionError::Conflict`] over [`TEAMS_A_USER_MAX`].
     pub fn add_member(&self, actor: &Actor, team: TeamId, user: UserId) -> Result<(), ActionError> {
-        self.rewrite_membership(actor, (team, user), "team.add_member", |teams| {
+        self.rewrite_membership(actor, (team, user), AuditAction::TEAM_ADD_MEMBER, |teams| {
             if !teams.contains(&team) {
                 teams.push(team);
             }
@@ -197,7 +198,7 @@ impl Actions {
         team: TeamId,
         user: UserId,
     ) -> Result<(), ActionError> {
-        self.rewrite_membership(actor, (team, user), "team.remove_member", |teams| {
+        self.rewrite_membership(actor, (team, user), AuditAction::TEAM_REMOVE_MEMBER, |teams| {
             teams.retain(|known| *known != team);
         })
     }
@@ -206,7 +207,7 @@ impl Actions {
         &self,
         actor: &Actor,
         (team, user): (TeamId, UserId),
-        action: &'static str,
+        action: AuditAction,
         change: impl Fn(&mut Vec<TeamId>),
     ) -> Result<(), ActionError> {
         self.in_turn(|| {

@@ -12,6 +12,7 @@ use crate::actions::actor::Actor;
 use crate::actions::changes::{Resource, ResourceRef, Target};
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::{HeldRole, RoleFacts, UserFacts};
+use crate::model::audit_action::AuditAction;
 use crate::model::edit::Edit;
 use crate::model::errors;
 use crate::model::id::{TeamId, UserId};
@@ -134,7 +135,7 @@ impl Actions {
                 record.notices.add(NoticeKind::EmailChanged, actor.author(), decided.now);
             }
             let batch = self.follow_user(Batch::new(), before, &record)?;
-            self.update(decided, "user.update", (&held, record), batch)
+            self.update(decided, AuditAction::USER_UPDATE, (&held, record), batch)
         })?;
         self.seen_user(actor, record)
     }

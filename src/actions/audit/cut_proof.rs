@@ -5,12 +5,13 @@ use keyhouse_storage::Row;
 use memchr::memmem;
 
 use crate::actions::audit::fault::{Cut, FaultKind, Terms};
+use crate::model::audit_action::AuditAction;
 use crate::model::id::EventId;
 use crate::model::moment::Moment;
 use crate::model::retention::Retention;
 use crate::records::event::{CutRecord, EventRecord, SEAL_VERSION, SealRecord};
 use crate::records::read_row;
-use crate::upkeep::audit::own::{CutEvent, RETENTION, retention_before};
+use crate::upkeep::audit::own::{CutEvent, retention_before};
 use std::time::Duration;
 
 /// The longest time by which a cut may be in the future. A start accepts a clock that is at most
@@ -57,7 +58,7 @@ impl CutProof {
         let is_cut = cut.event == Some(id);
         let may_be_change = self.found.is_some()
             && self.retention_then.is_none()
-            && memmem::find(&row.value, RETENTION.as_bytes()).is_some();
+            && memmem::find(&row.value, AuditAction::AUDIT_RETENTION.name.as_bytes()).is_some();
         if !is_cut && !may_be_change {
             return;
         }

@@ -11,6 +11,7 @@ use crate::actions::events::AuditEntry;
 use crate::actions::instance::running_backups::BackupSlot;
 use crate::actions::{ActionError, Actions};
 use crate::backup::{BackupError, BackupStream, Recipients};
+use crate::model::audit_action::AuditAction;
 use crate::model::role::INSTANCE_MANAGE;
 use crate::records::PrepareError;
 use crate::records::identity::instance_id;
@@ -48,7 +49,7 @@ impl Actions {
             let now = decided.now;
             let target = instance_id(&*self.store, At::Latest)?;
             let target = target.map(|id| id.to_string()).unwrap_or_default();
-            let audit_entry = AuditEntry::by(&decided, "instance.backup", target)
+            let audit_entry = AuditEntry::by(&decided, AuditAction::INSTANCE_BACKUP, target)
                 .of_instance()
                 .with_change(&json!({}), &json!({ "recipients": recipients.texts() }));
             self.commit_change(decided, Batch::new(), audit_entry, now)

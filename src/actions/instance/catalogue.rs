@@ -12,9 +12,10 @@ use crate::actions::changes::{Resource, ResourceRef, Target};
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::RightQuery;
+use crate::model::audit_action::AuditAction;
 use crate::model::catalogue::{OWN_CATALOGUE, OWN_GROUP, OwnPermission, Preset};
 use crate::model::errors;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns, Permission, is_own};
 use crate::model::role::INSTANCE_MANAGE;
 use crate::records::Revised;
@@ -74,7 +75,8 @@ impl Actions {
     ) -> Result<PermissionRecord, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
         if is_own(name.as_str()) {
-            let fault = Fault::new("/name", "reserved_name", "must not begin with keyhouse");
+            let fault =
+                Fault::new("/name", FaultCode::RESERVED_NAME, "must not begin with keyhouse");
             return Err(ActionError::Invalid(vec![fault]));
         }
         let place = StoreKey::Permission(name.as_str().into());
@@ -99,7 +101,7 @@ impl Actions {
                 version: 1,
             };
             apply(&mut record, entry);
-            self.insert(decided, "permission.create", record, Batch::new())
+            self.insert(decided, AuditAction::PERMISSION_CREATE, record, Batch::new())
         })
     }
 
@@ -119,7 +121,7 @@ impl Actions {
             let held = self.find_entry(target.id.as_str())?;
             let mut record = target.current(&held)?;
             apply(&mut record, change);
-            self.update(decided, "permission.update", (&held, record), Batch::new())
+            self.update(decided, AuditAction::PERMISSION_UPDATE, (&held, record), Batch::new())
         })
     }
 
@@ -134,7 +136,7 @@ impl Actions {
             refuse_own(&target.id)?;
             let held = self.find_entry(target.id.as_str())?;
             target.current(&held)?;
-            self.delete(decided, "permission.remove", &held)
+            self.delete(decided, AuditAction::PERMISSION_REMOVE, &held)
         })
     }
 
@@ -161,8 +163,9 @@ impl Actions {
             let whole = chosen.clone();
             chosen.retain(|one| !whole.iter().any(|other| other != one && other.covers(one)));
         }
-        Patterns::new(&chosen)
-            .map_err(|error| ActionError::Invalid(vec![Fault::new("/preset", "too_many", error)]))
+        Patterns::new(&chosen).map_err(|error| {
+            ActionError::Invalid(vec![Fault::new("/preset", FaultCode::TOO_MANY, error)])
+        })
     }
 
     fn entries(&self) -> Result<Vec<PermissionRecord>, ActionError> {

@@ -10,10 +10,11 @@ use crate::actions::actor::Actor;
 use crate::actions::changes::{Resource, ResourceRef, Target};
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions};
+use crate::model::audit_action::AuditAction;
 use crate::model::credential::CredentialSource;
 use crate::model::edit::Edit;
 use crate::model::errors;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::gate::{DEFAULT_GATE, GateName, Preflight};
 use crate::model::id::{GateId, OrganizationId};
 use crate::model::key_text::Environment;
@@ -105,7 +106,7 @@ impl Actions {
             };
             apply(&mut record, draft);
             self.check_gate(&record)?;
-            self.insert(decided, "gate.create", record, Batch::new())
+            self.insert(decided, AuditAction::GATE_CREATE, record, Batch::new())
         })
     }
 
@@ -125,7 +126,7 @@ impl Actions {
             if record != held.record {
                 self.check_gate(&record)?;
             }
-            self.update(decided, "gate.update", (&held, record), Batch::new())
+            self.update(decided, AuditAction::GATE_UPDATE, (&held, record), Batch::new())
         })
     }
 
@@ -135,7 +136,7 @@ impl Actions {
             let decided = self.authorize_holder(actor, INSTANCE_MANAGE)?;
             let held = self.find_gate(&target.id)?;
             target.current(&held)?;
-            self.delete(decided, "gate.remove", &held)
+            self.delete(decided, AuditAction::GATE_REMOVE, &held)
         })
     }
 
@@ -155,7 +156,11 @@ impl Actions {
         for (at, id) in named {
             if self.index.organization(*id).is_none() {
                 let pointer = format!("/organizations/{at}");
-                faults.push(Fault::new(pointer, "unknown_organization", "organization not found"));
+                faults.push(Fault::new(
+                    pointer,
+                    FaultCode::UNKNOWN_ORGANIZATION,
+                    "organization not found",
+                ));
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(ActionError::Invalid(faults)) }
@@ -182,20 +187,32 @@ pub fn check_routes(routes: &[RouteRecord]) -> Vec<Fault> {
     match RouteRecord::table(routes) {
         Ok(_table) => {},
         Err(RoutesFault::Methods(at, error)) => {
-            faults.push(Fault::new(format!("/routes/{at}/methods"), "invalid_route", error));
+            faults.push(Fault::new(
+                format!("/routes/{at}/methods"),
+                FaultCode::INVALID_ROUTE,
+                error,
+            ));
         },
         Err(RoutesFault::Equal(equal)) => {
             let detail = format!(
                 "matches the same requests as /routes/{}, and neither route is more specific",
                 equal.first
             );
-            faults.push(Fault::new(format!("/routes/{}", equal.second), "equal_route", detail));
+            faults.push(Fault::new(
+                format!("/routes/{}", equal.second),
+                FaultCode::EQUAL_ROUTE,
+                detail,
+            ));
         },
     }
     for (at, route) in routes.iter().enumerate() {
         if !route.methods.is_empty() && route.methods.iter().all(|method| method == "TRACE") {
             let detail = "TRACE is rejected at every gate, so no request matches this route";
-            faults.push(Fault::new(format!("/routes/{at}/methods"), "invalid_route", detail));
+            faults.push(Fault::new(
+                format!("/routes/{at}/methods"),
+                FaultCode::INVALID_ROUTE,
+                detail,
+            ));
         }
     }
     faults

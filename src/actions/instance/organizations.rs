@@ -16,9 +16,10 @@ use crate::actions::changes::Target;
 use crate::actions::instance::organization_record::new_organization;
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, put};
+use crate::model::audit_action::AuditAction;
 use crate::model::edit::Edit;
 use crate::model::errors;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::OrganizationId;
 use crate::model::moment::Moment;
 use crate::model::permission::Patterns;
@@ -122,7 +123,7 @@ impl Actions {
             ..OrganizationChange::default()
         };
         let target = Target { id: actor.organization_id(), versions };
-        let named = (ORGANIZATION_MANAGE, "organization.update");
+        let named = (ORGANIZATION_MANAGE, AuditAction::ORGANIZATION_UPDATE);
         self.rewrite_organization(actor, &target, named, |actor, record| {
             if own.second_factor_required_of.is_some() && !actor.is_owner() {
                 return Err(ActionError::PermissionRequired(OWNER.to_owned()));
@@ -189,7 +190,7 @@ impl Actions {
             let (invitation, token) = self.new_invitation(id, email, owner, author);
             let place = StoreKey::Invitation(invitation.id);
             let batch = put(Batch::new().absent(place.to_bytes()), &place, &invitation)?;
-            let attempt = self.insert(decided, "organization.create", record, batch)?;
+            let attempt = self.insert(decided, AuditAction::ORGANIZATION_CREATE, record, batch)?;
             let status = InvitationStatus::Pending;
             let invitation = SeenInvitation { record: invitation, status };
             Ok(attempt.map(|record| NewOrganization { record, invitation, token }))
@@ -207,7 +208,7 @@ impl Actions {
         target: &Target<OrganizationId>,
         change: &OrganizationChange,
     ) -> Result<OrganizationRecord, ActionError> {
-        let named = (INSTANCE_MANAGE, "organization.update");
+        let named = (INSTANCE_MANAGE, AuditAction::ORGANIZATION_UPDATE);
         self.rewrite_organization(actor, target, named, |_actor, record| self.apply(record, change))
     }
 
@@ -236,7 +237,7 @@ impl Actions {
         target: &Target<OrganizationId>,
         change: &SubscriptionChange,
     ) -> Result<SeenSubscription, ActionError> {
-        let named = (INSTANCE_MANAGE, "subscription.update");
+        let named = (INSTANCE_MANAGE, AuditAction::SUBSCRIPTION_UPDATE);
         let changed = self.rewrite_organization(actor, target, named, |_actor, record| {
             if let Some(plan) = &change.plan {
                 self.require_plan(plan)?;
@@ -279,14 +280,14 @@ impl Actions {
             return Ok(());
         }
         let detail = "must be a plan of this instance: free, pro or enterprise";
-        Err(ActionError::Invalid(vec![Fault::new("/plan", "unknown_plan", detail)]))
+        Err(ActionError::Invalid(vec![Fault::new("/plan", FaultCode::UNKNOWN_PLAN, detail)]))
     }
 
     fn rewrite_organization(
         &self,
         actor: &Actor,
         target: &Target<OrganizationId>,
-        (permission, action): (&str, &'static str),
+        (permission, action): (&str, AuditAction),
         change: impl Fn(&Actor, &mut OrganizationRecord) -> Result<(), ActionError>,
     ) -> Result<OrganizationRecord, ActionError> {
         Self::until_done(|| {

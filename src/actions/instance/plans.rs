@@ -7,6 +7,7 @@ use crate::actions::actor::Actor;
 use crate::actions::changes::{Resource, ResourceRef, Target};
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions};
+use crate::model::audit_action::AuditAction;
 use crate::model::edit::Edit;
 use crate::model::role::INSTANCE_MANAGE;
 use crate::records::Revised;
@@ -66,7 +67,7 @@ impl Actions {
             let held = self.find_plan(&target.id)?;
             let mut record = target.current(&held)?;
             apply(&mut record, change);
-            self.update(decided, "plan.update", (&held, record), Batch::new())
+            self.update(decided, AuditAction::PLAN_UPDATE, (&held, record), Batch::new())
         })
     }
 

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::actions::actor::Actor;
 use crate::actions::events::AuditEntry;
 use crate::actions::{ActionError, Actions};
+use crate::model::audit_action::AuditAction;
 use crate::model::errors;
 use crate::model::role::INSTANCE_MANAGE;
 use crate::model::seed::SeedKeyId;
@@ -60,7 +61,7 @@ impl Actions {
             decided.require_lasting()?;
             let key = keys.current().to_string();
             let (before, after) = (json!({}), json!({ "key": key }));
-            let entry = AuditEntry::by(&decided, "seal_key.rotate", "seal_key");
+            let entry = AuditEntry::by(&decided, AuditAction::SEAL_KEY_ROTATE, "seal_key");
             let entry = entry.of_instance().with_change(&before, &after);
             self.commit_change(decided, Batch::new(), entry, ())
         })?;

@@ -6,7 +6,7 @@ use crate::actions::instance::organizations::OrganizationChange;
 use crate::actions::{ActionError, Actions, put};
 use crate::model::edit::Edit;
 use crate::model::errors;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::permission::Patterns;
 use crate::model::second_factor::RequiredOf;
 use crate::records::Revised;
@@ -61,7 +61,7 @@ impl Actions {
             if !is_there {
                 let pointer = format!("/second_factor_required_of/{at}");
                 let detail = "must be a role of the organization, or operator";
-                faults.push(Fault::new(pointer, "unknown_role", detail));
+                faults.push(Fault::new(pointer, FaultCode::UNKNOWN_ROLE, detail));
             } else if !kept.contains(entry) {
                 kept.push(*entry);
             }

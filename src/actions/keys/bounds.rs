@@ -10,7 +10,7 @@ use keyhouse_storage::{Batch, Range};
 
 use crate::actions::{ActionError, Actions, put};
 use crate::index::facts::OrganizationFacts;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::{OrganizationId, UserId};
 use crate::model::moment::Moment;
 use crate::model::plan::API_ACCESS;
@@ -136,14 +136,14 @@ pub(super) fn check_lifetime(
     let (code, detail) = match expires_at {
         Some(end) if end <= latest => return Ok(()),
         Some(_) => (
-            "too_long",
+            FaultCode::TOO_LONG,
             format!(
                 "must be at most {days} days from now, the organization's \
             maximum"
             ),
         ),
         None => (
-            "required",
+            FaultCode::REQUIRED,
             format!(
                 "is required: keys of this organization expire after at most \
             {days} days"
@@ -164,7 +164,7 @@ pub(super) fn refuse_beyond_ceiling(record: &KeyRecord) -> Result<(), ActionErro
                 "{pattern} exceeds the permissions that the key was transferred \
                 with: {maximum}"
             );
-            let fault = Fault::new("/permissions", "beyond_ceiling", detail);
+            let fault = Fault::new("/permissions", FaultCode::BEYOND_CEILING, detail);
             return Err(ActionError::Invalid(vec![fault]));
         }
     }
@@ -185,5 +185,5 @@ pub(super) fn check_times(
     } else {
         return Ok(());
     };
-    Err(ActionError::Invalid(vec![Fault::new("/expires_at", "out_of_range", detail)]))
+    Err(ActionError::Invalid(vec![Fault::new("/expires_at", FaultCode::OUT_OF_RANGE, detail)]))
 }

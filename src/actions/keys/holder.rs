@@ -11,6 +11,7 @@ use crate::actions::changes::rewrite;
 use crate::actions::events::AuditEntry;
 use crate::actions::keys::draft::shape;
 use crate::actions::{ActionError, Actions, Attempt};
+use crate::model::audit_action::AuditAction;
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::secret::Digest;
 use crate::records::Revised;
@@ -72,7 +73,7 @@ impl Actions {
                 actor: Some(Author::Key(record.id)),
                 address,
                 organization: Some(record.organization),
-                action: "key.revoke",
+                action: AuditAction::KEY_REVOKE,
                 target: record.id.to_string(),
                 before: serde_json::Map::new(),
                 after: serde_json::Map::new(),

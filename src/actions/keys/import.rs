@@ -17,7 +17,8 @@ use crate::actions::keys::KeyDraft;
 use crate::actions::keys::bounds::{check_lifetime, check_times, require_access};
 use crate::actions::keys::draft::new_record;
 use crate::actions::{ActionError, Actions, Attempt, put};
-use crate::model::fault::Fault;
+use crate::model::audit_action::AuditAction;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::foreign::Algorithm;
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::moment::Moment;
@@ -152,7 +153,7 @@ impl Actions {
             };
             if !change.fits() {
                 let detail = "too many keys for one request: send fewer keys";
-                let fault = Fault::new("/keys", "too_large", detail);
+                let fault = Fault::new("/keys", FaultCode::TOO_LARGE, detail);
                 return Err(ActionError::Invalid(vec![fault]));
             }
             if import.dry_run || self.commit_complete(change)?.is_some() {
@@ -175,7 +176,11 @@ impl Actions {
         };
         let organization = key.organization.unwrap_or_else(|| actor.organization_id());
         let Some(facts) = self.index.organization(organization) else {
-            findings.faults.push(fault("organization", "not_found", "organization not found"));
+            findings.faults.push(fault(
+                "organization",
+                FaultCode::NOT_FOUND,
+                "organization not found",
+            ));
             return Ok(());
         };
         // Configuration files also describe an organization whose subscription has ended. Its keys are
@@ -192,7 +197,7 @@ impl Actions {
                 },
                 None => findings.faults.push(fault(
                     "owner",
-                    "not_found",
+                    FaultCode::NOT_FOUND,
                     "user not found in the organization",
                 )),
             }
@@ -212,13 +217,17 @@ impl Actions {
             [("created_at", key.past.created_at), ("last_used_at", key.past.last_used_at)]
         {
             if time.is_some_and(|time| time > now || time < EPOCH) {
-                findings.faults.push(fault(field, "out_of_range", "must be between 1970 and now"));
+                findings.faults.push(fault(
+                    field,
+                    FaultCode::OUT_OF_RANGE,
+                    "must be between 1970 and now",
+                ));
             }
         }
         if !findings.digests.insert(key.secret.digest) || self.is_taken(&key.secret)? {
             let detail =
                 "is already the digest of a key in this instance, or occurs twice in this request";
-            findings.faults.push(fault(key.secret.field, "digest_taken", detail));
+            findings.faults.push(fault(key.secret.field, FaultCode::DIGEST_TAKEN, detail));
         }
         let mut record = self.foreign_record(actor, key, (organization, owner), now);
         record.applied = findings.applied;
@@ -326,7 +335,7 @@ fn audit_entry(decided: &Authorized, records: &[KeyRecord]) -> AuditEntry {
     };
     let ids: Vec<_> = records.iter().map(|record| record.id.to_string()).collect();
     let after = json!({ "count": records.len(), "keys": ids });
-    AuditEntry::by(decided, "keys.import", organization)
+    AuditEntry::by(decided, AuditAction::KEYS_IMPORT, organization)
         .inside(organization)
         .with_change(&json!({}), &after)
 }

@@ -5,8 +5,9 @@ use keyhouse_storage::Batch;
 use crate::actions::actor::Actor;
 use crate::actions::changes::Target;
 use crate::actions::{ActionError, Actions};
+use crate::model::audit_action::AuditAction;
 use crate::model::errors;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::key_text::{self};
 use crate::model::moment::Moment;
@@ -50,7 +51,7 @@ use standing::{KeyRelation, refuse_itself};
 
 /// Actions that a key may apply to keys with more permissions than its own, so that it can stop a
 /// leaked key at once.
-const STOPS: [&str; 2] = ["key.revoke", "key.disable"];
+const STOPS: [AuditAction; 2] = [AuditAction::KEY_REVOKE, AuditAction::KEY_DISABLE];
 
 impl Actions {
     /// Creates a key. Only the response contains the secret of the key.
@@ -79,7 +80,7 @@ impl Actions {
             decided.require_within(&record)?;
             record.secrets = vec![secret.clone()];
             let batch = self.within_limits(Batch::new(), record.organization, &[record.owner])?;
-            self.insert(decided, "key.create", record, batch)
+            self.insert(decided, AuditAction::KEY_CREATE, record, batch)
         })?;
         Ok((record, made.secret))
     }
@@ -150,7 +151,7 @@ impl Actions {
         target: &Target<KeyId>,
         change: &KeyChange,
     ) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, target, "key.update", |today, record, standing, now| {
+        self.rewrite_key(actor, target, AuditAction::KEY_UPDATE, |today, record, standing, now| {
             if !change.is_label() {
                 standing.refuse_team_mate()?;
             }
@@ -191,13 +192,18 @@ impl Actions {
         target: &Target<KeyId>,
         reason: Option<&str>,
     ) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, target, "key.revoke", |_today, record, _standing, now| {
-            if record.revoked_at.is_none() {
-                record.revoked_at = Some(now);
-                record.revoked_reason = reason.map(str::to_owned);
-            }
-            Ok(())
-        })
+        self.rewrite_key(
+            actor,
+            target,
+            AuditAction::KEY_REVOKE,
+            |_today, record, _standing, now| {
+                if record.revoked_at.is_none() {
+                    record.revoked_at = Some(now);
+                    record.revoked_reason = reason.map(str::to_owned);
+                }
+                Ok(())
+            },
+        )
     }
 
     /// Disables a key. If a key manager disabled the key, its owner cannot enable it. If a team
@@ -210,15 +216,20 @@ impl Actions {
         actor: &Actor,
         target: &Target<KeyId>,
     ) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, target, "key.disable", |today, record, _standing, _now| {
-            refuse_revoked(record)?;
-            if today.has(KEYS_MANAGE) {
-                record.disabled = Some(DisabledBy::Manager);
-            } else {
-                record.disabled.get_or_insert(DisabledBy::Owner);
-            }
-            Ok(())
-        })
+        self.rewrite_key(
+            actor,
+            target,
+            AuditAction::KEY_DISABLE,
+            |today, record, _standing, _now| {
+                refuse_revoked(record)?;
+                if today.has(KEYS_MANAGE) {
+                    record.disabled = Some(DisabledBy::Manager);
+                } else {
+                    record.disabled.get_or_insert(DisabledBy::Owner);
+                }
+                Ok(())
+            },
+        )
     }
 
     /// Enables a key. If a key manager disabled the key, only a key manager that holds all of its
@@ -231,7 +242,7 @@ impl Actions {
         actor: &Actor,
         target: &Target<KeyId>,
     ) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, target, "key.enable", |today, record, standing, _now| {
+        self.rewrite_key(actor, target, AuditAction::KEY_ENABLE, |today, record, standing, _now| {
             standing.refuse_team_mate()?;
             refuse_revoked(record)?;
             if record.disabled == Some(DisabledBy::Manager) && !today.has(KEYS_MANAGE) {
@@ -252,7 +263,7 @@ impl Actions {
         &self,
         actor: &Actor,
         target: &Target<KeyId>,
-        action: &'static str,
+        action: AuditAction,
         change: impl Fn(&Actor, &mut KeyRecord, KeyRelation, Moment) -> Result<(), ActionError>,
     ) -> Result<KeyRecord, ActionError> {
         Self::until_done(|| {
@@ -327,7 +338,7 @@ impl Actions {
             (KeyKind::Personal, Some(_)) => required(KEYS_CREATE),
             (KeyKind::Personal, None) => Err(ActionError::Invalid(vec![Fault::new(
                 "/kind",
-                "no_owner",
+                FaultCode::NO_OWNER,
                 "a key without an owner is a service key: send \"kind\": \"service\"",
             )])),
         }

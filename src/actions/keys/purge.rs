@@ -13,6 +13,7 @@ use serde_json::{Map, json};
 use crate::actions::events::AuditEntry;
 use crate::actions::keys::rotate::retire;
 use crate::actions::{ActionError, Actions, put};
+use crate::model::audit_action::AuditAction;
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
@@ -191,7 +192,7 @@ fn audit_entry(organization: OrganizationId, due: &[Revised<KeyRecord>]) -> Audi
         actor: None,
         address: None,
         organization: Some(organization),
-        action: "keys.purge",
+        action: AuditAction::KEYS_PURGE,
         target: organization.to_string(),
         before: Map::new(),
         after,

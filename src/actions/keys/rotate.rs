@@ -16,6 +16,7 @@ use crate::actions::changes::Target;
 use crate::actions::keys::bounds::require_access;
 use crate::actions::keys::{refuse_itself, refuse_revoked};
 use crate::actions::{ActionError, Actions, put};
+use crate::model::audit_action::AuditAction;
 use crate::model::errors;
 use crate::model::id::KeyId;
 use crate::model::key_text;
@@ -62,7 +63,7 @@ impl Actions {
             require_access(&organization, now)?;
             let (secret, dropped) = self.renew(&mut record, now, min(overlap, OVERLAP_MAX));
             let batch = retire(Batch::new(), record.id, &dropped)?;
-            let attempt = self.update(decided, "key.rotate", (&held, record), batch)?;
+            let attempt = self.update(decided, AuditAction::KEY_ROTATE, (&held, record), batch)?;
             Ok(attempt.map(|record| (record, secret)))
         })
     }

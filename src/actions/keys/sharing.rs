@@ -11,8 +11,9 @@ use crate::actions::changes::Target;
 use crate::actions::keys::standing::{KeyRelation, refuse_itself};
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::TeamFacts;
+use crate::model::audit_action::AuditAction;
 use crate::model::errors;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::{KeyId, OrganizationId, TeamId};
 use crate::model::role::TEAMS_MANAGE;
 use crate::records::key::{KeyRecord, ShareRecord, TeamAccess};
@@ -34,7 +35,7 @@ impl Actions {
         target: &Target<KeyId>,
         share: ShareRecord,
     ) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, target, "key.share", |today, record, standing, _now| {
+        self.rewrite_key(actor, target, AuditAction::KEY_SHARE, |today, record, standing, _now| {
             standing.refuse_team_mate()?;
             super::refuse_revoked(record)?;
             refuse_itself(today, record)?;
@@ -72,17 +73,22 @@ impl Actions {
         target: &Target<KeyId>,
         team: TeamId,
     ) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, target, "key.unshare", |today, record, standing, _now| {
-            standing.refuse_team_mate()?;
-            if !record.teams.iter().any(|share| share.team == team) {
-                let known = self.known_team(today, team);
-                let ours = known.filter(|known| known.organization == record.organization);
-                return ours.map(|_known| ()).ok_or(ActionError::NotFound("team"));
-            }
-            record.teams = self.shares_left(record)?;
-            record.teams.retain(|share| share.team != team);
-            Ok(())
-        })
+        self.rewrite_key(
+            actor,
+            target,
+            AuditAction::KEY_UNSHARE,
+            |today, record, standing, _now| {
+                standing.refuse_team_mate()?;
+                if !record.teams.iter().any(|share| share.team == team) {
+                    let known = self.known_team(today, team);
+                    let ours = known.filter(|known| known.organization == record.organization);
+                    return ours.map(|_known| ()).ok_or(ActionError::NotFound("team"));
+                }
+                record.teams = self.shares_left(record)?;
+                record.teams.retain(|share| share.team != team);
+                Ok(())
+            },
+        )
     }
 
     /// Returns the teams with which a key is shared, without teams that the actor may not see.
@@ -109,7 +115,11 @@ impl Actions {
                 Ok(()) => {},
                 Err(ActionError::NotFound(_)) => {
                     let pointer = format!("/teams/{at}/id");
-                    faults.push(Fault::new(pointer, "unknown_team", "is not the id of a team"));
+                    faults.push(Fault::new(
+                        pointer,
+                        FaultCode::UNKNOWN_TEAM,
+                        "is not the id of a team",
+                    ));
                 },
                 Err(error) => return Err(error),
             }

@@ -15,7 +15,7 @@ use crate::actions::actor::Actor;
 use crate::actions::keys::Query;
 use crate::actions::rows::{newest_first, rows_in_turns};
 use crate::actions::{ActionError, Actions};
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::KeyId;
 use crate::model::moment::Moment;
 use crate::records::key::KeyRecord;
@@ -249,7 +249,7 @@ fn require_sortable(keys: usize) -> Result<(), ActionError> {
     let detail = format!(
         "an organization with more than {SORTED_KEYS_MAX} keys can only be listed by -created_at"
     );
-    Err(ActionError::Invalid(vec![Fault::new("?sort", "too_many", detail)]))
+    Err(ActionError::Invalid(vec![Fault::new("?sort", FaultCode::TOO_MANY, detail)]))
 }
 
 #[cfg(test)]
@@ -261,7 +261,7 @@ mod tests {
         assert!(require_sortable(SORTED_KEYS_MAX).is_ok());
         let refused = require_sortable(SORTED_KEYS_MAX + 1);
         let Err(ActionError::Invalid(faults)) = refused else { panic!("{refused:?}") };
-        assert_eq!((&*faults[0].pointer, faults[0].code), ("?sort", "too_many"));
+        assert_eq!((&*faults[0].pointer, faults[0].code.name), ("?sort", "too_many"));
     }
 
     #[test]

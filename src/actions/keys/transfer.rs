@@ -12,6 +12,7 @@ use crate::actions::keys::ListedKeys;
 use crate::actions::keys::draft::shape;
 use crate::actions::rows::newest_first;
 use crate::actions::{ActionError, Actions, Attempt};
+use crate::model::audit_action::AuditAction;
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::intersection::intersection;
 use crate::model::moment::Moment;
@@ -118,7 +119,7 @@ impl Actions {
         record: &mut KeyRecord,
         removal: &RemovalRecord,
         now: Moment,
-    ) -> Result<(Batch, &'static str), ActionError> {
+    ) -> Result<(Batch, AuditAction), ActionError> {
         let (owner, batch) = match removal.disposition {
             KeyDisposition::Revoke => return Ok((batch, revoke(record, OWNER_REMOVED, now))),
             KeyDisposition::Organization => (None, batch),
@@ -142,7 +143,7 @@ impl Actions {
         record.maxima = frozen.maxima;
         // The former owner may still know the secret.
         record.rotation_advised = true;
-        Ok((batch, "key.transfer"))
+        Ok((batch, AuditAction::KEY_TRANSFER))
     }
 
     fn new_owner(
@@ -160,10 +161,10 @@ fn ends_with(user: UserId, record: &KeyRecord) -> bool {
     record.owner == Some(user) && record.revoked_at.is_none()
 }
 
-fn revoke(record: &mut KeyRecord, reason: &str, now: Moment) -> &'static str {
+fn revoke(record: &mut KeyRecord, reason: &str, now: Moment) -> AuditAction {
     record.revoked_at = Some(now);
     record.revoked_reason = Some(reason.to_owned());
-    "key.revoke"
+    AuditAction::KEY_REVOKE
 }
 
 /// The list of a transferred key, and the lists of its maximum.

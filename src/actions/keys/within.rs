@@ -13,12 +13,9 @@
 
 use crate::actions::ActionError;
 use crate::actions::authority::Authorized;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::limit::{Quota, RateLimit};
 use crate::records::key::KeyRecord;
-
-/// Error code of each fault.
-const CODE: &str = "beyond_key";
 
 impl Authorized {
     /// Requires that a key is no wider than the acting key, regardless of permissions. Sessions and
@@ -53,7 +50,11 @@ impl Authorized {
         if self.key.as_deref().is_some_and(KeyRecord::is_bounded) {
             let detail = "a key with an expiry, networks or limits cannot give rights that outlast \
                 or exceed these: sign in, or use a key without an expiry, networks and limits";
-            return Err(ActionError::BeyondKey(vec![Fault::new("", CODE, detail)]));
+            return Err(ActionError::BeyondKey(vec![Fault::new(
+                "",
+                FaultCode::BEYOND_KEY,
+                detail,
+            )]));
         }
         Ok(())
     }
@@ -63,7 +64,7 @@ impl Authorized {
 fn beyond(key: &KeyRecord, other: &KeyRecord) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut fault = |pointer: &str, detail: String| {
-        faults.push(Fault::new(pointer, CODE, detail));
+        faults.push(Fault::new(pointer, FaultCode::BEYOND_KEY, detail));
     };
     if let Some(end) = key.expires_at
         && other.expires_at.is_none_or(|theirs| theirs > end)

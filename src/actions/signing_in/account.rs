@@ -12,8 +12,9 @@ use crate::actions::signing_in::sign_in::wrong_password;
 use crate::actions::signing_in::throttle::Guess;
 use crate::actions::signing_in::totp::wrong_code;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::audit_action::AuditAction;
 use crate::model::edit::Edit;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::UserId;
 use crate::model::locale::Locale;
 use crate::model::password::{Factors, Personal};
@@ -127,7 +128,7 @@ impl Actions {
                 },
                 None => batch,
             };
-            let audit_entry = AuditEntry::by(&decided, "user.update", me.user);
+            let audit_entry = AuditEntry::by(&decided, AuditAction::USER_UPDATE, me.user);
             let audit_entry = reported(audit_entry, &held.record, &user);
             let attempt = self.update_as(decided, audit_entry, (&held, user), batch)?;
             Ok(attempt.map(|user| Some((user, factors))))
@@ -202,7 +203,7 @@ impl Actions {
         let Some(code) = code else {
             let fault = Fault::new(
                 "/code",
-                "required",
+                FaultCode::REQUIRED,
                 "is required, because your account has a second factor",
             );
             return Err(ActionError::Invalid(vec![fault]));
@@ -220,7 +221,7 @@ impl Actions {
             require_length(password, factors)?;
         }
         let Some(current) = &change.current_password else {
-            let fault = Fault::new("/current_password", "required", "is required");
+            let fault = Fault::new("/current_password", FaultCode::REQUIRED, "is required");
             return Err(ActionError::Invalid(vec![fault]));
         };
         let guess = self.prove(&user, current, me)?;

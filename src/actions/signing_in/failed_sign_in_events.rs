@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::actions::events::AuditEntry;
 use crate::actions::signing_in::failed_sign_ins::{Sum, Sums};
 use crate::actions::{ActionError, Actions};
+use crate::model::audit_action::AuditAction;
 use crate::model::id::{OrganizationId, UserId};
 use crate::records::access::UserRecord;
 use crate::records::place::StoreKey;
@@ -89,7 +90,7 @@ fn refused(target: FailedAccount, network: Option<IpNet>, sum: Sum) -> AuditEntr
         actor: None,
         address: sum.address,
         organization: target.map(|(_, organization)| organization),
-        action: "session.refuse",
+        action: AuditAction::SESSION_REFUSE,
         target: target.map_or_else(|| UNKNOWN.to_owned(), |(user, _)| user.to_string()),
         before: Map::new(),
         after,

@@ -15,6 +15,7 @@ use crate::actions::actor::{Actor, OWNER};
 use crate::actions::events::AuditEntry;
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::UserFacts;
+use crate::model::audit_action::AuditAction;
 use crate::model::id::UserId;
 use crate::model::moment::Moment;
 use crate::model::role::INSTANCE_MANAGE;
@@ -155,7 +156,7 @@ impl Actions {
                 LockoutId::Network(Some(network)) => network.to_string(),
                 LockoutId::Network(None) => UNKNOWN.to_owned(),
             };
-            let lifted = AuditEntry::by(&decided, "lockout.lift", target);
+            let lifted = AuditEntry::by(&decided, AuditAction::LOCKOUT_LIFT, target);
             let lifted = match &user {
                 Some(user) => lifted.inside(user.organization),
                 None => lifted.of_instance(),

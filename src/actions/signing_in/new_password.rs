@@ -2,7 +2,7 @@
 
 use crate::actions::signing_in::passwords::hash_failed;
 use crate::actions::{ActionError, Actions};
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::OrganizationId;
 use crate::model::password::{Factors, InvalidPassword, Personal, check_length};
 use crate::model::secret::Secret;
@@ -48,5 +48,5 @@ pub(in crate::actions) fn require_length(
 }
 
 fn fault(error: &InvalidPassword) -> Fault {
-    Fault::new("/password", "invalid_password", error).because(error.reasons())
+    Fault::new("/password", FaultCode::INVALID_PASSWORD, error).because(error.reasons())
 }

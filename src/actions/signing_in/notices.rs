@@ -7,6 +7,7 @@ use keyhouse_storage::Batch;
 use crate::actions::events::AuditEntry;
 use crate::actions::signing_in::session_user::Me;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::audit_action::AuditAction;
 use crate::model::moment::Moment;
 use crate::records::place::StoreKey;
 
@@ -26,7 +27,7 @@ impl Actions {
             let place = StoreKey::User(me.user);
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = put(batch, &place, &user)?;
-            let audit_entry = AuditEntry::by(&decided, "notice.acknowledge", me.user);
+            let audit_entry = AuditEntry::by(&decided, AuditAction::NOTICE_ACKNOWLEDGE, me.user);
             self.commit_change(decided, batch, audit_entry, ())
         })
     }

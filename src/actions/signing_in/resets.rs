@@ -17,6 +17,7 @@ use crate::actions::events::AuditEntry;
 use crate::actions::signing_in::new_password::require_length;
 use crate::actions::signing_in::setup::LINK_LIFETIME;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::audit_action::AuditAction;
 use crate::model::id::UserId;
 use crate::model::moment::Moment;
 use crate::model::password::{Factors, Personal};
@@ -67,7 +68,7 @@ impl Actions {
             let record = ResetRecord { digest, created_by: actor.author(), ends_at, totp };
             let batch = batch.unchanged(StoreKey::User(id).to_bytes(), held.revision);
             let batch = put(batch, &StoreKey::Reset(id), &record)?;
-            let audit_entry = AuditEntry::by(&decided, "reset.create", id)
+            let audit_entry = AuditEntry::by(&decided, AuditAction::RESET_CREATE, id)
                 .inside(held.record.organization)
                 .with_change(&json!({}), &json!({ "totp": totp }));
             let made = NewReset { token, ends_at };
@@ -125,8 +126,9 @@ impl Actions {
                 let removed = Self::factor_removed(&reset.record, &held.record);
                 batch = self.record(batch, now, removed)?;
             }
-            let audit_entry = AuditEntry::by_user("reset.use", id, Some(organization), address)
-                .with_change(&json!({}), &json!({ "totp": reset.record.totp }));
+            let audit_entry =
+                AuditEntry::by_user(AuditAction::RESET_USE, id, Some(organization), address)
+                    .with_change(&json!({}), &json!({ "totp": reset.record.totp }));
             let batch = self.record(batch, now, audit_entry)?;
             Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(id)))
         })
@@ -187,7 +189,7 @@ impl Actions {
     /// the link.
     fn factor_removed(reset: &ResetRecord, user: &UserRecord) -> AuditEntry {
         let removed = AuditEntry::by_user(
-            "user.second_factor.remove",
+            AuditAction::USER_SECOND_FACTOR_REMOVE,
             user.id,
             Some(user.organization),
             None,

@@ -16,6 +16,7 @@ use crate::actions::signing_in::session_user::Me;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::CallOrigin;
 use crate::index::facts::UserFacts;
+use crate::model::audit_action::AuditAction;
 use crate::model::id::{OrganizationId, SessionId, UserId};
 use crate::model::moment::Moment;
 use crate::model::secret::{Digest, Secret};
@@ -98,8 +99,11 @@ impl Actions {
             sessions.digests.retain(|known| *known != digest);
             batch = put(guard.on(batch), &StoreKey::Sessions(user), &sessions)?;
             let known = self.index.user(user).map(|user| user.organization);
-            let batch =
-                self.record(batch, now, AuditEntry::by_user("session.end", user, known, address))?;
+            let batch = self.record(
+                batch,
+                now,
+                AuditEntry::by_user(AuditAction::SESSION_END, user, known, address),
+            )?;
             Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
@@ -152,7 +156,12 @@ impl Actions {
             }
             sessions.digests.push(digest);
             let batch = put(batch, &StoreKey::Sessions(user), &sessions)?;
-            let began = AuditEntry::by_user("session.begin", user, Some(organization), origin.ip);
+            let began = AuditEntry::by_user(
+                AuditAction::SESSION_BEGIN,
+                user,
+                Some(organization),
+                origin.ip,
+            );
             let batch = self.record(batch, now, began)?;
             Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(now)))
         })
@@ -248,7 +257,7 @@ impl Actions {
         Self::until_done(|| {
             let decided = self.authorize(me.actor)?;
             let batch = self.without_session(Batch::new(), me.user, id)?;
-            let ended = AuditEntry::by(&decided, "session.end", id);
+            let ended = AuditEntry::by(&decided, AuditAction::SESSION_END, id);
             self.commit_change(decided, batch, ended, ())
         })
     }

@@ -14,7 +14,8 @@ use crate::actions::signing_in::passwords::hash_failed;
 use crate::actions::signing_in::sessions::NewSession;
 use crate::actions::{ActionError, Actions, put};
 use crate::index::CallOrigin;
-use crate::model::fault::Fault;
+use crate::model::audit_action::AuditAction;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::{OrganizationId, UserId};
 use crate::model::name::{parse_email, parse_name};
 use crate::model::password::{Factors, Personal};
@@ -131,7 +132,8 @@ impl Actions {
         batch = put(batch, &StoreKey::User(user), &user_record)?;
         let record = new_organization(organization, domain, FIRST_PLAN, now);
         batch = put(batch, &StoreKey::Organization(organization), &record)?;
-        let audit_entry = AuditEntry::by_user("instance.setup", user, Some(organization), address);
+        let audit_entry =
+            AuditEntry::by_user(AuditAction::INSTANCE_SETUP, user, Some(organization), address);
         let batch = self.record(batch, now, audit_entry)?;
         self.commit_upkeep(batch)?
             .map(|_revision| (user, organization))
@@ -142,7 +144,7 @@ impl Actions {
     fn checked_owner(&self, owner: &FirstOwner) -> Result<(String, String), ActionError> {
         let mut faults = Vec::new();
         let email = parse_email(&owner.email)
-            .map_err(|error| faults.push(Fault::new("/email", "invalid_email", error)))
+            .map_err(|error| faults.push(Fault::new("/email", FaultCode::INVALID_EMAIL, error)))
             .unwrap_or_default();
         let name = owner.name.as_deref();
         let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or("owner"));
@@ -152,7 +154,7 @@ impl Actions {
                 // A missing name is derived from the address, so the fault of the address is
                 // enough.
                 if owner.name.is_some() {
-                    faults.push(Fault::new("/name", "invalid_name", error));
+                    faults.push(Fault::new("/name", FaultCode::INVALID_NAME, error));
                 }
                 String::new()
             },

@@ -13,7 +13,7 @@ use crate::actions::signing_in::sessions::{Admitted, NewSession};
 use crate::actions::signing_in::throttle::{Attempter, Guess, Source};
 use crate::actions::{ActionError, Actions, put};
 use crate::index::CallOrigin;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::{OrganizationId, UserId};
 use crate::model::name::parse_email;
 use crate::model::secret::Secret;
@@ -219,5 +219,5 @@ impl Actions {
 
 pub(in crate::actions) fn wrong_password() -> ActionError {
     let detail = "is incorrect";
-    ActionError::Invalid(vec![Fault::new("/current_password", "wrong_password", detail)])
+    ActionError::Invalid(vec![Fault::new("/current_password", FaultCode::WRONG_PASSWORD, detail)])
 }

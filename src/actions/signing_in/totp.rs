@@ -7,8 +7,9 @@ use crate::actions::events::AuditEntry;
 use crate::actions::signing_in::session_user::Me;
 use crate::actions::signing_in::sessions::SessionKept;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::audit_action::AuditAction;
 use crate::model::errors;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::UserId;
 use crate::model::moment::Moment;
 use crate::model::password::{Factors, PASSWORD_CHARACTERS_MIN};
@@ -71,7 +72,7 @@ impl Actions {
                 created_at: now,
             };
             let batch = put(self.while_password(batch, &user)?, &place, &record)?;
-            let audit_entry = AuditEntry::by(&decided, "totp.begin", me.user);
+            let audit_entry = AuditEntry::by(&decided, AuditAction::TOTP_BEGIN, me.user);
             self.commit_change(decided, batch, audit_entry, ())
         })?;
         let url = url(&seed, &user.email);
@@ -107,7 +108,7 @@ impl Actions {
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = put(batch, &place, &record)?;
             let batch = self.keep_session(batch, me, SessionKept::WithSecondFactor)?;
-            let audit_entry = AuditEntry::by(&decided, "totp.enable", me.user);
+            let audit_entry = AuditEntry::by(&decided, AuditAction::TOTP_ENABLE, me.user);
             self.commit_change(decided, batch, audit_entry, true)
         })?;
         if confirmed {
@@ -144,7 +145,7 @@ impl Actions {
             }
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = self.while_password(batch.delete(place.to_bytes()), &user)?;
-            let audit_entry = AuditEntry::by(&decided, "totp.disable", me.user);
+            let audit_entry = AuditEntry::by(&decided, AuditAction::TOTP_DISABLE, me.user);
             self.commit_change(decided, batch, audit_entry, true)
         })?;
         if removed {
@@ -184,7 +185,7 @@ impl Actions {
             let record = TotpRecord { backup: digests(&codes), ..spent };
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = self.while_password(put(batch, &place, &record)?, &user)?;
-            let audit_entry = AuditEntry::by(&decided, "totp.renew_codes", me.user);
+            let audit_entry = AuditEntry::by(&decided, AuditAction::TOTP_RENEW_CODES, me.user);
             self.commit_change(decided, batch, audit_entry, true)
         })?;
         if renewed {
@@ -243,7 +244,7 @@ fn digests(codes: &[Secret]) -> Vec<Digest> {
 
 pub(in crate::actions) fn wrong_code() -> ActionError {
     let detail = "is incorrect, expired or already used: enter a new code";
-    ActionError::Invalid(vec![Fault::new("/code", "wrong_code", detail)])
+    ActionError::Invalid(vec![Fault::new("/code", FaultCode::WRONG_CODE, detail)])
 }
 
 fn already_on() -> ActionError {

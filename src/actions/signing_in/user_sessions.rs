@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::actions::actor::Actor;
 use crate::actions::events::AuditEntry;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::audit_action::AuditAction;
 use crate::model::errors;
 use crate::model::id::{SessionId, UserId};
 use crate::model::moment::Moment;
@@ -62,7 +63,7 @@ impl Actions {
             let now = self.clock.now().wall;
             let batch = put_notice(batch, held, (NoticeKind::SessionsEnded, now), today)?;
             let target = only.map_or_else(|| id.to_string(), |session| session.to_string());
-            let audit_entry = AuditEntry::by(&decided, "session.end", target)
+            let audit_entry = AuditEntry::by(&decided, AuditAction::SESSION_END, target)
                 .inside(today.organization_id())
                 .with_change(&json!({}), &json!({ "user": id.to_string(), "count": ended }));
             self.commit_change(decided, batch, audit_entry, ())

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{Table, code, codes as in_code};
 use crate::http::{error_codes, identity_headers};
 use crate::model::code::Code;
+use crate::model::fault::FaultCode;
 
 const OPERATIONS: &str = "\
 # API
@@ -38,6 +39,13 @@ upper case, codes of management in lower case.
 ## Order of a check
 
 A check returns the first code that applies:
+
+";
+
+const FAULTS: &str = "
+## Invalid fields
+
+Each item of `errors` has one of these codes:
 
 ";
 
@@ -103,6 +111,11 @@ pub(super) fn codes() -> String {
         }
         page.extend(["\n## ", heading, "\n\n", &table.text]);
     }
+    let mut table = Table::new(["code", "meaning"]);
+    for fault in FaultCode::ALL {
+        table.row([&code(fault.name), fault.meaning]);
+    }
+    page.extend([FAULTS, &table.text]);
     page
 }
 

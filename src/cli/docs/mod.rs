@@ -5,6 +5,7 @@
 //! memory.
 
 mod api;
+mod audit;
 mod commands;
 mod files;
 mod metrics;
@@ -51,7 +52,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     Ok(())
 }
 
-fn pages() -> Result<[ReferencePage; 8], Failure> {
+fn pages() -> Result<[ReferencePage; 9], Failure> {
     let instance = Empty::open()?;
     let description = instance.get("/openapi.json");
     let scrape = instance.get("/metrics");
@@ -61,6 +62,7 @@ fn pages() -> Result<[ReferencePage; 8], Failure> {
     let scrape = String::from_utf8_lossy(&scrape?).into_owned();
     Ok([
         ReferencePage { file: "api.md", text: api::operations(&description) },
+        ReferencePage { file: "audit-actions.md", text: audit::page() },
         ReferencePage { file: "cli.md", text: commands::page() },
         ReferencePage { file: "codes.md", text: api::codes() },
         ReferencePage { file: "files.md", text: files::page() },

@@ -18,6 +18,7 @@ use crate::http::schema::{anything, choice, count, fitting, formatted, nullable,
 use crate::http::view::{Page, view};
 use crate::http::{App, Call, answer};
 use crate::model::errors;
+use crate::model::fault::FaultCode;
 use crate::model::id::{EventId, OfEvent, OrganizationId};
 use crate::model::moment::Moment;
 use crate::model::role::{AUDIT_READ, INSTANCE_MANAGE};
@@ -155,11 +156,11 @@ view! {
 
 fn read_query(query: &mut Parameters) -> EventQuery {
     let (limit, after) = paging::<OfEvent>(query);
-    let actor = parsed("invalid_actor", parse_actor, || formatted("author", "local"));
+    let actor = parsed(FaultCode::INVALID_ACTOR, parse_actor, || formatted("author", "local"));
     let pattern = r"^[a-z0-9_]{1,40}(\.[a-z0-9_]{1,20}){0,2}(\.\*)?$";
-    let action = parsed("invalid_action", parse_action, || fitting(pattern, "key.create"));
+    let action = parsed(FaultCode::INVALID_ACTION, parse_action, || fitting(pattern, "key.create"));
     let of_target = || text(TARGET).max_length(Some(FILTER_CHARACTERS_MAX));
-    let target = parsed("too_long", parse_target, of_target);
+    let target = parsed(FaultCode::TOO_LONG, parse_target, of_target);
     let of_actor = "Only events of this actor: a user or key id, `local`, or `none`.";
     let of_action = "Only events with this action, or with a prefix such as `key.*`.";
     EventQuery {
@@ -174,7 +175,8 @@ fn read_query(query: &mut Parameters) -> EventQuery {
 }
 
 fn read_head(fields: &mut Fields) -> Option<Digest> {
-    let head = parsed("invalid_hash", str::parse::<Digest>, || fitting("^[0-9a-f]{64}$", HASH));
+    let head =
+        parsed(FaultCode::INVALID_HASH, str::parse::<Digest>, || fitting("^[0-9a-f]{64}$", HASH));
     fields.optional("head", "Hash of a seal that was stored earlier.", head)
 }
 

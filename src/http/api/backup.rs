@@ -11,6 +11,7 @@ use crate::http::reading::parsed;
 use crate::http::schema::text;
 use crate::http::{App, Call};
 use crate::model::errors;
+use crate::model::fault::FaultCode;
 use crate::model::role::INSTANCE_MANAGE;
 
 const CONTENT_TYPE: &str = "application/octet-stream";
@@ -38,7 +39,8 @@ pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
 fn read_recipients(parameters: &mut Parameters) -> Recipients {
     let about = "Recipients of age that can decrypt the backup, separated by commas. Default: \
                  not encrypted.";
-    let recipients = parsed("invalid_recipient", Recipients::parse_list, || text(RECIPIENT));
+    let recipients =
+        parsed(FaultCode::INVALID_RECIPIENT, Recipients::parse_list, || text(RECIPIENT));
     parameters.optional("recipient", about, recipients).unwrap_or_default()
 }
 

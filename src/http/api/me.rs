@@ -17,6 +17,7 @@ use crate::http::transport::Part;
 use crate::http::view::view;
 use crate::http::{App, Call, answer};
 use crate::model::errors;
+use crate::model::fault::FaultCode;
 use crate::model::moment::Moment;
 use crate::model::password::Factors;
 
@@ -70,7 +71,7 @@ fn read_change(fields: &mut Fields) -> MeChange {
     let current = fields.optional("current_password", about, password(PASSWORD));
     if (new.is_some() || email.is_some()) && current.is_none() {
         let detail = "is required with a new password or a new email address";
-        fields.fault("current_password", "required", detail);
+        fields.fault("current_password", FaultCode::REQUIRED, detail);
     }
     MeChange { name, locale, password: new, email, current_password: current, code, versions: None }
 }

@@ -35,6 +35,7 @@ use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
 use crate::http::reading::parsed;
 use crate::http::schema;
+use crate::model::fault::FaultCode;
 use crate::model::id::{Id, Kind};
 
 /// Default number of items on a page.
@@ -43,14 +44,14 @@ const LIST_LIMIT_DEFAULT: usize = 50;
 /// Reads the limit and the cursor of a list.
 fn paging<K: Kind>(parameters: &mut Parameters) -> (usize, Option<Id<K>>) {
     let limit = page_limit(parameters);
-    let reader = parsed("invalid_cursor", cursor::read, schema::cursor);
+    let reader = parsed(FaultCode::INVALID_CURSOR, cursor::read, schema::cursor);
     (limit, parameters.optional("cursor", CURSOR, reader))
 }
 
 /// Reads the limit and the cursor of a list that is sorted by name.
 fn paging_by_name<T: FromStr>(parameters: &mut Parameters) -> (usize, Option<T>) {
     let limit = page_limit(parameters);
-    let reader = parsed("invalid_cursor", cursor::read_text, schema::name_cursor);
+    let reader = parsed(FaultCode::INVALID_CURSOR, cursor::read_text, schema::name_cursor);
     (limit, parameters.optional("cursor", CURSOR, reader))
 }
 
@@ -65,7 +66,7 @@ fn page_limit(parameters: &mut Parameters) -> usize {
         limit.ok_or_else(|| format!("must be a whole number from 1 to {LIST_LIMIT_MAX}"))
     };
     let about = "Maximum number of items on the page. Default: 50.";
-    let limit = parsed("out_of_range", parse, || schema::whole(1, 100, 50));
+    let limit = parsed(FaultCode::OUT_OF_RANGE, parse, || schema::whole(1, 100, 50));
     parameters.optional("limit", about, limit).unwrap_or(LIST_LIMIT_DEFAULT)
 }
 

@@ -24,6 +24,7 @@ use crate::http::view::{Page, Revealed, view};
 use crate::http::{App, Call, answer};
 use crate::model::domain::{DOMAINS_MAX, parse_domain};
 use crate::model::errors;
+use crate::model::fault::FaultCode;
 use crate::model::id::{OfOrganization, OrganizationId};
 use crate::model::moment::Moment;
 use crate::model::plan::{KEY_LIFETIME_DAYS_MAX, SubscriptionStatus};
@@ -248,12 +249,13 @@ fn read_draft(fields: &mut Fields) -> Option<OrganizationDraft> {
 }
 
 fn read_change(fields: &mut Fields) -> OrganizationChange {
+    let domain = parsed(FaultCode::INVALID_DOMAIN, parse_domain, || text("example.com"));
     OrganizationChange {
         name: fields.optional("name", NAME, name("Example")),
         domains: fields.optional(
             "domains",
             "Verified email domains of the organization.",
-            list(DOMAINS_MAX, parsed("invalid_domain", parse_domain, || text("example.com"))),
+            list(DOMAINS_MAX, domain),
         ),
         second_factor_required_of: fields.optional(
             "second_factor_required_of",
@@ -278,7 +280,7 @@ const NAME: &str = "Name of the organization.";
 const REQUIRED_OF: &str = "Users who must have a second factor: operators, or the users of a role.";
 
 fn required_of_reader() -> impl Read<Output = Vec<RequiredOf>> {
-    list(REQUIRED_OF_MAX, parsed("invalid_role", str::parse::<RequiredOf>, required_of))
+    list(REQUIRED_OF_MAX, parsed(FaultCode::INVALID_ROLE, str::parse::<RequiredOf>, required_of))
 }
 
 fn read_subscription_change(fields: &mut Fields) -> SubscriptionChange {
@@ -289,13 +291,13 @@ fn read_subscription_change(fields: &mut Fields) -> SubscriptionChange {
         current_period_end: fields.nullable(
             "current_period_end",
             "Time at which the paid period ends. Null: never.",
-            parsed("invalid_time", str::parse::<Moment>, end),
+            parsed(FaultCode::INVALID_TIME, str::parse::<Moment>, end),
         ),
     }
 }
 
 pub(crate) fn status_reader() -> impl ReadText<Output = SubscriptionStatus> {
-    parsed("invalid_status", str::parse, || choice(&STATUSES))
+    parsed(FaultCode::INVALID_STATUS, str::parse, || choice(&STATUSES))
 }
 
 fn show_own(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -15,6 +15,7 @@ use crate::http::schema::{self, count, line, text, truth};
 use crate::http::view::{NamePage, Page, view};
 use crate::http::{App, Call, answer};
 use crate::model::errors;
+use crate::model::fault::FaultCode;
 use crate::model::name::{InvalidName, NAME_CHARACTERS_MAX, parse_name};
 use crate::model::permission::{Permission, is_own};
 use crate::model::role::INSTANCE_MANAGE;
@@ -97,7 +98,8 @@ view! {
 }
 
 fn read_draft(fields: &mut Fields) -> Option<(Permission, EntryChange)> {
-    let reader = parsed("invalid_permission", str::parse, || schema::permission("diagrams:read"));
+    let reader =
+        parsed(FaultCode::INVALID_PERMISSION, str::parse, || schema::permission("diagrams:read"));
     let name = fields.required("name", "Name of the permission.", reader);
     let entry = read_entry(fields);
     Some((name?, entry))
@@ -107,7 +109,8 @@ fn read_entry(fields: &mut Fields) -> EntryChange {
     let about = "Descriptions by language.";
     let texts = fields.optional("description", about, object(|fields| Some(read_texts(fields))));
     let about = "Group under which the page lists the permission.";
-    let group = parsed("invalid_name", parse_group, || line(NAME_CHARACTERS_MAX, "Diagrams"));
+    let group =
+        parsed(FaultCode::INVALID_NAME, parse_group, || line(NAME_CHARACTERS_MAX, "Diagrams"));
     let group = fields.optional("group", about, group);
     EntryChange { texts: texts.unwrap_or_default(), group }
 }

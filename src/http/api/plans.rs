@@ -15,6 +15,7 @@ use crate::http::reading::{boolean, long, number, parsed};
 use crate::http::schema::{self, choice, count, nullable, text, truth, whole};
 use crate::http::view::{Page, view};
 use crate::http::{App, Call, answer};
+use crate::model::fault::FaultCode;
 use crate::model::limit::QUOTA_CALLS_MAX;
 use crate::model::plan::PLAN_LIMIT_MAX;
 use crate::model::role::INSTANCE_MANAGE;
@@ -105,7 +106,7 @@ fn plan_cursor() -> ObjectBuilder {
 
 fn paging(parameters: &mut Parameters) -> (usize, Option<&'static str>) {
     let limit = page_limit(parameters);
-    let reader = parsed("invalid_cursor", cursor::read_plan, plan_cursor);
+    let reader = parsed(FaultCode::INVALID_CURSOR, cursor::read_plan, plan_cursor);
     (limit, parameters.optional("cursor", CURSOR, reader))
 }
 

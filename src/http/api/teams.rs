@@ -19,6 +19,7 @@ use crate::http::view::{Page, view};
 use crate::http::{App, Call, answer};
 use crate::index::facts::TeamFacts;
 use crate::model::errors;
+use crate::model::fault::FaultCode;
 use crate::model::id::{OfTeam, OfUser, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::role::TEAMS_MANAGE;
@@ -168,7 +169,7 @@ fn visibility_reader() -> impl ReadText<Output = bool> {
         "secret" => Ok(true),
         _ => Err("must be visible or secret"),
     };
-    parsed("invalid_visibility", parse, || choice(&VISIBILITIES))
+    parsed(FaultCode::INVALID_VISIBILITY, parse, || choice(&VISIBILITIES))
 }
 
 fn list_teams(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

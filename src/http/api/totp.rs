@@ -15,6 +15,7 @@ use crate::http::transport::Part;
 use crate::http::view::{Revealed, view};
 use crate::http::{App, Call, answer};
 use crate::model::errors;
+use crate::model::fault::FaultCode;
 use crate::model::secret::Secret;
 
 pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
@@ -93,7 +94,7 @@ fn read_step(fields: &mut Fields) -> Option<EnrolmentStep> {
         (None, None) => {
             fields.fault(
                 "current_password",
-                "required",
+                FaultCode::REQUIRED,
                 "is required to start the setup; to confirm the setup, send code instead",
             );
             None
@@ -101,7 +102,7 @@ fn read_step(fields: &mut Fields) -> Option<EnrolmentStep> {
         (Some(_), Some(_)) => {
             fields.fault(
                 "code",
-                "contradiction",
+                FaultCode::CONTRADICTION,
                 "cannot be combined with current_password: send one of them",
             );
             None

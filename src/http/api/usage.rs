@@ -14,6 +14,7 @@ use crate::http::schema::{anything, choice, count, id, nullable, text};
 use crate::http::view::view;
 use crate::http::{App, Call, answer};
 use crate::model::errors;
+use crate::model::fault::FaultCode;
 use crate::model::id::{KeyId, Kind as _, OfKey};
 use crate::model::moment::Moment;
 use crate::model::role::USAGE_READ;
@@ -98,15 +99,15 @@ view! {
 const INTERVALS: [&str; 2] = ["hour", "day"];
 
 fn read_query(query: &mut Parameters) -> UsageQuery {
-    let key = parsed("invalid_id", str::parse::<KeyId>, || id(OfKey::PREFIX));
+    let key = parsed(FaultCode::INVALID_ID, str::parse::<KeyId>, || id(OfKey::PREFIX));
     let key = query.optional("key", "Only calls with this key.", key);
-    let interval = parsed("invalid_interval", parse_interval, || choice(&INTERVALS));
+    let interval = parsed(FaultCode::INVALID_INTERVAL, parse_interval, || choice(&INTERVALS));
     let interval = query.optional("interval", "Interval of the sums. Default: `hour`.", interval);
     let about = "Start, rounded down to its hour or day. Default: 24 hours, or 30 days, ago.";
     let from = query.optional("from", about, moment());
     let to = query.optional("to", "End, rounded up to its hour or day. Default: now.", moment());
     if from.zip(to).is_some_and(|(from, to)| from >= to) {
-        query.fault("from", "out_of_range", "must be before to");
+        query.fault("from", FaultCode::OUT_OF_RANGE, "must be before to");
     }
     UsageQuery { key, interval: interval.unwrap_or_default(), from, to }
 }

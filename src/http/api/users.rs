@@ -16,6 +16,7 @@ use crate::http::schema::{choice, count, email, formatted, locale, nullable, tex
 use crate::http::view::{Page, view};
 use crate::http::{App, Call, answer};
 use crate::model::errors;
+use crate::model::fault::FaultCode;
 use crate::model::id::{OfKey, OfUser, OrganizationId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::role::{KEYS_READ, USERS_MANAGE, USERS_READ};
@@ -139,7 +140,7 @@ fn read_disposition(parameters: &mut Parameters) -> KeyDisposition {
     let transfer = parameters.optional(
         "keys",
         "What happens to the user's keys. Default: `revoke`.",
-        parsed("invalid_choice", is_transfer, choice),
+        parsed(FaultCode::INVALID_CHOICE, is_transfer, choice),
     );
     let new_owner = |text: &str| match text {
         "organization" => Ok(KeyDisposition::Organization),
@@ -151,17 +152,17 @@ fn read_disposition(parameters: &mut Parameters) -> KeyDisposition {
     let to = parameters.optional(
         "to",
         "New owner of the keys, required with `transfer`: a user id, or `organization`.",
-        parsed("invalid_id", new_owner, || formatted("new-owner", "organization")),
+        parsed(FaultCode::INVALID_ID, new_owner, || formatted("new-owner", "organization")),
     );
     match (transfer.unwrap_or(false), to) {
         (true, Some(disposition)) => return disposition,
         (true, None) => parameters.fault(
             "to",
-            "required",
+            FaultCode::REQUIRED,
             "is required with keys=transfer: a user id, or organization",
         ),
         (false, Some(_)) => {
-            parameters.fault("to", "contradiction", "requires keys=transfer");
+            parameters.fault("to", FaultCode::CONTRADICTION, "requires keys=transfer");
         },
         (false, None) => {},
     }

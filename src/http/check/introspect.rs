@@ -30,6 +30,7 @@ use crate::http::view::view;
 use crate::http::{App, CheckCall, answer};
 use crate::index::grant::Grant;
 use crate::model::credential::CREDENTIALS;
+use crate::model::fault::FaultCode;
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::moment::Moment;
 use crate::model::network::canonical;
@@ -192,16 +193,17 @@ fn read_request(form: &mut Parameters) -> Option<IntrospectionRequest> {
         text => Ok(Secret::new(text.to_owned())),
     };
     let example = || text("kh_live_what-the-client-presented").min_length(Some(1));
-    let token = form.required("token", "Presented key.", parsed("required", given, example));
+    let token =
+        form.required("token", "Presented key.", parsed(FaultCode::REQUIRED, given, example));
     let expression = || formatted("requirement", "diagrams:read AND diagrams:list");
-    let requirement = parsed("invalid_requirement", str::parse::<Requirement>, expression);
+    let requirement = parsed(FaultCode::INVALID_REQUIREMENT, str::parse::<Requirement>, expression);
     let about = "Required permissions, as an expression.";
     let requirement = form.optional("permissions", about, requirement);
     let address =
         |text: &str| text.parse().map(canonical).map_err(|_e| "must be an IPv4 or IPv6 address");
-    let address = parsed("invalid_ip", address, schema::address);
+    let address = parsed(FaultCode::INVALID_IP, address, schema::address);
     let ip = form.optional("ip", "IP address of the client that presented the key.", address);
-    let any = parsed("", |_text| Ok::<_, String>(()), || text("access_token"));
+    let any = parsed(FaultCode::WRONG_TYPE, |_text| Ok::<_, String>(()), || text("access_token"));
     let _hint = form.optional("token_type_hint", "Ignored.", any);
     Some(IntrospectionRequest { token: token?, requirement, ip })
 }

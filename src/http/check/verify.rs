@@ -26,6 +26,7 @@ use crate::http::{App, Call, CheckCall, answer, forwarded};
 use crate::index::Index;
 use crate::index::grant::Grant;
 use crate::model::credential::CREDENTIALS;
+use crate::model::fault::FaultCode;
 use crate::model::limit::COST_MAX;
 use crate::model::network::canonical;
 use crate::model::permission::Permission;
@@ -254,15 +255,15 @@ pub(super) fn read_request(fields: &mut Fields) -> Option<VerifyRequest> {
 pub(in crate::http) fn address() -> impl ReadText<Output = IpAddr> {
     let read = |text: &str| forwarded::address(text).map(canonical);
     let parse = move |text: &str| read(text).ok_or("must be an IPv4 or IPv6 address");
-    parsed("invalid_ip", parse, schema::address)
+    parsed(FaultCode::INVALID_IP, parse, schema::address)
 }
 
 /// Reads a requirement: an expression, or a list of permissions that must all be granted.
 pub(in crate::http) fn requirement() -> impl Read<Output = Requirement> {
-    let code = "invalid_requirement";
+    let code = FaultCode::INVALID_REQUIREMENT;
     let expression = parsed(code, str::parse::<Requirement>, schema::requirement);
     let example = || schema::permission("diagrams:read");
-    let name = parsed("invalid_permission", str::parse::<Permission>, example);
+    let name = parsed(FaultCode::INVALID_PERMISSION, str::parse::<Permission>, example);
     let names = list(REQUIREMENT_NAMES_MAX, name).then(move |names, pointer| {
         Requirement::all(names).or_else(|error| wrong(pointer, code, error))
     });

@@ -5,16 +5,13 @@
 
 use serde_json::{Map, Value};
 
+use crate::model::audit_action::AuditAction;
 use crate::model::id::EventId;
 use crate::model::moment::Moment;
 use crate::model::retention::Retention;
 use crate::model::secret::Digest;
 use crate::records::event::{CutRecord, EventRecord};
 
-/// Action name of a cut.
-pub(crate) const CUT: &str = "audit.cut";
-/// Action name of a changed retention.
-pub(crate) const RETENTION: &str = "audit.retention";
 const TARGET: &str = "audit";
 
 /// The fields of a cut's event.
@@ -41,7 +38,9 @@ impl CutEvent {
     /// Parses an event. Returns `None` for an event that this program does not write.
     pub(crate) fn of(event: &EventRecord) -> Option<Self> {
         let text = |name: &str| event.after.get(name).and_then(Value::as_str);
-        let is_ours = &*event.action == CUT && event.target == TARGET && event.actor.is_none();
+        let is_ours = &*event.action == AuditAction::AUDIT_CUT.name
+            && event.target == TARGET
+            && event.actor.is_none();
         let retention = match event.after.get("retention") {
             None => None,
             Some(retention) => Some(retention.as_str()?.parse().ok()?),
@@ -70,7 +69,7 @@ impl CutEvent {
         if let Some(retention) = self.retention {
             set("retention", retention.to_string().into());
         }
-        own(id, now, CUT, Map::new(), after)
+        own(id, now, AuditAction::AUDIT_CUT, Map::new(), after)
     }
 }
 
@@ -84,12 +83,14 @@ pub(crate) fn retention_event(
     let field = |retention: Retention| {
         Map::from_iter([("retention".to_owned(), retention.to_string().into())])
     };
-    own(id, now, RETENTION, field(from), field(to))
+    own(id, now, AuditAction::AUDIT_RETENTION, field(from), field(to))
 }
 
 /// Returns the previous retention from the event of a changed retention.
 pub(crate) fn retention_before(event: &EventRecord) -> Option<Retention> {
-    let is_ours = &*event.action == RETENTION && event.target == TARGET && event.actor.is_none();
+    let is_ours = &*event.action == AuditAction::AUDIT_RETENTION.name
+        && event.target == TARGET
+        && event.actor.is_none();
     let before = event.before.get("retention").filter(|_before| is_ours)?;
     before.as_str()?.parse().ok()
 }
@@ -97,7 +98,7 @@ pub(crate) fn retention_before(event: &EventRecord) -> Option<Retention> {
 fn own(
     id: EventId,
     at: Moment,
-    action: &str,
+    action: AuditAction,
     before: Map<String, Value>,
     after: Map<String, Value>,
 ) -> EventRecord {
@@ -107,7 +108,7 @@ fn own(
         actor: None,
         address: None,
         organization: None,
-        action: action.into(),
+        action: action.name.into(),
         target: TARGET.to_owned(),
         before,
         after,

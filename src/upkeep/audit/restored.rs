@@ -9,6 +9,7 @@ use serde_json::{Map, json};
 
 use crate::backup::RestoredRows;
 use crate::clock::Clock;
+use crate::model::audit_action::AuditAction;
 use crate::model::id::{EventId, InstanceId};
 use crate::model::retention::Retention;
 use crate::records::event::EventRecord;
@@ -16,9 +17,6 @@ use crate::records::key::Author;
 use crate::upkeep::audit::AuditHead;
 use crate::upkeep::audit::seal::Sealer;
 use crate::upkeep::error::UpkeepError;
-
-/// Action name of a restore.
-const RESTORE: &str = "instance.restore";
 
 /// Seals the events of a restored store, and then an event about the restore of the instance
 /// `target`. Returns the new head. The store must not have a running instance.
@@ -57,7 +55,7 @@ pub fn record_restore(
         actor: Some(Author::Local),
         address: None,
         organization: None,
-        action: RESTORE.into(),
+        action: AuditAction::INSTANCE_RESTORE.name.into(),
         target: target.map(|id| id.to_string()).unwrap_or_default(),
         before: Map::new(),
         after: after.as_object().cloned().unwrap_or_default(),

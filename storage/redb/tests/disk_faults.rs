@@ -196,9 +196,9 @@ fn reopening_compacts_a_scan_in_progress() {
     store.commit(Batch::new().put("c", "")).unwrap();
     assert!(store.scan(&first, At::Revision(page.revision)).is_ok());
     let mut feed = store.follow(before).unwrap();
+    assert!(matches!(feed.next(PATIENCE), Ok(Step::Commit(_))));
     disk.inject(DiskOperation::Sync, 1, ErrorKind::Other);
     store.commit(Batch::new().put("d", "")).unwrap_err();
-    assert!(matches!(feed.next(PATIENCE), Ok(Step::Commit(_))));
     await_reopening(&mut *feed);
     let later = store.scan(&first, At::Revision(page.revision));
     assert_eq!(later, Err(ReadError::Compacted));

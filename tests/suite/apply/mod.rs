@@ -176,7 +176,7 @@ fn a_second_apply_changes_nothing_in_any_of_the_three_ways() {
         assert_eq!(fields(&previewed), fields(&first), "{way}: the preview is what happens");
         let after = events(&home);
         // A membership, two shares and the two halves of the organization have their own events.
-        assert_eq!((made.len(), after - before), (11, 15), "{way}: {first}");
+        assert_eq!((made.len(), after - before), (10, 14), "{way}: {first}");
         let second = apply(&[]);
         assert_eq!(second["changes"], json!([]), "{way}: {second}");
         assert_eq!(second["unchanged"], 12, "{way}: {second}");

@@ -7,6 +7,7 @@ use crate::http::input::{Fields, object};
 use crate::http::reading::{Read, ReadText, list, number, parsed};
 use crate::http::schema::{choice, fitting, gate_name, id};
 use crate::model::credential::{CREDENTIALS_MAX, CredentialSource};
+use crate::model::fault::FaultCode;
 use crate::model::gate::{ACCEPTED_MAX, GateName, Preflight, ROUTES_MAX, RouteAccess};
 use crate::model::id::OrganizationId;
 use crate::model::key_text::Environment;
@@ -16,14 +17,15 @@ use crate::records::gate::RouteRecord;
 
 pub(super) fn read_draft(fields: &mut Fields) -> Option<(GateName, GateChange)> {
     let about = "Name of the gate, which proxies use in their check URL.";
-    let name = fields.required("name", about, parsed("invalid_gate_name", str::parse, gate_name));
+    let name =
+        fields.required("name", about, parsed(FaultCode::INVALID_GATE_NAME, str::parse, gate_name));
     let draft = read_change(fields);
     Some((name?, draft))
 }
 
 /// Reads the fields of a gate that a client can set, without its name.
 pub(super) fn read_change(fields: &mut Fields) -> GateChange {
-    let organization = parsed("invalid_id", str::parse::<OrganizationId>, || id("org"));
+    let organization = parsed(FaultCode::INVALID_ID, str::parse::<OrganizationId>, || id("org"));
     let organizations = fields.nullable(
         "organizations",
         "Only keys of these organizations are accepted. Default: keys of all.",
@@ -35,8 +37,10 @@ pub(super) fn read_change(fields: &mut Fields) -> GateChange {
 /// Reads the fields of a gate that name no other object.
 pub(super) fn read_policy(fields: &mut Fields) -> GateChange {
     let environment = || fitting("^[a-z][a-z0-9]{0,15}$", "live");
-    let environment = parsed("invalid_environment", str::parse::<Environment>, environment);
-    let preflight = parsed("invalid_choice", str::parse::<Preflight>, || choice(&PREFLIGHT));
+    let environment =
+        parsed(FaultCode::INVALID_ENVIRONMENT, str::parse::<Environment>, environment);
+    let preflight =
+        parsed(FaultCode::INVALID_CHOICE, str::parse::<Preflight>, || choice(&PREFLIGHT));
     GateChange {
         description: fields.description(
             "description",
@@ -78,13 +82,13 @@ fn read_route(fields: &mut Fields) -> Option<RouteRecord> {
     let host = fields.optional(
         "host",
         "Host, or `*.` and a domain. Default: any host.",
-        parsed("invalid_host", str::parse::<HostPattern>, host),
+        parsed(FaultCode::INVALID_HOST, str::parse::<HostPattern>, host),
     );
     let path = || fitting(r"^(/[a-z0-9]{1,9}){1,5}(/\*\*)?$", "/orders/**");
     let path = fields.required(
         "path",
         "Path, with `{name}` or `*` for one segment and a trailing `**` for the rest.",
-        parsed("invalid_path", str::parse::<PathPattern>, path),
+        parsed(FaultCode::INVALID_PATH, str::parse::<PathPattern>, path),
     );
     let about = "Methods. Default: all.";
     let methods = fields.optional("methods", about, some(METHODS_MAX, method()));
@@ -92,7 +96,7 @@ fn read_route(fields: &mut Fields) -> Option<RouteRecord> {
         "access",
         "`key` requires a valid key, `public` lets every request pass, `denied` none. \
          Default: `key`.",
-        parsed("invalid_choice", str::parse::<RouteAccess>, || choice(&ACCESS)),
+        parsed(FaultCode::INVALID_CHOICE, str::parse::<RouteAccess>, || choice(&ACCESS)),
     );
     let access = access.unwrap_or(RouteAccess::Key);
     let requirement = fields.optional(
@@ -106,7 +110,7 @@ fn read_route(fields: &mut Fields) -> Option<RouteRecord> {
         if is_set && access != RouteAccess::Key {
             fields.fault(
                 name,
-                "contradiction",
+                FaultCode::CONTRADICTION,
                 "is only for routes with access key: remove this field, or set access to key",
             );
         }
@@ -116,7 +120,7 @@ fn read_route(fields: &mut Fields) -> Option<RouteRecord> {
     if let Some(path) = &path
         && let Some(doubt) = path.unreachable(allow.iter().copied().collect())
     {
-        fields.fault("path", "invalid_path", doubt);
+        fields.fault("path", FaultCode::INVALID_PATH, doubt);
     }
     let methods = methods.unwrap_or_default();
     Some(RouteRecord { host, path: path?, methods, access, requirement, cost, allow })
@@ -139,7 +143,7 @@ where
 }
 
 fn credential() -> impl ReadText<Output = CredentialSource> {
-    parsed("invalid_header", str::parse, || {
+    parsed(FaultCode::INVALID_HEADER, str::parse, || {
         fitting(
             "^(authorization(:[a-z]{1,9}x)?|x-[a-z]{1,20}-key|cookie:[a-z]{1,9}-key|websocket-protocol:[a-z]{1,9}[.])$",
             "x-api-key",
@@ -149,12 +153,13 @@ fn credential() -> impl ReadText<Output = CredentialSource> {
 
 pub(super) fn method() -> impl ReadText<Output = String> {
     let parse = |text: &str| Methods::new([text]).map(|_set| text.to_owned());
-    parsed("invalid_method", parse, || fitting("^[A-Z-]{1,32}$", "GET"))
+    parsed(FaultCode::INVALID_METHOD, parse, || fitting("^[A-Z-]{1,32}$", "GET"))
 }
 
 /// Reads the ambiguities that a route allows. The list may be empty; repeated items are dropped.
 fn allow() -> impl Read<Output = Vec<Ambiguity>> {
-    let kind = parsed("invalid_choice", str::parse::<Ambiguity>, || choice(&ambiguities()));
+    let kind =
+        parsed(FaultCode::INVALID_CHOICE, str::parse::<Ambiguity>, || choice(&ambiguities()));
     list(Ambiguity::ALL.len(), kind).then(|kinds, _pointer| {
         let kinds: Ambiguities = kinds.into_iter().collect();
         Ok(kinds.iter().collect())

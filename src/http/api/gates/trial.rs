@@ -19,6 +19,7 @@ use crate::http::schema::{fitting, nullable, text, the, truth, whole};
 use crate::http::view::view;
 use crate::http::{App, Call, answer};
 use crate::model::errors;
+use crate::model::fault::FaultCode;
 use crate::model::gate::GateDecision;
 use crate::model::id::KeyId;
 use crate::model::role::{INSTANCE_MANAGE, INSTANCE_VERIFY};
@@ -99,7 +100,9 @@ fn read_trial(fields: &mut Fields) -> Option<Trial> {
     let target = fields.required(
         "url",
         "URL or path of the request. Without a host, only routes without a host match.",
-        parsed("invalid_url", parse_url, || fitting(URL, "https://api.example.com/orders/7")),
+        parsed(FaultCode::INVALID_URL, parse_url, || {
+            fitting(URL, "https://api.example.com/orders/7")
+        }),
     );
     let about = "Key of the request. Without it, the request has no credential.";
     let key = fields.optional("key", about, secret("kh_live_what-the-client-presents"));

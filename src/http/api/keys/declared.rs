@@ -6,7 +6,7 @@ use crate::http::api::keys::reading::{ACCESSES, ip_rules, metadata, quota, rate_
 use crate::http::input::Fields;
 use crate::http::reading::{Read as _, boolean, moment, name, parsed, patterns, reader, wrong};
 use crate::http::schema::{any_of, anything, choice, fitting, formatted, map_of, text};
-use crate::model::fault::{Fault, in_pointer};
+use crate::model::fault::{Fault, FaultCode, in_pointer};
 use crate::model::foreign::{Algorithm, HashForm, check_hash, parse_hash, parse_hint};
 use crate::model::key_text::Environment;
 use crate::model::permission::Patterns;
@@ -63,7 +63,7 @@ pub(crate) fn declared_key(
     let key_name = fields.required("name", "Name of the key.", name("deploy"));
     let about = "Digest of the key: `sha256:` or `blake3:`, and the hash in hexadecimal or base64; in an \
                  export also a derived form. It identifies the key: another digest is another key.";
-    let digest = parsed("invalid_digest", parse_digest, || {
+    let digest = parsed(FaultCode::INVALID_DIGEST, parse_digest, || {
         fitting(
             "^(sha256|blake3|sha256-derived|sha256-part-derived):[0-9A-Za-z+/=_-]{43,64}$",
             DIGEST,
@@ -75,17 +75,18 @@ pub(crate) fn declared_key(
     let path = |text: &str| {
         if text.is_empty() { Err("must be a path") } else { Ok(text.to_owned()) }
     };
-    let file = parsed("invalid_path", path, || text("/run/secrets/deploy-key"));
+    let file = parsed(FaultCode::INVALID_PATH, path, || text("/run/secrets/deploy-key"));
     let file = fields.optional("secret_file", about, file);
     let mut read = Map::new();
     let mut add = |name: &str, value: Option<Value>| {
         read.extend(value.map(|value| (name.to_owned(), value)));
     };
     let about = "Beginning of the key, for people. Used only when the key is created.";
-    let hint = parsed("invalid_hint", parse_hint, || fitting("^[!-~]{1,16}$", "kh_live_0123"));
+    let hint =
+        parsed(FaultCode::INVALID_HINT, parse_hint, || fitting("^[!-~]{1,16}$", "kh_live_0123"));
     add("hint", fields.optional("hint", about, hint).map(Value::from));
     let about = "Environment of the key, which does not change. Default: `live`.";
-    let environment = parsed("invalid_environment", str::parse::<Environment>, || {
+    let environment = parsed(FaultCode::INVALID_ENVIRONMENT, str::parse::<Environment>, || {
         fitting("^[a-z][a-z0-9]{0,15}$", "live")
     });
     add("environment", fields.optional("environment", about, environment).map(shown));
@@ -153,7 +154,7 @@ pub(crate) fn declared_key(
         (Some(digest), None) => Some(DeclaredSecret::Digest(digest)),
         (None, Some(file)) => Some(DeclaredSecret::File(file)),
         (Some(_), Some(_)) => {
-            fields.fault("secret_file", "contradiction", "cannot be combined with digest");
+            fields.fault("secret_file", FaultCode::CONTRADICTION, "cannot be combined with digest");
             None
         },
         (None, None) => {
@@ -181,7 +182,11 @@ fn parse_digest(text: &str) -> Result<DeclaredDigest, String> {
 fn read_metadata(value: Value, pointer: &str) -> Result<Map<String, Value>, Vec<Fault>> {
     let value = match value {
         Value::String(text) => crate::http::json::parse(text.as_bytes()).or_else(|_error| {
-            wrong(pointer, "invalid_json", "must be an object, or a text that is a JSON object")
+            wrong(
+                pointer,
+                FaultCode::INVALID_JSON,
+                "must be an object, or a text that is a JSON object",
+            )
         })?,
         other @ (Value::Null
         | Value::Bool(_)
@@ -194,14 +199,18 @@ fn read_metadata(value: Value, pointer: &str) -> Result<Map<String, Value>, Vec<
 
 fn read_teams(value: Value, pointer: &str) -> Result<Map<String, Value>, Vec<Fault>> {
     let Value::Object(teams) = value else {
-        return wrong(pointer, "wrong_type", "must be an object of team names with read or write");
+        return wrong(
+            pointer,
+            FaultCode::WRONG_TYPE,
+            "must be an object of team names with read or write",
+        );
     };
     let mut faults = Vec::new();
     for (team, access) in &teams {
         let is_access = access.as_str().is_some_and(|text| text.parse::<TeamAccess>().is_ok());
         if !is_access {
             let pointer = format!("{pointer}/{}", in_pointer(team));
-            faults.push(Fault::new(pointer, "invalid_access", "must be read or write"));
+            faults.push(Fault::new(pointer, FaultCode::INVALID_ACCESS, "must be read or write"));
         }
     }
     if faults.is_empty() { Ok(teams) } else { Err(faults) }

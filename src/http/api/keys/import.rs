@@ -18,7 +18,7 @@ use crate::http::schema::{
 use crate::http::view::{Schemas, named, view};
 use crate::http::{App, Call, answer};
 use crate::model::errors;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::foreign::{
     Algorithm, DERIVED, HINT_UNKNOWN, HashForm, InvalidForeign, check_hash, check_text, hint_of,
     parse_hash, parse_head, parse_hint,
@@ -100,10 +100,10 @@ impl Read for ForeignKeys {
 
     fn read(&self, value: Value, pointer: &str) -> Result<Self::Output, Vec<Fault>> {
         let Value::Array(values) = value else {
-            return wrong(pointer, "wrong_type", "must be a list");
+            return wrong(pointer, FaultCode::WRONG_TYPE, "must be a list");
         };
         if values.is_empty() || values.len() > IMPORT_KEYS_MAX {
-            let code = if values.is_empty() { "required" } else { "too_many" };
+            let code = if values.is_empty() { FaultCode::REQUIRED } else { FaultCode::TOO_MANY };
             return wrong(pointer, code, format!("must have 1 to {IMPORT_KEYS_MAX} keys"));
         }
         let (mut keys, mut faults) = (Vec::new(), Vec::new());
@@ -133,16 +133,17 @@ fn read_key(fields: &mut Fields, pointer: &str) -> Option<ForeignKey> {
     let secret = read_secret(fields);
     let about = "Owner of a personal key: a user id or an email address. Default: a service key.";
     let schema = || any_of([id("usr").into(), email("ada@example.com").into()]);
-    let owner = fields.optional("owner", about, parsed("invalid_owner", parse_owner, schema));
+    let owner =
+        fields.optional("owner", about, parsed(FaultCode::INVALID_OWNER, parse_owner, schema));
     let about = "Organization of the key. Default: the caller's.";
-    let reader = parsed("invalid_id", str::parse::<OrganizationId>, || id("org"));
+    let reader = parsed(FaultCode::INVALID_ID, str::parse::<OrganizationId>, || id("org"));
     let organization = fields.optional("organization", about, reader);
     let environment = read_environment(fields);
     let change = read_settable(fields, |fields| fields.undescribed("preset", preset()));
     if change.preset.is_some() {
         fields.fault(
             "preset",
-            "unknown_field",
+            FaultCode::UNKNOWN_FIELD,
             "is not accepted in an import: send permissions instead",
         );
     }
@@ -154,7 +155,8 @@ fn read_key(fields: &mut Fields, pointer: &str) -> Option<ForeignKey> {
 
 /// Reads what happened to a key in the other system.
 fn read_past(fields: &mut Fields) -> ForeignPast {
-    let time = |example| parsed("invalid_time", str::parse::<Moment>, move || moment_as(example));
+    let time =
+        |example| parsed(FaultCode::INVALID_TIME, str::parse::<Moment>, move || moment_as(example));
     let about = "Time of creation in the other system. Default: now.";
     let created_at = fields.optional("created_at", about, time("2024-02-03T04:05:06.000Z"));
     let about = "Last call with the key in the other system.";
@@ -167,23 +169,26 @@ fn read_past(fields: &mut Fields) -> ForeignPast {
 /// Reads the secret: a digest with its algorithm, or the key itself.
 fn read_secret(fields: &mut Fields) -> Option<ForeignSecret> {
     let schema = || choice(&["sha256", "blake3", DERIVED[0], DERIVED[1]]);
-    let reader_of = parsed("invalid_algorithm", str::parse::<HashForm>, schema);
+    let reader_of = parsed(FaultCode::INVALID_ALGORITHM, str::parse::<HashForm>, schema);
     let about = "Hash algorithm of `digest`. The derived forms are those of an export, for keys that were \
                  imported by their SHA-256.";
     let algorithm = fields.alternative("algorithm", about, reader_of);
-    let reader_of = parsed("invalid_digest", parse_hash, || fitting("^[0-9a-f]{64}$", HASH));
+    let reader_of =
+        parsed(FaultCode::INVALID_DIGEST, parse_hash, || fitting("^[0-9a-f]{64}$", HASH));
     let hash = fields.alternative("digest", "Digest of the key, in hexadecimal.", reader_of);
     let about = "Beginning of the key, up to and including the last `|` or `.`, if `digest` is \
                  that of the rest: `17|` of `17|secret`. Only with `sha256`.";
-    let reader_of = parsed("invalid_head", parse_head, || fitting("^[!-~]{1,127}[|.]$", "17|"));
+    let reader_of =
+        parsed(FaultCode::INVALID_HEAD, parse_head, || fitting("^[!-~]{1,127}[|.]$", "17|"));
     let head = fields.optional("head", about, reader_of);
     let schema = || formatted("foreign-key", "sk_old_0123456789abcdef0123456789");
     let about = "The key as plain text. It is hashed on arrival and not stored.";
     let text = fields.alternative("key", about, reader(read_text, schema));
-    let reader_of = parsed("invalid_hint", parse_hint, || fitting("^[!-~]{1,16}$", "sk_old_"));
+    let reader_of =
+        parsed(FaultCode::INVALID_HINT, parse_hint, || fitting("^[!-~]{1,16}$", "sk_old_"));
     let hint = fields.optional("hint", "Text that identifies the key to people.", reader_of);
     if let Some(Err(error)) = hash.as_ref().map(check_hash) {
-        fields.fault("digest", "invalid_digest", error);
+        fields.fault("digest", FaultCode::INVALID_DIGEST, error);
     }
     match (text, algorithm, hash) {
         (Some(text), None, None) if head.is_none() => Some(ForeignSecret {
@@ -204,13 +209,13 @@ fn read_secret(fields: &mut Fields) -> Option<ForeignSecret> {
                 hint: hint.unwrap_or_else(|| HINT_UNKNOWN.to_owned()),
             }),
             Err(error) => {
-                fields.fault("head", "contradiction", error);
+                fields.fault("head", FaultCode::CONTRADICTION, error);
                 None
             },
         },
         (Some(_), _, _) => {
             let detail = "cannot be combined with algorithm, digest or head";
-            fields.fault("key", "contradiction", detail);
+            fields.fault("key", FaultCode::CONTRADICTION, detail);
             None
         },
         (None, _, _) => {
@@ -222,12 +227,12 @@ fn read_secret(fields: &mut Fields) -> Option<ForeignSecret> {
 
 fn read_text(value: Value, pointer: &str) -> Result<Secret, Vec<Fault>> {
     let Value::String(text) = value else {
-        return wrong(pointer, "wrong_type", "must be a string");
+        return wrong(pointer, FaultCode::WRONG_TYPE, "must be a string");
     };
     let text = Secret::new(text);
     check_text(&text).or_else(|error| {
         let code = match error {
-            InvalidForeign::OwnShape => "own_shape",
+            InvalidForeign::OwnShape => FaultCode::OWN_SHAPE,
             InvalidForeign::Text
             | InvalidForeign::Checksum
             | InvalidForeign::Algorithm
@@ -235,7 +240,7 @@ fn read_text(value: Value, pointer: &str) -> Result<Secret, Vec<Fault>> {
             | InvalidForeign::EmptyText
             | InvalidForeign::Head
             | InvalidForeign::HeadAlgorithm
-            | InvalidForeign::Hint => "invalid_key",
+            | InvalidForeign::Hint => FaultCode::INVALID_KEY,
         };
         wrong(pointer, code, error)
     })?;

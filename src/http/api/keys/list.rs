@@ -14,6 +14,7 @@ use crate::http::reading::parsed;
 use crate::http::schema::{self, any_of, choice, id, span, text};
 use crate::http::view::Page;
 use crate::http::{App, Call, answer};
+use crate::model::fault::FaultCode;
 use crate::model::id::TeamId;
 use crate::model::moment::{Moment, moment_after};
 use crate::records::key::KeyRecord;
@@ -57,11 +58,11 @@ struct SortedQuery {
 fn read_query(parameters: &mut Parameters, now: Moment) -> SortedQuery {
     let limit = page_limit(parameters);
     let about = "Sort order. Keys without a value are last, and hidden keys after those.";
-    let reader = parsed("invalid_sort", str::parse::<Sort>, || choice(&SORTS));
+    let reader = parsed(FaultCode::INVALID_SORT, str::parse::<Sort>, || choice(&SORTS));
     let sort = parameters.optional("sort", about, reader).unwrap_or(Sort::NEWEST_FIRST);
     let (mut after, mut position) = (None, None);
     if sort == Sort::NEWEST_FIRST {
-        let reader = parsed("invalid_cursor", cursor::read, schema::cursor);
+        let reader = parsed(FaultCode::INVALID_CURSOR, cursor::read, schema::cursor);
         after = parameters.optional("cursor", CURSOR, reader);
     } else {
         let parse = |text: &str| {
@@ -71,7 +72,7 @@ fn read_query(parameters: &mut Parameters, now: Moment) -> SortedQuery {
                 .then_some(position)
                 .ok_or("belongs to a list with another sort: restart without cursor")
         };
-        let reader = parsed("invalid_cursor", parse, schema::cursor);
+        let reader = parsed(FaultCode::INVALID_CURSOR, parse, schema::cursor);
         position = parameters.optional("cursor", CURSOR, reader);
     }
     let parse = |text: &str| {
@@ -81,14 +82,15 @@ fn read_query(parameters: &mut Parameters, now: Moment) -> SortedQuery {
     };
     let schema = || text("deploy").max_length(Some(SEARCH_CHARACTERS_MAX));
     let about = "Only keys whose name contains this text.";
-    let search = parameters.optional("search", about, parsed("too_long", parse, schema));
+    let search = parameters.optional("search", about, parsed(FaultCode::TOO_LONG, parse, schema));
     let parse = |text: &str| match text {
         "all" => Ok(Wanted::All),
         name => name.parse().map(Wanted::Only).map_err(|error| format!("{error}, or all")),
     };
     let schema = || choice(&[&statuses()[..], &["all"]].concat());
     let about = "Only keys with this status. Default: all except revoked keys.";
-    let status = parameters.optional("status", about, parsed("invalid_status", parse, schema));
+    let status =
+        parameters.optional("status", about, parsed(FaultCode::INVALID_STATUS, parse, schema));
     let kind = parameters.optional("kind", "Only keys of this kind.", kind());
     let parse = |text: &str| match text {
         "me" => Ok(OwnerWanted::Me),
@@ -96,15 +98,15 @@ fn read_query(parameters: &mut Parameters, now: Moment) -> SortedQuery {
     };
     let schema = || any_of([choice(&["me"]).into(), id("usr").into()]);
     let about = "Only keys of this user; `me` is the caller.";
-    let owner = parameters.optional("owner", about, parsed("invalid_id", parse, schema));
+    let owner = parameters.optional("owner", about, parsed(FaultCode::INVALID_ID, parse, schema));
     let about = "Only keys that are shared with this team.";
-    let reader = parsed("invalid_id", str::parse::<TeamId>, || id("team"));
+    let reader = parsed(FaultCode::INVALID_ID, str::parse::<TeamId>, || id("team"));
     let team = parameters.optional("team", about, reader);
     let parse = |text: &str| (text == "never").then_some(true).ok_or("must be never");
-    let reader = parsed("invalid_used", parse, || choice(&["never"]));
+    let reader = parsed(FaultCode::INVALID_USED, parse, || choice(&["never"]));
     let unused = parameters.optional("used", "Only keys that were never used.", reader);
     let about = "Only keys that expire within this duration from now.";
-    let reader = parsed("invalid_duration", |text| moment_after(now, text), || span("7d"));
+    let reader = parsed(FaultCode::INVALID_DURATION, |text| moment_after(now, text), || span("7d"));
     let expires_before = parameters.optional("expires_within", about, reader);
     let query = Query {
         limit,

@@ -16,6 +16,7 @@ use crate::http::schema::line;
 use crate::http::view::Revealed;
 use crate::http::{App, Call, answer};
 use crate::model::errors;
+use crate::model::fault::FaultCode;
 use crate::model::id::KeyId;
 use crate::model::moment::Moment;
 use crate::model::name::parse_description;
@@ -201,13 +202,14 @@ fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
 /// Reads the reason, and whether to revoke the descendants too.
 fn read_revocation(fields: &mut Fields) -> (Option<String>, bool) {
     let schema = || line(REASON_CHARACTERS_MAX, "its laptop was stolen");
-    let reader = parsed("invalid_reason", parse_description, schema).then(|reason, pointer| {
-        if reason.chars().count() > REASON_CHARACTERS_MAX {
-            let detail = format!("must be at most {REASON_CHARACTERS_MAX} characters");
-            return wrong(pointer, "too_long", detail);
-        }
-        Ok(reason)
-    });
+    let reader =
+        parsed(FaultCode::INVALID_REASON, parse_description, schema).then(|reason, pointer| {
+            if reason.chars().count() > REASON_CHARACTERS_MAX {
+                let detail = format!("must be at most {REASON_CHARACTERS_MAX} characters");
+                return wrong(pointer, FaultCode::TOO_LONG, detail);
+            }
+            Ok(reason)
+        });
     let reason = fields.optional("reason", "Reason of the revocation, for the record.", reader);
     let about = "Whether to revoke the descendants too.";
     (reason, fields.optional("descendants", about, boolean(true)).unwrap_or_default())

@@ -13,7 +13,7 @@ use crate::http::schema::{
 };
 use crate::model::catalogue::Preset;
 use crate::model::edit::Edit;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultCode};
 use crate::model::id::TeamId;
 use crate::model::key_text::Environment;
 use crate::model::limit::{
@@ -92,18 +92,20 @@ pub(super) fn read_settable(
         not_before: fields.nullable(
             "not_before",
             "Time from which the key is valid. Null: at once.",
-            parsed("invalid_time", str::parse::<Moment>, moment),
+            parsed(FaultCode::INVALID_TIME, str::parse::<Moment>, moment),
         ),
         expires_at: fields.nullable(
             "expires_at",
             "Time of expiry. Null: never.",
-            parsed("invalid_time", str::parse::<Moment>, || moment_as("2999-12-31T00:00:00.000Z")),
+            parsed(FaultCode::INVALID_TIME, str::parse::<Moment>, || {
+                moment_as("2999-12-31T00:00:00.000Z")
+            }),
         ),
     };
     if change.preset.is_some() && !change.permissions.is_keep() {
         fields.fault(
             "preset",
-            "contradiction",
+            FaultCode::CONTRADICTION,
             "cannot be combined with permissions: send one of them",
         );
     }
@@ -112,7 +114,7 @@ pub(super) fn read_settable(
 
 pub(super) fn read_environment(fields: &mut Fields) -> Environment {
     let schema = || fitting("^[a-z][a-z0-9]{0,15}$", "live");
-    let reader = parsed("invalid_environment", str::parse::<Environment>, schema);
+    let reader = parsed(FaultCode::INVALID_ENVIRONMENT, str::parse::<Environment>, schema);
     let about = "Environment of the key. Default: `live`.";
     fields.optional("environment", about, reader).unwrap_or_default()
 }
@@ -121,7 +123,7 @@ pub(super) fn read_environment(fields: &mut Fields) -> Environment {
 pub(super) fn read_access(fields: &mut Fields) -> Option<TeamAccess> {
     let about = "`read` shows the key and its usage to members; `write` also lets them rename, \
                  disable and revoke it.";
-    let reader = parsed("invalid_access", str::parse::<TeamAccess>, || choice(&ACCESSES));
+    let reader = parsed(FaultCode::INVALID_ACCESS, str::parse::<TeamAccess>, || choice(&ACCESSES));
     fields.required("access", about, reader)
 }
 
@@ -131,18 +133,18 @@ pub(super) fn kind() -> impl ReadText<Output = KeyKind> {
         "service" => Ok(KeyKind::Service),
         _ => Err("must be personal or service"),
     };
-    parsed("invalid_kind", parse, || choice(&KINDS))
+    parsed(FaultCode::INVALID_KIND, parse, || choice(&KINDS))
 }
 
 pub(super) fn preset() -> impl Read<Output = Preset> {
-    parsed("invalid_preset", str::parse::<Preset>, || choice(&["read", "read-write"]))
+    parsed(FaultCode::INVALID_PRESET, str::parse::<Preset>, || choice(&["read", "read-write"]))
 }
 
 /// Reads the teams with which a new key is shared.
 fn shares() -> impl Read<Output = Vec<ShareRecord>> {
     let share = object(|fields| {
         let parse = |text: &str| text.parse::<TeamId>().map_err(|_no_id| "is not the id of a team");
-        let reader = parsed("unknown_team", parse, || id("team"));
+        let reader = parsed(FaultCode::UNKNOWN_TEAM, parse, || id("team"));
         let team = fields.required("id", "Id of the team.", reader);
         let access = read_access(fields);
         Some(ShareRecord { team: team?, access: access? })
@@ -150,7 +152,7 @@ fn shares() -> impl Read<Output = Vec<ShareRecord>> {
     list(TEAMS_A_KEY_MAX, share).then(|shares, pointer| {
         for (at, share) in shares.iter().enumerate() {
             if shares.iter().take(at).any(|earlier| earlier.team == share.team) {
-                return wrong(&format!("{pointer}/{at}/id"), "doubled", "repeats a team");
+                return wrong(&format!("{pointer}/{at}/id"), FaultCode::DOUBLED, "repeats a team");
             }
         }
         Ok(shares)
@@ -167,7 +169,7 @@ pub(super) fn ip_rules() -> impl Read<Output = IpRules> {
         if rules.denies_all() {
             let detail =
                 "denies every allowed network, so no address could use the key: remove a network";
-            fields.fault("deny", "contradiction", detail);
+            fields.fault("deny", FaultCode::CONTRADICTION, detail);
         }
         Some(rules)
     };
@@ -184,7 +186,7 @@ fn network_reader() -> impl Read<Output = IpNet> {
         }
         Ok(canonical_network(network))
     };
-    parsed("invalid_network", parse, network)
+    parsed(FaultCode::INVALID_NETWORK, parse, network)
 }
 
 pub(super) fn rate_limits() -> impl Read<Output = Vec<RateLimit>> {
@@ -192,7 +194,7 @@ pub(super) fn rate_limits() -> impl Read<Output = Vec<RateLimit>> {
         for (at, limit) in limits.iter().enumerate() {
             if limits.iter().take(at).any(|earlier| earlier.name == limit.name) {
                 let pointer = format!("{pointer}/{at}/name");
-                return wrong(&pointer, "doubled", "repeats the name of another limit");
+                return wrong(&pointer, FaultCode::DOUBLED, "repeats the name of another limit");
             }
         }
         Ok(limits)
@@ -205,7 +207,8 @@ pub(super) fn rate_limit() -> impl Read<Output = RateLimit> {
         is_name.then(|| text.into()).ok_or("must be 1 to 32 characters of a-z, 0-9, _ and -")
     };
     let read = move |fields: &mut Fields| {
-        let reader = parsed("invalid_name", parse, || fitting("^[a-z0-9_-]{1,32}$", "burst"));
+        let reader =
+            parsed(FaultCode::INVALID_NAME, parse, || fitting("^[a-z0-9_-]{1,32}$", "burst"));
         let name = fields.required("name", "Name of the rate limit.", reader);
         let calls = number(1, RATE_LIMIT_CALLS_MAX, 20);
         let limit = fields.required("limit", "Calls per window.", calls);
@@ -221,10 +224,10 @@ pub(super) fn quota() -> impl Read<Output = Quota> {
         let calls = long(1, QUOTA_CALLS_MAX, 100_000);
         let limit = fields.required("limit", "Calls per period.", calls);
         let periods = || choice(&["month", "week", "day"]);
-        let reader = parsed("invalid_period", str::parse::<Period>, periods);
+        let reader = parsed(FaultCode::INVALID_PERIOD, str::parse::<Period>, periods);
         let period = fields.required("period", "Calendar period of the quota.", reader);
         let zones = || formatted("timezone", "Europe/Paris");
-        let reader = parsed("invalid_timezone", str::parse::<Zone>, zones);
+        let reader = parsed(FaultCode::INVALID_TIMEZONE, str::parse::<Zone>, zones);
         let about = "IANA name of the time zone in which the periods start.";
         let zone = fields.required("timezone", about, reader);
         Some(Quota { limit: limit?, period: period?, zone: zone? })
@@ -240,12 +243,12 @@ pub(super) fn metadata() -> impl Read<Output = Map<String, Value>> {
 
 fn read_metadata(value: Value, pointer: &str) -> Result<Map<String, Value>, Vec<Fault>> {
     let Value::Object(fields) = value else {
-        return wrong(pointer, "wrong_type", "must be an object");
+        return wrong(pointer, FaultCode::WRONG_TYPE, "must be an object");
     };
     let bytes = serde_json::to_vec(&fields).map_or(usize::MAX, |bytes| bytes.len());
     if bytes > METADATA_BYTES_MAX {
         let detail = format!("must be at most {METADATA_BYTES_MAX} bytes as JSON");
-        return wrong(pointer, "too_large", detail);
+        return wrong(pointer, FaultCode::TOO_LARGE, detail);
     }
     Ok(fields)
 }
@@ -253,13 +256,15 @@ fn read_metadata(value: Value, pointer: &str) -> Result<Map<String, Value>, Vec<
 /// Reads a duration from now, as the moment at which it ends.
 fn duration(now: Moment, example: &'static str) -> impl Read<Output = Moment> {
     let parse = move |text: &str| moment_after(now, text);
-    parsed("invalid_duration", parse, move || span(example)).then(move |moment, pointer| {
-        if moment > now && moment <= Moment::LATEST {
-            return Ok(moment);
-        }
-        let detail = "must be a positive duration that ends before the year 10000";
-        wrong(pointer, "out_of_range", detail)
-    })
+    parsed(FaultCode::INVALID_DURATION, parse, move || span(example)).then(
+        move |moment, pointer| {
+            if moment > now && moment <= Moment::LATEST {
+                return Ok(moment);
+            }
+            let detail = "must be a positive duration that ends before the year 10000";
+            wrong(pointer, FaultCode::OUT_OF_RANGE, detail)
+        },
+    )
 }
 
 /// Sets a moment that was read from the field `name`, instead of `instead_of`.
@@ -272,7 +277,7 @@ fn set_moment(
     match moment {
         Some(_) if !edit.is_keep() => {
             let detail = format!("cannot be combined with {instead_of}: send one of them");
-            fields.fault(name, "contradiction", detail);
+            fields.fault(name, FaultCode::CONTRADICTION, detail);
         },
         Some(moment) => *edit = Edit::Set(moment),
         None => {},

@@ -16,6 +16,7 @@ use crate::http::schema::span;
 use crate::http::view::Revealed;
 use crate::http::{App, Call, answer};
 use crate::model::errors;
+use crate::model::fault::FaultCode;
 use crate::model::moment::parse_span;
 
 pub(super) fn endpoint() -> Endpoint {
@@ -36,10 +37,10 @@ pub(super) fn endpoint() -> Endpoint {
 }
 
 fn read_overlap(fields: &mut Fields) -> Duration {
-    let reader = parsed("invalid_duration", parse_span, || span("24h"));
+    let reader = parsed(FaultCode::INVALID_DURATION, parse_span, || span("24h"));
     let reader = reader.then(|overlap, pointer| {
         if overlap > OVERLAP_MAX {
-            return wrong(pointer, "out_of_range", "must be at most 30d");
+            return wrong(pointer, FaultCode::OUT_OF_RANGE, "must be at most 30d");
         }
         Ok(overlap)
     });
