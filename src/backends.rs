@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyhouse_storage::{Cause, MemoryStore, OpenError, ReadError, Store};
 #[cfg(feature = "redb")]
-use keyhouse_storage_redb::{RedbSettings, RedbStore, Replacement};
+use keyhouse_storage_redb::{RedbSettings, RedbStore, Replacement, compact as compact_redb};
 
 use crate::config::StorageUrl;
 
@@ -33,6 +33,30 @@ pub fn open(url: &StorageUrl) -> Result<Arc<dyn Store>, OpenError> {
             "this binary was built without the feature redb",
         ))),
         StorageUrl::Memory => Ok(Arc::new(MemoryStore::new())),
+    }
+}
+
+/// The size of a store in bytes, before and after a compaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compacted {
+    pub bytes_before: u64,
+    pub bytes_after: u64,
+}
+
+/// Makes the file of a store as small as its content, while no process has the store open. A store
+/// in memory has no file.
+pub fn compact(url: &StorageUrl) -> Result<Compacted, OpenError> {
+    match url {
+        #[cfg(feature = "redb")]
+        StorageUrl::Redb(directory) => {
+            let done = compact_redb(&RedbSettings::new(directory))?;
+            Ok(Compacted { bytes_before: done.bytes_before, bytes_after: done.bytes_after })
+        },
+        #[cfg(not(feature = "redb"))]
+        StorageUrl::Redb(_) => Err(OpenError::Unavailable(Cause::new(
+            "this binary was built without the feature redb",
+        ))),
+        StorageUrl::Memory => Ok(Compacted { bytes_before: 0, bytes_after: 0 }),
     }
 }
 

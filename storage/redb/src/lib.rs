@@ -30,10 +30,13 @@
 //! - **A replacement.** [`Replacement`] fills a new file beside the present one, which may be damaged.
 //!   The new file then takes its place in one step, and the present file is kept under another
 //!   name.
+//! - **Unused pages.** The file keeps the pages of removed rows, with their bytes, for later rows.
+//!   [`compact`] replaces the file of a closed store by one that has only the rows.
 //!
 //! The store keeps no history: only the latest revision, and the revisions held for scans, can be
 //! read. A copy of the file of a running store is not a valid backup. The rows of a scan are.
 
+mod compaction;
 mod disk;
 mod faulty_disk;
 mod group;
@@ -47,6 +50,7 @@ mod store;
 mod tables;
 mod writer;
 
+pub use compaction::{CompactedFile, compact};
 pub use disk::{Disk, DiskFile, Files};
 pub use faulty_disk::{DiskOperation, FaultyDisk};
 pub use replacement::Replacement;

@@ -113,6 +113,12 @@ impl LockedDirectory {
         Ok(kept)
     }
 
+    /// Gives the new file the name of the store, and removes the present store. A kill or a power cut
+    /// leaves one of the two.
+    pub(crate) fn replace_with_new(&self) -> io::Result<()> {
+        settle(&self.path, &self.new_file(), &self.file())
+    }
+
     fn new_file(&self) -> PathBuf {
         self.path.join(FILE_NEW)
     }
