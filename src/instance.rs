@@ -14,7 +14,7 @@ use rand::rngs::{StdRng, SysError, SysRng};
 use crate::actions::Actions;
 use crate::actions::signing_in::failed_sign_in_events;
 use crate::backends;
-use crate::backup::{BackupFile, BackupStream, Existing, Recipients, RestoredRows};
+use crate::backup::{Existing, RestoredRows, back_up_to};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Settings, StorageUrl};
 use crate::index::Index;
@@ -23,6 +23,7 @@ use crate::model::id::InstanceId;
 use crate::model::key_text::Prefix;
 use crate::model::moment::Moment;
 use crate::model::retention::Retention;
+use crate::model::seed::SeedKeys;
 use crate::model::session_times::SessionTimes;
 use crate::records::upgrade::STORE_FORMAT;
 use crate::records::{PrepareError, identity, prepare};
@@ -265,15 +266,8 @@ fn back_up_before_upgrade(
         return Ok(Some(Upgraded { from, backup: None }));
     };
     let path = directory.join(format!("before-format-{STORE_FORMAT}.khb"));
-    let write = || {
-        let mut file = BackupFile::create(&path, Existing::Replace)?;
-        let stream = BackupStream::begin(Arc::clone(store), now, &Recipients::default());
-        io::copy(&mut stream.map_err(io::Error::other)?, &mut file)?;
-        file.read_back().map_err(io::Error::other)?;
-        file.complete()
-    };
     let failed = |source| AssembleError::UpgradeBackup { path: path.display().to_string(), source };
-    write().map_err(failed)?;
+    back_up_to(&path, Existing::Replace, store, now).map_err(failed)?;
     Ok(Some(Upgraded { from, backup: Some(path) }))
 }
 
@@ -286,6 +280,12 @@ fn seed_keys(
         Some(file) => SeedKeyRing::open(file, random)?,
         None => SeedKeyRing::in_memory(random),
     })
+}
+
+/// The keys of the seal key file, without creating it. `None` if it does not exist.
+pub fn existing_seed_keys(settings: &Settings) -> Result<Option<SeedKeys>, AssembleError> {
+    let keys = settings.seed_key_file.as_ref().map(SeedKeyFile::keys).transpose()?;
+    Ok(keys.flatten())
 }
 
 /// A random generator seeded from the operating system.

@@ -13,6 +13,7 @@ pub mod config;
 mod embed;
 pub mod http;
 pub mod index;
+pub mod inspection;
 pub mod instance;
 pub(crate) mod manifest;
 pub mod model;

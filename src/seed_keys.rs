@@ -32,6 +32,14 @@ impl SeedKeyFile {
         let (Self::Default(path) | Self::Given(path)) = self;
         path
     }
+
+    /// The keys of the file, without creating it. `None` if it does not exist.
+    ///
+    /// # Errors
+    /// [`SeedKeyError`]; no error contains a key.
+    pub fn keys(&self) -> Result<Option<SeedKeys>, SeedKeyError> {
+        read(self.path())
+    }
 }
 
 /// Why the keys could not be read or written.

@@ -4,8 +4,12 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::backup::{BackupError, BackupReader, BackupSummary};
+use keyhouse_storage::Store;
+
+use crate::backup::{BackupError, BackupReader, BackupStream, BackupSummary, Recipients};
+use crate::model::moment::Moment;
 
 /// Added to the name of a file that is not complete. The next backup to the same name replaces it.
 pub const PARTIAL_SUFFIX: &str = ".part";
@@ -87,6 +91,23 @@ impl BackupFile {
         File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
         Ok(self.bytes)
     }
+}
+
+/// Writes a plain backup of a store to a file, and reads it back. Returns its size in bytes.
+///
+/// # Errors
+/// The errors of [`BackupFile`]; other failures of the backup as [`ErrorKind::Other`].
+pub fn back_up_to(
+    path: &Path,
+    existing: Existing,
+    store: &Arc<dyn Store>,
+    now: Moment,
+) -> io::Result<u64> {
+    let mut file = BackupFile::create(path, existing)?;
+    let stream = BackupStream::begin(Arc::clone(store), now, &Recipients::default());
+    io::copy(&mut stream.map_err(io::Error::other)?, &mut file)?;
+    file.read_back().map_err(io::Error::other)?;
+    file.complete()
 }
 
 impl Write for BackupFile {

@@ -37,7 +37,7 @@ mod writer;
 
 pub use encryption::{Identities, InvalidIdentities, InvalidRecipient, RECIPIENTS_MAX, Recipients};
 pub use error::BackupError;
-pub use file::{BackupFile, Existing, PARTIAL_SUFFIX};
+pub use file::{BackupFile, Existing, PARTIAL_SUFFIX, back_up_to};
 pub use header::{BackupHeader, SealedUpTo};
 pub use reader::{BackupReader, BackupRow, BackupSummary};
 pub use restore::{RestoreError, RestoredRows, restore_into};

@@ -151,6 +151,8 @@ impl StoreKey {
     pub const REMOVALS: &'static [u8] = REMOVAL;
     pub const GATES: &'static [u8] = GATE;
     pub const KEYS: &'static [u8] = KEY;
+    pub const ORGANIZATIONS: &'static [u8] = ORGANIZATION;
+    pub const TEAMS: &'static [u8] = TEAM;
     /// Prefix of the hourly usage of days, the oldest first.
     pub const USAGE_HOURS: &'static [u8] = USAGE_HOURS;
     /// Prefix of the daily usage, the oldest first.
