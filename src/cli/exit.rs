@@ -97,6 +97,14 @@ impl Failure {
         Self { message: format!("{what}\n  {}", self.message), ..self }
     }
 
+    /// Adds what to do, if the failure has this exit code.
+    pub(super) fn advise(self, exit: Exit, advice: &str) -> Self {
+        if self.exit == exit {
+            return Self { message: format!("{}: {advice}", self.message), ..self };
+        }
+        self
+    }
+
     #[cfg(test)]
     pub(super) fn into_message(self) -> String {
         self.message

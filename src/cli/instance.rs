@@ -2,14 +2,31 @@
 
 use std::sync::Arc;
 
+use crate::backends;
+use crate::cli::control::Control;
 use crate::cli::exit::{Exit, Failure, print_message};
 use crate::config::Settings;
 use crate::http::transport::TrustedProxies;
 use crate::http::{App, HttpSettings, prepare_routes};
+use crate::index::follow::FollowError;
 use crate::instance::{AssembleError, Instance, InstanceParameters, Upgraded, system_random};
 use crate::model::public_url::PublicUrl;
 use crate::records::upgrade::STORE_FORMAT;
 use crate::telemetry::with_sources;
+
+/// Locks the data directory for a command that works on the store itself.
+///
+/// # Errors
+/// [`Exit::Conflict`] while a server runs; [`Exit::Unreachable`] if there is no store.
+pub(super) fn claim_store(settings: &Settings) -> Result<Control, Failure> {
+    let claim = Control::claim(settings)?;
+    if backends::exists(&settings.storage) {
+        return Ok(claim);
+    }
+    let directory = settings.data.display();
+    let message = format!("no instance in {directory}: set another directory with --data");
+    Err(Failure::new(Exit::Unreachable, message))
+}
 
 /// Opens the instance of the settings. Prints a warning if an accepted clock is far behind.
 pub(super) fn open(settings: &Settings) -> Result<Instance, AssembleError> {
@@ -54,6 +71,10 @@ impl From<AssembleError> for Failure {
             AssembleError::InUse(_) => Self::new(Exit::Conflict, message),
             AssembleError::ClockBehind(_) => {
                 let advice = "correct the clock, or start with --accept-clock if it is right";
+                Self::new(Exit::Failed, format!("{message}: {advice}"))
+            },
+            AssembleError::Index(FollowError::Record(_)) => {
+                let advice = "run `keyhouse check` for all damaged records and what to do";
                 Self::new(Exit::Failed, format!("{message}: {advice}"))
             },
             AssembleError::Open(_)

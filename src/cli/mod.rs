@@ -6,7 +6,9 @@ mod audit;
 mod backup;
 #[cfg(test)]
 mod bounds;
+mod check;
 mod client;
+mod compact;
 mod config;
 mod control;
 mod docs;
@@ -28,6 +30,7 @@ mod plan;
 mod proxies;
 mod rekey;
 mod remote;
+mod repair;
 mod restore;
 mod role;
 mod schema;
@@ -145,8 +148,8 @@ enum Command {
     Backup(backup::Flags),
     /// Make a store from a backup, or show what a backup contains
     Restore(restore::Flags),
-    /// Upgrade the store of an earlier version
-    Upgrade(upgrade::Flags),
+    #[command(flatten)]
+    Store(StoreCommand),
     /// Show how often keys were used
     Usage(usage::Flags),
     /// Encrypt the seeds of second factors with a new key
@@ -156,6 +159,19 @@ enum Command {
     /// Write the reference pages of the documentation
     #[command(hide = true)]
     Docs(docs::Flags),
+}
+
+/// Commands that work on the store of this host while no server runs.
+#[derive(Debug, Subcommand)]
+enum StoreCommand {
+    /// Upgrade the store of an earlier version
+    Upgrade(upgrade::Flags),
+    /// Check that the store, or a backup, is complete and consistent
+    Check(check::Flags),
+    /// Mend the findings of a check
+    Repair(repair::Flags),
+    /// Make the store's file as small as its content
+    Compact(compact::Flags),
 }
 
 /// Runs the command of `arguments` and returns its exit code.
@@ -244,7 +260,7 @@ fn dispatch(cli: Cli, environment: &ProcessEnvironment) -> Result<(), Failure> {
             backup::run(&flags, &client::Client::new(environment, settings)?, json)
         },
         Command::Restore(flags) => restore::run(&flags, || Ok(settings(Written::default())?), json),
-        Command::Upgrade(flags) => upgrade::run(&flags, &settings(Written::default())?, json),
+        Command::Store(command) => run_on_store(&command, &settings(Written::default())?, json),
         Command::Usage(flags) => {
             usage::run(&flags, &client::Client::new(environment, settings)?, json)
         },
@@ -252,5 +268,14 @@ fn dispatch(cli: Cli, environment: &ProcessEnvironment) -> Result<(), Failure> {
             verify::run(&flags, &client::Client::new(environment, settings)?, json)
         },
         Command::Docs(flags) => docs::run(&flags),
+    }
+}
+
+fn run_on_store(command: &StoreCommand, settings: &Settings, json: bool) -> Result<(), Failure> {
+    match command {
+        StoreCommand::Upgrade(flags) => upgrade::run(flags, settings, json),
+        StoreCommand::Check(flags) => check::run(flags, settings, json),
+        StoreCommand::Repair(flags) => repair::run(flags, settings, json),
+        StoreCommand::Compact(_) => compact::run(settings, json),
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn run(
     show_restored(&restored, json)
 }
 
-fn identities(path: &Path) -> Result<Identities, Failure> {
+pub(super) fn identities(path: &Path) -> Result<Identities, Failure> {
     let opened = File::open(path)
         .map_err(|error| Failure::io(&format!("open {}", path.display()), &error))?;
     Identities::read(opened).map_err(|error| {
@@ -91,7 +91,7 @@ fn identities(path: &Path) -> Result<Identities, Failure> {
     })
 }
 
-fn verify(
+pub(super) fn verify(
     file: &File,
     identities: Option<&Identities>,
     path: &Path,
@@ -124,7 +124,7 @@ fn restore(
 }
 
 /// Date and time as part of a file name.
-fn file_time() -> String {
+pub(super) fn file_time() -> String {
     let now = SystemClock::start().now().wall.to_string();
     now.chars().filter(|it| *it != ':').collect()
 }

@@ -8,9 +8,8 @@ use keyhouse_storage::{At, Range, Store};
 use serde_json::json;
 
 use crate::backends;
-use crate::cli::control::Control;
 use crate::cli::exit::{Exit, Failure, print};
-use crate::cli::instance::{close, open};
+use crate::cli::instance::{claim_store, close, open};
 use crate::config::Settings;
 use crate::instance::AssembleError;
 use crate::records::prepare::{PendingUpgrade, pending};
@@ -27,14 +26,7 @@ pub(super) struct Flags {
 }
 
 pub(super) fn run(flags: &Flags, settings: &Settings, json: bool) -> Result<(), Failure> {
-    let _claim = Control::claim(settings)?;
-    if !backends::exists(&settings.storage) {
-        let message = format!(
-            "no instance in {}: set another directory with --data",
-            settings.data.display()
-        );
-        return Err(Failure::new(Exit::Unreachable, message));
-    }
+    let _claim = claim_store(settings)?;
     if flags.dry_run {
         let store = backends::open(&settings.storage).map_err(AssembleError::from)?;
         let shown = preview(&*store, json);

@@ -20,6 +20,7 @@ const RUN: &[&str] = &[
     "docs/how-to/configuration.md",
     "docs/how-to/import.md",
     "docs/how-to/backup.md",
+    "docs/how-to/check.md",
     "docs/how-to/offboarding.md",
     "docs/how-to/proxies.md",
     "docs/how-to/rotation.md",
