@@ -156,7 +156,7 @@ enum Command {
     Rekey(rekey::Flags),
     /// Check a key that is read from stdin
     Verify(verify::Flags),
-    /// Write the reference pages of the documentation
+    /// Write the reference pages of the documentation, completions or manual pages
     #[command(hide = true)]
     Docs(docs::Flags),
 }

@@ -1,4 +1,5 @@
-//! The generated pages in `docs/reference` are what the program writes.
+//! The generated pages in `docs/reference` are what the program writes, and its manual pages and completions
+//! have the same commands.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,8 +38,46 @@ fn generated_pages_are_current() {
     );
 }
 
+#[test]
+fn every_documented_command_has_a_manual_page_and_hidden_ones_have_none() {
+    let documented = text_of("docs/reference/cli.md");
+    let mut wanted: Vec<String> = documented
+        .lines()
+        .filter_map(|line| line.strip_prefix("## keyhouse "))
+        .map(|command| format!("keyhouse-{}.1", command.replace(' ', "-")))
+        .collect();
+    wanted.push("keyhouse.1".to_owned());
+    wanted.sort();
+    assert_eq!(written("manual").into_keys().collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn completions_offer_commands_but_no_hidden_one() {
+    let written = written("completions");
+    assert_eq!(written.keys().collect::<Vec<_>>(), ["_keyhouse", "keyhouse.bash", "keyhouse.fish"]);
+    for (name, text) in written {
+        assert!(text.contains("healthcheck") && !text.contains("docs"), "{name}");
+    }
+}
+
+/// Name and text of each file that `keyhouse docs --form` writes.
+fn written(form: &str) -> BTreeMap<String, String> {
+    let home = Home::new();
+    let folder = home.folder().join(form);
+    std::fs::create_dir(&folder).unwrap();
+    let mut command = home.command(BINARY);
+    command.args(["docs", "--form", form]).arg(&folder);
+    let ended = run(command, b"");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.map(|path| (name_of(&path), text_of(&path))).collect()
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
 /// Name and text of each page of a folder.
 fn pages(folder: &str) -> BTreeMap<String, String> {
-    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
-    files(folder, "md").iter().map(|path| (name(path), text_of(path))).collect()
+    files(folder, "md").iter().map(|path| (name_of(path), text_of(path))).collect()
 }

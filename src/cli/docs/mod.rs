@@ -1,4 +1,5 @@
-//! `keyhouse docs`: writes the reference pages of the documentation from the program's own tables.
+//! `keyhouse docs`: writes the reference pages of the documentation from the program's own tables, and the
+//! completions and manual pages of its packages.
 //!
 //! The command is hidden from the help. `tests/docs` compares its output with `docs/reference`. The API
 //! pages come from the same handlers that answer `/openapi.json` and `/metrics`, on an empty store in
@@ -8,13 +9,14 @@ mod api;
 mod audit;
 mod commands;
 mod files;
+mod installed;
 mod metrics;
 mod permissions;
 mod settings;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use crate::actions::signing_in::setup::FirstOwner;
@@ -32,8 +34,18 @@ const NO_DATA: &str = "/nonexistent";
 
 #[derive(Debug, Args)]
 pub(super) struct Flags {
-    /// Directory for the pages; it must exist
+    /// Directory for the files; it must exist
     directory: PathBuf,
+    /// Which files to write
+    #[arg(long, value_enum, default_value_t = DocsForm::Reference)]
+    form: DocsForm,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DocsForm {
+    Reference,
+    Completions,
+    Manual,
 }
 
 /// One reference page.
@@ -43,8 +55,16 @@ struct ReferencePage {
 }
 
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
+    match flags.form {
+        DocsForm::Reference => reference(&flags.directory),
+        DocsForm::Completions => installed::completions(&flags.directory),
+        DocsForm::Manual => installed::manual(&flags.directory),
+    }
+}
+
+fn reference(directory: &Path) -> Result<(), Failure> {
     for page in pages()? {
-        let path = flags.directory.join(page.file);
+        let path = directory.join(page.file);
         std::fs::write(&path, format!("{MARK}\n\n{}", page.text))
             .map_err(|error| Failure::io(&format!("write {}", path.display()), &error))?;
         print_message(&format!("wrote {}", path.display()));
