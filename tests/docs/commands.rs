@@ -42,6 +42,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 const NOT_RUN: &[(&str, &str)] = &[
     ("./run", "tests/suite/serve/run_script.rs runs it"),
     ("./test", "runs this test"),
+    ("./package", "the step package of ./test runs it"),
     ("cargo install", "builds the program once more"),
     ("sudo ", "changes the machine: packages, users, system services"),
 ];

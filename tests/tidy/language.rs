@@ -81,12 +81,21 @@ fn claim_or_comment(line: &str) -> &str {
 /// Returns all files with text for readers: sources, tests, documents, the page and its English
 /// texts.
 fn written() -> impl Iterator<Item = PathBuf> {
-    let sources = ["src", "storage", "tests", "benches", "examples", "fuzz", "web", "docs"];
+    let sources =
+        ["src", "storage", "tests", "benches", "examples", "fuzz", "web", "docs", "packaging"];
     let extensions = ["rs", "js", "mjs", "py", "md", "css", "html", "yml", "trycmd", "toml"];
     let inside = sources.into_iter().flat_map(move |folder| {
         extensions.into_iter().flat_map(move |extension| files(folder, extension))
     });
-    let single = ["README.md", "ARCHITECTURE.md", "SECURITY.md", "CONTRIBUTING.md", "test", "run"];
+    let single = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "SECURITY.md",
+        "CONTRIBUTING.md",
+        "test",
+        "run",
+        "package",
+    ];
     inside.chain(single.map(PathBuf::from)).chain([PathBuf::from("web/locales/en.json")])
 }
 
