@@ -114,7 +114,7 @@ fn restore(home: &Home, file: &str) {
 
 /// Which of the two instances the store is, found by a command that opens and reads all of it.
 fn state(home: &Home) -> Option<&'static str> {
-    let ended = home.run_cli(&["audit", "check", "--json"], "");
+    let ended = home.run_cli(&["check"], "");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let ended = home.run_cli(&["role", "list", "--json"], "");
     assert_eq!(ended.code, Some(0), "{ended:?}");

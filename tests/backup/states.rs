@@ -14,8 +14,10 @@ use keyhouse::actions::actor::Actor;
 use keyhouse::backup::{BackupReader, BackupStream, Recipients, restore_into};
 use keyhouse::clock::{Clock as _, SystemClock};
 use keyhouse::http::{App, HttpSettings};
+use keyhouse::inspection::{SeedKeysFound, Surroundings, inspect};
 use keyhouse::instance::{Instance, InstanceParameters, complete_restore, system_random};
 use keyhouse::model::public_url::Links;
+use keyhouse::model::retention::Retention;
 use keyhouse::model::secret::Secret;
 use keyhouse_storage::{
     At, Commit, Feed, FeedError, MemoryStore, Range, Revision, Step, Store, Write,
@@ -109,6 +111,13 @@ fn check(file: &[u8], expected: &Rows, name: &str) {
     let instance =
         Instance::assemble(Arc::clone(&store), clock, system_random().unwrap(), parameters);
     let instance = instance.unwrap();
+    let surroundings = Surroundings {
+        now: SystemClock::start().now().wall,
+        retention: Retention::default(),
+        seed_keys: SeedKeysFound::NotChecked,
+    };
+    let report = inspect(&store, surroundings).unwrap();
+    assert!(report.is_clean(), "{name}: {report:?}");
     let actions = instance.actions();
     let organization = actions.index().first_organization().unwrap();
     let head = Some(summary.header.audit.hash).filter(|_head| summary.header.audit.number > 0);

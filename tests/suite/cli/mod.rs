@@ -1,6 +1,7 @@
 //! The command line: data on stdout, messages on stderr, and an exit code for scripts.
 
 mod backup;
+mod check;
 mod config;
 mod gate;
 mod rights;

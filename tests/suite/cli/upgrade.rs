@@ -11,7 +11,7 @@ use keyhouse::config::StorageUrl;
 use keyhouse_storage::{Batch, Store as _};
 use serde_json::json;
 
-use crate::cli::json_of;
+use crate::cli::{assert_failed, json_of, stdout_of};
 use crate::me::totp::code_of;
 use crate::seal_key::assert_no_seed;
 use crate::server::{Home, Server, bytes_of};
@@ -74,7 +74,23 @@ fn assert_no_seed_after_restore(home: &Home) {
 fn a_start_upgrades_a_store_of_format_3() {
     let home = home_of_format_3();
     assert_works(&home);
+    stdout_of(&home.run_cli(&["check"], ""));
     assert_no_seed_after_restore(&home);
+}
+
+#[test]
+fn a_compaction_removes_plain_seeds_from_unused_pages() {
+    let home = home_of_format_3();
+    let refused = home.run_cli(&["check"], "");
+    assert_failed(&refused, 5, &["the store has format 3", "keyhouse upgrade"]);
+    stdout_of(&home.run_cli(&["upgrade"], ""));
+    stdout_of(&home.run_cli(&["check"], ""));
+    stdout_of(&home.run_cli(&["compact"], ""));
+    assert_no_seed(&home, FORMAT_3_SEED);
+    stdout_of(&home.run_cli(&["check"], ""));
+    assert_works(&home);
+    let backup = home.data().join("before-format-4.khb");
+    stdout_of(&home.run_cli(&["check", "--file", backup.to_str().unwrap()], ""));
 }
 
 #[test]
