@@ -10,7 +10,6 @@
 use http::header::{COOKIE, HeaderMap};
 use rouille::Response;
 
-use crate::http::App;
 use crate::http::check::{introspect, malformed};
 use crate::http::client::Hops;
 use crate::http::credential::{self, Credential};
@@ -18,6 +17,7 @@ use crate::http::problem::Problem;
 use crate::http::route::{RequiredCaller, Run};
 use crate::http::routing::Routing;
 use crate::http::transport::{Arrival, Caller, ListenerKind};
+use crate::http::{App, probes};
 use crate::index::facts::UserFacts;
 use crate::index::grant::Grant;
 use crate::model::credential::CREDENTIALS;
@@ -64,6 +64,9 @@ impl App {
         routing: &Routing,
         problem: Problem,
     ) -> Response {
+        if routing.route.is_some_and(|route| route.path == probes::PATH) {
+            self.note_probe(arrival, routing.params.get(0, arrival.parts.uri.path()));
+        }
         let is_client = routing.route.is_some_and(|it| it.access == RequiredCaller::Client);
         let problem = if is_client { introspect::as_oauth(problem) } else { problem };
         if routing.is_check() {

@@ -19,6 +19,7 @@ use crate::http::input::Fields;
 use crate::http::metrics::counts::HttpCounts;
 use crate::http::parameters::Parameters;
 use crate::http::path_params::PathParams;
+use crate::http::probes::Probes;
 use crate::http::problem::Problem;
 use crate::http::transport::{Arrival, BlockInPlace, Peer, RequestOrigin, TrustedProxies};
 use crate::index::{self, Index};
@@ -58,6 +59,8 @@ pub struct App {
     pub(super) unforwarded: Hourly,
     /// The warning that a browser's Host is not the public name.
     pub(super) misdirected: Hourly,
+    /// The probes that an operator watches.
+    pub(super) probes: Probes,
     /// The `OpenAPI` document, created on the first request for it.
     pub(super) description: OnceLock<Encoded>,
 }
@@ -176,6 +179,7 @@ impl App {
             paces,
             unforwarded,
             misdirected,
+            probes: Probes::default(),
             description,
         }
     }

@@ -24,6 +24,7 @@ mod openapi;
 mod page;
 mod parameters;
 mod path_params;
+mod probes;
 mod problem;
 mod reading;
 mod refusal;

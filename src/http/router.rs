@@ -19,7 +19,7 @@ use crate::http::{App, Call, api, check, health, metrics, openapi, page};
 
 /// The endpoints of the API, in no order.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let resources: [fn() -> Vec<Endpoint>; 29] = [
+    let resources: [fn() -> Vec<Endpoint>; 30] = [
         api::setup::endpoints,
         api::session::endpoints,
         api::sessions::endpoints,
@@ -45,6 +45,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         api::organizations::endpoints,
         api::permissions::endpoints,
         api::plans::endpoints,
+        api::probes::endpoints,
         api::roles::endpoints,
         api::seal_key::endpoints,
         api::teams::endpoints,

@@ -14,6 +14,7 @@ pub(super) mod notices;
 pub(super) mod organizations;
 pub(super) mod permissions;
 pub(super) mod plans;
+pub(super) mod probes;
 pub(super) mod resets;
 pub(super) mod roles;
 pub(super) mod seal_key;

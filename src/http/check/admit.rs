@@ -49,7 +49,10 @@ impl App {
     ) -> Response {
         match self.pass_gate(call, reported) {
             Ok(allowed) => allow(allowed),
-            Err(problem) => self.deny(call.arrival, call.gate(), problem),
+            Err(problem) => {
+                self.note_gate_probe(call.arrival);
+                self.deny(call.arrival, call.gate(), problem)
+            },
         }
     }
 

@@ -9,8 +9,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use crate::http::endpoint::Endpoint;
 use crate::http::openapi::responses::alone;
 use crate::http::schema::{
-    Schema, answer, any_of, choice, count, each, field, gate_name, id, permission, role, sometimes,
-    text, the, whole,
+    Schema, answer, any_of, choice, count, each, field, fitting, gate_name, id, permission, role,
+    sometimes, text, the, whole,
 };
 use crate::model::code::Code;
 use crate::model::errors::{self, ErrorCode};
@@ -128,6 +128,10 @@ pub(super) fn place(name: &str) -> (Schema, &'static str) {
         "organization" => (id("org").into(), "Id of the organization."),
         "plan" => (choice(&["pro", "free", "enterprise"]).into(), "Name of the plan."),
         "invitation" => (id("inv").into(), "Id of the invitation."),
+        "probe" => (
+            fitting("^[0-9a-fA-F]{32}$", "5d1c0f3a9be277410123456789abcdef").into(),
+            "Random id of the probe: 32 hexadecimal digits.",
+        ),
         "lockout" => (text("203.0.113.7_32").into(), "Id of the lockout."),
         "session" => (id("ses").into(), "Id of the session."),
         _ => (text("").into(), ""),

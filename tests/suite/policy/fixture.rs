@@ -208,6 +208,7 @@ impl Fixture {
             "user" => self.user_for(relation, asked),
             "key" => self.key_about(relation, asked),
             "lockout" => missing(place),
+            "probe" => "00112233445566778899aabbccddeeff".to_owned(),
             "session" => self.session_of(relation, asked.1),
             _ => panic!("nothing is known of {place}"),
         }
