@@ -1,5 +1,6 @@
 //! Opens the store of a storage URL. No other file names a storage plugin.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,6 +20,27 @@ pub fn exists(url: &StorageUrl) -> bool {
         StorageUrl::Redb(directory) => directory.join(REDB_FILE).exists(),
         StorageUrl::Memory => false,
     }
+}
+
+/// The files of the store of a URL: the store, and those that an upgrade or a restore has kept.
+///
+/// # Errors
+/// If the directory can't be read. A missing directory has no files.
+pub fn files(url: &StorageUrl) -> io::Result<Vec<PathBuf>> {
+    let StorageUrl::Redb(directory) = url else { return Ok(Vec::new()) };
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let paths: io::Result<Vec<PathBuf>> =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut paths = paths?;
+    let is_of_store = |path: &PathBuf| {
+        path.file_name().is_some_and(|it| it.as_encoded_bytes().starts_with(REDB_FILE.as_bytes()))
+    };
+    paths.retain(is_of_store);
+    paths.sort();
+    Ok(paths)
 }
 
 /// Opens the store of a URL, or creates it. Opening may take as long as reading the whole file.

@@ -107,11 +107,13 @@ fn require_own(directory: &Path, found: &Metadata, user: u32) -> Result<(), Fail
     Err(Failure::new(Exit::Failed, format!("{problem}: {remedy}")))
 }
 
-/// The process that holds the lock, if its id is in the lock file.
+/// The id of the process that holds or held the lock, if it is in the lock file.
+pub(super) fn holder_id(directory: &Path) -> Option<u32> {
+    std::fs::read_to_string(directory.join(CLAIM_NAME)).ok()?.trim().parse().ok()
+}
+
 fn holder(directory: &Path) -> String {
-    let pid = std::fs::read_to_string(directory.join(CLAIM_NAME)).unwrap_or_default();
-    let digits: String = pid.trim().chars().take_while(char::is_ascii_digit).collect();
-    if digits.is_empty() { digits } else { format!(", process {digits}") }
+    holder_id(directory).map_or_else(String::new, |id| format!(", process {id}"))
 }
 
 #[cfg(test)]

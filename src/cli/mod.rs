@@ -12,6 +12,7 @@ mod compact;
 mod config;
 mod control;
 mod docs;
+mod doctor;
 mod events;
 mod exit;
 mod export;
@@ -105,6 +106,8 @@ enum Command {
     Config(config::Command),
     /// Ask the server on this host whether it is ready
     Healthcheck,
+    /// Find faults of the instance on this host and of its proxies
+    Doctor(Box<doctor::Flags>),
     /// Manage keys
     #[command(subcommand)]
     Key(key::Command),
@@ -209,64 +212,32 @@ fn dispatch(cli: Cli, environment: &ProcessEnvironment) -> Result<(), Failure> {
             environment,
         )
     };
+    let connect = || client::Client::new(environment, settings);
     match cli.command {
         Command::Serve(flags) => serve::run(&flags, environment, settings),
         Command::Healthcheck => healthcheck::run(&settings(Written::default())?, json),
+        Command::Doctor(flags) => doctor::run(*flags, settings, environment, json),
         Command::Config(command) => config::run(command, environment, settings, json),
-        Command::Key(command) => {
-            key::run(command, &client::Client::new(environment, settings)?, json)
-        },
-        Command::Role(command) => {
-            role::run(command, &client::Client::new(environment, settings)?, json)
-        },
-        Command::Team(command) => {
-            team::run(command, &client::Client::new(environment, settings)?, json)
-        },
-        Command::Gate(command) => {
-            gate::run(&command, &client::Client::new(environment, settings)?, json)
-        },
-        Command::Apply(flags) => {
-            apply::run(&flags, &client::Client::new(environment, settings)?, json)
-        },
-        Command::Export(flags) => {
-            export::run(&flags, &client::Client::new(environment, settings)?, json)
-        },
+        Command::Key(command) => key::run(command, &connect()?, json),
+        Command::Role(command) => role::run(command, &connect()?, json),
+        Command::Team(command) => team::run(command, &connect()?, json),
+        Command::Gate(command) => gate::run(&command, &connect()?, json),
+        Command::Apply(flags) => apply::run(&flags, &connect()?, json),
+        Command::Export(flags) => export::run(&flags, &connect()?, json),
         Command::Schema => schema::run(),
-        Command::Import(flags) => {
-            import::run(&flags, &client::Client::new(environment, settings)?, json)
-        },
-        Command::Audit(command) => {
-            audit::run(&command, &client::Client::new(environment, settings)?, json)
-        },
-        Command::User(command) => {
-            user::run(command, &client::Client::new(environment, settings)?, json)
-        },
-        Command::Lockout(command) => {
-            lockout::run(&command, &client::Client::new(environment, settings)?, json)
-        },
-        Command::Org(command) => {
-            org::run(command, &client::Client::new(environment, settings)?, json)
-        },
-        Command::Plan(command) => {
-            plan::run(&command, &client::Client::new(environment, settings)?, json)
-        },
-        Command::Subscription(command) => {
-            subscription::run(command, &client::Client::new(environment, settings)?, json)
-        },
-        Command::Rekey(flags) => {
-            rekey::run(&flags, &client::Client::new(environment, settings)?, json)
-        },
-        Command::Backup(flags) => {
-            backup::run(&flags, &client::Client::new(environment, settings)?, json)
-        },
+        Command::Import(flags) => import::run(&flags, &connect()?, json),
+        Command::Audit(command) => audit::run(&command, &connect()?, json),
+        Command::User(command) => user::run(command, &connect()?, json),
+        Command::Lockout(command) => lockout::run(&command, &connect()?, json),
+        Command::Org(command) => org::run(command, &connect()?, json),
+        Command::Plan(command) => plan::run(&command, &connect()?, json),
+        Command::Subscription(command) => subscription::run(command, &connect()?, json),
+        Command::Rekey(flags) => rekey::run(&flags, &connect()?, json),
+        Command::Backup(flags) => backup::run(&flags, &connect()?, json),
         Command::Restore(flags) => restore::run(&flags, || Ok(settings(Written::default())?), json),
         Command::Store(command) => run_on_store(&command, &settings(Written::default())?, json),
-        Command::Usage(flags) => {
-            usage::run(&flags, &client::Client::new(environment, settings)?, json)
-        },
-        Command::Verify(flags) => {
-            verify::run(&flags, &client::Client::new(environment, settings)?, json)
-        },
+        Command::Usage(flags) => usage::run(&flags, &connect()?, json),
+        Command::Verify(flags) => verify::run(&flags, &connect()?, json),
         Command::Docs(flags) => docs::run(&flags),
     }
 }

@@ -21,22 +21,8 @@ pub(super) fn send_to_remote(
     request: &ApiRequest<'_>,
     sink: Option<&mut dyn io::Write>,
 ) -> Result<(u16, Vec<u8>), Failure> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(if sink.is_some() { DOWNLOAD_TIMEOUT } else { REMOTE_TIMEOUT }))
-        .timeout_connect(Some(REMOTE_TIMEOUT))
-        .timeout_recv_response(Some(REMOTE_TIMEOUT))
-        .http_status_as_error(false)
-        // A redirect could send the key to another host. Without encryption, an HTTP proxy from the
-        // environment could read the key.
-        .max_redirects(0)
-        .proxy(url.starts_with("https:").then(ureq::Proxy::try_from_env).flatten())
-        .tls_config(
-            ureq::tls::TlsConfig::builder()
-                .root_certs(ureq::tls::RootCerts::PlatformVerifier)
-                .build(),
-        )
-        .build()
-        .into();
+    let whole = if sink.is_some() { DOWNLOAD_TIMEOUT } else { REMOTE_TIMEOUT };
+    let agent = agent(url, whole, REMOTE_TIMEOUT);
     let unreachable = |error: ureq::Error| {
         Failure::new(Exit::Unreachable, format!("could not reach {url}: {error}"))
     };
@@ -66,4 +52,25 @@ pub(super) fn send_to_remote(
         },
         Some(_) | None => Ok((status, response.body_mut().read_to_vec().map_err(unreachable)?)),
     }
+}
+
+/// A client for requests to a URL, with the certificates of the system. `whole` is the longest time of
+/// an exchange, `step` that of its connection and of its wait for the first byte.
+pub(super) fn agent(url: &str, whole: Duration, step: Duration) -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .timeout_global(Some(whole))
+        .timeout_connect(Some(step))
+        .timeout_recv_response(Some(step))
+        .http_status_as_error(false)
+        // A redirect could send the key to another host. Without encryption, an HTTP proxy from the
+        // environment could read the key.
+        .max_redirects(0)
+        .proxy(url.starts_with("https:").then(ureq::Proxy::try_from_env).flatten())
+        .tls_config(
+            ureq::tls::TlsConfig::builder()
+                .root_certs(ureq::tls::RootCerts::PlatformVerifier)
+                .build(),
+        )
+        .build()
+        .into()
 }

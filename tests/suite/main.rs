@@ -19,6 +19,7 @@ mod audit;
 mod cli;
 mod concurrent_changes;
 mod deadlines;
+mod doctor;
 mod environment;
 mod escalation;
 mod forward_auth;

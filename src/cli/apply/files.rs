@@ -41,7 +41,7 @@ pub(super) fn wrong_files(faults: &[FileFault]) -> Failure {
 }
 
 /// The files that match a path, sorted. `*` matches no hidden file.
-fn expanded(name: &Path) -> Result<Vec<PathBuf>, Failure> {
+pub(in crate::cli) fn expanded(name: &Path) -> Result<Vec<PathBuf>, Failure> {
     let Some(pattern) = name.to_str().filter(|name| name.contains('*')) else {
         return Ok(vec![name.to_owned()]);
     };

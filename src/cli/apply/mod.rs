@@ -22,6 +22,7 @@ use crate::manifest::{
     ApplyPlan, ChangeKind, Declared, PlanOptions, PlannedChange, Titled, compare, lines_of,
 };
 use fetch::InstanceReader;
+pub(super) use files::expanded;
 
 /// Maximum number of new keys that are validated in one request.
 const KEYS_A_STEP_MAX: usize = 100;

@@ -9,6 +9,7 @@ mod api;
 mod audit;
 mod commands;
 mod files;
+mod findings;
 mod installed;
 mod metrics;
 mod permissions;
@@ -72,7 +73,7 @@ fn reference(directory: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn pages() -> Result<[ReferencePage; 9], Failure> {
+fn pages() -> Result<[ReferencePage; 10], Failure> {
     let instance = Empty::open()?;
     let description = instance.get("/openapi.json");
     let scrape = instance.get("/metrics");
@@ -86,6 +87,7 @@ fn pages() -> Result<[ReferencePage; 9], Failure> {
         ReferencePage { file: "cli.md", text: commands::page() },
         ReferencePage { file: "codes.md", text: api::codes() },
         ReferencePage { file: "files.md", text: files::page() },
+        ReferencePage { file: "findings.md", text: findings::page() },
         ReferencePage { file: "headers.md", text: api::headers(&description) },
         ReferencePage { file: "metrics.md", text: metrics::page(&scrape) },
         ReferencePage { file: "permissions.md", text: permissions::page() },
