@@ -21,20 +21,20 @@ pub(in crate::cli) const GROUPS: &[RuleGroup] = &[
 ];
 
 /// A fault that was found.
-pub(super) struct Finding {
+pub(super) struct FoundFault {
     pub(super) group: &'static str,
     pub(super) rule: &'static FaultRule,
     pub(super) places: Vec<String>,
 }
 
 /// Applies all rules.
-pub(super) fn findings(facts: &HostFacts) -> Vec<Finding> {
+pub(super) fn findings(facts: &HostFacts) -> Vec<FoundFault> {
     let mut found = Vec::new();
     for group in GROUPS {
         for rule in group.rules {
             let places = (rule.find)(facts);
             if !places.is_empty() {
-                found.push(Finding { group: group.heading, rule, places });
+                found.push(FoundFault { group: group.heading, rule, places });
             }
         }
     }

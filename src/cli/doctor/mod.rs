@@ -26,7 +26,7 @@ use crate::cli::setting_flags::SettingFlags;
 use crate::config::{ConfigError, ProcessEnvironment, Settings, Written};
 use crate::model::public_url::WebUrl;
 pub(super) use examination::GROUPS;
-use examination::{Finding, findings};
+use examination::{FoundFault, findings};
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER)]
@@ -73,7 +73,7 @@ pub(super) fn run(
     }
 }
 
-fn row(finding: &Finding) -> Value {
+fn row(finding: &FoundFault) -> Value {
     let rule = finding.rule;
     json!({
         "code": rule.code,
@@ -84,7 +84,7 @@ fn row(finding: &Finding) -> Value {
     })
 }
 
-fn print_findings(found: &[Finding]) -> Result<(), Failure> {
+fn print_findings(found: &[FoundFault]) -> Result<(), Failure> {
     let mut group = "";
     for finding in found {
         if finding.group != group {
