@@ -812,6 +812,21 @@ export interface components {
           };
         };
       };
+      "/v1/instance/probes/{probe}": {
+        get: {
+          query: Record<string, never>;
+          response: {
+            arrived: {
+              client: string | null;
+              forwarded_for: string[];
+              host: string | null;
+              identity_headers: string[];
+              peer: string | null;
+              trusted: boolean;
+            } | null;
+          };
+        };
+      };
       "/v1/introspect": {
         post: {
           query: Record<string, never>;
