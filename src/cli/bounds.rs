@@ -9,6 +9,7 @@ use crate::actions::pace::ACTORS_MAX;
 use crate::actions::signing_in::failed_sign_ins::REFUSALS_MAX;
 use crate::actions::signing_in::passwords::QUEUE_MAX;
 use crate::actions::signing_in::throttle;
+use crate::http::probes::PROBES_MAX;
 use crate::http::transport::bounds::{
     OWN_MIN, WAITING_A_PLACE, WAITING_FOR_QUOTAS_MAX, WAITING_MIN,
 };
@@ -54,6 +55,7 @@ fn bounds() -> Vec<(String, String)> {
     let waiting =
         format!("{WAITING_A_PLACE} a place, at least {WAITING_MIN}; {OWN_MIN} a caller beyond");
     bounds.push(("requests in each part that wait for a place".to_owned(), waiting));
+    bounds.push(number("probes that are watched", PROBES_MAX));
     bounds.push(number("backups that are read at once", BACKUPS_AT_ONCE_MAX));
     bounds.push(number("checks that wait for a quota's reservation", WAITING_FOR_QUOTAS_MAX));
     let turns = (

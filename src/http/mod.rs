@@ -24,7 +24,7 @@ mod openapi;
 mod page;
 mod parameters;
 mod path_params;
-mod probes;
+pub(crate) mod probes;
 mod problem;
 mod reading;
 mod refusal;

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The path that a probe of the public URL requests. Without a credential it is answered with 401.
 pub(super) const PATH: &str = "/v1/instance/probes/{probe}";
 /// Maximum number of probes that are watched. One more replaces the oldest.
-const PROBES_MAX: usize = 16;
+pub(crate) const PROBES_MAX: usize = 16;
 /// Time for which a probe is watched.
 const PROBE_LIFE: Duration = Duration::from_mins(1);
 /// Hexadecimal digits of an id.
