@@ -4,10 +4,12 @@
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -485,14 +487,23 @@ pub(crate) fn in_all(body: impl Fn(Kind) + Sync) {
     });
 }
 
-/// Returns different ports that are currently free. The ports are below the kernel's range for
-/// outgoing connections, because such a connection once took a port before the proxy could bind it.
+/// Returns different free ports, which no other test process gets while this one runs. They are below
+/// the kernel's range for outgoing connections, because such a connection once took a port before the
+/// proxy could bind it.
 pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     static NEXT: AtomicU16 = AtomicU16::new(0);
+    /// An abstract socket for each port given so far. The kernel removes them with the process.
+    static CLAIMS: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
     let first = u16::try_from(std::process::id() % 20_000).expect("below 20,000");
     let mut free = (0..20_000).filter_map(|_| {
         let offset = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
-        TcpListener::bind(("127.0.0.1", 12_000 + offset)).ok()
+        let port = 12_000 + offset;
+        let name = format!("keyhouse-test-port-{port}");
+        let name = UnixAddress::from_abstract_name(name).expect("a short name");
+        let claim = UnixListener::bind_addr(&name).ok()?;
+        let held = TcpListener::bind(("127.0.0.1", port)).ok()?;
+        CLAIMS.lock().unwrap_or_else(PoisonError::into_inner).push(claim);
+        Some(held)
     });
     let held: [TcpListener; N] = std::array::from_fn(|_| free.next().expect("a free port"));
     held.map(|it| it.local_addr().expect("an address").port())
