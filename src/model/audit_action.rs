@@ -1,5 +1,7 @@
 //! Every action of the audit log. The reference is generated from this table.
 
+use crate::model::named::named;
+
 /// An action of the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditAction {
@@ -9,19 +11,8 @@ pub struct AuditAction {
     pub meaning: &'static str,
 }
 
-/// Defines a constant for each action, and `ALL` with all of them.
-macro_rules! audit_actions {
-    ($($constant:ident = $name:literal, $meaning:literal;)*) => {
-        impl AuditAction {
-            $(pub const $constant: Self = Self { name: $name, meaning: $meaning };)*
-
-            /// The whole table, sorted by name.
-            pub const ALL: &[Self] = &[$(Self::$constant),*];
-        }
-    };
-}
-
-audit_actions! {
+named! {
+    AuditAction:
     AUDIT_CUT = "audit.cut", "old events were removed at the end of their retention";
     AUDIT_RETENTION = "audit.retention", "the retention changed";
     GATE_CREATE = "gate.create", "a gate was created";

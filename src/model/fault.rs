@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::model::named::named;
+
 /// What is wrong with a part of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultCode {
@@ -13,19 +15,8 @@ pub struct FaultCode {
     pub meaning: &'static str,
 }
 
-/// Defines a constant for each code, and `ALL` with all of them.
-macro_rules! fault_codes {
-    ($($constant:ident = $name:literal, $meaning:literal;)*) => {
-        impl FaultCode {
-            $(pub const $constant: Self = Self { name: $name, meaning: $meaning };)*
-
-            /// The whole table, sorted by name.
-            pub const ALL: &[Self] = &[$(Self::$constant),*];
-        }
-    };
-}
-
-fault_codes! {
+named! {
+    FaultCode:
     BEYOND_CEILING = "beyond_ceiling",
         "the permission exceeds the maximum permissions of the organization";
     BEYOND_KEY = "beyond_key", "a key cannot give more than its own rights";

@@ -22,6 +22,7 @@ pub mod limit;
 pub mod locale;
 pub mod moment;
 pub mod name;
+mod named;
 pub mod network;
 pub mod pace;
 pub mod password;
