@@ -33,6 +33,13 @@ impl KnownObjects {
         Self { known: known.collect() }
     }
 
+    /// The id of the organization in which a request acts. `None` if the organization does not exist
+    /// yet, or if the request is about the instance.
+    pub(super) fn organization_of(&self, request: &PlannedRequest) -> Option<&str> {
+        let name = ObjectName::organization(request.within.as_deref()?);
+        self.known.get(&name).map(|(id, _)| id.as_str())
+    }
+
     /// The request with the ids of its objects. `None` if an object is unknown, which is the case only
     /// if the response to its creation had no id.
     pub(crate) fn ready(&self, request: &PlannedRequest) -> Option<ReadyRequest> {

@@ -17,22 +17,22 @@ impl ApplyPlan {
     pub(crate) fn faults_of_keys<E>(
         &self,
         keys_max: usize,
-        try_import: impl Fn(Option<&str>, &[&Value]) -> Result<Value, E>,
+        try_import: impl Fn(&str, &[&Value]) -> Result<Value, E>,
     ) -> Result<Vec<(ObjectName, String)>, E> {
-        let mut imports: BTreeMap<String, Vec<(&ObjectName, &Value)>> = BTreeMap::new();
+        let mut imports: BTreeMap<&str, Vec<(&ObjectName, &Value)>> = BTreeMap::new();
         for change in &self.changes {
             let Some(request) = change.requests.first() else { continue };
             let Some(key) = request.imported_key() else { continue };
-            let organization = self.known.ready(request).and_then(|ready| ready.organization);
-            imports.entry(organization.unwrap_or_default()).or_default().push((&change.name, key));
+            let Some(organization) = self.known.organization_of(request) else { continue };
+            imports.entry(organization).or_default().push((&change.name, key));
         }
         let mut faults = Vec::new();
-        for (organization, keys) in imports.iter().filter(|(id, _)| !id.is_empty()) {
+        for (organization, keys) in imports {
             let mut keys = keys.as_slice();
             while let Some((step, rest)) = keys.split_at_checked(step_len(keys, keys_max)) {
                 keys = rest;
                 let bodies: Vec<&Value> = step.iter().map(|(_, key)| *key).collect();
-                let answer = try_import(Some(organization), &bodies)?;
+                let answer = try_import(organization, &bodies)?;
                 for fault in answer.get("errors").and_then(Value::as_array).into_iter().flatten() {
                     faults.extend(fault_of_key(fault, step));
                 }

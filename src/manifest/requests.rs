@@ -1,6 +1,6 @@
 //! The requests that make one change. Objects that do not exist yet are in them by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -152,7 +152,7 @@ pub(super) fn creation(name: &ObjectName, fields: &Map<String, Value>) -> Vec<Pl
             [post.with(body)].into_iter().chain(members).collect()
         },
         ObjectKind::Gate => {
-            let accepted = accepted(&mut body);
+            let accepted = body.remove("organizations");
             body.insert("name".to_owned(), name.name.clone().into());
             vec![with_accepted(post.with(body), accepted)]
         },
@@ -180,7 +180,7 @@ pub(super) fn change(name: &ObjectName, differences: &[FieldDifference]) -> Vec<
     match name.kind {
         ObjectKind::Permission | ObjectKind::Plan | ObjectKind::Role => vec![patch().with(body)],
         ObjectKind::Gate => {
-            let accepted = accepted(&mut body);
+            let accepted = body.remove("organizations");
             vec![with_accepted(patch().with(body), accepted)]
         },
         ObjectKind::User => {
@@ -198,9 +198,9 @@ pub(super) fn change(name: &ObjectName, differences: &[FieldDifference]) -> Vec<
         ObjectKind::Organization => change_organization(name, body),
         ObjectKind::Team => {
             let after = body.remove("members");
-            let (before, after) = (texts(before("members")), texts(after.as_ref()));
-            let added = after.iter().filter(|it| !before.contains(it));
-            let gone = before.iter().filter(|it| !after.contains(it));
+            let before: BTreeSet<String> = texts(before("members")).into_iter().collect();
+            let after: BTreeSet<String> = texts(after.as_ref()).into_iter().collect();
+            let (added, gone) = (after.difference(&before), before.difference(&after));
             let own = (!body.is_empty()).then(|| patch().with(body));
             let added = added.map(|email| membership("PUT", name, email));
             let gone = gone.map(|email| membership("DELETE", name, email));
@@ -296,11 +296,7 @@ fn membership(method: &'static str, team: &ObjectName, email: &str) -> PlannedRe
     if method == "PUT" { about.with(Map::new()) } else { about }
 }
 
-/// Takes the accepted organizations out of the fields of a gate; null accepts all.
-fn accepted(body: &mut Map<String, Value>) -> Option<Value> {
-    body.remove("organizations")
-}
-
+/// Adds the accepted organizations to the request of a gate; null accepts all organizations.
 fn with_accepted(mut request: PlannedRequest, accepted: Option<Value>) -> PlannedRequest {
     match accepted {
         Some(Value::Null) => {

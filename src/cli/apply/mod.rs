@@ -135,7 +135,7 @@ fn planned(
         .map_err(|faults| files::wrong_files(&faults))?;
     let faults =
         plan.faults_of_keys(KEYS_A_STEP_MAX, |organization, keys| -> Result<Value, Failure> {
-            let organization = organization.filter(|_| is_local);
+            let organization = is_local.then_some(organization);
             let target = format!("/v1/keys/import{}", query(&[("organization", organization)]));
             let body = Some(json!({ "keys": keys, "applied": true, "dry_run": true }));
             let request = ApiRequest { method: "POST", target, body, version: None };
