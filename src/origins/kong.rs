@@ -46,6 +46,8 @@ struct Consumer<'a> {
     fields: &'a JsonObject,
     /// The consumer without its keys.
     entry: ExportedKey,
+    /// What each key of the consumer lacks, or why no key of the consumer can be converted.
+    left_out: Result<Vec<String>, String>,
 }
 
 pub(super) fn convert(text: &str, now: Moment) -> Result<Converted, UnreadableExport> {
@@ -56,11 +58,12 @@ pub(super) fn convert(text: &str, now: Moment) -> Result<Converted, UnreadableEx
     } else {
         of_yaml(text)?
     };
-    let consumers: Vec<Consumer<'_>> =
-        documents.iter().flat_map(|it| list(it, "consumers")).map(Consumer::new).collect();
-    let named = consumers.iter().flat_map(|it| it.names().map(move |name| (name, it)));
-    let by_name: HashMap<&str, &Consumer<'_>> = named.collect();
     let apart = listed_apart(&documents);
+    let consumers = documents.iter().flat_map(|it| list(it, "consumers"));
+    let consumers: Vec<Consumer<'_>> =
+        consumers.map(|fields| Consumer::new(fields, &apart)).collect();
+    let named = consumers.iter().flat_map(|it| names_of(it.fields).map(move |name| (name, it)));
+    let by_name: HashMap<&str, &Consumer<'_>> = named.collect();
     let mut converted = Converted::default();
     let (mut line, mut rest) = (0, consumers.iter());
     for document in &documents {
@@ -76,7 +79,7 @@ pub(super) fn convert(text: &str, now: Moment) -> Result<Converted, UnreadableEx
             line += 1;
             let mut source = ExportedKey::new(line, key.clone());
             source.name = consumer.and_then(|it| it.entry.name.clone());
-            let drafted = draft(&source, consumer, &apart, now);
+            let drafted = draft(&source, consumer, now);
             converted.add(&source, drafted);
         }
     }
@@ -84,22 +87,24 @@ pub(super) fn convert(text: &str, now: Moment) -> Result<Converted, UnreadableEx
 }
 
 impl<'a> Consumer<'a> {
-    fn new(fields: &'a JsonObject) -> Self {
+    fn new(fields: &'a JsonObject, apart: &Apart<'_>) -> Self {
         let others = fields.iter().filter(|(name, _)| !CREDENTIALS.contains(&name.as_str()));
         let others = others.map(|(name, value)| (name.clone(), value.clone())).collect();
         let entry = ExportedKey::new(0, others).named_by(&["username", "custom_id", "id"]);
-        Self { fields, entry }
+        Self { fields, entry, left_out: left_out(fields, apart) }
     }
+}
 
-    /// The names by which other parts of a document name the consumer.
-    fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        let fields = self.fields;
-        NAMES.into_iter().filter_map(move |name| fields.get(name)?.as_str())
-    }
+/// The names by which other parts of a document name a consumer.
+fn names_of(consumer: &JsonObject) -> impl Iterator<Item = &str> {
+    NAMES.into_iter().filter_map(move |name| consumer.get(name)?.as_str())
+}
 
-    /// The names of the items in one of [`OF_CONSUMERS`].
-    fn items(&self, field: &str, apart: &Apart<'a>) -> Result<BTreeSet<&'a str>, String> {
-        let own: &[Value] = match self.fields.get(field) {
+/// A remark for each of [`OF_CONSUMERS`] that has items of a consumer, with the names of the items.
+fn left_out(consumer: &JsonObject, apart: &Apart<'_>) -> Result<Vec<String>, String> {
+    let mut remarks = Vec::new();
+    for field in OF_CONSUMERS {
+        let own: &[Value] = match consumer.get(field) {
             None | Some(Value::Null) => &[],
             Some(Value::Array(items)) => items.as_slice(),
             Some(_) => return Err(format!("{field} is not a list")),
@@ -108,12 +113,16 @@ impl<'a> Consumer<'a> {
             let name = item.as_str().or_else(|| name_of(item.as_object()?));
             name.unwrap_or(UNNAMED)
         });
-        let mut names: BTreeSet<&str> = own.collect();
-        for listed in self.names().filter_map(|name| apart.get(name)) {
-            names.extend(listed.iter().filter(|(list, _)| *list == field).map(|(_, item)| *item));
+        let mut items: BTreeSet<&str> = own.collect();
+        for listed in names_of(consumer).filter_map(|name| apart.get(name)) {
+            items.extend(listed.iter().filter(|(list, _)| *list == field).map(|(_, item)| *item));
         }
-        Ok(names)
+        if !items.is_empty() {
+            let items: Vec<&str> = items.into_iter().collect();
+            remarks.push(format!("{field} of the consumer: {}", items.join(", ")));
+        }
     }
+    Ok(remarks)
 }
 
 fn list<'a>(fields: &'a JsonObject, name: &str) -> impl Iterator<Item = &'a JsonObject> + use<'a> {
@@ -146,10 +155,9 @@ fn listed_apart(documents: &[JsonObject]) -> Apart<'_> {
     apart
 }
 
-fn draft<'a>(
+fn draft(
     source: &ExportedKey,
-    consumer: Option<&Consumer<'a>>,
-    apart: &Apart<'a>,
+    consumer: Option<&Consumer<'_>>,
     now: Moment,
 ) -> Result<Draft, String> {
     let mut draft = Draft::of("kong");
@@ -171,11 +179,8 @@ fn draft<'a>(
         draft.fact("consumer", username);
         draft.fact("custom_id", custom_id);
         tags.extend(consumer.entry.texts(&["tags"])?);
-        for field in OF_CONSUMERS {
-            let items: Vec<&str> = consumer.items(field, apart)?.into_iter().collect();
-            if !items.is_empty() {
-                draft.leave_out(format!("{field} of the consumer: {}", items.join(", ")));
-            }
+        for remark in consumer.left_out.as_ref().map_err(String::clone)? {
+            draft.leave_out(remark);
         }
     }
     draft.fact("tags", (!tags.is_empty()).then_some(tags));
