@@ -42,8 +42,8 @@ pub(super) struct SocketFile {
     is_shared: bool,
 }
 
-/// Closes the given sockets that no listener uses, and removes the files that this server owns. Only
-/// a server that has started does so: after a failed start they are those of the running server.
+/// Closes the given sockets that no listener uses, and removes the files that this server owns. It
+/// runs after all listeners are open: before that, the files may be those of the running server.
 pub(super) fn discard(given: GivenSockets) {
     for GivenSocket { at, owns_file, .. } in given.into_rest() {
         if let (Listen::Unix(path), true) = (at, owns_file) {

@@ -51,7 +51,9 @@ pub(in crate::cli) fn expanded(name: &Path) -> Result<Vec<PathBuf>, Failure> {
     let found = glob::glob_with(pattern, options)
         .map_err(|error| usage(format!("{pattern} is not a valid pattern: {error}")))?;
     let found: Result<Vec<PathBuf>, _> = found.collect();
-    let mut found = found.map_err(|error| usage(format!("could not read {error}")))?;
+    let mut found = found.map_err(|error| {
+        usage(format!("could not read {}: {}", error.path().display(), error.error()))
+    })?;
     found.retain(|path| path.is_file());
     if found.is_empty() {
         return Err(usage(format!("no file matches {pattern}")));
