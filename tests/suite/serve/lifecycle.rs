@@ -6,7 +6,6 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread::Builder;
@@ -14,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::unix_sockets::ask;
 use crate::deadlines::run_within;
 use crate::server::wire::Connection;
 use crate::server::{ADMIN_EMAIL, Ended, Home, Server, binary};
@@ -90,27 +90,17 @@ fn sockets_of_the_service_manager_are_served_and_survive_a_restart() {
     let first = start();
     assert_eq!(first.address(), main.local_addr().unwrap(), "the socket, not --listen");
     assert!(first.log().wait_for(&format!("checks on unix:{}", path.display())).is_some());
-    assert!(ask_socket(&path, "/readyz").starts_with("HTTP/1.1 200"));
-    assert!(ask_socket(&path, "/v1/session").starts_with("HTTP/1.1 404"));
+    assert_eq!(ask(&path, "GET", "/readyz", &[], "").0, 200);
+    assert_eq!(ask(&path, "GET", "/v1/session", &[], "").0, 404);
     assert_eq!(first.stop().code, Some(0));
     // A connection that is opened between two servers waits for the second.
     let mut early = Connection::open(main.local_addr().unwrap());
     early.send(b"GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
     let second = start();
     assert_eq!(early.read().unwrap().status, 200);
-    assert!(ask_socket(&path, "/readyz").starts_with("HTTP/1.1 200"));
+    assert_eq!(ask(&path, "GET", "/readyz", &[], "").0, 200);
     assert_eq!(second.stop().code, Some(0));
     assert!(path.exists(), "the file belongs to the service manager");
-}
-
-/// Sends a request to a Unix socket, and returns the whole response.
-fn ask_socket(path: &Path, target: &str) -> String {
-    let mut stream = UnixStream::connect(path).unwrap();
-    let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
 }
 
 #[test]
@@ -142,6 +132,13 @@ fn healthcheck(home: &Home, args: &[&str]) -> Ended {
     run_within(WAIT_MAX, &mut command)
 }
 
+/// Runs `keyhouse healthcheck` with this address as the setting `listen`.
+fn healthcheck_with_listen(home: &Home, address: &str) -> Ended {
+    let mut command = home.command(binary());
+    command.arg("healthcheck").arg("--data").arg(home.data()).env("KEYHOUSE_LISTEN", address);
+    run_within(WAIT_MAX, &mut command)
+}
+
 #[test]
 fn healthcheck_asks_the_control_socket_then_the_listen_address() {
     let mut instance = TestServer::start();
@@ -157,9 +154,7 @@ fn healthcheck_asks_the_control_socket_then_the_listen_address() {
     assert_eq!(run_within(WAIT_MAX, &mut command).code, Some(0));
     let address = instance.address().to_string();
     instance.stop();
-    let mut command = home.command(binary());
-    command.arg("healthcheck").arg("--data").arg(home.data()).env("KEYHOUSE_LISTEN", address);
-    let ended = run_within(WAIT_MAX, &mut command);
+    let ended = healthcheck_with_listen(&home, &address);
     assert_eq!((ended.code, &*ended.stdout), (Some(6), ""), "{ended:?}");
 }
 
@@ -171,10 +166,7 @@ fn healthcheck_of_a_crashed_server_asks_no_other_server() {
     let home = Arc::clone(crashed.home());
     crashed.kill();
     let other = TestServer::start();
-    let mut command = home.command(binary());
-    command.arg("healthcheck").arg("--data").arg(home.data());
-    command.env("KEYHOUSE_LISTEN", other.address().to_string());
-    let ended = run_within(WAIT_MAX, &mut command);
+    let ended = healthcheck_with_listen(&home, &other.address().to_string());
     assert_eq!((ended.code, &*ended.stdout), (Some(6), ""), "{ended:?}");
 }
 
@@ -224,7 +216,7 @@ fn a_server_that_takes_over_has_the_same_sockets() {
         assert!(before.log().wait_for("stopping").is_some());
         assert_eq!(before.stop().code, Some(0));
         assert_eq!(next.address().to_string(), address);
-        assert!(ask_socket(&checks, "/readyz").starts_with("HTTP/1.1 200"));
+        assert_eq!(ask(&checks, "GET", "/readyz", &[], "").0, 200);
         let takeover = std::fs::metadata(home.data().join("control.takeover")).unwrap();
         assert_eq!(takeover.permissions().mode() & 0o777, 0o600);
         servers.push(next);

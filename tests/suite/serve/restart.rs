@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::ask::Ask;
 use crate::server::wire::{Answer, Connection};
 use crate::server::{ADMIN_EMAIL, Home, Server, Session, binary};
 use crate::test_server::write_settings;
@@ -45,10 +46,7 @@ struct Load {
 /// The requests of one client: their status, and the time between the starts of two requests.
 struct Requests {
     address: SocketAddr,
-    method: &'static str,
-    path: &'static str,
-    headers: Vec<(&'static str, String)>,
-    body: &'static str,
+    ask: Ask,
     expected: u16,
     interval: Option<Duration>,
 }
@@ -57,8 +55,8 @@ impl Load {
     /// Sends requests. Each must be answered with the expected status, on a connection that is kept
     /// unless the server announces its end.
     fn send(&self, requests: &Requests, counter: &AtomicU64) {
-        let headers: Vec<_> =
-            requests.headers.iter().map(|(name, value)| (*name, &**value)).collect();
+        let Ask { method, target, body, .. } = &requests.ask;
+        let headers = requests.ask.lines();
         let mut kept: Option<Connection> = None;
         let mut due = Instant::now();
         while !self.is_over.load(Ordering::Relaxed) {
@@ -69,8 +67,7 @@ impl Load {
             let begun = Instant::now();
             let connection = kept.take().map_or_else(|| Connection::try_open(requests.address), Ok);
             let answer = connection.and_then(|mut connection| {
-                let body = requests.body.as_bytes();
-                let answer = connection.try_ask(requests.method, requests.path, &headers, body)?;
+                let answer = connection.try_ask(method, target, &headers, body)?;
                 Ok((connection, answer))
             });
             match answer {
@@ -81,8 +78,7 @@ impl Load {
                     kept = is_kept(&answer).then_some(connection);
                 },
                 other => {
-                    let failure = format!("{} {}: {other:?}", requests.method, requests.path);
-                    self.failures.lock().unwrap().push(failure);
+                    self.failures.lock().unwrap().push(format!("{method} {target}: {other:?}"));
                 },
             }
         }
@@ -114,30 +110,16 @@ fn start_clients(
     let interval = |clients: usize, rate: u32| {
         is_long.then(|| Duration::from_secs(1) * u32::try_from(clients).unwrap() / rate)
     };
-    let headers = vec![
-        ("Authorization", format!("Bearer {secret}")),
-        ("X-Forwarded-Method", "GET".to_owned()),
-        ("X-Forwarded-Proto", "https".to_owned()),
-        ("X-Forwarded-Host", "api.example.com".to_owned()),
-        ("X-Forwarded-Uri", "/".to_owned()),
-        ("X-Forwarded-For", "192.0.2.7".to_owned()),
-    ];
-    let check = move || Requests {
+    let check = || Requests {
         address,
-        method: "GET",
-        path: "/v1/forward-auth/default",
-        headers: headers.clone(),
-        body: "",
+        ask: Ask::forward_auth(secret),
         expected: 200,
         interval: interval(CHECKERS, CHECKS_A_SECOND),
     };
-    let cookie = session.cookie.clone();
-    let change = move || Requests {
+    let made = json!({"name": "made under load"});
+    let change = || Requests {
         address,
-        method: "POST",
-        path: "/v1/keys",
-        headers: vec![("Cookie", cookie.clone()), ("Content-Type", "application/json".to_owned())],
-        body: "{\"name\": \"made under load\"}",
+        ask: Ask::post("/v1/keys", &made).header("Cookie", &session.cookie),
         expected: 201,
         interval: interval(CHANGERS, CHANGES_A_SECOND),
     };

@@ -75,7 +75,7 @@ fn at(path: &Path) -> String {
 }
 
 /// Returns the status and the whole text of a response.
-fn ask(
+pub(super) fn ask(
     socket: &Path,
     method: &str,
     path: &str,
