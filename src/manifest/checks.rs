@@ -51,11 +51,9 @@ impl Comparison<'_> {
     /// Rejects a new name that people cannot tell apart from one of the instance, as the API does.
     pub(super) fn require_own_name(&mut self, name: &ObjectName, object: &DeclaredObject) {
         let read = Likeness::of(&name.name);
-        let is_alike = |other: &&ObjectName| {
-            (other.kind, &other.organization) == (name.kind, &name.organization)
-                && Likeness::of(&other.name).is_alike(&read)
-        };
-        if let Some(other) = self.current.objects.keys().find(is_alike) {
+        let mut others = self.current.listed(name.kind, name.organization.as_deref());
+        let alike = others.find(|(other, _)| Likeness::of(&other.name).is_alike(&read));
+        if let Some((other, _)) = alike {
             let detail = format!("reads like {:?}, which exists: use another name", other.name);
             self.fault(object, "name", detail);
         }
@@ -97,11 +95,11 @@ impl Comparison<'_> {
             // A caller that may not read plans learns this from the response.
             declared.or_else(current).unwrap_or(true)
         };
-        let is_team = |other: &&ObjectName| {
-            other.kind == ObjectKind::Team && other.organization == name.organization
-        };
-        let known = self.current.objects.keys().filter(is_team);
-        let others = self.wanted.keys().filter(is_team).chain(known).any(|other| other < name);
+        // Teams are created in the order of their names.
+        let first = ObjectName { name: String::new(), ..name.clone() };
+        let earlier = self.wanted.range::<ObjectName, _>(&first..name).next();
+        let held = self.current.listed(ObjectKind::Team, Some(organization)).next();
+        let others = earlier.is_some() || held.is_some();
         let detail = if !feature("teams") {
             format!("the plan {plan:?} includes no teams")
         } else if others && !feature("multiple_teams") {
@@ -115,12 +113,11 @@ impl Comparison<'_> {
     /// Rejects the deletion of a role that users keep.
     pub(super) fn require_unused(&mut self, role: &ObjectName) {
         let organization = role.organization.as_deref().unwrap_or_default();
-        let holders = self.current.objects.iter().filter(|(name, user)| {
+        let users = self.current.listed(ObjectKind::User, Some(organization));
+        let holders = users.filter(|(name, user)| {
             let declared = self.wanted.get(*name).and_then(|object| object.fields.get("role"));
             let held = declared.or_else(|| user.fields.get("role")).and_then(Value::as_str);
-            name.kind == ObjectKind::User
-                && name.organization == role.organization
-                && held == Some(role.name.as_str())
+            held == Some(role.name.as_str())
         });
         let holders: Vec<&str> = holders.map(|(name, _)| name.name.as_str()).collect();
         if holders.is_empty() {

@@ -92,6 +92,19 @@ impl Current {
         current
     }
 
+    /// The objects of a kind in an organization; without one, of the instance.
+    pub(super) fn listed(
+        &self,
+        kind: ObjectKind,
+        organization: Option<&str>,
+    ) -> impl Iterator<Item = (&ObjectName, &CurrentObject)> {
+        let first =
+            ObjectName { kind, organization: organization.map(str::to_owned), name: String::new() };
+        self.objects.range(first..).take_while(move |(name, _)| {
+            (name.kind, name.organization.as_deref()) == (kind, organization)
+        })
+    }
+
     /// The name that the instance has for a key with a digest. An unknown key keeps its name.
     pub(super) fn name_of_key(&self, key: &ObjectName) -> ObjectName {
         let organization = key.organization.clone().unwrap_or_default();

@@ -67,12 +67,7 @@ fn organization(current: &Current, name: &ObjectName, object: &CurrentObject) ->
 }
 
 fn listed(current: &Current, kind: ObjectKind, organization: Option<&str>) -> Value {
-    let first =
-        ObjectName { kind, organization: organization.map(str::to_owned), name: String::new() };
-    let of_list = |(name, _): &(&ObjectName, &CurrentObject)| {
-        (name.kind, name.organization.as_deref()) == (kind, organization)
-    };
-    let objects = current.objects.range(first..).take_while(of_list);
+    let objects = current.listed(kind, organization);
     let mut objects: Vec<_> = objects.filter(|(_, object)| object.exported).collect();
     if kind == ObjectKind::Key {
         // The name of a key object is its digest; people look for its label.
