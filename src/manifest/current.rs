@@ -92,7 +92,7 @@ impl Current {
         current
     }
 
-    /// The objects of a kind in an organization; without one, of the instance.
+    /// The objects of a kind in an organization, or in the instance if `organization` is `None`.
     pub(super) fn listed(
         &self,
         kind: ObjectKind,
