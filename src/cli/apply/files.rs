@@ -50,7 +50,7 @@ pub(in crate::cli) fn expanded(name: &Path) -> Result<Vec<PathBuf>, Failure> {
         glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::default() };
     let found = glob::glob_with(pattern, options)
         .map_err(|error| usage(format!("{pattern} is not a valid pattern: {error}")))?;
-    let found: Result<Vec<PathBuf>, _> = found.collect();
+    let found: Result<Vec<PathBuf>, glob::GlobError> = found.collect();
     let mut found = found.map_err(|error| {
         usage(format!("could not read {}: {}", error.path().display(), error.error()))
     })?;
