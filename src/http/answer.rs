@@ -5,8 +5,6 @@ use std::borrow::Cow;
 use rouille::{Response, ResponseBody};
 use serde::Serialize;
 
-use crate::model::public_url::PublicUrl;
-
 pub(super) type Header = (Cow<'static, str>, Cow<'static, str>);
 
 /// 200 with a JSON object.
@@ -24,19 +22,9 @@ pub(super) fn versioned(value: &impl Serialize, version: u64) -> Response {
     with_etag(json(value), version)
 }
 
-/// 201 with a new JSON object that has a version, and the path of a route that returns the object.
-pub(super) fn created_at(
-    url: &PublicUrl,
-    route_path: &str,
-    value: &impl Serialize,
-    version: u64,
-) -> Response {
-    with_etag(located(url, route_path, created(value)), version)
-}
-
-/// Adds the path of a route that returns the new object, as clients outside the proxy see the path.
-pub(super) fn located(url: &PublicUrl, route_path: &str, response: Response) -> Response {
-    response.with_additional_header("Location", format!("{}{route_path}", url.path()))
+/// 201 with a new JSON object that has a version and a URL.
+pub(super) fn created_at(location: String, value: &impl Serialize, version: u64) -> Response {
+    with_etag(created(value).with_additional_header("Location", location), version)
 }
 
 fn with_etag(response: Response, version: u64) -> Response {

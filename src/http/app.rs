@@ -206,6 +206,11 @@ impl App {
         self.stopping.store(true, Ordering::Release);
     }
 
+    /// The path of a route as clients outside the proxy see it, for the header `Location`.
+    pub(super) fn location(&self, route_path: &str) -> String {
+        format!("{}{route_path}", self.settings.public_url.path())
+    }
+
     pub(super) fn index(&self) -> &Index {
         self.actions.index()
     }

@@ -132,9 +132,9 @@ fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let draft = call.read_required(read_draft)?;
     let (made, token) = app.actions.invite(call.actor()?, &draft)?;
     let url = link(app, &token);
-    let location = format!("/v1/invitations/{}", made.record.id);
+    let location = app.location(&format!("/v1/invitations/{}", made.record.id));
     let view = NewInvitationView { invitation: invitation_view(made), url };
-    Ok(answer::located(&app.settings.public_url, &location, answer::created(&view)))
+    Ok(answer::created(&view).with_additional_header("Location", location))
 }
 
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

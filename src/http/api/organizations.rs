@@ -320,13 +320,13 @@ fn list_all(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
 fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let draft = call.read_required(read_draft)?;
     let made = app.actions.create_organization(call.actor()?, &draft)?;
-    let location = format!("/v1/organizations/{}", made.record.id);
+    let location = app.location(&format!("/v1/organizations/{}", made.record.id));
     let view = NewOrganizationView {
         organization: organization_view(&made.record),
         invitation: invitation_view(made.invitation),
         url: link(app, &made.token),
     };
-    Ok(answer::created_at(&app.settings.public_url, &location, &view, made.record.version))
+    Ok(answer::created_at(location, &view, made.record.version))
 }
 
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

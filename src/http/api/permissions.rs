@@ -139,13 +139,8 @@ fn list_permissions(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
 fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let (name, entry) = call.read_required(read_draft)?;
     let record = app.actions.create_permission(call.actor()?, &name, &entry)?;
-    let location = format!("/v1/permissions/{name}");
-    Ok(answer::created_at(
-        &app.settings.public_url,
-        &location,
-        &permission_view(&record),
-        record.version,
-    ))
+    let location = app.location(&format!("/v1/permissions/{name}"));
+    Ok(answer::created_at(location, &permission_view(&record), record.version))
 }
 
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -122,13 +122,8 @@ fn list_roles(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
 fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let draft = call.read_required(read_draft)?;
     let record = app.actions.create_role(call.actor()?, &draft)?;
-    let location = format!("/v1/roles/{}", record.id);
-    Ok(answer::created_at(
-        &app.settings.public_url,
-        &location,
-        &custom_role_view(&record),
-        record.version,
-    ))
+    let location = app.location(&format!("/v1/roles/{}", record.id));
+    Ok(answer::created_at(location, &custom_role_view(&record), record.version))
 }
 
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -195,13 +195,8 @@ fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let draft = call.read_required(read_draft)?;
     let actor = call.actor()?;
     let record = app.actions.create_team(actor, &draft)?;
-    let location = format!("/v1/teams/{}", record.id);
-    Ok(answer::created_at(
-        &app.settings.public_url,
-        &location,
-        &team_view(actor, &record),
-        record.version,
-    ))
+    let location = app.location(&format!("/v1/teams/{}", record.id));
+    Ok(answer::created_at(location, &team_view(actor, &record), record.version))
 }
 
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

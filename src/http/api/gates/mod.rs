@@ -114,8 +114,8 @@ fn list_gates(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
 fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let (name, draft) = call.read_required(read_draft)?;
     let record = app.actions.create_gate(call.actor()?, &name, &draft)?;
-    let location = format!("/v1/gates/{name}");
-    Ok(answer::created_at(&app.settings.public_url, &location, &gate_view(&record), record.version))
+    let location = app.location(&format!("/v1/gates/{name}"));
+    Ok(answer::created_at(location, &gate_view(&record), record.version))
 }
 
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -182,9 +182,9 @@ fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let draft = call.read(|fields| read_draft(fields, now))?;
     let actor = call.actor()?;
     let (record, secret) = app.actions.create_key(actor, draft)?;
-    let location = format!("/v1/keys/{}", record.id);
+    let location = app.location(&format!("/v1/keys/{}", record.id));
     let view = CreatedKeyView { key: key_view(app, actor, &record), secret: Revealed(secret) };
-    Ok(answer::created_at(&app.settings.public_url, &location, &view, record.version))
+    Ok(answer::created_at(location, &view, record.version))
 }
 
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
