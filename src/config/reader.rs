@@ -85,12 +85,12 @@ impl SettingsReader {
     }
 }
 
-/// The text for an error: without the user and the password of a URL.
+/// The text for an error: without the user and the password of a URL, also of one without a scheme.
 fn without_password(text: &str) -> Cow<'_, str> {
-    let parts =
-        text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
-    match parts {
-        Some((scheme, (_secret, host))) => format!("{scheme}://(withheld)@{host}").into(),
+    let Some((before, host)) = text.rsplit_once('@') else { return text.into() };
+    match before.split_once("://") {
+        Some((scheme, _secret)) => format!("{scheme}://(withheld)@{host}").into(),
+        None if before.contains(':') => format!("(withheld)@{host}").into(),
         None => text.into(),
     }
 }

@@ -9,7 +9,7 @@ main() {
     ((EUID == 0)) || fail "changing the root of a process needs root: run sudo ./test package"
     scratch=$(mktemp -d)
     server=
-    trap 'stop; rm -rf "$scratch"' EXIT
+    trap 'stop || true; rm -rf "$scratch"' EXIT
     program=$scratch/program/keyhouse
     says "the sums are those of the files" sums
     says "the archive contains the program, completions, manual pages and licences" archive

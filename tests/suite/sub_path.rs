@@ -1,6 +1,6 @@
 //! An instance on a sub-path: the proxy removes the path, and every address that Keyhouse creates has it.
 //!
-//! `tests/gateways/page.rs` does the same through nginx and Caddy with TLS, `tests/e2e` in a browser.
+//! `tests/gateways/sub_path.rs` does the same through nginx and Caddy with TLS, `tests/e2e` in a browser.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -137,6 +137,7 @@ fn a_wrong_public_url_is_reported_with_the_correction() {
         ("https://example.com/#keys/", "must not contain a query or a fragment"),
         ("https://ada:secret@example.com/keys/", "must not contain a user or a password"),
         ("example.com/keys/", "must begin with https:// or http://"),
+        ("ada:secret@example.com/keys/", "must begin with https:// or http://"),
         ("https://example.com/a/../keys/", "has an invalid path"),
     ] {
         let home = Home::new();
