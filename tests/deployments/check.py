@@ -77,7 +77,7 @@ def check_compose(folder, program, version):
     check_settings("compose settings", program, env)
 
     network = compose["networks"]["checks"]
-    expect("compose proxy", env["KEYHOUSE_TRUSTED_PROXY"], network["ipam"]["config"][0]["subnet"])
+    expect("compose proxy", env["KEYHOUSE_TRUSTED_PROXY"], proxy["networks"]["checks"]["ipv4_address"])
     inside = [name for name, it in compose["services"].items() if "checks" in it["networks"]]
     expect("compose network of checks", (inside, network["internal"]), (["keyhouse", "caddy"], True))
     expect("compose ports", ("ports" in service, proxy["ports"]), (False, ["80:80", "443:443", "443:443/udp"]))
@@ -133,6 +133,8 @@ def check_kubernetes(folder, program, version, identity):
             services[name] = it
             for port in it["spec"]["ports"]:
                 expect(f"Service {name} port", port["port"], ports.get(port["targetPort"]))
+    checks = services["keyhouse-checks"]["spec"]
+    expect("Service keyhouse-checks without readiness", checks.get("publishNotReadyAddresses"), True)
     policy = own["NetworkPolicy", "keyhouse", "keyhouse"]["spec"]
     for kind in ["PodDisruptionBudget", "NetworkPolicy"]:
         spec = own[kind, "keyhouse", "keyhouse"]["spec"]
