@@ -413,8 +413,8 @@ fn knows_a_route(address: SocketAddr) -> bool {
     }
 }
 
-/// Writes a certificate of `keyhouse.example.com` and `api.example.com`, and its key, to `home`, as the examples name them. The
-/// certificate is also in `ca.pem`.
+/// Writes a certificate of `keyhouse.example.com` and `api.example.com`, and its key, to `home`, as the
+/// examples name them. The certificate is also in `ca.pem`.
 pub(crate) fn make_certificate(kind: Kind, home: &Home) {
     let mut openssl = home.command("openssl");
     openssl.args([
