@@ -5,11 +5,15 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// The path that a probe of the public URL requests. Without a credential it is answered with 401.
-pub(super) const PATH: &str = "/v1/instance/probes/{probe}";
+pub(crate) const PATH: &str = "/v1/instance/probes/{probe}";
+/// The header with the id of a probe of a gate. A proxy that removes the identity headers that a
+/// client sends removes this header too.
+pub(crate) const HEADER: &str = "x-keyhouse-probe";
 /// Maximum number of probes that are watched. One more replaces the oldest.
 pub(crate) const PROBES_MAX: usize = 16;
 /// Time for which a probe is watched.
@@ -37,9 +41,15 @@ pub(super) struct ArrivedProbe {
     pub(super) identity_headers: Vec<String>,
 }
 
-/// The watched probes, the oldest first.
+/// The probes that are watched now.
 #[derive(Debug, Default)]
-pub(super) struct Probes(Mutex<VecDeque<WatchedProbe>>);
+pub(super) struct Probes {
+    /// The tick at which the last watch ends. From then on, [`Self::note`] takes no lock: it runs on the
+    /// event loop, for every denied request that has an id.
+    watched_until: AtomicU64,
+    /// The oldest probe is the first.
+    watched: Mutex<VecDeque<WatchedProbe>>,
+}
 
 #[derive(Debug)]
 struct WatchedProbe {
@@ -60,7 +70,7 @@ impl ProbeId {
 impl Probes {
     /// Starts to watch a probe, or returns what arrived of one that is watched: the first arrival.
     pub(super) fn watch(&self, id: ProbeId, ticks: u64) -> Option<ArrivedProbe> {
-        let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         watched.retain(|probe| probe.ends_at > ticks);
         if let Some(probe) = watched.iter().find(|probe| probe.id == id) {
             return probe.arrived.clone();
@@ -71,12 +81,16 @@ impl Probes {
         let life = u64::try_from(PROBE_LIFE.as_nanos()).unwrap_or(u64::MAX);
         let ends_at = ticks.saturating_add(life);
         watched.push_back(WatchedProbe { id, ends_at, arrived: None });
+        self.watched_until.fetch_max(ends_at, Ordering::Relaxed);
         None
     }
 
     /// Keeps what arrived of a watched probe. Does nothing for any other id.
     pub(super) fn note(&self, id: ProbeId, ticks: u64, arrived: impl FnOnce() -> ArrivedProbe) {
-        let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.watched_until.load(Ordering::Relaxed) <= ticks {
+            return;
+        }
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let awaited = |probe: &&mut WatchedProbe| probe.id == id && probe.ends_at > ticks;
         if let Some(probe) = watched.iter_mut().find(awaited)
             && probe.arrived.is_none()

@@ -10,7 +10,7 @@ use crate::actions::ActionError;
 use crate::http::client::{Hops, printable_host};
 use crate::http::endpoint::{Endpoint, get};
 use crate::http::forwarded::FORWARDED_FOR;
-use crate::http::probes::{ArrivedProbe, PATH, ProbeId};
+use crate::http::probes::{ArrivedProbe, HEADER, PATH, ProbeId};
 use crate::http::problem::Problem;
 use crate::http::schema::{each, nullable, text, truth};
 use crate::http::transport::{Arrival, Peer};
@@ -19,9 +19,6 @@ use crate::http::{App, Call, answer};
 use crate::model::errors;
 use crate::model::role::INSTANCE_MANAGE;
 
-/// The header with the id of a probe of a gate. A proxy that removes the identity headers that a
-/// client sends removes this header too.
-const HEADER: &str = "x-keyhouse-probe";
 /// Beginning of the names of identity headers.
 const IDENTITY: &str = "x-keyhouse-";
 /// Maximum number of entries of `X-Forwarded-For`, and of identity headers, that are kept.
