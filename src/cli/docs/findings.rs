@@ -6,12 +6,12 @@ use crate::cli::doctor::GROUPS;
 const INTRODUCTION: &str = "\
 # Findings of `keyhouse doctor`
 
-`keyhouse doctor` reads the settings as `keyhouse serve` does, looks at the files and the process, asks the running
+`keyhouse doctor` reads the settings as `keyhouse serve` does, examines the files and the process, queries the running
 server over its control socket, and sends requests without a credential through the public URL and to each
-`--gate-url`. It changes nothing. The exit code is 0 without findings and 1 with findings. What it could not examine
-is listed as `not checked`, and is no finding. [How to use it](../how-to/service.md#find-faults).
+`--gate-url`. It changes nothing. The exit code is 0 without findings and 1 with findings. Facts that it could not
+read are listed as `not checked`, and are no findings. [How to use it](../how-to/service.md#find-faults).
 
-An `error` puts data, keys or the service at risk now. A `warning` may be what you want.
+An `error` puts data, keys or the service at risk now. A `warning` may be intended.
 ";
 
 pub(super) fn page() -> String {

@@ -11,6 +11,7 @@ use crate::cli::client::{USER_AGENT, json_of, query};
 use crate::cli::doctor::facts::{ArrivedFacts, ServerFacts};
 use crate::cli::listing::pages;
 use crate::cli::terminal::text;
+use crate::http::probes::PATH;
 use crate::http::transport::client::send;
 use crate::model::moment::Moment;
 
@@ -75,39 +76,38 @@ impl<'a> Asked<'a> {
         self.checked("what arrives of probes", watched)
     }
 
-    /// What arrived of a watched probe.
-    pub(super) fn arrived(&self, id: &str) -> Option<ArrivedFacts> {
-        let probe = self.get(&probe_of(id)).ok()?;
-        let arrived = probe.get("arrived").filter(|it| it.is_object())?;
-        let texts = |name: &str| {
-            let list = arrived.get(name).and_then(Value::as_array);
-            list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-        };
-        Some(ArrivedFacts {
-            host: text(arrived, "host"),
-            peer: text(arrived, "peer").parse().ok(),
-            is_trusted: arrived.get("trusted").and_then(Value::as_bool).unwrap_or_default(),
-            forwarded_for: texts("forwarded_for"),
-            identity_headers: texts("identity_headers"),
-        })
+    /// Whether the server reported what arrived of a watched probe, and what arrived.
+    pub(super) fn arrived(&self, id: &str) -> (bool, Option<ArrivedFacts>) {
+        let reported = self.get(&probe_of(id)).map(|probe| (true, arrived_facts(&probe)));
+        self.checked("what arrives of probes", reported)
     }
 
     /// Operators without a second factor, of organizations that do not require one of them.
     fn open_operators(&self) -> io::Result<Vec<String>> {
         let get = |target: String| self.get(&target);
         let mut open = Vec::new();
-        for organization in pages(ORGANIZATIONS_MAX, "/v1/organizations", &[], get)? {
+        let organizations = pages(ORGANIZATIONS_MAX, "/v1/organizations", &[], get)?;
+        let mut is_complete = organizations.len() < ORGANIZATIONS_MAX;
+        for organization in organizations {
             let required = organization.get("second_factor_required_of").and_then(Value::as_array);
             let is_required =
                 |of: &str| required.is_some_and(|list| list.iter().any(|item| item == of));
             let id = text(&organization, "id");
-            for user in pages(USERS_MAX, "/v1/users", &[("organization", Some(&*id))], get)? {
+            let users = pages(USERS_MAX, "/v1/users", &[("organization", Some(&*id))], get)?;
+            is_complete &= users.len() < USERS_MAX;
+            for user in users {
                 let is = |name: &str| user.get(name).and_then(Value::as_bool).unwrap_or_default();
                 let is_open = is("operator") && !is("totp") && !is("disabled");
                 if is_open && !is_required("operator") && !is_required(&text(&user, "role")) {
                     open.push(text(&user, "email"));
                 }
             }
+        }
+        if !is_complete {
+            self.not_checked.borrow_mut().push(format!(
+                "operators beyond the first {ORGANIZATIONS_MAX} organizations, and the first \
+                 {USERS_MAX} users of each"
+            ));
         }
         Ok(open)
     }
@@ -154,6 +154,24 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn probe_of(id: &str) -> String {
-    format!("/v1/instance/probes/{id}")
+/// The path of a probe, for the server and below the public URL.
+pub(super) fn probe_of(id: &str) -> String {
+    PATH.replace("{probe}", id)
+}
+
+/// `None` if no probe with this id has arrived.
+fn arrived_facts(probe: &Value) -> Option<ArrivedFacts> {
+    let arrived = probe.get("arrived").filter(|it| it.is_object())?;
+    let texts = |name: &str| {
+        let list = arrived.get(name).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    Some(ArrivedFacts {
+        host: text(arrived, "host"),
+        peer: text(arrived, "peer").parse().ok(),
+        is_trusted: arrived.get("trusted").and_then(Value::as_bool).unwrap_or_default(),
+        client: text(arrived, "client").parse().ok(),
+        forwarded_for: texts("forwarded_for"),
+        identity_headers: texts("identity_headers"),
+    })
 }

@@ -23,15 +23,15 @@ pub(super) const RULES: &[FaultRule] = &[
         code: "backup_old",
         severity: Severity::Error,
         meaning: "the newest backup is older than two intervals",
-        remedy: "Search the server's log for `backups:`. It names the fault of the last attempt.",
+        remedy: "Search the server's log for `backups:` to find why the last attempt failed.",
         find: old,
     },
     FaultRule {
         code: "backup_failed",
         severity: Severity::Error,
         meaning: "scheduled backups failed, and none is in the directory",
-        remedy: "Give the server's user write permission on the directory. The server's log names \
-                 the fault of each attempt.",
+        remedy: "Give the server's user write permission on the directory. The server's log \
+                 contains the error of each attempt.",
         find: failed,
     },
     FaultRule {
@@ -54,7 +54,8 @@ pub(super) const RULES: &[FaultRule] = &[
     FaultRule {
         code: "seal_key_with_backups",
         severity: Severity::Error,
-        meaning: "the seal key is in the directory of the backups, so a thief of one has both",
+        meaning: "the seal key is in the directory of the backups, so a copy of the directory \
+                  contains both",
         remedy: "Keep the seal key and the backups apart.",
         find: seal_key_with_backups,
     },

@@ -105,7 +105,7 @@ pub(super) struct PublicFacts {
     pub(super) url: String,
     /// The answer to a probe, or why there is none.
     pub(super) answer: Result<ProbeAnswer, String>,
-    /// Whether the server watched for the probe.
+    /// Whether the server watched the probe, and reported what arrived.
     pub(super) is_watched: bool,
     /// What arrived of the probe.
     pub(super) arrived: Option<ArrivedFacts>,
@@ -140,6 +140,8 @@ pub(super) struct ArrivedFacts {
     /// The address of the proxy. `None`: a Unix socket.
     pub(super) peer: Option<IpAddr>,
     pub(super) is_trusted: bool,
+    /// The address that the server takes for the client's.
+    pub(super) client: Option<IpAddr>,
     pub(super) forwarded_for: Vec<String>,
     pub(super) identity_headers: Vec<String>,
 }

@@ -45,7 +45,7 @@ pub(super) const RULES: &[FaultRule] = &[
     FaultRule {
         code: "file_of_another_user",
         severity: Severity::Error,
-        meaning: "a file belongs to another user than the one who runs the server",
+        meaning: "a file belongs to a user other than the server's",
         remedy: "Run `chown` with the server's user on the file.",
         find: of_another_user,
     },
@@ -60,7 +60,8 @@ pub(super) const RULES: &[FaultRule] = &[
         code: "disk_full",
         severity: Severity::Error,
         meaning: "a disk has less free space than the store's size, or less than 256 MiB",
-        remedy: "Free space or enlarge the disk. Changes fail when it is full; checks go on.",
+        remedy: "Free space or enlarge the disk. When the disk is full, changes fail and checks \
+                 continue.",
         find: |facts| facts.disks.iter().filter_map(full).collect(),
     },
 ];

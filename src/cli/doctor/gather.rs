@@ -24,7 +24,7 @@ use crate::model::public_url::WebUrl;
 /// Reads all facts. Blocks until the probes are answered or have timed out.
 ///
 /// # Errors
-/// If the system has no randomness for the ids of probes. Everything else that can't be read is
+/// If the system has no randomness for the ids of probes. Everything else that cannot be read is
 /// listed as not checked.
 pub(super) fn facts(
     settings: Settings,
@@ -38,7 +38,8 @@ pub(super) fn facts(
     let store_bytes = store_bytes.iter().filter_map(|path| fs::metadata(path).ok());
     let store_bytes = store_bytes.map(|file| file.len()).max().unwrap_or_default();
     let disks = disks(&settings, store_bytes, &mut not_checked);
-    let backups = settings.backup.as_ref().map(|schedule| backups(&settings, schedule, now));
+    let schedule = settings.backup.as_ref();
+    let backups = schedule.map(|it| backups(&settings, it, now, &mut not_checked));
     let asked = Asked::new(&settings.control_socket);
     let (server, is_down) = match asked.server() {
         Ok(server) => (Some(server), false),
@@ -151,13 +152,24 @@ fn disks(settings: &Settings, store_bytes: u64, not_checked: &mut Vec<String>) -
     disks
 }
 
-fn backups(settings: &Settings, schedule: &BackupSchedule, now: Moment) -> BackupFacts {
+fn backups(
+    settings: &Settings,
+    schedule: &BackupSchedule,
+    now: Moment,
+    not_checked: &mut Vec<String>,
+) -> BackupFacts {
     let device = |path: &Path| fs::metadata(path).ok().map(|file| file.dev());
     let store = match &settings.storage {
         StorageUrl::Redb(directory) => device(directory),
         StorageUrl::Memory => None,
     };
-    let names = fs::read_dir(&schedule.directory).into_iter().flatten().flatten();
+    let names = fs::read_dir(&schedule.directory);
+    if let Err(error) = &names
+        && error.kind() != ErrorKind::NotFound
+    {
+        not_checked.push(format!("backups in {}: {error}", schedule.directory.display()));
+    }
+    let names = names.into_iter().flatten().flatten();
     let moments = names.filter_map(|entry| scheduled_moment(entry.file_name().to_str()?));
     BackupFacts {
         directory: schedule.directory.clone(),
@@ -185,6 +197,10 @@ fn unresolved(settings: &Settings) -> Vec<String> {
 fn process(directory: &Path, not_checked: &mut Vec<String>) -> Option<ProcessFacts> {
     let read = || {
         let id = holder_id(directory).ok_or_else(|| io::Error::other("its id is unknown"))?;
+        // In a container, the server has another id than on the host.
+        if fs::read(format!("/proc/{id}/comm"))? != fs::read("/proc/self/comm")? {
+            return Err(io::Error::other(format!("process {id} is another program")));
+        }
         let limits = fs::read_to_string(format!("/proc/{id}/limits"))?;
         let status = fs::read_to_string(format!("/proc/{id}/status"))?;
         read_process(&limits, &status).ok_or_else(|| io::Error::other("/proc is not readable"))

@@ -1,7 +1,7 @@
 //! `keyhouse doctor`: finds faults of an instance on this host and of the proxies before it.
 //!
-//! `gather` reads the facts, the rules examine them, and neither changes anything. What could not be
-//! read is listed as not checked, and is no finding.
+//! `gather` reads the facts, the rules examine them, and neither changes anything. Facts that could not
+//! be read are listed as not checked, and are no findings.
 
 mod ask;
 mod backups;

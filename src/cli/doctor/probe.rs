@@ -10,13 +10,14 @@ use rand::Rng as _;
 use serde_json::Value;
 
 use crate::cli::client::{USER_AGENT, json_of};
-use crate::cli::doctor::ask::Asked;
+use crate::cli::doctor::ask::{Asked, probe_of};
 use crate::cli::doctor::facts::{GateFacts, ProbeAnswer, PublicFacts};
 use crate::cli::doctor::proxy::FORGED_ADDRESS;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::remote::agent;
 use crate::cli::terminal::text;
 use crate::http::identity_headers;
+use crate::http::probes::HEADER;
 use crate::instance::system_random;
 use crate::model::moment::Moment;
 use crate::model::public_url::{PublicUrl, WebUrl};
@@ -25,8 +26,6 @@ use crate::model::public_url::{PublicUrl, WebUrl};
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest body of an answer that is read, in bytes.
 const BODY_BYTES_MAX: u64 = 256 * 1024;
-/// The header in which a gate's probe has its id.
-const PROBE: &str = "X-Keyhouse-Probe";
 const POLICY: &str = "Content-Security-Policy";
 /// The user that a probe claims to be.
 const FORGED_USER: &str = "usr_doctor";
@@ -38,8 +37,9 @@ const FORGED_USER: &str = "usr_doctor";
 pub(super) fn public(url: &PublicUrl, asked: &Asked<'_>) -> Result<PublicFacts, Failure> {
     let id = probe_id()?;
     let is_watched = asked.watch(&id);
-    let probe = format!("{url}/v1/instance/probes/{id}");
+    let probe = format!("{url}{}", probe_of(&id));
     let answer = get(&probe, &[("X-Forwarded-For", FORGED_ADDRESS)]).map(|(_, answer)| answer);
+    let (is_watched, arrived) = if is_watched { asked.arrived(&id) } else { (false, None) };
     let page = get(&format!("{url}/"), &[("Accept", "text/html")]).ok();
     let page = page.filter(|(_, answer)| answer.status == 200);
     let plain = plain_url(url).and_then(|plain| get(&plain, &[]).ok());
@@ -47,7 +47,7 @@ pub(super) fn public(url: &PublicUrl, asked: &Asked<'_>) -> Result<PublicFacts, 
         url: url.to_string(),
         answer,
         is_watched,
-        arrived: is_watched.then(|| asked.arrived(&id)).flatten(),
+        arrived,
         page_has_policy: page.map(|(headers, _)| headers.contains_key(POLICY)),
         plain: plain.map(|(_, answer)| answer),
     })
@@ -62,10 +62,11 @@ pub(super) fn gate(url: &WebUrl, asked: &Asked<'_>) -> Result<GateFacts, Failure
     let is_watched = asked.watch(&id);
     let names = identity_headers().map(|(name, _)| (name, FORGED_USER));
     let headers: Vec<_> =
-        [(PROBE, &*id), ("X-Forwarded-For", FORGED_ADDRESS)].into_iter().chain(names).collect();
+        [(HEADER, &*id), ("X-Forwarded-For", FORGED_ADDRESS)].into_iter().chain(names).collect();
     let answer = get(&url.to_string(), &headers).map(|(_, answer)| answer);
-    let arrived = is_watched.then(|| asked.arrived(&id)).flatten().unwrap_or_default();
-    Ok(GateFacts { url: url.to_string(), answer, identity_headers: arrived.identity_headers })
+    let arrived = if is_watched { asked.arrived(&id).1 } else { None };
+    let identity_headers = arrived.unwrap_or_default().identity_headers;
+    Ok(GateFacts { url: url.to_string(), answer, identity_headers })
 }
 
 /// A random id of 128 bits.

@@ -8,7 +8,7 @@ pub(super) const RULES: &[FaultRule] = &[
     FaultRule {
         code: "open_files_few",
         severity: Severity::Warning,
-        meaning: "the process may open fewer files than `limits.connections_max` needs",
+        meaning: "the server's limit of open files is lower than `limits.connections_max` needs",
         remedy: "Raise the limit (`LimitNOFILE=` of systemd, `ulimit -n`), or lower \
                  `limits.connections_max`. Until then the server accepts fewer connections.",
         find: open_files_few,

@@ -21,9 +21,8 @@ pub(super) const RULES: &[FaultRule] = &[
         severity: Severity::Error,
         meaning: "the public URL does not answer, or its certificate is not valid",
         remedy: "Start the proxy, and correct its certificate, the DNS record or `public_url`.",
-        find: |facts| match &facts.public {
-            Some(PublicFacts { url, answer: Err(error), .. }) => vec![format!("{url}: {error}")],
-            Some(_) | None => Vec::new(),
+        find: |facts| {
+            of_public(facts, |it| Some(format!("{}: {}", it.url, it.answer.as_ref().err()?)))
         },
     },
     FaultRule {
@@ -37,8 +36,8 @@ pub(super) const RULES: &[FaultRule] = &[
     FaultRule {
         code: "proxy_not_trusted",
         severity: Severity::Error,
-        meaning: "the proxy is not a trusted proxy, so all clients have its address",
-        remedy: "Add the address to `trusted_proxies`.",
+        meaning: "the proxy is not trusted, so Keyhouse takes its address for that of every client",
+        remedy: "Add the proxy's address to `trusted_proxies`.",
         find: |facts| {
             arrived(
                 facts,
@@ -72,12 +71,13 @@ pub(super) const RULES: &[FaultRule] = &[
     FaultRule {
         code: "forwarded_for_forged",
         severity: Severity::Error,
-        meaning: "the proxy passes on the X-Forwarded-For of clients, who can forge their address",
+        meaning: "the proxy forwards the X-Forwarded-For that a client sends, so clients can forge \
+                  their address",
         remedy: "Let the proxy replace the header, or append the address of its client.",
         find: |facts| {
             let is_forged = |it: &ArrivedFacts| {
-                let is_last = it.forwarded_for.last().is_some_and(|last| last == FORGED_ADDRESS);
-                it.is_trusted && is_last && !is_direct(facts)
+                let is_taken = it.client.is_some_and(|it| it.to_string() == FORGED_ADDRESS);
+                is_taken && !is_direct(facts)
             };
             arrived(facts, is_forged, |it| {
                 format!("X-Forwarded-For arrived as {}", it.forwarded_for.join(", "))
@@ -87,8 +87,8 @@ pub(super) const RULES: &[FaultRule] = &[
     FaultRule {
         code: "unauthorized_changed",
         severity: Severity::Error,
-        meaning: "a 401 of this server does not arrive as it was sent",
-        remedy: "Let the proxy pass on the status, `WWW-Authenticate` and the body, without error \
+        meaning: "the proxy changes the 401 responses of this server",
+        remedy: "Let the proxy forward the status, `WWW-Authenticate` and the body, without error \
                  pages of its own.",
         find: unauthorized_changed,
     },
@@ -96,17 +96,18 @@ pub(super) const RULES: &[FaultRule] = &[
         code: "responses_cached",
         severity: Severity::Error,
         meaning: "a cache may store responses with the data of users",
-        remedy: "Let the proxy pass on `Cache-Control: no-store`, and store nothing of this name.",
+        remedy: "Let the proxy forward `Cache-Control: no-store`, and turn off its cache for this \
+                 name.",
         find: cached,
     },
     FaultRule {
         code: "page_policy_missing",
         severity: Severity::Error,
         meaning: "the page arrives without its Content-Security-Policy",
-        remedy: "Let the proxy pass on the headers of the page, and set no policy of its own.",
-        find: |facts| match &facts.public {
-            Some(PublicFacts { url, page_has_policy: Some(false), .. }) => vec![format!("{url}/")],
-            Some(_) | None => Vec::new(),
+        remedy: "Let the proxy forward the headers of the page, and set no policy of its own.",
+        find: |facts| {
+            let is_bare = |it: &PublicFacts| it.page_has_policy == Some(false);
+            of_public(facts, |it| is_bare(it).then(|| format!("{}/", it.url)))
         },
     },
     FaultRule {
@@ -119,7 +120,7 @@ pub(super) const RULES: &[FaultRule] = &[
     FaultRule {
         code: "http_not_redirected",
         severity: Severity::Warning,
-        meaning: "plain HTTP is answered otherwise than with a redirect to HTTPS",
+        meaning: "plain HTTP requests are not redirected to HTTPS",
         remedy: "Let the proxy answer every request on port 80 with 308 to the https URL.",
         find: not_redirected,
     },
@@ -138,16 +139,16 @@ pub(super) const RULES: &[FaultRule] = &[
         code: "gate_open",
         severity: Severity::Error,
         meaning: "a request without a key passes to the application behind a gate",
-        remedy: "Add the check to the proxy's route. If the path is a public route of the gate, give \
-                 `--gate-url` another path.",
+        remedy: "Add the check to the proxy's route. If the URL is a public route of the gate or a \
+                 redirect, give `--gate-url` another URL.",
         find: |facts| gates(facts, |answer| answer.status < 400, described),
     },
     FaultRule {
         code: "gate_broken",
         severity: Severity::Error,
-        meaning: "a request without a key gets another error than 401 from a gate",
-        remedy: "Compare the proxy's configuration with its example. The code of the error names what \
-                 the check misses.",
+        meaning: "a request without a key to a gate gets an error other than 401",
+        remedy: "Compare the proxy's configuration with its example. The code and the detail of \
+                 the error describe what is wrong with the check.",
         find: |facts| {
             gates(facts, |answer| answer.status >= 400 && answer.status != 401, described)
         },
@@ -156,24 +157,26 @@ pub(super) const RULES: &[FaultRule] = &[
         code: "gate_challenge_missing",
         severity: Severity::Warning,
         meaning: "a gate's 401 arrives without the challenge of Keyhouse",
-        remedy: "Let the proxy pass on `WWW-Authenticate` of the check, or give `--gate-url` a URL \
+        remedy: "Let the proxy forward `WWW-Authenticate` of the check, or give `--gate-url` a URL \
                  that a gate protects.",
         find: |facts| {
-            let is_bare = |answer: &ProbeAnswer| {
-                answer.status == 401 && !answer.challenges.to_lowercase().contains(REALM)
-            };
+            let is_bare = |answer: &ProbeAnswer| answer.status == 401 && !is_challenged(answer);
             gates(facts, is_bare, |answer| format!("WWW-Authenticate is {:?}", answer.challenges))
         },
     },
     FaultRule {
         code: "identity_headers_passed",
         severity: Severity::Error,
-        meaning: "the proxy passes on identity headers that a client sends",
+        meaning: "the proxy does not remove the identity headers that a client sends",
         remedy: "Remove the `X-Keyhouse-*` headers of clients before the check, as the proxy's \
                  example does.",
         find: identity_headers,
     },
 ];
+
+fn of_public(facts: &HostFacts, find: impl Fn(&PublicFacts) -> Option<String>) -> Vec<String> {
+    facts.public.iter().filter_map(find).collect()
+}
 
 /// A finding if the probe arrived and is as `is_wrong` describes.
 fn arrived(
@@ -181,8 +184,7 @@ fn arrived(
     is_wrong: impl Fn(&ArrivedFacts) -> bool,
     place: impl Fn(&ArrivedFacts) -> String,
 ) -> Vec<String> {
-    let arrived = facts.public.iter().filter_map(|public| public.arrived.as_ref());
-    arrived.filter(|arrived| is_wrong(arrived)).map(place).collect()
+    of_public(facts, |public| public.arrived.as_ref().filter(|it| is_wrong(it)).map(&place))
 }
 
 /// The answer to the probe, if the probe arrived.
@@ -203,12 +205,11 @@ fn is_direct(facts: &HostFacts) -> bool {
 }
 
 fn elsewhere(facts: &HostFacts) -> Vec<String> {
-    match &facts.public {
-        Some(PublicFacts { url, answer: Ok(answer), is_watched: true, arrived: None, .. }) => {
-            vec![format!("{url} answered a probe with {}", answer.status)]
-        },
-        Some(_) | None => Vec::new(),
-    }
+    of_public(facts, |public| {
+        let status = public.answer.as_ref().ok()?.status;
+        let is_elsewhere = public.is_watched && public.arrived.is_none();
+        is_elsewhere.then(|| format!("{} answered a probe with {status}", public.url))
+    })
 }
 
 fn host_changed(facts: &HostFacts) -> Vec<String> {
@@ -224,13 +225,18 @@ fn unauthorized_changed(facts: &HostFacts) -> Vec<String> {
     if answer.status != 401 {
         faults.push(format!("the status arrived as {}", answer.status));
     }
-    if !answer.challenges.contains(REALM) {
-        faults.push("WWW-Authenticate did not arrive".to_owned());
+    if !is_challenged(answer) {
+        faults.push(format!("WWW-Authenticate arrived as {:?}", answer.challenges));
     }
     if !answer.content_type.starts_with(PROBLEM) || answer.code.is_empty() {
         faults.push(format!("the body arrived as {:?}", answer.content_type));
     }
     faults
+}
+
+/// Whether the answer has the challenge of Keyhouse.
+fn is_challenged(answer: &ProbeAnswer) -> bool {
+    answer.challenges.to_lowercase().contains(REALM)
 }
 
 fn cached(facts: &HostFacts) -> Vec<String> {
@@ -253,12 +259,12 @@ fn clocks_differ(facts: &HostFacts) -> Vec<String> {
 }
 
 fn not_redirected(facts: &HostFacts) -> Vec<String> {
-    let Some(PublicFacts { url, plain: Some(plain), .. }) = &facts.public else {
-        return Vec::new();
-    };
-    let is_redirect = (300..400).contains(&plain.status) && plain.location.starts_with("https://");
-    let place = || format!("{} answered with {}", url.replacen("https", "http", 1), plain.status);
-    (!is_redirect).then(place).into_iter().collect()
+    of_public(facts, |PublicFacts { url, plain, .. }| {
+        let ProbeAnswer { status, location, .. } = plain.as_ref()?;
+        let is_redirect = (300..400).contains(status) && location.starts_with("https://");
+        let place = || format!("{} answered with {status}", url.replacen("https", "http", 1));
+        (!is_redirect).then(place)
+    })
 }
 
 fn gates(

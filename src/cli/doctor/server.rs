@@ -26,20 +26,20 @@ pub(super) const RULES: &[FaultRule] = &[
         code: "server_not_ready",
         severity: Severity::Error,
         meaning: "the server runs, but does not answer checks or accept changes",
-        remedy: "The reason is that of `/readyz`. Search the server's log for it.",
+        remedy: "Search the server's log for the reason, which `/readyz` also returns.",
         find: |facts| facts.server.iter().filter_map(|it| it.not_ready.clone()).collect(),
     },
     FaultRule {
         code: "server_version",
         severity: Severity::Warning,
-        meaning: "the running server has another version than this program",
+        meaning: "the running server has a different version from this program",
         remedy: "Restart the server to run the installed version.",
         find: |facts| of_server(facts, other_version),
     },
     FaultRule {
         code: "settings_differ",
         severity: Severity::Warning,
-        meaning: "the running server has other settings than those that were examined",
+        meaning: "the settings that were examined are not those of the running server",
         remedy: "Give `keyhouse doctor` the flags and the environment of the server, or restart the \
                  server if its settings changed.",
         find: settings_differ,

@@ -16,14 +16,14 @@ pub(super) const RULES: &[FaultRule] = &[
         code: "plain_http",
         severity: Severity::Error,
         meaning: "passwords and keys may travel unencrypted",
-        remedy: "Let a proxy end TLS, set an https `public_url` and `trusted_proxies`, and remove \
-                 `allow_plain_http`.",
+        remedy: "Let a proxy terminate TLS, set an https `public_url` and `trusted_proxies`, and \
+                 remove `allow_plain_http`.",
         find: plain_http,
     },
     FaultRule {
         code: "listen_public",
         severity: Severity::Error,
-        meaning: "the page and the API are reachable without the proxy that ends TLS",
+        meaning: "the page and the API are reachable without the proxy that terminates TLS",
         remedy: "Listen on loopback, a private address or a Unix socket. If a container needs this \
                  address, publish its port only to the proxy.",
         find: |facts| exposed(facts, "listen", Some(&facts.settings.listen)),
@@ -32,8 +32,8 @@ pub(super) const RULES: &[FaultRule] = &[
         code: "check_listen_public",
         severity: Severity::Warning,
         meaning: "the listener for checks is reachable from every network",
-        remedy: "Listen where only your proxies and services connect: strangers can guess keys here, \
-                 and see the answers.",
+        remedy: "Listen on an address that only your proxies and services reach: a client of this \
+                 listener can guess keys.",
         find: |facts| exposed(facts, "check_listen", facts.settings.check_listen.as_ref()),
     },
     FaultRule {
@@ -46,7 +46,7 @@ pub(super) const RULES: &[FaultRule] = &[
     FaultRule {
         code: "trusted_proxies_wide",
         severity: Severity::Error,
-        meaning: "so many addresses are trusted proxies that clients can forge their own address",
+        meaning: "a trusted network is so wide that clients can forge their address",
         remedy: "List only the addresses of your proxies in `trusted_proxies`.",
         find: wide_networks,
     },
@@ -54,7 +54,7 @@ pub(super) const RULES: &[FaultRule] = &[
         code: "trusted_proxy_unknown",
         severity: Severity::Error,
         meaning: "the name of a trusted proxy does not resolve, so the proxy is not trusted",
-        remedy: "Correct the name in `trusted_proxies`, or the name service of the host.",
+        remedy: "Correct the name in `trusted_proxies`, or the DNS settings of the host.",
         find: |facts| facts.unresolved.clone(),
     },
     FaultRule {
@@ -77,7 +77,8 @@ pub(super) const RULES: &[FaultRule] = &[
     FaultRule {
         code: "clock_accepted",
         severity: Severity::Warning,
-        meaning: "the server starts with any clock, and a clock far behind revives expired keys",
+        meaning: "the server starts with any clock, and with a clock far behind it accepts expired \
+                  keys",
         remedy: "Correct the clock, and remove `accept_clock`.",
         find: |facts| {
             facts
@@ -92,13 +93,13 @@ pub(super) const RULES: &[FaultRule] = &[
         code: "log_verbose",
         severity: Severity::Warning,
         meaning: "the log has a line for each request",
-        remedy: "Set `log` to `info` or `warn` when the search for a fault is over.",
+        remedy: "Set `log` to `info` or `warn` when you have found the fault that you search for.",
         find: log_verbose,
     },
     FaultRule {
         code: "variable_unknown",
         severity: Severity::Warning,
-        meaning: "a variable of the environment has a name that Keyhouse does not know",
+        meaning: "an environment variable has a name that Keyhouse does not know",
         remedy: "Correct or unset the variable: it has no effect.",
         find: |facts| facts.unknown_variables.iter().map(|unknown| unknown.name.clone()).collect(),
     },

@@ -47,6 +47,7 @@ fn clean() -> HostFacts {
         host: "keys.example.com".to_owned(),
         peer: Some([127, 0, 0, 1].into()),
         is_trusted: true,
+        client: Some([192, 0, 2, 7].into()),
         forwarded_for: vec![FORGED_ADDRESS.to_owned(), "192.0.2.7".to_owned()],
         identity_headers: Vec::new(),
     };
@@ -192,7 +193,12 @@ const FAULTS: &[(&str, Plant)] = &[
     ("proxy_host_changed", |facts| arrived_of(facts).host = "keyhouse".to_owned()),
     ("forwarded_for_missing", |facts| arrived_of(facts).forwarded_for.clear()),
     ("forwarded_for_forged", |facts| {
+        arrived_of(facts).client = FORGED_ADDRESS.parse().ok();
         arrived_of(facts).forwarded_for = vec![FORGED_ADDRESS.to_owned()];
+    }),
+    // The first proxy forwards the header, and a second one appends the address of the first.
+    ("forwarded_for_forged", |facts| {
+        arrived_of(facts).client = FORGED_ADDRESS.parse().ok();
     }),
     ("unauthorized_changed", |facts| answer_of(facts).status = 403),
     ("unauthorized_changed", |facts| answer_of(facts).challenges.clear()),
@@ -288,6 +294,7 @@ fn similar_facts_are_no_findings() {
             facts.server.as_mut().unwrap().public_url = url.to_owned();
             url.clone_into(&mut facts.public.as_mut().unwrap().url);
             arrived_of(facts).host = "localhost:7117".to_owned();
+            arrived_of(facts).client = FORGED_ADDRESS.parse().ok();
             arrived_of(facts).forwarded_for = vec![FORGED_ADDRESS.to_owned()];
             facts.public.as_mut().unwrap().plain = None;
         }),
