@@ -16,7 +16,8 @@ pub struct PublicUrl {
     path: String,
 }
 
-/// The address of a link of the page. This program never requests such an address.
+/// The address of a link of the page, which the server never requests, or of an API that
+/// `keyhouse doctor` requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebUrl(Box<str>);
 

@@ -21,7 +21,7 @@ pub(super) struct HostFacts {
     pub(super) unresolved: Vec<String>,
     /// Whether no server answers on the control socket.
     pub(super) is_down: bool,
-    /// `None` if no server answers, or if this user may not ask it.
+    /// `None` if no server answers, or if this user has no access to its socket.
     pub(super) server: Option<ServerFacts>,
     pub(super) process: Option<ProcessFacts>,
     /// `None` without a public URL.

@@ -10,10 +10,10 @@ use crate::backends;
 use crate::backup::{BackupSchedule, scheduled_moment};
 use crate::cli::apply::expanded;
 use crate::cli::control::holder_id;
-use crate::cli::doctor::ask::Asked;
 use crate::cli::doctor::facts::{
     BackupFacts, DiskFacts, FileFacts, FileRole, GateFacts, HostFacts, ProcessFacts,
 };
+use crate::cli::doctor::local_server::LocalServer;
 use crate::cli::doctor::probe;
 use crate::cli::exit::Failure;
 use crate::clock::{Clock as _, SystemClock};
@@ -40,17 +40,17 @@ pub(super) fn facts(
     let disks = disks(&settings, store_bytes, &mut not_checked);
     let schedule = settings.backup.as_ref();
     let backups = schedule.map(|it| backups(&settings, it, now, &mut not_checked));
-    let asked = Asked::new(&settings.control_socket);
-    let (server, is_down) = match asked.server() {
+    let local = LocalServer::new(&settings.control_socket);
+    let (server, is_down) = match local.server() {
         Ok(server) => (Some(server), false),
         Err(error) if is_without_server(&error) => (None, true),
         Err(error) => {
-            not_checked.push(format!("the server: {}: {error}", asked.socket().display()));
+            not_checked.push(format!("the server: {}: {error}", settings.control_socket.display()));
             (None, false)
         },
     };
     let process = server.as_ref().and_then(|_server| process(&settings.data, &mut not_checked));
-    let public = settings.public_url.as_ref().map(|url| probe::public(url, &asked)).transpose()?;
+    let public = settings.public_url.as_ref().map(|url| probe::public(url, &local)).transpose()?;
     if public.is_none() {
         not_checked.push("the proxies: public_url is not set".to_owned());
     }
@@ -58,9 +58,9 @@ pub(super) fn facts(
         not_checked.push("gates: give the URL of a protected API with --gate-url".to_owned());
     }
     let gates: Result<Vec<GateFacts>, _> =
-        gates.iter().map(|url| probe::gate(url, &asked)).collect();
-    not_checked.extend(asked.not_checked());
-    // Without a server, each question has the same answer.
+        gates.iter().map(|url| probe::gate(url, &local)).collect();
+    not_checked.extend(local.not_checked());
+    // Without a server, each request has the same error.
     not_checked.dedup();
     Ok(HostFacts {
         now,

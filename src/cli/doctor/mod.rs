@@ -3,12 +3,12 @@
 //! `gather` reads the facts, the rules examine them, and neither changes anything. Facts that could not
 //! be read are listed as not checked, and are no findings.
 
-mod ask;
 mod backups;
 mod examination;
 mod facts;
 mod files;
 mod gather;
+mod local_server;
 mod probe;
 mod process;
 mod proxy;

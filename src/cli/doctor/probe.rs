@@ -10,8 +10,8 @@ use rand::Rng as _;
 use serde_json::Value;
 
 use crate::cli::client::{USER_AGENT, json_of};
-use crate::cli::doctor::ask::{Asked, probe_of};
 use crate::cli::doctor::facts::{GateFacts, ProbeAnswer, PublicFacts};
+use crate::cli::doctor::local_server::{LocalServer, probe_of};
 use crate::cli::doctor::proxy::FORGED_ADDRESS;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::remote::agent;
@@ -34,12 +34,12 @@ const FORGED_USER: &str = "usr_doctor";
 ///
 /// # Errors
 /// If the system has no randomness.
-pub(super) fn public(url: &PublicUrl, asked: &Asked<'_>) -> Result<PublicFacts, Failure> {
+pub(super) fn public(url: &PublicUrl, local: &LocalServer<'_>) -> Result<PublicFacts, Failure> {
     let id = probe_id()?;
-    let is_watched = asked.watch(&id);
+    let is_watched = local.watch(&id);
     let probe = format!("{url}{}", probe_of(&id));
     let answer = get(&probe, &[("X-Forwarded-For", FORGED_ADDRESS)]).map(|(_, answer)| answer);
-    let (is_watched, arrived) = if is_watched { asked.arrived(&id) } else { (false, None) };
+    let (is_watched, arrived) = if is_watched { local.arrived(&id) } else { (false, None) };
     let page = get(&format!("{url}/"), &[("Accept", "text/html")]).ok();
     let page = page.filter(|(_, answer)| answer.status == 200);
     let plain = plain_url(url).and_then(|plain| get(&plain, &[]).ok());
@@ -57,14 +57,14 @@ pub(super) fn public(url: &PublicUrl, asked: &Asked<'_>) -> Result<PublicFacts, 
 ///
 /// # Errors
 /// If the system has no randomness.
-pub(super) fn gate(url: &WebUrl, asked: &Asked<'_>) -> Result<GateFacts, Failure> {
+pub(super) fn gate(url: &WebUrl, local: &LocalServer<'_>) -> Result<GateFacts, Failure> {
     let id = probe_id()?;
-    let is_watched = asked.watch(&id);
+    let is_watched = local.watch(&id);
     let names = identity_headers().map(|(name, _)| (name, FORGED_USER));
     let headers: Vec<_> =
         [(HEADER, &*id), ("X-Forwarded-For", FORGED_ADDRESS)].into_iter().chain(names).collect();
     let answer = get(&url.to_string(), &headers).map(|(_, answer)| answer);
-    let arrived = if is_watched { asked.arrived(&id).1 } else { None };
+    let arrived = if is_watched { local.arrived(&id).1 } else { None };
     let identity_headers = arrived.unwrap_or_default().identity_headers;
     Ok(GateFacts { url: url.to_string(), answer, identity_headers })
 }

@@ -48,7 +48,8 @@ pub(super) const RULES: &[FaultRule] = &[
         code: "not_set_up",
         severity: Severity::Warning,
         meaning: "the instance has no owner yet",
-        remedy: "Open the setup link that the server printed at its start. It is valid for 24 hours.",
+        remedy: "Open the setup link that the server printed at its start. It is valid for 24 \
+                 hours. A restart prints a new one.",
         find: |facts| {
             of_server(facts, |server| (!server.is_set_up).then(|| server.public_url.clone()))
         },

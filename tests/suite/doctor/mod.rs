@@ -17,32 +17,32 @@ use crate::test_server::{TestServer, serve_empty, write_settings};
 use proxy::{GATE, Mistake, Proxy};
 
 /// An instance behind a proxy, without any fault. The data and the backups are on different disks.
-struct Clinic {
+struct ProxiedInstance {
     home: Arc<Home>,
     proxy: Proxy,
     backups: TempDir,
     server: Option<Server>,
 }
 
-impl Clinic {
+impl ProxiedInstance {
     /// Writes the settings of a clean instance, and starts no server.
     fn prepare() -> Self {
         let (home, proxy) = (Home::on_disk(), Proxy::start());
         let backups = tempfile::tempdir_in("/dev/shm").unwrap();
         fs::set_permissions(backups.path(), Permissions::from_mode(0o700)).unwrap();
-        let clinic = Self { home, proxy, backups, server: None };
-        write_settings(&clinic.home, &clinic.settings(clinic.backups.path()));
-        clinic
+        let instance = Self { home, proxy, backups, server: None };
+        write_settings(&instance.home, &instance.settings(instance.backups.path()));
+        instance
     }
 
     fn start() -> Self {
-        let mut clinic = Self::prepare();
-        clinic.restart(&[]);
+        let mut instance = Self::prepare();
+        instance.restart(&[]);
         let required = json!({"second_factor_required_of": ["operator"]});
-        let session = clinic.server().sign_in();
+        let session = instance.server().sign_in();
         let changed = session.ask("PATCH", "/v1/organization", &required);
         assert_eq!(changed.status, 200, "{changed:?}");
-        clinic
+        instance
     }
 
     fn settings(&self, backups: &Path) -> String {
@@ -122,22 +122,22 @@ fn codes(ended: &Ended) -> Vec<String> {
 
 #[test]
 fn a_clean_instance_has_no_findings() {
-    let clinic = Clinic::start();
-    let gate = clinic.gate();
-    let ended = clinic.doctor(&["--gate-url", &gate], &[]);
+    let instance = ProxiedInstance::start();
+    let gate = instance.gate();
+    let ended = instance.doctor(&["--gate-url", &gate], &[]);
     assert_eq!((ended.code, &*ended.stdout), (Some(0), ""), "{ended:?}");
     assert_eq!(ended.stderr, "no findings\n", "everything was checked");
-    clinic.is_clean(&["--gate-url", &gate]);
-    let ended = clinic.doctor(&[], &[]);
+    instance.is_clean(&["--gate-url", &gate]);
+    let ended = instance.doctor(&[], &[]);
     assert!(ended.stderr.contains("not checked: gates:"), "{ended:?}");
 }
 
 #[test]
 fn a_finding_has_a_place_and_a_remedy() {
-    let clinic = Clinic::start();
-    let file = clinic.in_data("keyhouse.redb");
+    let instance = ProxiedInstance::start();
+    let file = instance.in_data("keyhouse.redb");
     fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
-    let ended = clinic.doctor(&[], &[]);
+    let ended = instance.doctor(&[], &[]);
     let expected = format!(
         "Files\n  error store_file_open: other users of the host can read or write the store\n    \
          {} has mode 644\n    Run `chmod 600` on the file. The server refuses to start with this \
@@ -149,52 +149,52 @@ fn a_finding_has_a_place_and_a_remedy() {
 
 #[test]
 fn faults_of_files_and_backups_are_found() {
-    let mut clinic = Clinic::start();
-    clinic.finds_mode("data_directory_open", &clinic.home.data(), 0o755);
-    clinic.finds_mode("store_file_open", &clinic.in_data("keyhouse.redb"), 0o640);
-    clinic.finds_mode("seal_key_open", &clinic.in_data("seal.key"), 0o644);
-    clinic.finds_mode("configuration_writable", &clinic.in_data("keyhouse.toml"), 0o666);
-    clinic.finds_mode("backup_directory_open", clinic.backups.path(), 0o755);
-    let password = clinic.home.password_file();
+    let mut instance = ProxiedInstance::start();
+    instance.finds_mode("data_directory_open", &instance.home.data(), 0o755);
+    instance.finds_mode("store_file_open", &instance.in_data("keyhouse.redb"), 0o640);
+    instance.finds_mode("seal_key_open", &instance.in_data("seal.key"), 0o644);
+    instance.finds_mode("configuration_writable", &instance.in_data("keyhouse.toml"), 0o666);
+    instance.finds_mode("backup_directory_open", instance.backups.path(), 0o755);
+    let password = instance.home.password_file();
     let password = password.to_str().unwrap();
     let owner = ["--admin-email", "ada@example.com", "--admin-password-file", password];
-    clinic.finds("password_file_left", &owner);
+    instance.finds("password_file_left", &owner);
 
-    clinic.server().log().wait_for("backups: backup written").unwrap();
-    let written = fs::read_dir(clinic.backups.path()).unwrap().next().unwrap().unwrap().path();
-    let old = clinic.backups.path().join("keyhouse-20200101T000000Z.khb");
+    instance.server().log().wait_for("backups: backup written").unwrap();
+    let written = fs::read_dir(instance.backups.path()).unwrap().next().unwrap().unwrap().path();
+    let old = instance.backups.path().join("keyhouse-20200101T000000Z.khb");
     fs::rename(&written, &old).unwrap();
-    clinic.finds("backup_old", &[]);
+    instance.finds("backup_old", &[]);
     fs::rename(&old, &written).unwrap();
-    clinic.is_clean(&[]);
+    instance.is_clean(&[]);
 
-    let key = clinic.backups.path().join("seal.key");
-    fs::copy(clinic.in_data("seal.key"), &key).unwrap();
+    let key = instance.backups.path().join("seal.key");
+    fs::copy(instance.in_data("seal.key"), &key).unwrap();
     let args = ["--seal-key-file", key.to_str().unwrap()];
-    clinic.restart(&args);
-    clinic.finds("seal_key_with_backups", &args);
+    instance.restart(&args);
+    instance.finds("seal_key_with_backups", &args);
     fs::remove_file(&key).unwrap();
 
-    let beside = clinic.home.folder().join("backups");
-    write_settings(&clinic.home, &clinic.settings(&beside));
-    clinic.restart(&[]);
-    clinic.server().log().wait_for("backups: backup written").unwrap();
-    clinic.finds("backup_beside_store", &[]);
-    let in_file = clinic.in_data("keyhouse.toml").join("backups");
-    write_settings(&clinic.home, &clinic.settings(&in_file));
-    clinic.restart(&[]);
-    clinic.server().log().wait_for("a scheduled backup failed").unwrap();
-    clinic.finds("backup_failed", &[]);
-    let settings = clinic.settings(&beside);
+    let beside = instance.home.folder().join("backups");
+    write_settings(&instance.home, &instance.settings(&beside));
+    instance.restart(&[]);
+    instance.server().log().wait_for("backups: backup written").unwrap();
+    instance.finds("backup_beside_store", &[]);
+    let in_file = instance.in_data("keyhouse.toml").join("backups");
+    write_settings(&instance.home, &instance.settings(&in_file));
+    instance.restart(&[]);
+    instance.server().log().wait_for("a scheduled backup failed").unwrap();
+    instance.finds("backup_failed", &[]);
+    let settings = instance.settings(&beside);
     let (settings, _) = settings.split_once("[backup]").unwrap();
-    write_settings(&clinic.home, settings);
-    clinic.restart(&[]);
-    clinic.finds("backup_unscheduled", &[]);
+    write_settings(&instance.home, settings);
+    instance.restart(&[]);
+    instance.finds("backup_unscheduled", &[]);
 }
 
 #[test]
 fn faults_of_settings_are_found() {
-    let mut clinic = Clinic::start();
+    let mut instance = ProxiedInstance::start();
     let local = ["--trusted-proxy", "127.0.0.0/8"];
     for (code, args) in [
         ("plain_http", &["--allow-plain-http"][..]),
@@ -207,38 +207,38 @@ fn faults_of_settings_are_found() {
         ("log_verbose", &["--log", "debug"]),
         ("proxy_not_trusted", &["--trusted-proxy", "10.0.0.7"]),
     ] {
-        clinic.restart(args);
-        clinic.finds(code, args);
+        instance.restart(args);
+        instance.finds(code, args);
     }
-    clinic.restart(&[]);
-    clinic.finds_with("change_rate_off", &[], &[("KEYHOUSE_CHANGE_RATE", "off")]);
-    clinic.finds_with("variable_unknown", &[], &[("KEYHOUSE_LISEN", "127.0.0.1:1")]);
-    let other = clinic.proxy.url().replace("127.0.0.1", "localhost");
-    clinic.finds("settings_differ", &["--public-url", &other]);
-    clinic.is_clean(&[]);
+    instance.restart(&[]);
+    instance.finds_with("change_rate_off", &[], &[("KEYHOUSE_CHANGE_RATE", "off")]);
+    instance.finds_with("variable_unknown", &[], &[("KEYHOUSE_LISEN", "127.0.0.1:1")]);
+    let other = instance.proxy.url().replace("127.0.0.1", "localhost");
+    instance.finds("settings_differ", &["--public-url", &other]);
+    instance.is_clean(&[]);
 }
 
 #[test]
 fn faults_of_the_server_are_found() {
-    let mut clinic = Clinic::prepare();
-    let server = Server::launch_command(&clinic.home, serve_empty(&clinic.home)).unwrap();
-    clinic.proxy.forward_to(server.address());
-    clinic.server = Some(server);
-    clinic.finds("not_set_up", &[]);
-    clinic.restart(&[]);
-    clinic.finds("operator_without_second_factor", &[]);
-    let mut clinic = Clinic::start();
-    clinic.restart_in(&["prlimit", "--nofile=231"], &[]);
-    clinic.finds("open_files_few", &[]);
-    clinic.restart_in(&["prlimit", "--nofile=232"], &[]);
-    clinic.is_clean(&[]);
-    clinic.stop();
-    clinic.finds("server_down", &[]);
+    let mut instance = ProxiedInstance::prepare();
+    let server = Server::launch_command(&instance.home, serve_empty(&instance.home)).unwrap();
+    instance.proxy.forward_to(server.address());
+    instance.server = Some(server);
+    instance.finds("not_set_up", &[]);
+    instance.restart(&[]);
+    instance.finds("operator_without_second_factor", &[]);
+    let mut instance = ProxiedInstance::start();
+    instance.restart_in(&["prlimit", "--nofile=231"], &[]);
+    instance.finds("open_files_few", &[]);
+    instance.restart_in(&["prlimit", "--nofile=232"], &[]);
+    instance.is_clean(&[]);
+    instance.stop();
+    instance.finds("server_down", &[]);
 }
 
 #[test]
 fn faults_of_the_proxy_of_the_page_are_found() {
-    let mut clinic = Clinic::start();
+    let mut instance = ProxiedInstance::start();
     for (mistake, code) in [
         (Mistake::ReplacesHost, "proxy_host_changed"),
         (Mistake::OmitsForwardedFor, "forwarded_for_missing"),
@@ -250,36 +250,36 @@ fn faults_of_the_proxy_of_the_page_are_found() {
         (Mistake::RemovesPolicy, "page_policy_missing"),
         (Mistake::HasAnotherDate, "clocks_differ"),
     ] {
-        clinic.proxy.make(mistake);
-        clinic.finds(code, &[]);
+        instance.proxy.make(mistake);
+        instance.finds(code, &[]);
     }
-    clinic.proxy.make(Mistake::None);
-    clinic.is_clean(&[]);
+    instance.proxy.make(Mistake::None);
+    instance.is_clean(&[]);
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     // The proxy does not speak TLS.
-    for url in [format!("http://{closed}"), format!("https://{}", clinic.proxy.address)] {
+    for url in [format!("http://{closed}"), format!("https://{}", instance.proxy.address)] {
         let args = ["--public-url", &url];
-        clinic.restart(&args);
-        clinic.finds("public_url_unreachable", &args);
+        instance.restart(&args);
+        instance.finds("public_url_unreachable", &args);
     }
 }
 
 #[test]
 fn faults_of_the_proxy_of_a_gate_are_found() {
-    let clinic = Clinic::start();
-    let gate = clinic.gate();
+    let instance = ProxiedInstance::start();
+    let gate = instance.gate();
     for (mistake, code) in [
         (Mistake::OmitsCheck, "gate_open"),
         (Mistake::BreaksCheck, "gate_broken"),
         (Mistake::ReplacesDenial, "gate_challenge_missing"),
         (Mistake::PassesIdentity, "identity_headers_passed"),
     ] {
-        clinic.proxy.make(mistake);
-        clinic.finds(code, &["--gate-url", &gate]);
+        instance.proxy.make(mistake);
+        instance.finds(code, &["--gate-url", &gate]);
     }
-    clinic.proxy.make(Mistake::None);
+    instance.proxy.make(Mistake::None);
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    clinic.finds("gate_unreachable", &["--gate-url", &format!("http://{closed}/orders")]);
+    instance.finds("gate_unreachable", &["--gate-url", &format!("http://{closed}/orders")]);
 }
 
 /// The server reports what arrived only to operators, and only of a probe that one of them watches.

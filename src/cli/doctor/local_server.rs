@@ -1,4 +1,4 @@
-//! Asks the running server over its control socket, as the local operator.
+//! Requests to the running server over its control socket, as the local operator.
 
 use std::cell::RefCell;
 use std::io;
@@ -23,19 +23,15 @@ const USERS_MAX: usize = 1_000;
 const FAILED_BACKUPS: &str = "keyhouse_backup_failures_total";
 
 /// The control socket of a server.
-pub(super) struct Asked<'a> {
+pub(super) struct LocalServer<'a> {
     socket: &'a Path,
     /// What the server did not answer, and why.
     not_checked: RefCell<Vec<String>>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> LocalServer<'a> {
     pub(super) fn new(socket: &'a Path) -> Self {
         Self { socket, not_checked: RefCell::default() }
-    }
-
-    pub(super) fn socket(&self) -> &Path {
-        self.socket
     }
 
     /// Takes what the server did not answer so far.
@@ -46,7 +42,7 @@ impl<'a> Asked<'a> {
     /// What the server reports of itself.
     ///
     /// # Errors
-    /// If no server answers, or this user may not ask it.
+    /// If no server answers, or this user has no access to its socket.
     pub(super) fn server(&self) -> io::Result<ServerFacts> {
         let (status, ready) = self.send("/readyz")?;
         let ready = json_of(&ready);
