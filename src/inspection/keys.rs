@@ -47,7 +47,7 @@ impl Walk<'_> {
         let digests: HashSet<Digest> = record.secrets.iter().map(|it| it.digest).collect();
         for digest in digests.iter().copied().chain(record.imported) {
             if let Some(unbound) = self.unbound.get_mut(&digest) {
-                unbound.key = Some(record.id);
+                unbound.record = Some(binding_of(record, digest));
             }
         }
         if let Some(index) = index {
@@ -106,7 +106,7 @@ impl Walk<'_> {
             },
             Lookup::Undecodable => {},
             Lookup::Missing => {
-                let mend = Mend::write(&row, encode(&row, &TakenRecord::of(record.id))?);
+                let mend = Mend::write(&row, encode(&row, &binding_of(record, digest))?);
                 let detail = "its digest is not bound to it, and could be imported again";
                 let finding = Finding::new(FindingCode::TakenRowMissing, place.to_string(), detail);
                 self.report.add(finding.mended(Some(mend)));
@@ -190,5 +190,15 @@ impl Walk<'_> {
         let detail = "its period ends before it begins";
         let finding = Finding::new(FindingCode::ReservationInvalid, place.to_string(), detail);
         self.report.add(finding.mended(mend.or_else(|| Some(Mend::remove(row)))));
+    }
+}
+
+/// The binding of a digest to the key that has or had it. A digest that no secret of the key has was
+/// rotated out. It stays retired, so that no other digest of its text is valid again.
+fn binding_of(key: &KeyRecord, digest: Digest) -> TakenRecord {
+    if key.secrets.iter().any(|secret| secret.digest == digest) {
+        TakenRecord::of(key.id)
+    } else {
+        TakenRecord::retired(key.id)
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! - Without its record, a key, user, role, plan or organization has no rights.
 //! - A quota counts as used up, because its use is unknown.
-//! - A digest stays bound, to the key that has it or to none.
+//! - A digest stays bound, to the key that has or had it, or to none.
 //! - The format, the mark of the first organization, a second factor and the audit log stay: without
 //!   them, an instance would be more open than before, or could not prove its log.
 
@@ -15,7 +15,7 @@ use crate::inspection::finding::{Finding, FindingCode, Mend};
 use crate::inspection::report::InspectionError;
 use crate::inspection::walk::{Lookup, Unbound, Walk};
 use crate::model::id::{KeyId, OrganizationId};
-use crate::model::limit::{Period, Quota, Span, Zone};
+use crate::model::limit::{Period, QUOTA_CALLS_MAX, Quota, Span, Zone};
 use crate::records::access::{OrganizationRecord, PlanRecord};
 use crate::records::encode;
 use crate::records::key::KeyRecord;
@@ -101,10 +101,11 @@ impl Walk<'_> {
         let Lookup::Found(record) = self.lookup::<OrganizationRecord>(&place)? else {
             return Ok(None);
         };
-        let Lookup::Found(plan) = self.lookup::<PlanRecord>(&StoreKey::Plan(record.plan))? else {
-            return Ok(None);
+        let limit = match self.lookup::<PlanRecord>(&StoreKey::Plan(record.plan))? {
+            Lookup::Found(plan) => plan.requests_per_month,
+            // The plan that is created in its place can have any limit.
+            Lookup::Undecodable | Lookup::Missing => Some(QUOTA_CALLS_MAX),
         };
-        let limit = plan.requests_per_month;
         Ok(limit.map(|limit| Quota { limit, period: Period::Month, zone: Zone::utc() }))
     }
 
@@ -112,10 +113,10 @@ impl Walk<'_> {
     pub(super) fn bind(&mut self) -> Result<(), InspectionError> {
         let mut unbound: Vec<_> = std::mem::take(&mut self.unbound).into_iter().collect();
         unbound.sort_by(|(_, one), (_, other)| one.row.key.cmp(&other.row.key));
-        for (digest, Unbound { row, detail, key }) in unbound {
+        for (digest, Unbound { row, detail, record }) in unbound {
             let place = StoreKey::Taken(digest);
-            let (record, what) = match key {
-                Some(key) => (TakenRecord::of(key), "binds the digest to the key that has it"),
+            let (record, what) = match record {
+                Some(record) => (record, "binds the digest to its key"),
                 None => (
                     TakenRecord::retired(KeyId::default()),
                     "keeps the digest from being imported again",

@@ -53,8 +53,8 @@ pub(super) struct Walk<'a> {
 pub(super) struct Unbound {
     pub(super) row: Row,
     pub(super) detail: String,
-    /// The key that has the digest.
-    pub(super) key: Option<KeyId>,
+    /// The binding to the key that has or had the digest.
+    pub(super) record: Option<TakenRecord>,
 }
 
 /// What a lookup of a referenced record found.
@@ -310,7 +310,7 @@ impl<'a> Walk<'a> {
         let Err(error) = read_row::<TakenRecord>(row) else { return };
         if self.unbound.len() < FINDINGS_MAX {
             let (row, detail) = (row.clone(), detail_of(&error));
-            self.unbound.insert(digest, Unbound { row, detail, key: None });
+            self.unbound.insert(digest, Unbound { row, detail, record: None });
         } else {
             self.report.unlisted += 1;
         }

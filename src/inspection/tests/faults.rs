@@ -15,11 +15,12 @@ use crate::inspection::tests::store::{
 };
 use crate::inspection::{FindingCode, SeedKeysFound, Surroundings, inspect, repair};
 use crate::model::id::KeyId;
+use crate::model::limit::QUOTA_CALLS_MAX;
 use crate::records::key::KeyRecord;
 use crate::records::place::StoreKey;
-use crate::records::read_row;
 use crate::records::reservation::ReservationRecord;
 use crate::records::taken::TakenRecord;
+use crate::records::{Record, read_row};
 
 #[test]
 fn a_store_without_faults_has_no_findings() {
@@ -128,6 +129,15 @@ fn a_revoked_key_keeps_an_owner_who_was_removed() {
     assert!(inspected(&rows.store()).is_clean());
 }
 
+/// The store of these rows after a repair, and its record at a place.
+fn mended<T: Record>(rows: &Rows, place: &StoreKey) -> (Arc<dyn Store>, T) {
+    let (store, keys) = (rows.store(), seed_keys());
+    let mut random = StdRng::seed_from_u64(4);
+    repair(&store, surroundings(&keys), &mut random, &mut |_| Ok(())).unwrap();
+    let row = store.get(&place.to_bytes(), At::Latest).unwrap().unwrap();
+    (store, read_row::<T>(&row).unwrap().record)
+}
+
 #[test]
 fn a_quota_whose_reservation_is_lost_counts_as_used_up() {
     for place in
@@ -136,17 +146,24 @@ fn a_quota_whose_reservation_is_lost_counts_as_used_up() {
         let mut rows = filled();
         let place = place(&rows);
         rows.break_record(&place);
-        let store = rows.store();
-        let keys = seed_keys();
-        repair(&store, surroundings(&keys), &mut StdRng::seed_from_u64(4), &mut |_| Ok(()))
-            .unwrap();
-        let row = store.get(&place.to_bytes(), At::Latest).unwrap().unwrap();
-        let record = read_row::<ReservationRecord>(&row).unwrap().record;
+        let (store, record) = mended::<ReservationRecord>(&rows, &place);
         let limit = if matches!(place, StoreKey::Quota(_)) { 100 } else { 1_000 };
         assert_eq!(record.reserved, limit, "{place}");
         assert!(record.begins <= NOW && NOW < record.ends, "{place}");
         assert!(!granted(&store).unwrap().iter().any(|(key, _)| *key == SERVICE));
     }
+}
+
+/// The plan is created again later: the lost use of the month would then be free.
+#[test]
+fn a_quota_of_a_plan_that_is_lost_too_counts_as_used_up() {
+    let mut rows = filled();
+    let place = StoreKey::PlanQuota(rows.organization);
+    rows.break_record(&place);
+    rows.break_record(&StoreKey::Plan("limited".into()));
+    let (_, record) = mended::<ReservationRecord>(&rows, &place);
+    assert_eq!(record.reserved, QUOTA_CALLS_MAX);
+    assert!(record.begins <= NOW && NOW < record.ends);
 }
 
 #[test]
@@ -155,13 +172,27 @@ fn the_digest_of_a_key_stays_bound_to_it() {
         let mut rows = filled();
         let place = StoreKey::Taken(digest(number));
         rows.break_record(&place);
-        let store = rows.store();
-        let keys = seed_keys();
-        repair(&store, surroundings(&keys), &mut StdRng::seed_from_u64(4), &mut |_| Ok(()))
-            .unwrap();
-        let row = store.get(&place.to_bytes(), At::Latest).unwrap().unwrap();
-        let record = read_row::<TakenRecord>(&row).unwrap().record;
+        let (store, record) = mended::<TakenRecord>(&rows, &place);
         assert_eq!(record.key, bound);
         assert_eq!(granted(&store), granted(&filled().store()));
+    }
+}
+
+/// The imported secret was rotated out. A binding that is not retired would let an import accept the
+/// secret again, by another digest of the same text.
+#[test]
+fn a_digest_that_was_rotated_out_stays_retired() {
+    for is_removed in [false, true] {
+        let mut rows = filled();
+        let key = rows.key(IMPORTED);
+        rows.change::<KeyRecord>(&key, |record| record.secrets[0].digest = digest(90));
+        let place = StoreKey::Taken(digest(IMPORTED));
+        if is_removed {
+            rows.remove(&place);
+        } else {
+            rows.break_record(&place);
+        }
+        let (_, record) = mended::<TakenRecord>(&rows, &place);
+        assert_eq!(record, TakenRecord::retired(id(IMPORTED)), "removed: {is_removed}");
     }
 }
