@@ -5,13 +5,15 @@
 //! build. The caller guarantees that no other process or thread writes the store meanwhile.
 //!
 //! Memory: the index, as a server has it; the ids of all keys and teams, at most 50 bytes each; at
-//! most [`FINDINGS_MAX`] findings. Other references are looked up in the store.
+//! most [`FINDINGS_MAX`] findings; the store keys of missing rows. Other references are looked up in
+//! the store.
 //!
 //! These are no faults: a share or a membership of a removed team (ids are never reused), the
 //! digest of a purged key, a reservation above a quota that was lowered later.
 
 mod finding;
 mod keys;
+mod missing_rows;
 mod organizations;
 mod repair;
 mod report;

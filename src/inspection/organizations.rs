@@ -43,7 +43,7 @@ impl Walk<'_> {
                     let detail = format!("its domain {name} has no row");
                     let finding =
                         Finding::new(FindingCode::DomainRowMissing, place.to_string(), detail);
-                    self.report.add(finding.mended(Some(Mend::write(&row, value))));
+                    self.missing_row(finding, &row, value);
                 },
             }
         }

@@ -67,7 +67,7 @@ impl Walk<'_> {
                 let value = encode(&row, &EmailRecord { user: record.id })?;
                 let detail = "its address has no row, so the user cannot sign in";
                 let finding = Finding::new(FindingCode::EmailRowMissing, place.to_string(), detail);
-                self.report.add(finding.mended(Some(Mend::write(&row, value))));
+                self.missing_row(finding, &row, value);
             },
         }
         Ok(())

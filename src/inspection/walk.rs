@@ -43,6 +43,8 @@ pub(super) struct Walk<'a> {
     /// The rows of digests that do not decode, at most [`FINDINGS_MAX`]. They become findings when
     /// all keys are read, which come later.
     pub(super) unbound: HashMap<Digest, Unbound>,
+    /// The number of records that claim a missing row, by its store key.
+    pub(super) claims: HashMap<Vec<u8>, usize>,
     /// The number of records of organizations that do not exist.
     strays: BTreeMap<OrganizationId, u64>,
     pub(super) is_seal_key_missed: bool,
@@ -76,6 +78,7 @@ impl<'a> Walk<'a> {
             keys: HashMap::new(),
             indexed: 0,
             unbound: HashMap::new(),
+            claims: HashMap::new(),
             strays: BTreeMap::new(),
             is_seal_key_missed: false,
             has_founded: false,
@@ -90,6 +93,7 @@ impl<'a> Walk<'a> {
             self.row(&row?, index)?;
         }
         self.bind()?;
+        self.leave_shared_rows();
         for (organization, records) in std::mem::take(&mut self.strays) {
             let place = StoreKey::Organization(organization);
             let detail = format!("the organization does not exist, and {records} records name it");

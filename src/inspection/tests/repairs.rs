@@ -11,10 +11,14 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use crate::inspection::tests::store::{
-    NOW, PERSONAL, Rows, SERVICE, USER, filled, id, inspected, seed_keys, surroundings,
+    NOW, OTHER, PERSONAL, Rows, SERVICE, USER, email, filled, id, inspected, seed_keys,
+    surroundings, user,
 };
-use crate::inspection::{InspectionError, RepairError, Repaired, RowChange, inspect, repair};
+use crate::inspection::{
+    FindingCode, InspectionError, RepairError, Repaired, RowChange, inspect, repair,
+};
 use crate::model::id::KeyId;
+use crate::records::access::{OrganizationRecord, UserRecord};
 use crate::records::event::EventRecord;
 use crate::records::key::Author;
 use crate::records::place::StoreKey;
@@ -70,6 +74,27 @@ fn every_batch_has_an_event_of_the_local_operator() {
     assert_eq!(event.after["changes"], 3);
     assert_eq!(event.after["findings"]["row_orphan"], 2);
     assert_eq!(event.after["places"][0], rows.key(PERSONAL).to_string());
+}
+
+/// A repair that wrote the row of the address would let the first of the two users sign in with it,
+/// even if the row led to the other.
+#[test]
+fn a_missing_row_that_two_records_claim_is_not_written() {
+    let mut rows = filled();
+    let mut twin: Option<UserRecord> = None;
+    rows.change::<UserRecord>(&user(USER), |record| twin = Some(record.clone()));
+    rows.put(&user(78), &twin.unwrap());
+    rows.remove(&email(&rows));
+    rows.change::<OrganizationRecord>(&StoreKey::Organization(id(OTHER)), |record| {
+        record.domains.push("keyhouse.example".into());
+    });
+    rows.remove(&StoreKey::Domain("keyhouse.example".into()));
+    let store = rows.store();
+    let done = repaired(&store, &mut |_| panic!("there is no change")).unwrap();
+    let mut codes: Vec<_> = done.left.findings.iter().map(|finding| finding.code).collect();
+    codes.sort_unstable();
+    let (email, domain) = (FindingCode::EmailShared, FindingCode::DomainShared);
+    assert_eq!(codes, [email, email, domain, domain]);
 }
 
 /// A damaged user is moved out, and then the user's address, sessions, second factor and keys.
