@@ -177,10 +177,7 @@ impl Instance {
         let commits = Arc::<Commits>::default();
         let measured = MeasuredStore::new(store, Arc::clone(&clock), Arc::clone(&commits));
         let store: Arc<dyn Store> = Arc::new(measured);
-        let clock_behind = clock_behind(&*store, &*clock).map_err(AssembleError::NewestEvent)?;
-        if let Some(behind) = clock_behind.filter(|_behind| !parameters.accept_clock) {
-            return Err(behind.into());
-        }
+        let clock_behind = require_clock(&*store, &*clock, parameters.accept_clock)?;
         let index = Arc::new(Index::new());
         let mut workers = vec![follow::start(Arc::clone(&index), Arc::clone(&store))?];
         let retention = parameters.audit_retention;
@@ -293,11 +290,20 @@ pub fn system_random() -> Result<StdRng, SysError> {
     StdRng::try_from_rng(&mut SysRng)
 }
 
-fn clock_behind(store: &dyn Store, clock: &dyn Clock) -> Result<Option<ClockBehind>, ReadError> {
-    let newest = audit::latest_moment(store)?;
+/// Requires a clock that is not far behind the newest audit event, unless such a clock is accepted.
+/// Returns the difference of an accepted clock.
+pub fn require_clock(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    is_accepted: bool,
+) -> Result<Option<ClockBehind>, AssembleError> {
+    let newest = audit::latest_moment(store).map_err(AssembleError::NewestEvent)?;
     let now = clock.now().wall;
-    let behind = newest.filter(|newest| newest.since(now) > CLOCK_BEHIND_MAX);
-    Ok(behind.map(|newest| ClockBehind { now, newest }))
+    let newest = newest.filter(|newest| newest.since(now) > CLOCK_BEHIND_MAX);
+    match newest.map(|newest| ClockBehind { now, newest }) {
+        Some(behind) if !is_accepted => Err(behind.into()),
+        behind => Ok(behind),
+    }
 }
 
 #[cfg(test)]

@@ -14,11 +14,12 @@ use crate::backup::{Existing, back_up_to};
 use crate::cli::check::{open, report_json, require_clean, seed_keys, show_report, surroundings};
 use crate::cli::exit::{Exit, Failure, print};
 use crate::cli::restore::file_time;
+use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::inspection::{
     RepairError, Repaired, RowChange, StoreReport, Surroundings, inspect, repair,
 };
-use crate::instance::{AssembleError, system_random};
+use crate::instance::{AssembleError, require_clock, system_random};
 use crate::telemetry::with_sources;
 
 #[derive(Debug, Args)]
@@ -39,6 +40,8 @@ struct RepairFiles {
 
 pub(super) fn run(flags: &Flags, settings: &Settings, json: bool) -> Result<(), Failure> {
     let (_claim, store) = open(settings, "stop it first")?;
+    // A quota that is used up in a period of the past would be free now.
+    require_clock(&*store, &SystemClock::start(), settings.accept_clock)?;
     let seed_keys = seed_keys(settings)?;
     let surroundings = surroundings(settings, seed_keys.as_ref());
     let outcome = inspect(&store, surroundings).map_err(Failure::from).and_then(|found| {

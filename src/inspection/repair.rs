@@ -21,11 +21,13 @@ use crate::inspection::report::{InspectionError, StoreReport, Surroundings};
 use crate::inspection::store_check::inspect;
 use crate::model::audit_action::AuditAction;
 use crate::model::id::EventId;
+use crate::model::moment::Moment;
 use crate::records::event::EventRecord;
 use crate::records::identity::instance_id;
 use crate::records::key::Author;
 use crate::records::place::StoreKey;
 use crate::records::{PrepareError, RecordError, encode};
+use crate::upkeep::audit::latest_moment;
 
 /// Maximum number of changes in one batch, which also has an event.
 const CHANGES_MAX: usize = BATCH_WRITES_MAX - 1;
@@ -88,6 +90,8 @@ pub fn repair(
     random: &mut StdRng,
     keep: &mut dyn FnMut(&[RowChange]) -> io::Result<()>,
 ) -> Result<Repaired, RepairError> {
+    let newest = latest_moment(&**store)?.unwrap_or(Moment::BEGINNING);
+    let at = surroundings.now.max(newest);
     let mut repaired = Repaired::default();
     let mut mended_before = Vec::new();
     loop {
@@ -101,7 +105,7 @@ pub fn repair(
             return Ok(repaired);
         }
         mended_before = mended;
-        let mut pass = Pass { store: &**store, surroundings, random, keep };
+        let mut pass = Pass { store: &**store, at, random, keep };
         for batch in batches(mendable) {
             for code in pass.commit(batch)? {
                 *repaired.changes.entry(code.name()).or_default() += 1;
@@ -141,7 +145,9 @@ fn batches(findings: Vec<Finding>) -> Vec<MendBatch> {
 
 struct Pass<'a> {
     store: &'a dyn Store,
-    surroundings: Surroundings<'a>,
+    /// The time of the events: not before the newest event. The search for events without a seal
+    /// does not find an event of an earlier time.
+    at: Moment,
     random: &'a mut StdRng,
     keep: &'a mut dyn FnMut(&[RowChange]) -> io::Result<()>,
 }
@@ -170,7 +176,6 @@ impl Pass<'_> {
     }
 
     fn event(&mut self, changes: &[RowChange]) -> Result<EventRecord, RepairError> {
-        let now = self.surroundings.now;
         let mut counts: Map<String, Value> = Map::new();
         for change in changes {
             let count = counts.entry(change.finding.code.name()).or_insert(json!(0));
@@ -183,8 +188,8 @@ impl Pass<'_> {
         after.insert("places".to_owned(), places.collect::<Vec<_>>().into());
         let target = instance_id(self.store, At::Latest)?;
         Ok(EventRecord {
-            id: EventId::new(now, self.random),
-            at: now,
+            id: EventId::new(self.at, self.random),
+            at: self.at,
             actor: Some(Author::Local),
             address: None,
             organization: None,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyhouse_storage::{
     At, Batch, FaultyStore, InjectedFault, MemoryStore, Range, Store, StoreOperation,
@@ -15,7 +16,7 @@ use crate::inspection::tests::store::{
     surroundings, user,
 };
 use crate::inspection::{
-    FindingCode, InspectionError, RepairError, Repaired, RowChange, inspect, repair,
+    FindingCode, InspectionError, RepairError, Repaired, RowChange, Surroundings, inspect, repair,
 };
 use crate::model::id::KeyId;
 use crate::records::access::{OrganizationRecord, UserRecord};
@@ -95,6 +96,20 @@ fn a_missing_row_that_two_records_claim_is_not_written() {
     codes.sort_unstable();
     let (email, domain) = (FindingCode::EmailShared, FindingCode::DomainShared);
     assert_eq!(codes, [email, email, domain, domain]);
+}
+
+/// With a clock that was behind, no seal covered the event of a repair, and the next check found a
+/// fault of the audit log.
+#[test]
+fn the_event_of_a_repair_is_not_older_than_the_newest_event() {
+    let store = with_orphans(1).store();
+    let keys = seed_keys();
+    let behind = NOW.before(Duration::from_mins(30));
+    let surroundings = Surroundings { now: behind, ..surroundings(&keys) };
+    let mut random = StdRng::seed_from_u64(4);
+    let done = repair(&store, surroundings, &mut random, &mut |_| Ok(())).unwrap();
+    assert!(done.left.is_clean(), "{:?}", done.left);
+    assert_eq!(events(&store)[0].at, NOW);
 }
 
 /// A damaged user is moved out, and then the user's address, sessions, second factor and keys.
