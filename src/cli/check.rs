@@ -1,7 +1,6 @@
 //! `keyhouse check`: inspects a store, or the content of a backup.
 
 use std::fs::File;
-use std::io::{Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,11 +9,11 @@ use keyhouse_storage::{MemoryStore, Store};
 use serde_json::{Value, json};
 
 use crate::backends;
-use crate::backup::{BackupReader, restore_into};
+use crate::backup::{BackupReader, RestoreError, restore_into};
 use crate::cli::control::Control;
 use crate::cli::exit::{Exit, Failure, print};
 use crate::cli::instance::claim_store;
-use crate::cli::restore::{identities, verify};
+use crate::cli::restore::identities;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Settings;
 use crate::inspection::{
@@ -92,16 +91,16 @@ fn of_backup(
     identity: Option<&Path>,
     settings: &Settings,
 ) -> Result<StoreReport, Failure> {
-    let mut file = File::open(path)
+    let file = File::open(path)
         .map_err(|error| Failure::io(&format!("open {}", path.display()), &error))?;
     let identities = identity.map(identities).transpose()?;
-    verify(&file, identities.as_ref(), path)?;
-    file.seek(SeekFrom::Start(0)).map_err(|error| Failure::io("read the backup again", &error))?;
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let restored = BackupReader::open(&file, identities.as_ref())
-        .map_err(Into::into)
+        .map_err(RestoreError::from)
         .and_then(|backup| restore_into(backup, &*store));
-    restored.map_err(|error| Failure::new(Exit::Failed, with_sources(&error)))?;
+    restored.map_err(|error| {
+        Failure::new(Exit::Failed, format!("{}: {}", path.display(), with_sources(&error)))
+    })?;
     let mut random = system_random().map_err(AssembleError::from)?;
     let keys = SeedKeys::generate(&mut random);
     prepare(&*store, &keys, &mut random).map_err(AssembleError::from)?;

@@ -86,17 +86,21 @@ fn repair_after_backup(
         );
         Failure::new(Exit::Failed, message)
     })?;
-    let mut kept = create(&files.report)
+    let mut kept = create(&files.report, &settings.data)
         .map_err(|error| Failure::io(&format!("create {}", files.report.display()), &error))?;
     let mut random = system_random().map_err(AssembleError::from)?;
+    // An error of the output does not interrupt the repair.
+    let mut printed: Result<(), Failure> = Ok(());
     let mut keep = |changes: &[RowChange]| {
-        if !json {
-            changes.iter().try_for_each(show_change).map_err(|_printed| io::ErrorKind::Other)?;
+        let written = write(&mut kept, changes);
+        if !json && written.is_ok() && printed.is_ok() {
+            printed = changes.iter().try_for_each(show_change);
         }
-        write(&mut kept, changes)
+        written
     };
     let repaired = repair(store, surroundings, &mut random, &mut keep);
     let repaired = repaired.map_err(|error| failed(&error, &files))?;
+    printed?;
     show(&repaired, &files, json)
 }
 
@@ -110,8 +114,11 @@ fn failed(error: &RepairError, files: &RepairFiles) -> Failure {
     Failure::new(Exit::Failed, message)
 }
 
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+/// Creates a file in a directory, durably.
+fn create(path: &Path, directory: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    File::open(directory)?.sync_all()?;
+    Ok(file)
 }
 
 /// Adds changes to the report, durably: one JSON object a line.

@@ -91,7 +91,7 @@ pub(super) fn identities(path: &Path) -> Result<Identities, Failure> {
     })
 }
 
-pub(super) fn verify(
+fn verify(
     file: &File,
     identities: Option<&Identities>,
     path: &Path,
