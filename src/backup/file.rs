@@ -1,12 +1,13 @@
 //! The file of a backup while it is written: it gets its name only when it is complete and durable.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use keyhouse_storage::Store;
+use rustix::fs::OFlags;
 
 use crate::backup::{BackupError, BackupReader, BackupStream, BackupSummary, Recipients};
 use crate::model::moment::Moment;
@@ -48,8 +49,10 @@ impl BackupFile {
         partial.push(PARTIAL_SUFFIX);
         let partial = path.with_file_name(partial);
         let mut options = OpenOptions::new();
-        // The file is emptied only when no other process writes to it.
+        // The file is emptied only when no other process writes to it. A link is not followed: in a
+        // directory of another user, it could lead to any file.
         options.write(true).read(true).create(true).truncate(false).mode(0o600);
+        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
         let file = options.open(&partial)?;
         match file.try_lock() {
             Ok(()) => {},
@@ -59,6 +62,9 @@ impl BackupFile {
         if !is_name_of(&partial, &file)? {
             return Err(ErrorKind::ResourceBusy.into());
         }
+        // A file that an earlier process left can have another mode. A file system without modes
+        // rejects the change.
+        drop(file.set_permissions(Permissions::from_mode(0o600)));
         file.set_len(0)?;
         let path = path.to_owned();
         Ok(Self { path, partial, existing, file, bytes: 0, is_complete: false })
@@ -135,7 +141,7 @@ impl Drop for BackupFile {
 /// between the open and the lock.
 fn is_name_of(path: &Path, file: &File) -> io::Result<bool> {
     let opened = file.metadata()?;
-    match fs::metadata(path) {
+    match fs::symlink_metadata(path) {
         Ok(named) => Ok((named.dev(), named.ino()) == (opened.dev(), opened.ino())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
@@ -144,7 +150,7 @@ fn is_name_of(path: &Path, file: &File) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -196,12 +202,15 @@ mod tests {
         drop(file);
         assert_eq!(names(directory.path()), ["a.khb"]);
         assert_eq!(fs::read(&path).unwrap(), b"earlier");
-        // A killed process left a part.
-        fs::write(directory.path().join("a.khb.part"), b"left over, and longer").unwrap();
+        // A killed process left a part, which other users can read.
+        let partial = directory.path().join("a.khb.part");
+        fs::write(&partial, b"left over, and longer").unwrap();
+        fs::set_permissions(&partial, Permissions::from_mode(0o644)).unwrap();
         let mut file = BackupFile::create(&path, Existing::Replace).unwrap();
         file.write_all(b"new").unwrap();
         file.complete().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(names(directory.path()), ["a.khb"]);
     }
 
@@ -213,5 +222,20 @@ mod tests {
         fs::write(&path, b"other").unwrap();
         assert_eq!(file.complete().unwrap_err().kind(), ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&path).unwrap(), b"other");
+    }
+
+    /// A link in the place of the incomplete file let a backup of root overwrite any file.
+    #[test]
+    fn a_link_in_place_of_the_incomplete_file_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let [path, other] = ["a.khb", "other"].map(|name| directory.path().join(name));
+        symlink(&other, directory.path().join("a.khb.part")).unwrap();
+        for content in [None, Some("other content")] {
+            if let Some(content) = content {
+                fs::write(&other, content).unwrap();
+            }
+            BackupFile::create(&path, Existing::Replace).unwrap_err();
+            assert_eq!(fs::read_to_string(&other).ok().as_deref(), content);
+        }
     }
 }
