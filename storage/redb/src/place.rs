@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use keyhouse_storage::{Cause, OpenError};
@@ -86,12 +86,13 @@ impl LockedDirectory {
         make: impl FnOnce(&Path) -> Result<(), OpenError>,
     ) -> Result<StoreDirectory, OpenError> {
         let new = self.new_file();
-        OpenOptions::new()
+        let file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&new)
             .map_err(|error| unavailable("create", &new, error))?;
+        self.give_to_owner(&file).map_err(|error| unavailable("create", &new, error))?;
         make(&new)?;
         Ok(StoreDirectory { file: new, lock: None })
     }
@@ -117,6 +118,16 @@ impl LockedDirectory {
     /// leaves one of the two.
     pub(crate) fn replace_with_new(&self) -> io::Result<()> {
         settle(&self.path, &self.new_file(), &self.file())
+    }
+
+    /// Gives a new file to the owner of the directory, so that a server can open a store that a
+    /// command of root has made.
+    fn give_to_owner(&self, file: &File) -> io::Result<()> {
+        let owner = fs::metadata(&self.path)?;
+        if file.metadata()?.uid() == owner.uid() {
+            return Ok(());
+        }
+        fchown(file, Some(owner.uid()), Some(owner.gid()))
     }
 
     fn new_file(&self) -> PathBuf {
