@@ -51,9 +51,7 @@ pub fn open(url: &StorageUrl) -> Result<Arc<dyn Store>, OpenError> {
             Ok(Arc::new(RedbStore::open(&RedbSettings::new(directory))?))
         },
         #[cfg(not(feature = "redb"))]
-        StorageUrl::Redb(_) => Err(OpenError::Unavailable(Cause::new(
-            "this binary was built without the feature redb",
-        ))),
+        StorageUrl::Redb(_) => Err(without_redb()),
         StorageUrl::Memory => Ok(Arc::new(MemoryStore::new())),
     }
 }
@@ -75,9 +73,7 @@ pub fn compact(url: &StorageUrl) -> Result<Compacted, OpenError> {
             Ok(Compacted { bytes_before: done.bytes_before, bytes_after: done.bytes_after })
         },
         #[cfg(not(feature = "redb"))]
-        StorageUrl::Redb(_) => Err(OpenError::Unavailable(Cause::new(
-            "this binary was built without the feature redb",
-        ))),
+        StorageUrl::Redb(_) => Err(without_redb()),
         StorageUrl::Memory => Ok(Compacted { bytes_before: 0, bytes_after: 0 }),
     }
 }
@@ -100,9 +96,7 @@ impl NewStore {
                 Ok(Self { store: replacement.store(), replacement })
             },
             #[cfg(not(feature = "redb"))]
-            StorageUrl::Redb(_) => Err(OpenError::Unavailable(Cause::new(
-                "this binary was built without the feature redb",
-            ))),
+            StorageUrl::Redb(_) => Err(without_redb()),
             StorageUrl::Memory => Err(OpenError::Unavailable(Cause::new(
                 "a store in memory keeps nothing: set another storage",
             ))),
@@ -121,4 +115,9 @@ impl NewStore {
         #[cfg(not(feature = "redb"))]
         Err(ReadError::Unavailable(Cause::new(reason)))
     }
+}
+
+#[cfg(not(feature = "redb"))]
+fn without_redb() -> OpenError {
+    OpenError::Unavailable(Cause::new("this binary was built without the feature redb"))
 }

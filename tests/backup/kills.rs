@@ -1,5 +1,5 @@
-//! A restore that is killed at any moment leaves the old store or the new one, complete, and the next
-//! restore removes what it left.
+//! A restore or a compaction that is killed at any moment leaves the old store or the new one,
+//! complete, and the next opening removes what it left.
 
 use std::fs;
 use std::path::PathBuf;
@@ -76,6 +76,17 @@ fn a_killed_restore_into_a_new_directory_leaves_nothing_or_the_new_store() {
         assert_eq!(files(&home, "keyhouse.redb.new"), Vec::<PathBuf>::new(), "kill {kill}");
     }
     report(&format!("{} kills of {took:?}: {nothing} left nothing, {news} the new store", kills()));
+}
+
+#[test]
+fn a_killed_compaction_leaves_a_complete_store() {
+    let home = home_with_backups();
+    let took = time_of(&home, &["compact"]);
+    for kill in 0..kills() {
+        let killed = kill_within(&home, &["compact"], took);
+        assert_eq!(state(&home), Some(NEW), "kill {kill}, {killed}");
+        assert_eq!(files(&home, "keyhouse.redb").len(), 1, "kill {kill}, {killed}");
+    }
 }
 
 /// A home with two backups, `old.khb` and `new.khb`, of instances with a gate of their name.
