@@ -98,7 +98,8 @@ pub fn repair(
         let report = inspect(store, surroundings)?;
         let mendable: Vec<Finding> =
             report.findings.iter().filter(|finding| finding.mend.is_some()).cloned().collect();
-        let mended: Vec<_> = mendable.iter().map(|it| (it.code, it.place.clone())).collect();
+        let of_mend = |it: &Finding| it.mend.as_ref().map(|mend| (it.code, mend.key.clone()));
+        let mended: Vec<_> = mendable.iter().filter_map(of_mend).collect();
         // A pass whose mends had no effect is not repeated.
         if mendable.is_empty() || mended == mended_before {
             repaired.left = report;
@@ -119,7 +120,7 @@ type MendBatch = Vec<(Finding, Mend)>;
 
 /// Groups mends into batches. A second mend of the same row is left to the next pass.
 fn batches(findings: Vec<Finding>) -> Vec<MendBatch> {
-    let (mut batches, mut bytes) = (vec![MendBatch::new()], 0);
+    let (mut batches, mut batch, mut bytes) = (Vec::new(), MendBatch::new(), 0);
     let mut changed = HashSet::new();
     for finding in findings {
         let Some(mend) = finding.mend.clone() else { continue };
@@ -127,19 +128,15 @@ fn batches(findings: Vec<Finding>) -> Vec<MendBatch> {
             continue;
         }
         let size = 2 * mend.key.len() + mend.value.as_ref().map_or(0, Vec::len);
-        let is_full = |batch: &MendBatch| {
-            batch.len() >= CHANGES_MAX || (!batch.is_empty() && bytes + size > BATCH_BYTES_FULL)
-        };
-        if batches.last().is_none_or(is_full) {
-            batches.push(MendBatch::new());
+        let is_full = batch.len() >= CHANGES_MAX || bytes + size > BATCH_BYTES_FULL;
+        if is_full && !batch.is_empty() {
+            batches.push(std::mem::take(&mut batch));
             bytes = 0;
         }
         bytes += size;
-        batches
-            .last_mut()
-            .into_iter()
-            .for_each(|batch| batch.push((finding.clone(), mend.clone())));
+        batch.push((finding, mend));
     }
+    batches.push(batch);
     batches
 }
 

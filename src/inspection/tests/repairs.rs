@@ -16,7 +16,8 @@ use crate::inspection::tests::store::{
     surroundings, user,
 };
 use crate::inspection::{
-    FindingCode, InspectionError, RepairError, Repaired, RowChange, Surroundings, inspect, repair,
+    FINDINGS_MAX, FindingCode, InspectionError, RepairError, Repaired, RowChange, Surroundings,
+    inspect, repair,
 };
 use crate::model::id::KeyId;
 use crate::records::access::{OrganizationRecord, UserRecord};
@@ -145,6 +146,21 @@ fn changes_that_do_not_fit_into_one_batch_are_split() {
     assert_eq!(done.unwrap().changes["row_orphan"], 2_000);
     assert_eq!(batches, [1_023, 977]);
     assert_eq!(events(&store).len(), 2);
+}
+
+/// Rows of different store keys can have the same place in a finding. A second pass over such rows
+/// was taken for a repetition of the first, and ended the repair.
+#[test]
+fn more_rows_than_a_pass_mends_are_all_mended() {
+    let store = filled().store();
+    let unknown: Vec<_> = (0..=2 * FINDINGS_MAX).map(|number| format!("other/{number}")).collect();
+    for part in unknown.chunks(1_000) {
+        let put = |batch: Batch, key: &String| batch.put(key.clone(), "");
+        store.commit(part.iter().fold(Batch::new(), put)).unwrap();
+    }
+    let done = repaired(&store, &mut |_| Ok(())).unwrap();
+    assert_eq!(done.changes, BTreeMap::from([("row_unknown", 20_001)]));
+    assert!(done.left.is_clean(), "{:?}", done.left);
 }
 
 /// A process that is killed in a repair has committed some of its batches. A check reads the store,
