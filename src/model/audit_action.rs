@@ -18,7 +18,7 @@ named! {
     GATE_CREATE = "gate.create", "a gate was created";
     GATE_REMOVE = "gate.remove", "a gate was removed";
     GATE_UPDATE = "gate.update", "a gate was changed";
-    INSTANCE_BACKUP = "instance.backup", "an operator read a backup of the whole instance";
+    INSTANCE_BACKUP = "instance.backup", "an operator made a backup of the whole instance";
     INSTANCE_REPAIR = "instance.repair", "the local operator repaired the store";
     INSTANCE_RESTORE = "instance.restore", "the instance was restored from a backup";
     INSTANCE_SETUP = "instance.setup", "the first organization and its owner were created";

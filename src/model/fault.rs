@@ -42,7 +42,7 @@ named! {
     INVALID_GATE_NAME = "invalid_gate_name",
         "not up to 63 lowercase letters, digits and hyphens that begin with a letter";
     INVALID_HASH = "invalid_hash", "not a head of the audit log";
-    INVALID_HEAD = "invalid_head", "not the beginning of a key that ends with `|` or a dot";
+    INVALID_HEAD = "invalid_head", "not the beginning of a key; it must end with `|` or a dot";
     INVALID_HEADER = "invalid_header", "not a header that can carry a key";
     INVALID_HINT = "invalid_hint", "not a hint";
     INVALID_HOST = "invalid_host", "not a host name";
