@@ -93,6 +93,7 @@ fn written() -> impl Iterator<Item = PathBuf> {
         "SECURITY.md",
         "CONTRIBUTING.md",
         "test",
+        "bench",
         "run",
         "package",
     ];

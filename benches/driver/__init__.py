@@ -1,0 +1,1 @@
+"""Measures Keyhouse beside other servers on this machine: what `./bench` runs."""

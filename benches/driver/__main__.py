@@ -1,0 +1,62 @@
+"""Runs benches, prints their tables, and writes docs/benchmarks.md if asked to."""
+
+import argparse
+import importlib
+import pathlib
+import sys
+import tempfile
+
+from . import page
+from .process import Failed
+
+BENCHES = ["check", "http", "proxies", "changes", "memory", "lists", "backup"]
+ROUNDS_MIN = 5
+KEYS, KEYS_ALL = 100_000, 1_000_000
+
+
+def main():
+    options = read_arguments()
+    options.work.mkdir(parents=True, exist_ok=True)
+    sections, failed = {}, []
+    for name in options.names:
+        print(f"\n== {name}", flush=True)
+        bench = importlib.import_module(f".{name}", __package__)
+        try:
+            with tempfile.TemporaryDirectory(dir=options.work) as folder:
+                options.folder = pathlib.Path(folder)
+                tables = bench.run(options)
+        except Failed as failure:
+            print(f"./bench: {name}: {failure}", file=sys.stderr)
+            failed.append(name)
+            continue
+        for table in tables:
+            print("\n" + table.text(), end="", flush=True)
+        sections[name] = page.section(name, bench.__doc__.partition("\n\n")[2].strip(), tables, options.rounds)
+    if options.write:
+        page.write(pathlib.Path("docs/benchmarks.md"), sections, BENCHES)
+    if failed:
+        sys.exit(f"./bench: failed: {' '.join(failed)}")
+
+
+def read_arguments():
+    parser = argparse.ArgumentParser(prog="./bench", add_help=False)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--keys", type=int)
+    parser.add_argument("--rounds", type=int, default=ROUNDS_MIN)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--binary", type=pathlib.Path, required=True)
+    parser.add_argument("--load", type=pathlib.Path, required=True)
+    parser.add_argument("--work", type=pathlib.Path, required=True)
+    options = parser.parse_args()
+    unknown = set(options.names) - set(BENCHES)
+    if unknown:
+        parser.error(f"no bench {', '.join(sorted(unknown))}; benches: {', '.join(BENCHES)}")
+    options.names = options.names or BENCHES
+    options.keys = options.keys or (KEYS_ALL if options.all else KEYS)
+    options.say = lambda text: print(f"   {text}", file=sys.stderr, flush=True)
+    return options
+
+
+main()

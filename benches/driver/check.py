@@ -1,0 +1,49 @@
+"""A check in process, beside its floor: the digest of the text and one lookup in a plain hash map.
+
+`cargo bench --bench check` times blocks of checks and blocks of the floor alternately, and reports the median of 21
+ratios. Criterion would time one function for seconds and then the other, and a machine whose speed drifts within seconds
+makes the ratio of such times meaningless; it also has no row for memory. So the bench keeps its own loop. It runs
+once in each round.
+"""
+
+from .figures import Row, Table
+from .process import Failed, run as run_program
+
+COLUMNS = ["floor", "check", "ratio", "bytes", "counted", "busy", "by two"]
+
+
+def run(options):
+    found = {}
+    for number in range(options.rounds):
+        options.say(f"round {number + 1} of {options.rounds}")
+        for keys, figures in measure().items():
+            for column, value in figures.items():
+                found.setdefault(column, {}).setdefault(f"{keys:,} keys", []).append(value)
+    rows = []
+    for keys, values in found["check"].items():
+        floors = found["floor"][keys]
+        rows.append(Row(f"floor, {keys}", floors))
+        rows.append(Row(f"check, {keys}", values, found["ratio"][keys]))
+        rows.append(Row(f"check with counting, {keys}", found["counted"][keys],
+                        [value / floor for value, floor in zip(found["counted"][keys], floors)]))
+    busy = [(f"{name}, {keys}", values) for name, column in [("one thread", "busy"), ("two threads at once", "by two")]
+            for keys, values in found[column].items()]
+    return [
+        Table("Time of a check", "ns", rows, "floor"),
+        Table("Counting a call of one busy key", "ns", [Row(name, values) for name, values in busy]),
+        Table("Memory of the index", "bytes per key", [
+            Row(keys, values) for keys, values in found["bytes"].items() if keys != "1,000 keys"
+        ]),
+    ]
+
+
+def measure():
+    """The figures of one run, by number of keys and column."""
+    found = {}
+    for line in run_program("cargo", "bench", "--locked", "--quiet", "--bench", "check").splitlines():
+        words = line.split()
+        if len(words) == len(COLUMNS) + 1 and all(word.replace(".", "").isdigit() for word in words):
+            found[int(words[0])] = dict(zip(COLUMNS, map(float, words[1:])))
+    if not found:
+        raise Failed("benches/check.rs printed no line with figures")
+    return found

@@ -1,0 +1,61 @@
+"""How long a page of the list of keys takes: each sort order, and search.
+
+One client requests pages of 50 keys, one after the other on one connection, with a key that may read all keys.
+"""
+
+import http.client
+import json
+import statistics
+import time
+
+from .figures import Row, Table, ratios
+from .keyhouse import Keyhouse, with_keys
+from .process import Failed
+
+PAGE = 50
+REQUESTS = 15
+SORTS = ["-created_at", "created_at", "name", "-name", "last_used", "-last_used", "expires_at", "-expires_at"]
+
+
+def queries(keys):
+    """The queries, with the number of keys on the page of each."""
+    pages = {f"sort={sort}": (f"limit={PAGE}&sort={sort}", PAGE) for sort in SORTS}
+    return {
+        "first page": (f"limit={PAGE}", PAGE),
+        **pages,
+        "search, every key matches": (f"limit={PAGE}&search=build", PAGE),
+        "search, one key matches": (f"limit={PAGE}&search=bot%20{keys}", 1),
+        "search, no key matches": (f"limit={PAGE}&search=nothing-has-this-name", 0),
+    }
+
+
+def run(options):
+    data = with_keys(options, options.keys)
+    with Keyhouse(options.binary, data, options.folder / "log") as keyhouse:
+        reader = keyhouse.create_key("keyhouse:keys:read")
+        connection = http.client.HTTPConnection("127.0.0.1", keyhouse.port, timeout=120)
+        everything = queries(options.keys)
+        times = {name: [] for name in everything}
+        for number in range(options.rounds):
+            options.say(f"round {number + 1} of {options.rounds}")
+            for name, (query, size) in everything.items():
+                times[name].append(measure(connection, reader, query, size))
+        connection.close()
+    return [Table(f"Time of a page with {options.keys:,} keys", "ms", [
+        Row(name, values, ratios(values, times["first page"]) if name != "first page" else [])
+        for name, values in times.items()
+    ], "first page")]
+
+
+def measure(connection, reader, query, size):
+    """The median time of several requests, in milliseconds."""
+    seconds = []
+    for _ in range(REQUESTS):
+        begun = time.monotonic()
+        connection.request("GET", f"/v1/keys?{query}", headers={"Authorization": f"Bearer {reader}"})
+        answer = connection.getresponse()
+        body = answer.read()
+        seconds.append(time.monotonic() - begun)
+        if answer.status != 200 or len(json.loads(body)["items"]) != size:
+            raise Failed(f"/v1/keys?{query}: {answer.status}, expected {size} keys: {body[:300]}")
+    return statistics.median(seconds) * 1e3
