@@ -9,7 +9,7 @@ import tempfile
 from . import page
 from .process import Failed
 
-BENCHES = ["check", "http", "proxies", "changes", "memory", "lists", "backup"]
+BENCHES = ["check", "http", "proxies", "changes", "memory", "lists", "peers", "backup"]
 ROUNDS_MIN = 5
 KEYS, KEYS_ALL = 100_000, 1_000_000
 
@@ -53,6 +53,8 @@ def read_arguments():
     unknown = set(options.names) - set(BENCHES)
     if unknown:
         parser.error(f"no bench {', '.join(sorted(unknown))}; benches: {', '.join(BENCHES)}")
+    if options.write and options.rounds < ROUNDS_MIN:
+        parser.error(f"--write needs at least {ROUNDS_MIN} rounds")
     options.names = options.names or BENCHES
     options.keys = options.keys or (KEYS_ALL if options.all else KEYS)
     options.say = lambda text: print(f"   {text}", file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
 """Backup and restore of a store: time, size and peak memory.
 
-`cargo bench --bench backup` fills a store, writes a backup, verifies it and restores it, each in a process of its own. It
-runs once in each round.
+`cargo bench --bench backup` fills a store, writes a backup, verifies it and restores it, each in a process of its own.
+It runs once in each round.
 """
 
 import re

@@ -1,9 +1,9 @@
 """A check in process, beside its floor: the digest of the text and one lookup in a plain hash map.
 
 `cargo bench --bench check` times blocks of checks and blocks of the floor alternately, and reports the median of 21
-ratios. Criterion would time one function for seconds and then the other, and a machine whose speed drifts within seconds
-makes the ratio of such times meaningless; it also has no row for memory. So the bench keeps its own loop. It runs
-once in each round.
+ratios. It runs once in each round. It does not use Criterion, which times one function for seconds and then the next:
+where a machine's speed drifts within seconds, the ratio of such times means nothing. Criterion does not measure memory
+either.
 """
 
 from .figures import Row, Table

@@ -68,13 +68,15 @@ class Target:
     server: Program
     request: load.Request
     statuses: list = dataclasses.field(default_factory=lambda: [200])
+    # What a response with status 200 contains, in lower case, in a header or in its body, if its server decides.
+    proof: str = ""
 
     def verify(self):
         """Compares one response for each expected status."""
         for text, status in zip(self.request.texts, self.statuses):
-            answer = self.request.ask(self.server.port, text)
-            if answer[0] != status:
-                raise Failed(f"{self.name}: {answer[0]} instead of {status}: {answer[2]}")
+            answered, headers, body = self.request.ask(self.server.port, text)
+            if answered != status or status == 200 and self.proof not in f"{headers}{body}".lower():
+                raise Failed(f"{self.name}: {answered} instead of {status}, or no {self.proof!r}:\n{headers}{body}")
 
     def measure(self, options):
         """CPU microseconds per request, and requests per second, at full speed."""
@@ -121,6 +123,7 @@ def targets(nginx, haproxy, keyhouse, keys):
     first = next(key_texts(1))
     unknown = next(key_texts(1, seed=1))
     several, statuses = mixed(keys)
+    identity = "x-keyhouse-key: key_"
     caller = keyhouse.create_key("keyhouse:keys:verify")
     check = load.Request(FORWARD_AUTH, [first], headers=HEADERS)
     with_path = {**HEADERS, "Host": "api.example.com"}
@@ -132,13 +135,13 @@ def targets(nginx, haproxy, keyhouse, keys):
         Target("nginx `return 200`", nginx, check),
         Target("HAProxy, map of 100,000 keys", haproxy, check),
         Target("/healthz", keyhouse, dataclasses.replace(check, path="/healthz")),
-        Target("forward-auth, valid", keyhouse, check),
+        Target("forward-auth, valid", keyhouse, check, proof=identity),
         Target("forward-auth, refused", keyhouse, dataclasses.replace(check, texts=[unknown]), [401]),
         Target(f"forward-auth, {keys:,} keys, 1 of 10 refused", keyhouse,
-               dataclasses.replace(check, texts=several), statuses),
+               dataclasses.replace(check, texts=several), statuses, identity),
         Target("ext-authz, valid", keyhouse,
-               dataclasses.replace(check, path="/v1/ext-authz/default/orders/7", headers=with_path)),
-        Target("/v1/verify, valid", keyhouse, verify),
+               dataclasses.replace(check, path="/v1/ext-authz/default/orders/7", headers=with_path), proof=identity),
+        Target("/v1/verify, valid", keyhouse, verify, proof='"valid":true'),
     ]
 
 

@@ -46,7 +46,7 @@ class Keyhouse(Program):
         password = pathlib.Path(log).with_suffix(".password")
         password.touch(mode=0o600)
         password.write_text(PASSWORD + "\n")
-        command = [binary, "serve", "--data", data, "--listen", "127.0.0.1:0", "--log", "warn,keyhouse=info"]
+        command = [binary, "serve", "--data", data, "--listen", "127.0.0.1:0"]
         command += ["--admin-email", EMAIL, "--admin-password-file", password, *arguments]
         begun = time.monotonic()
         super().__init__(command, log, environment=ENVIRONMENT)
@@ -114,9 +114,9 @@ def with_keys(options, count):
     """A data directory with `count` imported keys, kept for the next run with the same binary."""
     content = pathlib.Path(options.binary).read_bytes()
     name = f"{count}-{hashlib.sha256(content).hexdigest()[:16]}"
-    kept = options.folder / "data" / name
+    kept = options.work / "data" / name
     if not (kept / "complete").exists():
-        for other in (options.folder / "data").glob(f"{count}-*"):
+        for other in (options.work / "data").glob(f"{count}-*"):
             shutil.rmtree(other)
         kept.mkdir(parents=True)
         options.say(f"importing {count} keys")

@@ -58,18 +58,17 @@ class Program:
 
     def end(self):
         """Asks the program to end, and kills it if it does not."""
-        children = descendants(self.pid)
+        children = {pid: stat_fields(pid)[19:20] for pid in descendants(self.pid)}
         self.process.terminate()
         try:
             self.process.wait(END_SECONDS_MAX)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        for child in children:
-            try:
-                os.kill(child, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        for pid, start_time in children.items():
+            # Another process may have the id by now, but not the start time.
+            if start_time and stat_fields(pid)[19:20] == start_time:
+                os.kill(pid, signal.SIGKILL)
 
     def wait_until(self, is_ready, what):
         """Waits until `is_ready` returns a true value, and returns that value."""
