@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import pathlib
+import signal
 import sys
 import tempfile
 
@@ -17,6 +18,8 @@ KEYS, KEYS_ALL = 100_000, 1_000_000
 def main():
     options = read_arguments()
     options.work.mkdir(parents=True, exist_ok=True)
+    # Ends the started servers before this program.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sections, failed = {}, []
     for name in options.names:
         print(f"\n== {name}", flush=True)

@@ -167,13 +167,15 @@ def run(options):
     about = f"64 connections, {options.seconds} s a round, {keys:,} keys."
     return [
         Table("CPU of the server per request", "us", [
-            Row(name, values, ratios(values, cpu[base]), CPU_GOALS.get(name)) for name, values in cpu.items()
+            Row(name, values, ratios(values, cpu[base]) if name != base else [], CPU_GOALS.get(name))
+            for name, values in cpu.items()
         ], "nginx", about),
         Table("Requests per second, with the client on the same cores", "1/s", [
             Row(name, values) for name, values in speed.items()
         ]),
         Table(f"99th percentile of the response time at {RATE:,} requests per second", "us", [
-            Row(name, values, ratios(values, waits[base])) for name, values in waits.items()
+            Row(name, values, ratios(values, waits[base]) if name != base else [])
+            for name, values in waits.items()
         ], "nginx", "Times count from the moment at which a request was due, whether or not earlier responses had "
                     "arrived. The client polls its connections on one core."),
     ]

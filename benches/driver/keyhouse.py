@@ -4,6 +4,7 @@ Keys are imported by their BLAKE3 digest and have Keyhouse's own form, so a chec
 created. Their texts are drawn from a fixed seed: no key here protects anything.
 """
 
+import dataclasses
 import hashlib
 import http.client
 import json
@@ -110,27 +111,34 @@ class Keyhouse(Program):
         return seconds
 
 
-def with_keys(options, count):
-    """A data directory with `count` imported keys, kept for the next run with the same binary."""
+@dataclasses.dataclass
+class Imported:
+    """A data directory after an import: how long the import took, and the size of its files then."""
+
+    data: pathlib.Path
+    seconds: float
+    file_bytes: int
+
+
+def imported(options, count):
+    """A data directory with `count` imported keys, kept for the next run with the same binary. Do not send it checks."""
     content = pathlib.Path(options.binary).read_bytes()
-    name = f"{count}-{hashlib.sha256(content).hexdigest()[:16]}"
-    kept = options.work / "data" / name
-    if not (kept / "complete").exists():
-        for other in (options.work / "data").glob(f"{count}-*"):
+    kept = options.work / "data" / f"{count}-{hashlib.sha256(content).hexdigest()[:16]}"
+    complete = kept / "complete.json"
+    if not complete.exists():
+        for other in kept.parent.glob(f"{count}-*"):
             shutil.rmtree(other)
         kept.mkdir(parents=True)
-        options.say(f"importing {count} keys")
+        options.say(f"importing {count:,} keys")
         with Keyhouse(options.binary, kept / "data", kept / "log") as keyhouse:
             seconds = keyhouse.import_keys(count, kept)
-        (kept / "complete").write_text(f"{seconds}\n")
-    return kept / "data"
+        files = [path.stat().st_blocks * 512 for path in (kept / "data").rglob("*") if path.is_file()]
+        complete.write_text(json.dumps({"seconds": seconds, "file_bytes": sum(files)}))
+    return Imported(kept / "data", **json.loads(complete.read_text()))
 
 
-def import_seconds(data):
-    """How long the import of a kept data directory took."""
-    return float((data.parent / "complete").read_text())
-
-
-def file_bytes(data):
-    """The size of the store's files on disk."""
-    return sum(path.stat().st_blocks * 512 for path in data.rglob("*") if path.is_file())
+def with_keys(options, count):
+    """A copy of that data directory, for one run."""
+    copy = options.folder / f"data-{count}"
+    shutil.copytree(imported(options, count).data, copy)
+    return copy

@@ -6,24 +6,17 @@ what a request costs, but not how long requests wait at a given rate.
 
 import dataclasses
 import http.client
-import json
 import subprocess
 
 from .process import Failed, run
 
-# wrk's own summary counts a status from 400 on as refused.
+# Time after a load in which wrk has to end.
+END_SECONDS_MAX = 60
+# wrk counts a status from 400 on as an error.
 SCRIPT = """
-local texts = {{}}
-for line in io.lines("{texts}") do texts[#texts + 1] = line end
-local header, template, body = "{header}", {template}, {body}
-local requests, at = {{}}, 0
-
-init = function()
-    for place, text in ipairs(texts) do
-        local headers = {headers}
-        if header ~= "" then headers[header] = text end
-        requests[place] = wrk.format("{method}", "{path}", headers, template and body:gsub("KEY", text) or body)
-    end
+local file, requests, at = io.open("{orders}", "rb"), {{}}, 0
+for line in file:lines() do
+    requests[#requests + 1] = file:read(tonumber(line:match("^%d+")))
 end
 
 request = function()
@@ -49,16 +42,37 @@ class Request:
     headers: dict = dataclasses.field(default_factory=dict)
     method: str = "GET"
     body: str = None
+    # The files that `orders` has written. A copy of the request gets its own.
+    files: dict = dataclasses.field(default_factory=dict, init=False)
 
-    def head_and_body(self, text, host):
-        """The bytes of the request with one key."""
+    def bytes_with(self, text, port):
+        """The bytes of the request with one key, which is in the middle of the head.
+
+        wrk keeps its requests as strings of LuaJIT, whose hash reads four bytes in the middle, at the ends and at the
+        first quarter. Thousands of requests that differ elsewhere have one hash, and wrk needs minutes to start.
+        """
         body = (self.body or "").replace("KEY", text)
         lines = [f"{self.method} {self.path} HTTP/1.1"]
-        lines += [] if "Host" in self.headers else [f"Host: {host}"]
+        lines += [] if "Host" in self.headers else [f"Host: 127.0.0.1:{port}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
-        lines += [f"{self.header}: {text}"] if self.header else []
         lines += [f"Content-Length: {len(body)}"] if body else []
+        if self.header:
+            before = [sum(map(len, lines[:place])) for place in range(1, len(lines) + 1)]
+            middle = min(before, key=lambda length: abs(2 * length - before[-1]))
+            lines.insert(before.index(middle) + 1, f"{self.header}: {text}")
         return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+    def orders(self, folder, port, statuses=(0,)):
+        """The file with all requests that both tools send in turn: their lengths, expected statuses and bytes."""
+        file = self.files.get((port, *statuses))
+        if not file:
+            file = folder / f"orders-{id(self)}-{port}-{statuses[0]}"
+            with open(file, "wb") as output:
+                for place, text in enumerate(self.texts):
+                    sent = self.bytes_with(text, port)
+                    output.write(b"%d %d\n" % (len(sent), statuses[place % len(statuses)]) + sent)
+            self.files[(port, *statuses)] = file
+        return file
 
     def ask(self, port, text=None):
         """Sends the request once, and returns the status, the headers and the body of the response."""
@@ -84,16 +98,11 @@ class Count:
 
 def at_full_speed(port, request, folder, seconds, connections=64):
     """wrk with one thread: each connection sends its next request after the response to the last."""
-    texts, script = folder / "texts.txt", folder / "request.lua"
-    texts.write_text("\n".join(request.texts) + "\n")
-    script.write_text(SCRIPT.format(
-        texts=texts, header=request.header or "", method=request.method, path=request.path,
-        headers="{" + ", ".join(f"[{json.dumps(n)}] = {json.dumps(v)}" for n, v in request.headers.items()) + "}",
-        template="true" if request.body and "KEY" in request.body else "false",
-        body=f"[==[{request.body}]==]" if request.body else "nil",
-    ))
+    script = folder / "request.lua"
+    script.write_text(SCRIPT.format(orders=request.orders(folder, port)))
     address = f"http://127.0.0.1:{port}"
-    output = run("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", script, address)
+    words = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", script, address]
+    output = run("wrk", *words, timeout=seconds + END_SECONDS_MAX)
     line = next(line for line in output.splitlines() if line.startswith("@ "))
     requests, microseconds, refused, *broken = map(int, line.split()[1:])
     if any(broken):
@@ -117,11 +126,7 @@ class ConstantRate:
 
     def __init__(self, tool, port, request, expected, folder, rate, seconds, connections=64):
         self.what = f"{request.path} at {rate}/s"
-        orders = folder / f"orders-{port}-{rate}"
-        with open(orders, "wb") as file:
-            for place, text in enumerate(request.texts):
-                sent = request.head_and_body(text, f"127.0.0.1:{port}")
-                file.write(b"%d %d\n" % (len(sent), expected[place % len(expected)]) + sent)
+        orders = request.orders(folder, port, expected)
         words = [tool, f"127.0.0.1:{port}", rate, seconds, connections, orders]
         self.process = subprocess.Popen(
             list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 const RESPONSE_BYTES_MAX: usize = 1 << 16;
 /// The thread sleeps only if no request is due for this time.
 const SLEEP_FROM: Duration = Duration::from_millis(2);
+/// Time without progress after which the thread lets other threads run.
+const PATIENCE: Duration = Duration::from_micros(200);
 /// Time without any response after which a connection counts as lost.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 
@@ -83,7 +85,7 @@ fn send(
     let mut times = Vec::with_capacity(count as usize);
     let mut busy: Vec<Connection> = Vec::new();
     let begun = Instant::now();
-    let (mut sent, mut last_response) = (0, begun);
+    let (mut sent, mut last_progress) = (0, begun);
     while (times.len() as u64) < count {
         let due = begun + Duration::from_secs_f64(sent as f64 / rate);
         if sent < count && Instant::now() >= due {
@@ -93,27 +95,28 @@ fn send(
                 connection.stream.write_all(&order.bytes)?;
                 busy.push(connection);
                 sent += 1;
+                last_progress = Instant::now();
             }
         }
         let mut at = 0;
         while at < busy.len() {
             if busy[at].is_answered()? {
-                last_response = Instant::now();
-                times.push(last_response - busy[at].due);
+                last_progress = Instant::now();
+                times.push(last_progress - busy[at].due);
                 idle.push_back(busy.swap_remove(at));
             } else {
                 at += 1;
             }
         }
-        if busy.is_empty() {
-            last_response = Instant::now();
-            if due.saturating_duration_since(last_response) > SLEEP_FROM {
-                std::thread::sleep(SLEEP_FROM / 2);
-            }
-        } else if last_response.elapsed() > SILENCE_MAX {
-            return Err("the server no longer responds".into());
+        if busy.is_empty() && due.saturating_duration_since(Instant::now()) > SLEEP_FROM {
+            std::thread::sleep(SLEEP_FROM / 2);
+            last_progress = Instant::now();
         }
-        std::thread::yield_now();
+        if last_progress.elapsed() > SILENCE_MAX {
+            return Err("the server no longer responds".into());
+        } else if last_progress.elapsed() > PATIENCE {
+            std::thread::yield_now();
+        }
     }
     Ok((times, begun.elapsed()))
 }

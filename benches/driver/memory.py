@@ -5,12 +5,12 @@ are measured with the commands that an operator uses. The start reads and verifi
 """
 
 from .figures import Row, Table
-from .keyhouse import Keyhouse, file_bytes, import_seconds, with_keys
+from .keyhouse import Keyhouse, imported
 
 
 def run(options):
     keys = options.keys
-    data = with_keys(options, keys)
+    made = imported(options, keys)
     empty, resident, ready = [], [], []
     for number in range(options.rounds):
         options.say(f"round {number + 1} of {options.rounds}")
@@ -18,7 +18,7 @@ def run(options):
         folder.mkdir()
         with Keyhouse(options.binary, folder / "data", folder / "log") as keyhouse:
             empty.append(keyhouse.resident_bytes())
-        with Keyhouse(options.binary, data, options.folder / "log") as keyhouse:
+        with Keyhouse(options.binary, made.data, options.folder / "log") as keyhouse:
             resident.append(keyhouse.resident_bytes())
             ready.append(keyhouse.seconds_to_ready)
     added = [(whole - none) / keys for whole, none in zip(resident, empty)]
@@ -26,10 +26,10 @@ def run(options):
         Table(f"Memory and disk with {keys:,} keys", "bytes", [
             Row("resident, per key", added),
             Row("resident, without keys", empty),
-            Row("files after the import, per key", [file_bytes(data) / keys]),
+            Row("files after the import, per key", [made.file_bytes / keys]),
         ]),
         Table("Time", "s", [
             Row(f"start to readiness with {keys:,} keys", ready),
-            Row(f"import of {keys:,} keys", [import_seconds(data)]),
+            Row(f"import of {keys:,} keys", [made.seconds]),
         ]),
     ]

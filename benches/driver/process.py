@@ -28,9 +28,13 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def run(*command, **options):
-    """Runs a program to its end and returns its standard output."""
-    ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, **options)
+def run(*command, timeout=None, **options):
+    """Runs a program to its end and returns its standard output. `timeout` is in seconds."""
+    words = list(map(str, command))
+    try:
+        ended = subprocess.run(words, capture_output=True, text=True, check=False, timeout=timeout, **options)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{' '.join(words)} did not end within {timeout} s") from None
     if ended.returncode:
         raise Failed(f"{command[0]} ended with {ended.returncode}:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}")
     return ended.stdout
