@@ -169,7 +169,7 @@ impl Actor {
             Power::User(user, _) => user.holds(organization, query),
             Power::Key(key) => {
                 let standing = key.owner.as_ref().map(|owner| owner.standing);
-                key.grant.grants(standing, organization, query)
+                key.grant.grants(standing, organization.bounds(), query)
             },
         }
     }

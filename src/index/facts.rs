@@ -48,12 +48,8 @@ impl SharedUser {
 
     /// Whether the user's role grants `query`, regardless of operator rights and the organization's
     /// maximum.
-    pub(super) fn role_holds(
-        &self,
-        organization: &OrganizationFacts,
-        query: RightQuery<'_>,
-    ) -> bool {
-        self.facts.load().role.holds(organization, query)
+    pub(super) fn role_holds(&self, bounds: OrganizationBounds<'_>, query: RightQuery<'_>) -> bool {
+        self.facts.load().role.holds(bounds, query)
     }
 
     pub fn facts(&self) -> Arc<UserFacts> {
@@ -151,9 +147,9 @@ impl HeldRole {
     }
 
     /// Whether the role grants `query`, regardless of operator rights and the organization's maximum.
-    fn holds(&self, organization: &OrganizationFacts, query: RightQuery<'_>) -> bool {
+    fn holds(&self, bounds: OrganizationBounds<'_>, query: RightQuery<'_>) -> bool {
         match self {
-            Self::Builtin(role) => query.of(role.patterns(organization.members_create_keys)),
+            Self::Builtin(role) => query.of(role.patterns(bounds.members_create_keys)),
             Self::Custom(role) => role.load().permissions.holds(query),
         }
     }
@@ -209,17 +205,17 @@ impl UserStatus {
     pub fn holds(
         self,
         user: &SharedUser,
-        organization: &OrganizationFacts,
+        bounds: OrganizationBounds<'_>,
         query: RightQuery<'_>,
     ) -> bool {
         if is_instance(query.text()) {
             return self.operator;
         }
         let by_role = match self.role {
-            RoleKind::Builtin(role) => query.of(role.patterns(organization.members_create_keys)),
-            RoleKind::Custom => user.role_holds(organization, query),
+            RoleKind::Builtin(role) => query.of(role.patterns(bounds.members_create_keys)),
+            RoleKind::Custom => user.role_holds(bounds, query),
         };
-        by_role && organization.admits(query)
+        by_role && bounds.admits(query)
     }
 }
 
@@ -263,7 +259,8 @@ impl UserFacts {
         if is_instance(query.text()) {
             return self.standing.operator;
         }
-        self.role.holds(organization, query) && organization.admits(query)
+        let bounds = organization.bounds();
+        self.role.holds(bounds, query) && bounds.admits(query)
     }
 
     /// Whether the user is an owner.
@@ -319,12 +316,25 @@ impl OrganizationFacts {
         }
     }
 
-    /// Whether the organization's maximum allows its keys to be granted `query`.
-    ///
-    /// The maximum limits protected APIs only; roles limit management. The default maximum `*` does
-    /// not match `keyhouse:`, so a maximum that limited management would lock out every user.
-    pub fn admits(&self, query: RightQuery<'_>) -> bool {
-        is_own(query.text()) || self.ceiling.holds(query)
+    /// The limits of the organization on the permissions of its users and keys.
+    pub const fn bounds(&self) -> OrganizationBounds<'_> {
+        OrganizationBounds {
+            members_create_keys: self.members_create_keys,
+            ceiling: Some(&self.ceiling),
+        }
+    }
+
+    /// The part of the facts that a check reads.
+    pub fn status(&self) -> OrganizationStatus<'_> {
+        let paid = self.subscription.status.gives_access();
+        let ends = if paid { self.subscription.current_period_end } else { Moment::BEGINNING };
+        OrganizationStatus {
+            id: self.id,
+            suspended: self.suspended,
+            access_ends: ends,
+            bounds: self.bounds(),
+            plan: &self.plan,
+        }
     }
 
     /// Whether the organization vouches for an address. The first organization vouches for every
@@ -346,6 +356,43 @@ impl OrganizationFacts {
     /// Whether the plan and the subscription give API access at `now`.
     pub fn has_access(&self, now: Moment) -> bool {
         self.subscription.gives_access(self.plan.gives_api_access(), now)
+    }
+}
+
+/// The part of an organization's facts that a check reads.
+#[derive(Clone, Copy, Debug)]
+pub struct OrganizationStatus<'a> {
+    pub id: OrganizationId,
+    pub suspended: bool,
+    /// The end of the access that the subscription gives, if the plan includes API access.
+    pub access_ends: Moment,
+    pub bounds: OrganizationBounds<'a>,
+    pub plan: &'a SharedPlan,
+}
+
+impl OrganizationStatus<'_> {
+    /// Whether the plan and the subscription give API access at `now`.
+    pub fn has_access(self, now: Moment) -> bool {
+        self.plan.gives_api_access() && now < self.access_ends
+    }
+}
+
+/// The limits of an organization on the permissions of its users and keys.
+#[derive(Clone, Copy, Debug)]
+pub struct OrganizationBounds<'a> {
+    /// Whether users with the role `user` may create personal keys.
+    pub members_create_keys: bool,
+    /// The organization's maximum; `None` for `*`.
+    pub ceiling: Option<&'a IndexedList>,
+}
+
+impl OrganizationBounds<'_> {
+    /// Whether the organization's maximum allows its keys to be granted `query`.
+    ///
+    /// The maximum limits protected APIs only; roles limit management. The default maximum `*` does
+    /// not match `keyhouse:`, so a maximum that limited management would lock out every user.
+    pub fn admits(self, query: RightQuery<'_>) -> bool {
+        self.ceiling.is_none_or(|ceiling| is_own(query.text()) || ceiling.holds(query))
     }
 }
 

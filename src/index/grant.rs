@@ -2,12 +2,14 @@
 //! have a million.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::index::facts::{OrganizationFacts, RightQuery, Shared, SharedUser, UserFacts};
+use crate::index::facts::{OrganizationBounds, RightQuery, SharedUser, UserFacts};
 use crate::index::list::IndexedList;
 use crate::index::live::{KeyCounters, OrganizationLive, RateCounter};
 use crate::index::quota::{QuotaCounter, QuotaRule, QuotaTerms};
 use crate::index::report::ReportCell;
+use crate::index::shared_organization::SharedOrganization;
 use crate::index::standing::{UserStatus, UserStatusSlot};
 use crate::index::uses::{Agent, LastUse, Use, UseCell};
 use crate::model::foreign::Algorithm;
@@ -25,7 +27,7 @@ use crate::records::key::{KeyRecord, SecretRecord};
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub struct Grant {
-    pub organization: Shared<OrganizationFacts>,
+    pub organization: Arc<SharedOrganization>,
     /// The key is not valid before this moment; [`Moment::BEGINNING`] if none is set.
     pub not_before: Moment,
     /// The key is not valid from this moment on: the end of the key or of this secret, whichever is
@@ -43,6 +45,7 @@ pub struct Grant {
     pub(super) algorithm: Algorithm,
     /// Whether a former owner may still have the secret.
     former_owner: bool,
+    text_checked: TextChecked,
     /// Handle to the owner's facts; a service key has no owner.
     pub owner: Option<Arc<SharedUser>>,
     /// Handle to the key's live state, which holds the key's id.
@@ -67,6 +70,16 @@ pub struct Rules {
     uses: Option<Arc<UseCell>>,
 }
 
+/// Whether the checksum of the text needs no check.
+#[derive(Debug)]
+struct TextChecked(AtomicBool);
+
+impl Clone for TextChecked {
+    fn clone(&self) -> Self {
+        Self(AtomicBool::new(self.0.load(Ordering::Relaxed)))
+    }
+}
+
 /// The environment and the name of the key, in one allocation.
 #[derive(Clone, Debug)]
 struct Label {
@@ -79,7 +92,7 @@ impl Grant {
         record: &KeyRecord,
         secret: &SecretRecord,
         owner: Option<Arc<SharedUser>>,
-        organization: Shared<OrganizationFacts>,
+        organization: Arc<SharedOrganization>,
         live: Arc<KeyCounters>,
     ) -> Self {
         let rules = Rules::new(record, secret, &live, &organization.load().live);
@@ -95,11 +108,24 @@ impl Grant {
             disabled: record.disabled.is_some(),
             algorithm: secret.algorithm,
             former_owner: record.rotation_advised || secret.former_owner,
+            // Keyhouse generated the text, or an import checked it.
+            text_checked: TextChecked(AtomicBool::new(secret.other_digest.is_some())),
             rules,
             patterns: IndexedList::from(&record.patterns()),
             label: Label::new(record),
             report: ReportCell::default(),
         }
+    }
+
+    /// Whether the text with this digest is known not to be a Keyhouse key with a wrong checksum.
+    /// The digest determines the text, so the result of one check holds for all.
+    pub fn text_is_checked(&self) -> bool {
+        self.text_checked.0.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the text with this digest does not have a wrong checksum.
+    pub fn set_text_checked(&self) {
+        self.text_checked.0.store(true, Ordering::Relaxed);
     }
 
     /// The owner whose identity upstreams and services receive. `None` while a former owner may
@@ -155,10 +181,10 @@ impl Grant {
     pub fn grants(
         &self,
         owner: Option<UserStatus>,
-        organization: &OrganizationFacts,
+        bounds: OrganizationBounds<'_>,
         query: RightQuery<'_>,
     ) -> bool {
-        self.patterns.holds(query) && self.is_within_bounds(owner, organization, query)
+        self.patterns.holds(query) && self.is_within_bounds(owner, bounds, query)
     }
 
     /// Whether every limit on the key's own list grants `query`: its maximum, its owner's current
@@ -166,15 +192,15 @@ impl Grant {
     pub fn is_within_bounds(
         &self,
         owner: Option<UserStatus>,
-        organization: &OrganizationFacts,
+        bounds: OrganizationBounds<'_>,
         query: RightQuery<'_>,
     ) -> bool {
         if !self.maxima().iter().all(|maximum| maximum.holds(query)) {
             return false;
         }
         match (owner, &self.owner) {
-            (Some(standing), Some(user)) => standing.holds(user, organization, query),
-            (None, None) => organization.admits(query),
+            (Some(standing), Some(user)) => standing.holds(user, bounds, query),
+            (None, None) => bounds.admits(query),
             // A grant has both an owner's status and an owner, or neither.
             (Some(_), None) | (None, Some(_)) => false,
         }
@@ -234,9 +260,8 @@ impl Label {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use arc_swap::ArcSwap;
-
     use super::*;
+    use crate::index::facts::OrganizationFacts;
     use crate::records::key::tests::record;
 
     /// A grant of the key with this live state.
@@ -244,7 +269,7 @@ pub(crate) mod tests {
         let mut record = record();
         (record.id, record.owner) = (live.key, None);
         let organization = OrganizationFacts::unknown(record.organization);
-        let organization = Arc::new(ArcSwap::from_pointee(organization));
+        let organization = Arc::new(SharedOrganization::new(organization));
         Grant::new(&record, &record.secrets[0], None, organization, live)
     }
 
@@ -255,7 +280,7 @@ pub(crate) mod tests {
         let id = record.id;
         let grant = |record: &KeyRecord| {
             let organization = OrganizationFacts::unknown(record.organization);
-            let organization = Arc::new(ArcSwap::from_pointee(organization));
+            let organization = Arc::new(SharedOrganization::new(organization));
             Grant::new(
                 record,
                 &record.secrets[0],

@@ -22,6 +22,7 @@ mod rebuild;
 pub mod report;
 mod right_query;
 mod sessions;
+pub mod shared_organization;
 pub mod standing;
 mod step;
 mod stopped;
@@ -49,13 +50,14 @@ use crate::model::secret::Digest;
 use crate::records::uses::{USER_AGENT_BYTES_MAX, cut};
 use crate::telemetry::measure::Histogram;
 use digest_key::{DigestHasher, DigestKey};
-use facts::{OrganizationFacts, RoleFacts, Shared, SharedUser, TeamFacts, UserFacts};
+use facts::{RoleFacts, Shared, SharedUser, TeamFacts, UserFacts};
 use flush_queue::FlushQueue;
 use grant::Grant;
 use live::KeyCounters;
 use pending_usage::PendingUsage;
 use quota::Reservations;
 use sessions::Sessions;
+use shared_organization::SharedOrganization;
 use uses::{Agent, Use};
 
 pub use flush_queue::USES_WAITING_MAX;
@@ -77,7 +79,7 @@ pub struct Index {
     /// never had, and digests under which another key was imported.
     retired: HashMap<DigestKey, (), BuildHasherDefault<DigestHasher>>,
     users: HashMap<UserId, Arc<SharedUser>>,
-    organizations: HashMap<OrganizationId, Shared<OrganizationFacts>>,
+    organizations: HashMap<OrganizationId, Arc<SharedOrganization>>,
     /// The first organization of the instance, once it is known.
     founded: OnceLock<OrganizationId>,
     roles: HashMap<RoleId, Shared<RoleFacts>>,
@@ -298,7 +300,7 @@ impl Index {
             return Vec::new();
         };
         let owner = grant.named_owner();
-        let organization = grant.organization.load().id;
+        let organization = grant.organization.id();
         let live = rules.teams.iter().filter_map(|id| self.team(*id));
         live.filter(|team| team.organization == organization)
             .map(|team| {
@@ -312,7 +314,7 @@ impl Index {
     /// Counts a call of a key by its code, and notes the origin of a valid call. Readers of the
     /// index see the call and its origin at once; the store receives them later.
     pub fn note_call(&self, grant: &Grant, code: Code, at: Moment, origin: CallOrigin<'_>) {
-        let calls = grant.live.calls_of(|| grant.organization.load().id);
+        let calls = grant.live.calls_of(|| grant.organization.id());
         if code == Code::Valid {
             let agent = origin.user_agent.map(|name| cut(name, USER_AGENT_BYTES_MAX));
             let is_new = grant.note(Use { at, ip: origin.ip, agent }, |name| self.agent(name));

@@ -13,6 +13,7 @@ use crate::index::facts::{HeldRole, OrganizationFacts, RoleFacts, Shared, Shared
 use crate::index::grant::Grant;
 use crate::index::live::{KeyCounters, OrganizationLive};
 use crate::index::plan::SharedPlan;
+use crate::index::shared_organization::SharedOrganization;
 use crate::index::standing::UserStatuses;
 use crate::index::uses::LastUse;
 use crate::index::{Index, IndexState};
@@ -280,12 +281,12 @@ impl Writer {
         plan
     }
 
-    fn organization(&self, id: OrganizationId) -> Shared<OrganizationFacts> {
+    fn organization(&self, id: OrganizationId) -> Arc<SharedOrganization> {
         let unknown = || {
             let live = OrganizationLive::new(id, Arc::clone(&self.index.reservations));
             let facts =
                 OrganizationFacts { live: Arc::new(live), ..OrganizationFacts::unknown(id) };
-            Arc::new(ArcSwap::from_pointee(facts))
+            Arc::new(SharedOrganization::new(facts))
         };
         Arc::clone(self.index.organizations.pin().get_or_insert_with(id, unknown))
     }

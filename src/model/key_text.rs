@@ -147,9 +147,7 @@ pub enum KeyTextClass {
 /// outside printable ASCII, or has the shape of a Keyhouse key under any prefix with a wrong
 /// checksum.
 pub fn classify(text: &[u8]) -> KeyTextClass {
-    // Reads every byte without an early exit, which compilers turn into vector instructions.
-    let printable = text.iter().fold(true, |good, byte| good & (0x21..=0x7e).contains(byte));
-    if text.is_empty() || text.len() > CREDENTIAL_BYTES_MAX || !printable {
+    if !is_credential(text) {
         return KeyTextClass::Malformed;
     }
     match checksum_of_our_shape(text) {
@@ -157,6 +155,21 @@ pub fn classify(text: &[u8]) -> KeyTextClass {
         Some(false) => KeyTextClass::Malformed,
         None => KeyTextClass::Foreign(Digest::of(text)),
     }
+}
+
+/// Whether a text has the length and the characters of a credential: 1 to [`CREDENTIAL_BYTES_MAX`]
+/// bytes of printable ASCII.
+pub fn is_credential(text: &[u8]) -> bool {
+    // Reads every byte without an early exit, which compilers turn into vector instructions.
+    let is_printable = |text: &[u8]| {
+        text.iter().fold(true, |good, byte| good & (0x21..=0x7e).contains(byte))
+    };
+    !text.is_empty() && text.len() <= CREDENTIAL_BYTES_MAX && is_printable(text)
+}
+
+/// Whether a text has the shape of a Keyhouse key under any prefix, with a wrong checksum.
+pub fn has_wrong_checksum(text: &[u8]) -> bool {
+    checksum_of_our_shape(text) == Some(false)
 }
 
 /// Whether the checksum is correct, if the text has the shape of a Keyhouse key under any prefix.

@@ -93,13 +93,7 @@ impl Subscription {
     /// Whether keys pass checks at `now`: the plan has API access (`api_access`), the status is not
     /// canceled, and the period has not ended.
     pub fn gives_access(&self, api_access: bool, now: Moment) -> bool {
-        let paid = match self.status {
-            SubscriptionStatus::Trialing
-            | SubscriptionStatus::Active
-            | SubscriptionStatus::PastDue => true,
-            SubscriptionStatus::Canceled => false,
-        };
-        api_access && paid && now < self.current_period_end
+        api_access && self.status.gives_access() && now < self.current_period_end
     }
 }
 
@@ -109,6 +103,14 @@ impl Subscription {
 pub struct InvalidSubscriptionStatus;
 
 impl SubscriptionStatus {
+    /// Whether a subscription with this status gives access until its period ends.
+    pub const fn gives_access(self) -> bool {
+        match self {
+            Self::Trialing | Self::Active | Self::PastDue => true,
+            Self::Canceled => false,
+        }
+    }
+
     const NAMES: [(Self, &'static str); 4] = [
         (Self::Trialing, "trialing"),
         (Self::Active, "active"),

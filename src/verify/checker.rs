@@ -9,7 +9,7 @@ use crate::index::grant::Grant;
 use crate::index::{CallOrigin, Grants, Index};
 use crate::model::id::{KeyId, OrganizationId};
 use crate::verify::decide::{decide, preview};
-use crate::verify::request::{Request, Scope, digest_of};
+use crate::verify::request::{Request, Scope, find};
 use crate::verify::verdict::{Code, Verdict};
 
 /// The longest wait of a check for the store to write a quota reservation.
@@ -74,7 +74,7 @@ impl CheckUnavailable {
 
 impl WaitPayer {
     pub fn of(grant: &Grant) -> Self {
-        Self { key: grant.live.key, organization: grant.organization.load().id }
+        Self { key: grant.live.key, organization: grant.organization.id() }
     }
 }
 
@@ -157,7 +157,7 @@ impl<W: ReservationWait> Checker<W> {
         presented: &[u8],
         scope: Scope,
     ) -> Result<&'a Grant, Code> {
-        let digest = digest_of(&self.index, presented).ok_or(Code::Malformed)?;
-        grants.get(&digest).filter(|grant| scope.includes(grant)).ok_or(Code::NotFound)
+        let grant = find(&self.index, grants, presented)?;
+        if scope.includes(grant) { Ok(grant) } else { Err(Code::NotFound) }
     }
 }

@@ -1,7 +1,7 @@
 //! The decision about a grant: every rule, in the order of the codes.
 
 use crate::clock::Now;
-use crate::index::facts::{OrganizationFacts, RightQuery};
+use crate::index::facts::{OrganizationStatus, RightQuery};
 use crate::index::grant::{Grant, Rules};
 use crate::index::quota::Unreserved;
 use crate::index::standing::UserStatusSlot;
@@ -20,39 +20,51 @@ use crate::verify::verdict::{Code, Verdict};
 /// [`Unreserved`]: the call would pass, but a quota lacks a reservation. Nothing was drawn. The
 /// caller waits for the reservation, outside of any guard, and decides again.
 pub fn decide(grant: &Grant, request: &Request<'_>, now: Now) -> Result<Verdict, Unreserved> {
-    if let Some(code) = state_of_key(grant, now.wall) {
-        return Ok(Verdict::of(code));
-    }
-    let organization = grant.organization.load();
-    if let Some(code) = refusal(grant, &organization, request, now) {
-        return Ok(Verdict::of(code));
-    }
-    let plan = organization.plan.limiting();
-    let limits = CallLimits::of(grant, &organization, plan.as_deref().map(AsRef::as_ref));
-    if limits.is_none() {
-        return Ok(Verdict::of(Code::Valid));
-    }
-    limits::draw(limits, request.cost, now)
+    decided(grant, request, now, Ok, |limits| limits::draw(limits, request.cost, now))
 }
 
 /// The verdict that [`decide`] would return. Draws from no limit.
 pub fn preview(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
+    let limited = |limits: CallLimits<'_>| {
+        limits.refusal(request.cost, now).unwrap_or(Verdict::of(Code::Valid))
+    };
+    decided(grant, request, now, |verdict| verdict, limited)
+}
+
+/// Applies all rules but the limits. If they pass and the call has limits, `limited` decides.
+fn decided<T>(
+    grant: &Grant,
+    request: &Request<'_>,
+    now: Now,
+    verdict: impl FnOnce(Verdict) -> T,
+    limited: impl FnOnce(CallLimits<'_>) -> T,
+) -> T {
     if let Some(code) = state_of_key(grant, now.wall) {
-        return Verdict::of(code);
+        return verdict(Verdict::of(code));
     }
-    let organization = grant.organization.load();
-    if let Some(code) = refusal(grant, &organization, request, now) {
-        return Verdict::of(code);
+    let facts;
+    let organization = match grant.organization.status() {
+        Some(status) => status,
+        None => {
+            facts = grant.organization.load();
+            facts.status()
+        },
+    };
+    if let Some(code) = refusal(grant, organization, request, now) {
+        return verdict(Verdict::of(code));
     }
     let plan = organization.plan.limiting();
-    let limits = CallLimits::of(grant, &organization, plan.as_deref().map(AsRef::as_ref));
-    limits.refusal(request.cost, now).unwrap_or(Verdict::of(Code::Valid))
+    if plan.is_none() && grant.rules.is_none() {
+        return verdict(Verdict::of(Code::Valid));
+    }
+    let facts = grant.organization.load();
+    limited(CallLimits::of(grant, &facts, plan.as_deref().map(AsRef::as_ref)))
 }
 
 /// All rules about owner, organization and request, except the limits.
 fn refusal(
     grant: &Grant,
-    organization: &OrganizationFacts,
+    organization: OrganizationStatus<'_>,
     request: &Request<'_>,
     now: Now,
 ) -> Option<Code> {
@@ -63,14 +75,14 @@ fn refusal(
     if let Some(code) = state_of_organization(organization, now.wall) {
         return Some(code);
     }
-    if !is_accepted(&request.acceptance, organization, grant) {
+    if !is_accepted(&request.acceptance, grant) {
         return Some(Code::NotAcceptedHere);
     }
     if !is_admitted(grant.rules.as_deref(), request) {
         return Some(Code::IpNotAllowed);
     }
     let is_granted = |permission: &Permission| {
-        grant.grants(owner, organization, RightQuery::Permission(permission.as_str()))
+        grant.grants(owner, organization.bounds, RightQuery::Permission(permission.as_str()))
     };
     match request.requirement {
         Some(requirement) if !requirement.is_met(is_granted) => Some(Code::InsufficientPermissions),
@@ -92,7 +104,7 @@ fn state_of_key(grant: &Grant, now: Moment) -> Option<Code> {
     }
 }
 
-fn state_of_organization(organization: &OrganizationFacts, now: Moment) -> Option<Code> {
+fn state_of_organization(organization: OrganizationStatus<'_>, now: Moment) -> Option<Code> {
     if organization.suspended {
         Some(Code::OrganizationSuspended)
     } else if !organization.has_access(now) {
@@ -102,8 +114,9 @@ fn state_of_organization(organization: &OrganizationFacts, now: Moment) -> Optio
     }
 }
 
-fn is_accepted(gate: &Acceptance<'_>, organization: &OrganizationFacts, grant: &Grant) -> bool {
-    let organizations = gate.organizations.is_none_or(|taken| taken.contains(&organization.id));
+fn is_accepted(gate: &Acceptance<'_>, grant: &Grant) -> bool {
+    let id = grant.organization.id();
+    let organizations = gate.organizations.is_none_or(|taken| taken.contains(&id));
     let named = |taken: &[crate::model::key_text::Environment]| {
         taken.iter().any(|environment| environment.as_str() == grant.environment())
     };
@@ -123,13 +136,12 @@ pub(super) mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use arc_swap::ArcSwap;
-
     use super::*;
-    use crate::index::facts::{HeldRole, RoleFacts, SharedUser, UserFacts};
+    use crate::index::facts::{HeldRole, OrganizationFacts, RoleFacts, SharedUser, UserFacts};
     use crate::index::live::KeyCounters;
     use crate::index::plan::SharedPlan;
     use crate::index::quota::renew_all;
+    use crate::index::shared_organization::SharedOrganization;
     use crate::index::standing::{RoleKind, UserStatuses};
     use crate::model::id::{Id, OrganizationId};
     use crate::model::permission::{PATTERNS_MAX, PatternSet, Patterns, comparisons};
@@ -181,7 +193,7 @@ pub(super) mod tests {
             record,
             &record.secrets[0],
             owner.map(|owner| Arc::new(SharedUser::new(owner, UserStatuses::default().take()))),
-            Arc::new(ArcSwap::from_pointee(facts)),
+            Arc::new(SharedOrganization::new(facts)),
             Arc::new(KeyCounters::new(record.id)),
         )
     }

@@ -277,7 +277,7 @@ impl ExplanationInputs<'_> {
             let ceiling = self.organization.ceiling.granting(permission);
             stages.push(stage("organization_ceiling", ceiling));
         }
-        let granted = self.grant.grants(owner, self.organization, query);
+        let granted = self.grant.grants(owner, self.organization.bounds(), query);
         Granting { permission: permission.to_owned(), granted, stages }
     }
 

@@ -35,11 +35,6 @@ impl<'a> CallLimits<'a> {
         Self { rules: grant.rules.as_deref(), plan, live: &organization.live }
     }
 
-    /// Whether there are no limits, which is the common case.
-    pub(super) fn is_none(self) -> bool {
-        self.rules.is_none() && self.plan.is_none()
-    }
-
     /// All rate limits, the key's first.
     pub fn rates(self) -> impl Iterator<Item = (&'a RateLimit, &'a RateCounter)> + Clone {
         let own = self.rules.map(|rules| &*rules.rate_limits).unwrap_or_default().iter();
