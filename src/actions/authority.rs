@@ -225,7 +225,7 @@ impl Actions {
                 let digest = held.record.secrets.first().filter(|_secret| is_active)?.digest;
                 let grant = self.index.grant(&digest)?;
                 let owner_stands =
-                    grant.standing.as_ref().is_none_or(|standing| !standing.load().disabled);
+                    grant.owner_status().is_none_or(|owner| !owner.disabled);
                 owner_stands.then(|| Actor::key(digest, &grant, None))
             },
         }

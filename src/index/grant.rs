@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::index::facts::{OrganizationBounds, RightQuery, SharedUser, UserFacts};
 use crate::index::list::IndexedList;
 use crate::index::live::{KeyCounters, OrganizationLive, RateCounter};
+use crate::index::name::KeyName;
+use crate::index::profile::Profile;
 use crate::index::quota::{QuotaCounter, QuotaRule, QuotaTerms};
 use crate::index::report::ReportCell;
 use crate::index::shared_organization::SharedOrganization;
-use crate::index::standing::{UserStatus, UserStatusSlot};
+use crate::index::standing::{StatusChunk, UserStatus};
 use crate::index::uses::{Agent, LastUse, Use, UseCell};
 use crate::model::foreign::Algorithm;
 use crate::model::id::TeamId;
@@ -22,42 +24,55 @@ use crate::records::key::{KeyRecord, SecretRecord};
 
 /// The facts about one secret of a key that a check reads.
 ///
-/// The fields are in memory order. The fields that every check reads come first, in the same two
-/// cache lines as the map's key.
+/// The fields are in memory order. The fields that every check reads come first, in the same cache
+/// line as the map's key. Key and grant take 128 bytes together, which is a size of allocations.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub struct Grant {
     pub organization: Arc<SharedOrganization>,
-    /// The key is not valid before this moment; [`Moment::BEGINNING`] if none is set.
-    pub not_before: Moment,
     /// The key is not valid from this moment on: the end of the key or of this secret, whichever is
     /// earlier.
     pub expires_at: Moment,
-    /// The owner's status; a service key has no owner.
-    pub standing: Option<UserStatusSlot>,
-    patterns: IndexedList,
-    /// Rules that few keys have.
-    pub rules: Option<Arc<Rules>>,
+    profile: Arc<Profile>,
     pub revoked: bool,
     /// Whether the key is disabled.
     pub disabled: bool,
+    /// Whether the key is not valid before a moment, which is in the rules.
+    starts_later: bool,
+    text_checked: TextChecked,
     /// The algorithm of the secret's digest.
     pub(super) algorithm: Algorithm,
     /// Whether a former owner may still have the secret.
     former_owner: bool,
-    text_checked: TextChecked,
-    /// Handle to the owner's facts; a service key has no owner.
-    pub owner: Option<Arc<SharedUser>>,
+    /// The number of the owner's status in its chunk.
+    standing_at: u16,
+    /// The owner's status is in this chunk; a service key has no owner.
+    standing: Option<Arc<StatusChunk>>,
+    /// Rules that few keys have.
+    pub rules: Option<Arc<Rules>>,
     /// Handle to the key's live state, which holds the key's id.
     pub live: Arc<KeyCounters>,
-    label: Label,
+    /// Handle to the owner's facts; a service key has no owner.
+    pub owner: Option<Arc<SharedUser>>,
+    name: KeyName,
     /// The cached report of the key's permissions; empty if the report is cheap to compute.
     pub report: ReportCell,
 }
 
+/// Handles that a grant shares with other grants.
+#[derive(Debug)]
+pub struct GrantHandles {
+    pub owner: Option<Arc<SharedUser>>,
+    pub organization: Arc<SharedOrganization>,
+    pub live: Arc<KeyCounters>,
+    pub(super) profile: Arc<Profile>,
+}
+
 /// Rules that few keys have.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Rules {
+    /// The key is not valid before this moment; [`Moment::BEGINNING`] if none is set.
+    not_before: Moment,
     /// The lists of patterns that limit a transferred key.
     pub maxima: Box<[IndexedList]>,
     /// The teams that the key is shared with; some may have been removed.
@@ -80,41 +95,42 @@ impl Clone for TextChecked {
     }
 }
 
-/// The environment and the name of the key, in one allocation.
-#[derive(Clone, Debug)]
-struct Label {
-    text: Box<str>,
-    name_from: u16,
-}
-
 impl Grant {
-    pub fn new(
-        record: &KeyRecord,
-        secret: &SecretRecord,
-        owner: Option<Arc<SharedUser>>,
-        organization: Arc<SharedOrganization>,
-        live: Arc<KeyCounters>,
-    ) -> Self {
+    pub fn new(record: &KeyRecord, secret: &SecretRecord, handles: GrantHandles) -> Self {
+        let GrantHandles { owner, organization, live, profile } = handles;
         let rules = Rules::new(record, secret, &live, &organization.load().live);
         let ends = [record.expires_at, secret.ends_at].into_iter().flatten().min();
+        let standing = owner.as_ref().map(|owner| owner.slot().parts());
         Self {
-            standing: owner.as_ref().map(|owner| owner.slot().clone()),
+            standing_at: standing.as_ref().map_or(0, |(_, at)| *at),
+            standing: standing.map(|(chunk, _)| chunk),
             owner,
             organization,
             live,
-            not_before: record.not_before.unwrap_or(Moment::BEGINNING),
             expires_at: ends.unwrap_or(Moment::NEVER),
             revoked: record.revoked_at.is_some(),
             disabled: record.disabled.is_some(),
+            starts_later: record.not_before.is_some(),
             algorithm: secret.algorithm,
             former_owner: record.rotation_advised || secret.former_owner,
             // Keyhouse generated the text, or an import checked it.
             text_checked: TextChecked(AtomicBool::new(secret.other_digest.is_some())),
             rules,
-            patterns: IndexedList::from(&record.patterns()),
-            label: Label::new(record),
+            profile,
+            name: KeyName::from(&*record.name),
             report: ReportCell::default(),
         }
+    }
+
+    /// The key is not valid before this moment; [`Moment::BEGINNING`] if none is set.
+    pub fn not_before(&self) -> Moment {
+        let rules = self.rules.as_deref().filter(|_rules| self.starts_later);
+        rules.map_or(Moment::BEGINNING, |rules| rules.not_before)
+    }
+
+    /// The owner's status; `None` for a service key, which has no owner.
+    pub fn owner_status(&self) -> Option<UserStatus> {
+        self.standing.as_deref().map(|chunk| chunk.load(self.standing_at))
     }
 
     /// Whether the text with this digest is known not to be a Keyhouse key with a wrong checksum.
@@ -159,16 +175,16 @@ impl Grant {
     }
 
     pub fn environment(&self) -> &str {
-        self.label.text.get(..usize::from(self.label.name_from)).unwrap_or_default()
+        &self.profile.environment
     }
 
     pub fn name(&self) -> &str {
-        self.label.text.get(usize::from(self.label.name_from)..).unwrap_or_default()
+        self.name.as_str()
     }
 
     /// The key's own patterns, or the default patterns of a key without a list.
     pub fn patterns(&self) -> PatternSet<'_> {
-        self.patterns.as_set()
+        self.profile.patterns.as_set()
     }
 
     /// The lists of patterns that limit a transferred key.
@@ -184,7 +200,7 @@ impl Grant {
         bounds: OrganizationBounds<'_>,
         query: RightQuery<'_>,
     ) -> bool {
-        self.patterns.holds(query) && self.is_within_bounds(owner, bounds, query)
+        self.profile.patterns.holds(query) && self.is_within_bounds(owner, bounds, query)
     }
 
     /// Whether every limit on the key's own list grants `query`: its maximum, its owner's current
@@ -208,6 +224,11 @@ impl Grant {
 }
 
 impl Rules {
+    /// Whether the key has a rate limit or a quota.
+    pub fn limits_calls(&self) -> bool {
+        !self.rate_limits.is_empty() || self.quota.is_some()
+    }
+
     pub fn quota(&self) -> Option<QuotaRule<'_>> {
         self.quota.as_ref().map(|(terms, counter)| QuotaRule::new(terms, counter))
     }
@@ -227,7 +248,8 @@ impl Rules {
             .filter(|list| Some(*list) != record.permissions.as_ref())
             .map(IndexedList::from)
             .collect();
-        let plain = ip.is_empty() && record.rate_limits.is_empty() && record.quota.is_none();
+        let limited = !record.rate_limits.is_empty() || record.quota.is_some();
+        let plain = ip.is_empty() && !limited && record.not_before.is_none();
         if plain && maxima.is_empty() && record.teams.is_empty() && uses.is_none() {
             return None;
         }
@@ -245,16 +267,20 @@ impl Rules {
             counter.change(&quota, record.updated_at);
             (QuotaTerms::new(quota), counter)
         });
-        Some(Arc::new(Self { maxima, teams, ip, rate_limits, quota, uses }))
+        let not_before = record.not_before.unwrap_or(Moment::BEGINNING);
+        Some(Arc::new(Self { not_before, maxima, teams, ip, rate_limits, quota, uses }))
     }
 }
 
-impl Label {
-    fn new(record: &KeyRecord) -> Self {
-        let environment = record.environment.as_str();
-        // An environment has at most 16 bytes.
-        let name_from = u16::try_from(environment.len()).unwrap_or(u16::MAX);
-        Self { name_from, text: [environment, &record.name].concat().into() }
+impl GrantHandles {
+    /// Handles with a profile of the key's own.
+    pub fn unshared(
+        record: &KeyRecord,
+        owner: Option<Arc<SharedUser>>,
+        organization: Arc<SharedOrganization>,
+        live: Arc<KeyCounters>,
+    ) -> Self {
+        Self { owner, organization, live, profile: Profile::new(record) }
     }
 }
 
@@ -270,24 +296,21 @@ pub(crate) mod tests {
         (record.id, record.owner) = (live.key, None);
         let organization = OrganizationFacts::unknown(record.organization);
         let organization = Arc::new(SharedOrganization::new(organization));
-        Grant::new(&record, &record.secrets[0], None, organization, live)
+        let handles = GrantHandles::unshared(&record, None, organization, live);
+        Grant::new(&record, &record.secrets[0], handles)
     }
 
     #[test]
     fn a_grant_is_small_and_keeps_its_texts_apart() {
-        assert!(size_of::<Grant>() <= 152, "{}", size_of::<Grant>());
+        assert_eq!(size_of::<Grant>(), 96);
         let record = record();
         let id = record.id;
         let grant = |record: &KeyRecord| {
             let organization = OrganizationFacts::unknown(record.organization);
             let organization = Arc::new(SharedOrganization::new(organization));
-            Grant::new(
-                record,
-                &record.secrets[0],
-                None,
-                organization,
-                Arc::new(KeyCounters::new(id)),
-            )
+            let live = Arc::new(KeyCounters::new(id));
+            let handles = GrantHandles::unshared(record, None, organization, live);
+            Grant::new(record, &record.secrets[0], handles)
         };
         let short = grant(&record);
         assert_eq!(short.environment(), "live");

@@ -10,9 +10,10 @@ use keyhouse_storage::Revision;
 
 use crate::index::digest_key::DigestKey;
 use crate::index::facts::{HeldRole, OrganizationFacts, RoleFacts, Shared, SharedUser, UserFacts};
-use crate::index::grant::Grant;
+use crate::index::grant::{Grant, GrantHandles};
 use crate::index::live::{KeyCounters, OrganizationLive};
 use crate::index::plan::SharedPlan;
+use crate::index::profile::Profiles;
 use crate::index::shared_organization::SharedOrganization;
 use crate::index::standing::UserStatuses;
 use crate::index::uses::LastUse;
@@ -36,12 +37,14 @@ pub(super) struct Writer {
     pub(super) lives: HashMap<KeyId, Arc<KeyCounters>>,
     pub(super) plans: HashMap<Box<str>, Arc<SharedPlan>>,
     standings: UserStatuses,
+    profiles: Profiles,
 }
 
 impl Writer {
     pub(super) fn new(index: Arc<Index>) -> Self {
         let (lives, plans) = (HashMap::new(), HashMap::new());
-        Self { index, lives, plans, standings: UserStatuses::default() }
+        let (standings, profiles) = Default::default();
+        Self { index, lives, plans, standings, profiles }
     }
 
     pub(super) fn reach(&self, revision: Revision) {
@@ -179,16 +182,16 @@ impl Writer {
         let live = Arc::clone(live);
         let owner = record.owner.map(|id| self.user(id));
         let organization = self.organization(record.organization);
+        let profile = self.profiles.of(record);
         live.distinguish(&record.secrets);
         for secret in &record.secrets {
-            let grant = Grant::new(
-                record,
-                secret,
-                owner.clone(),
-                Arc::clone(&organization),
-                Arc::clone(&live),
-            );
-            self.insert_grant(secret.digest, grant);
+            let handles = GrantHandles {
+                owner: owner.clone(),
+                organization: Arc::clone(&organization),
+                live: Arc::clone(&live),
+                profile: Arc::clone(&profile),
+            };
+            self.insert_grant(secret.digest, Grant::new(record, secret, handles));
         }
         let mut ledger = live.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         for digest in ledger.digests.as_slice() {

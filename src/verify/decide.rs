@@ -4,7 +4,6 @@ use crate::clock::Now;
 use crate::index::facts::{OrganizationStatus, RightQuery};
 use crate::index::grant::{Grant, Rules};
 use crate::index::quota::Unreserved;
-use crate::index::standing::UserStatusSlot;
 use crate::model::gate::Acceptance;
 use crate::model::moment::Moment;
 use crate::model::permission::Permission;
@@ -54,7 +53,7 @@ fn decided<T>(
         return verdict(Verdict::of(code));
     }
     let plan = organization.plan.limiting();
-    if plan.is_none() && grant.rules.is_none() {
+    if plan.is_none() && !grant.rules.as_deref().is_some_and(Rules::limits_calls) {
         return verdict(Verdict::of(Code::Valid));
     }
     let facts = grant.organization.load();
@@ -68,7 +67,7 @@ fn refusal(
     request: &Request<'_>,
     now: Now,
 ) -> Option<Code> {
-    let owner = grant.standing.as_ref().map(UserStatusSlot::load);
+    let owner = grant.owner_status();
     if owner.is_some_and(|owner| owner.disabled) {
         return Some(Code::OwnerDisabled);
     }
@@ -95,7 +94,7 @@ fn state_of_key(grant: &Grant, now: Moment) -> Option<Code> {
         Some(Code::Revoked)
     } else if grant.disabled {
         Some(Code::Disabled)
-    } else if now < grant.not_before {
+    } else if now < grant.not_before() {
         Some(Code::NotYetValid)
     } else if now >= grant.expires_at {
         Some(Code::Expired)
@@ -137,6 +136,7 @@ pub(super) mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::index::grant::GrantHandles;
     use crate::index::facts::{HeldRole, OrganizationFacts, RoleFacts, SharedUser, UserFacts};
     use crate::index::live::KeyCounters;
     use crate::index::plan::SharedPlan;
@@ -189,13 +189,12 @@ pub(super) mod tests {
         owner: Option<UserFacts>,
         facts: OrganizationFacts,
     ) -> Grant {
-        Grant::new(
-            record,
-            &record.secrets[0],
-            owner.map(|owner| Arc::new(SharedUser::new(owner, UserStatuses::default().take()))),
-            Arc::new(SharedOrganization::new(facts)),
-            Arc::new(KeyCounters::new(record.id)),
-        )
+        let owner =
+            owner.map(|owner| Arc::new(SharedUser::new(owner, UserStatuses::default().take())));
+        let organization = Arc::new(SharedOrganization::new(facts));
+        let live = Arc::new(KeyCounters::new(record.id));
+        let handles = GrantHandles::unshared(record, owner, organization, live);
+        Grant::new(record, &record.secrets[0], handles)
     }
 
     /// The verdict after the store has granted the requested reservation.

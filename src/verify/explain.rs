@@ -175,8 +175,8 @@ impl ExplanationInputs<'_> {
     fn describe(&self, step: &mut ExplanationStep) {
         let failed = step.outcome == StepOutcome::Failed;
         match step.code {
-            Code::NotYetValid if self.grant.not_before != Moment::BEGINNING => {
-                step.detail = Some(format!("valid from {}", self.grant.not_before));
+            Code::NotYetValid if self.grant.not_before() != Moment::BEGINNING => {
+                step.detail = Some(format!("valid from {}", self.grant.not_before()));
             },
             Code::Expired => self.describe_end(step),
             Code::OwnerDisabled if self.owner.is_none() => {
@@ -263,7 +263,7 @@ impl ExplanationInputs<'_> {
 
     fn granting(&self, permission: &str) -> Granting {
         let query = RightQuery::Permission(permission);
-        let owner = self.grant.standing.as_ref().map(crate::index::standing::UserStatusSlot::load);
+        let owner = self.grant.owner_status();
         let mut stages = vec![self.own_stage(permission)];
         let maxima = &self.lists.maxima;
         let mut maxima = maxima.iter().map(|list| stage("key_ceiling", list.granting(permission)));

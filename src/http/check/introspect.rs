@@ -223,7 +223,7 @@ fn active_token_view(app: &App, grant: &Grant) -> ActiveTokenView {
         username: username.map(str::to_owned),
         iss: app.settings.public_url.to_string(),
         iat: seconds_down(grant.live.key.moment()),
-        nbf: Some(grant.not_before).filter(|start| *start != Moment::BEGINNING).map(seconds_up),
+        nbf: Some(grant.not_before()).filter(|start| *start != Moment::BEGINNING).map(seconds_up),
         exp: Some(grant.expires_at).filter(|end| *end != Moment::NEVER).map(seconds_down),
         organization: organization.id,
         environment: grant.environment().to_owned(),
