@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::index::right_query::RightQuery;
-use crate::model::permission::{PatternSet, Patterns};
+use crate::model::permission::{PatternSet, Patterns, set_grants};
 use crate::model::segments::SegmentIndex;
 
 /// The most bytes of patterns that are stored in the list itself.
@@ -50,6 +50,10 @@ impl IndexedList {
         match (&self.0, query) {
             (Form::Indexed(indexed), RightQuery::Permission(permission)) => {
                 indexed.segments.grants(&indexed.text, permission)
+            },
+            (Form::Inline { length, bytes }, RightQuery::Permission(permission)) => {
+                let text = bytes.get(..usize::from(*length)).unwrap_or_default();
+                set_grants(text, permission)
             },
             _ => query.of(self.as_set()),
         }

@@ -98,7 +98,7 @@ impl Pattern {
 
     /// Whether the pattern grants a permission.
     pub fn grants(&self, permission: &Permission) -> bool {
-        grants(&self.0, &permission.0)
+        grants(self.0.as_bytes(), &permission.0)
     }
 
     /// Whether the pattern grants every permission that `wanted` grants.
@@ -218,12 +218,12 @@ impl<'a> PatternSet<'a> {
 
     /// Whether a pattern of the set grants the permission.
     pub fn grants(self, permission: &str) -> bool {
-        self.granting(permission).is_some()
+        set_grants(self.0.as_bytes(), permission)
     }
 
     /// The first pattern that grants the permission.
     pub fn granting(self, permission: &str) -> Option<&'a str> {
-        self.texts().find(|pattern| grants(pattern, permission))
+        self.texts().find(|pattern| grants(pattern.as_bytes(), permission))
     }
 
     /// Whether a single pattern of the set grants everything that `wanted` grants. The result is
@@ -271,26 +271,42 @@ pub(super) fn walled_segments(text: &str) -> usize {
     if text.split(':').nth(1) == Some(INSTANCE_REALM) { 2 } else { 1 }
 }
 
-fn spells_out(pattern: &str, segments: usize, text: &str) -> bool {
-    pattern.split(':').take(segments).eq(text.split(':').take(segments))
+fn spells_out(pattern: &[u8], segments: usize, text: &[u8]) -> bool {
+    let leading = |text: &'_ [u8]| {
+        let end = text.split(is_colon).take(segments).map(|it| it.len() + 1).sum::<usize>();
+        end.saturating_sub(1)
+    };
+    pattern.get(..leading(pattern)) == text.get(..leading(text))
 }
 
-fn grants(pattern: &str, permission: &str) -> bool {
+const fn is_colon(byte: &u8) -> bool {
+    *byte == b':'
+}
+
+/// Whether a pattern of a set grants the permission. `set` is the text of a [`PatternSet`]: a list
+/// that is stored as bytes is compared without becoming a text first.
+pub fn set_grants(set: &[u8], permission: &str) -> bool {
+    let mut patterns = set.split(|byte| *byte == b' ').filter(|pattern| !pattern.is_empty());
+    patterns.any(|pattern| grants(pattern, permission))
+}
+
+fn grants(pattern: &[u8], permission: &str) -> bool {
     comparisons::count();
     // The common cases come first, for speed. An equal pattern has no wildcard, so it may match a
     // protected realm.
-    if pattern == permission {
+    if pattern == permission.as_bytes() {
         return true;
     }
-    if pattern == "*" {
+    if pattern == b"*" {
         return !is_own(permission);
     }
-    spells_out(pattern, walled_segments(permission), permission) && fits(pattern, permission)
+    let walled = walled_segments(permission);
+    (walled == 0 || spells_out(pattern, walled, permission.as_bytes()))
+        && fits(pattern, permission.as_bytes())
 }
 
 /// Whether a pattern matches a permission, regardless of protected realms.
-fn fits(pattern: &str, permission: &str) -> bool {
-    let (mut pattern, mut permission) = (pattern.as_bytes(), permission.as_bytes());
+fn fits(mut pattern: &[u8], mut permission: &[u8]) -> bool {
     loop {
         (pattern, permission) = match (pattern, permission) {
             ([], []) | ([b'*'], [_, ..]) => return true,
@@ -307,7 +323,7 @@ fn fits(pattern: &str, permission: &str) -> bool {
 
 pub(super) fn covers(held: &str, wanted: &str) -> bool {
     comparisons::count();
-    if !spells_out(held, walled_segments(wanted), wanted) {
+    if !spells_out(held.as_bytes(), walled_segments(wanted), wanted.as_bytes()) {
         return false;
     }
     let mut held = held.split(':').peekable();
