@@ -170,8 +170,8 @@ impl Keyhouse {
             code: verdict.code,
             retry_after: verdict.retry_after,
             key: grant.map(|grant| grant.live.key),
-            owner: grant.and_then(|grant| Some(grant.named_owner()?.id)),
-            organization: grant.map(|grant| grant.organization.load().id),
+            owner: grant.and_then(|grant| grant.named_owner_id()),
+            organization: grant.map(|grant| grant.organization.id()),
         };
         self.checker
             .check(presented, &request, report)

@@ -31,6 +31,7 @@ pub type Shared<T> = Arc<ArcSwap<T>>;
 /// A user, shared by all of the user's keys.
 #[derive(Debug)]
 pub struct SharedUser {
+    id: UserId,
     standing: UserStatusSlot,
     facts: ArcSwap<UserFacts>,
 }
@@ -38,7 +39,11 @@ pub struct SharedUser {
 impl SharedUser {
     pub fn new(facts: UserFacts, standing: UserStatusSlot) -> Self {
         standing.store(facts.standing);
-        Self { standing, facts: ArcSwap::from_pointee(facts) }
+        Self { id: facts.id, standing, facts: ArcSwap::from_pointee(facts) }
+    }
+
+    pub const fn id(&self) -> UserId {
+        self.id
     }
 
     /// The slot from which checks read the user's status.

@@ -15,7 +15,7 @@ use crate::index::shared_organization::SharedOrganization;
 use crate::index::standing::{StatusChunk, UserStatus};
 use crate::index::uses::{Agent, LastUse, Use, UseCell};
 use crate::model::foreign::Algorithm;
-use crate::model::id::TeamId;
+use crate::model::id::{TeamId, UserId};
 use crate::model::limit::{Quota, RateLimit};
 use crate::model::moment::Moment;
 use crate::model::network::IpRules;
@@ -149,6 +149,11 @@ impl Grant {
     /// for a service key.
     pub fn named_owner(&self) -> Option<Arc<UserFacts>> {
         self.owner.as_ref().filter(|_owner| !self.former_owner).map(|owner| owner.facts())
+    }
+
+    /// The id of [`Grant::named_owner`].
+    pub fn named_owner_id(&self) -> Option<UserId> {
+        self.owner.as_ref().filter(|_owner| !self.former_owner).map(|owner| owner.id())
     }
 
     /// Whether the key represents every team with which it is shared. A service key represents its
