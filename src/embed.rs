@@ -166,12 +166,12 @@ impl Keyhouse {
             cost: check.cost,
             ..Request::default()
         };
-        let report = |Decision { verdict, grant, .. }: Decision<'_>| Verdict {
-            code: verdict.code,
-            retry_after: verdict.retry_after,
-            key: grant.map(|grant| grant.live.key),
-            owner: grant.and_then(|grant| grant.named_owner_id()),
-            organization: grant.map(|grant| grant.organization.id()),
+        let report = |decision: Decision<'_>| Verdict {
+            code: decision.verdict.code,
+            retry_after: decision.verdict.retry_after,
+            key: decision.grant.map(|grant| grant.live.key),
+            owner: decision.named_owner(),
+            organization: decision.grant.map(|grant| grant.organization.id()),
         };
         self.checker
             .check(presented, &request, report)

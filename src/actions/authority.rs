@@ -224,8 +224,7 @@ impl Actions {
                     && !held.record.is_bounded();
                 let digest = held.record.secrets.first().filter(|_secret| is_active)?.digest;
                 let grant = self.index.grant(&digest)?;
-                let owner_stands =
-                    grant.owner_status().is_none_or(|owner| !owner.disabled);
+                let owner_stands = grant.owner_status().is_none_or(|owner| !owner.disabled);
                 owner_stands.then(|| Actor::key(digest, &grant, None))
             },
         }

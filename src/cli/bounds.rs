@@ -14,7 +14,9 @@ use crate::http::transport::bounds::{
     OWN_MIN, WAITING_A_PLACE, WAITING_FOR_QUOTAS_MAX, WAITING_MIN,
 };
 use crate::http::transport::{Part, TransportLimits};
+use crate::index::calls::STRIPED_KEYS_MAX;
 use crate::index::pending_usage::PENDING_ROWS_MAX;
+use crate::index::profile::PROFILES_SHARED_MAX;
 use crate::index::quota::RENEWALS_WAITING_MAX;
 use crate::index::{AGENTS_MAX, USES_WAITING_MAX};
 use crate::model::intersection::COMPARISONS_MAX;
@@ -70,6 +72,8 @@ fn bounds() -> Vec<(String, String)> {
     bounds.push(number("keys whose usage waits to be written", USES_WAITING_MAX));
     bounds.push(number("days of usage that wait to be written", PENDING_ROWS_MAX));
     bounds.push(number("shared user-agent names", AGENTS_MAX));
+    bounds.push(number("shared lists of permissions", PROFILES_SHARED_MAX));
+    bounds.push(number("busy keys with counters for each thread", STRIPED_KEYS_MAX));
     bounds.push(number("pattern comparisons for one report of permissions", COMPARISONS_MAX));
     bounds.push(number("maxima of a transferred key", MAXIMA_MAX));
     let export = format!("{SEALS_A_TURN} seals of {} events", grouped(SEAL_EVENTS_MAX));

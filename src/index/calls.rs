@@ -2,10 +2,15 @@
 //!
 //! A count is two atomic operations and never blocks. Taking a counter resets it, so that each call
 //! is in exactly one place: in this counter, in [`crate::index::pending_usage`], or in the store.
+//!
+//! The counters of valid calls are inside the key's live state, in the cache lines that noting the
+//! use touches anyway. When two threads count calls of one key at the same time, the key gets
+//! counters for each thread, so that no cache line moves between cores.
 
+use std::hash::{Hash as _, Hasher};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::model::calendar::Hour;
 use crate::model::code::Code;
@@ -14,24 +19,54 @@ use crate::model::moment::Moment;
 use crate::records::usage::CallCounts;
 use crate::records::uses::{AddressRecord, merge_addresses};
 
-/// The calls of one key, created with the first call.
+/// The most keys with counters for each thread, 2 KiB a key. Threads that count calls of another
+/// busy key share a cache line.
+pub const STRIPED_KEYS_MAX: usize = 1_024;
+/// The number of counters of each kind that a busy key has. Further threads share them.
+const STRIPES: usize = 16;
+
+/// The counters of valid calls.
+#[derive(Debug, Default)]
+pub(super) struct ValidCalls {
+    even: ValidHour,
+    odd: ValidHour,
+}
+
+/// Calls of even hours or of odd hours. The counts of an hour are taken long before the next hour
+/// that uses the same counters.
+#[derive(Debug, Default)]
+struct ValidHour {
+    /// The hour of all counts of this parity. Counts that were not taken for two hours, for example
+    /// while the store was unavailable, count for a later hour.
+    hour: AtomicU32,
+    count: AtomicU32,
+}
+
+/// The other counters of a key, created with its first call.
 #[derive(Debug)]
-pub struct Calls {
-    pub organization: OrganizationId,
-    /// Calls of even hours and of odd hours. The counts of an hour are taken long before the next
-    /// hour that uses the same counters.
-    even: HourCounts,
-    odd: HourCounts,
+pub(super) struct CallDetails {
+    organization: OrganizationId,
+    /// Refused calls. The counters of valid calls are in [`ValidCalls`].
+    refused: HourCounts,
+    stripes: OnceLock<Box<[Stripe]>>,
     recent: Mutex<Recent>,
 }
 
+/// Calls of even and of odd hours by code.
 #[derive(Debug, Default)]
 struct HourCounts {
-    /// The hour of these calls. Counts that were not taken for two hours, for example while the
-    /// store was unavailable, count for a later hour.
-    hour: AtomicU32,
-    counts: [AtomicU32; Code::COUNTED.len()],
+    even: [AtomicU32; Code::COUNTED.len()],
+    odd: [AtomicU32; Code::COUNTED.len()],
 }
+
+/// The counters of one thread, or of a few, on cache lines of their own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Stripe(HourCounts);
+
+/// The number of keys that have stripes.
+#[derive(Debug, Default)]
+pub(super) struct StripedKeys(AtomicUsize);
 
 /// The addresses from which the key was used, in this process and in earlier processes.
 #[derive(Debug, Default)]
@@ -41,26 +76,81 @@ pub struct Recent {
     pub is_merged: bool,
 }
 
-impl Calls {
-    pub(super) fn new(organization: OrganizationId) -> Self {
-        let (even, odd) = Default::default();
-        Self { organization, even, odd, recent: Mutex::default() }
+/// The calls of one key.
+#[derive(Clone, Copy, Debug)]
+pub struct Calls<'a> {
+    pub organization: OrganizationId,
+    valid: &'a ValidCalls,
+    details: &'a CallDetails,
+}
+
+impl ValidCalls {
+    fn of(&self, hour: Hour) -> &ValidHour {
+        if hour.number().is_multiple_of(2) { &self.even } else { &self.odd }
     }
 
-    /// Counts a call. The order of the count and the key's `waiting` flag is explained in
-    /// [`crate::index::flush_queue`].
-    pub(super) fn count(&self, hour: Hour, code: Code) {
-        let counters = if hour.number().is_multiple_of(2) { &self.even } else { &self.odd };
-        if counters.hour.load(Ordering::Relaxed) < hour.number() {
-            counters.hour.fetch_max(hour.number(), Ordering::Relaxed);
+    /// Notes the hour of a call that is counted next.
+    pub(super) fn note_hour(&self, hour: Hour) {
+        let latest = &self.of(hour).hour;
+        if latest.load(Ordering::Relaxed) < hour.number() {
+            latest.fetch_max(hour.number(), Ordering::Relaxed);
         }
-        if let Some(count) = code.counted().and_then(|place| counters.counts.get(place)) {
+    }
+
+    /// Counts a valid call. Returns whether another thread counted one at the same time.
+    pub(super) fn count(&self, hour: Hour) -> bool {
+        let count = &self.of(hour).count;
+        let before = count.load(Ordering::Relaxed);
+        let next = before.wrapping_add(1);
+        let swap = count.compare_exchange(before, next, Ordering::SeqCst, Ordering::Relaxed);
+        if swap.is_err() {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+        swap.is_err()
+    }
+}
+
+impl HourCounts {
+    fn count(&self, hour: Hour, code: Code) {
+        let counts = if hour.number().is_multiple_of(2) { &self.even } else { &self.odd };
+        if let Some(count) = code.counted().and_then(|place| counts.get(place)) {
             count.fetch_add(1, Ordering::SeqCst);
         }
     }
+}
+
+impl CallDetails {
+    pub(super) fn new(organization: OrganizationId) -> Self {
+        let (refused, stripes, recent) = Default::default();
+        Self { organization, refused, stripes, recent }
+    }
+
+    /// Counts a refused call, or any call of a key with stripes.
+    pub(super) fn count(&self, hour: Hour, code: Code) {
+        let stripes = self.stripes.get().map(|stripes| &**stripes).unwrap_or_default();
+        let stripe = own_number().checked_rem(stripes.len()).and_then(|own| stripes.get(own));
+        stripe.map_or(&self.refused, |stripe| &stripe.0).count(hour, code);
+    }
+
+    /// Creates stripes, if fewer than [`STRIPED_KEYS_MAX`] keys have them. Returns whether the key
+    /// has stripes.
+    pub(super) fn stripe(&self, striped: &StripedKeys) -> bool {
+        let stripes = self.stripes.get_or_init(|| {
+            let before = striped.0.fetch_add(1, Ordering::Relaxed);
+            let count = if before < STRIPED_KEYS_MAX { STRIPES } else { 0 };
+            (0..count).map(|_| Stripe::default()).collect()
+        });
+        !stripes.is_empty()
+    }
+}
+
+impl<'a> Calls<'a> {
+    pub(super) const fn of(valid: &'a ValidCalls, details: &'a CallDetails) -> Self {
+        Self { organization: details.organization, valid, details }
+    }
 
     /// Takes the counts that were not taken yet, by hour.
-    pub(super) fn take(&self, mut to: impl FnMut(Hour, &CallCounts)) {
+    pub(super) fn take(self, mut to: impl FnMut(Hour, &CallCounts)) {
         self.each(
             |count| {
                 if count.load(Ordering::SeqCst) == 0 { 0 } else { count.swap(0, Ordering::SeqCst) }
@@ -70,34 +160,72 @@ impl Calls {
     }
 
     /// Reads the counts that were not taken yet, by hour.
-    pub fn read(&self, mut to: impl FnMut(Hour, &CallCounts)) {
+    pub fn read(self, mut to: impl FnMut(Hour, &CallCounts)) {
         self.each(|count| count.load(Ordering::SeqCst), &mut to);
     }
 
-    fn each(&self, read: impl Fn(&AtomicU32) -> u32, to: &mut impl FnMut(Hour, &CallCounts)) {
-        for counters in [&self.even, &self.odd] {
-            let mut counts = CallCounts::default();
-            for (code, count) in Code::COUNTED.into_iter().zip(&counters.counts) {
-                counts.add(&CallCounts::of(code, u64::from(read(count))));
+    fn each(self, read: impl Fn(&AtomicU32) -> u32, to: &mut impl FnMut(Hour, &CallCounts)) {
+        let stripes = self.details.stripes.get().map(|stripes| &**stripes).unwrap_or_default();
+        let others = || stripes.iter().map(|stripe| &stripe.0).chain([&self.details.refused]);
+        for (valid, is_even) in [(&self.valid.even, true), (&self.valid.odd, false)] {
+            let mut counts = CallCounts::of(Code::Valid, u64::from(read(&valid.count)));
+            for other in others() {
+                let by_code = if is_even { &other.even } else { &other.odd };
+                for (code, count) in Code::COUNTED.into_iter().zip(by_code) {
+                    counts.add(&CallCounts::of(code, u64::from(read(count))));
+                }
             }
             if counts.calls() > 0 {
                 // The hour is read after the counts, so that no call is reported under an earlier
                 // hour.
-                to(Hour::from_number(counters.hour.load(Ordering::Acquire)), &counts);
+                to(Hour::from_number(valid.hour.load(Ordering::Acquire)), &counts);
             }
         }
     }
 
     /// Notes the address of a valid call. If another thread holds the addresses, the address is
     /// noted at its next use, since a check never blocks.
-    pub(super) fn note_address(&self, ip: IpAddr, at: Moment) {
-        if let Ok(mut recent) = self.recent.try_lock() {
+    pub(super) fn note_address(self, ip: IpAddr, at: Moment) {
+        if let Ok(mut recent) = self.details.recent.try_lock() {
             merge_addresses(&mut recent.addresses, &[AddressRecord { ip, at }]);
         }
     }
 
-    pub fn recent(&self) -> MutexGuard<'_, Recent> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn recent(self) -> MutexGuard<'a, Recent> {
+        self.details.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+thread_local! {
+    /// The number of this thread, which chooses its counters and has no other effect.
+    static OWN_NUMBER: usize = {
+        let mut number = ThreadNumber::default();
+        std::thread::current().id().hash(&mut number);
+        number.0
+    };
+}
+
+fn own_number() -> usize {
+    OWN_NUMBER.with(|number| *number)
+}
+
+/// Reads the number in a thread's id: threads are numbered in the order of their start.
+#[derive(Default)]
+struct ThreadNumber(usize);
+
+impl Hasher for ThreadNumber {
+    fn finish(&self) -> u64 {
+        0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ usize::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, i: u64) {
+        self.0 = usize::try_from(i).unwrap_or_default();
     }
 }
 
@@ -107,15 +235,39 @@ mod tests {
     use crate::model::id::Id;
     use std::thread::scope;
 
-    fn taken(calls: &Calls) -> Vec<(u32, CallCounts)> {
+    struct Counted {
+        valid: ValidCalls,
+        details: CallDetails,
+    }
+
+    impl Counted {
+        fn new() -> Self {
+            Self { valid: ValidCalls::default(), details: CallDetails::new(Id::default()) }
+        }
+
+        fn calls(&self) -> Calls<'_> {
+            Calls::of(&self.valid, &self.details)
+        }
+
+        fn count(&self, hour: Hour, code: Code) {
+            self.valid.note_hour(hour);
+            if code == Code::Valid {
+                self.valid.count(hour);
+            } else {
+                self.details.count(hour, code);
+            }
+        }
+    }
+
+    fn taken(counted: &Counted) -> Vec<(u32, CallCounts)> {
         let mut taken = Vec::new();
-        calls.take(|hour, counts| taken.push((hour.number(), *counts)));
+        counted.calls().take(|hour, counts| taken.push((hour.number(), *counts)));
         taken
     }
 
     #[test]
     fn calls_are_reported_by_hour_and_outcome_and_only_once() {
-        let calls = Calls::new(Id::default());
+        let calls = Counted::new();
         calls.count(Hour::from_number(7), Code::Valid);
         calls.count(Hour::from_number(8), Code::Valid);
         calls.count(Hour::from_number(8), Code::Expired);
@@ -124,7 +276,7 @@ mod tests {
         eight.add(&CallCounts::of(Code::Expired, 1));
         let expected = [(8, eight), (7, CallCounts::of(Code::Valid, 1))];
         let mut reported = Vec::new();
-        calls.read(|hour, counts| reported.push((hour.number(), *counts)));
+        calls.calls().read(|hour, counts| reported.push((hour.number(), *counts)));
         assert_eq!(reported, expected);
         assert_eq!(taken(&calls), expected);
         assert_eq!(taken(&calls), []);
@@ -134,7 +286,7 @@ mod tests {
 
     #[test]
     fn no_call_is_lost_or_taken_twice_however_many_count_at_once() {
-        let calls = Calls::new(Id::default());
+        let calls = Counted::new();
         let mut sum = CallCounts::default();
         let count = |thread: u32| {
             for round in 0..20_000 {
@@ -145,10 +297,45 @@ mod tests {
             let counting: Vec<_> =
                 (0..4).map(|thread| threads.spawn(move || count(thread))).collect();
             while counting.iter().any(|thread| !thread.is_finished()) {
-                calls.take(|_, counts| sum.add(counts));
+                calls.calls().take(|_, counts| sum.add(counts));
             }
         });
-        calls.take(|_, counts| sum.add(counts));
+        calls.calls().take(|_, counts| sum.add(counts));
         assert_eq!(sum, CallCounts::of(Code::Valid, 80_000));
+    }
+    #[test]
+    fn stripes_are_bounded_and_their_counts_are_taken_too() {
+        let striped = StripedKeys::default();
+        let first = Counted::new();
+        first.valid.note_hour(Hour::from_number(6));
+        first.valid.count(Hour::from_number(6));
+        assert!(first.details.stripe(&striped));
+        first.details.count(Hour::from_number(6), Code::Valid);
+        first.details.count(Hour::from_number(6), Code::Expired);
+        let mut six = CallCounts::of(Code::Valid, 2);
+        six.add(&CallCounts::of(Code::Expired, 1));
+        assert_eq!(taken(&first), [(6, six)]);
+        assert_eq!(taken(&first), []);
+        for _ in 1..STRIPED_KEYS_MAX {
+            assert!(Counted::new().details.stripe(&striped));
+        }
+        let late = Counted::new();
+        assert!(!late.details.stripe(&striped));
+        assert!(first.details.stripe(&striped), "it keeps its stripes");
+        late.valid.note_hour(Hour::from_number(6));
+        late.details.count(Hour::from_number(6), Code::Expired);
+        assert_eq!(taken(&late), [(6, CallCounts::of(Code::Expired, 1))]);
+    }
+
+    #[test]
+    fn threads_have_numbers_of_their_own() {
+        let mut others = vec![own_number()];
+        for _ in 0..4 {
+            others.push(scope(|threads| threads.spawn(own_number).join().unwrap()));
+        }
+        let mut distinct = others.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), others.len());
     }
 }

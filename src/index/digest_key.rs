@@ -14,12 +14,7 @@ pub(super) struct DigestKey(pub(super) [u64; 4]);
 
 impl From<Digest> for DigestKey {
     fn from(digest: Digest) -> Self {
-        let (words, _) = digest.bytes().as_chunks::<8>();
-        let mut key = [0; 4];
-        for (place, word) in key.iter_mut().zip(words) {
-            *place = u64::from_le_bytes(*word);
-        }
-        Self(key)
+        Self(digest.words())
     }
 }
 

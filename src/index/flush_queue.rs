@@ -42,7 +42,9 @@ impl FlushQueue {
 
     pub(super) fn push(&self, live: &Arc<KeyCounters>) {
         // The load avoids a write: a busy key nearly always waits already.
-        if live.waiting.load(Ordering::SeqCst) || live.waiting.swap(true, Ordering::SeqCst) {
+        if live.marks().waiting.load(Ordering::SeqCst)
+            || live.marks().waiting.swap(true, Ordering::SeqCst)
+        {
             return;
         }
         match self.push.try_send(Arc::clone(live)) {
@@ -65,7 +67,7 @@ impl FlushQueue {
             // queue, or the calling thread holds it. The caller excludes the keys that it holds.
             let known: HashSet<_> = taken.iter().map(Arc::as_ptr).collect();
             let left_out = all().into_iter().filter(|live| {
-                live.waiting.load(Ordering::Acquire) && !known.contains(&Arc::as_ptr(live))
+                live.marks().waiting.load(Ordering::Acquire) && !known.contains(&Arc::as_ptr(live))
             });
             taken.extend(left_out);
         }
@@ -89,7 +91,7 @@ mod tests {
         }
         let first = queue.take(10, || lives.clone());
         for live in &first {
-            live.waiting.store(false, Ordering::Relaxed);
+            live.marks().waiting.store(false, Ordering::Relaxed);
         }
         let rest = queue.take(usize::MAX, || lives.clone());
         assert_eq!(first.len(), 10);

@@ -151,7 +151,7 @@ impl Grant {
         self.owner.as_ref().filter(|_owner| !self.former_owner).map(|owner| owner.facts())
     }
 
-    /// The id of [`Grant::named_owner`].
+    /// Like [`Grant::named_owner`], without the count of a handle, which threads would share.
     pub fn named_owner_id(&self) -> Option<UserId> {
         self.owner.as_ref().filter(|_owner| !self.former_owner).map(|owner| owner.id())
     }

@@ -3,14 +3,20 @@
 //! All grants of a key share its live state, which survives changes of the key and does not depend
 //! on the feed. Live state consists of atomics, so that checks never wait for each other.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::index::calls::Calls;
+use once_cell::race::OnceBox;
+
+use crate::index::calls::{CallDetails, Calls, StripedKeys, ValidCalls};
 use crate::index::quota::{QuotaCounter, QuotaOwner, Reservations};
-use crate::index::uses::{Agent, LastUse, SecretUses, Use, UseCell};
+use crate::index::uses::{Agent, LastUse, Marks, SecretUses, Use, UseCell};
+use crate::model::calendar::Hour;
+use crate::model::code::Code;
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::limit::{Draw, RateLimit};
+use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 use crate::records::key::SecretRecord;
 
@@ -18,58 +24,33 @@ use crate::records::key::SecretRecord;
 const COUNTERS_MAX: usize = 32;
 
 /// The live state of one key.
+///
+/// The fields are in memory order. The fields that each counted call uses come first. With the
+/// counts of its handles the state takes 128 bytes, which is a size of allocations.
 #[derive(Debug)]
+#[repr(C)]
 pub struct KeyCounters {
-    pub key: KeyId,
     uses: UseCell,
-    /// Counts of the key's calls; absent until the first call.
-    calls: OnceLock<Box<Calls>>,
-    /// Whether a use waits to be written.
-    pub(super) waiting: AtomicBool,
-    /// The digests and counters of the key. Only the index's writer locks this field.
-    pub(super) ledger: Mutex<WriterState>,
+    valid: ValidCalls,
+    pub key: KeyId,
+    rest: OnceBox<RestOfKey>,
+    /// The first digest of the key in the index. Only the index's writer uses this field.
+    digest: [AtomicU64; 4],
+}
+
+/// The live state that few keys have: the key was called, has a limit, or has several secrets.
+#[derive(Debug, Default)]
+struct RestOfKey {
+    calls: OnceLock<CallDetails>,
+    /// Only the index's writer locks this field.
+    ledger: Mutex<WriterState>,
 }
 
 /// State that only the index's writer uses.
 #[derive(Debug, Default)]
-pub(super) struct WriterState {
-    /// The digests of the key in the index.
-    pub(super) digests: Digests,
-    counters: Option<Box<LimitCounters>>,
-}
-
-/// The digests of a key. A single digest, the common case, needs no allocation.
-#[derive(Debug, Default)]
-pub(super) enum Digests {
-    #[default]
-    None,
-    One(Digest),
-    More(Box<[Digest]>),
-}
-
-impl Digests {
-    pub(super) fn as_slice(&self) -> &[Digest] {
-        match self {
-            Self::None => &[],
-            Self::One(digest) => std::slice::from_ref(digest),
-            Self::More(digests) => digests,
-        }
-    }
-}
-
-impl FromIterator<Digest> for Digests {
-    fn from_iter<I: IntoIterator<Item = Digest>>(iter: I) -> Self {
-        let digests: Vec<_> = iter.into_iter().collect();
-        match digests.as_slice() {
-            [] => Self::None,
-            [one] => Self::One(*one),
-            _ => Self::More(digests.into()),
-        }
-    }
-}
-
-#[derive(Debug, Default)]
-struct LimitCounters {
+struct WriterState {
+    /// The digests of the key in the index, besides the first.
+    digests: Vec<Digest>,
     limits: Vec<(Box<str>, Arc<RateCounter>)>,
     quota: Option<Arc<QuotaCounter>>,
     secrets: SecretUses,
@@ -78,13 +59,8 @@ struct LimitCounters {
 impl KeyCounters {
     /// The state of a key that was never used.
     pub fn new(key: KeyId) -> Self {
-        Self {
-            key,
-            uses: UseCell::default(),
-            calls: OnceLock::new(),
-            waiting: AtomicBool::new(false),
-            ledger: Mutex::new(WriterState::default()),
-        }
+        let (uses, valid, digest) = Default::default();
+        Self { key, uses, valid, rest: OnceBox::new(), digest }
     }
 
     /// The last use; `None` before the first use.
@@ -92,14 +68,85 @@ impl KeyCounters {
         self.uses.read()
     }
 
-    /// Counts of calls; `None` if there were none in this process.
-    pub fn calls(&self) -> Option<&Calls> {
-        self.calls.get().map(|calls| &**calls)
+    /// Starts to load the state into the processor's cache. A processor loads it while it executes
+    /// the decision that follows.
+    pub fn load_early(&self) {
+        let _is_waiting = self.marks().waiting.load(Ordering::Relaxed);
     }
 
-    /// Counts of calls, created with the first call.
-    pub(super) fn calls_of(&self, organization: impl FnOnce() -> OrganizationId) -> &Calls {
-        self.calls.get_or_init(|| Box::new(Calls::new(organization())))
+    pub(super) fn marks(&self) -> &Marks {
+        &self.uses.marks
+    }
+
+    /// Counts of calls; `None` if there were none in this process.
+    pub fn calls(&self) -> Option<Calls<'_>> {
+        // The mark is in the one order of all `SeqCst` accesses, as the marks and counts of
+        // `KeyCounters::count` are.
+        let called = self.marks().called.load(Ordering::SeqCst);
+        let details = self.rest.get().filter(|_rest| called)?.calls.get()?;
+        Some(Calls::of(&self.valid, details))
+    }
+
+    /// Counts a call. The order of the count and the key's `waiting` mark is explained in
+    /// [`crate::index::flush_queue`].
+    pub(super) fn count(
+        &self,
+        hour: Hour,
+        code: Code,
+        organization: OrganizationId,
+        striped: &StripedKeys,
+    ) {
+        let marks = self.marks();
+        if !marks.called.load(Ordering::SeqCst) {
+            self.rest().calls.get_or_init(|| CallDetails::new(organization));
+            marks.called.store(true, Ordering::SeqCst);
+        }
+        self.valid.note_hour(hour);
+        if code == Code::Valid && !marks.striped.load(Ordering::SeqCst) {
+            if self.valid.count(hour) && self.details().is_some_and(|it| it.stripe(striped)) {
+                marks.striped.store(true, Ordering::SeqCst);
+            }
+        } else if let Some(details) = self.details() {
+            details.count(hour, code);
+        }
+    }
+
+    fn details(&self) -> Option<&CallDetails> {
+        self.rest.get()?.calls.get()
+    }
+
+    fn rest(&self) -> &RestOfKey {
+        self.rest.get_or_init(Box::default)
+    }
+
+    /// The state of the index's writer; `None` for a key without limits and with one secret.
+    fn known_ledger(&self) -> Option<MutexGuard<'_, WriterState>> {
+        self.rest.get().map(|rest| rest.ledger.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, WriterState> {
+        self.rest().ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces the digests of the key in the index. Calls `gone` with each former digest that is
+    /// not among `digests`.
+    pub(super) fn replace_digests(&self, digests: &[Digest], gone: impl FnMut(Digest)) {
+        let first = Digest::from_words(self.digest.each_ref().map(|it| it.load(Ordering::Relaxed)));
+        let others = self.known_ledger().map(|mut ledger| std::mem::take(&mut ledger.digests));
+        let former = [first].into_iter().filter(|it| *it != Digest::from_words([0; 4]));
+        former
+            .chain(others.into_iter().flatten())
+            .filter(|it| !digests.contains(it))
+            .for_each(gone);
+        let (first, others) = digests
+            .split_first()
+            .map_or(([0; 4], digests), |(first, others)| (first.words(), others));
+        for (place, word) in self.digest.iter().zip(first) {
+            place.store(word, Ordering::Relaxed);
+        }
+        if !others.is_empty() {
+            self.ledger().digests = others.to_vec();
+        }
     }
 
     /// Notes a use. Returns whether the use must be written to the store.
@@ -107,46 +154,47 @@ impl KeyCounters {
         self.uses.note(last, shared)
     }
 
+    /// Notes the address of a valid call, which was counted.
+    pub(super) fn note_address(&self, ip: IpAddr, at: Moment) {
+        if let Some(calls) = self.calls() {
+            calls.note_address(ip, at);
+        }
+    }
+
     /// Starts to record uses separately for each secret, if the key has several secrets.
     pub(super) fn distinguish(&self, secrets: &[SecretRecord]) {
         if secrets.len() > 1 {
-            let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-            ledger.counters.get_or_insert_default().secrets.take_over(secrets, self.uses.read());
+            self.ledger().secrets.take_over(secrets, self.uses.read());
         }
     }
 
     /// Loads the stored use of a key that was not used in this process.
     pub(super) fn restore(&self, last: &LastUse, secrets: &[(Digest, LastUse)]) {
         self.uses.put(last);
-        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(counters) = &ledger.counters else { return };
+        let Some(ledger) = self.known_ledger() else { return };
         if secrets.is_empty() {
-            counters.secrets.attribute(last);
+            ledger.secrets.attribute(last);
         }
         for (digest, last) in secrets {
-            counters.secrets.note(digest, last);
+            ledger.secrets.note(digest, last);
         }
     }
 
     /// The cell for uses of one of several secrets.
     pub(super) fn use_cell(&self, digest: &Digest) -> Option<Arc<UseCell>> {
-        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        ledger.counters.as_ref()?.secrets.cell(digest)
+        self.known_ledger()?.secrets.cell(digest)
     }
 
     /// The last use of each used secret, if uses are recorded separately.
     pub fn secret_uses(&self) -> Vec<(Digest, LastUse)> {
-        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        let counters = ledger.counters.as_ref();
-        counters.map(|counters| counters.secrets.read()).unwrap_or_default()
+        self.known_ledger().map(|ledger| ledger.secrets.read()).unwrap_or_default()
     }
 
     /// The counter of a rate limit. A limit keeps its counter while it keeps its name.
     ///
     /// `in_use` lists the names of the key's current limits, whose counters are never removed.
     pub(super) fn rate_counter(&self, name: &str, in_use: &[&str]) -> Arc<RateCounter> {
-        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        let counters = ledger.counters.get_or_insert_default();
+        let mut counters = self.ledger();
         if let Some((_, counter)) = counters.limits.iter().find(|(known, _)| &**known == name) {
             return Arc::clone(counter);
         }
@@ -161,13 +209,11 @@ impl KeyCounters {
 
     /// The counter of the quota.
     pub(super) fn quota_counter(&self, reservations: &Arc<Reservations>) -> Arc<QuotaCounter> {
-        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        let counters = ledger.counters.get_or_insert_default();
         let made = || {
             let owner = QuotaOwner::Key(self.key);
             Arc::new(QuotaCounter::new(owner, Arc::clone(reservations)))
         };
-        Arc::clone(counters.quota.get_or_insert_with(made))
+        Arc::clone(self.ledger().quota.get_or_insert_with(made))
     }
 }
 
@@ -251,7 +297,58 @@ impl RateCounter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::id::Id;
+    use crate::records::usage::CallCounts;
     use std::thread::scope;
+
+    #[test]
+    fn the_state_of_a_key_is_small() {
+        // An `Arc` adds two counts of 8 bytes.
+        assert_eq!(size_of::<KeyCounters>() + 16, 128);
+    }
+
+    #[test]
+    fn former_digests_are_named_when_others_replace_them() {
+        let live = KeyCounters::new(KeyId::default());
+        let [one, two, three] = [1, 2, 3].map(|byte| Digest::of(&[byte]));
+        for (digests, expected) in [
+            (&[one][..], &[][..]),
+            (&[two, one], &[]),
+            (&[three, two], &[one]),
+            (&[three], &[two]),
+            (&[], &[three]),
+            (&[one], &[]),
+        ] {
+            let mut gone = Vec::new();
+            live.replace_digests(digests, |digest| gone.push(digest));
+            assert_eq!(gone, expected);
+        }
+    }
+
+    /// Two threads count calls of one key while a third takes them. Meanwhile the key gets stripes,
+    /// if the two have not met before.
+    #[test]
+    fn a_key_that_gets_stripes_loses_no_call() {
+        const CALLS: u32 = 40_000;
+        let (live, striped) = (KeyCounters::new(KeyId::default()), StripedKeys::default());
+        let count = |code| live.count(Hour::from_number(8), code, Id::default(), &striped);
+        let mut sum = CallCounts::default();
+        scope(|threads| {
+            let calls = || (0..CALLS).for_each(|_| count(Code::Valid));
+            let counting = [threads.spawn(calls), threads.spawn(calls)];
+            while counting.iter().any(|thread| !thread.is_finished()) {
+                let Some(calls) = live.calls() else { continue };
+                calls.take(|_, counts| sum.add(counts));
+                assert!(live.details().unwrap().stripe(&striped));
+                live.marks().striped.store(true, Ordering::SeqCst);
+            }
+        });
+        count(Code::Expired);
+        live.calls().unwrap().take(|_, counts| sum.add(counts));
+        let mut expected = CallCounts::of(Code::Valid, 2 * u64::from(CALLS));
+        expected.add(&CallCounts::of(Code::Expired, 1));
+        assert_eq!(sum, expected);
+    }
 
     #[test]
     fn a_counter_belongs_to_the_name_of_its_limit() {

@@ -11,13 +11,15 @@ pub mod facts;
 mod flush_queue;
 pub mod follow;
 pub mod grant;
+mod known_keys;
 pub mod list;
 pub mod live;
 mod name;
+mod organization_status;
 mod organizations;
 pub mod pending_usage;
 pub mod plan;
-mod profile;
+pub(crate) mod profile;
 mod progress;
 pub mod quota;
 mod rebuild;
@@ -51,6 +53,7 @@ use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 use crate::records::uses::{USER_AGENT_BYTES_MAX, cut};
 use crate::telemetry::measure::Histogram;
+use calls::StripedKeys;
 use digest_key::{DigestHasher, DigestKey};
 use facts::{RoleFacts, Shared, SharedUser, TeamFacts, UserFacts};
 use flush_queue::FlushQueue;
@@ -99,6 +102,7 @@ pub struct Index {
     reservations: Arc<Reservations>,
     /// The durations of the writer's steps.
     steps: Histogram,
+    striped_keys: StripedKeys,
 }
 
 /// The origin of a call.
@@ -159,6 +163,7 @@ impl Index {
             flushed_at: AtomicU64::new(0),
             reservations: Arc::default(),
             steps: Histogram::default(),
+            striped_keys: StripedKeys::default(),
         }
     }
 
@@ -316,16 +321,15 @@ impl Index {
     /// Counts a call of a key by its code, and notes the origin of a valid call. Readers of the
     /// index see the call and its origin at once; the store receives them later.
     pub fn note_call(&self, grant: &Grant, code: Code, at: Moment, origin: CallOrigin<'_>) {
-        let calls = grant.live.calls_of(|| grant.organization.id());
-        if code == Code::Valid {
-            let agent = origin.user_agent.map(|name| cut(name, USER_AGENT_BYTES_MAX));
-            let is_new = grant.note(Use { at, ip: origin.ip, agent }, |name| self.agent(name));
-            if let Some(ip) = origin.ip.filter(|_ip| is_new) {
-                calls.note_address(ip, at);
-            }
-        }
         // The use is noted before the count, so that a thread that takes the count sees the use.
-        calls.count(Hour::of(at), code);
+        let is_new = code == Code::Valid && {
+            let agent = origin.user_agent.map(|name| cut(name, USER_AGENT_BYTES_MAX));
+            grant.note(Use { at, ip: origin.ip, agent }, |name| self.agent(name))
+        };
+        grant.live.count(Hour::of(at), code, grant.organization.id(), &self.striped_keys);
+        if let (true, Some(ip)) = (is_new, origin.ip) {
+            grant.live.note_address(ip, at);
+        }
         self.flush_queue.push(&grant.live);
     }
 
@@ -515,7 +519,9 @@ mod tests {
             let mut taken = 0;
             while taken < u64::from(CALLS) {
                 let before = taken;
-                live.calls_of(OrganizationId::default).take(|_, counts| taken += counts.calls());
+                if let Some(calls) = live.calls() {
+                    calls.take(|_, counts| taken += counts.calls());
+                }
                 if taken > before {
                     assert!(live.last_use().unwrap().at >= at(taken));
                 }

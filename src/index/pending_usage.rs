@@ -64,7 +64,7 @@ impl PendingUsage {
     /// now. Moves the counts of the key to the rows of the key and of its organization. The next
     /// use of the key enters the queue again.
     pub fn take_use(&mut self, live: &KeyCounters) -> Option<LastUse> {
-        live.waiting.store(false, Ordering::SeqCst);
+        live.marks().waiting.store(false, Ordering::SeqCst);
         if let Some(calls) = live.calls() {
             let organization = calls.organization;
             calls.take(|hour, counts| {

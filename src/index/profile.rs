@@ -10,7 +10,7 @@ use crate::index::list::IndexedList;
 use crate::records::key::KeyRecord;
 
 /// The most profiles that keys share. Further profiles belong to one key each.
-const PROFILES_SHARED_MAX: usize = 16_384;
+pub(crate) const PROFILES_SHARED_MAX: usize = 16_384;
 
 /// The patterns and the environment of a key.
 #[derive(Debug)]

@@ -91,7 +91,7 @@ struct Stale {
 impl Stale {
     fn all_of(writer: &Writer) -> Self {
         Self {
-            keys: writer.lives.keys().copied().collect(),
+            keys: writer.lives.ids().collect(),
             users: writer.index.users.pin().keys().copied().collect(),
             organizations: writer.index.organizations.pin().keys().copied().collect(),
             roles: writer.index.roles.pin().keys().copied().collect(),

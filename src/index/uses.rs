@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
 
 use arc_swap::ArcSwapOption;
 
@@ -44,12 +44,24 @@ impl LastUse {
     }
 }
 
+/// Flags of the key whose cell it is. They fill the space beside the sequence number.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    /// Whether a use waits to be written.
+    pub(super) waiting: AtomicBool,
+    /// Whether the key had a call in this process.
+    pub(super) called: AtomicBool,
+    /// Whether each thread has counters of its own.
+    pub(super) striped: AtomicBool,
+}
+
 /// A last use that any thread reads and writes. The cell is a sequence lock whose writers skip a
 /// write on contention, since either of two simultaneous uses may be kept.
 #[derive(Debug, Default)]
 pub struct UseCell {
     /// The sequence number: odd during a write; 0 before the first use.
     sequence: AtomicU32,
+    pub(super) marks: Marks,
     agent: ArcSwapOption<Agent>,
     at: AtomicI64,
     /// The address as IPv6; all zero if it is unknown.

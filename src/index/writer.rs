@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 use arc_swap::ArcSwap;
 use keyhouse_storage::Revision;
@@ -11,7 +11,8 @@ use keyhouse_storage::Revision;
 use crate::index::digest_key::DigestKey;
 use crate::index::facts::{HeldRole, OrganizationFacts, RoleFacts, Shared, SharedUser, UserFacts};
 use crate::index::grant::{Grant, GrantHandles};
-use crate::index::live::{KeyCounters, OrganizationLive};
+use crate::index::known_keys::KnownKeys;
+use crate::index::live::OrganizationLive;
 use crate::index::plan::SharedPlan;
 use crate::index::profile::Profiles;
 use crate::index::shared_organization::SharedOrganization;
@@ -34,7 +35,7 @@ use crate::records::uses::{USER_AGENT_BYTES_MAX, UseRecord, cut};
 /// State of the writer, besides the index itself.
 pub(super) struct Writer {
     pub(super) index: Arc<Index>,
-    pub(super) lives: HashMap<KeyId, Arc<KeyCounters>>,
+    pub(super) lives: KnownKeys,
     pub(super) plans: HashMap<Box<str>, Arc<SharedPlan>>,
     standings: UserStatuses,
     profiles: Profiles,
@@ -42,7 +43,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(index: Arc<Index>) -> Self {
-        let (lives, plans) = (HashMap::new(), HashMap::new());
+        let (lives, plans) = Default::default();
         let (standings, profiles) = Default::default();
         Self { index, lives, plans, standings, profiles }
     }
@@ -72,7 +73,7 @@ impl Writer {
             Stored::Key(record) => self.put_key(&record),
             Stored::Use(key, record) => self.put_use(key, &record),
             Stored::Quota(key, record) => {
-                if let Some(live) = self.lives.get(&key) {
+                if let Some(live) = self.lives.get(key) {
                     live.quota_counter(&self.index.reservations).restore(&record);
                 }
             },
@@ -177,9 +178,7 @@ impl Writer {
     }
 
     fn put_key(&mut self, record: &KeyRecord) {
-        let live =
-            self.lives.entry(record.id).or_insert_with(|| Arc::new(KeyCounters::new(record.id)));
-        let live = Arc::clone(live);
+        let live = self.lives.of(record.id);
         let owner = record.owner.map(|id| self.user(id));
         let organization = self.organization(record.organization);
         let profile = self.profiles.of(record);
@@ -193,20 +192,13 @@ impl Writer {
             };
             self.insert_grant(secret.digest, Grant::new(record, secret, handles));
         }
-        let mut ledger = live.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        for digest in ledger.digests.as_slice() {
-            if !record.secrets.iter().any(|secret| secret.digest == *digest) {
-                self.remove_grant(*digest);
-            }
-        }
-        ledger.digests = record.secrets.iter().map(|secret| secret.digest).collect();
+        let digests: Vec<_> = record.secrets.iter().map(|secret| secret.digest).collect();
+        live.replace_digests(&digests, |digest| self.remove_grant(digest));
     }
 
     pub(super) fn delete_key(&mut self, id: KeyId) {
-        let Some(live) = self.lives.remove(&id) else { return };
-        let ledger = live.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        for digest in ledger.digests.as_slice() {
-            self.remove_grant(*digest);
+        if let Some(live) = self.lives.remove(id) {
+            live.replace_digests(&[], |digest| self.remove_grant(digest));
         }
     }
 
@@ -237,7 +229,7 @@ impl Writer {
 
     /// Loads a stored use, unless this process noted a newer use.
     fn put_use(&self, key: KeyId, record: &UseRecord) {
-        let Some(live) = self.lives.get(&key) else { return };
+        let Some(live) = self.lives.get(key) else { return };
         if live.last_use().is_some_and(|known| known.at >= record.at) {
             return;
         }

@@ -161,9 +161,8 @@ pub fn classify(text: &[u8]) -> KeyTextClass {
 /// bytes of printable ASCII.
 pub fn is_credential(text: &[u8]) -> bool {
     // Reads every byte without an early exit, which compilers turn into vector instructions.
-    let is_printable = |text: &[u8]| {
-        text.iter().fold(true, |good, byte| good & (0x21..=0x7e).contains(byte))
-    };
+    let is_printable =
+        |text: &[u8]| text.iter().fold(true, |good, byte| good & (0x21..=0x7e).contains(byte));
     !text.is_empty() && text.len() <= CREDENTIAL_BYTES_MAX && is_printable(text)
 }
 

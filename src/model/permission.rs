@@ -273,14 +273,11 @@ pub(super) fn walled_segments(text: &str) -> usize {
 
 fn spells_out(pattern: &[u8], segments: usize, text: &[u8]) -> bool {
     let leading = |text: &'_ [u8]| {
-        let end = text.split(is_colon).take(segments).map(|it| it.len() + 1).sum::<usize>();
+        let end =
+            text.split(|byte| *byte == b':').take(segments).map(|it| it.len() + 1).sum::<usize>();
         end.saturating_sub(1)
     };
     pattern.get(..leading(pattern)) == text.get(..leading(text))
-}
-
-const fn is_colon(byte: &u8) -> bool {
-    *byte == b':'
 }
 
 /// Whether a pattern of a set grants the permission. `set` is the text of a [`PatternSet`]: a list

@@ -100,6 +100,25 @@ impl Digest {
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// The digest as four words, for memory that is aligned to words.
+    pub fn words(&self) -> [u64; 4] {
+        let (words, _) = self.0.as_chunks::<8>();
+        let mut made = [0; 4];
+        for (place, word) in made.iter_mut().zip(words) {
+            *place = u64::from_le_bytes(*word);
+        }
+        made
+    }
+
+    /// The digest with these [`Digest::words`].
+    pub fn from_words(words: [u64; 4]) -> Self {
+        let mut bytes = [0; 32];
+        for (place, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
+        }
+        Self(bytes)
+    }
 }
 
 impl fmt::Display for Digest {

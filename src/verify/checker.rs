@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock::{Clock, Now};
 use crate::index::grant::Grant;
 use crate::index::{CallOrigin, Grants, Index};
-use crate::model::id::{KeyId, OrganizationId};
+use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::verify::decide::{decide, preview};
 use crate::verify::request::{Request, Scope, find};
 use crate::verify::verdict::{Code, Verdict};
@@ -82,6 +82,11 @@ impl Decision<'_> {
     fn absent(code: Code, now: Now) -> Self {
         Self { verdict: Verdict::of(code), grant: None, now }
     }
+
+    /// The id of the owner whose identity upstreams receive: see [`Grant::named_owner`].
+    pub fn named_owner(&self) -> Option<UserId> {
+        self.grant?.named_owner_id()
+    }
 }
 
 impl<W: ReservationWait> Checker<W> {
@@ -113,6 +118,7 @@ impl<W: ReservationWait> Checker<W> {
                 Ok(grant) => grant,
                 Err(code) => return Ok(answer(Decision::absent(code, now))),
             };
+            grant.live.load_early();
             let unreserved = match decide(grant, request, now) {
                 Ok(verdict) => {
                     self.index.note_call(grant, verdict.code, now.wall, origin);

@@ -42,12 +42,11 @@ fn decided<T>(
         return verdict(Verdict::of(code));
     }
     let facts;
-    let organization = match grant.organization.status() {
-        Some(status) => status,
-        None => {
-            facts = grant.organization.load();
-            facts.status()
-        },
+    let organization = if let Some(status) = grant.organization.status() {
+        status
+    } else {
+        facts = grant.organization.load();
+        facts.status()
     };
     if let Some(code) = refusal(grant, organization, request, now) {
         return verdict(Verdict::of(code));
@@ -136,8 +135,8 @@ pub(super) mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::index::grant::GrantHandles;
     use crate::index::facts::{HeldRole, OrganizationFacts, RoleFacts, SharedUser, UserFacts};
+    use crate::index::grant::GrantHandles;
     use crate::index::live::KeyCounters;
     use crate::index::plan::SharedPlan;
     use crate::index::quota::renew_all;

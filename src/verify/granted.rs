@@ -97,9 +97,8 @@ impl Facts {
     fn all_is_whole(&self, grant: &Grant) -> bool {
         let owner = self.owner.as_deref().map(|owner| owner.standing);
         let bounds = self.organization.bounds();
-        let is_whole = |pattern| {
-            grant.is_within_bounds(owner, bounds, RightQuery::Pattern(pattern))
-        };
+        let is_whole =
+            |pattern| grant.is_within_bounds(owner, bounds, RightQuery::Pattern(pattern));
         grant.patterns().texts().all(is_whole)
     }
 }
