@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import pathlib
 import signal
 import sys
@@ -23,6 +24,7 @@ def main():
     sections, failed = {}, []
     for name in options.names:
         print(f"\n== {name}", flush=True)
+        load = os.getloadavg()[0]
         bench = importlib.import_module(f".{name}", __package__)
         try:
             with tempfile.TemporaryDirectory(dir=options.work) as folder:
@@ -34,7 +36,9 @@ def main():
             continue
         for table in tables:
             print("\n" + table.text(), end="", flush=True)
-        sections[name] = page.section(name, bench.__doc__.partition("\n\n")[2].strip(), tables, options.rounds)
+        load = max(load, os.getloadavg()[0])
+        about = bench.__doc__.partition("\n\n")[2].strip()
+        sections[name] = page.section(name, about, tables, options.rounds, load)
     if options.write:
         page.write(pathlib.Path("docs/benchmarks.md"), sections, BENCHES)
     if failed:

@@ -149,6 +149,6 @@ def beside_checks(options, keyhouse, create):
         rows[-1].ratios = ratios(beside[place], alone[place])
     about = f"{CHANGES_A_SECOND} creations per second beside {CHECKS_A_SECOND:,} checks per second that are due."
     return [
-        Table("Time of a change", "ms", rows, "no checks", about),
-        Table("Checks answered meanwhile", "1/s", [Row("forward-auth, valid", answered)]),
+        Table("Time of a change", "ms", rows, "no checks", about, needs_quiet=True),
+        Table("Checks answered meanwhile", "1/s", [Row("forward-auth, valid", answered)], needs_quiet=True),
     ]

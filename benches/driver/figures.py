@@ -47,6 +47,8 @@ class Table:
     rows: list
     ratio_to: str = ""
     about: str = ""
+    # Whether other programs on the machine make the figures meaningless, as they do to response times.
+    needs_quiet: bool = False
 
     def text(self):
         """The table in Markdown, as it is printed and written."""

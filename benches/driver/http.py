@@ -177,7 +177,7 @@ def run(options):
             Row(name, values, ratios(values, waits[base]) if name != base else [])
             for name, values in waits.items()
         ], "nginx", "Times count from the moment at which a request was due, whether or not earlier responses had "
-                    "arrived. The client polls its connections on one core."),
+                    "arrived. The client polls its connections on one core.", needs_quiet=True),
     ]
 
 

@@ -121,7 +121,10 @@ class Imported:
 
 
 def imported(options, count):
-    """A data directory with `count` imported keys, kept for the next run with the same binary. Do not send it checks."""
+    """A data directory with `count` imported keys, kept for the next run with the same binary.
+
+    A bench that sends checks takes a copy (`with_keys`), because uses are stored too.
+    """
     content = pathlib.Path(options.binary).read_bytes()
     kept = options.work / "data" / f"{count}-{hashlib.sha256(content).hexdigest()[:16]}"
     complete = kept / "complete.json"

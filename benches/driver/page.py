@@ -24,6 +24,9 @@ from `/proc`. Each response's status is verified. Servers and clients share the 
 interface.
 """
 
+LEFT_OUT = """Response times are left out: other programs used the machine during this run (load average {load:.0f}), and
+a request waits for them too."""
+
 
 def machine():
     """The processor, the memory and the system of this machine."""
@@ -35,12 +38,16 @@ def machine():
             f"Linux {os.uname().release.split('-')[0]}")
 
 
-def section(name, about, tables, rounds):
-    """The section of one bench."""
+def section(name, about, tables, rounds, load):
+    """The section of one bench. `load` is the highest load average before and after the bench."""
     commit = run("git", "rev-parse", "--short=12", "HEAD").strip()
     changed = " with changes" if run("git", "status", "--porcelain", "-uno").strip() else ""
     date = datetime.datetime.now(datetime.timezone.utc).date()
     measured = f"{date}, commit {commit}{changed}, {rounds} rounds. {machine()}."
+    # A bench itself keeps three threads busy at most.
+    if load > 2 * os.cpu_count() and any(table.needs_quiet for table in tables):
+        tables = [table for table in tables if not table.needs_quiet]
+        measured += f"\n\n{LEFT_OUT.format(load=load)}"
     return f"## {name}\n\n{about}\n\n{measured}\n\n" + "\n".join(table.text() for table in tables)
 
 

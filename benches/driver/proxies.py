@@ -110,8 +110,10 @@ def measure(options, name, several, request):
     at_rate = f"At {RATE:,} requests per second on 32 connections."
     return [
         Table(f"{name}: CPU per request", "us", rows(cpu) + added(cpu), "static 204", about),
-        Table(f"{name}: median of the response time", "us", rows(median) + added(median), "static 204", at_rate),
-        Table(f"{name}: 99th percentile of the response time", "us", rows(most), "static 204", at_rate),
+        Table(f"{name}: median of the response time", "us", rows(median) + added(median), "static 204", at_rate,
+              needs_quiet=True),
+        Table(f"{name}: 99th percentile of the response time", "us", rows(most), "static 204", at_rate,
+              needs_quiet=True),
     ]
 
 
