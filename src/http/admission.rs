@@ -8,7 +8,6 @@
 //! The handler reads the session from the store, to find out whether it has expired.
 
 use http::header::{COOKIE, HeaderMap};
-use rouille::Response;
 
 use crate::http::check::{introspect, malformed};
 use crate::http::client::Hops;
@@ -16,7 +15,7 @@ use crate::http::credential::{self, Credential};
 use crate::http::problem::Problem;
 use crate::http::route::{RequiredCaller, Run};
 use crate::http::routing::Routing;
-use crate::http::transport::{Arrival, Caller, ListenerKind};
+use crate::http::transport::{Arrival, Caller, ListenerKind, PreparedResponse};
 use crate::http::{App, probes};
 use crate::index::facts::UserFacts;
 use crate::index::grant::Grant;
@@ -63,16 +62,17 @@ impl App {
         arrival: &Arrival<'_>,
         routing: &Routing,
         problem: Problem,
-    ) -> Response {
+    ) -> PreparedResponse {
         if routing.route.is_some_and(|route| route.path == probes::PATH) {
             self.note_probe(arrival, routing.params.get(0, arrival.parts.uri.path()));
         }
         let is_client = routing.route.is_some_and(|it| it.access == RequiredCaller::Client);
         let problem = if is_client { introspect::as_oauth(problem) } else { problem };
         if routing.is_check() {
-            return self.deny(arrival, routing.gate(arrival.parts.uri.path()), problem);
+            let gate = routing.gate(arrival.parts.uri.path());
+            return self.deny(arrival, routing.id, gate, &problem);
         }
-        self.reported(routing, problem, self.id_of(arrival.parts))
+        self.reported(routing, problem).prepared(&routing.id.of_head(arrival.parts))
     }
 
     /// The caller, known only by its address. The local operator has no share.

@@ -21,6 +21,7 @@ use crate::http::parameters::Parameters;
 use crate::http::path_params::PathParams;
 use crate::http::probes::Probes;
 use crate::http::problem::Problem;
+use crate::http::request_id::RequestId;
 use crate::http::transport::{Arrival, BlockInPlace, Peer, RequestOrigin, TrustedProxies};
 use crate::index::{self, Index};
 use crate::model::pace::Pace;
@@ -71,6 +72,7 @@ pub(super) struct CheckCall<'a> {
     pub(super) arrival: &'a Arrival<'a>,
     /// The values of the path parameters.
     pub(super) params: PathParams,
+    pub(super) id: RequestId,
     pub(super) body: &'a [u8],
 }
 

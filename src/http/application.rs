@@ -3,20 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Method};
+use http::Method;
 use rouille::{Request, Response};
 
 use crate::actions::actor::Actor;
 use crate::actions::signing_in::throttle::Source;
 use crate::http::client::Hops;
 use crate::http::problem::Problem;
+use crate::http::request_id::RequestId;
 use crate::http::route::{HttpRoute, RequiredCaller, Run};
 use crate::http::routing::Routing;
 use crate::http::transport::{
-    Application, Arrival, Caller, Executor, ListenerKind, Peer, RequestOrigin, ResponseHead,
-    TransportCounters, TransportRefusal,
+    Application, Arrival, Caller, Executor, ListenerKind, Peer, PreparedResponse, RequestOrigin,
+    ResponseHead, TransportCounters, TransportRefusal,
 };
-use crate::http::{App, Call, CheckCall, answer, encoding, input, observe, router};
+use crate::http::{App, Call, CheckCall, answer, encoding, input, request_id, router};
 use crate::model::credential::CREDENTIALS;
 
 impl Application for App {
@@ -26,22 +27,26 @@ impl Application for App {
         let Arrival { listener, parts, .. } = *arrival;
         let found = router::find(&parts.method, parts.uri.path(), listener);
         let by_session = found.is_by_caller() && self.is_sessions(listener, &parts.headers);
-        Routing { by_session, ..found }
+        Routing { by_session, id: self.request_id(&parts.headers), ..found }
     }
 
     fn executor(&self, routing: &Routing) -> Executor {
         routing.executor()
     }
 
-    fn admit(&self, arrival: &Arrival<'_>, routing: &Routing) -> Result<Caller, Box<Response>> {
+    fn admit(
+        &self,
+        arrival: &Arrival<'_>,
+        routing: &Routing,
+    ) -> Result<Caller, Box<PreparedResponse>> {
         self.admit_head(arrival, routing)
             .map_err(|problem| Box::new(self.refused_head(arrival, routing, problem)))
     }
 
-    fn check(&self, arrival: &Arrival<'_>, routing: &Routing, body: &[u8]) -> Response {
+    fn check(&self, arrival: &Arrival<'_>, routing: &Routing, body: &[u8]) -> PreparedResponse {
         match routing.route.map(|route| route.run) {
             Some(Run::Check { handler, .. } | Run::ByCaller { check: handler, .. }) => {
-                handler(self, &CheckCall { arrival, params: routing.params, body })
+                handler(self, &CheckCall { arrival, params: routing.params, id: routing.id, body })
             },
             Some(Run::Manage { .. } | Run::LongCheck { .. }) | None => {
                 self.deny_path(arrival, routing)
@@ -50,9 +55,14 @@ impl Application for App {
     }
 
     fn handle(&self, origin: RequestOrigin, routing: &Routing, request: &Request) -> Response {
-        let id = self.id_or_new(request.header(observe::REQUEST_ID.as_str()));
         let answer = self.answer_management(origin, routing, request);
-        answer.map_or_else(|problem| self.reported(routing, problem, id), answer::finish)
+        answer.map_or_else(
+            |problem| {
+                let id = routing.id.text(request.header(request_id::REQUEST_ID.as_str()));
+                answer::finish(self.reported(routing, problem).into_response(&id))
+            },
+            answer::finish,
+        )
     }
 
     fn refuse(
@@ -60,21 +70,20 @@ impl Application for App {
         arrival: &Arrival<'_>,
         routing: Option<&Routing>,
         refusal: &TransportRefusal,
-    ) -> Response {
+    ) -> PreparedResponse {
         match routing {
             Some(routing) if routing.is_check() => self.deny_refusal(arrival, routing, refusal),
-            Some(_) | None => {
-                answer::finish(Problem::refused(refusal).into_response(self.id_of(arrival.parts)))
+            Some(routing) => Problem::refused(refusal).prepared(&routing.id.of_head(arrival.parts)),
+            None => {
+                let id = self.new_request_id().text(None);
+                let problem = Problem::refused(refusal);
+                problem.header(request_id::REQUEST_ID_TITLE, id.clone()).prepared(&id)
             },
         }
     }
 
     fn repeats_a_head(&self, routing: &Routing) -> bool {
         routing.is_below_gates()
-    }
-
-    fn receive(&self, headers: &mut HeaderMap) {
-        self.name_request(headers);
     }
 
     fn send_off(
@@ -106,21 +115,17 @@ impl App {
         let path = url.split_once('?').map_or(url, |(path, _)| path);
         // No route serves CONNECT, and none serves text that is not a method.
         let method = Method::from_bytes(request.method().as_bytes()).unwrap_or(Method::CONNECT);
-        let routing = router::find(&method, path, origin.listener);
+        let given = request.header(request_id::REQUEST_ID.as_str());
+        let id = given.map_or_else(|| self.new_request_id(), |_given| RequestId::OfClient);
+        let routing = Routing { id, ..router::find(&method, path, origin.listener) };
         self.handle(origin, &routing, request)
     }
 
-    /// The response for a problem, with the challenges and links of its route.
-    pub(super) fn reported(
-        &self,
-        routing: &Routing,
-        problem: Problem,
-        request_id: String,
-    ) -> Response {
+    /// The problem with the challenges and links of its route.
+    pub(super) fn reported(&self, routing: &Routing, problem: Problem) -> Problem {
         let offers_all = routing.offers_all();
         let problem = if offers_all { problem.offering(&CREDENTIALS) } else { problem };
-        let problem = problem.with_prices(self.links.load().pricing.as_ref());
-        answer::finish(problem.into_response(request_id))
+        problem.with_prices(self.links.load().pricing.as_ref())
     }
 
     fn answer_management(

@@ -8,7 +8,11 @@
 //! which forwards only one line. Management offers Bearer only: with Basic, browsers would open a
 //! password dialog over the page.
 
+use http::HeaderName;
+use http::header::WWW_AUTHENTICATE;
+
 use crate::http::answer::Header;
+use crate::http::transport::HeaderLines;
 use crate::model::credential::{CredentialSource, Scheme, schemes, titled};
 
 /// The realm of every challenge.
@@ -16,6 +20,9 @@ pub(super) const REALM: &str = "keyhouse";
 const NAME: &str = "WWW-Authenticate";
 /// The header with all challenges after the first.
 pub(super) const OTHERS: &str = "X-Keyhouse-Challenge";
+static OTHERS_LINE: HeaderName = HeaderName::from_static("x-keyhouse-challenge");
+/// The parameters of Basic after the realm (RFC 7617, section 2.1).
+const OF_BASIC: &str = ", charset=\"UTF-8\"";
 
 /// The Bearer challenge (RFC 6750, section 3), which the management API sends. The management API
 /// does not offer Basic, because browsers would open a dialog over Keyhouse's own page.
@@ -47,16 +54,58 @@ pub(super) fn offered(sources: &[CredentialSource], parameters: &str) -> Vec<Hea
     lines
 }
 
+/// Adds the lines of [`offered`] to a response.
+pub(super) fn push_offered(
+    lines: &mut HeaderLines,
+    sources: &[CredentialSource],
+    parameters: &str,
+) {
+    let schemes = schemes(sources);
+    if schemes.is_empty() {
+        for (name, value) in offered(sources, parameters) {
+            lines.push_named(&name, &value);
+        }
+        return;
+    }
+    for scheme in &schemes {
+        lines.write(&WWW_AUTHENTICATE, |line| write_one(line, scheme, parameters));
+    }
+    let others = schemes.get(1..).unwrap_or_default();
+    if !others.is_empty() {
+        lines.write(&OTHERS_LINE, |line| {
+            for (at, scheme) in others.iter().enumerate() {
+                line.extend_from_slice(if at == 0 { b"" } else { b", " });
+                write_one(line, scheme, parameters);
+            }
+        });
+    }
+}
+
 pub(super) fn offers_bearer(sources: &[CredentialSource]) -> bool {
     schemes(sources).contains(&&Scheme::Bearer)
 }
 
 fn one(scheme: &Scheme, of_bearer: &str) -> String {
-    let realm = realm_of(&scheme.title());
+    let parameters = match scheme {
+        Scheme::Bearer => of_bearer,
+        Scheme::Basic => OF_BASIC,
+        Scheme::Named(_) => "",
+    };
+    realm_of(&scheme.title()) + parameters
+}
+
+/// Like [`one`], for a line that is being written.
+fn write_one(line: &mut Vec<u8>, scheme: &Scheme, of_bearer: &str) {
     match scheme {
-        Scheme::Bearer => realm + of_bearer,
-        Scheme::Basic => realm + ", charset=\"UTF-8\"",
-        Scheme::Named(_) => realm,
+        Scheme::Bearer => {
+            line.extend_from_slice(b"Bearer realm=\"keyhouse\"");
+            line.extend_from_slice(of_bearer.as_bytes());
+        },
+        Scheme::Basic => {
+            line.extend_from_slice(b"Basic realm=\"keyhouse\"");
+            line.extend_from_slice(OF_BASIC.as_bytes());
+        },
+        Scheme::Named(_) => line.extend_from_slice(one(scheme, of_bearer).as_bytes()),
     }
 }
 
@@ -95,6 +144,14 @@ mod tests {
         ];
         for (sources, expected) in rows {
             assert_eq!(lines(sources), expected, "{sources:?}");
+            let sources: Vec<_> = sources.iter().map(|it| it.parse().unwrap()).collect();
+            let mut pushed = HeaderLines::default();
+            push_offered(&mut pushed, &sources, ", error=\"e\"");
+            let mut named = HeaderLines::default();
+            for (name, value) in offered(&sources, ", error=\"e\"") {
+                named.push_named(&name, &value);
+            }
+            assert!(pushed.iter().eq(named.iter()), "{sources:?}");
         }
     }
 }

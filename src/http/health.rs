@@ -2,11 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use rouille::Response;
-
 use crate::http::endpoint::{Endpoint, probe};
 use crate::http::problem::Problem;
 use crate::http::schema::choice;
+use crate::http::transport::PreparedResponse;
 use crate::http::view::view;
 use crate::http::{App, CheckCall, answer};
 use crate::index::IndexState;
@@ -40,17 +39,16 @@ view! {
     }
 }
 
-fn alive(_app: &App, _call: &CheckCall<'_>) -> Response {
-    answer::finish(answer::json(&AliveView { status: "ok" }))
+fn alive(_app: &App, _call: &CheckCall<'_>) -> PreparedResponse {
+    answer::prepared(&AliveView { status: "ok" })
 }
 
 /// 200 while the index follows its store and the process is not stopping.
-fn ready(app: &App, call: &CheckCall<'_>) -> Response {
-    let response = match not_ready_reason(app) {
-        None => answer::json(&ReadyView { status: "ready" }),
-        Some(detail) => Problem::not_ready(detail).into_response(app.id_of(call.arrival.parts)),
-    };
-    answer::finish(response)
+fn ready(app: &App, call: &CheckCall<'_>) -> PreparedResponse {
+    match not_ready_reason(app) {
+        None => answer::prepared(&ReadyView { status: "ready" }),
+        Some(detail) => Problem::not_ready(detail).prepared(&call.id.of_head(call.arrival.parts)),
+    }
 }
 
 /// Why changes or checks do not work; `None` if both work.

@@ -11,6 +11,7 @@ use matchit::Router;
 
 use crate::http::metrics::counts::CheckEndpoint;
 use crate::http::path_params::PathParams;
+use crate::http::request_id::RequestId;
 use crate::http::route::HttpRoute;
 use crate::http::routing::{PathRoutes, Routing};
 use crate::http::transport::ListenerKind;
@@ -52,7 +53,8 @@ impl Matching {
         Self { paths, above_gates }
     }
 
-    /// Finds the route of a request on a listener. A GET route also serves HEAD.
+    /// Finds the route of a request on a listener. A GET route also serves HEAD. The caller sets the id
+    /// of the request.
     pub(super) fn find(
         &'static self,
         method: &Method,
@@ -69,6 +71,7 @@ impl Matching {
                 params,
                 endpoint,
                 by_session: false,
+                id: RequestId::New(0),
             };
         };
         for (_name, value) in found.params.iter().filter(|(name, _)| *name != REST_NAME) {
@@ -77,7 +80,15 @@ impl Matching {
         let mut served = found.value.served_on(listener);
         let route = served.find(|route| route.accepts(method));
         let endpoint = found.value.endpoint;
-        Routing { listener, path: Some(found.value), route, params, endpoint, by_session: false }
+        Routing {
+            listener,
+            path: Some(found.value),
+            route,
+            params,
+            endpoint,
+            by_session: false,
+            id: RequestId::New(0),
+        }
     }
 
     /// The endpoint below which a path without routes is, with the name of the gate.

@@ -28,6 +28,7 @@ pub(crate) mod probes;
 mod problem;
 mod reading;
 mod refusal;
+mod request_id;
 mod route;
 mod router;
 mod routing;

@@ -1,4 +1,4 @@
-//! Request ids, request metrics and the access log.
+//! Request metrics and the access log, and the choice of a request's id.
 //!
 //! The log line repeats nothing that a client sent, except a request id that passes validation. The
 //! line contains the route's pattern instead of the path, `other` for an unknown method, and no
@@ -7,51 +7,37 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY};
+use http::header::{HeaderMap, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
 
 use crate::http::App;
+use crate::http::problem::CODE;
+use crate::http::request_id::{REQUEST_ID, RequestId};
 use crate::http::routing::Routing;
 use crate::http::transport::{Arrival, ResponseHead};
 use crate::model::key_text::{Prefix, is_like_ours};
 
-/// Header of the request id, in requests and responses.
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Header of a problem's code, for clients of proxies that drop the body.
-pub(super) const CODE: HeaderName = HeaderName::from_static("x-keyhouse-code");
 /// Longest request id that is accepted from a client.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 /// The HSTS policy (RFC 6797): browsers use only TLS for a year. Subdomains are not included,
 /// because other services may use them.
-const TLS_ALONE: HeaderValue = HeaderValue::from_static("max-age=31536000");
+const TLS_ALONE: &str = "max-age=31536000";
 /// Placeholder in the log for an absent value.
 const NOTHING: &str = "-";
 
 impl App {
     /// Gives a request exactly one id: the client's id if it is valid, otherwise a new id.
-    pub(super) fn name_request(&self, headers: &mut HeaderMap) {
-        let mut lines = headers.get_all(REQUEST_ID).iter();
+    pub(super) fn request_id(&self, headers: &HeaderMap) -> RequestId {
+        let mut lines = headers.get_all(&REQUEST_ID).iter();
         let only = lines.next().filter(|_line| lines.next().is_none());
         if only.is_some_and(|id| is_fit(id.as_bytes(), self.actions.prefix())) {
-            return;
+            return RequestId::OfClient;
         }
-        if let Ok(id) = HeaderValue::try_from(self.new_id()) {
-            headers.insert(REQUEST_ID, id);
-        }
+        self.new_request_id()
     }
 
-    /// The id that [`App::name_request`] gave to the request.
-    pub(super) fn id_of(&self, parts: &Parts) -> String {
-        self.id_or_new(parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()))
-    }
-
-    /// The given id, or a new id for a request that did not pass through the transport.
-    pub(super) fn id_or_new(&self, given: Option<&str>) -> String {
-        given.map_or_else(|| self.new_id(), str::to_owned)
-    }
-
-    fn new_id(&self) -> String {
-        format!("req_{:016x}", self.request_ids.fetch_add(1, Ordering::Relaxed))
+    pub(super) fn new_request_id(&self) -> RequestId {
+        RequestId::New(self.request_ids.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Adds the request id and HSTS to a response, counts it, and logs it.
@@ -62,16 +48,17 @@ impl App {
         answer: &mut ResponseHead<'_>,
         took: Duration,
     ) {
-        if let Some(id) = arrival.parts.headers.get(REQUEST_ID) {
-            answer.headers.insert(REQUEST_ID, id.clone());
+        // Without a routing, the response has an id already.
+        if let Some(routing) = routing {
+            routing.id.push_to(answer.lines, arrival.parts);
         }
         // Proxies forward a gate's denial to clients of another host, for which this policy must
         // not apply.
         let is_below_gates = routing.is_some_and(Routing::is_below_gates);
         if self.settings.public_url.is_https() && !is_below_gates {
-            answer.headers.insert(STRICT_TRANSPORT_SECURITY, TLS_ALONE);
+            answer.lines.push(&STRICT_TRANSPORT_SECURITY, TLS_ALONE);
         }
-        let code = answer.headers.get(CODE).and_then(|code| code.to_str().ok());
+        let code = if answer.status.is_success() { None } else { answer.lines.get(CODE.as_str()) };
         match routing.and_then(|routing| Some((routing, routing.endpoint?))) {
             Some((routing, endpoint)) => {
                 let gate = routing.counted_gate(arrival.parts.uri.path());
@@ -87,7 +74,7 @@ impl App {
                 status = answer.status.as_u16(),
                 code = code.unwrap_or(NOTHING),
                 duration_seconds = took.as_secs_f64(),
-                request_id = self.id_of(arrival.parts),
+                request_id = answer.lines.get(REQUEST_ID.as_str()).unwrap_or(NOTHING),
                 "answered"
             );
         }

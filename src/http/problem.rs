@@ -5,17 +5,18 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use http::Method;
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, Method};
 use rouille::{Response, ResponseBody};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::actions::pace::TooSoon;
 use crate::http::answer::Header;
-use crate::http::challenge;
-use crate::http::refusal;
 use crate::http::schema::{each, text};
-use crate::http::transport::TransportRefusal;
+use crate::http::transport::{HeaderLines, PreparedResponse};
 use crate::http::view::view;
+use crate::http::{answer, challenge};
 use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::model::errors::{self, ErrorCode};
 use crate::model::fault::Fault;
@@ -23,6 +24,12 @@ use crate::model::public_url::WebUrl;
 
 /// `Retry-After` if the wait is not known.
 pub(super) const RETRY_AFTER_SECONDS: u64 = 1;
+/// Header of a problem's code, for clients of proxies that drop the body.
+pub(super) static CODE: HeaderName = HeaderName::from_static("x-keyhouse-code");
+const MEDIA_TYPE: &str = "application/problem+json";
+/// Memory for the body of most problems.
+const BODY_BYTES: usize = 384;
+
 /// An error response. The content is boxed, to keep `Result` small, because most calls return no
 /// error.
 #[derive(Debug)]
@@ -139,31 +146,74 @@ impl Problem {
     }
 
     /// The response. The `request_id` identifies the request in the operator's log.
-    pub(super) fn into_response(mut self, request_id: String) -> Response {
-        let mut body = self.members();
-        body.insert("type".to_owned(), "about:blank".into());
-        body.insert("status".to_owned(), self.status().into());
-        body.insert("request_id".to_owned(), request_id.into());
+    pub(super) fn into_response(mut self, request_id: &str) -> Response {
+        let body = ResponseBody::from_data(self.body(request_id));
         let mut headers = std::mem::take(&mut self.0.headers);
         headers.extend(self.0.challenge.as_deref().map(challenge::bearer));
-        headers.push(("Content-Type".into(), "application/problem+json".into()));
+        headers.push(("Content-Type".into(), MEDIA_TYPE.into()));
         headers.push(("X-Keyhouse-Code".into(), self.code().into()));
-        let body = ResponseBody::from_data(Value::Object(body).to_string());
         Response { status_code: self.status(), headers, data: body, upgrade: None }
     }
 
-    fn members(&self) -> Map<String, Value> {
-        let reported = &*self.0;
-        let mut members = reported.extra.clone();
-        members.insert("title".to_owned(), reported.title.into());
-        members.insert("code".to_owned(), reported.error.name.into());
-        if let Some(detail) = &reported.detail {
-            members.insert("detail".to_owned(), detail.as_ref().into());
+    /// The response as it is sent, with the headers that every response has.
+    pub(super) fn prepared(&self, request_id: &str) -> PreparedResponse {
+        self.prepared_offering(None, request_id)
+    }
+
+    /// The response as it is sent, with challenges for the schemes of these sources: see
+    /// [`Problem::offering`].
+    pub(super) fn prepared_offering(
+        &self,
+        sources: Option<&[CredentialSource]>,
+        request_id: &str,
+    ) -> PreparedResponse {
+        let lines = self.lines(MEDIA_TYPE, sources);
+        PreparedResponse::new(self.status(), lines, self.body(request_id))
+    }
+
+    /// The header lines of the response, for a body of this type.
+    pub(super) fn lines(
+        &self,
+        media_type: &str,
+        sources: Option<&[CredentialSource]>,
+    ) -> HeaderLines {
+        let mut lines = answer::lines();
+        for (name, value) in &self.0.headers {
+            lines.push_named(name, value);
         }
-        if !reported.faults.is_empty() {
-            members.insert("errors".to_owned(), json!(self.faults()));
+        match (&self.0.challenge, sources) {
+            (Some(parameters), Some(sources)) if self.status() == 401 => {
+                challenge::push_offered(&mut lines, sources, parameters);
+            },
+            (Some(parameters), sources) if sources.is_none_or(challenge::offers_bearer) => {
+                let (name, value) = challenge::bearer(parameters);
+                lines.push_named(&name, &value);
+            },
+            _ => {},
         }
-        members
+        lines.push(&CONTENT_TYPE, media_type);
+        lines.push(&CODE, self.code());
+        lines
+    }
+
+    fn body(&self, request_id: &str) -> Vec<u8> {
+        let faults = self.faults();
+        let body = ProblemBody {
+            code: self.code(),
+            detail: self.detail_text(),
+            errors: Some(faults).filter(|faults| !faults.is_empty()),
+            extra: &self.0.extra,
+            request_id,
+            status: self.status(),
+            title: self.0.title,
+            kind: "about:blank",
+        };
+        // Serialization cannot fail: the members are texts, numbers and lists of them.
+        let mut bytes = Vec::with_capacity(BODY_BYTES);
+        match serde_json::to_writer(&mut bytes, &body) {
+            Ok(()) => bytes,
+            Err(_source) => Vec::new(),
+        }
     }
 
     // Input.
@@ -292,41 +342,23 @@ impl Problem {
     pub(super) fn not_ready(detail: &'static str) -> Self {
         Self::new(errors::NOT_READY).detail(detail).retry_after(RETRY_AFTER_SECONDS)
     }
+}
 
-    // The transport.
-
-    pub(super) fn refused(refusal: &TransportRefusal) -> Self {
-        match refusal {
-            TransportRefusal::NoHost
-            | TransportRefusal::HostNotValid
-            | TransportRefusal::HostMismatch
-            | TransportRefusal::LengthAndEncoding
-            | TransportRefusal::EncodingNotSupported
-            | TransportRefusal::LineFeedAlone
-            | TransportRefusal::HeadUnseen
-            | TransportRefusal::HeaderNotText { .. }
-            | TransportRefusal::BodyBroken => {
-                Self::new(errors::MALFORMED_REQUEST).detail(refusal::detail(refusal))
-            },
-            TransportRefusal::DoubledHeader { name } => Self::new(errors::DOUBLED_HEADER)
-                .detail(format!("{name} was sent more than once: send it once")),
-            TransportRefusal::HeadTooLarge { .. } => {
-                Self::new(errors::HEAD_TOO_LARGE).detail(refusal::detail(refusal))
-            },
-            TransportRefusal::TunnelAsked => Self::method_not_allowed(&[]),
-            TransportRefusal::BodyTimeout => Self::new(errors::BODY_TIMEOUT)
-                .detail("the body did not arrive in time: send it faster, or send less"),
-            TransportRefusal::BodyTooLarge { bytes_max } => Self::new(errors::BODY_TOO_LARGE)
-                .detail(format!("this endpoint accepts at most {bytes_max} bytes")),
-            TransportRefusal::Busy { retry_after_seconds } => Self::new(errors::BUSY)
-                .detail("the server is at its limit: retry after the seconds in Retry-After")
-                .retry_after(u64::from(*retry_after_seconds)),
-            TransportRefusal::Panicked | TransportRefusal::ResponseNotSendable => {
-                Self::new(errors::INTERNAL)
-                    .detail("the server log contains the cause: send request_id to the operator")
-            },
-        }
-    }
+/// The members of a problem document (RFC 9457), sorted by name.
+#[derive(Serialize)]
+struct ProblemBody<'a> {
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<FaultView>>,
+    #[serde(flatten)]
+    extra: &'a Map<String, Value>,
+    request_id: &'a str,
+    status: u16,
+    title: &'static str,
+    #[serde(rename = "type")]
+    kind: &'static str,
 }
 
 view! {

@@ -1,6 +1,44 @@
-//! Error details for requests that the transport rejects.
+//! Errors of requests that the transport rejects, and their details.
 
+use crate::http::problem::Problem;
 use crate::http::transport::TransportRefusal;
+use crate::model::errors;
+
+impl Problem {
+    /// The error of a request that the transport rejects.
+    pub(super) fn refused(refusal: &TransportRefusal) -> Self {
+        match refusal {
+            TransportRefusal::NoHost
+            | TransportRefusal::HostNotValid
+            | TransportRefusal::HostMismatch
+            | TransportRefusal::LengthAndEncoding
+            | TransportRefusal::EncodingNotSupported
+            | TransportRefusal::LineFeedAlone
+            | TransportRefusal::HeadUnseen
+            | TransportRefusal::HeaderNotText { .. }
+            | TransportRefusal::BodyBroken => {
+                Self::new(errors::MALFORMED_REQUEST).detail(detail(refusal))
+            },
+            TransportRefusal::DoubledHeader { name } => Self::new(errors::DOUBLED_HEADER)
+                .detail(format!("{name} was sent more than once: send it once")),
+            TransportRefusal::HeadTooLarge { .. } => {
+                Self::new(errors::HEAD_TOO_LARGE).detail(detail(refusal))
+            },
+            TransportRefusal::TunnelAsked => Self::method_not_allowed(&[]),
+            TransportRefusal::BodyTimeout => Self::new(errors::BODY_TIMEOUT)
+                .detail("the body did not arrive in time: send it faster, or send less"),
+            TransportRefusal::BodyTooLarge { bytes_max } => Self::new(errors::BODY_TOO_LARGE)
+                .detail(format!("this endpoint accepts at most {bytes_max} bytes")),
+            TransportRefusal::Busy { retry_after_seconds } => Self::new(errors::BUSY)
+                .detail("the server is at its limit: retry after the seconds in Retry-After")
+                .retry_after(u64::from(*retry_after_seconds)),
+            TransportRefusal::Panicked | TransportRefusal::ResponseNotSendable => {
+                Self::new(errors::INTERNAL)
+                    .detail("the server log contains the cause: send request_id to the operator")
+            },
+        }
+    }
+}
 
 /// The detail of the error; empty if the status is enough.
 pub(super) fn detail(refusal: &TransportRefusal) -> String {

@@ -4,14 +4,14 @@ use http::Method;
 use rouille::Response;
 
 use crate::http::problem::Problem;
-use crate::http::transport::{Executor, ListenerKind, Part, Take};
+use crate::http::transport::{Executor, ListenerKind, Part, PreparedResponse, Take};
 use crate::http::{App, Call, CheckCall, input};
 
 /// The path of the metrics, which have a listener of their own.
 pub(super) const METRICS: &str = "/metrics";
 
 /// A handler on the event loop, which always returns a response.
-pub(super) type CheckHandler = fn(&App, &CheckCall<'_>) -> Response;
+pub(super) type CheckHandler = fn(&App, &CheckCall<'_>) -> PreparedResponse;
 /// A handler on the blocking pool.
 pub(super) type ManageHandler = fn(&App, &Call<'_>) -> Result<Response, Problem>;
 

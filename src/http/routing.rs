@@ -5,6 +5,7 @@ use http::Method;
 use crate::http::metrics::counts::CheckEndpoint;
 use crate::http::path_params::PathParams;
 use crate::http::problem::Problem;
+use crate::http::request_id::RequestId;
 use crate::http::route::{HttpRoute, RequiredCaller, Run};
 use crate::http::transport::{Executor, ListenerKind, Part, Take};
 
@@ -24,6 +25,8 @@ pub struct Routing {
     pub(super) endpoint: Option<CheckEndpoint>,
     /// Whether the caller of a route for sessions and keys uses a session.
     pub(super) by_session: bool,
+    /// The id of the request.
+    pub(super) id: RequestId,
 }
 
 /// The routes with one path, in the order of the table.

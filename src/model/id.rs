@@ -88,6 +88,16 @@ impl<K: Kind> Id<K> {
     }
 }
 
+impl<K: Kind> Id<K> {
+    /// Appends the text of the id.
+    pub fn append_to(&self, text: &mut Vec<u8>) {
+        text.extend_from_slice(K::PREFIX.as_bytes());
+        text.push(b'_');
+        let mut buffer = Uuid::encode_buffer();
+        text.extend_from_slice(self.0.hyphenated().encode_lower(&mut buffer).as_bytes());
+    }
+}
+
 /// A placeholder for the id that is later read from the record's store key.
 impl<K> Default for Id<K> {
     fn default() -> Self {
@@ -166,6 +176,9 @@ mod tests {
         assert!(early < late);
         assert!(early.bytes() < late.bytes());
         assert_eq!(early.to_string().parse(), Ok(early));
+        let mut text = b"id=".to_vec();
+        early.append_to(&mut text);
+        assert_eq!(String::from_utf8(text).unwrap(), format!("id={early}"));
         assert_eq!(KeyId::from_bytes(*late.bytes()), late);
         assert_eq!(late.moment(), Moment::from_milliseconds(2_000));
         assert!(early < Id::first_of(late.moment()) && KeyId::first_of(late.moment()) < late);

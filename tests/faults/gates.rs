@@ -7,7 +7,7 @@ use keyhouse_storage::{InjectedFault, StoreOperation, TestGate};
 use serde_json::json;
 
 use crate::LONG;
-use crate::test_instance::{TestInstance, header};
+use crate::test_instance::{TestInstance, status_and_code};
 
 impl TestInstance {
     /// Status and code of the answer to a check.
@@ -15,8 +15,7 @@ impl TestInstance {
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
         let arrival = Arrival { listener, peer, parts: &parts };
-        let response = self.app.check(&arrival, &self.app.route(&arrival), body);
-        (response.status_code, header(&response, "X-Keyhouse-Code").unwrap_or_default())
+        status_and_code(&self.app.check(&arrival, &self.app.route(&arrival), body))
     }
 
     /// Returns the decision of a gate on a path, which must be the same at both endpoints.

@@ -11,7 +11,7 @@ use keyhouse::records::place::StoreKey;
 use keyhouse_storage::{Batch, Store as _};
 use serde_json::{Value, json};
 
-use crate::test_instance::{TestInstance, header};
+use crate::test_instance::TestInstance;
 
 /// The response to a check.
 #[derive(Clone, Debug)]
@@ -41,9 +41,9 @@ impl TestInstance {
     /// Calls with a secret, through a proxy.
     pub(crate) fn call(&self, secret: &str) -> Said {
         let response = self.forward_auth(secret);
-        let text = |name: &str| header(&response, name).unwrap_or_default();
+        let text = |name: &str| response.lines().get(name).unwrap_or_default().to_owned();
         let (code, limits) = (text("X-Keyhouse-Code"), text("RateLimit"));
-        Said { status: response.status_code, code, limits }
+        Said { status: response.status(), code, limits }
     }
 
     /// Returns how many calls pass. All other calls must return `refusal`.

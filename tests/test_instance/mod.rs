@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use keyhouse::actions::Actions;
 use keyhouse::actions::signing_in::setup::FirstOwner;
 use keyhouse::clock::{Clock, SystemClock};
-use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
+use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer, PreparedResponse};
 use keyhouse::http::{App, HttpSettings};
 use keyhouse::index::Index;
 use keyhouse::instance::{Instance, InstanceParameters};
@@ -172,7 +172,7 @@ impl TestInstance {
     }
 
     /// The response to a proxy about a secret.
-    pub(crate) fn forward_auth(&self, secret: &str) -> Response {
+    pub(crate) fn forward_auth(&self, secret: &str) -> PreparedResponse {
         let request = http::Request::get("/v1/forward-auth/default")
             .header("x-forwarded-method", "GET")
             .header("x-forwarded-proto", "https")
@@ -188,9 +188,14 @@ impl TestInstance {
 
     /// Status and code of the response to a proxy about a secret.
     pub(crate) fn check(&self, secret: &str) -> (u16, String) {
-        let response = self.forward_auth(secret);
-        (response.status_code, header(&response, "X-Keyhouse-Code").unwrap_or_default())
+        status_and_code(&self.forward_auth(secret))
     }
+}
+
+/// The status of a check's response, and its code.
+pub(crate) fn status_and_code(response: &PreparedResponse) -> (u16, String) {
+    let code = response.lines().get("X-Keyhouse-Code").unwrap_or_default();
+    (response.status(), code.to_owned())
 }
 
 /// The value of a response's first header of this name.

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyhouse::http::transport::{
-    Application, Arrival, Backlog, Executor, Listener, ListenerKind, Part, Peer, RequestOrigin,
-    Server, Socket, Take, TransportCounters, TransportLimits, TransportRefusal,
+    Application, Arrival, Backlog, Executor, Listener, ListenerKind, Part, Peer, PreparedResponse,
+    RequestOrigin, Server, Socket, Take, TransportCounters, TransportLimits, TransportRefusal,
 };
 use rouille::{Request, Response};
 
@@ -55,7 +55,7 @@ impl Application for Double {
         }
     }
 
-    fn check(&self, arrival: &Arrival<'_>, routing: &String, body: &[u8]) -> Response {
+    fn check(&self, arrival: &Arrival<'_>, routing: &String, body: &[u8]) -> PreparedResponse {
         assert_eq!(arrival.parts.uri.path(), routing);
         assert!(!arrival.parts.uri.path().ends_with("panics"), "as asked");
         if routing == "/check-blocks" {
@@ -66,7 +66,7 @@ impl Application for Double {
         for (name, value) in &arrival.parts.headers {
             write!(seen, "\n{name}: {value:?}").unwrap();
         }
-        Response::text(seen)
+        Response::text(seen).into()
     }
 
     fn handle(&self, origin: RequestOrigin, routing: &String, request: &Request) -> Response {
@@ -109,13 +109,13 @@ impl Application for Double {
         arrival: &Arrival<'_>,
         routing: Option<&String>,
         refusal: &TransportRefusal,
-    ) -> Response {
+    ) -> PreparedResponse {
         let path = arrival.parts.uri.path();
         let was_routed = path != "/route-panics";
         assert_eq!(routing.map(String::as_str), was_routed.then_some(path));
         assert_ne!(arrival.parts.uri.path(), "/check/refusing-panics");
         let response = Response::text(format!("{refusal:?}"));
-        match refusal {
+        let response = match refusal {
             TransportRefusal::BodyTooLarge { .. } => response.with_status_code(413),
             TransportRefusal::HeadTooLarge { .. } => response.with_status_code(431),
             TransportRefusal::BodyTimeout => response.with_status_code(408),
@@ -136,7 +136,8 @@ impl Application for Double {
             | TransportRefusal::HeadUnseen
             | TransportRefusal::TunnelAsked
             | TransportRefusal::BodyBroken => response.with_status_code(400),
-        }
+        };
+        response.into()
     }
 }
 

@@ -6,15 +6,13 @@
 
 use std::sync::atomic::Ordering;
 
-use rouille::Response;
-
-use crate::http::check::identity::{HEADERS, IdentityHeaders};
+use crate::http::check::identity::{HEADERS, IdentityLines};
 use crate::http::check::{Allowed, allow, user_agent};
 use crate::http::endpoint::Endpoint;
 use crate::http::forwarded::{self, ForwardedRequest, NotForwarded};
 use crate::http::problem::Problem;
 use crate::http::schema::{Field, field, fitting};
-use crate::http::transport::Arrival;
+use crate::http::transport::{Arrival, PreparedResponse};
 use crate::http::{App, CheckCall};
 use crate::index::CallOrigin;
 use crate::model::errors;
@@ -46,12 +44,12 @@ impl App {
         &self,
         call: &CheckCall<'_>,
         reported: Result<ForwardedRequest<'_>, NotForwarded>,
-    ) -> Response {
+    ) -> PreparedResponse {
         match self.pass_gate(call, reported) {
             Ok(allowed) => allow(allowed),
             Err(problem) => {
                 self.note_gate_probe(call.arrival);
-                self.deny(call.arrival, call.gate(), problem)
+                self.deny(call.arrival, call.id, call.gate(), &problem)
             },
         }
     }
@@ -80,7 +78,7 @@ impl App {
         match gate.decision(reported.route_query(), forwarded::announced_method(headers)) {
             GateDecision::NotAllowed(doubt) => Err(Problem::route_not_allowed(doubt)),
             GateDecision::Refused(doubt) => Err(refused(doubt.into())),
-            GateDecision::Public => Ok(Allowed(IdentityHeaders::anonymous())),
+            GateDecision::Public => Ok(Allowed(IdentityLines::anonymous())),
             GateDecision::Key { requirement, cost } => {
                 let presented = Self::presented(headers, &gate.credentials)?;
                 let (ip, acceptance) = (Some(reported.client), gate.acceptance());

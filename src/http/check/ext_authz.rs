@@ -4,10 +4,9 @@
 //! The endpoint reads only its own request line, `Host`, the last entry of `X-Forwarded-For` and
 //! the credential.
 
-use rouille::Response;
-
 use crate::http::check::admit::{forwarded_for, passing};
 use crate::http::endpoint::{Endpoint, check};
+use crate::http::transport::PreparedResponse;
 use crate::http::{App, CheckCall, forwarded};
 
 pub(super) fn endpoint() -> Endpoint {
@@ -23,7 +22,7 @@ pub(super) fn endpoint() -> Endpoint {
     passing(endpoint)
 }
 
-fn answer(app: &App, call: &CheckCall<'_>) -> Response {
+fn answer(app: &App, call: &CheckCall<'_>) -> PreparedResponse {
     let parts = call.arrival.parts;
     let line = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let target = call.params.after(0, line).unwrap_or_default();

@@ -4,12 +4,12 @@
 //! The endpoint reads only `X-Forwarded-{Method,Proto,Host,Uri,For}` and the credential.
 
 use http::Method;
-use rouille::Response;
 
 use crate::http::check::admit::{forwarded_for, passing};
 use crate::http::endpoint::{Endpoint, check};
 use crate::http::forwarded::{self, NotForwarded};
 use crate::http::schema::{choice, field, fitting};
+use crate::http::transport::PreparedResponse;
 use crate::http::{App, CheckCall};
 
 pub(super) fn endpoint() -> Endpoint {
@@ -44,7 +44,7 @@ pub(super) fn endpoint() -> Endpoint {
     passing(endpoint)
 }
 
-fn answer(app: &App, call: &CheckCall<'_>) -> Response {
+fn answer(app: &App, call: &CheckCall<'_>) -> PreparedResponse {
     let parts = call.arrival.parts;
     let reported = match parts.method {
         Method::GET | Method::HEAD => {

@@ -4,13 +4,16 @@
 //! is unchanged, because the proxy decides by the status. The client receives a `Trailers-Only`
 //! response of the gRPC protocol: `grpc-status` and `grpc-message` in the head, and no body.
 
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use rouille::{Response, ResponseBody};
 
 use crate::http::problem::Problem;
+use crate::http::transport::PreparedResponse;
+use crate::model::credential::CredentialSource;
 
+static STATUS: HeaderName = HeaderName::from_static("grpc-status");
+static MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC: &str = "application/grpc";
 const GRPC_WEB: &str = "application/grpc-web";
 
@@ -24,17 +27,17 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<&'static str> {
 }
 
 /// The denial, with the gRPC status for the problem's HTTP status.
-pub(super) fn refusal(problem: Problem, kind: &'static str, request_id: String) -> Response {
-    let status = status(problem.status());
+pub(super) fn refusal(
+    problem: &Problem,
+    kind: &'static str,
+    sources: &[CredentialSource],
+) -> PreparedResponse {
     let detail = problem.detail_text().map(|detail| format!(": {detail}")).unwrap_or_default();
     let message = encoded(&format!("{}{detail}", problem.code()));
-    let mut response = problem.into_response(request_id);
-    response.headers.retain(|(name, _)| name != "Content-Type");
-    response.headers.push(("Content-Type".into(), kind.into()));
-    response.headers.push(("grpc-status".into(), status.to_string().into()));
-    response.headers.push(("grpc-message".into(), message.into()));
-    response.data = ResponseBody::empty();
-    response
+    let mut lines = problem.lines(kind, Some(sources));
+    lines.push(&STATUS, &status(problem.status()).to_string());
+    lines.push(&MESSAGE, &message);
+    PreparedResponse::new(problem.status(), lines, "")
 }
 
 /// gRPC codes: unauthenticated, permission denied, resource exhausted, unavailable, internal.

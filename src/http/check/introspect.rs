@@ -11,7 +11,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
-use rouille::Response;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -25,7 +24,7 @@ use crate::http::problem::Problem;
 use crate::http::reading::parsed;
 use crate::http::route::Run;
 use crate::http::schema::{self, count, formatted, text, truth};
-use crate::http::transport::Arrival;
+use crate::http::transport::{Arrival, PreparedResponse};
 use crate::http::view::view;
 use crate::http::{App, CheckCall, answer};
 use crate::index::grant::Grant;
@@ -104,10 +103,10 @@ struct IntrospectionRequest {
     ip: Option<IpAddr>,
 }
 
-fn answer(app: &App, call: &CheckCall<'_>) -> Response {
+fn answer(app: &App, call: &CheckCall<'_>) -> PreparedResponse {
     match introspect(app, call.arrival, call.body) {
-        Ok(state) => answer::finish(answer::json(&state)),
-        Err(problem) => app.deny(call.arrival, None, as_oauth(problem)),
+        Ok(state) => answer::prepared(&state),
+        Err(problem) => app.deny(call.arrival, call.id, None, &as_oauth(problem)),
     }
 }
 

@@ -18,26 +18,26 @@ pub(super) mod verify;
 mod whoami;
 
 use http::HeaderMap;
-use rouille::Response;
 
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::clock::Now;
+use crate::http::App;
 use crate::http::client::Hops;
 use crate::http::credential::{self, Credential};
 use crate::http::endpoint::Endpoint;
 use crate::http::problem::Problem;
 use crate::http::refusal;
+use crate::http::request_id::RequestId;
 use crate::http::routing::Routing;
-use crate::http::transport::{Arrival, BlockInPlace, Caller, TransportRefusal};
-use crate::http::{App, answer};
+use crate::http::transport::{Arrival, BlockInPlace, Caller, PreparedResponse, TransportRefusal};
 use crate::index::CallOrigin;
 use crate::index::grant::Grant;
 use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::verify::{
     CheckUnavailable, Code, Decision, Request, ReservationWait, Verdict, WaitPayer, digest_of,
 };
-use identity::IdentityHeaders;
+use identity::IdentityLines;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let checks = [
@@ -52,11 +52,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 /// A request that may pass, with its identity. Only [`App::decide_presented`] and, for public
 /// routes, [`App::pass_gate`] create this type.
-struct Allowed(IdentityHeaders);
+struct Allowed(IdentityLines);
 
 /// Builds the only response that lets a request through, with every identity header.
-fn allow(allowed: Allowed) -> Response {
-    answer::finish(answer::headers_only(allowed.0.into_headers()))
+fn allow(allowed: Allowed) -> PreparedResponse {
+    PreparedResponse::new(200, allowed.0.into_lines(), "")
 }
 
 impl App {
@@ -66,7 +66,7 @@ impl App {
         arrival: &Arrival<'_>,
         routing: &Routing,
         refusal: &TransportRefusal,
-    ) -> Response {
+    ) -> PreparedResponse {
         let is_asked = routing.is_below_gates();
         // Not every proxy forwards a 431, and no proxy explains it.
         let problem = if is_asked && matches!(refusal, TransportRefusal::HeadTooLarge { .. }) {
@@ -74,13 +74,13 @@ impl App {
         } else {
             Problem::check_refused(refusal)
         };
-        self.deny(arrival, routing.gate(arrival.parts.uri.path()), problem)
+        self.deny(arrival, routing.id, routing.gate(arrival.parts.uri.path()), &problem)
     }
 
     /// Denies a path that names no gate.
-    pub(super) fn deny_path(&self, arrival: &Arrival<'_>, routing: &Routing) -> Response {
+    pub(super) fn deny_path(&self, arrival: &Arrival<'_>, routing: &Routing) -> PreparedResponse {
         let gate = routing.gate(arrival.parts.uri.path());
-        self.deny(arrival, gate, Problem::gate_not_found())
+        self.deny(arrival, routing.id, gate, &Problem::gate_not_found())
     }
 
     /// Denies a request, and offers the schemes that its gate or endpoint accepts. `gate`: the name
@@ -88,22 +88,22 @@ impl App {
     pub(super) fn deny(
         &self,
         arrival: &Arrival<'_>,
+        id: RequestId,
         gate: Option<&str>,
-        problem: Problem,
-    ) -> Response {
+        problem: &Problem,
+    ) -> PreparedResponse {
         let known = gate.and_then(|name| self.index().gate(name));
-        let problem = problem.offering(known.as_ref().map_or(&CREDENTIALS, |it| &it.credentials));
+        let sources = known.as_ref().map_or(CREDENTIALS.as_slice(), |gate| &*gate.credentials);
         let kind = grpc::content_type(&arrival.parts.headers);
-        let answer = match kind.filter(|_kind| gate.is_some()) {
-            Some(kind) => grpc::refusal(problem, kind, self.id_of(arrival.parts)),
-            None => problem.into_response(self.id_of(arrival.parts)),
-        };
-        answer::finish(answer)
+        match kind.filter(|_kind| gate.is_some()) {
+            Some(kind) => grpc::refusal(problem, kind, sources),
+            None => problem.prepared_offering(Some(sources), &id.of_head(arrival.parts)),
+        }
     }
 
     /// Decides about a presented text, and returns its identity.
     fn decide_presented(&self, text: &[u8], request: &Request<'_>) -> Result<Allowed, Problem> {
-        self.decide(text, request, |grant, _now| Allowed(IdentityHeaders::of(self.index(), grant)))
+        self.decide(text, request, |grant, _now| Allowed(IdentityLines::of(self.index(), grant)))
     }
 
     /// The actor of a management key, which is checked like any other key.

@@ -20,7 +20,7 @@ use crate::http::problem::{Problem, seconds_up};
 use crate::http::reading::{Read, ReadText, boolean, list, number, parsed, reader, secret, wrong};
 use crate::http::route::Run;
 use crate::http::schema::{self, count, the, truth};
-use crate::http::transport::Arrival;
+use crate::http::transport::{Arrival, PreparedResponse};
 use crate::http::view::view;
 use crate::http::{App, Call, CheckCall, answer, forwarded};
 use crate::index::Index;
@@ -93,15 +93,15 @@ pub(super) struct VerifyRequest {
 }
 
 /// Answers a key or the local operator, on the event loop.
-fn answer(app: &App, call: &CheckCall<'_>) -> Response {
+fn answer(app: &App, call: &CheckCall<'_>) -> PreparedResponse {
     let arrival = call.arrival;
     let content_type = arrival.parts.headers.get(http::header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     let answered =
         caller(app, arrival).and_then(|actor| answer_actor(app, &actor, content_type, call.body));
     match answered {
-        Ok(verdict) => answer::finish(answer::json(&verdict)),
-        Err(problem) => app.deny(arrival, None, problem),
+        Ok(verdict) => answer::prepared(&verdict),
+        Err(problem) => app.deny(arrival, call.id, None, &problem),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::http::check::malformed;
 use crate::http::endpoint::{CallerKind, Endpoint, post, probe};
 use crate::http::problem::Problem;
 use crate::http::session::header_map;
-use crate::http::transport::Arrival;
+use crate::http::transport::{Arrival, PreparedResponse};
 use crate::http::view::view;
 use crate::http::{App, Call, CheckCall, answer};
 use crate::model::credential::CREDENTIALS;
@@ -60,10 +60,10 @@ view! {
     }
 }
 
-fn answer(app: &App, call: &CheckCall<'_>) -> Response {
+fn answer(app: &App, call: &CheckCall<'_>) -> PreparedResponse {
     match describe(app, call.arrival) {
-        Ok(holding) => answer::finish(answer::json(&holding)),
-        Err(problem) => app.deny(call.arrival, None, problem),
+        Ok(holding) => answer::prepared(&holding),
+        Err(problem) => app.deny(call.arrival, call.id, None, &problem),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::http::endpoint::{Endpoint, run_by};
 use crate::http::problem::Problem;
 use crate::http::route::{METRICS, Run};
 use crate::http::schema::text;
-use crate::http::transport::{ListenerKind, TransportRefusal};
+use crate::http::transport::{ListenerKind, PreparedResponse, TransportRefusal};
 use crate::http::{App, Call, CheckCall, answer};
 use crate::model::role::INSTANCE_MANAGE;
 use scrape::Scrape;
@@ -45,7 +45,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// Answers a scraper, a key or the local operator, on the event loop.
-fn answer(app: &App, call: &CheckCall<'_>) -> Response {
+fn answer(app: &App, call: &CheckCall<'_>) -> PreparedResponse {
     let arrival = call.arrival;
     let allowed = match arrival.listener {
         ListenerKind::Metrics => Ok(()),
@@ -54,8 +54,8 @@ fn answer(app: &App, call: &CheckCall<'_>) -> Response {
         },
     };
     match allowed.and_then(|()| scraped(app)) {
-        Ok(response) => answer::finish(response),
-        Err(problem) => app.deny(arrival, None, problem),
+        Ok(response) => answer::finish(response).into(),
+        Err(problem) => app.deny(arrival, call.id, None, &problem),
     }
 }
 

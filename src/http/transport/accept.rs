@@ -7,7 +7,7 @@ use std::{fmt, io};
 use arc_swap::ArcSwap;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -20,10 +20,13 @@ use super::exchange::{Connection, Service};
 use super::limits::{HeadLimits, TransportLimits};
 use super::progress::StreamProgress;
 use super::stream::Stream;
+use super::timer::ConnectionTimer;
 use super::{Application, Backlog, Listener, ListenerKind, Peer, Socket};
 
 /// Pause after an accept error, such as too many open files.
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
+/// The header lines of one head that hyper accepts without a limit of the caller.
+const HYPER_LINES_MAX: usize = 100;
 /// Minimum time between two log lines of one kind, so that a flood cannot fill the log.
 const QUIET: Duration = Duration::from_mins(1);
 
@@ -187,14 +190,18 @@ fn builder(limits: &TransportLimits, heads: HeadLimits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         // hyper ignores `header_read_timeout` without a timer.
-        .timer(TokioTimer::new())
+        .timer(ConnectionTimer::default())
         .header_read_timeout(limits.idle_timeout)
-        .max_headers(heads.lines_max)
         .max_header_size(heads.bytes_max)
         // Bytes that hyper reads ahead; hyper's minimum is 8 KiB.
         .max_buf_size(heads.bytes_max.max(8 * 1024))
         // A client may close its sending side and still read the response, as `nc -N` does.
         .half_close(true);
+    // hyper keeps its own number of lines on the stack, and any other number on the heap. The rules
+    // reject a head with more lines than allowed, as hyper's limit would.
+    if heads.lines_max > HYPER_LINES_MAX {
+        builder.max_headers(heads.lines_max);
+    }
     builder
 }
 

@@ -8,19 +8,22 @@ use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use http::header::{
-    ACCEPT_RANGES, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, HeaderName, HeaderValue, TE, TRAILER,
+    ACCEPT_RANGES, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, HeaderName, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
-use http::{Response, StatusCode};
 use hyper::body::Bytes;
 
+use super::prepared::{HeaderLines, PreparedResponse};
 use super::rules::FORWARDED_FOR;
 use super::streamed::SentBody;
 use super::{Peer, TransportRefusal};
 
 /// Address in `rouille::Request` for a peer without an address.
 const PLACEHOLDER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Bytes of the header lines of most responses.
+const LINES_BYTES: usize = 512;
 
 /// Headers of the connection. hyper writes them itself where they are needed.
 const OURS: [HeaderName; 8] = [
@@ -64,37 +67,25 @@ pub(super) fn request(
     Ok(rouille::Request::fake_http_from(from, parts.method.as_str(), target, headers, body))
 }
 
-/// Converts a response. Reads its whole body, unless the length of the body is unknown: such a body is
-/// sent while it is read.
-pub(super) fn response(
-    response: rouille::Response,
-    bytes_max: usize,
-) -> Result<Response<SentBody>, TransportRefusal> {
-    let status = StatusCode::from_u16(response.status_code)
-        .ok()
-        .filter(|it| (200..600).contains(&it.as_u16()))
-        .filter(|_| response.upgrade.is_none())
-        .ok_or(TransportRefusal::ResponseNotSendable)?;
-    let mut sent = Response::new(body(response.data, bytes_max)?);
-    *sent.status_mut() = status;
-    sent.headers_mut().reserve(response.headers.len());
-    for (name, value) in response.headers {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        let value = match value {
-            std::borrow::Cow::Borrowed(value) => HeaderValue::from_str(value),
-            std::borrow::Cow::Owned(value) => HeaderValue::try_from(value),
-        };
-        let (Ok(name), Ok(value)) = (name, value) else {
-            return Err(TransportRefusal::ResponseNotSendable);
-        };
-        if !OURS.contains(&name) {
-            sent.headers_mut().append(name, value);
+impl From<rouille::Response> for PreparedResponse {
+    /// Converts a response. Its body is read when it is sent. An upgrade cannot be sent.
+    fn from(response: rouille::Response) -> Self {
+        let mut lines = HeaderLines::with_capacity(LINES_BYTES);
+        for (name, value) in response.headers {
+            if !OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours.as_str())) {
+                lines.push_named(&name, &value);
+            }
         }
+        let status = response.upgrade.map_or(response.status_code, |_upgrade| 0);
+        Self::unread(status, lines, response.data)
     }
-    Ok(sent)
 }
 
-fn body(body: rouille::ResponseBody, bytes_max: usize) -> Result<SentBody, TransportRefusal> {
+/// Reads a body whole, unless its length is unknown: such a body is sent while it is read.
+pub(super) fn body(
+    body: rouille::ResponseBody,
+    bytes_max: usize,
+) -> Result<SentBody, TransportRefusal> {
     let (reader, size) = body.into_reader_and_size();
     let Some(size) = size else { return Ok(SentBody::streamed(reader)) };
     if size == 0 {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::header::{CONNECTION, HeaderValue};
-use http::{HeaderMap, Request, Response};
+use http::Request;
 use hyper::body::Incoming;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
+use super::answering::{Answered, Answering, ConnectionCut, sent};
 use super::body::{Allowance, Body, BodyLimits};
 use super::caller::Caller;
 use super::counters::{OnPool, TransportCounters, count};
@@ -18,9 +18,9 @@ use super::head::RawHead;
 use super::limits::{HeadLimits, TransportLimits};
 use super::parts::Parts;
 use super::pool::PoolSlot;
+use super::prepared::{PreparedResponse, SentResponse};
 use super::progress::StreamProgress;
 use super::rules::Framing;
-use super::streamed::SentBody;
 use super::{
     Application, Arrival, Executor, ListenerKind, Peer, RequestOrigin, ResponseHead, Take,
     TransportRefusal, bridge, rules,
@@ -48,11 +48,6 @@ pub(super) struct Connection<A> {
     /// The largest head that hyper reads on this connection.
     pub(super) heads: HeadLimits,
 }
-
-/// No response could be created, not even an error. The connection is closed.
-#[derive(Debug, thiserror::Error)]
-#[error("the application could not build an error response")]
-pub(super) struct ConnectionCut;
 
 /// The state of a request, and whether more bytes of its body may arrive.
 struct Exchange {
@@ -98,44 +93,68 @@ impl<A> Service<A> {
     }
 }
 
+/// A request's head, with the facts that hyper does not report.
+struct Head {
+    parts: http::request::Parts,
+    raw: Option<RawHead>,
+    begun: Instant,
+}
+
 impl<A: Application> Connection<A> {
-    /// Answers one request. The head's bytes are taken before the future is first polled, because hyper
-    /// may read further bytes as soon as this function returns.
-    pub(super) fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<SentBody>, ConnectionCut>> + Send {
+    /// Answers one request: at once, unless it must wait.
+    pub(super) fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answering {
         let framing = Framing::of(request.headers());
+        // hyper may read further bytes as soon as this function returns.
         let raw = self.progress.begin_exchange(framing.body_bytes());
-        async move { self.exchange(request, framing, raw).await }
+        let (parts, incoming) = request.into_parts();
+        let head = Head { parts, raw, begun: Instant::now() };
+        let exchange = Exchange { framing, unread: framing != Framing::Empty, is_denied: false };
+        let (routing, executor) = self.prepare(&head, &exchange);
+        match (routing, executor) {
+            (Some(routing), Ok(executor)) if !executor.is_immediate() => {
+                Answering::Waiting(Box::pin(async move {
+                    let mut exchange = exchange;
+                    let run = self.run(&head, (&routing, executor), incoming, &mut exchange);
+                    let outcome = run.await;
+                    self.finish(head, Some(&routing), &exchange, outcome)
+                }))
+            },
+            (routing, executor) => {
+                let outcome = executor.and_then(|_check| {
+                    let routing = routing.as_ref().ok_or(TransportRefusal::Panicked)?;
+                    self.run_check(&self.arrival(&head.parts), routing, &[])
+                });
+                Answering::Ready(Some(self.finish(head, routing.as_ref(), &exchange, outcome)))
+            },
+        }
     }
 
-    async fn exchange(
+    /// Finds the route, applies the rules for every request, and chooses where the request runs.
+    fn prepare(
         &self,
-        request: Request<Incoming>,
-        framing: Framing,
-        raw: Option<RawHead>,
-    ) -> Result<Response<SentBody>, ConnectionCut> {
-        let begun = Instant::now();
-        let (mut parts, incoming) = request.into_parts();
-        let received = self.receive(&mut parts.headers);
-        let arrival = Arrival { listener: self.listener, peer: self.peer, parts: &parts };
-        let mut exchange =
-            Exchange { framing, unread: framing != Framing::Empty, is_denied: false };
-        let (routing, outcome) = match self.route(&arrival) {
-            Ok(routing) => {
-                let fit = received
-                    .and_then(|()| rules::check(&parts, framing, raw))
-                    .and_then(|()| self.check_size(&arrival, &routing, raw));
-                let outcome = match fit {
-                    Ok(()) => self.run(&arrival, &routing, incoming, &mut exchange).await,
-                    Err(refusal) => Err(refusal),
-                };
-                (Some(routing), outcome)
-            },
-            Err(refusal) => (None, Err(refusal)),
+        head: &Head,
+        exchange: &Exchange,
+    ) -> (Option<A::Routing>, Result<Executor, TransportRefusal>) {
+        let arrival = self.arrival(&head.parts);
+        let routing = match self.route(&arrival) {
+            Ok(routing) => routing,
+            Err(refusal) => return (None, Err(refusal)),
         };
-        let routing = routing.as_ref();
+        let executor = rules::check(&head.parts, exchange.framing, head.raw)
+            .and_then(|()| self.check_size(&arrival, &routing, head.raw))
+            .and_then(|()| caught(|| self.service.application.executor(&routing)));
+        (Some(routing), executor)
+    }
+
+    /// The response to send, with its header lines left to the stream.
+    fn finish(
+        &self,
+        head: Head,
+        routing: Option<&A::Routing>,
+        exchange: &Exchange,
+        outcome: Result<SentResponse, TransportRefusal>,
+    ) -> Answered {
+        let arrival = self.arrival(&head.parts);
         let mut closes =
             exchange.ends_connection() || self.service.draining.load(Ordering::Acquire);
         let mut response = match outcome {
@@ -145,16 +164,14 @@ impl<A: Application> Connection<A> {
                 self.refuse(&arrival, routing, &refusal)?
             },
         };
-        if closes {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        self.send_off(&arrival, routing, &mut response, begun.elapsed())?;
-        self.progress.end_exchange(closes || exchange.unread);
+        self.send_off(&arrival, routing, &mut response, head.begun.elapsed())?;
+        let (response, lines) = sent(response, head.parts.headers, closes)?;
+        self.progress.end_exchange(lines, closes || exchange.unread);
         Ok(response)
     }
 
-    pub(super) fn receive(&self, headers: &mut HeaderMap) -> Result<(), TransportRefusal> {
-        caught(|| self.service.application.receive(headers))
+    fn arrival<'a>(&self, parts: &'a http::request::Parts) -> Arrival<'a> {
+        Arrival { listener: self.listener, peer: self.peer, parts }
     }
 
     pub(super) fn route(&self, arrival: &Arrival<'_>) -> Result<A::Routing, TransportRefusal> {
@@ -165,10 +182,10 @@ impl<A: Application> Connection<A> {
         &self,
         arrival: &Arrival<'_>,
         routing: Option<&A::Routing>,
-        response: &mut Response<SentBody>,
+        response: &mut SentResponse,
         took: Duration,
     ) -> Result<(), ConnectionCut> {
-        let mut head = ResponseHead { status: response.status(), headers: response.headers_mut() };
+        let mut head = ResponseHead { status: response.status, lines: &mut response.lines };
         caught(|| self.service.application.send_off(arrival, routing, &mut head, took))
             .map_err(|_panicked| ConnectionCut)
     }
@@ -188,44 +205,41 @@ impl<A: Application> Connection<A> {
 
     async fn run(
         &self,
-        arrival: &Arrival<'_>,
-        routing: &A::Routing,
+        head: &Head,
+        (routing, executor): (&A::Routing, Executor),
         incoming: Incoming,
         exchange: &mut Exchange,
-    ) -> Result<Response<SentBody>, TransportRefusal> {
-        let service = &self.service;
-        match caught(|| service.application.executor(routing))? {
-            Executor::Check { body: None } => self.run_check(arrival, routing, &[]),
-            Executor::Check { body: Some(take) } => {
-                let caller = match caught(|| service.application.admit(arrival, routing))? {
-                    Ok(caller) => caller,
-                    Err(denied) => return self.deny(*denied, exchange),
-                };
-                let body = self.body(incoming, take, &caller, exchange).await?;
-                self.run_check(arrival, routing, &body.bytes)
-            },
+    ) -> Result<SentResponse, TransportRefusal> {
+        let (service, arrival) = (&self.service, self.arrival(&head.parts));
+        let take = match executor {
+            Executor::Check { body: None } => return self.run_check(&arrival, routing, &[]),
+            Executor::Check { body: Some(take) } => take,
             Executor::Pool { body: take } => {
-                rules::check_for_pool(arrival.parts)?;
-                let caller = match caught(|| service.application.admit(arrival, routing))? {
-                    Ok(caller) => caller,
-                    Err(denied) => return self.deny(*denied, exchange),
-                };
-                let body = self.body(incoming, take, &caller, exchange).await?;
-                let place = service.parts.pool(take.part).enter(&caller).await;
-                let place = place.ok_or_else(|| service.busy())?;
-                self.run_on_pool(arrival, routing.clone(), body, place).await
+                rules::check_for_pool(&head.parts)?;
+                take
             },
+        };
+        let caller = match caught(|| service.application.admit(&arrival, routing))? {
+            Ok(caller) => caller,
+            Err(denied) => return self.deny(*denied, exchange),
+        };
+        let body = self.body(incoming, take, &caller, exchange).await?;
+        if let Executor::Check { .. } = executor {
+            return self.run_check(&arrival, routing, &body.bytes);
         }
+        let place = service.parts.pool(take.part).enter(&caller).await;
+        let place = place.ok_or_else(|| service.busy())?;
+        self.run_on_pool(&arrival, routing.clone(), body, place).await
     }
 
     /// Answers without reading the body.
     fn deny(
         &self,
-        denied: rouille::Response,
+        denied: PreparedResponse,
         exchange: &mut Exchange,
-    ) -> Result<Response<SentBody>, TransportRefusal> {
+    ) -> Result<SentResponse, TransportRefusal> {
         exchange.is_denied = true;
-        bridge::response(denied, self.service.response_bytes_max)
+        denied.into_sent(self.service.response_bytes_max)
     }
 
     fn run_check(
@@ -233,9 +247,9 @@ impl<A: Application> Connection<A> {
         arrival: &Arrival<'_>,
         routing: &A::Routing,
         body: &[u8],
-    ) -> Result<Response<SentBody>, TransportRefusal> {
+    ) -> Result<SentResponse, TransportRefusal> {
         let response = caught(|| self.service.application.check(arrival, routing, body))?;
-        bridge::response(response, self.service.response_bytes_max)
+        response.into_sent(self.service.response_bytes_max)
     }
 
     async fn body(
@@ -262,7 +276,7 @@ impl<A: Application> Connection<A> {
         routing: A::Routing,
         body: Body,
         place: PoolSlot,
-    ) -> Result<Response<SentBody>, TransportRefusal> {
+    ) -> Result<SentResponse, TransportRefusal> {
         let service = Arc::clone(&self.service);
         let origin = RequestOrigin { listener: self.listener, peer: self.peer };
         let request = bridge::request(arrival.parts, self.peer, body.bytes)?;
@@ -274,7 +288,8 @@ impl<A: Application> Connection<A> {
             // The place, the bytes and the counter are held until the handler has finished, even if
             // the client has disconnected.
             let _held = (place, body.held, counted);
-            bridge::response(application.handle(origin, &routing, &request), bytes_max)
+            let response = application.handle(origin, &routing, &request);
+            PreparedResponse::from(response).into_sent(bytes_max)
         });
         match task.await {
             Ok(outcome) => outcome,
@@ -289,7 +304,7 @@ impl<A: Application> Connection<A> {
         arrival: &Arrival<'_>,
         routing: Option<&A::Routing>,
         refusal: &TransportRefusal,
-    ) -> Result<Response<SentBody>, ConnectionCut> {
+    ) -> Result<SentResponse, ConnectionCut> {
         let service = &self.service;
         count(&service.counters.requests_refused);
         if matches!(refusal, TransportRefusal::Panicked) {
@@ -299,7 +314,7 @@ impl<A: Application> Connection<A> {
         }
         let response = caught(|| service.application.refuse(arrival, routing, refusal));
         response
-            .and_then(|it| bridge::response(it, service.response_bytes_max))
+            .and_then(|it| it.into_sent(service.response_bytes_max))
             .map_err(|_refusal_of_refusal| ConnectionCut)
     }
 }

@@ -7,6 +7,7 @@
 //! header value or a target.
 
 mod accept;
+mod answering;
 mod block_in_place;
 mod body;
 mod bridge;
@@ -18,16 +19,19 @@ mod exchange;
 mod head;
 mod ledger;
 mod limits;
+mod lines;
 mod oversize;
 mod part;
 mod parts;
 mod pool;
+mod prepared;
 mod progress;
 mod queue;
 mod rules;
 mod server;
 mod stream;
 mod streamed;
+mod timer;
 mod trusted_proxies;
 
 use std::net::SocketAddr;
@@ -35,13 +39,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderName, StatusCode};
 
 pub use self::block_in_place::BlockInPlace;
 pub use self::caller::{Caller, CallerId, Network};
 pub use self::counters::TransportCounters;
 pub use self::limits::{PartLimits, TransportLimits};
 pub use self::part::Part;
+pub use self::prepared::{HeaderLines, PreparedResponse};
 pub use self::server::Server;
 pub use self::trusted_proxies::TrustedProxies;
 
@@ -120,8 +125,7 @@ pub struct Arrival<'a> {
     pub listener: ListenerKind,
     /// The other end of the connection.
     pub peer: Peer,
-    /// Method, target as sent (origin or absolute form; hyper removes a fragment) and all header lines,
-    /// with the changes of [`Application::receive`].
+    /// Method, target as sent (origin or absolute form; hyper removes a fragment) and all header lines.
     pub parts: &'a Parts,
 }
 
@@ -150,6 +154,11 @@ pub enum Executor {
 }
 
 impl Executor {
+    /// Whether the request waits neither for its body nor for a place.
+    fn is_immediate(self) -> bool {
+        matches!(self, Self::Check { body: None })
+    }
+
     /// Takes the capacity from another part.
     #[must_use]
     pub fn in_part(self, part: Part) -> Self {
@@ -169,12 +178,12 @@ pub struct Take {
     pub body_bytes_max: usize,
 }
 
-/// The head of a response, which the application may change.
+/// The head of a response, to which the application may add lines.
 #[derive(Debug)]
 pub struct ResponseHead<'a> {
     pub status: StatusCode,
-    /// The headers of the response.
-    pub headers: &'a mut HeaderMap,
+    /// The header lines of the response.
+    pub lines: &'a mut HeaderLines,
 }
 
 /// Why the transport rejects a request.
@@ -256,7 +265,7 @@ pub trait Application: Send + Sync + 'static {
         &self,
         arrival: &Arrival<'_>,
         _routing: &Self::Routing,
-    ) -> Result<Caller, Box<rouille::Response>> {
+    ) -> Result<Caller, Box<PreparedResponse>> {
         let address = match arrival.peer {
             Peer::Tcp(address) => Some(address.ip()),
             Peer::Unix => None,
@@ -273,7 +282,7 @@ pub trait Application: Send + Sync + 'static {
         arrival: &Arrival<'_>,
         routing: &Self::Routing,
         body: &[u8],
-    ) -> rouille::Response;
+    ) -> PreparedResponse;
 
     /// Answers a request of `Executor::Pool`. The transport calls this method on a blocking thread.
     ///
@@ -291,10 +300,6 @@ pub trait Application: Send + Sync + 'static {
     fn repeats_a_head(&self, _routing: &Self::Routing) -> bool {
         false
     }
-
-    /// Receives every request once, before all other methods. The application may change the head
-    /// for all later steps.
-    fn receive(&self, _headers: &mut HeaderMap) {}
 
     /// Receives every response once, including errors, right before the response is sent. `took` is
     /// the time since the end of the request's head. `routing` is `None` if [`Application::route`]
@@ -322,5 +327,5 @@ pub trait Application: Send + Sync + 'static {
         arrival: &Arrival<'_>,
         routing: Option<&Self::Routing>,
         refusal: &TransportRefusal,
-    ) -> rouille::Response;
+    ) -> PreparedResponse;
 }

@@ -6,16 +6,15 @@
 //! Every other head may have 16 KiB. Below the gates the response is 403 `REQUEST_REFUSED`, because
 //! nginx forwards no 431.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{Method, Request, Response, Uri};
+use http::{Method, Request, Uri};
 use hyper::body::Body;
 
 use super::exchange::Connection;
 use super::limits::HeadLimits;
-use super::streamed::SentBody;
+use super::prepared::SentResponse;
 use super::{Application, Arrival, TransportRefusal};
 
 /// Status lines of hyper's responses to a target, and to a head, that is too large.
@@ -31,15 +30,14 @@ pub(super) fn is_refused_by_hyper(written: &[u8]) -> bool {
 
 /// The application's complete response. `None` if no head is being read, or the application fails.
 pub(super) fn refusal<A: Application>(connection: &Connection<A>) -> Option<Vec<u8>> {
-    let mut parts = begun(&connection.progress.first_line()?)?;
-    connection.receive(&mut parts.headers).ok()?;
+    let parts = begun(&connection.progress.first_line()?)?;
     let arrival = Arrival { listener: connection.listener, peer: connection.peer, parts: &parts };
     let routing = connection.route(&arrival).ok();
     let HeadLimits { lines_max, bytes_max } = connection.heads;
     let refusal = TransportRefusal::HeadTooLarge { lines_max, bytes_max };
     let mut response = connection.refuse(&arrival, routing.as_ref(), &refusal).ok()?;
     connection.send_off(&arrival, routing.as_ref(), &mut response, Duration::ZERO).ok()?;
-    Some(bytes(response))
+    bytes(response)
 }
 
 /// Method and path of a request whose head is incomplete. No route matches a path that is cut.
@@ -52,18 +50,13 @@ fn begun(line: &[u8]) -> Option<Parts> {
     Request::builder().method(method).uri(uri).body(()).ok().map(|it| it.into_parts().0)
 }
 
-fn bytes(response: Response<SentBody>) -> Vec<u8> {
-    let (parts, body) = response.into_parts();
+fn bytes(response: SentResponse) -> Option<Vec<u8>> {
+    let SentResponse { status, lines, body } = response;
     let length = body.size_hint().exact().unwrap_or_default();
-    let mut head = format!("HTTP/1.1 {}\r\n", parts.status);
-    for (name, value) in &parts.headers {
-        // All header values that this program writes are ASCII.
-        if let Ok(value) = value.to_str() {
-            let _infallible = write!(head, "{name}: {value}\r\n");
-        }
-    }
-    let _infallible = write!(head, "content-length: {length}\r\nconnection: close\r\n\r\n");
-    let mut bytes = head.into_bytes();
+    let mut bytes = format!("HTTP/1.1 {status}\r\n").into_bytes();
+    bytes.extend(lines.into_bytes()?);
+    let end = format!("content-length: {length}\r\nconnection: close\r\n\r\n");
+    bytes.extend(end.into_bytes());
     bytes.extend(body.into_bytes());
-    bytes
+    Some(bytes)
 }

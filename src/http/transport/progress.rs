@@ -17,6 +17,8 @@ struct StreamState {
     heads: u64,
     record: HeadRecord,
     linger: bool,
+    /// The header lines of a response of which hyper has not yet written the head.
+    lines: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,16 +45,23 @@ impl StreamProgress {
         head
     }
 
-    /// Records that the response is ready. `unread`: the client may still be sending a body.
-    pub(super) fn end_exchange(&self, unread: bool) {
+    /// Records that the response is ready, with its header lines. `unread`: the client may still be
+    /// sending a body.
+    pub(super) fn end_exchange(&self, lines: Vec<u8>, unread: bool) {
         let mut state = self.lock();
         state.linger |= unread;
+        state.lines = Some(lines);
         if state.record.has_bytes() {
             state.phase = Phase::Head;
             state.heads += 1;
         } else {
             state.phase = Phase::Idle;
         }
+    }
+
+    /// Takes the header lines that belong into the head that hyper writes now.
+    pub(super) fn take_lines(&self) -> Option<Vec<u8>> {
+        self.lock().lines.take()
     }
 
     pub(super) fn add(&self, read: &[u8]) {

@@ -1,4 +1,5 @@
-//! A socket with deadlines for heads and writes, and a lingering close.
+//! A socket with deadlines for heads and writes, and a lingering close. It inserts a response's header
+//! lines into the head that hyper writes.
 //!
 //! hyper's own `header_read_timeout` starts when the connection becomes idle, so it cannot
 //! distinguish an idle connection from one that sends a head byte by byte. The stream can
@@ -14,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::exchange::Connection;
-use super::{Application, oversize};
+use super::{Application, lines, oversize};
 
 /// Time for which a connection is still read after the last byte of the response. A client that is
 /// still sending then reads the response instead of a reset (RFC 9112, section 9.6).
@@ -50,12 +51,20 @@ impl Deadline {
 pub(super) struct Stream<S, A> {
     socket: S,
     connection: Arc<Connection<A>>,
-    /// Bytes to write in place of hyper's own response, and how many are written.
-    in_place: Option<(Vec<u8>, usize)>,
+    in_place: Option<InPlace>,
     head_deadline: Deadline,
     head_timed: u64,
     write_deadline: Deadline,
     closing: Option<Closing>,
+}
+
+/// Bytes to write in place of bytes of hyper.
+#[derive(Debug)]
+struct InPlace {
+    bytes: Vec<u8>,
+    written: usize,
+    /// The number of hyper's bytes that these replace. hyper may add bytes while these wait.
+    replaced: usize,
 }
 
 #[derive(Debug, Default)]
@@ -127,33 +136,49 @@ impl<S: AsyncRead + Unpin, A> AsyncRead for Stream<S, A> {
 }
 
 impl<S: AsyncWrite + Unpin, A: Application> Stream<S, A> {
-    /// Whether hyper is writing its own empty response to an oversized head, and the application has a
-    /// response to replace it.
-    fn is_in_place(&mut self, hypers: &[u8]) -> bool {
-        if self.in_place.is_none() && oversize::is_refused_by_hyper(hypers) {
-            self.in_place = oversize::refusal(&self.connection).map(|bytes| (bytes, 0));
+    /// What replaces the bytes that hyper writes now: a head with the response's header lines, or the
+    /// application's response to an oversized head, for which hyper has an empty one.
+    fn replacement(&self, hypers: &[IoSlice<'_>]) -> io::Result<Option<InPlace>> {
+        if let Some(lines) = self.connection.progress.take_lines() {
+            let (bytes, replaced) = lines::inserted(&lines, hypers)?;
+            return Ok(Some(InPlace { bytes, written: 0, replaced }));
         }
-        self.in_place.is_some()
+        if !hypers.first().is_some_and(|head| oversize::is_refused_by_hyper(head)) {
+            return Ok(None);
+        }
+        let replaced = hypers.iter().map(|piece| piece.len()).sum();
+        let refusal = oversize::refusal(&self.connection);
+        Ok(refusal.map(|bytes| InPlace { bytes, written: 0, replaced }))
     }
 
-    fn poll_write_in_place(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some((bytes, sent)) = &mut self.in_place {
-            let rest = bytes.get(*sent..).unwrap_or_default();
+    /// Writes in place of hyper's bytes, if something replaces them. Returns how many of hyper's bytes
+    /// are done; `None` if nothing replaces them.
+    fn poll_write_in_place(
+        &mut self,
+        context: &mut Context<'_>,
+        hypers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<Option<usize>>> {
+        if self.in_place.is_none() {
+            self.in_place = self.replacement(hypers)?;
+        }
+        while let Some(InPlace { bytes, written, replaced }) = &mut self.in_place {
+            let rest = bytes.get(*written..).unwrap_or_default();
             if rest.is_empty() {
+                let replaced = *replaced;
                 self.in_place = None;
-                break;
+                return Poll::Ready(Ok(Some(replaced)));
             }
             let outcome = Pin::new(&mut self.socket).poll_write(context, rest);
             match ready!(self.written(context, outcome))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 more => {
-                    if let Some((_, sent)) = &mut self.in_place {
-                        *sent += more;
+                    if let Some(InPlace { written, .. }) = &mut self.in_place {
+                        *written += more;
                     }
                 },
             }
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(None))
     }
 }
 
@@ -164,9 +189,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Application> AsyncWrite for Stream<S,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.is_in_place(buf) {
-            ready!(this.poll_write_in_place(cx))?;
-            return Poll::Ready(Ok(buf.len()));
+        if let Some(replaced) = ready!(this.poll_write_in_place(cx, &[IoSlice::new(buf)]))? {
+            return Poll::Ready(Ok(replaced));
         }
         let outcome = Pin::new(&mut this.socket).poll_write(cx, buf);
         this.written(cx, outcome)
@@ -178,9 +202,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Application> AsyncWrite for Stream<S,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.is_in_place(bufs.first().map_or(&[], |it| &**it)) {
-            ready!(this.poll_write_in_place(cx))?;
-            return Poll::Ready(Ok(bufs.iter().map(|it| it.len()).sum()));
+        if let Some(replaced) = ready!(this.poll_write_in_place(cx, bufs))? {
+            return Poll::Ready(Ok(replaced));
         }
         let outcome = Pin::new(&mut this.socket).poll_write_vectored(cx, bufs);
         this.written(cx, outcome)

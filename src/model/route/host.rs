@@ -56,6 +56,9 @@ impl fmt::Display for HostPattern {
 /// A host as routes compare it: lower case, without a trailing dot and without its port. `None` if
 /// the text is not a host.
 pub fn canonical_host(host: &str) -> Option<String> {
+    if is_canonical_name(host) {
+        return Some(host.to_owned());
+    }
     let lower = host.to_ascii_lowercase();
     let name = match lower.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => {
@@ -72,4 +75,37 @@ pub fn canonical_host(host: &str) -> Option<String> {
     let fits = |it: u8| it.is_ascii_alphanumeric() || it == b'-' || it == b'_';
     let is_label = |label: &str| !label.is_empty() && label.bytes().all(fits);
     name.split('.').all(is_label).then(|| name.to_owned())
+}
+
+/// Whether a host is a name in canonical form, as most hosts are.
+fn is_canonical_name(host: &str) -> bool {
+    let fits = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.')
+    };
+    host.bytes().all(fits) && host.split('.').all(|label| !label.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_canonical_name_is_kept_and_any_other_host_is_not_taken_for_one() {
+        for (host, is_name, canonical) in [
+            ("api.example.com", true, Some("api.example.com")),
+            ("a_b-c.7", true, Some("a_b-c.7")),
+            ("API.example.com", false, Some("api.example.com")),
+            ("api.example.com.", false, Some("api.example.com")),
+            ("api.example.com:443", false, Some("api.example.com")),
+            ("[::1]", false, Some("[::1]")),
+            ("a..b", false, None),
+            (".a", false, None),
+            ("", false, None),
+            (".", false, None),
+            ("a b", false, None),
+        ] {
+            assert_eq!(is_canonical_name(host), is_name, "{host}");
+            assert_eq!(canonical_host(host).as_deref(), canonical, "{host}");
+        }
+    }
 }

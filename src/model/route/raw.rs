@@ -62,6 +62,26 @@ impl<'a> RawPath<'a> {
 ///
 /// [`DoubtfulPath`] for an ambiguity that no route can allow.
 pub fn raw_path(uri: &str) -> Result<RawPath<'_>, DoubtfulPath> {
+    match plain_path(uri) {
+        Some(text) => Ok(RawPath { text, holds: Ambiguities::default() }),
+        None => examined(uri),
+    }
+}
+
+/// The path of a target without any character that [`examined`] looks for: such a path has one
+/// reading.
+fn plain_path(uri: &str) -> Option<&str> {
+    let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+    let of_path = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_');
+    let of_query = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    let is_plain = path.starts_with('/')
+        && path.bytes().all(of_path)
+        && !path.contains("//")
+        && query.bytes().all(of_query);
+    is_plain.then_some(path)
+}
+
+fn examined(uri: &str) -> Result<RawPath<'_>, DoubtfulPath> {
     let refused = |reason, what| Err(DoubtfulPath::always(reason, what));
     let path = uri.split_once('?').map_or(uri, |(path, _)| path);
     if !path.starts_with('/') {
@@ -205,7 +225,37 @@ fn decoded(path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_path_without_special_characters_has_one_reading(
+            uri in "/?([a-z0-9/_-]{0,4}[A-Za-z0-9/_.~;%?# &=\\\\\u{e9}\u{7f}-]?){0,4}"
+        ) {
+            if let Some(text) = plain_path(&uri) {
+                let plain = RawPath { text, holds: Ambiguities::default() };
+                prop_assert_eq!(examined(&uri), Ok(plain), "{}", uri);
+            }
+        }
+    }
+
+    #[test]
+    fn a_usual_path_is_plain() {
+        for (uri, path) in [
+            ("/", Some("/")),
+            ("/v1/a-b_C/7/", Some("/v1/a-b_C/7/")),
+            ("/a?b=/../%2f\\&c", Some("/a")),
+            ("/a?b=#", None),
+            ("/a?b=\u{e9}", None),
+            ("/a.b", None),
+            ("/a//b", None),
+            ("a", None),
+        ] {
+            assert_eq!(plain_path(uri), path, "{uri}");
+        }
+    }
 
     #[test]
     fn paths_that_no_route_can_allow_are_refused_with_their_reason() {
