@@ -29,7 +29,7 @@ impl HistoryStore {
         let closed = || ReadError::Unavailable(Cause::new("store closed"));
         let latest = states.len().checked_sub(1).ok_or_else(closed)?;
         let index = match at {
-            At::Latest => latest,
+            At::Latest | At::LatestHeld => latest,
             At::Revision(revision) => usize::try_from(revision.0).unwrap_or(usize::MAX),
         };
         let rows = states.get(index).map(Arc::clone).ok_or(ReadError::Compacted)?;

@@ -70,10 +70,10 @@ impl BackupStream {
         created_at: Moment,
         recipients: &Recipients,
     ) -> Result<Self, BackupError> {
-        // The store holds the revision of a scan with more rows. A store with an id, a format and
-        // nothing else has more rows than one.
+        // A store with an id, a format and nothing else has more rows than one, so that the store
+        // holds the revision of this scan.
         let first = Range { limit: 1, ..Range::prefix(b"") };
-        let revision = store.scan(&first, At::Latest)?.revision;
+        let revision = store.scan(&first, At::LatestHeld)?.revision;
         let header = BackupHeader::of(&*store, revision, created_at)
             .map_err(|error| gone(error, revision))?;
         let mut stream = Self {

@@ -15,8 +15,8 @@ pub const HELD_AGE_MAX: Duration = Duration::from_mins(1);
 ///
 /// The revision of a finished scan stays held, because a caller may scan several prefixes at one
 /// revision. Revisions of finished scans are dropped before those of scans in progress, and among
-/// these, revisions from which only a first page was read before those of scans that continued. A
-/// list of which only the first page is read therefore does not end a scan of the whole store.
+/// these, revisions from which only a first page was read before those of scans that continued.
+/// Scans that did not continue therefore do not end a scan of the whole store.
 #[derive(Debug)]
 pub struct Snapshots<T> {
     snapshots: BTreeMap<Revision, HeldRevision<T>>,
@@ -38,16 +38,17 @@ impl<T> Default for Snapshots<T> {
 }
 
 impl<T> Snapshots<T> {
-    /// Records a page that a scan returned. If the page has rows and more rows follow, its snapshot is
-    /// held. If no more rows follow, the scan counts as finished.
+    /// Records a page that a scan returned. If the page has rows and more rows follow, and the scan may
+    /// continue at its revision, the snapshot is held. If no more rows follow, the scan counts as
+    /// finished.
     pub fn note(&mut self, page: &Page, at: At, snapshot: impl FnOnce() -> T) {
         match (page.more, at) {
             (true, _) if page.rows.is_empty() => {},
-            (true, At::Latest) => self.begin(page.revision, snapshot, now()),
+            (true, At::LatestHeld) => self.begin(page.revision, snapshot, now()),
             (true, At::Revision(revision)) if self.resume(revision) => {},
             (true, At::Revision(revision)) => self.begin(revision, snapshot, now()),
             (false, At::Revision(revision)) => self.end(revision),
-            (false, At::Latest) => {},
+            (_, At::Latest) | (false, At::LatestHeld) => {},
         }
     }
 
@@ -126,6 +127,7 @@ fn now() -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Row;
 
     #[test]
     fn revision_is_held_for_a_minute_after_its_last_use() {
@@ -135,6 +137,17 @@ mod tests {
         assert_eq!(held.get_at(Revision(1), start + Duration::from_secs(59)), Some(&"one"));
         assert_eq!(held.get_at(Revision(1), start + Duration::from_secs(119)), Some(&"one"));
         assert_eq!(held.get_at(Revision(1), start + Duration::from_mins(3)), None);
+    }
+
+    #[test]
+    fn first_page_of_a_list_holds_no_revision() {
+        let row = Row { key: vec![1], value: Vec::new(), revision: Revision(1) };
+        let page = Page { rows: vec![row], more: true, revision: Revision(1) };
+        for (at, is_held) in [(At::Latest, false), (At::LatestHeld, true)] {
+            let mut held = Snapshots::default();
+            held.note(&page, at, || "one");
+            assert_eq!(held.get(Revision(1)).is_some(), is_held, "{at:?}");
+        }
     }
 
     #[test]

@@ -50,6 +50,7 @@ mod forward;
 mod held;
 mod memory;
 mod outcome;
+mod progress;
 mod range;
 mod rows;
 
@@ -63,6 +64,7 @@ pub use feed::{BACKLOG_BYTES_MAX, BACKLOG_COMMITS_MAX, Bounds, FeedLog};
 pub use held::{HELD_AGE_MAX, HELD_MAX, Snapshots};
 pub use memory::MemoryStore;
 pub use outcome::{Cause, CommitError, FeedError, OpenError, Pending, ReadError};
+pub use progress::Progress;
 pub use range::{KeyBounds, Order, PAGE_BYTES_MAX, PAGE_ROWS_MAX, Page, Range};
 pub use rows::{Pages, Rows};
 
@@ -91,13 +93,18 @@ impl fmt::Display for Revision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
     /// A state with every batch that was acknowledged before the read began. The state may include
-    /// later batches.
+    /// later batches. The store need not keep this state after the read.
     Latest,
+    /// Like [`At::Latest`], for a scan that continues: the store keeps the revision of the [`Page`], if
+    /// the page has rows and more follow. While a store keeps a revision, it cannot reuse the space of
+    /// rows that were replaced since.
+    LatestHeld,
     /// Exactly the state at this revision, or [`ReadError::Compacted`] if that state is gone.
     ///
-    /// To let a scan continue, a store keeps the revision of a [`Page`] that has rows and more to
-    /// follow. The revision stays readable for at least [`HELD_AGE_MAX`] after its last use, while
-    /// fewer than [`HELD_MAX`] scans are in progress.
+    /// To let a scan continue, a store keeps the revision of a [`Page`] that was read at
+    /// [`At::LatestHeld`] or at a revision, if the page has rows and more to follow. The revision stays
+    /// readable for at least [`HELD_AGE_MAX`] after its last use, while fewer than [`HELD_MAX`] scans
+    /// are in progress.
     Revision(Revision),
 }
 

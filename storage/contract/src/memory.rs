@@ -101,7 +101,7 @@ impl MemoryState {
             return Err(ReadError::Unavailable(Cause::new("store closed")));
         }
         match at {
-            At::Latest => Ok((Arc::clone(&self.rows), self.revision)),
+            At::Latest | At::LatestHeld => Ok((Arc::clone(&self.rows), self.revision)),
             At::Revision(revision) if revision == self.revision => {
                 Ok((Arc::clone(&self.rows), revision))
             },

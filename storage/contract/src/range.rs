@@ -93,8 +93,8 @@ pub struct Page {
     pub rows: Vec<Row>,
     /// Whether the range has more rows after the last row of this page.
     pub more: bool,
-    /// The revision that was read. Pass it as [`crate::At::Revision`] to read the next page of the
-    /// same state.
+    /// The revision that was read. After a scan at [`crate::At::LatestHeld`], pass it as
+    /// [`crate::At::Revision`] to read the next page of the same state.
     pub revision: Revision,
 }
 

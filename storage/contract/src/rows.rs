@@ -132,7 +132,7 @@ mod tests {
     fn only_rows_at_a_revision_are_of_one_state() {
         let store = filled();
         let range = Range { limit: 2, ..Range::prefix(b"a") };
-        let held = store.scan(&range, At::Latest).unwrap().revision;
+        let held = store.scan(&range, At::LatestHeld).unwrap().revision;
         let store: &dyn Store = &store;
         let mut latest = store.rows(&range, At::Latest);
         assert_eq!(latest.next().unwrap().unwrap().key, b"a1");

@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     writeln!(out, "get: {:?}", begun.elapsed() / 10_000)?;
     let begun = Instant::now();
-    let mut page = store.scan(&Range::prefix(b"row/"), At::Latest)?;
+    let mut page = store.scan(&Range::prefix(b"row/"), At::LatestHeld)?;
     let mut read = page.rows.len();
     while page.more {
         let after = page.rows.last().map(|row| row.key.clone());

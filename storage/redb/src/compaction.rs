@@ -8,10 +8,11 @@ use std::fs;
 use keyhouse_storage::{Cause, OpenError};
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
+use crate::Files;
 use crate::opening::{self, guarded};
 use crate::place::{LockedDirectory, StoreDirectory};
+use crate::settings::RedbSettings;
 use crate::tables::{META, REVISION, ROWS, Snapshot};
-use crate::{Files, RedbSettings};
 
 /// The size of the rows that one transaction copies, in bytes.
 const COPY_BYTES: usize = 8 << 20;
@@ -44,9 +45,9 @@ pub fn compact(settings: &RedbSettings) -> Result<CompactedFile, OpenError> {
     };
     let length = |path| fs::metadata(path).map(|file| file.len()).map_err(|it| failed(&it));
     let bytes_before = length(&file)?;
-    let (old, _) = opening::open(&Files, &file, settings.cache_bytes)?;
+    let (old, _) = opening::open(&Files, &file, settings)?;
     let StoreDirectory { file: new_file, .. } = directory.make(opening::make)?;
-    let (mut new, _) = opening::open(&Files, &new_file, settings.cache_bytes)?;
+    let (mut new, _) = opening::open(&Files, &new_file, settings)?;
     let copied = guarded(|| {
         copy(&old.database, &new.database)?;
         // Cuts off the pages that the copy has freed.
@@ -59,7 +60,7 @@ pub fn compact(settings: &RedbSettings) -> Result<CompactedFile, OpenError> {
     });
     copied.map_err(|error| failed(&error))?;
     drop((old, new));
-    opening::inspect(&Files, &new_file, settings.cache_bytes)?;
+    opening::inspect(&Files, &new_file, settings)?;
     let bytes_after = length(&new_file)?;
     directory.replace_with_new().map_err(|error| failed(&error))?;
     Ok(CompactedFile { bytes_before, bytes_after })

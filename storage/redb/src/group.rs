@@ -1,6 +1,14 @@
 //! Commits a group of batches in one transaction. Each batch has its own outcome and revision.
+//!
+//! The writes of a group are made in the order of their keys. New rows between two rows of the table
+//! are inserted as one run, which fills its pages. Single insertions split a full page into two
+//! halves, and rows that are only appended never fill the first half.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::IntoIter;
 use std::io::ErrorKind;
+use std::iter::Peekable;
+use std::ops::Bound;
 
 use keyhouse_storage::{Batch, Cause, CommitError, Guard, Revision, Write};
 use redb::{Database, ReadableTable, Table};
@@ -8,6 +16,16 @@ use redb::{Database, ReadableTable, Table};
 use crate::tables::{META, REVISION, ROWS, decode, encode};
 
 type RowTable<'a> = Table<'a, &'static [u8], &'static [u8]>;
+
+/// The latest write of each key in a group.
+type GroupWrites<'a> = BTreeMap<&'a [u8], GroupWrite<'a>>;
+
+#[derive(Clone, Copy, Debug)]
+struct GroupWrite<'a> {
+    revision: Revision,
+    /// `None` for a deletion.
+    value: Option<&'a [u8]>,
+}
 
 /// Commits a group durably. The guards of a batch see the earlier batches of the group. A batch
 /// whose guards do not hold changes nothing, and its result is `None`. The result of every other
@@ -28,16 +46,18 @@ pub(crate) fn commit<'a>(
         let before =
             before.ok_or_else(|| redb::Error::Corrupted("no revision counter".to_owned()))?;
         let mut revision = before;
+        let mut writes = GroupWrites::new();
         for batch in batches {
-            let outcome = if guards_hold(batch, &rows)? {
+            let outcome = if guards_hold(batch, &writes, &rows)? {
                 revision = revision.next();
-                write(batch, revision, &mut rows)?;
+                add(batch, revision, &mut writes);
                 Some(revision)
             } else {
                 None
             };
             outcomes.push(outcome);
         }
+        write(writes, &mut rows)?;
         meta.insert(REVISION, revision.0)?;
         revision != before
     };
@@ -49,12 +69,18 @@ pub(crate) fn commit<'a>(
     Ok(outcomes)
 }
 
-fn guards_hold(batch: &Batch, rows: &RowTable<'_>) -> Result<bool, redb::Error> {
+fn guards_hold(
+    batch: &Batch,
+    writes: &GroupWrites<'_>,
+    rows: &RowTable<'_>,
+) -> Result<bool, redb::Error> {
     for guard in batch.guards() {
-        let stored = rows.get(guard.key())?;
-        let found = match stored {
-            None => None,
-            Some(stored) => Some(decode(stored.value())?.revision),
+        let found = match writes.get(guard.key()) {
+            Some(write) => write.value.map(|_| write.revision),
+            None => match rows.get(guard.key())? {
+                Some(stored) => Some(decode(stored.value())?.revision),
+                None => None,
+            },
         };
         let holds = match guard {
             Guard::Absent { .. } => found.is_none(),
@@ -67,18 +93,58 @@ fn guards_hold(batch: &Batch, rows: &RowTable<'_>) -> Result<bool, redb::Error> 
     Ok(true)
 }
 
-fn write(batch: &Batch, revision: Revision, rows: &mut RowTable<'_>) -> Result<(), redb::Error> {
+fn add<'a>(batch: &'a Batch, revision: Revision, writes: &mut GroupWrites<'a>) {
     for write in batch.writes() {
-        match write {
-            Write::Put { key, value } => {
-                rows.insert(key.as_slice(), encode(revision, value).as_slice())?;
-            },
-            Write::Delete { key } => {
-                rows.remove(key.as_slice())?;
-            },
+        let value = match write {
+            Write::Put { value, .. } => Some(value.as_slice()),
+            Write::Delete { .. } => None,
+        };
+        writes.insert(write.key(), GroupWrite { revision, value });
+    }
+}
+
+fn write(writes: GroupWrites<'_>, rows: &mut RowTable<'_>) -> Result<(), redb::Error> {
+    let mut left = writes.into_iter().peekable();
+    while let Some((key, GroupWrite { revision, value })) = left.next() {
+        let Some(value) = value else {
+            rows.remove(key)?;
+            continue;
+        };
+        let value = encode(revision, value);
+        if !insert_run(key, &value, &mut left, rows)? {
+            rows.insert(key, value.as_slice())?;
         }
     }
     Ok(())
+}
+
+/// Inserts a new row together with the writes that follow, up to the next row of the table. Returns
+/// false and changes nothing if the row exists or no such write follows.
+fn insert_run<'a>(
+    key: &[u8],
+    value: &[u8],
+    left: &mut Peekable<IntoIter<&'a [u8], GroupWrite<'a>>>,
+    rows: &mut RowTable<'_>,
+) -> Result<bool, redb::Error> {
+    if left.peek().is_none_or(|(_, write)| write.value.is_none()) {
+        return Ok(false);
+    }
+    let mut cursor = rows.lower_bound_mut(Bound::Included(key))?;
+    let next_row = cursor.peek_next()?.map(|(row, _)| row.value().to_vec());
+    let is_before = |key: &[u8]| next_row.as_deref().is_none_or(|next_row| key < next_row);
+    if !is_before(key) || !left.peek().is_some_and(|(following, _)| is_before(following)) {
+        cursor.close()?;
+        return Ok(false);
+    }
+    cursor.insert_before(key, value)?;
+    while let Some((key, write)) = left.next_if(|(key, _)| is_before(key)) {
+        // A deletion in the run has no row to remove.
+        let Some(value) = write.value else { continue };
+        let value = encode(write.revision, value);
+        cursor.insert_before(key, value.as_slice())?;
+    }
+    cursor.close()?;
+    Ok(true)
 }
 
 /// The phase in which a group failed.
@@ -108,8 +174,8 @@ fn is_full(kind: ErrorKind) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use redb::Builder;
     use redb::backends::InMemoryBackend;
+    use redb::{Builder, ReadableDatabase, ReadableTableMetadata};
 
     use super::*;
     use crate::tables::{self, Snapshot};
@@ -134,6 +200,59 @@ mod tests {
         let row = snapshot.get(b"a").unwrap().unwrap();
         assert_eq!((row.value, row.revision), (b"sixth".to_vec(), Revision(4)));
         assert_eq!(snapshot.get(b"c").unwrap(), None);
+    }
+
+    #[test]
+    fn runs_of_new_rows_fill_their_pages() {
+        let database = Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
+        tables::make(&database).unwrap();
+        commit(&database, [Batch::new().put("z", "")].iter()).unwrap();
+        for number in 0..40 {
+            let keys = (0..50).map(|row| format!("row/{number:03}/{row:03}"));
+            let batch = keys.fold(Batch::new(), |batch, key| batch.put(key, [7; 300]));
+            commit(&database, [batch].iter()).unwrap();
+        }
+        let rows = database.begin_read().unwrap().open_table(ROWS).unwrap();
+        assert_eq!(rows.len().unwrap(), 2_001);
+        let stats = rows.stats().unwrap();
+        let filled = stats.stored_bytes() * 100 / (stats.leaf_pages() * 4_096);
+        assert!(filled > 85, "{filled} %");
+    }
+
+    #[test]
+    fn rows_of_a_group_are_written_between_present_rows() {
+        let database = Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
+        tables::make(&database).unwrap();
+        let present = ["c", "f", "k"];
+        let batch = present.iter().fold(Batch::new(), |batch, key| batch.put(*key, "old"));
+        commit(&database, [batch].iter()).unwrap();
+        let batches = [
+            Batch::new().put("b", "1").put("d", "1").put("e", "1").put("f", "new").put("l", "1"),
+            Batch::new().put("a", "2").delete("d").delete("k").put("g", "2").put("e", "2"),
+            Batch::new().absent("d").unchanged("e", Revision(3)).put("h", "3").delete("i"),
+        ];
+        commit(&database, batches.iter()).unwrap();
+        let snapshot = Snapshot::latest(&database).unwrap();
+        let page = snapshot.scan(&keyhouse_storage::Range::prefix(b"")).unwrap();
+        let found: Vec<_> = page
+            .rows
+            .iter()
+            .map(|row| {
+                let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+                (text(&row.key), text(&row.value), row.revision.0)
+            })
+            .collect();
+        let expected = [
+            ("a", "2", 3),
+            ("b", "1", 2),
+            ("c", "old", 1),
+            ("e", "2", 3),
+            ("f", "new", 2),
+            ("g", "2", 3),
+            ("h", "3", 4),
+            ("l", "1", 2),
+        ];
+        assert_eq!(found, expected.map(|(key, value, at)| (key.to_owned(), value.to_owned(), at)));
     }
 
     #[test]

@@ -23,15 +23,16 @@
 //!   and reopens it with the same checks: at once, after 100 ms, and then with a wait that doubles
 //!   up to 10 s. Until the file is reopened, all operations are unavailable, and the store keeps
 //!   its lock. Afterwards feeds end as compacted, and reads return the content of the file.
-//! - **Slow readers.** A scan continues at its revision in a read transaction, which the store
-//!   holds for a minute. The store holds at most eight such transactions. Slow feeds read from a
+//! - **Slow readers.** A scan that began at `At::LatestHeld` continues at its revision in a read
+//!   transaction, which the store holds for a minute. No page that the transaction can read is
+//!   reused meanwhile. The store holds at most eight such transactions. Slow feeds read from a
 //!   bounded backlog in memory. The backlog is empty after opening.
 //!
 //! - **A replacement.** [`Replacement`] fills a new file beside the present one, which may be damaged.
 //!   The new file then takes its place in one step, and the present file is kept under another
 //!   name.
-//! - **Unused pages.** The file keeps the pages of removed rows, with their bytes, for later rows.
-//!   [`compact`] replaces the file of a closed store by one that has only the rows.
+//! - **Unused pages.** The file grows by 32 MiB, and a closed file has no unused pages at its end. It
+//!   keeps the pages of removed rows, with their bytes, for later rows. [`compact`] replaces the file of a closed store by one that has only the rows.
 //!
 //! The store keeps no history: only the latest revision, and the revisions held for scans, can be
 //! read. A copy of the file of a running store is not a valid backup. The rows of a scan are.
@@ -44,7 +45,9 @@ mod opening;
 mod overlay;
 mod place;
 mod queue;
+mod regions;
 mod replacement;
+mod settings;
 mod state;
 mod store;
 mod tables;
@@ -54,4 +57,5 @@ pub use compaction::{CompactedFile, compact};
 pub use disk::{Disk, DiskFile, Files};
 pub use faulty_disk::{DiskOperation, FaultyDisk};
 pub use replacement::Replacement;
-pub use store::{CACHE_BYTES_DEFAULT, RedbSettings, RedbStore};
+pub use settings::{CACHE_BYTES_DEFAULT, RedbSettings};
+pub use store::RedbStore;

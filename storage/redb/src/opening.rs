@@ -1,9 +1,11 @@
 //! Opens the file, after an inspection that does not change it.
 
+use std::cell::Cell;
 use std::fmt::Display;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use keyhouse_storage::{Cause, OpenError, Revision};
@@ -11,8 +13,13 @@ use redb::{Builder, Database};
 
 use crate::disk::{Backend, Watch};
 use crate::overlay::Overlay;
+use crate::settings::RedbSettings;
 use crate::tables::{self, FORMAT_NEWEST, Snapshot};
-use crate::{Disk, Files};
+use crate::{Disk, Files, regions};
+
+/// The number of times that redb reads each page when it verifies a file: once for its checksum, and
+/// once for the list of free pages.
+const READS: u64 = 2;
 
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -23,8 +30,16 @@ pub(crate) struct Engine {
 /// Writes an empty store to an empty file.
 pub(crate) fn make(path: &Path) -> Result<(), OpenError> {
     let made = guarded(|| {
+        let (backend, watch) = Backend::new(Files.open(path).map_err(redb::Error::Io)?);
+        let database = Builder::new().create_with_backend(backend)?;
+        tables::make(&database)?;
+        // A file that redb has closed contains its free pages, for regions of the old size.
+        watch.fence();
+        drop(database);
+        regions::set_size(&*Files.open(path).map_err(redb::Error::Io)?).map_err(redb::Error::Io)?;
         let (backend, _) = Backend::new(Files.open(path).map_err(redb::Error::Io)?);
-        tables::make(&Builder::new().create_with_backend(backend)?)
+        drop(Builder::new().create_with_backend(backend)?);
+        Ok(())
     });
     made.map_err(|error| unavailable(path, &error))
 }
@@ -33,12 +48,13 @@ pub(crate) fn make(path: &Path) -> Result<(), OpenError> {
 pub(crate) fn open(
     disk: &dyn Disk,
     path: &Path,
-    cache_bytes: usize,
+    settings: &RedbSettings,
 ) -> Result<(Engine, Revision), OpenError> {
-    inspect(disk, path, cache_bytes)?;
+    inspect(disk, path, settings)?;
     let opened = guarded(|| {
         let (backend, watch) = Backend::new(disk.open(path).map_err(redb::Error::Io)?);
-        let database = Builder::new().set_cache_size(cache_bytes).create_with_backend(backend)?;
+        let mut builder = Builder::new();
+        let database = builder.set_cache_size(settings.cache_bytes).create_with_backend(backend)?;
         let revision = Snapshot::latest(&database)?.revision()?;
         Ok((Engine { database, watch }, revision))
     });
@@ -50,17 +66,29 @@ pub(crate) fn open(
 /// redb does not detect flipped bits, and changes a file when it opens it, even if opening fails.
 /// The inspection therefore uses an overlay. A file that was not closed is first repaired in the
 /// overlay, in the same way as later on disk.
-pub(crate) fn inspect(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> Result<(), OpenError> {
+pub(crate) fn inspect(
+    disk: &dyn Disk,
+    path: &Path,
+    settings: &RedbSettings,
+) -> Result<(), OpenError> {
     let seen = guarded(|| {
         let file = disk.open(path).map_err(redb::Error::Io)?;
-        let overlay = Overlay::new(file).map_err(redb::Error::Io)?;
-        if redb::StorageBackend::len(&overlay).map_err(redb::Error::Io)? == 0 {
+        let overlay = Overlay::new(file, Arc::clone(&settings.verified));
+        let overlay = overlay.map_err(redb::Error::Io)?;
+        let length = redb::StorageBackend::len(&overlay).map_err(redb::Error::Io)?;
+        settings.verified.begin(length * READS);
+        if length == 0 {
             return Err(redb::Error::Corrupted("the file is empty".to_owned()));
         }
         let mut builder = Builder::new();
-        let mut database = builder.set_cache_size(cache_bytes).create_with_backend(overlay)?;
-        let sound = database.check_integrity()?;
-        if !sound {
+        let was_repaired = Rc::new(Cell::new(false));
+        let repaired = Rc::clone(&was_repaired);
+        builder
+            .set_cache_size(settings.cache_bytes)
+            .set_repair_callback(move |_| repaired.set(true));
+        let mut database = builder.create_with_backend(overlay)?;
+        // The repair of a file that was not closed has already verified every checksum.
+        if !was_repaired.get() && !database.check_integrity()? {
             return Err(redb::Error::Corrupted("checksums do not match".to_owned()));
         }
         Snapshot::latest(&database)?.format()

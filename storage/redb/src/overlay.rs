@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use keyhouse_storage::Progress;
 
 use crate::DiskFile;
 
@@ -18,6 +20,8 @@ type DiskPage = Box<[u8; PAGE_BYTES]>;
 #[derive(Debug)]
 pub(crate) struct Overlay {
     file: Box<dyn DiskFile>,
+    /// The number of bytes that were read.
+    read: Arc<Progress>,
     state: Mutex<OverlayState>,
 }
 
@@ -30,10 +34,10 @@ struct OverlayState {
 }
 
 impl Overlay {
-    pub(crate) fn new(file: Box<dyn DiskFile>) -> io::Result<Self> {
+    pub(crate) fn new(file: Box<dyn DiskFile>, read: Arc<Progress>) -> io::Result<Self> {
         let length = file.length()?;
         let state = OverlayState { length, file_visible: length, pages: BTreeMap::new() };
-        Ok(Self { file, state: Mutex::new(state) })
+        Ok(Self { file, read, state: Mutex::new(state) })
     }
 
     fn lock(&self) -> MutexGuard<'_, OverlayState> {
@@ -83,6 +87,7 @@ impl redb::StorageBackend for Overlay {
             return Err(out_of_range());
         }
         self.read_file(state.file_visible, offset, out)?;
+        self.read.add(out.len() as u64);
         let length = out.len();
         on_pages(offset, length, |number, within, part| {
             let Some(page) = state.pages.get(&number) else { return Ok(()) };
@@ -153,7 +158,7 @@ mod tests {
         let open = || fs::File::options().read(true).write(true).open(&path).unwrap();
         let twin = tempfile::tempfile().unwrap();
         twin.write_all_at(&content, 0).unwrap();
-        let overlay = Overlay::new(Box::new(open())).unwrap();
+        let overlay = Overlay::new(Box::new(open()), Arc::default()).unwrap();
         let writes: [(u64, usize); 4] = [(0, 1), (4_090, 20), (5_000, 5_000), (8_191, 2)];
         for (byte, (offset, length)) in (1..).zip(writes) {
             overlay.write(offset, &vec![byte; length]).unwrap();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use keyhouse_storage::{Cause, OpenError, ReadError, Store};
 
 use crate::place::LockedDirectory;
-use crate::{Files, RedbSettings, RedbStore, opening};
+use crate::settings::RedbSettings;
+use crate::{Files, RedbStore, opening};
 
 /// A new store in the locked directory of another store.
 ///

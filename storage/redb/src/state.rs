@@ -9,6 +9,7 @@ use crate::Disk;
 use crate::opening::{Engine, guarded};
 use crate::place::StoreDirectory;
 use crate::queue::BatchQueue;
+use crate::settings::RedbSettings;
 use crate::tables::Snapshot;
 
 /// Only the writer thread changes the condition.
@@ -16,7 +17,7 @@ use crate::tables::Snapshot;
 pub(crate) struct State {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) place: StoreDirectory,
-    pub(crate) cache_bytes: usize,
+    pub(crate) settings: RedbSettings,
     pub(crate) queue: BatchQueue,
     pub(crate) log: FeedLog,
     pub(crate) reopenings: AtomicU64,
@@ -94,7 +95,7 @@ impl State {
         let latest = Snapshot::latest(&engine.database)?;
         match at {
             At::Revision(revision) if latest.revision()? != revision => Ok(None),
-            At::Latest | At::Revision(_) => Ok(Some(Arc::new(latest))),
+            At::Latest | At::LatestHeld | At::Revision(_) => Ok(Some(Arc::new(latest))),
         }
     }
 }

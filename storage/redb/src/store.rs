@@ -1,45 +1,20 @@
 //! `RedbStore`: opening, and the operations of the contract.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
 use keyhouse_storage::{
-    At, Batch, Bounds, Cause, Feed, FeedLog, OpenError, Page, Pending, Range, ReadError, Revision,
-    Row, Snapshots, Store,
+    At, Batch, Cause, Feed, FeedLog, OpenError, Page, Pending, Range, ReadError, Revision, Row,
+    Snapshots, Store,
 };
 
 use crate::place::StoreDirectory;
 use crate::queue::{BatchQueue, Submission};
+use crate::settings::RedbSettings;
 use crate::state::{Condition, State};
 use crate::tables::Snapshot;
 use crate::{Disk, Files, opening, writer};
-
-/// Default size of redb's cache.
-pub const CACHE_BYTES_DEFAULT: usize = 64 << 20;
-
-/// The directory of a store and its memory bounds.
-#[derive(Clone, Debug)]
-pub struct RedbSettings {
-    /// The directory of the store, which contains nothing else. A missing directory is created.
-    pub directory: PathBuf,
-    /// Maximum size of redb's cache, in bytes.
-    pub cache_bytes: usize,
-    /// Bounds of the commits that are kept for slow feeds.
-    pub backlog: Bounds,
-}
-
-impl RedbSettings {
-    /// Settings with the default bounds.
-    pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self {
-            directory: directory.into(),
-            cache_bytes: CACHE_BYTES_DEFAULT,
-            backlog: Bounds::default(),
-        }
-    }
-}
 
 /// A store in one redb file. The drop closes the store.
 #[derive(Debug)]
@@ -74,11 +49,11 @@ impl RedbStore {
         settings: &RedbSettings,
         disk: Arc<dyn Disk>,
     ) -> Result<Self, OpenError> {
-        let (engine, revision) = opening::open(&*disk, &place.file, settings.cache_bytes)?;
+        let (engine, revision) = opening::open(&*disk, &place.file, settings)?;
         let state = Arc::new(State {
             disk,
             place,
-            cache_bytes: settings.cache_bytes,
+            settings: settings.clone(),
             queue: BatchQueue::default(),
             log: FeedLog::new(revision, settings.backlog),
             reopenings: AtomicU64::new(0),
@@ -140,7 +115,7 @@ impl Store for RedbStore {
         // During the check, reads continue and commits wait.
         let still = self.state.still();
         let disk = &*self.state.disk;
-        let checked = opening::inspect(disk, &self.state.place.file, self.state.cache_bytes);
+        let checked = opening::inspect(disk, &self.state.place.file, &self.state.settings);
         drop(still);
         checked.map_err(|error| ReadError::Unavailable(Cause::of(&error)))
     }

@@ -115,7 +115,7 @@ fn reopen(state: &State) -> Result<(), ReadError> {
     let mut wait = REOPEN_WAIT_MIN;
     loop {
         let still = state.still();
-        let opened = opening::open(&*state.disk, &state.place.file, state.cache_bytes);
+        let opened = opening::open(&*state.disk, &state.place.file, &state.settings);
         drop(still);
         let cause = match opened {
             Ok((engine, revision)) => {

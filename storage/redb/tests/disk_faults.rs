@@ -192,7 +192,7 @@ fn reopening_compacts_a_scan_in_progress() {
     let (store, disk, _directory) = open();
     let before = store.commit(Batch::new().put("a", "").put("b", "")).unwrap();
     let first = Range { limit: 1, ..Range::prefix(b"") };
-    let page = store.scan(&first, At::Latest).unwrap();
+    let page = store.scan(&first, At::LatestHeld).unwrap();
     store.commit(Batch::new().put("c", "")).unwrap();
     assert!(store.scan(&first, At::Revision(page.revision)).is_ok());
     let mut feed = store.follow(before).unwrap();

@@ -73,7 +73,7 @@ fn load_and_kill(place: &Path, enough: usize, acknowledged: &mut BTreeMap<String
 
 fn all_rows(store: &RedbStore) -> (BTreeMap<Vec<u8>, Row>, u64) {
     let mut rows = BTreeMap::new();
-    let mut at = At::Latest;
+    let mut at = At::LatestHeld;
     let mut after: Option<Vec<u8>> = None;
     loop {
         let range = Range { after: after.as_deref(), ..Range::prefix(b"") };

@@ -123,7 +123,7 @@ fn latest(store: &dyn Store) -> Result<Revision, ReadError> {
 /// All rows at one revision, read in pages.
 fn all_rows(store: &dyn Store, limit: usize) -> Result<(Vec<Row>, Revision), ReadError> {
     let first = Range { limit, ..Range::prefix(b"") };
-    let mut page = store.scan(&first, At::Latest)?;
+    let mut page = store.scan(&first, At::LatestHeld)?;
     let mut rows = page.rows;
     while page.more {
         let after = rows.last().map(|row| row.key.clone());

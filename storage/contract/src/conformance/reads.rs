@@ -12,7 +12,7 @@ pub(super) const CASES: &[Case] = &[
     ("a scan continues at its revision while writers commit", scan_goes_on_unchanged),
     ("a get at a held revision returns the row of that revision", get_at_a_held_revision),
     ("seven scans in progress keep their revisions", several_scans_are_held),
-    ("a scan that continues outlasts lists that do not", continued_scan_outlasts_lists),
+    ("a scan that continues outlasts scans that do not", continued_scan_outlasts_others),
     (
         "a read at a future revision fails with compacted; a read at an old revision fails with compacted or is correct",
         nonsense_is_compacted,
@@ -120,7 +120,7 @@ fn scan_goes_on_unchanged(store: &dyn Store) -> Seen {
     for order in [Order::Ascending, Order::Descending] {
         let (before, at) = all_rows(store, 10)?;
         let first = Range { limit: 2, order, ..Range::prefix(b"") };
-        let mut page = store.scan(&first, At::Latest)?;
+        let mut page = store.scan(&first, At::LatestHeld)?;
         let mut rows = page.rows;
         for round in 0..2 {
             store.commit(Batch::new().put("c", "changed").put(format!("bb{round}"), ""))?;
@@ -145,7 +145,7 @@ fn scan_goes_on_unchanged(store: &dyn Store) -> Seen {
 
 fn get_at_a_held_revision(store: &dyn Store) -> Seen {
     fill(store, &[b"a", b"b"])?;
-    let page = store.scan(&Range { limit: 1, ..Range::prefix(b"") }, At::Latest)?;
+    let page = store.scan(&Range { limit: 1, ..Range::prefix(b"") }, At::LatestHeld)?;
     store.commit(Batch::new().put("b", "changed").put("c", "").delete("a"))?;
     let then = At::Revision(page.revision);
     let seen = store.get(b"b", then)?.map(|row| (row.value, row.revision));
@@ -162,7 +162,7 @@ fn several_scans_are_held(store: &dyn Store) -> Seen {
     let mut under_way = Vec::new();
     for number in 0..HELD_MAX - 1 {
         fill(store, &[b"a", b"b", format!("c{number}").as_bytes()])?;
-        let page = store.scan(&Range { limit: 1, ..Range::prefix(b"") }, At::Latest)?;
+        let page = store.scan(&Range { limit: 1, ..Range::prefix(b"") }, At::LatestHeld)?;
         under_way.push((page.revision, number + 2));
     }
     store.commit(Batch::new().delete("b"))?;
@@ -174,11 +174,11 @@ fn several_scans_are_held(store: &dyn Store) -> Seen {
     Ok(())
 }
 
-/// A backup reads the whole store at one revision, while callers read first pages of lists.
-fn continued_scan_outlasts_lists(store: &dyn Store) -> Seen {
+/// A backup reads the whole store at one revision, while other scans begin and do not continue.
+fn continued_scan_outlasts_others(store: &dyn Store) -> Seen {
     let (at, keys) = (fill(store, &[b"a", b"b", b"c", b"d"])?, [b"a", b"b", b"c"]);
     let first = Range { limit: 1, ..Range::prefix(b"") };
-    store.scan(&first, At::Latest)?;
+    store.scan(&first, At::LatestHeld)?;
     for (number, key) in keys.iter().enumerate() {
         let range = Range { after: Some(*key), ..first };
         let page = store.scan(&range, At::Revision(at))?;
@@ -189,9 +189,9 @@ fn continued_scan_outlasts_lists(store: &dyn Store) -> Seen {
             return Ok(());
         }
         store.scan(&range, At::Revision(at))?;
-        for list in 0..HELD_MAX {
-            store.commit(Batch::new().put(format!("e{number}{list}"), ""))?;
-            store.scan(&first, At::Latest)?;
+        for other in 0..HELD_MAX {
+            store.commit(Batch::new().put(format!("e{number}{other}"), ""))?;
+            store.scan(&first, At::LatestHeld)?;
         }
     }
     holds("the scan ended with its last page", false)
