@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use keyhouse_storage::{Cause, MemoryStore, OpenError, ReadError, Store};
+use keyhouse_storage::{Cause, MemoryStore, OpenError, Progress, ReadError, Store};
 #[cfg(feature = "redb")]
 use keyhouse_storage_redb::{RedbSettings, RedbStore, Replacement, compact as compact_redb};
 
@@ -45,10 +45,20 @@ pub fn files(url: &StorageUrl) -> io::Result<Vec<PathBuf>> {
 
 /// Opens the store of a URL, or creates it. Opening may take as long as reading the whole file.
 pub fn open(url: &StorageUrl) -> Result<Arc<dyn Store>, OpenError> {
+    open_reporting(url, &Arc::default())
+}
+
+/// Like [`open`]. `verified` counts the bytes that were verified.
+pub fn open_reporting(
+    url: &StorageUrl,
+    verified: &Arc<Progress>,
+) -> Result<Arc<dyn Store>, OpenError> {
     match url {
         #[cfg(feature = "redb")]
         StorageUrl::Redb(directory) => {
-            Ok(Arc::new(RedbStore::open(&RedbSettings::new(directory))?))
+            let verified = Arc::clone(verified);
+            let settings = RedbSettings { verified, ..RedbSettings::new(directory) };
+            Ok(Arc::new(RedbStore::open(&settings)?))
         },
         #[cfg(not(feature = "redb"))]
         StorageUrl::Redb(_) => Err(without_redb()),

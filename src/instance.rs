@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyhouse_storage::{At, Cause, OpenError, ReadError, Store};
+use keyhouse_storage::{At, Cause, OpenError, Progress, ReadError, Store};
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysError, SysRng};
 
@@ -64,6 +64,16 @@ pub struct InstanceParameters {
     /// Whether threads write last uses, failed sign-ins and seals of the audit log at intervals.
     /// Tests that make one certain write fail or wait turn this off.
     pub interval_writes: bool,
+    pub start: StartProgress,
+}
+
+/// How far the start of an instance is, for a thread that reports it.
+#[derive(Clone, Debug, Default)]
+pub struct StartProgress {
+    /// The bytes of the store that were verified.
+    pub verified: Arc<Progress>,
+    /// The rows that were read for the index.
+    pub indexed: Arc<Progress>,
 }
 
 impl Default for InstanceParameters {
@@ -75,6 +85,7 @@ impl Default for InstanceParameters {
             seed_key_file: None,
             accept_clock: false,
             interval_writes: true,
+            start: StartProgress::default(),
         }
     }
 }
@@ -88,6 +99,7 @@ impl From<&Settings> for InstanceParameters {
             seed_key_file: settings.seed_key_file.clone(),
             accept_clock: settings.accept_clock,
             interval_writes: true,
+            start: StartProgress::default(),
         }
     }
 }
@@ -155,7 +167,7 @@ impl Instance {
     /// Opens a store, or creates it, and assembles its instance with the clock and the randomness of
     /// the operating system.
     pub fn open(place: &StorageUrl, parameters: InstanceParameters) -> Result<Self, AssembleError> {
-        let store = backends::open(place)?;
+        let store = backends::open_reporting(place, &parameters.start.verified)?;
         let clock = Arc::new(SystemClock::start());
         let upgraded = back_up_before_upgrade(&store, place, clock.now().wall)?;
         let instance = Self::assemble(store, clock, system_random()?, parameters)?;
@@ -179,7 +191,8 @@ impl Instance {
         let store: Arc<dyn Store> = Arc::new(measured);
         let clock_behind = require_clock(&*store, &*clock, parameters.accept_clock)?;
         let index = Arc::new(Index::new());
-        let mut workers = vec![follow::start(Arc::clone(&index), Arc::clone(&store))?];
+        let indexed = &parameters.start.indexed;
+        let mut workers = vec![follow::start(Arc::clone(&index), Arc::clone(&store), indexed)?];
         let retention = parameters.audit_retention;
         if parameters.interval_writes {
             let (store_of_seals, random) = (Arc::clone(&store), StdRng::from_rng(&mut random));

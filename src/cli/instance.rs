@@ -9,7 +9,9 @@ use crate::config::Settings;
 use crate::http::transport::TrustedProxies;
 use crate::http::{App, HttpSettings, prepare_routes};
 use crate::index::follow::FollowError;
-use crate::instance::{AssembleError, Instance, InstanceParameters, Upgraded, system_random};
+use crate::instance::{
+    AssembleError, Instance, InstanceParameters, StartProgress, Upgraded, system_random,
+};
 use crate::model::public_url::PublicUrl;
 use crate::records::upgrade::STORE_FORMAT;
 use crate::telemetry::with_sources;
@@ -30,7 +32,16 @@ pub(super) fn claim_store(settings: &Settings) -> Result<Control, Failure> {
 
 /// Opens the instance of the settings. Prints a warning if an accepted clock is far behind.
 pub(super) fn open(settings: &Settings) -> Result<Instance, AssembleError> {
-    let instance = Instance::open(&settings.storage, InstanceParameters::from(settings))?;
+    open_reporting(settings, StartProgress::default())
+}
+
+/// Like [`open`], and reports how far the opening is.
+pub(super) fn open_reporting(
+    settings: &Settings,
+    start: StartProgress,
+) -> Result<Instance, AssembleError> {
+    let parameters = InstanceParameters { start, ..InstanceParameters::from(settings) };
+    let instance = Instance::open(&settings.storage, parameters)?;
     if let Some(behind) = instance.clock_behind() {
         print_message(&format!("{behind}; accepted"));
     }

@@ -39,6 +39,7 @@ mod serve;
 mod setting_flags;
 mod signals;
 mod sockets;
+mod starting;
 mod subscription;
 mod takeover;
 mod team;

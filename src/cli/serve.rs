@@ -20,13 +20,14 @@ use crate::cli::proxies::ProxyResolver;
 use crate::cli::setting_flags::SettingFlags;
 use crate::cli::signals::SignalRequest;
 use crate::cli::sockets::{self, SocketFile};
+use crate::cli::starting::StartReport;
 use crate::cli::takeover::{Successor, take_over};
 use crate::config::{
     ConfigError, ConfiguredLimits, Listen, ProcessEnvironment, Settings, UsedSetting, Written,
 };
 use crate::http::App;
 use crate::http::transport::{Backlog, Server, TransportLimits, TrustedProxies};
-use crate::instance::{AssembleError, Instance};
+use crate::instance::{AssembleError, Instance, StartProgress};
 use crate::model::public_url::PublicUrl;
 use crate::telemetry::{self, Logs, with_sources};
 use crate::upkeep::audit::export::Exporter;
@@ -64,9 +65,16 @@ pub(super) fn run(
     if flags.take_over && !is_activated {
         given = take_over(&settings)?;
     }
-    let control = Control::claim(&settings)?;
-    let instance = open(&settings)?;
-    let place = Place { control, given, is_activated };
+    let mut control = Control::claim(&settings)?;
+    let is_successor = !given.is_empty();
+    let listening = Listening::open(&mut control, &settings, &mut given)?;
+    sockets::discard(given);
+    let start = StartProgress::default();
+    let starting_limits = limits(&settings.limits, TrustedProxies::default());
+    let listeners = &listening.listeners;
+    let starting = StartReport::begin(listeners, &start, starting_limits, !is_successor)?;
+    let instance = open(&settings, &start)?;
+    let place = Place { control, listening, starting, is_activated };
     let served = serve(&instance, place, &settings, |running| {
         reload(running, &logs, reread());
     });
@@ -79,22 +87,23 @@ pub(super) fn run(
 /// The sockets of a server, and its lock on the data directory.
 struct Place {
     control: Control,
-    given: GivenSockets,
+    listening: Listening,
+    starting: StartReport,
     /// Whether the service manager has opened the sockets.
     is_activated: bool,
 }
 
 /// Opens the instance. Repeats the attempt long enough for a command that holds the store for a
 /// moment, but not for a server that holds it.
-fn open(settings: &Settings) -> Result<Instance, Failure> {
+fn open(settings: &Settings, start: &StartProgress) -> Result<Instance, Failure> {
     let halt = Halt::default();
     for _ in 0..LOCK_TRIES {
-        match instance::open(settings) {
+        match instance::open_reporting(settings, start.clone()) {
             Err(AssembleError::InUse(_)) => halt.pause(LOCK_WAIT),
             outcome => return Ok(outcome?),
         };
     }
-    Ok(instance::open(settings)?)
+    Ok(instance::open_reporting(settings, start.clone())?)
 }
 
 /// The parts of a running server that a reload changes.
@@ -115,7 +124,7 @@ fn serve(
     settings: &Settings,
     reload: impl Fn(&mut Running<'_>),
 ) -> Result<Option<Successor>, Failure> {
-    let Place { mut control, mut given, is_activated } = place;
+    let Place { control: _control, listening, starting, is_activated } = place;
     let is_set_up = create_first_owner(instance.actions(), settings)?;
     if let Err(error) = instance.actions().resume_removals() {
         // The start continues, since the keys of the removed user are already rejected. The next
@@ -130,9 +139,7 @@ fn serve(
         }
         apply::apply_at_start(instance, settings)?;
     }
-    let listening = Listening::open(&mut control, settings, &mut given)?;
     let Listening { listeners, mut files, addresses, main, duplicates } = listening;
-    sockets::discard(given);
     let public_url = match &settings.public_url {
         Some(url) => url.clone(),
         None => default_public_url(&main)?,
@@ -146,6 +153,7 @@ fn serve(
     // server in order.
     let events = runtime.block_on(async { Events::new(settings, duplicates, is_activated) })?;
     let limits = limits(&settings.limits, trusted.clone());
+    starting.end();
     let server = Server::start(listeners, Arc::clone(&app) as Arc<_>, limits)
         .map_err(|error| Failure::io("serve", &error))?;
     for line in &addresses {

@@ -40,6 +40,10 @@ view! {
 }
 
 fn alive(_app: &App, _call: &CheckCall<'_>) -> PreparedResponse {
+    alive_response()
+}
+
+pub(super) fn alive_response() -> PreparedResponse {
     answer::prepared(&AliveView { status: "ok" })
 }
 

@@ -34,6 +34,7 @@ mod router;
 mod routing;
 pub(crate) mod schema;
 mod session;
+mod starting;
 pub mod transport;
 mod view;
 
@@ -71,3 +72,4 @@ pub(in crate::http) use app::{Call, CheckCall};
 pub(crate) use openapi::{error_codes, identity_headers};
 pub(crate) use router::prepare_routes;
 pub use routing::Routing;
+pub use starting::{StartStage, StartState, Starting};

@@ -339,7 +339,7 @@ impl Problem {
             .retry_after(RETRY_AFTER_SECONDS)
     }
 
-    pub(super) fn not_ready(detail: &'static str) -> Self {
+    pub(super) fn not_ready(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(errors::NOT_READY).detail(detail).retry_after(RETRY_AFTER_SECONDS)
     }
 }

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyhouse_storage::{Cause, Feed, ReadError, Step, Store};
+use keyhouse_storage::{Cause, Feed, Progress, ReadError, Step, Store};
 
 pub use crate::index::stopped::FollowError;
 use crate::index::stopped::{FEED_WAIT, Stopped};
@@ -23,9 +23,14 @@ const RETRY_WAIT: Duration = Duration::from_millis(200);
 
 /// Builds the index from the store and keeps it up to date in a thread of its own. Returns when the
 /// index contains all commits from before the call.
-pub fn start(index: Arc<Index>, store: Arc<dyn Store>) -> Result<Worker, FollowError> {
+/// `progress` counts the rows that were read.
+pub fn start(
+    index: Arc<Index>,
+    store: Arc<dyn Store>,
+    progress: &Progress,
+) -> Result<Worker, FollowError> {
     let mut writer = Writer::new(index);
-    let feed = first_build(&mut writer, &*store)?;
+    let feed = first_build(&mut writer, &*store, progress)?;
     let halt = Arc::new(Halt::default());
     halt.watch(feed.stopper());
     let following = FollowThread { feed, writer, store, halt: Arc::clone(&halt), missed: false };
@@ -34,9 +39,13 @@ pub fn start(index: Arc<Index>, store: Arc<dyn Store>) -> Result<Worker, FollowE
 
 /// Builds the index for the first time. If the feed misses commits during the build, the feed is
 /// opened again.
-fn first_build(writer: &mut Writer, store: &dyn Store) -> Result<Box<dyn Feed>, FollowError> {
+fn first_build(
+    writer: &mut Writer,
+    store: &dyn Store,
+    progress: &Progress,
+) -> Result<Box<dyn Feed>, FollowError> {
     loop {
-        match writer.rebuild(store) {
+        match writer.rebuild(store, progress) {
             Ok(feed) => return Ok(feed),
             Err(Stopped::Missed) => {},
             Err(Stopped::Store(error)) => return Err(error),
@@ -91,7 +100,7 @@ impl FollowThread {
     /// Processes one step of the feed, or rebuilds the index if commits were missed.
     fn step(&mut self) -> Result<(), Stopped> {
         if self.missed {
-            self.feed = self.writer.rebuild(&*self.store)?;
+            self.feed = self.writer.rebuild(&*self.store, &Progress::default())?;
             self.halt.watch(self.feed.stopper());
             self.missed = false;
         }

@@ -25,6 +25,7 @@ pub mod quota;
 mod rebuild;
 pub mod report;
 mod right_query;
+mod scan;
 mod sessions;
 pub mod shared_organization;
 pub mod standing;

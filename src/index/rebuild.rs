@@ -3,15 +3,16 @@
 
 use std::collections::HashSet;
 
-use keyhouse_storage::{At, Feed, Range, Revision, Row, Step, Store};
+use keyhouse_storage::{At, Feed, Progress, Range, Revision, Step, Store};
 
 use crate::index::IndexState;
 use crate::index::digest_key::DigestKey;
+use crate::index::scan::{self, DecodedPage};
 use crate::index::stopped::{FEED_WAIT, Stopped};
 use crate::index::writer::Writer;
 use crate::model::id::{KeyId, OrganizationId, RoleId, TeamId, UserId};
-use crate::records::place::{INDEXED, StoreKey};
-use crate::records::{RecordError, Stored, read};
+use crate::records::place::StoreKey;
+use crate::records::{RecordError, Stored};
 
 impl Writer {
     /// Adds the rows of the store, removes entries that the store does not have, and returns the
@@ -20,32 +21,39 @@ impl Writer {
     /// Each page is read at the latest revision, so that the store need not keep an old one. Rows
     /// that change during the scan are read again after it. No key ever returns to an older state,
     /// and the index reports a revision only when it contains all of that revision.
-    pub(super) fn rebuild(&mut self, store: &dyn Store) -> Result<Box<dyn Feed>, Stopped> {
+    pub(super) fn rebuild(
+        &mut self,
+        store: &dyn Store,
+        progress: &Progress,
+    ) -> Result<Box<dyn Feed>, Stopped> {
         self.set_state(IndexState::Loading);
         let nothing = Range { limit: 0, ..Range::prefix(StoreKey::EVENTS) };
         let begun = store.scan(&nothing, At::Latest)?.revision;
         let mut feed = store.follow(begun)?;
         let mut stale = Stale::all_of(self);
         let mut scanned = begun;
-        for prefix in INDEXED {
-            for page in store.pages(&Range::prefix(prefix), At::Latest) {
+        std::thread::scope(|scope| {
+            for page in scan::begin(scope, store, progress)? {
                 let page = page?;
                 scanned = scanned.max(page.revision);
-                for row in &page.rows {
-                    self.timed(&row.key, |writer| writer.put_kept(row, &mut stale))?;
-                }
+                self.put_page(page, &mut stale)?;
             }
-        }
+            Ok::<(), Stopped>(())
+        })?;
         stale.remove_from(self);
         self.catch_up(store, &mut *feed, begun..scanned)?;
         tracing::info!(keys = self.lives.len(), revision = %scanned, "index: built");
         Ok(feed)
     }
 
-    fn put_kept(&mut self, row: &Row, stale: &mut Stale) -> Result<(), RecordError> {
-        let stored = read(&row.key, &row.value)?;
-        stale.keep(&stored);
-        self.put(stored);
+    fn put_page(&mut self, page: DecodedPage, stale: &mut Stale) -> Result<(), RecordError> {
+        for (key, stored) in page.rows {
+            stale.keep(&stored);
+            self.timed(&key, |writer| {
+                writer.put(stored);
+                Ok(())
+            })?;
+        }
         Ok(())
     }
 

@@ -75,7 +75,7 @@ fn slow(key: &[u8], took: Duration) -> Option<String> {
 mod tests {
     use std::sync::Arc;
 
-    use keyhouse_storage::{Batch, MemoryStore, Store as _};
+    use keyhouse_storage::{Batch, MemoryStore, Progress, Store as _};
 
     use super::*;
     use crate::index::Index;
@@ -209,7 +209,8 @@ mod tests {
         });
         store.commit(batch).unwrap();
         let mut writer = Writer::new(Arc::new(Index::new()));
-        let (compared, built) = comparisons::of(|| writer.rebuild(&store).is_ok());
+        let (compared, built) =
+            comparisons::of(|| writer.rebuild(&store, &Progress::default()).is_ok());
         assert_eq!((compared, built), (0, true), "start");
         assert_eq!(writer.index.len(), 2);
     }

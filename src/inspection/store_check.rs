@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyhouse_storage::{At, Range, Store};
+use keyhouse_storage::{At, Progress, Range, Store};
 
 use crate::actions::audit::check::{FaultKind, LogFault, Terms, check_once};
 use crate::index::Index;
@@ -61,7 +61,7 @@ fn is_unreadable(finding: &Finding) -> bool {
 /// The index that a server would build, or the record for which no server could build it.
 fn build_index(store: &Arc<dyn Store>) -> Result<Result<Index, RecordError>, InspectionError> {
     let index = Arc::new(Index::new());
-    match follow::start(Arc::clone(&index), Arc::clone(store)) {
+    match follow::start(Arc::clone(&index), Arc::clone(store), &Progress::default()) {
         Ok(following) => following.stop(),
         Err(FollowError::Record(error)) => return Ok(Err(error)),
         Err(error @ (FollowError::Read(_) | FollowError::Thread(_))) => {

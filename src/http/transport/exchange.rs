@@ -155,8 +155,9 @@ impl<A: Application> Connection<A> {
         outcome: Result<SentResponse, TransportRefusal>,
     ) -> Answered {
         let arrival = self.arrival(&head.parts);
-        let mut closes =
-            exchange.ends_connection() || self.service.draining.load(Ordering::Acquire);
+        let mut closes = exchange.ends_connection()
+            || self.service.draining.load(Ordering::Acquire)
+            || self.service.application.closes_connections();
         let mut response = match outcome {
             Ok(response) => response,
             Err(refusal) => {

@@ -313,6 +313,11 @@ pub trait Application: Send + Sync + 'static {
     ) {
     }
 
+    /// Whether each response closes its connection.
+    fn closes_connections(&self) -> bool {
+        false
+    }
+
     /// The counters that the transport increments.
     fn counters(&self) -> Arc<TransportCounters> {
         Arc::default()

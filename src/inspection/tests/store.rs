@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use keyhouse_storage::{At, Batch, MemoryStore, Range, Store};
+use keyhouse_storage::{At, Batch, MemoryStore, Progress, Range, Store};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
@@ -125,7 +125,7 @@ pub(super) fn surroundings(keys: &SeedKeys) -> Surroundings<'_> {
 /// can start on the store.
 pub(super) fn granted(store: &Arc<dyn Store>) -> Option<BTreeSet<(u8, &'static str)>> {
     let index = Arc::new(Index::new());
-    follow::start(Arc::clone(&index), Arc::clone(store)).ok()?.stop();
+    follow::start(Arc::clone(&index), Arc::clone(store), &Progress::default()).ok()?.stop();
     let mut granted = BTreeSet::new();
     for key in [PERSONAL, SERVICE, IMPORTED, LEFT, PURGED] {
         for permission in ["a:read", "a:write"] {

@@ -1,0 +1,84 @@
+//! Reports how far the start of a server is: on stderr, and to its clients.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cli::exit::{Failure, print_message};
+use crate::http::transport::{Backlog, Listener, ListenerKind, Server, Socket, TransportLimits};
+use crate::http::{StartStage, StartState, Starting};
+use crate::instance::{AssembleError, StartProgress, system_random};
+use crate::worker::{Halt, Worker};
+
+/// The time between two lines on stderr. A start that takes less prints none.
+const LINE_INTERVAL: Duration = Duration::from_secs(1);
+/// The time for which a connection without a request may delay the end of the start.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The thread that prints the progress, and the server that answers meanwhile.
+pub(super) struct StartReport {
+    printing: Worker,
+    server: Option<Server>,
+}
+
+impl StartReport {
+    /// Begins to report. `answers`: whether to answer requests. The requests that a server leaves for
+    /// its successor are not answered, but wait.
+    pub(super) fn begin(
+        listeners: &[Listener],
+        progress: &StartProgress,
+        limits: TransportLimits,
+        answers: bool,
+    ) -> Result<Self, Failure> {
+        let server = if answers { Some(serve(listeners, progress, limits)?) } else { None };
+        let halt = Arc::new(Halt::default());
+        let (until, progress) = (Arc::clone(&halt), progress.clone());
+        let print = move || {
+            while !until.pause(LINE_INTERVAL) {
+                print_message(&state(&progress).to_string());
+            }
+        };
+        let printing = Worker::halted_by(halt, "start-report", print)
+            .map_err(|error| Failure::io("start a thread", &error))?;
+        Ok(Self { printing, server })
+    }
+
+    /// Ends the report. New connections wait for the server of the instance.
+    pub(super) fn end(self) {
+        self.printing.stop();
+        if let Some(server) = self.server {
+            server.stop(Backlog::Leave);
+        }
+    }
+}
+
+fn serve(
+    listeners: &[Listener],
+    progress: &StartProgress,
+    limits: TransportLimits,
+) -> Result<Server, Failure> {
+    let seed = rand::Rng::next_u64(&mut system_random().map_err(AssembleError::from)?);
+    let progress = progress.clone();
+    let starting = Arc::new(Starting::new(move || state(&progress), seed));
+    let own = listeners.iter().filter(|it| it.listener != ListenerKind::Control).map(duplicate);
+    let limits = TransportLimits { drain_timeout: DRAIN_TIMEOUT, ..limits };
+    own.collect::<io::Result<Vec<_>>>()
+        .and_then(|own| Server::start(own, starting, limits))
+        .map_err(|error| Failure::io("serve", &error))
+}
+
+fn duplicate(of: &Listener) -> io::Result<Listener> {
+    let socket = match &of.socket {
+        Socket::Tcp(socket) => Socket::Tcp(socket.try_clone()?),
+        Socket::Unix(socket) => Socket::Unix(socket.try_clone()?),
+    };
+    Ok(Listener { listener: of.listener, socket })
+}
+
+fn state(progress: &StartProgress) -> StartState {
+    let records = progress.indexed.done();
+    if progress.indexed.has_begun() {
+        return StartState { stage: StartStage::Loading, percent: None, records };
+    }
+    StartState { stage: StartStage::Verifying, percent: progress.verified.percent(), records }
+}
