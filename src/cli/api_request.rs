@@ -17,7 +17,8 @@ pub(super) struct ApiRequest<'a> {
 }
 
 /// Sends a request and returns the status and the JSON of any response.
-pub(super) type SendRequest<'a> = dyn Fn(&ApiRequest<'_>) -> Result<(u16, Value), Failure> + 'a;
+pub(super) type SendRequest<'a> =
+    dyn Fn(&ApiRequest<'_>) -> Result<(u16, Value), Failure> + Sync + 'a;
 
 /// The entity tag of a version.
 pub(super) fn tag(version: u64) -> String {

@@ -112,6 +112,7 @@ struct Findings {
     digests: HashSet<Digest>,
     /// Whether the import applies configuration files.
     applied: bool,
+    reads_taken: bool,
 }
 
 impl Actions {
@@ -128,16 +129,16 @@ impl Actions {
         actor: &Actor,
         import: &Import,
     ) -> Result<Vec<KeyRecord>, ActionError> {
+        let mut is_repeated = false;
         self.in_turn(|| {
             let now = self.clock.now().wall;
             let decided = self.authorize_holder(actor, INSTANCE_IMPORT)?;
-            let mut findings = Findings {
-                faults: import.faults.clone(),
-                applied: import.applied,
-                ..Findings::default()
-            };
-            for key in &import.keys {
-                self.look_at(&decided.actor, key, now, &mut findings)?;
+            // A guard of the batch finds a main digest that is taken. Only an attempt that reports
+            // faults, or that follows a conflict, reads which digests these are.
+            let reads_taken = import.dry_run || std::mem::replace(&mut is_repeated, true);
+            let mut findings = self.findings(&decided.actor, import, now, reads_taken)?;
+            if !findings.faults.is_empty() && !reads_taken {
+                findings = self.findings(&decided.actor, import, now, true)?;
             }
             if !findings.faults.is_empty() {
                 return Err(ActionError::Invalid(findings.faults));
@@ -161,6 +162,27 @@ impl Actions {
             }
             Ok(Attempt::Again)
         })
+    }
+
+    /// Checks all keys of an import. `reads_taken`: whether to read from the store which main digests
+    /// keys have or had.
+    fn findings(
+        &self,
+        actor: &Actor,
+        import: &Import,
+        now: Moment,
+        reads_taken: bool,
+    ) -> Result<Findings, ActionError> {
+        let mut findings = Findings {
+            faults: import.faults.clone(),
+            applied: import.applied,
+            reads_taken,
+            ..Findings::default()
+        };
+        for key in &import.keys {
+            self.look_at(actor, key, now, &mut findings)?;
+        }
+        Ok(findings)
     }
 
     /// Returns the record of an imported key, or adds its faults to the list.
@@ -224,7 +246,9 @@ impl Actions {
                 ));
             }
         }
-        if !findings.digests.insert(key.secret.digest) || self.is_taken(&key.secret)? {
+        if !findings.digests.insert(key.secret.digest)
+            || self.is_taken(&key.secret, findings.reads_taken)?
+        {
             let detail =
                 "is already the digest of a key in this instance, or occurs twice in this request";
             findings.faults.push(fault(key.secret.field, FaultCode::DIGEST_TAKEN, detail));
@@ -279,12 +303,15 @@ impl Actions {
         Ok(held.filter(|held| held.record.organization == organization))
     }
 
-    /// Whether a key of the instance has or had this digest.
-    fn is_taken(&self, secret: &ForeignSecret) -> Result<bool, ActionError> {
-        let digests = [Some(secret.digest), secret.other_digest, secret.last_part_digest];
-        for digest in digests.into_iter().flatten() {
+    /// Whether a key of the instance has or had one of these digests. Reads the main digest from the
+    /// store only if `reads_taken`, since the batch has a guard on it.
+    fn is_taken(&self, secret: &ForeignSecret, reads_taken: bool) -> Result<bool, ActionError> {
+        let others = [secret.other_digest, secret.last_part_digest].into_iter().flatten();
+        let digests = others.map(|digest| (digest, true));
+        for (digest, is_read) in digests.chain([(secret.digest, reads_taken)]) {
             let place = StoreKey::Taken(digest);
-            if self.index.knows(&digest) || self.read::<TakenRecord>(&place)?.is_some() {
+            if self.index.knows(&digest) || (is_read && self.read::<TakenRecord>(&place)?.is_some())
+            {
                 return Ok(true);
             }
         }

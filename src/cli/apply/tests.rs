@@ -1,6 +1,6 @@
 //! An apply whose changes meet changes of others.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
@@ -31,10 +31,10 @@ fn a_change_that_loses_a_race_stops_the_apply_and_the_next_one_continues() {
         body: Some(json!({ "limits": { "users": 9 } })),
         version: None,
     };
-    let is_first = Cell::new(true);
+    let is_first = AtomicBool::new(true);
     let send = |request: &ApiRequest<'_>| {
         let is_pro = request.method == "PATCH" && request.target == "/v1/plans/pro";
-        if is_pro && is_first.replace(false) {
+        if is_pro && is_first.swap(false, Ordering::Relaxed) {
             assert_eq!(to_instance(&change_of_others)?.0, 200);
         }
         to_instance(request)

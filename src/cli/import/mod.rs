@@ -16,7 +16,7 @@ use std::str::FromStr;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::client::Client;
+use crate::cli::client::{Client, SendRequest};
 use crate::cli::exit::{Exit, Failure, print, print_message};
 use crate::clock::{Clock as _, SystemClock};
 use crate::model::text::printable_line;
@@ -73,7 +73,11 @@ impl FromStr for FromFlag {
 }
 
 pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Failure> {
-    let mut steps = Steps::new(client, flags.organization.as_deref(), flags.dry_run);
+    client.hold(|send| import(flags, send, json))
+}
+
+fn import(flags: &Flags, send: &SendRequest<'_>, json: bool) -> Result<(), Failure> {
+    let steps = Steps::new(send, flags.organization.as_deref(), flags.dry_run);
     match flags.from {
         FromFlag::Line(first) => {
             let lines = read_lines(&flags.file)?;
@@ -96,7 +100,7 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
 fn import_export(
     flags: &Flags,
     origin: SourceSystem,
-    mut steps: Steps<'_>,
+    steps: Steps<'_>,
     json: bool,
 ) -> Result<(), Failure> {
     let now = SystemClock::start().now().wall;

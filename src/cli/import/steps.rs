@@ -1,9 +1,14 @@
 //! The steps of an import: requests of bounded size, which are repeated without the keys that already
 //! exist.
 
+use std::iter::Peekable;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::vec::IntoIter;
+
 use serde_json::{Value, json};
 
-use crate::cli::client::{ApiRequest, Client, query};
+use crate::cli::client::{ApiRequest, SendRequest, query};
 use crate::cli::exit::{Exit, Failure, print_message};
 use crate::cli::import::file::ImportLine;
 use crate::origins::Remark;
@@ -15,15 +20,16 @@ const BYTES_A_STEP_MAX: usize = 512 * 1024;
 /// Maximum number of rows that a step writes: two for each key, and one for its last use. One batch
 /// has 1,024, some of them for the audit event.
 const ROWS_A_STEP_MAX: usize = 1_000;
+/// Number of steps that are sent at once. While the server commits one, it reads the next.
+const STEPS_AT_ONCE: usize = 4;
 /// Maximum number of faults that are printed for one step.
 const FAULTS_SHOWN_MAX: usize = 20;
 
 pub(super) struct Steps<'a> {
-    client: &'a Client,
+    send: &'a SendRequest<'a>,
     target: String,
     dry_run: bool,
     leaves_out_refused: bool,
-    done: Done,
 }
 
 #[derive(Default)]
@@ -34,49 +40,82 @@ pub(super) struct Done {
     pub(super) refused: Vec<Remark>,
 }
 
+/// What all steps have done so far, and the failed step with the first line.
+#[derive(Default)]
+struct StepsDone {
+    done: Done,
+    stopped: Option<(usize, Failure)>,
+}
+
 impl<'a> Steps<'a> {
-    pub(super) fn new(client: &'a Client, organization: Option<&str>, dry_run: bool) -> Self {
+    pub(super) fn new(
+        send: &'a SendRequest<'a>,
+        organization: Option<&str>,
+        dry_run: bool,
+    ) -> Self {
         let target = format!("/v1/keys/import{}", query(&[("organization", organization)]));
-        Self { client, target, dry_run, leaves_out_refused: false, done: Done::default() }
+        Self { send, target, dry_run, leaves_out_refused: false }
     }
 
     /// Leaves out keys that the API rejects, instead of ending.
-    pub(super) fn leaving_out_refused(&mut self) -> &mut Self {
-        self.leaves_out_refused = true;
-        self
+    pub(super) fn leaving_out_refused(self) -> Self {
+        Self { leaves_out_refused: true, ..self }
     }
 
-    /// Sends all lines in steps. If a step fails, calls `stopped` with what was done before and the
-    /// first line of the step.
+    /// Sends all lines in steps, several at once. If a step fails, no further step is sent, and
+    /// `stopped` is called with what was done and the first line of the failed step. Lines after that
+    /// line may have been imported.
     pub(super) fn send_all(
-        &mut self,
+        &self,
         lines: Vec<ImportLine>,
         stopped: impl FnOnce(&Done, usize),
     ) -> Result<Done, Failure> {
-        let mut rest = lines.into_iter().peekable();
-        while let Some(first) = rest.peek().map(|line| line.number) {
-            let (mut step, mut bytes, mut rows) = (Vec::new(), 0, 0);
-            while let Some(line) = rest.next_if(|line| {
-                step.is_empty()
-                    || (step.len() < KEYS_A_STEP_MAX
-                        && bytes + line.bytes <= BYTES_A_STEP_MAX
-                        && rows + rows_of(line) <= ROWS_A_STEP_MAX)
-            }) {
-                bytes += line.bytes;
-                rows += rows_of(&line);
-                step.push(line);
+        let (lines, progress) = (Mutex::new(lines.into_iter().peekable()), Mutex::default());
+        thread::scope(|scope| {
+            for _ in 0..STEPS_AT_ONCE {
+                scope.spawn(|| self.send_steps(&lines, &progress));
             }
-            if let Err(failure) = self.send(step) {
-                stopped(&self.done, first);
-                return Err(failure);
+        });
+        let progress = progress.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let StepsDone { done, stopped: failed }: StepsDone = progress;
+        match failed {
+            None => Ok(done),
+            Some((first, failure)) => {
+                stopped(&done, first);
+                Err(failure)
+            },
+        }
+    }
+
+    fn send_steps(
+        &self,
+        lines: &Mutex<Peekable<IntoIter<ImportLine>>>,
+        progress: &Mutex<StepsDone>,
+    ) {
+        loop {
+            // The lines stay locked until it is known that no step has failed, so that all lines
+            // before those of the failed step are sent.
+            let mut lines = lock(lines);
+            if lock(progress).stopped.is_some() {
+                return;
+            }
+            let step = next_step(&mut lines);
+            drop(lines);
+            let Some(first) = step.first().map(|line| line.number) else { return };
+            let mut done = Done::default();
+            let sent = self.send(step, &mut done);
+            let mut progress = lock(progress);
+            progress.done.add(done);
+            if let Err(failure) = sent {
+                let earlier = progress.stopped.take_if(|(other, _)| *other < first);
+                progress.stopped = Some(earlier.unwrap_or((first, failure)));
             }
         }
-        Ok(std::mem::take(&mut self.done))
     }
 
     /// Sends one step. If the API reports existing keys, or keys that are left out, sends the step
     /// again without them.
-    fn send(&mut self, mut step: Vec<ImportLine>) -> Result<(), Failure> {
+    fn send(&self, mut step: Vec<ImportLine>, done: &mut Done) -> Result<(), Failure> {
         loop {
             let keys: Vec<&Value> = step.iter().map(|line| &line.key).collect();
             if keys.is_empty() {
@@ -85,9 +124,9 @@ impl<'a> Steps<'a> {
             let body = Some(json!({ "keys": keys, "dry_run": self.dry_run }));
             let target = self.target.clone();
             let request = ApiRequest { method: "POST", target, body, version: None };
-            let (status, response) = self.client.answer(&request)?;
+            let (status, response) = (self.send)(&request)?;
             if (200..300).contains(&status) {
-                self.done.imported += step.len();
+                done.imported += step.len();
                 return Ok(());
             }
             let faults =
@@ -100,11 +139,20 @@ impl<'a> Steps<'a> {
                 return Err(failure(status, &response, &faults, &step));
             }
             let before = step.len();
-            step = self.without(step, &faults);
+            step = done.without(step, &faults);
             if step.len() == before {
                 return Err(Failure::of_problem(status, &response));
             }
         }
+    }
+}
+
+impl Done {
+    fn add(&mut self, other: Self) {
+        let Self { imported, skipped, refused } = other;
+        self.imported += imported;
+        self.skipped += skipped;
+        self.refused.extend(refused);
     }
 
     /// The step without the keys that have faults. A key that is wrong and exists was not imported
@@ -117,16 +165,36 @@ impl<'a> Steps<'a> {
             if own.is_empty() {
                 rest.push(line);
             } else if own.iter().any(|fault| is_taken(fault)) {
-                self.done.skipped += 1;
+                self.skipped += 1;
             } else {
                 let reasons: Vec<String> = own.iter().map(|fault| described(fault)).collect();
                 let name = line.key.get("name").and_then(Value::as_str).map(str::to_owned);
                 let reason = reasons.join("; ");
-                self.done.refused.push(Remark { line: line.number, name, reason });
+                self.refused.push(Remark { line: line.number, name, reason });
             }
         }
         rest
     }
+}
+
+/// Takes the lines of the next step. Empty at the end.
+fn next_step(lines: &mut Peekable<IntoIter<ImportLine>>) -> Vec<ImportLine> {
+    let (mut step, mut bytes, mut rows) = (Vec::new(), 0, 0);
+    while let Some(line) = lines.next_if(|line| {
+        step.is_empty()
+            || (step.len() < KEYS_A_STEP_MAX
+                && bytes + line.bytes <= BYTES_A_STEP_MAX
+                && rows + rows_of(line) <= ROWS_A_STEP_MAX)
+    }) {
+        bytes += line.bytes;
+        rows += rows_of(&line);
+        step.push(line);
+    }
+    step
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The number of rows that the import of a key writes.
