@@ -20,6 +20,8 @@ use crate::records::key::Author;
 /// The text in place of a permission in the error of an action that only owners may do. No
 /// permission has this name.
 pub const OWNER: &str = "owner";
+/// Like [`OWNER`], of an action that only the key's owner may do.
+pub const KEY_OWNER: &str = "key_owner";
 
 /// An actor with the facts that were read for this request.
 #[derive(Clone, Debug)]

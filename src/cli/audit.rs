@@ -1,5 +1,7 @@
 //! `keyhouse audit`: lists audit events and checks the audit log.
 
+use std::num::NonZeroUsize;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -8,8 +10,7 @@ use crate::cli::exit::{Exit, Failure, print};
 use crate::cli::listing::{first, print_rows};
 use crate::cli::terminal::text;
 
-const LIST_LIMIT_DEFAULT: usize = 100;
-/// Maximum number of events that the API returns on a page.
+const LIST_LIMIT_DEFAULT: NonZeroUsize = NonZeroUsize::new(100).unwrap();
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -48,8 +49,13 @@ pub(super) struct List {
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Maximum number of events
-    #[arg(long, value_name = "N", default_value_t = LIST_LIMIT_DEFAULT)]
-    limit: usize,
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = LIST_LIMIT_DEFAULT,
+        value_parser = positive_number
+    )]
+    limit: NonZeroUsize,
     /// Organization [default: the first]
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
@@ -71,7 +77,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
         ("until", list.until.as_deref()),
         ("organization", list.organization.as_deref()),
     ];
-    let events = first(list.limit, client, "/v1/audit", &parameters)?;
+    let events = first(list.limit.get(), client, "/v1/audit", &parameters)?;
     let row = |event: &Value| {
         let [at, from, action, target] =
             ["at", "address", "action", "target"].map(|field| text(event, field));
@@ -90,7 +96,11 @@ fn run_check(head: Option<&str>, client: &Client, json: bool) -> Result<(), Fail
     } else {
         show_check(&report, is_intact)?;
     }
-    if is_intact { Ok(()) } else { Err(Failure::new(Exit::Failed, "the audit log is not intact")) }
+    if is_intact {
+        Ok(())
+    } else {
+        Err(Failure::new(Exit::Failed, "the audit log is not intact: see its faults"))
+    }
 }
 
 fn show_check(report: &Value, is_intact: bool) -> Result<(), Failure> {
@@ -120,6 +130,10 @@ fn show_check(report: &Value, is_intact: bool) -> Result<(), Failure> {
         print(line.trim_end())?;
     }
     Ok(())
+}
+
+fn positive_number(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_source| "must be a whole number, at least 1")
 }
 
 /// The actor's name, or the actor's id if it has no name, or the kind of the actor.

@@ -35,7 +35,7 @@ const WHILE_RUNNING: &str = "stop it first, or check a backup of it: `keyhouse b
 pub(super) struct Flags {
     /// Check the content of a backup, for example of a running server, in memory
     #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
+    pub(super) file: Option<PathBuf>,
     /// File with the age identity that decrypts the backup
     #[arg(long, value_name = "F", requires = "file")]
     identity_file: Option<PathBuf>,

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::cli::terminal;
 use crate::config::ConfigError;
+use crate::model::id::is_id;
 use crate::model::text::{decode, printable, printable_line};
 use crate::telemetry::with_sources;
 
@@ -49,12 +50,21 @@ const SECRET_BYTES_MIN: usize = 24;
 pub(super) struct Failure {
     exit: Exit,
     message: String,
+    /// The wrong fields and parameters of a request.
+    faults: Vec<InputFault>,
+}
+
+/// A wrong field or parameter of a request, printable.
+#[derive(Debug)]
+struct InputFault {
+    pointer: String,
+    detail: String,
 }
 
 impl Failure {
     /// A failure with its message. An empty message is not printed.
     pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into() }
+        Self { exit, message: message.into(), faults: Vec::new() }
     }
 
     /// A failed system call: `could not {what}: {error}`.
@@ -71,16 +81,21 @@ impl Failure {
         } else {
             format!("{title} ({code})")
         };
-        let faults = body.get("errors").and_then(Value::as_array);
-        if let Some(faults) = faults {
-            for fault in faults {
-                let part = |name: &str| terminal::text(fault, name);
-                message.extend(["\n  ", &part("pointer"), ": ", &part("detail")]);
-            }
-        } else if !detail.is_empty() {
+        let advice = match (status, &*code) {
+            (401, _) => ": set KEYHOUSE_KEY to a valid key",
+            // Other texts name no permission, but who may do this.
+            (403, "permission_required") if text("permission").contains(':') => {
+                ": set KEYHOUSE_KEY to a key that grants it"
+            },
+            _ => "",
+        };
+        let errors = body.get("errors").and_then(Value::as_array);
+        let faults: Vec<InputFault> = errors.into_iter().flatten().map(InputFault::of).collect();
+        if errors.is_none() && !detail.is_empty() {
             message.push_str(": ");
             message.push_str(&detail);
         }
+        message.push_str(advice);
         let exit = match status {
             400 | 413 | 415 => Exit::Usage,
             401 | 403 | 429 => Exit::Denied,
@@ -89,7 +104,7 @@ impl Failure {
             502..=504 => Exit::Unreachable,
             _ => Exit::Failed,
         };
-        Self::new(exit, message)
+        Self { exit, message, faults }
     }
 
     /// Adds what the failure is about.
@@ -110,12 +125,24 @@ impl Failure {
         self.message
     }
 
-    /// Prints the failure and becomes the exit code.
-    pub(super) fn report(self) -> ExitCode {
-        if !self.message.is_empty() {
-            print_message_lines(&format!("keyhouse: {}", self.message));
+    /// Prints the failure and becomes the exit code. `name_of` names the argument of a pointer.
+    pub(super) fn report(self, name_of: impl Fn(&str) -> Option<String>) -> ExitCode {
+        let Self { exit, mut message, faults } = self;
+        for InputFault { pointer, detail } in faults {
+            let place = name_of(&pointer).unwrap_or(pointer);
+            message.extend(["\n  ", &place, ": ", &detail]);
         }
-        self.exit.into()
+        if !message.is_empty() {
+            print_message_lines(&format!("keyhouse: {message}"));
+        }
+        exit.into()
+    }
+}
+
+impl InputFault {
+    fn of(error: &Value) -> Self {
+        let text = |name: &str| terminal::text(error, name);
+        Self { pointer: text("pointer"), detail: text("detail") }
     }
 }
 
@@ -150,8 +177,11 @@ fn is_of_key(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '+' | '/' | '=' | '.')
 }
 
-/// Whether a word could be a secret: a long word with letters and digits that is not a flag.
+/// Whether a word could be a secret: a long word with letters and digits that is neither a flag nor an id.
 fn looks_secret(word: &str) -> bool {
+    if is_id(word) {
+        return false;
+    }
     let mixed = word.chars().any(|c| c.is_ascii_digit()) && word.chars().any(char::is_alphabetic);
     word.len() >= SECRET_BYTES_MIN && mixed && !word.starts_with("--")
 }

@@ -3,11 +3,13 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use crate::cli::arguments::whole_number;
 use crate::cli::client::{Client, segment};
 use crate::cli::exit::{Exit, Failure, print, print_message};
 use crate::cli::listing::{all, fields_of, print_all, print_one};
 use crate::cli::verify::key_from_stdin;
 use crate::http::views::GateView;
+use crate::model::gate::DEFAULT_GATE;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -74,7 +76,7 @@ pub(super) struct Policy {
     #[arg(long = "accept-environment", value_name = "E")]
     environments: Vec<String>,
     /// Units that a call takes from rate limits and quota [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number::<u32>)]
     cost: Option<u32>,
     /// CORS preflights: check them like other requests, or allow them without a key if a route
     /// matches the announced request [default: check]
@@ -131,18 +133,31 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
             let gates = all(client, "/v1/gates", &[])?;
             print_all(gates, &COLUMNS, "no gates; create one with keyhouse gate create NAME", json)
         },
-        Command::Show { name } => print_gate(&client.get(path(name))?, json),
+        Command::Show { name } => {
+            let shown = client.get(path(name));
+            print_gate(&shown.map_err(|failure| of_gate(name, failure))?, json)
+        },
         Command::Set(policy) => {
             let (target, body) = (path(&policy.name), policy.body(&[])?);
-            print_gate(&client.patch(target, body)?, json)
+            let changed = client.patch(target, body);
+            print_gate(&changed.map_err(|failure| of_gate(&policy.name, failure))?, json)
         },
         Command::Delete { name } => {
-            client.delete(path(name))?;
+            client.delete(path(name)).map_err(|failure| of_gate(name, failure))?;
             print_message(&format!("deleted {name}"));
             Ok(())
         },
         Command::Test(test) => test.run(client, json),
     }
+}
+
+/// The failure of a command about a gate.
+fn of_gate(name: &str, failure: Failure) -> Failure {
+    if name == DEFAULT_GATE {
+        let advice = "the gate default always exists, accepts any valid key and has no settings";
+        return failure.advise(Exit::NotFound, advice);
+    }
+    failure
 }
 
 impl Policy {
@@ -192,8 +207,9 @@ fn route(text: &str) -> Result<Value, Failure> {
     }
     let (place, needs) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     let Some(at) = place.find('/') else {
-        let message =
-            format!("{text:?} has no path; write a route such as 'GET /orders/** orders:read'");
+        let message = format!(
+            "--route {text:?} has no path; write a route such as 'GET /orders/** orders:read'"
+        );
         return Err(Failure::new(Exit::Usage, message));
     };
     let (host, path) = place.split_at(at);
@@ -202,7 +218,7 @@ fn route(text: &str) -> Result<Value, Failure> {
         let (before, last) = needs.rsplit_once(char::is_whitespace).unwrap_or(("", needs));
         if let Some(units) = last.strip_prefix("cost=") {
             cost = units.parse::<u32>().map(Value::from).map_err(|_source| {
-                Failure::new(Exit::Usage, format!("{text:?}: cost= must be a whole number"))
+                Failure::new(Exit::Usage, format!("--route {text:?}: cost= must be a whole number"))
             })?;
         } else if let Some(kinds) = last.strip_prefix("allow=") {
             allow = kinds.split(',').collect();
@@ -212,7 +228,7 @@ fn route(text: &str) -> Result<Value, Failure> {
         needs = before.trim_end();
     }
     if needs.contains("cost=") || needs.contains("allow=") {
-        let message = format!("{text:?}: cost= and allow= must be at the end of the route");
+        let message = format!("--route {text:?}: cost= and allow= must be at the end of the route");
         return Err(Failure::new(Exit::Usage, message));
     }
     let (access, permissions) = match needs {

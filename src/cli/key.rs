@@ -74,7 +74,7 @@ pub(super) struct Create {
     #[arg(long, value_name = "SPAN")]
     expires_in: Option<String>,
     /// Network that may use the key; repeatable [default: all]
-    #[arg(long = "allow", value_name = "CIDR")]
+    #[arg(id = "ip_rules", long = "allow", value_name = "CIDR")]
     allow: Vec<String>,
     /// Organization of the key [default: the first]
     #[arg(long, value_name = "ID")]
@@ -91,7 +91,7 @@ pub(super) struct List {
     #[arg(long, value_name = "S")]
     status: Option<String>,
     /// Only keys that were never used
-    #[arg(long)]
+    #[arg(id = "used", long = "unused")]
     unused: bool,
     /// Only keys that expire within this time, such as 7d
     #[arg(long, value_name = "SPAN")]

@@ -2,6 +2,7 @@
 
 mod api_request;
 mod apply;
+mod arguments;
 mod audit;
 mod backup;
 #[cfg(test)]
@@ -181,14 +182,15 @@ enum StoreCommand {
 /// Runs the command of `arguments` and returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     exit::harden();
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match arguments::parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
     };
     let environment = ProcessEnvironment::of_process().map_err(Failure::from);
     match environment.and_then(|environment| dispatch(cli, &environment)) {
         Ok(()) => Exit::Ok.into(),
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(|pointer| arguments::name_of(&arguments, pointer)),
     }
 }
 
@@ -235,11 +237,39 @@ fn dispatch(cli: Cli, environment: &ProcessEnvironment) -> Result<(), Failure> {
         Command::Subscription(command) => subscription::run(command, &connect()?, json),
         Command::Rekey(flags) => rekey::run(&flags, &connect()?, json),
         Command::Backup(flags) => backup::run(&flags, &connect()?, json),
-        Command::Restore(flags) => restore::run(&flags, || Ok(settings(Written::default())?), json),
-        Command::Store(command) => run_on_store(&command, &settings(Written::default())?, json),
+        Command::Restore(flags) => {
+            let settings = || {
+                require_no_remote(environment)?;
+                Ok(settings(Written::default())?)
+            };
+            restore::run(&flags, settings, json)
+        },
+        Command::Store(command) => {
+            if !command.reads_only_a_file() {
+                require_no_remote(environment)?;
+            }
+            run_on_store(&command, &settings(Written::default())?, json)
+        },
         Command::Usage(flags) => usage::run(&flags, &connect()?, json),
         Command::Verify(flags) => verify::run(&flags, &connect()?, json),
         Command::Docs(flags) => docs::run(&flags),
+    }
+}
+
+/// Rejects a command on the store of this host while `KEYHOUSE_URL` names another instance: the user may
+/// mean that instance.
+fn require_no_remote(environment: &ProcessEnvironment) -> Result<(), Failure> {
+    if environment.get("KEYHOUSE_URL").is_none() {
+        return Ok(());
+    }
+    let message = "this command works on the store of this host, but KEYHOUSE_URL is set: run it on \
+                   the server's host, without KEYHOUSE_URL";
+    Err(Failure::new(Exit::Usage, message))
+}
+
+impl StoreCommand {
+    fn reads_only_a_file(&self) -> bool {
+        matches!(self, Self::Check(flags) if flags.file.is_some())
     }
 }
 

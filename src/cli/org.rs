@@ -17,7 +17,7 @@ pub(super) enum Command {
         /// Name of the organization
         name: String,
         /// Email address of the first owner
-        #[arg(long, value_name = "EMAIL")]
+        #[arg(id = "owner_email", long = "owner", value_name = "EMAIL")]
         owner: String,
         /// Plan: free, pro or enterprise [default: free]
         #[arg(long, value_name = "PLAN")]
@@ -52,18 +52,31 @@ pub(super) enum Command {
 pub(super) struct Change {
     /// Id of the organization
     id: String,
+    #[command(flatten)]
+    fields: ChangedFields,
+}
+
+/// At least one of the fields is given.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct ChangedFields {
     /// New name
-    #[arg(long, value_name = "NAME", required_unless_present_any = ["domains", "require_second_factor"])]
+    #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Email domains that the organization owns, separated by commas; "" for none
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     domains: Option<Vec<String>>,
     /// Require a second factor from operators or roles, separated by commas; "" for none
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    #[arg(
+        id = "second_factor_required_of",
+        long = "require-second-factor",
+        value_name = "LIST",
+        value_delimiter = ','
+    )]
     require_second_factor: Option<Vec<String>>,
 }
 
-impl Change {
+impl ChangedFields {
     fn body(self) -> Value {
         let mut body = Map::new();
         if let Some(name) = self.name {
@@ -130,7 +143,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         },
         Command::Change(change) => {
             let target = path(&change.id);
-            let body = change.body();
+            let body = change.fields.body();
             print_one(&client.patch(target, body)?, &FIELDS, json)
         },
         Command::Suspend { id } => print_one(&suspend(&id, true)?, &FIELDS, json),

@@ -49,8 +49,8 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
             print_one(&answer, &FIELDS, json)
         },
         Command::Set(set) => {
-            let features = pairs(&set.features)?;
-            let limits = pairs(&set.limits)?;
+            let features = pairs("--feature", "api_access=true", &set.features)?;
+            let limits = pairs("--limit", "keys=5", &set.limits)?;
             let body = json!({ "features": features, "limits": limits });
             let set = client.patch(path(&set.plan), body)?;
             print_one(&set, &FIELDS, json)
@@ -59,11 +59,12 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
 }
 
 /// Parses `name=value` pairs: a value is a number, true, false or none. The API validates them.
-fn pairs(words: &[String]) -> Result<Map<String, Value>, Failure> {
+fn pairs(flag: &str, example: &str, words: &[String]) -> Result<Map<String, Value>, Failure> {
     let mut pairs = Map::new();
     for word in words {
         let Some((name, value)) = word.split_once('=') else {
-            return Err(Failure::new(Exit::Usage, format!("{word:?} must be NAME=VALUE")));
+            let message = format!("{flag} {word:?} must be NAME=VALUE, such as {example}");
+            return Err(Failure::new(Exit::Usage, message));
         };
         let value = match value {
             "none" => Value::Null,

@@ -24,7 +24,11 @@ pub(super) fn send_to_remote(
     let whole = if sink.is_some() { DOWNLOAD_TIMEOUT } else { REMOTE_TIMEOUT };
     let agent = agent(url, whole, REMOTE_TIMEOUT);
     let unreachable = |error: ureq::Error| {
-        Failure::new(Exit::Unreachable, format!("could not reach {url}: {error}"))
+        // The text of ureq's error begins with `io: `.
+        let cause =
+            if let ureq::Error::Io(error) = &error { error.to_string() } else { error.to_string() };
+        let advice = "check KEYHOUSE_URL, and that the server runs";
+        Failure::new(Exit::Unreachable, format!("could not reach {url}: {cause}: {advice}"))
     };
     let bearer = zeroize::Zeroizing::new(format!("Bearer {}", key.reveal()));
     let authorization = http::HeaderValue::from_str(&bearer)

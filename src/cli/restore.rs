@@ -67,7 +67,8 @@ pub(super) fn run(
     }
     let settings = settings()?;
     // Refuses what it can before the backup is read.
-    let _claim = Control::claim(&settings)?;
+    let _claim = Control::claim(&settings)
+        .map_err(|failure| failure.advise(Exit::Conflict, "stop it first"))?;
     let is_there = backends::exists(&settings.storage);
     if is_there && !flags.replace {
         let message = format!(

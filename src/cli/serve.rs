@@ -65,7 +65,9 @@ pub(super) fn run(
     if flags.take_over && !is_activated {
         given = take_over(&settings)?;
     }
-    let mut control = Control::claim(&settings)?;
+    let mut control = Control::claim(&settings).map_err(|failure| {
+        failure.advise(Exit::Conflict, "stop it first, or set another directory with --data")
+    })?;
     let is_successor = !given.is_empty();
     let listening = Listening::open(&mut control, &settings, &mut given)?;
     sockets::discard(given);

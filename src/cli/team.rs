@@ -7,6 +7,7 @@ use crate::cli::client::{ApiRequest, Client, segment};
 use crate::cli::exit::{Failure, print_message};
 use crate::cli::listing::{all, fields_of, print_all, print_one};
 use crate::cli::role::Organization;
+use crate::cli::user::{Named, id_of};
 use crate::http::views::{MemberView, TeamView};
 
 #[derive(Debug, Subcommand)]
@@ -60,7 +61,7 @@ pub(super) struct Create {
 pub(super) struct Membership {
     /// Id of the team
     team: String,
-    /// Id of the user
+    /// Id or email address of the user
     user: String,
     #[command(flatten)]
     organization: Organization,
@@ -113,7 +114,10 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
 }
 
 fn change(membership: &Membership, method: &str, client: &Client) -> Result<(), Failure> {
-    let (team, user) = (segment(&membership.team), segment(&membership.user));
+    let (_, organization) = membership.organization.parameter();
+    let organization = organization.map(str::to_owned);
+    let id = id_of(&Named { user: membership.user.clone(), organization }, client)?;
+    let (team, user) = (segment(&membership.team), segment(&id));
     let target = membership.organization.at(&format!("/v1/teams/{team}/members/{user}"));
     client.send(&ApiRequest { method, target, body: None, version: None })?;
     let done = if method == "PUT" { "is a member of" } else { "is not a member of" };

@@ -26,7 +26,8 @@ pub(super) struct Flags {
 }
 
 pub(super) fn run(flags: &Flags, settings: &Settings, json: bool) -> Result<(), Failure> {
-    let _claim = claim_store(settings)?;
+    let _claim =
+        claim_store(settings).map_err(|failure| failure.advise(Exit::Conflict, "stop it first"))?;
     if flags.dry_run {
         let store = backends::open(&settings.storage).map_err(AssembleError::from)?;
         let shown = preview(&*store, json);

@@ -134,12 +134,14 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         },
         Command::EndSessions { named, session } => {
             let id = id_of(&named, client)?;
-            let below = session.map_or_else(
-                || "/sessions".to_owned(),
-                |session| format!("/sessions/{}", segment(&session)),
-            );
+            let (below, ended) = match &session {
+                Some(session) => {
+                    (format!("/sessions/{}", segment(session)), format!("the session {session}"))
+                },
+                None => ("/sessions".to_owned(), "all sessions".to_owned()),
+            };
             client.delete(path(&id, &below))?;
-            print_message(&format!("ended the sessions of {id}"));
+            print_message(&format!("ended {ended} of {id}"));
             Ok(())
         },
     }

@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use crate::cli::arguments::whole_number;
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, decoded, print};
 
@@ -25,7 +26,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "A")]
     ip: Option<String>,
     /// Units to take from rate limits and quota [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number::<u32>)]
     cost: Option<u32>,
     /// Read the key from stdin
     #[arg(long, value_name = "-", value_parser = ["-"], default_value = "-")]

@@ -142,11 +142,12 @@ impl Parameters {
         for (name, _) in &self.left {
             let pointer = format!("{}{name}", self.mark);
             if !self.faults.iter().any(|fault| fault.pointer == pointer) {
-                self.faults.push(Fault::new(
-                    pointer,
-                    FaultCode::UNKNOWN_PARAMETER,
-                    "is not a parameter of this endpoint",
-                ));
+                let detail = if name == ORGANIZATION {
+                    "is only for the local operator: a session or a key acts in its own organization"
+                } else {
+                    "is not a parameter of this endpoint"
+                };
+                self.faults.push(Fault::new(pointer, FaultCode::UNKNOWN_PARAMETER, detail));
             }
         }
         if self.faults.is_empty() { Ok(()) } else { Err(Problem::invalid(self.faults)) }

@@ -11,6 +11,7 @@ use rouille::{Response, ResponseBody};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::actions::actor::{KEY_OWNER, OWNER};
 use crate::actions::pace::TooSoon;
 use crate::http::answer::Header;
 use crate::http::schema::{each, text};
@@ -290,8 +291,15 @@ impl Problem {
     }
 
     pub(super) fn permission_required(permission: &str) -> Self {
+        let detail = match permission {
+            OWNER => {
+                "only an owner in a session, or the operator on the host, may do this".to_owned()
+            },
+            KEY_OWNER => "only the owner of the key, in a session, may do this".to_owned(),
+            permission => format!("this request needs the permission {permission}"),
+        };
         Self::new(errors::PERMISSION_REQUIRED)
-            .detail(format!("this request needs the permission {permission}"))
+            .detail(detail)
             .extra("permission", permission)
             .challenge(format!(", error=\"insufficient_scope\", scope=\"{permission}\""))
     }

@@ -117,7 +117,9 @@ impl App {
             None => self.local_actor(ListenerKind::Control),
             Some(id) => {
                 let known = self.index().organization(id);
-                known.map(Actor::local).ok_or_else(Problem::not_found)
+                known
+                    .map(Actor::local)
+                    .ok_or_else(|| Problem::not_found().detail("organization not found"))
             },
         }
     }

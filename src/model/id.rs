@@ -14,6 +14,9 @@ use crate::model::moment::Moment;
 /// The latest moment that an id can hold: 48 bits of milliseconds.
 const MILLISECONDS_MAX: u64 = (1 << 48) - 1;
 
+/// The version of UUID of every id.
+const UUID_VERSION: usize = 7;
+
 /// A kind of object with ids.
 pub trait Kind {
     /// The text before the underscore.
@@ -33,7 +36,13 @@ macro_rules! kinds {
         }
         $(#[$doc])*
         pub type $id = Id<$kind>;
-    )*};
+    )*
+
+    /// Whether a text is the id of an object of any kind.
+    pub fn is_id(text: &str) -> bool {
+        $(text.parse::<$id>().is_ok_and(|id| id.0.get_version_num() == UUID_VERSION))||*
+    }
+    };
 }
 
 kinds! {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use keyhouse_storage::Batch;
 
-use crate::actions::actor::Actor;
+use crate::actions::actor::{Actor, KEY_OWNER};
 use crate::actions::changes::Target;
 use crate::actions::keys::bounds::require_access;
 use crate::actions::keys::{refuse_itself, refuse_revoked};
@@ -29,8 +29,6 @@ use crate::records::taken::TakenRecord;
 
 /// Longest overlap of an old secret.
 pub const OVERLAP_MAX: Duration = Duration::from_hours(30 * 24);
-/// The text in place of a permission in the error of an action that only the key's owner may do.
-const KEY_OWNER: &str = "key_owner";
 
 impl Actions {
     /// Gives a key a new secret. Only the response contains the new secret.

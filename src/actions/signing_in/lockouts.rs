@@ -173,11 +173,15 @@ impl Actions {
 
 /// Whether an actor sees the lockouts of all organizations and of networks.
 fn sees_all(actor: &Actor) -> Result<bool, ActionError> {
-    match (actor.has(INSTANCE_MANAGE), actor.is_owner()) {
-        (true, _) => Ok(true),
-        (false, true) => Ok(false),
-        (false, false) => Err(ActionError::PermissionRequired(OWNER.to_owned())),
+    if actor.has(INSTANCE_MANAGE) {
+        return Ok(true);
     }
+    if actor.is_owner() {
+        return Ok(false);
+    }
+    // A key is never an owner.
+    let needed = if actor.is_key() { INSTANCE_MANAGE } else { OWNER };
+    Err(ActionError::PermissionRequired(needed.to_owned()))
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ from stdin or from a prompt, never from arguments.
 
 On the host, a command uses the control socket of the running server, or opens the store itself when no
 server runs. It needs no credential. With `KEYHOUSE_URL` and `KEYHOUSE_KEY` it calls a remote server over
-HTTPS with that key.
+HTTPS with that key, which acts in its own organization. The output is the same in all three ways. `restore`,
+`upgrade`, `check`, `repair` and `compact` work on the store of this host, and fail while `KEYHOUSE_URL` is set.
 
 | exit code | meaning |
 | --- | --- |

@@ -47,8 +47,10 @@ impl ImportLine {
 pub(super) fn read_lines(file: &Path) -> Result<Vec<ImportLine>, Failure> {
     let bytes = read_bytes(file)?;
     let text = decoded(&bytes, &file.display().to_string())?;
-    let wrong =
-        |number: usize| Failure::new(Exit::Usage, format!("line {number} is not a JSON object"));
+    let wrong = |number: usize| {
+        let message = format!("{}: line {number} is not a JSON object", file.display());
+        Failure::new(Exit::Usage, message)
+    };
     let line = |number: usize, key: Value| {
         if key.is_object() { Ok(ImportLine::new(number, key)) } else { Err(wrong(number)) }
     };

@@ -62,9 +62,9 @@ impl<'a> Steps<'a> {
         Self { leaves_out_refused: true, ..self }
     }
 
-    /// Sends all lines in steps, several at once. If a step fails, no further step is sent, and
-    /// `stopped` is called with what was done and the first line of the failed step. Lines after that
-    /// line may have been imported.
+    /// Sends all lines in steps, several at once. If a step fails, no further step is sent. If keys
+    /// were imported or skipped before, `stopped` is called with what was done and the first line of
+    /// the failed step. Lines after that line may have been imported.
     pub(super) fn send_all(
         &self,
         lines: Vec<ImportLine>,
@@ -81,7 +81,9 @@ impl<'a> Steps<'a> {
         match failed {
             None => Ok(done),
             Some((first, failure)) => {
-                stopped(&done, first);
+                if done.imported + done.skipped > 0 {
+                    stopped(&done, first);
+                }
                 Err(failure)
             },
         }

@@ -162,7 +162,7 @@ fn read_disposition(parameters: &mut Parameters) -> KeyDisposition {
             "is required with keys=transfer: a user id, or organization",
         ),
         (false, Some(_)) => {
-            parameters.fault("to", FaultCode::CONTRADICTION, "requires keys=transfer");
+            parameters.fault("to", FaultCode::CONTRADICTION, "needs keys to be transfer");
         },
         (false, None) => {},
     }

@@ -207,7 +207,7 @@ fn wrong_backups_and_wrong_calls_change_nothing_and_explain_why() {
     for (args, code, words) in [
         (&["backup", "a.khb"][..], 5, &["a.khb exists", "--force"][..]),
         (&["backup", "none/a.khb"], 1, &["could not write none/a.khb"]),
-        (&["backup", "b.khb", "--recipient", "age1nonsense"], 2, &["?recipient", "age1ql3"]),
+        (&["backup", "b.khb", "--recipient", "age1nonsense"], 2, &["--recipient", "age1ql3"]),
     ] {
         assert_failed(&home.run_cli(args, ""), code, words);
     }
