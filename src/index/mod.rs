@@ -1,9 +1,8 @@
 //! The index: an in-memory map from the digest of a secret to its grant.
 //!
 //! Readers never wait: lookups run under papaya's guard, and each change replaces facts as a whole.
-//! Except for live state, [`follow`] is the only writer.
-//!
-//! The index reads no store during a check. The index contains no rules: `verify` decides.
+//! Except for live state, [`follow`] is the only writer. The index reads no store during a check, and
+//! contains no rules: `verify` decides.
 
 pub mod calls;
 mod digest_key;
