@@ -17,7 +17,7 @@ use Role::{Guest, Key, Neighbour, Public, User};
 /// Pause between two checks of held requests.
 const HELD_FOR: Duration = Duration::from_millis(500);
 /// Maximum time in which a flood must reach its bound.
-const REACHED_WITHIN: Duration = Duration::from_mins(1);
+pub(crate) const REACHED_WITHIN: Duration = Duration::from_mins(1);
 /// Threads of one flood.
 pub(crate) const THREADS: usize = 8;
 /// Requests in flight per thread, for floods that need more requests than threads: together they

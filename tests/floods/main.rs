@@ -28,7 +28,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use fixture::{Fixture, PASSWORD};
-use floods::{By, FLOODS, Flood, HARMLESS, Signal, THREADS, UNREAD, UNREAD_ID, gate_headers};
+use floods::{
+    By, FLOODS, Flood, HARMLESS, REACHED_WITHIN, Signal, THREADS, UNREAD, UNREAD_ID, gate_headers,
+};
 use server::ask_json;
 use server::wire::{Answer, Connection};
 
@@ -133,6 +135,9 @@ fn under(fixture: &Fixture, (flood, by): (&Flood, &By), rounds: usize) -> (Times
         }
         let reached = signal.wait_for(by.reached, flood.begun);
         assert!(reached, "{name}: never {:?}: {:?}", by.reached, signal.ends());
+        if flood.fills_hashing {
+            wait_until_hashing_is_full(fixture, &name);
+        }
         let times = measure(fixture, rounds, (&name, flood.strangers_enter));
         drop(end);
         times
@@ -206,15 +211,30 @@ fn measure(fixture: &Fixture, rounds: usize, (flood, strangers_enter): (&str, bo
             assert_eq!(shown.code, Some(0), "{flood}: command: {shown:?}");
             assert!(shown.stdout.contains("revoked"), "{flood}: command: {shown:?}");
         }
-        let scraped = timed(&mut times.metrics, || {
-            Connection::open(fixture.metrics).ask("GET", "/metrics", &[], b"")
-        });
-        assert_eq!(scraped.status, 200, "{flood}: metrics: {scraped:?}");
-        let on_pool =
-            scraped.body.lines().find_map(|it| it.strip_prefix("keyhouse_pool_in_flight "));
-        times.in_flight.push(on_pool.unwrap().parse().unwrap());
+        let scraped = timed(&mut times.metrics, || scrape(fixture));
+        times.in_flight.push(on_pool(&scraped, flood));
     }
     times
+}
+
+fn scrape(fixture: &Fixture) -> Answer {
+    Connection::open(fixture.metrics).ask("GET", "/metrics", &[], b"")
+}
+
+/// The number of requests on the pool when the metrics were read.
+fn on_pool(scraped: &Answer, flood: &str) -> usize {
+    assert_eq!(scraped.status, 200, "{flood}: metrics: {scraped:?}");
+    let line = scraped.body.lines().find_map(|it| it.strip_prefix("keyhouse_pool_in_flight "));
+    line.unwrap().parse().unwrap()
+}
+
+/// Waits until every hashing thread is busy. The first answers of a flood arrive before that.
+#[expect(clippy::disallowed_methods, reason = "a flood that never fills the pool must end")]
+fn wait_until_hashing_is_full(fixture: &Fixture, flood: &str) {
+    let begun = Instant::now();
+    while on_pool(&scrape(fixture), flood) < available_parallelism() {
+        assert!(begun.elapsed() < REACHED_WITHIN, "{flood}: the pool is never full");
+    }
 }
 
 /// A service sends a check with a body, which needs memory.
