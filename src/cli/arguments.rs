@@ -19,8 +19,8 @@ pub(super) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
-/// The command line, which accepts no empty text as a positional argument: it often is the value of a
-/// variable that is not set.
+/// The command line. It rejects an empty positional argument, which is often the value of a variable
+/// that is not set.
 fn command() -> Command {
     without_empty(Cli::command())
 }
@@ -42,9 +42,8 @@ pub(super) fn whole_number<T: FromStr>(text: &str) -> Result<T, &'static str> {
 }
 
 /// The argument of a command that became the field or parameter of this pointer, with the part of its
-/// value: `--permission, value 2`. `None` if it came from no argument.
-pub(super) fn name_of(arguments: &[OsString], pointer: &str) -> Option<String> {
-    let command = leaf(arguments)?;
+/// value: `--permission, value 2`. `None` if no argument became it.
+pub(super) fn name_of(command: &Command, pointer: &str) -> Option<String> {
     let mut segments = pointer.strip_prefix(['?', '/'])?.split('/');
     let field = segments.next()?;
     let argument = command.get_arguments().find(|it| it.get_id() == field)?;
@@ -60,7 +59,7 @@ pub(super) fn name_of(arguments: &[OsString], pointer: &str) -> Option<String> {
 }
 
 /// The command that the arguments select.
-fn leaf(arguments: &[OsString]) -> Option<Command> {
+pub(super) fn selected(arguments: &[OsString]) -> Option<Command> {
     let mut command = command();
     let matches = command.clone().try_get_matches_from(arguments).ok()?;
     command.build();
@@ -82,7 +81,7 @@ mod tests {
 
     fn name(line: &str, pointer: &str) -> Option<String> {
         let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        name_of(&arguments, pointer)
+        name_of(&selected(&arguments)?, pointer)
     }
 
     #[test]

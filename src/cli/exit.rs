@@ -1,11 +1,13 @@
 //! Exit codes, failures, and printing to stdout and stderr.
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde_json::Value;
 
+use crate::cli::arguments::{name_of, selected};
 use crate::cli::terminal;
 use crate::config::ConfigError;
 use crate::model::id::is_id;
@@ -83,7 +85,7 @@ impl Failure {
         };
         let advice = match (status, &*code) {
             (401, _) => ": set KEYHOUSE_KEY to a valid key",
-            // Other texts name no permission, but who may do this.
+            // Other values, such as `owner`, are not permissions.
             (403, "permission_required") if text("permission").contains(':') => {
                 ": set KEYHOUSE_KEY to a key that grants it"
             },
@@ -125,11 +127,14 @@ impl Failure {
         self.message
     }
 
-    /// Prints the failure and becomes the exit code. `name_of` names the argument of a pointer.
-    pub(super) fn report(self, name_of: impl Fn(&str) -> Option<String>) -> ExitCode {
+    /// Prints the failure and becomes the exit code. `arguments` are those of the process. A fault
+    /// names the argument that has it.
+    pub(super) fn report(self, arguments: &[OsString]) -> ExitCode {
         let Self { exit, mut message, faults } = self;
+        let command = if faults.is_empty() { None } else { selected(arguments) };
         for InputFault { pointer, detail } in faults {
-            let place = name_of(&pointer).unwrap_or(pointer);
+            let name = command.as_ref().and_then(|command| name_of(command, &pointer));
+            let place = name.unwrap_or(pointer);
             message.extend(["\n  ", &place, ": ", &detail]);
         }
         if !message.is_empty() {

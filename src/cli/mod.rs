@@ -190,7 +190,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let environment = ProcessEnvironment::of_process().map_err(Failure::from);
     match environment.and_then(|environment| dispatch(cli, &environment)) {
         Ok(()) => Exit::Ok.into(),
-        Err(failure) => failure.report(|pointer| arguments::name_of(&arguments, pointer)),
+        Err(failure) => failure.report(&arguments),
     }
 }
 
