@@ -24,9 +24,9 @@ pub(super) fn send_to_remote(
     let whole = if sink.is_some() { DOWNLOAD_TIMEOUT } else { REMOTE_TIMEOUT };
     let agent = agent(url, whole, REMOTE_TIMEOUT);
     let unreachable = |error: ureq::Error| {
-        // The text of ureq's error begins with `io: `.
-        let cause =
-            if let ureq::Error::Io(error) = &error { error.to_string() } else { error.to_string() };
+        // The text of an I/O error of ureq begins with `io: `.
+        let cause = error.to_string();
+        let cause = cause.strip_prefix("io: ").unwrap_or(&cause);
         let advice = "check KEYHOUSE_URL, and that the server runs";
         Failure::new(Exit::Unreachable, format!("could not reach {url}: {cause}: {advice}"))
     };
