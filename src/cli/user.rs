@@ -167,7 +167,11 @@ pub(super) fn id_of(named: &Named, client: &Client) -> Result<String, Failure> {
         users.retain(|user| text(user, "organization") == *organization);
     }
     match &*users {
-        [] => Err(Failure::new(Exit::NotFound, format!("no user has the email address {user}"))),
+        [] => {
+            let of = named.organization.as_ref().map(|id| format!(" of {id}")).unwrap_or_default();
+            let message = format!("no user{of} has the email address {user}");
+            Err(Failure::new(Exit::NotFound, message))
+        },
         [user] => Ok(text(user, "id")),
         several => {
             let line = |user| format!("\n  {} in {}", text(user, "id"), text(user, "organization"));
