@@ -162,7 +162,11 @@ fn read_disposition(parameters: &mut Parameters) -> KeyDisposition {
             "is required with keys=transfer: a user id, or organization",
         ),
         (false, Some(_)) => {
-            parameters.fault("to", FaultCode::CONTRADICTION, "needs keys to be transfer");
+            parameters.fault(
+                "to",
+                FaultCode::CONTRADICTION,
+                "is accepted only if keys is transfer",
+            );
         },
         (false, None) => {},
     }
