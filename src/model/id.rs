@@ -95,9 +95,7 @@ impl<K: Kind> Id<K> {
             PhantomData,
         )
     }
-}
 
-impl<K: Kind> Id<K> {
     /// Appends the text of the id.
     pub fn append_to(&self, text: &mut Vec<u8>) {
         text.extend_from_slice(K::PREFIX.as_bytes());
