@@ -37,7 +37,7 @@ pub(super) struct Seed {
 
 /// A copy of the seed that commands reach in one way.
 pub(super) struct Reached {
-    pub(super) home: Arc<Home>,
+    home: Arc<Home>,
     way: Way,
     server: Option<Server>,
     labels: Labels,

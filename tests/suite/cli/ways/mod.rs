@@ -14,7 +14,7 @@ mod table;
 use std::thread::scope;
 
 use instance::{Reached, Seed, Way};
-use table::{Call, Printed, Table};
+use table::{Printed, Table};
 
 /// The files of `right` and of `wrong`.
 const PARTS: [&str; 6] = ["files", "gates", "host", "instance", "keys", "people"];
@@ -58,9 +58,13 @@ fn run_in(mut reached: Reached, table: &Table) -> Vec<Option<Printed>> {
         reached.lock_out("ben@example.com");
         reached.lock_out("cleo@example.com");
     }
-    let runs = |call: &Call| call.prompt.ways().contains(&reached.way());
-    let calls: Vec<(&Call, bool)> = table.calls().map(|call| (call, runs(call))).collect();
-    calls.into_iter().map(|(call, runs)| runs.then(|| reached.run(call))).collect()
+    let way = reached.way();
+    let mut outputs = Vec::new();
+    for call in table.calls() {
+        let runs = call.prompt.ways().contains(&way);
+        outputs.push(runs.then(|| reached.run(call)));
+    }
+    outputs
 }
 
 #[test]

@@ -75,8 +75,8 @@ fn every_command_reports_the_same_obstacle_in_the_same_words() {
         ),
     ];
     let tables = PARTS.map(|part| Table::read(&format!("wrong/{part}.txt")));
-    let calls: Vec<&Call> = tables.iter().flat_map(Table::calls).collect();
-    let calls: Vec<&Call> = calls.into_iter().filter(|it| it.prompt == Prompt::Weak).collect();
+    let calls = tables.iter().flat_map(Table::calls);
+    let calls: Vec<&Call> = calls.filter(|call| call.prompt == Prompt::Weak).collect();
     assert!(calls.len() > 40, "{calls:?}");
     let faults: Vec<String> = scope(|threads| {
         let running = obstacles.each_ref().map(|obstacle| {

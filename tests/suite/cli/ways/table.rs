@@ -25,11 +25,11 @@ const LINES_SHOWN_MAX: usize = 160;
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) path: PathBuf,
-    pub(super) parts: Vec<Part>,
+    parts: Vec<Part>,
 }
 
 #[derive(Debug)]
-pub(super) enum Part {
+enum Part {
     /// A comment or an empty line.
     Line(String),
     Call(Call),
@@ -183,7 +183,7 @@ impl Table {
     }
 
     /// The text of the file with these outputs.
-    pub(super) fn written(&self, outputs: &[Printed]) -> String {
+    fn written(&self, outputs: &[Printed]) -> String {
         let mut outputs = outputs.iter();
         let mut text = String::new();
         for part in &self.parts {
@@ -236,7 +236,7 @@ impl Printed {
     }
 
     /// The lines of the table for this output.
-    pub(super) fn shown(&self) -> String {
+    fn shown(&self) -> String {
         let mut text = String::new();
         if self.code != 0 {
             writeln!(text, "? {}", self.code).unwrap();
