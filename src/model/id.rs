@@ -206,4 +206,20 @@ mod tests {
             assert!(wrong.parse::<KeyId>().is_err(), "{wrong}");
         }
     }
+
+    #[test]
+    fn only_a_kind_and_a_uuid_of_version_7_are_an_id() {
+        let id = KeyId::new(Moment::from_milliseconds(1_000), &mut rand::rng()).to_string();
+        assert!(is_id(&id));
+        assert!(is_id(&id.replace("key_", "usr_")));
+        for wrong in [
+            id.replace("-7", "-4"),
+            id.replace('-', ""),
+            id.replace("key_", "sk_"),
+            id.replace("key_", ""),
+            format!("{id}.secret"),
+        ] {
+            assert!(!is_id(&wrong), "{wrong}");
+        }
+    }
 }
