@@ -14,13 +14,15 @@ from .process import Failed
 BENCHES = ["check", "http", "proxies", "changes", "memory", "lists", "peers", "backup"]
 ROUNDS_MIN = 5
 KEYS, KEYS_ALL = 100_000, 1_000_000
+STOP_SIGNALS = [signal.SIGHUP, signal.SIGINT, signal.SIGTERM]
 
 
 def main():
     options = read_arguments()
-    options.work.mkdir(parents=True, exist_ok=True)
-    # Ends the started servers before this program.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in STOP_SIGNALS:
+        # nohup ignores SIGHUP.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)
     sections, failed = {}, []
     for name in options.names:
         print(f"\n== {name}", flush=True)
@@ -45,6 +47,13 @@ def main():
         sys.exit(f"./bench: failed: {' '.join(failed)}")
 
 
+def stop(number, _frame):
+    """Ends the started programs, then this one. A second signal does not interrupt that."""
+    for each in STOP_SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def read_arguments():
     parser = argparse.ArgumentParser(prog="./bench", add_help=False)
     parser.add_argument("names", nargs="*")
@@ -57,9 +66,6 @@ def read_arguments():
     parser.add_argument("--load", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, required=True)
     options = parser.parse_args()
-    unknown = set(options.names) - set(BENCHES)
-    if unknown:
-        parser.error(f"no bench {', '.join(sorted(unknown))}; benches: {', '.join(BENCHES)}")
     if options.write and options.rounds < ROUNDS_MIN:
         parser.error(f"--write needs at least {ROUNDS_MIN} rounds")
     options.names = options.names or BENCHES

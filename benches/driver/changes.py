@@ -129,20 +129,23 @@ def beside_checks(options, keyhouse, create):
     check = load.Request(FORWARD_AUTH, [keyhouse.create_key()], headers=HEADERS)
     alone, beside, answered = ([], []), ([], []), []
     seconds = max(options.seconds, 4)
+
+    def measure_changes(times):
+        waits = load.at_constant_rate(
+            options.load, keyhouse.port, create, [201], options.folder, CHANGES_A_SECOND, seconds, 8
+        )
+        times[0].append(waits.p50 / 1e3)
+        times[1].append(waits.p99 / 1e3)
+
     for number in range(options.rounds):
         options.say(f"changes beside checks, round {number + 1} of {options.rounds}")
-        for times, rate in [(alone, 0), (beside, CHECKS_A_SECOND)]:
-            checks = load.ConstantRate(
-                options.load, keyhouse.port, check, [200], options.folder, rate, seconds + 1
-            ) if rate else None
-            waits = load.at_constant_rate(
-                options.load, keyhouse.port, create, [201], options.folder, CHANGES_A_SECOND, seconds, 8
-            )
-            times[0].append(waits.p50 / 1e3)
-            times[1].append(waits.p99 / 1e3)
-            if checks:
-                done = checks.result()
-                answered.append(done.requests / done.seconds)
+        measure_changes(alone)
+        with load.ConstantRate(
+            options.load, keyhouse.port, check, [200], options.folder, CHECKS_A_SECOND, seconds + 1
+        ) as checks:
+            measure_changes(beside)
+            done = checks.result()
+        answered.append(done.requests / done.seconds)
     rows = []
     for name, place in [("median", 0), ("99th percentile", 1)]:
         rows += [Row(f"{name}, no checks", alone[place]), Row(f"{name}, beside checks", beside[place])]

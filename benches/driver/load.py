@@ -8,7 +8,7 @@ import dataclasses
 import http.client
 import subprocess
 
-from .process import Failed, run
+from .process import Failed, end, run
 
 # Time after a load in which wrk has to end.
 END_SECONDS_MAX = 60
@@ -122,7 +122,7 @@ class Waits:
 
 
 class ConstantRate:
-    """A running load at a constant rate."""
+    """A running load at a constant rate. Leaving the `with` block ends it."""
 
     def __init__(self, tool, port, request, expected, folder, rate, seconds, connections=64):
         self.what = f"{request.path} at {rate}/s"
@@ -131,6 +131,12 @@ class ConstantRate:
         self.process = subprocess.Popen(
             list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        end(self.process)
 
     def result(self):
         """Waits for the end of the load."""
@@ -143,4 +149,5 @@ class ConstantRate:
 
 def at_constant_rate(*arguments, **options):
     """Requests that are due at fixed moments, whether or not earlier ones have been answered."""
-    return ConstantRate(*arguments, **options).result()
+    with ConstantRate(*arguments, **options) as running:
+        return running.result()

@@ -3,6 +3,7 @@
 CPU time is that of a program and all its children, from /proc. Programs are ended by their process ids.
 """
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -31,13 +32,35 @@ def free_port():
 def run(*command, timeout=None, **options):
     """Runs a program to its end and returns its standard output. `timeout` is in seconds."""
     words = list(map(str, command))
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True, **options) as process:
+        try:
+            output, errors = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{' '.join(words)} did not end within {timeout} s") from None
+        finally:
+            end(process)
+    if process.returncode:
+        raise Failed(f"{command[0]} ended with {process.returncode}:\n{output[-2000:]}{errors[-2000:]}")
+    return output
+
+
+def end(process):
+    """Ends a program with SIGTERM, or with SIGKILL if that takes too long, and kills the children that remain."""
+    if process.poll() is not None:
+        return
+    children = {pid: stat_fields(pid)[19:20] for pid in descendants(process.pid)}
+    process.terminate()
     try:
-        ended = subprocess.run(words, capture_output=True, text=True, check=False, timeout=timeout, **options)
+        process.wait(END_SECONDS_MAX)
     except subprocess.TimeoutExpired:
-        raise Failed(f"{' '.join(words)} did not end within {timeout} s") from None
-    if ended.returncode:
-        raise Failed(f"{command[0]} ended with {ended.returncode}:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}")
-    return ended.stdout
+        process.kill()
+        process.wait()
+    for pid, start_time in children.items():
+        # Another process may have the id by now, but not the start time.
+        if start_time and stat_fields(pid)[19:20] == start_time:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 class Program:
@@ -58,34 +81,23 @@ class Program:
         return self
 
     def __exit__(self, *_):
-        self.end()
-
-    def end(self):
-        """Asks the program to end, and kills it if it does not."""
-        children = {pid: stat_fields(pid)[19:20] for pid in descendants(self.pid)}
-        self.process.terminate()
-        try:
-            self.process.wait(END_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        for pid, start_time in children.items():
-            # Another process may have the id by now, but not the start time.
-            if start_time and stat_fields(pid)[19:20] == start_time:
-                os.kill(pid, signal.SIGKILL)
+        end(self.process)
 
     def wait_until(self, is_ready, what):
-        """Waits until `is_ready` returns a true value, and returns that value."""
+        """Waits until `is_ready` returns a true value, and returns that value. Ends the program if that fails."""
         until = time.monotonic() + START_SECONDS_MAX
-        while time.monotonic() < until:
-            if self.process.poll() is not None:
-                break
-            found = is_ready()
-            if found:
-                return found
-            time.sleep(0.01)
-        lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
-        raise Failed(f"{self.process.args[0]}: {what} did not happen:\n" + "\n".join(lines))
+        try:
+            while time.monotonic() < until and self.process.poll() is None:
+                found = is_ready()
+                if found:
+                    return found
+                time.sleep(0.01)
+            lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+            raise Failed(f"{self.process.args[0]}: {what} did not happen:\n" + "\n".join(lines))
+        except BaseException:
+            # The program has no `with` block yet that would end it.
+            end(self.process)
+            raise
 
     def wait_for_port(self):
         self.wait_until(lambda: accepts(self.port), f"a connection to port {self.port}")
