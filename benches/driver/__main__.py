@@ -9,11 +9,12 @@ import sys
 import tempfile
 
 from . import page
+from .figures import GOAL_KEYS
 from .process import Failed
 
 BENCHES = ["check", "http", "proxies", "changes", "memory", "lists", "peers", "backup"]
 ROUNDS_MIN = 5
-KEYS, KEYS_ALL = 100_000, 1_000_000
+KEYS = 100_000
 STOP_SIGNALS = [signal.SIGHUP, signal.SIGINT, signal.SIGTERM]
 
 
@@ -69,7 +70,7 @@ def read_arguments():
     if options.write and options.rounds < ROUNDS_MIN:
         parser.error(f"--write needs at least {ROUNDS_MIN} rounds")
     options.names = options.names or BENCHES
-    options.keys = options.keys or (KEYS_ALL if options.all else KEYS)
+    options.keys = options.keys or (GOAL_KEYS if options.all else KEYS)
     options.say = lambda text: print(f"   {text}", file=sys.stderr, flush=True)
     return options
 

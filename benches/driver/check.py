@@ -6,10 +6,11 @@ where a machine's speed drifts within seconds, the ratio of such times means not
 either.
 """
 
-from .figures import Row, Table
+from .figures import Goal, Row, Table, ratios
 from .process import Failed, run as run_program
 
 COLUMNS = ["floor", "check", "ratio", "bytes", "counted", "busy", "by two"]
+CHECK_GOAL, COUNTED_GOAL, TWO_THREADS_GOAL = Goal(1.25), Goal(1.45), Goal(1.20)
 
 
 def run(options):
@@ -23,14 +24,17 @@ def run(options):
     for keys, values in found["check"].items():
         floors = found["floor"][keys]
         rows.append(Row(f"floor, {keys}", floors))
-        rows.append(Row(f"check, {keys}", values, found["ratio"][keys]))
-        rows.append(Row(f"check with counting, {keys}", found["counted"][keys],
-                        [value / floor for value, floor in zip(found["counted"][keys], floors)]))
-    busy = [(f"{name}, {keys}", values) for name, column in [("one thread", "busy"), ("two threads at once", "by two")]
-            for keys, values in found[column].items()]
+        rows.append(Row(f"check, {keys}", values, found["ratio"][keys], CHECK_GOAL))
+        counted = found["counted"][keys]
+        rows.append(Row(f"check with counting, {keys}", counted, ratios(counted, floors), COUNTED_GOAL))
+    busy = []
+    for keys, alone in found["busy"].items():
+        both = found["by two"][keys]
+        busy.append(Row(f"one thread, {keys}", alone))
+        busy.append(Row(f"two threads at once, {keys}", both, ratios(both, alone), TWO_THREADS_GOAL))
     return [
         Table("Time of a check", "ns", rows, "floor"),
-        Table("Counting a call of one busy key", "ns", [Row(name, values) for name, values in busy]),
+        Table("Counting a call of one busy key", "ns", busy, "one thread"),
         Table("Memory of the index", "bytes per key", [
             Row(keys, values) for keys, values in found["bytes"].items() if keys != "1,000 keys"
         ]),

@@ -3,19 +3,23 @@
 import dataclasses
 import statistics
 
+# The number of keys from which the goals for memory, files, start and lists apply.
+GOAL_KEYS = 1_000_000
+
 
 @dataclasses.dataclass
 class Goal:
-    """A limit for a row's median: of its ratio to the baseline if it has one, else of its value."""
+    """A limit for a row's median: of its value if the limit has a unit, else of its ratio to the baseline."""
 
     limit: float
     at_least: bool = False
+    unit: str = ""
 
     def is_reached(self, value):
         return value >= self.limit if self.at_least else value <= self.limit
 
     def __str__(self):
-        return f"{'at least' if self.at_least else 'at most'} {number(self.limit)}"
+        return f"{'at least' if self.at_least else 'at most'} {number(self.limit)} {self.unit}".rstrip()
 
 
 @dataclasses.dataclass
@@ -28,9 +32,9 @@ class Row:
     goal: Goal = None
 
     def cells(self):
-        subject = self.ratios or self.values
         reached = ""
         if self.goal:
+            subject = self.values if self.goal.unit else self.ratios
             reached = "yes" if self.goal.is_reached(statistics.median(subject)) else "no"
         return [
             self.name, *median_and_spread(self.values), *median_and_spread(self.ratios),

@@ -22,6 +22,8 @@ from .process import Failed, Program, run
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 EMAIL, PASSWORD = "owner@example.com", "a bench needs no secret 17"
 SEED = 4_711
+# What each imported key grants.
+PERMISSIONS = ["diagrams:read", "diagrams:write"]
 # Number of lines in one file of an import: the command reads at most 256 MiB.
 IMPORT_LINES_MAX = 500_000
 ENVIRONMENT = {"KEYHOUSE_CHANGE_RATE": "off"}
@@ -101,7 +103,7 @@ class Keyhouse(Program):
                     text = next(texts)
                     line = {
                         "algorithm": "blake3", "digest": blake3.blake3(text.encode()).hexdigest(), "hint": text[:12],
-                        "name": f"build bot {number}", "permissions": ["diagrams:read"],
+                        "name": f"build bot {number}", "permissions": PERMISSIONS,
                     }
                     output.write(json.dumps(line) + "\n")
             begun = time.monotonic()

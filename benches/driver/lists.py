@@ -1,6 +1,7 @@
 """How long a page of the list of keys takes: each sort order, and search.
 
 One client requests pages of 50 keys, one after the other on one connection, with a key that may read all keys.
+The goals apply from 1,000,000 keys on.
 """
 
 import http.client
@@ -8,7 +9,7 @@ import json
 import statistics
 import time
 
-from .figures import Row, Table, ratios
+from .figures import GOAL_KEYS, Goal, Row, Table, ratios
 from .keyhouse import Keyhouse, with_keys
 from .process import Failed
 
@@ -42,9 +43,17 @@ def run(options):
                 times[name].append(measure(connection, reader, query, size))
         connection.close()
     return [Table(f"Time of a page with {options.keys:,} keys", "ms", [
-        Row(name, values, ratios(values, times["first page"]) if name != "first page" else [])
+        Row(name, values, ratios(values, times["first page"]) if name != "first page" else [],
+            goal(name) if options.keys >= GOAL_KEYS else None)
         for name, values in times.items()
     ], "first page")]
+
+
+def goal(name):
+    """The limit for one page of a query."""
+    if name == "first page":
+        return Goal(10, unit="ms")
+    return Goal(50 if name.startswith("sort=") else 100, unit="ms")
 
 
 def measure(connection, reader, query, size):
