@@ -1,8 +1,9 @@
 """What a request costs: checks of Keyhouse beside nginx and HAProxy that only answer.
 
 nginx returns 200 without deciding anything, and HAProxy looks the key up in a map of 100,000 keys. All servers get the
-same headers, those that the nginx example sends with a check, on the same number of connections. nginx has one worker,
-with which it needs the least CPU time per request; HAProxy and Keyhouse have a thread for each core.
+same headers, those that the nginx example sends with a check, on the same number of connections; only /v1/verify gets
+a POST with a body. nginx has one worker, with which it needs the least CPU time per request; HAProxy and Keyhouse have
+a thread for each core.
 """
 
 import contextlib
@@ -41,7 +42,8 @@ http {{
     keepalive_requests 1000000000;
     server {{
         listen 127.0.0.1:{port};
-        location / {{ return 200; }}
+        {listen}
+        location / {{ return {status}; }}
     }}
 }}
 """
@@ -80,20 +82,19 @@ class Target:
 
     def measure(self, options):
         """CPU microseconds per request, and requests per second, at full speed."""
-        before = self.server.cpu_seconds()
-        count = load.at_full_speed(self.server.port, self.request, options.folder, options.seconds)
-        cpu = self.server.cpu_seconds() - before
+        count, cpu = load.cpu_at_full_speed([self.server], self.server.port, self.request, options)
         refused = sum(status > 399 for status in self.statuses) / len(self.statuses) * count.requests
         # A load ends in the middle of the texts, with a request on each connection.
         if abs(count.refused - refused) > (64 if 0 < refused < count.requests else 0):
             raise Failed(f"{self.name}: {count.refused} of {count.requests} were refused, expected {refused:.0f}")
-        return cpu / count.requests * 1e6, count.requests / count.seconds
+        return cpu, count.requests / count.seconds
 
 
-def start_nginx(folder):
+def start_nginx(folder, status, listen=""):
+    """nginx that always answers `status`, on a port and on what the line `listen` adds."""
     port = free_port()
     configuration = folder / "nginx.conf"
-    configuration.write_text(NGINX.format(port=port, folder=folder))
+    configuration.write_text(NGINX.format(port=port, folder=folder, status=status, listen=listen))
     command = ["nginx", "-e", "stderr", "-p", folder, "-c", configuration]
     return Program(command, folder / "nginx.log", port).wait_for_port()
 
@@ -149,7 +150,7 @@ def run(options):
     keys = options.keys
     data = with_keys(options, keys)
     with contextlib.ExitStack() as stack:
-        nginx = stack.enter_context(start_nginx(options.folder))
+        nginx = stack.enter_context(start_nginx(options.folder, 200))
         haproxy = stack.enter_context(start_haproxy(options.folder))
         keyhouse = stack.enter_context(Keyhouse(options.binary, data, options.folder / "keyhouse.log"))
         everything = targets(nginx, haproxy, keyhouse, keys)

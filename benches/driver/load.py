@@ -1,7 +1,8 @@
 """Load on one server: at full speed with wrk, and at a constant rate with load.rs.
 
-Both verify each response's status. wrk sends the next request of a connection after the last response, so it shows
-what a request costs, but not how long requests wait at a given rate.
+wrk counts the responses that refuse; load.rs compares each response's status with the expected one. wrk sends the next
+request of a connection after the last response, so it shows what a request costs, but not how long requests wait at a
+given rate.
 """
 
 import dataclasses
@@ -108,6 +109,14 @@ def at_full_speed(port, request, folder, seconds, connections=64):
     if any(broken):
         raise Failed(f"connect, read, write, timeout errors of {address}{request.path}: {broken}")
     return Count(requests, refused, microseconds / 1e6)
+
+
+def cpu_at_full_speed(servers, port, request, options):
+    """What `at_full_speed` measured, and the CPU microseconds of all `servers` per request."""
+    before = sum(server.cpu_seconds() for server in servers)
+    count = at_full_speed(port, request, options.folder, options.seconds)
+    used = sum(server.cpu_seconds() for server in servers) - before
+    return count, used / count.requests * 1e6
 
 
 @dataclasses.dataclass

@@ -2,7 +2,8 @@
 
 The proxies run the files of examples/nginx and examples/caddy; only the address of the check differs. The static 204 is
 nginx with `return 204`. CPU time is that of the proxy, of the application, which is part of the proxy here, and of the
-server that answers the check. What a check adds is the difference to the same proxy without a check.
+server that answers the check. What a check adds is the difference to the same proxy without a check. Keyhouse has
+one key here.
 """
 
 import contextlib
@@ -12,28 +13,13 @@ import statistics
 
 from . import load
 from .figures import Goal, Row, Table, ratios
+from .http import start_nginx
 from .keyhouse import Keyhouse, key_texts
 from .process import Failed, Program, free_port
 
 # Requests per second at which response times are measured.
 RATE = 1_000
 GOAL = Goal(1.10)
-STATIC = """daemon off;
-worker_processes 1;
-user root;
-pid {folder}/static.pid;
-error_log stderr warn;
-events {{ }}
-http {{
-    access_log off;
-    keepalive_requests 1000000000;
-    server {{
-        listen 127.0.0.1:{port};
-        listen unix:{folder}/static.sock;
-        location / {{ return 204; }}
-    }}
-}}
-"""
 # Each proxy in turn: without a check, then the checks with the static one before Keyhouse's.
 VARIANTS = ["no check", "static 204, TCP", "Keyhouse, TCP", "static 204, Unix socket", "Keyhouse, Unix socket"]
 
@@ -46,9 +32,6 @@ class Proxied:
     proxy: Program
     servers: list
 
-    def cpu_seconds(self):
-        return sum(server.cpu_seconds() for server in self.servers)
-
 
 def run(options):
     folder = options.folder
@@ -57,7 +40,7 @@ def run(options):
         sockets.mkdir()
         arguments = ["--check-listen", f"unix:{sockets}/checks.sock"]
         keyhouse = stack.enter_context(Keyhouse(options.binary, folder / "data", folder / "log", arguments))
-        static = stack.enter_context(start_static(folder))
+        static = stack.enter_context(start_nginx(folder, 204, f"listen unix:{folder}/static.sock;"))
         request = load.Request("/orders/7", [keyhouse.create_key()], headers={"User-Agent": "curl/8.5.0"})
         checks = {
             "no check": ([], "", ""),
@@ -67,7 +50,7 @@ def run(options):
             "Keyhouse, Unix socket": ([keyhouse], f"unix:{sockets}/checks.sock", f"unix/{sockets}/checks.sock"),
         }
         tables = []
-        for name, start, place in [("nginx", start_nginx, 1), ("Caddy", start_caddy, 2)]:
+        for name, start, place in [("nginx", start_nginx_example, 1), ("Caddy", start_caddy_example, 2)]:
             several = []
             for variant in VARIANTS:
                 at = folder / f"{name}-{len(several)}"
@@ -95,11 +78,10 @@ def measure(options, name, several, request):
     for number in range(options.rounds):
         options.say(f"{name}, round {number + 1} of {options.rounds}")
         for proxied in several:
-            before = proxied.cpu_seconds()
-            count = load.at_full_speed(proxied.proxy.port, request, options.folder, options.seconds)
+            count, used = load.cpu_at_full_speed(proxied.servers, proxied.proxy.port, request, options)
             if count.refused:
                 raise Failed(f"{name}, {proxied.variant}: {count.refused} requests were refused")
-            cpu[proxied.variant].append((proxied.cpu_seconds() - before) / count.requests * 1e6)
+            cpu[proxied.variant].append(used)
         for proxied in several:
             waits = load.at_constant_rate(
                 options.load, proxied.proxy.port, request, [200], options.folder, RATE, options.seconds, 32
@@ -138,15 +120,7 @@ def added(values):
     return found
 
 
-def start_static(folder):
-    port = free_port()
-    configuration = folder / "static.conf"
-    configuration.write_text(STATIC.format(port=port, folder=folder))
-    command = ["nginx", "-e", "stderr", "-p", folder, "-c", configuration]
-    return Program(command, folder / "static.log", port).wait_for_port()
-
-
-def start_nginx(folder, check):
+def start_nginx_example(folder, check):
     """The nginx example on other ports; without a check if `check` is empty."""
     changes = {"server 127.0.0.1:7117;": f"server {check};"} if check else {"auth_request /_keyhouse;": ""}
     port = write_example("examples/nginx/nginx.conf", folder / "nginx.conf", changes)
@@ -154,7 +128,7 @@ def start_nginx(folder, check):
     return Program(command, folder / "log", port, folder=folder).wait_for_port()
 
 
-def start_caddy(folder, check):
+def start_caddy_example(folder, check):
     """The Caddy example on other ports; without a check if `check` is empty."""
     example = pathlib.Path("examples/caddy/Caddyfile")
     changes = {"forward_auth 127.0.0.1:7117 {": f"forward_auth {check} {{"}
