@@ -19,13 +19,15 @@ differ, and one machine changes its speed within minutes: quote the ratios, each
 runs one bench; [CONTRIBUTING.md](../CONTRIBUTING.md#benchmarks) has the details.
 
 Each value is the median of all rounds, with the lowest and the highest. In each round every server is measured once,
-in turn, with the same requests and the same number of connections. CPU time is that of the server and its children,
-from `/proc`. Each response's status is verified. Servers and clients share the machine's cores and use its loopback
-interface.
+in turn, on the same number of connections. CPU time is that of the server and its children, from `/proc`. A bench
+fails if a server refuses another number of requests than expected. Servers and clients share the machine's cores and
+use its loopback interface. A goal is the project's limit for a median.
+
+Each section names the commit that it measured. That commit can be older than this page.
 """
 
-LEFT_OUT = """Response times are left out: other programs used the machine during this run (load average {load:.0f}), and
-a request waits for them too."""
+BUSY = """Other programs used the machine during this run. Times include waits for them, and tables that need a quiet
+machine are left out."""
 
 
 def machine():
@@ -43,11 +45,11 @@ def section(name, about, tables, rounds, load):
     commit = run("git", "rev-parse", "--short=12", "HEAD").strip()
     changed = " with changes" if run("git", "status", "--porcelain", "-uno").strip() else ""
     date = datetime.datetime.now(datetime.timezone.utc).date()
-    measured = f"{date}, commit {commit}{changed}, {rounds} rounds. {machine()}."
+    measured = f"{date}, commit {commit}{changed}, {rounds} rounds, load average {load:.0f}. {machine()}."
     # A bench itself keeps three threads busy at most.
-    if load > 2 * os.cpu_count() and any(table.needs_quiet for table in tables):
+    if load > 2 * os.cpu_count():
         tables = [table for table in tables if not table.needs_quiet]
-        measured += f"\n\n{LEFT_OUT.format(load=load)}"
+        measured += f"\n\n{BUSY}"
     return f"## {name}\n\n{about}\n\n{measured}\n\n" + "\n".join(table.text() for table in tables)
 
 
