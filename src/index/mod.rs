@@ -399,12 +399,19 @@ impl Index {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::index::uses::LastUse;
     use crate::model::id::KeyId;
     use rand::rngs::StdRng;
     use rand::{Rng as _, SeedableRng as _};
+
+    /// An index with one grant.
+    pub(crate) fn index_of(digest: Digest, grant: Grant) -> Index {
+        let index = Index::new();
+        index.grants.pin().insert(digest.into(), grant);
+        index
+    }
 
     fn call(index: &Index, live: &Arc<KeyCounters>, agent: Option<&str>) -> LastUse {
         let origin = CallOrigin { ip: None, user_agent: agent };

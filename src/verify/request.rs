@@ -115,3 +115,55 @@ pub fn digest_of(index: &Index, presented: &[u8]) -> Option<Digest> {
         None => index.deciding(&[digest, by_sha256]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::index::grant::tests::grant_of;
+    use crate::index::live::KeyCounters;
+    use crate::index::tests::index_of;
+    use crate::model::id::Id;
+    use crate::model::key_text::{Environment, Prefix, generate};
+
+    /// A key that was imported by its digest may have any text: its text is checked once.
+    #[test]
+    fn a_text_with_a_wrong_checksum_is_malformed_even_if_its_digest_has_a_key() {
+        let made = generate(&Prefix::default(), &Environment::default(), &mut rand::rng());
+        let right = made.secret.reveal().to_owned();
+        let wrong = right.replacen("kh_live_", "kh_test_", 1);
+        for (text, malformed) in [(&*right, false), (&*wrong, true), ("sk_old_1", false)] {
+            let grant = grant_of(Arc::new(KeyCounters::new(Id::default())));
+            assert!(!grant.text_is_checked());
+            let index = index_of(Digest::of(text.as_bytes()), grant);
+            for _ in 0..2 {
+                let grants = index.grants();
+                let found = find(&index, &grants, text.as_bytes()).map(Grant::text_is_checked);
+                assert_eq!(
+                    found,
+                    if malformed { Err(Code::Malformed) } else { Ok(true) },
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_without_a_key_is_malformed_or_not_found() {
+        let made = generate(&Prefix::default(), &Environment::default(), &mut rand::rng());
+        let right = made.secret.reveal().to_owned();
+        let wrong = right.replacen("kh_live_", "kh_test_", 1);
+        let index = Index::new();
+        for (text, code) in [
+            ("", Code::Malformed),
+            ("two words", Code::Malformed),
+            (&*wrong, Code::Malformed),
+            (&*right, Code::NotFound),
+            ("sk_old_1", Code::NotFound),
+        ] {
+            let grants = index.grants();
+            assert_eq!(find(&index, &grants, text.as_bytes()).map(drop), Err(code), "{text}");
+        }
+    }
+}
