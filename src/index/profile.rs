@@ -11,6 +11,8 @@ use crate::records::key::KeyRecord;
 
 /// The most profiles that keys share. Further profiles belong to one key each.
 pub(crate) const PROFILES_SHARED_MAX: usize = 16_384;
+/// The fewest new profiles after which unused ones are removed.
+const PROFILES_NEW_MIN: usize = 64;
 
 /// The patterns and the environment of a key.
 #[derive(Debug)]
@@ -27,11 +29,15 @@ impl Profile {
 }
 
 /// The profiles that keys share, by environment and patterns.
+///
+/// Profiles that no key uses are removed, so that at most as many of them remain as there were used
+/// ones, or [`PROFILES_NEW_MIN`]. Otherwise a key whose list changes often would keep
+/// [`PROFILES_SHARED_MAX`] former lists of up to 13 KB in memory.
 #[derive(Debug, Default)]
 pub(super) struct Profiles {
     shared: HashMap<Box<str>, Arc<Profile>>,
-    /// The profiles that found no place since unused ones were removed.
-    unshared: usize,
+    /// The profiles that were created since unused ones were removed.
+    created: usize,
 }
 
 impl Profiles {
@@ -43,19 +49,16 @@ impl Profiles {
             return Arc::clone(profile);
         }
         let profile = Profile::new(record);
-        if self.shared.len() >= PROFILES_SHARED_MAX {
-            self.unshared += 1;
-            if self.unshared < PROFILES_SHARED_MAX {
-                return profile;
-            }
-            // One pass for as many keys as there are places: a constant part of a step.
-            self.unshared = 0;
+        self.created += 1;
+        // One pass for half as many new profiles as there are shared ones: a constant part of a
+        // step.
+        if self.created >= PROFILES_NEW_MIN.max(self.shared.len() / 2) {
+            self.created = 0;
             self.shared.retain(|_, profile| Arc::strong_count(profile) > 1);
-            if self.shared.len() >= PROFILES_SHARED_MAX {
-                return profile;
-            }
         }
-        self.shared.insert(text.into(), Arc::clone(&profile));
+        if self.shared.len() < PROFILES_SHARED_MAX {
+            self.shared.insert(text.into(), Arc::clone(&profile));
+        }
         profile
     }
 }
@@ -102,5 +105,16 @@ mod tests {
             assert!(profiles.shared.len() <= PROFILES_SHARED_MAX);
         }
         assert!(Arc::ptr_eq(&profiles.of(&late), &profiles.of(&late)), "unused ones are gone");
+    }
+
+    #[test]
+    fn a_key_whose_list_changes_often_leaves_few_profiles() {
+        let mut profiles = Profiles::default();
+        let used: Vec<_> =
+            (0..100).map(|number| profiles.of(&with(&format!("a:n{number}"), "live"))).collect();
+        for number in 0..1_000 {
+            profiles.of(&with(&format!("b:n{number}"), "live"));
+            assert!(profiles.shared.len() <= 2 * used.len() + PROFILES_NEW_MIN);
+        }
     }
 }
