@@ -4,13 +4,13 @@
 //! is in exactly one place: in this counter, in [`crate::index::pending_usage`], or in the store.
 //!
 //! The counters of valid calls are inside the key's live state, in the cache lines that noting the
-//! use touches anyway. When two threads count calls of one key at the same time, the key gets
+//! use touches anyway. When threads often count calls of one key at the same time, the key gets
 //! counters for each thread, so that no cache line moves between cores.
 
 use std::hash::{Hash as _, Hasher};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::model::calendar::Hour;
 use crate::model::code::Code;
@@ -48,7 +48,7 @@ pub(super) struct CallDetails {
     organization: OrganizationId,
     /// Refused calls. The counters of valid calls are in [`ValidCalls`].
     refused: HourCounts,
-    stripes: OnceLock<Box<[Stripe]>>,
+    stripes: OnceLock<Box<Stripes>>,
     recent: Mutex<Recent>,
 }
 
@@ -64,9 +64,20 @@ struct HourCounts {
 #[repr(align(128))]
 struct Stripe(HourCounts);
 
+/// The counters of all threads.
+#[derive(Debug)]
+struct Stripes {
+    each: [Stripe; STRIPES],
+    _place: StripedPlace,
+}
+
 /// The number of keys that have stripes.
 #[derive(Debug, Default)]
-pub(super) struct StripedKeys(AtomicUsize);
+pub(super) struct StripedKeys(Arc<AtomicUsize>);
+
+/// The place of one key. The drop returns the place.
+#[derive(Debug)]
+struct StripedPlace(Arc<AtomicUsize>);
 
 /// The addresses from which the key was used, in this process and in earlier processes.
 #[derive(Debug, Default)]
@@ -97,16 +108,16 @@ impl ValidCalls {
         }
     }
 
-    /// Counts a valid call. Returns whether another thread counted one at the same time.
+    /// Counts a valid call. Returns whether another thread counted one at the same moment.
     pub(super) fn count(&self, hour: Hour) -> bool {
         let count = &self.of(hour).count;
         let before = count.load(Ordering::Relaxed);
         let next = before.wrapping_add(1);
         let swap = count.compare_exchange(before, next, Ordering::SeqCst, Ordering::Relaxed);
-        if swap.is_err() {
-            count.fetch_add(1, Ordering::SeqCst);
-        }
-        swap.is_err()
+        let Err(seen) = swap else { return false };
+        count.fetch_add(1, Ordering::SeqCst);
+        // The count is 0 if it was taken at this moment.
+        seen != 0
     }
 }
 
@@ -125,22 +136,38 @@ impl CallDetails {
         Self { organization, refused, stripes, recent }
     }
 
-    /// Counts a refused call, or any call of a key with stripes.
-    pub(super) fn count(&self, hour: Hour, code: Code) {
-        let stripes = self.stripes.get().map(|stripes| &**stripes).unwrap_or_default();
-        let stripe = own_number().checked_rem(stripes.len()).and_then(|own| stripes.get(own));
+    /// Counts a refused call, or any call of a key that is marked as striped. A caller that has not
+    /// seen the mark counts in no stripe, since a thread that takes the counts may not see a stripe
+    /// before the mark.
+    pub(super) fn count(&self, hour: Hour, code: Code, is_striped: bool) {
+        let stripes = self.stripes.get().filter(|_stripes| is_striped);
+        let stripe = stripes.and_then(|stripes| stripes.each.get(own_number() % STRIPES));
         stripe.map_or(&self.refused, |stripe| &stripe.0).count(hour, code);
     }
 
     /// Creates stripes, if fewer than [`STRIPED_KEYS_MAX`] keys have them. Returns whether the key
     /// has stripes.
     pub(super) fn stripe(&self, striped: &StripedKeys) -> bool {
-        let stripes = self.stripes.get_or_init(|| {
-            let before = striped.0.fetch_add(1, Ordering::Relaxed);
-            let count = if before < STRIPED_KEYS_MAX { STRIPES } else { 0 };
-            (0..count).map(|_| Stripe::default()).collect()
-        });
-        !stripes.is_empty()
+        if self.stripes.get().is_some() {
+            return true;
+        }
+        let Some(place) = striped.place() else { return false };
+        self.stripes.get_or_init(|| Box::new(Stripes { each: Default::default(), _place: place }));
+        true
+    }
+}
+
+impl StripedKeys {
+    fn place(&self) -> Option<StripedPlace> {
+        let more = |striped| (striped < STRIPED_KEYS_MAX).then_some(striped + 1);
+        let counted = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        counted.ok().map(|_before| StripedPlace(Arc::clone(&self.0)))
+    }
+}
+
+impl Drop for StripedPlace {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -165,8 +192,9 @@ impl<'a> Calls<'a> {
     }
 
     fn each(self, read: impl Fn(&AtomicU32) -> u32, to: &mut impl FnMut(Hour, &CallCounts)) {
-        let stripes = self.details.stripes.get().map(|stripes| &**stripes).unwrap_or_default();
-        let others = || stripes.iter().map(|stripe| &stripe.0).chain([&self.details.refused]);
+        let stripes = self.details.stripes.get().map(|stripes| &stripes.each);
+        let striped = || stripes.into_iter().flatten().map(|stripe| &stripe.0);
+        let others = || striped().chain([&self.details.refused]);
         for (valid, is_even) in [(&self.valid.even, true), (&self.valid.odd, false)] {
             let mut counts = CallCounts::of(Code::Valid, u64::from(read(&valid.count)));
             for other in others() {
@@ -254,7 +282,7 @@ mod tests {
             if code == Code::Valid {
                 self.valid.count(hour);
             } else {
-                self.details.count(hour, code);
+                self.details.count(hour, code, false);
             }
         }
     }
@@ -303,6 +331,7 @@ mod tests {
         calls.calls().take(|_, counts| sum.add(counts));
         assert_eq!(sum, CallCounts::of(Code::Valid, 80_000));
     }
+
     #[test]
     fn stripes_are_bounded_and_their_counts_are_taken_too() {
         let striped = StripedKeys::default();
@@ -310,21 +339,21 @@ mod tests {
         first.valid.note_hour(Hour::from_number(6));
         first.valid.count(Hour::from_number(6));
         assert!(first.details.stripe(&striped));
-        first.details.count(Hour::from_number(6), Code::Valid);
-        first.details.count(Hour::from_number(6), Code::Expired);
+        first.details.count(Hour::from_number(6), Code::Valid, true);
+        first.details.count(Hour::from_number(6), Code::Expired, true);
         let mut six = CallCounts::of(Code::Valid, 2);
         six.add(&CallCounts::of(Code::Expired, 1));
         assert_eq!(taken(&first), [(6, six)]);
         assert_eq!(taken(&first), []);
-        for _ in 1..STRIPED_KEYS_MAX {
-            assert!(Counted::new().details.stripe(&striped));
-        }
+        let others: Vec<_> = (1..STRIPED_KEYS_MAX).map(|_| Counted::new()).collect();
+        assert!(others.iter().all(|other| other.details.stripe(&striped)));
         let late = Counted::new();
         assert!(!late.details.stripe(&striped));
         assert!(first.details.stripe(&striped), "it keeps its stripes");
-        late.valid.note_hour(Hour::from_number(6));
-        late.details.count(Hour::from_number(6), Code::Expired);
+        late.count(Hour::from_number(6), Code::Expired);
         assert_eq!(taken(&late), [(6, CallCounts::of(Code::Expired, 1))]);
+        drop(others);
+        assert!(late.details.stripe(&striped), "removed keys make room");
     }
 
     #[test]

@@ -22,6 +22,9 @@ use crate::records::key::SecretRecord;
 
 /// The most counters of limits that a key keeps, including those of removed limits.
 const COUNTERS_MAX: usize = 32;
+/// How often threads meet at one counter, before its counts are taken, until the key gets stripes.
+/// Threads meet by chance at counters of keys that are not busy; these keys need no stripes.
+const MEETINGS_MAX: u8 = 8;
 
 /// The live state of one key.
 ///
@@ -80,9 +83,10 @@ impl KeyCounters {
 
     /// Counts of calls; `None` if there were none in this process.
     pub fn calls(&self) -> Option<Calls<'_>> {
-        // The mark is in the one order of all `SeqCst` accesses, as the marks and counts of
-        // `KeyCounters::count` are.
+        // The marks are in the one order of all `SeqCst` accesses, as the marks and counts of
+        // `KeyCounters::count` are. The load of `striped` orders the creation of the stripes.
         let called = self.marks().called.load(Ordering::SeqCst);
+        let _is_striped = self.marks().striped.load(Ordering::SeqCst);
         let details = self.rest.get().filter(|_rest| called)?.calls.get()?;
         Some(Calls::of(&self.valid, details))
     }
@@ -102,12 +106,22 @@ impl KeyCounters {
             marks.called.store(true, Ordering::SeqCst);
         }
         self.valid.note_hour(hour);
-        if code == Code::Valid && !marks.striped.load(Ordering::SeqCst) {
-            if self.valid.count(hour) && self.details().is_some_and(|it| it.stripe(striped)) {
-                marks.striped.store(true, Ordering::SeqCst);
+        let is_striped = marks.striped.load(Ordering::SeqCst);
+        if code == Code::Valid && !is_striped {
+            if self.valid.count(hour) {
+                self.note_meeting(striped);
             }
         } else if let Some(details) = self.details() {
-            details.count(hour, code);
+            details.count(hour, code, is_striped);
+        }
+    }
+
+    /// Notes that two threads met at one counter. The key gets stripes if threads often meet there.
+    fn note_meeting(&self, striped: &StripedKeys) {
+        let marks = self.marks();
+        let is_often = marks.meetings.fetch_add(1, Ordering::Relaxed) >= MEETINGS_MAX;
+        if is_often && self.details().is_some_and(|it| it.stripe(striped)) {
+            marks.striped.store(true, Ordering::SeqCst);
         }
     }
 
@@ -297,6 +311,7 @@ impl RateCounter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::pending_usage::PendingUsage;
     use crate::model::id::Id;
     use crate::records::usage::CallCounts;
     use std::thread::scope;
@@ -325,8 +340,7 @@ mod tests {
         }
     }
 
-    /// Two threads count calls of one key while a third takes them. Meanwhile the key gets stripes,
-    /// if the two have not met before.
+    /// Two threads count calls of one key while a third takes them. Meanwhile the key gets stripes.
     #[test]
     fn a_key_that_gets_stripes_loses_no_call() {
         const CALLS: u32 = 40_000;
@@ -352,6 +366,20 @@ mod tests {
         let mut expected = CallCounts::of(Code::Valid, 2 * u64::from(CALLS) + 1);
         expected.add(&CallCounts::of(Code::Expired, 1));
         assert_eq!(sum, expected);
+    }
+
+    #[test]
+    fn a_key_gets_stripes_when_threads_meet_often_before_its_counts_are_taken() {
+        let (live, striped) = (KeyCounters::new(KeyId::default()), StripedKeys::default());
+        live.count(Hour::from_number(8), Code::Valid, Id::default(), &striped);
+        let mut pending = PendingUsage::default();
+        for _ in 0..3 {
+            (0..MEETINGS_MAX).for_each(|_| live.note_meeting(&striped));
+            assert!(!live.marks().striped.load(Ordering::SeqCst));
+            pending.take_use(&live);
+        }
+        (0..=MEETINGS_MAX).for_each(|_| live.note_meeting(&striped));
+        assert!(live.marks().striped.load(Ordering::SeqCst));
     }
 
     #[test]

@@ -65,6 +65,7 @@ impl PendingUsage {
     /// use of the key enters the queue again.
     pub fn take_use(&mut self, live: &KeyCounters) -> Option<LastUse> {
         live.marks().waiting.store(false, Ordering::SeqCst);
+        live.marks().meetings.store(0, Ordering::Relaxed);
         if let Some(calls) = live.calls() {
             let organization = calls.organization;
             calls.take(|hour, counts| {

@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 
 use arc_swap::ArcSwapOption;
 
@@ -53,6 +53,8 @@ pub(super) struct Marks {
     pub(super) called: AtomicBool,
     /// Whether each thread has counters of its own.
     pub(super) striped: AtomicBool,
+    /// How often threads met at one counter since the counts were last taken.
+    pub(super) meetings: AtomicU8,
 }
 
 /// A last use that any thread reads and writes. The cell is a sequence lock whose writers skip a
