@@ -69,8 +69,9 @@ impl Scope {
 
 /// The grant of a presented text, or the code of its absence.
 ///
-/// [`digest_of`] finds the same grant. Computing the checksum of a text takes a fifth of a check, so
-/// it is computed only for a text that has no key or whose key does not confirm it.
+/// The grant is that of the digest that [`digest_of`] returns. Computing the checksum of a text
+/// takes a fifth of a check. Unless the instance has keys known by SHA-256, it is computed only for
+/// a text that has no key, or that was not checked before.
 pub(super) fn find<'a>(
     index: &Index,
     grants: &'a Grants<'_>,
