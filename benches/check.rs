@@ -34,7 +34,6 @@ use keyhouse::model::id::{KeyId, OrganizationId, UserId};
 use keyhouse::model::key_text::{Environment, Prefix, generate};
 use keyhouse::model::moment::Moment;
 use keyhouse::model::permission::{PATTERNS_MAX, Patterns};
-use keyhouse::model::plan::SubscriptionStatus;
 use keyhouse::model::requirement::{REQUIREMENT_NAMES_MAX, Requirement};
 use keyhouse::model::role::BuiltinRole;
 use keyhouse::model::secret::Secret;
@@ -331,21 +330,7 @@ impl Made {
             Self::row(&StoreKey::User(id), &record)
         });
         let plan = PlanRecord::unlimited("pro", &["api_access", "teams"]);
-        let whole = OrganizationRecord {
-            id: organization,
-            name: "Example".to_owned(),
-            suspended: false,
-            ceiling: Patterns::everything(),
-            members_create_keys: true,
-            key_lifetime_days_max: None,
-            domains: Vec::new(),
-            second_factor_required_of: Vec::new(),
-            plan: "pro".into(),
-            status: SubscriptionStatus::Active,
-            current_period_end: None,
-            created_at: NOW.wall,
-            version: 1,
-        };
+        let whole = OrganizationRecord::new(organization, "Example".to_owned(), "pro", NOW.wall);
         let others = [
             Self::row(&StoreKey::Plan("pro".into()), &plan),
             Self::row(&StoreKey::Organization(organization), &whole),

@@ -82,7 +82,7 @@ mod tests {
     use crate::model::id::{Id, KeyId, RoleId};
     use crate::model::moment::Moment;
     use crate::model::permission::{Patterns, comparisons};
-    use crate::model::plan::{API_ACCESS, SubscriptionStatus};
+    use crate::model::plan::API_ACCESS;
     use crate::model::role::Role;
     use crate::model::secret::Digest;
     use crate::records::access::{OrganizationRecord, PlanRecord, UserRecord};
@@ -117,20 +117,10 @@ mod tests {
 
     impl Crossing {
         fn new() -> Self {
+            let (id, now) = (Id::default(), Moment::BEGINNING);
             let organization = OrganizationRecord {
-                id: Id::default(),
-                name: "B".to_owned(),
-                suspended: false,
                 ceiling: crossing("o"),
-                members_create_keys: true,
-                key_lifetime_days_max: None,
-                domains: Vec::new(),
-                second_factor_required_of: Vec::new(),
-                plan: "pro".into(),
-                status: SubscriptionStatus::Active,
-                current_period_end: None,
-                created_at: Moment::BEGINNING,
-                version: 1,
+                ..OrganizationRecord::new(id, "B".to_owned(), "pro", now)
             };
             let role = RoleRecord {
                 id: RoleId::from_bytes([3; 16]),

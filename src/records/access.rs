@@ -63,6 +63,25 @@ pub struct OrganizationRecord {
 }
 
 impl OrganizationRecord {
+    /// Returns the record of a new organization. Only the plan differs between new organizations.
+    pub fn new(id: OrganizationId, name: String, plan: &str, now: Moment) -> Self {
+        Self {
+            id,
+            name,
+            suspended: false,
+            ceiling: Patterns::everything(),
+            members_create_keys: true,
+            key_lifetime_days_max: None,
+            domains: Vec::new(),
+            second_factor_required_of: Vec::new(),
+            plan: plan.into(),
+            status: SubscriptionStatus::Active,
+            current_period_end: None,
+            created_at: now,
+            version: 1,
+        }
+    }
+
     pub fn subscription(&self) -> Subscription {
         Subscription {
             plan: self.plan.clone(),

@@ -12,13 +12,11 @@ use std::hint::black_box;
 use std::process::Command;
 use std::sync::Arc;
 
-use keyhouse::clock::{Clock, Now};
+use keyhouse::clock::ManualClock;
 use keyhouse::instance::{Instance, InstanceParameters};
 use keyhouse::model::id::{KeyId, OrganizationId, UserId};
 use keyhouse::model::key_text::{Environment, Prefix, generate};
 use keyhouse::model::moment::Moment;
-use keyhouse::model::permission::Patterns;
-use keyhouse::model::plan::SubscriptionStatus;
 use keyhouse::model::role::BuiltinRole;
 use keyhouse::records::access::{OrganizationRecord, PlanRecord, UserRecord};
 use keyhouse::records::encode;
@@ -40,7 +38,7 @@ const TOLERANCE_PERCENT: u64 = 3;
 
 const KEYS: u64 = 64;
 const ROUNDS: u64 = 16;
-const NOW: Now = Now { wall: Moment::from_milliseconds(1_800_000_000_000), ticks: 1 };
+const NOW: Moment = Moment::from_milliseconds(1_800_000_000_000);
 
 #[test]
 fn a_check_allocates_nothing() {
@@ -103,16 +101,6 @@ fn is_valid(decision: Decision<'_>) -> bool {
     decision.verdict.is_valid()
 }
 
-/// A clock that stands still.
-#[derive(Debug)]
-struct FixedClock;
-
-impl Clock for FixedClock {
-    fn now(&self) -> Now {
-        NOW
-    }
-}
-
 /// No key here has a quota.
 struct NoWait;
 
@@ -134,7 +122,8 @@ fn instance() -> (Instance, Vec<String>) {
     let place = StoreKey::Plan("pro".into());
     put(place.clone(), encode(&place, &plan).unwrap());
     let place = StoreKey::Organization(organization);
-    put(place.clone(), encode(&place, &organization_record(organization)).unwrap());
+    let record = OrganizationRecord::new(organization, "Example".to_owned(), "pro", NOW);
+    put(place.clone(), encode(&place, &record).unwrap());
     let place = StoreKey::User(user);
     put(place.clone(), encode(&place, &user_record(user, organization)).unwrap());
     let mut texts = Vec::new();
@@ -145,9 +134,9 @@ fn instance() -> (Instance, Vec<String>) {
         let name = format!("build bot {number}");
         let record = KeyRecord {
             owner: Some(user),
-            secrets: vec![SecretRecord::of(&made, NOW.wall)],
+            secrets: vec![SecretRecord::of(&made, NOW)],
             permissions: Some("diagrams:read diagrams:write".parse().unwrap()),
-            ..KeyRecord::new(KeyId::from_bytes(id), organization, name, NOW.wall)
+            ..KeyRecord::new(KeyId::from_bytes(id), organization, name, NOW)
         };
         put(record.place(), encode(&record.place(), &record).unwrap());
         texts.push(made.secret.reveal().to_owned());
@@ -162,25 +151,7 @@ fn instance() -> (Instance, Vec<String>) {
 fn instance_over(store: &Arc<MemoryStore>) -> Instance {
     let (store, random) = (Arc::<MemoryStore>::clone(store), StdRng::seed_from_u64(2));
     let parameters = InstanceParameters { interval_writes: false, ..InstanceParameters::default() };
-    Instance::assemble(store, Arc::new(FixedClock), random, parameters).unwrap()
-}
-
-fn organization_record(id: OrganizationId) -> OrganizationRecord {
-    OrganizationRecord {
-        id,
-        name: "Example".to_owned(),
-        suspended: false,
-        ceiling: Patterns::everything(),
-        members_create_keys: true,
-        key_lifetime_days_max: None,
-        domains: Vec::new(),
-        second_factor_required_of: Vec::new(),
-        plan: "pro".into(),
-        status: SubscriptionStatus::Active,
-        current_period_end: None,
-        created_at: NOW.wall,
-        version: 1,
-    }
+    Instance::assemble(store, Arc::new(ManualClock::at(NOW)), random, parameters).unwrap()
 }
 
 fn user_record(id: UserId, organization: OrganizationId) -> UserRecord {
@@ -198,7 +169,7 @@ fn user_record(id: UserId, organization: OrganizationId) -> UserRecord {
         locale: None,
         notices: Notices::default(),
         password_changes: 0,
-        created_at: NOW.wall,
+        created_at: NOW,
         version: 1,
     }
 }

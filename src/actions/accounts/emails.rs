@@ -154,12 +154,12 @@ mod tests {
 
     use super::*;
     use crate::actions::actor::Actor;
-    use crate::actions::instance::organization_record::new_organization;
     use crate::actions::signing_in::lockouts::LockoutId;
     use crate::actions::signing_in::sign_in::SignIn;
     use crate::actions::signing_in::throttle::Source;
     use crate::actions::test_instance::TestInstance;
     use crate::model::secret::Secret;
+    use crate::records::access::OrganizationRecord;
 
     const ADA: &str = "ada@example.com";
     const ADAS: &str = "correct horse battery";
@@ -200,7 +200,7 @@ mod tests {
     fn with_another(instance: &TestInstance) -> OrganizationId {
         let organization = OrganizationId::from_bytes([7; 16]);
         let now = instance.clock_now().wall;
-        let record = new_organization(organization, "Other".to_owned(), "pro", now);
+        let record = OrganizationRecord::new(organization, "Other".to_owned(), "pro", now);
         instance.put(&StoreKey::Organization(organization), &record);
         let ada: Revised<UserRecord> =
             instance.actions.read(&StoreKey::User(instance.owner)).unwrap().unwrap();

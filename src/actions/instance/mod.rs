@@ -3,7 +3,7 @@
 pub mod backup;
 pub mod catalogue;
 pub mod gates;
-pub(in crate::actions) mod organization_record;
+mod organization_record;
 pub mod organizations;
 pub mod plans;
 pub mod running_backups;

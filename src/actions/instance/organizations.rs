@@ -13,7 +13,6 @@ use crate::actions::accounts::invitations::{InvitationStatus, SeenInvitation};
 use crate::actions::actor::{Actor, OWNER};
 use crate::actions::authority::Authorized;
 use crate::actions::changes::Target;
-use crate::actions::instance::organization_record::new_organization;
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, put};
 use crate::model::audit_action::AuditAction;
@@ -185,7 +184,7 @@ impl Actions {
             let plan = draft.plan.as_deref().unwrap_or(PLAN_DEFAULT);
             self.require_plan(plan)?;
             let id = OrganizationId::new(decided.now, &mut *self.random());
-            let record = new_organization(id, draft.name.clone(), plan, decided.now);
+            let record = OrganizationRecord::new(id, draft.name.clone(), plan, decided.now);
             let (owner, author) = (BuiltinRole::Owner.into(), decided.actor.author());
             let (invitation, token) = self.new_invitation(id, email, owner, author);
             let place = StoreKey::Invitation(invitation.id);

@@ -9,7 +9,6 @@ use keyhouse_storage::{Batch, Revision};
 use rand::Rng;
 
 use crate::actions::events::AuditEntry;
-use crate::actions::instance::organization_record::new_organization;
 use crate::actions::signing_in::passwords::hash_failed;
 use crate::actions::signing_in::sessions::NewSession;
 use crate::actions::{ActionError, Actions, put};
@@ -23,7 +22,9 @@ use crate::model::plan::FIRST_PLANS;
 use crate::model::role::BuiltinRole;
 use crate::model::secret::Secret;
 use crate::records::Revised;
-use crate::records::access::{EmailRecord, FoundedRecord, PlanRecord, SetupRecord, UserRecord};
+use crate::records::access::{
+    EmailRecord, FoundedRecord, OrganizationRecord, PlanRecord, SetupRecord, UserRecord,
+};
 use crate::records::notice::Notices;
 use crate::records::place::StoreKey;
 
@@ -130,7 +131,7 @@ impl Actions {
         batch = put(batch, &StoreKey::Founded, &FoundedRecord { organization })?;
         batch = put(batch, &StoreKey::Email(email, organization), &EmailRecord { user })?;
         batch = put(batch, &StoreKey::User(user), &user_record)?;
-        let record = new_organization(organization, domain, FIRST_PLAN, now);
+        let record = OrganizationRecord::new(organization, domain, FIRST_PLAN, now);
         batch = put(batch, &StoreKey::Organization(organization), &record)?;
         let audit_entry =
             AuditEntry::by_user(AuditAction::INSTANCE_SETUP, user, Some(organization), address);
