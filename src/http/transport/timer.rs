@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use hyper::rt;
+use tokio::task::coop::unconstrained;
 use tokio::time::{Sleep, sleep_until};
 
 /// The timer of a connection.
@@ -62,7 +63,9 @@ impl TimerState {
             set.at = deadline;
         }
         set.waker.clone_from(context.waker());
-        set.sleep.as_mut().poll(context)
+        // A sleep does not keep the waker of a task whose budget is used up. Later calls would then
+        // return early, and nothing would wake the connection.
+        Pin::new(&mut unconstrained(set.sleep.as_mut())).poll(context)
     }
 }
 
@@ -89,11 +92,15 @@ impl rt::Timer for ConnectionTimer {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
 
     use hyper::rt::Timer as _;
     use tokio::runtime::Builder;
+    use tokio::task::coop::{consume_budget, has_budget_remaining};
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -119,13 +126,31 @@ mod tests {
             let short = Duration::from_millis(20);
             let mut first = timer.sleep_until(begun + short);
             assert!(first.as_mut().poll(&mut context).is_pending());
-            let mut second = timer.sleep_until(begun + 3 * short);
+            let long = Duration::from_millis(500);
+            let mut second = timer.sleep_until(begun + long);
             assert!(second.as_mut().poll(&mut context).is_pending());
             sleep_until((begun + 2 * short).into()).await;
             assert_eq!(woken.0.load(Ordering::Relaxed), 1, "at the first deadline");
             assert!(second.as_mut().poll(&mut context).is_pending(), "it is not the second");
             second.await;
-            assert!(begun.elapsed() >= 3 * short);
+            assert!(begun.elapsed() >= long);
+        });
+    }
+
+    /// A client could send so many small pieces that the task had no budget left when the deadline
+    /// was set. The timer then never woke the connection.
+    #[test]
+    fn a_deadline_that_a_task_without_budget_sets_ends() {
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let mut deadline = ConnectionTimer::default().sleep(Duration::from_millis(50));
+            let ended = poll_fn(|context| {
+                while has_budget_remaining() {
+                    assert!(pin!(consume_budget()).poll(context).is_ready());
+                }
+                deadline.as_mut().poll(context)
+            });
+            assert!(timeout(Duration::from_secs(60), ended).await.is_ok());
         });
     }
 
