@@ -12,9 +12,9 @@ use super::streamed::SentBody;
 /// The largest map of headers that an idle connection keeps, in headers.
 const HEADERS_KEPT_MAX: usize = 32;
 
-/// No response could be created, not even an error. The connection is closed.
+/// No response can be sent, not even an error. The connection is closed.
 #[derive(Debug, thiserror::Error)]
-#[error("the application could not build an error response")]
+#[error("no response can be sent on the connection")]
 pub(super) struct ConnectionCut;
 
 /// The response to a request. Only a request that waits, for its body or for a place on the pool, has a

@@ -167,7 +167,7 @@ impl<A: Application> Connection<A> {
         };
         self.send_off(&arrival, routing, &mut response, head.begun.elapsed())?;
         let (response, lines) = sent(response, head.parts.headers, closes)?;
-        self.progress.end_exchange(lines, closes || exchange.unread);
+        self.progress.end_exchange(lines, closes || exchange.unread)?;
         Ok(response)
     }
 

@@ -4,6 +4,8 @@ use std::io::{self, IoSlice};
 
 use memchr::memmem;
 
+/// The start of a head.
+const HEAD_START: &[u8] = b"HTTP/1.";
 /// The end of a head: of its last line, and of the empty line after it.
 const HEAD_END: &[u8] = b"\r\n\r\n";
 /// What hyper may write before a response, to a client that waits with its body (RFC 9110, section
@@ -22,6 +24,10 @@ pub(super) fn inserted(lines: &[u8], hypers: &[IoSlice<'_>]) -> io::Result<(Vec<
     let (first, rest) = hypers.split_first().ok_or(io::ErrorKind::InvalidData)?;
     let begins = if first.starts_with(INTERIM) { INTERIM.len() } else { 0 };
     let head = first.get(begins..).unwrap_or_default();
+    // Bytes of an earlier body, or of an interim head that is partly written, are not a head.
+    if !head.starts_with(HEAD_START) {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
     let end = memmem::find(head, HEAD_END).ok_or(io::ErrorKind::InvalidData)?;
     let at = begins + end + b"\r\n".len();
     let (before, after) = first.split_at_checked(at).ok_or(io::ErrorKind::InvalidData)?;
@@ -74,8 +80,14 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_whole_head_cut_the_connection() {
-        for pieces in [&[][..], &[""], &["HTTP/1.1 200 OK\r\n"], &["HTTP/1.1 100 Continue\r\n\r\n"]]
-        {
+        for pieces in [
+            &[][..],
+            &[""],
+            &["HTTP/1.1 200 OK\r\n"],
+            &["HTTP/1.1 100 Continue\r\n\r\n"],
+            &["TTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"],
+            &["a body\r\n\r\n"],
+        ] {
             assert_eq!(made(pieces), None, "{pieces:?}");
         }
     }

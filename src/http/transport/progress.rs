@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::answering::ConnectionCut;
 use super::head::{HeadRecord, RawHead};
 
 /// State of a connection, shared by the stream below hyper and the service above it.
@@ -47,8 +48,16 @@ impl StreamProgress {
 
     /// Records that the response is ready, with its header lines. `unread`: the client may still be
     /// sending a body.
-    pub(super) fn end_exchange(&self, lines: Vec<u8>, unread: bool) {
+    ///
+    /// # Errors
+    /// [`ConnectionCut`] if the lines of the response before are not taken yet. hyper can write several
+    /// heads for a client that sends requests and reads no response, and lines must not get into the
+    /// head of another response.
+    pub(super) fn end_exchange(&self, lines: Vec<u8>, unread: bool) -> Result<(), ConnectionCut> {
         let mut state = self.lock();
+        if state.lines.is_some() {
+            return Err(ConnectionCut);
+        }
         state.linger |= unread;
         state.lines = Some(lines);
         if state.record.has_bytes() {
@@ -57,6 +66,7 @@ impl StreamProgress {
         } else {
             state.phase = Phase::Idle;
         }
+        Ok(())
     }
 
     /// Takes the header lines that belong into the head that hyper writes now.
@@ -92,5 +102,23 @@ impl StreamProgress {
 
     fn lock(&self) -> MutexGuard<'_, StreamState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client sent HEAD requests with a small body, which were denied, and read no response. The
+    /// lines of a later response replaced those of an earlier one.
+    #[test]
+    fn lines_of_a_response_are_not_replaced() {
+        let progress = StreamProgress::default();
+        assert!(progress.end_exchange(b"a: 1\r\n".to_vec(), false).is_ok());
+        assert!(progress.end_exchange(b"a: 2\r\n".to_vec(), false).is_err());
+        assert_eq!(progress.take_lines().as_deref(), Some(&b"a: 1\r\n"[..]));
+        assert_eq!(progress.take_lines(), None);
+        assert!(progress.end_exchange(b"a: 3\r\n".to_vec(), false).is_ok());
+        assert_eq!(progress.take_lines().as_deref(), Some(&b"a: 3\r\n"[..]));
     }
 }
