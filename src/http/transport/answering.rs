@@ -9,7 +9,7 @@ use http::{HeaderMap, Response};
 use super::prepared::SentResponse;
 use super::streamed::SentBody;
 
-/// The largest map of headers that an idle connection keeps, in headers.
+/// The largest map of headers that an idle connection keeps, in header lines.
 const HEADERS_KEPT_MAX: usize = 32;
 
 /// No response can be sent, not even an error. The connection is closed.
@@ -17,8 +17,8 @@ const HEADERS_KEPT_MAX: usize = 32;
 #[error("no response can be sent on the connection")]
 pub(super) struct ConnectionCut;
 
-/// The response to a request. Only a request that waits, for its body or for a place on the pool, has a
-/// task's memory.
+/// The response to a request. Only a request that waits for its body, or for a place on the pool,
+/// allocates a future.
 pub(super) enum Answering {
     /// `None` once the response is taken.
     Ready(Option<Answered>),
@@ -47,7 +47,8 @@ pub(super) fn sent(
 ) -> Result<(Response<SentBody>, Vec<u8>), ConnectionCut> {
     let SentResponse { status, lines, body } = response;
     let lines = lines.into_bytes().ok_or(ConnectionCut)?;
-    if headers.capacity() > HEADERS_KEPT_MAX {
+    // The capacity does not count further lines of one name.
+    if headers.capacity().max(headers.len()) > HEADERS_KEPT_MAX {
         headers = HeaderMap::new();
     }
     headers.clear();
