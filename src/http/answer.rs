@@ -59,7 +59,7 @@ const EVERYWHERE: [(&str, &str); 5] = [
 const LINES_BYTES: usize = 1_024;
 const MEDIA_TYPE: &str = "application/json";
 
-/// What [`lines`] begins with, written once.
+/// The lines of [`EVERYWHERE`], written once.
 static LINES: LazyLock<HeaderLines> = LazyLock::new(|| {
     let mut lines = HeaderLines::default();
     for (name, value) in EVERYWHERE {
@@ -85,7 +85,7 @@ pub(super) fn lines() -> HeaderLines {
     lines
 }
 
-/// 200 with a JSON object, as it is sent.
+/// 200 with a JSON object, as header lines and a body.
 pub(super) fn prepared(value: &impl Serialize) -> PreparedResponse {
     let mut lines = lines();
     lines.push(&CONTENT_TYPE, MEDIA_TYPE);

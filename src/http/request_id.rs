@@ -9,7 +9,7 @@ use crate::http::transport::HeaderLines;
 pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// [`REQUEST_ID`] as people write it.
 pub(super) const REQUEST_ID_TITLE: &str = "X-Request-Id";
-/// Placeholder for the id of a client that is not at hand.
+/// Placeholder for an id of a client whose header is not available.
 const NOTHING: &str = "-";
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
@@ -48,6 +48,28 @@ impl RequestId {
                     bytes.extend(digits.into_iter().flatten());
                 }
             }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_and_the_text_of_an_id_are_equal() {
+        let request = http::Request::get("/").header(REQUEST_ID_TITLE, "a-1").body(()).unwrap();
+        let (parts, ()) = request.into_parts();
+        for (id, text) in [
+            (RequestId::OfClient, "a-1"),
+            (RequestId::New(0), "req_0000000000000000"),
+            (RequestId::New(0x0123_4567_89ab_cdef), "req_0123456789abcdef"),
+            (RequestId::New(u64::MAX), "req_ffffffffffffffff"),
+        ] {
+            let mut lines = HeaderLines::default();
+            id.push_to(&mut lines, &parts);
+            assert_eq!(lines.get(REQUEST_ID_TITLE), Some(text));
+            assert_eq!(id.of_head(&parts), text);
         }
     }
 }

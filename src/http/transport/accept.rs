@@ -25,7 +25,7 @@ use super::{Application, Backlog, Listener, ListenerKind, Peer, Socket};
 
 /// Pause after an accept error, such as too many open files.
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
-/// The header lines of one head that hyper accepts without a limit of the caller.
+/// The header lines of one head that hyper accepts by default.
 const HYPER_LINES_MAX: usize = 100;
 /// Minimum time between two log lines of one kind, so that a flood cannot fill the log.
 const QUIET: Duration = Duration::from_mins(1);
@@ -197,8 +197,8 @@ fn builder(limits: &TransportLimits, heads: HeadLimits) -> http1::Builder {
         .max_buf_size(heads.bytes_max.max(8 * 1024))
         // A client may close its sending side and still read the response, as `nc -N` does.
         .half_close(true);
-    // hyper keeps its own number of lines on the stack, and any other number on the heap. The rules
-    // reject a head with more lines than allowed, as hyper's limit would.
+    // hyper parses heads on the stack with its default limit, and on the heap with any other limit. The
+    // rules reject a head with more lines than allowed, as hyper's limit would.
     if heads.lines_max > HYPER_LINES_MAX {
         builder.max_headers(heads.lines_max);
     }
