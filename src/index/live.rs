@@ -314,7 +314,7 @@ mod tests {
     use crate::index::pending_usage::PendingUsage;
     use crate::model::id::Id;
     use crate::records::usage::CallCounts;
-    use std::thread::scope;
+    use std::thread::{ScopedJoinHandle, scope};
 
     #[test]
     fn the_state_of_a_key_is_small() {
@@ -356,7 +356,7 @@ mod tests {
                 calls.take(|_, counts| sum.add(counts));
                 assert!(live.details().unwrap().stripe(&striped));
                 live.marks().striped.store(true, Ordering::SeqCst);
-                if counting.iter().all(|thread| thread.is_finished()) {
+                if counting.iter().all(ScopedJoinHandle::is_finished) {
                     break;
                 }
             }
