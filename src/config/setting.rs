@@ -172,7 +172,7 @@ pub static OTHER_VARIABLES: &[(&str, &str)] = &[
     ("KEYHOUSE_KEY", "The key that commands send to the server at `KEYHOUSE_URL`."),
     (
         "KEYHOUSE_URL",
-        "URL of a remote server that commands call, instead of the instance on this host. `http` is accepted only for a loopback host. Requires `KEYHOUSE_KEY`. `serve`, `config`, `healthcheck`, `doctor` and `schema` ignore it; `restore`, `upgrade`, `check`, `repair` and `compact` fail while it is set, since they work on the store of this host.",
+        "URL of a remote server that commands call, instead of the instance on this host. `http` is accepted only for a loopback host. Requires `KEYHOUSE_KEY`. `serve`, `config`, `healthcheck`, `doctor` and `schema` ignore it; `restore`, `upgrade`, `check`, `repair` and `compact` fail while it is set, since they work on the store of this host. `restore --list` and `check --file` only read a file, and ignore it.",
     ),
 ];
 

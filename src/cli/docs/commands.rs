@@ -15,6 +15,7 @@ On the host, a command uses the control socket of the running server, or opens t
 server runs. It needs no credential. With `KEYHOUSE_URL` and `KEYHOUSE_KEY` it calls a remote server over
 HTTPS with that key, which acts in its own organization. The output is the same in all three ways. `restore`,
 `upgrade`, `check`, `repair` and `compact` work on the store of this host, and fail while `KEYHOUSE_URL` is set.
+`restore --list` and `check --file` only read a file, and ignore it.
 
 | exit code | meaning |
 | --- | --- |
