@@ -20,7 +20,7 @@ use crate::cli::proxies::ProxyResolver;
 use crate::cli::setting_flags::SettingFlags;
 use crate::cli::signals::SignalRequest;
 use crate::cli::sockets::{self, SocketFile};
-use crate::cli::starting::StartReport;
+use crate::cli::starting::{answer_requests, print_progress};
 use crate::cli::takeover::{Successor, take_over};
 use crate::config::{
     ConfigError, ConfiguredLimits, Listen, ProcessEnvironment, Settings, UsedSetting, Written,
@@ -72,10 +72,18 @@ pub(super) fn run(
     let listening = Listening::open(&mut control, &settings, &mut given)?;
     sockets::discard(given);
     let start = StartProgress::default();
-    let starting_limits = limits(&settings.limits, TrustedProxies::default());
-    let listeners = &listening.listeners;
-    let starting = StartReport::begin(listeners, &start, starting_limits, !is_successor)?;
-    let instance = open(&settings, &start)?;
+    // The requests that a server leaves for its successor are not answered, but wait.
+    let starting = if is_successor {
+        None
+    } else {
+        let limits = limits(&settings.limits, TrustedProxies::default());
+        Some(answer_requests(&listening.listeners, &start, limits)?)
+    };
+    let printing = print_progress(&start)?;
+    let opened = open(&settings, &start);
+    // No line of progress follows an error or interrupts the prompt for the owner's password.
+    printing.stop();
+    let instance = opened?;
     let place = Place { control, listening, starting, is_activated };
     let served = serve(&instance, place, &settings, |running| {
         reload(running, &logs, reread());
@@ -90,7 +98,8 @@ pub(super) fn run(
 struct Place {
     control: Control,
     listening: Listening,
-    starting: StartReport,
+    /// The server that answers until the server of the instance starts.
+    starting: Option<Server>,
     /// Whether the service manager has opened the sockets.
     is_activated: bool,
 }
@@ -155,7 +164,9 @@ fn serve(
     // server in order.
     let events = runtime.block_on(async { Events::new(settings, duplicates, is_activated) })?;
     let limits = limits(&settings.limits, trusted.clone());
-    starting.end();
+    if let Some(starting) = starting {
+        starting.stop(Backlog::Leave);
+    }
     let server = Server::start(listeners, Arc::clone(&app) as Arc<_>, limits)
         .map_err(|error| Failure::io("serve", &error))?;
     for line in &addresses {

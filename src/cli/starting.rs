@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::exit::{Failure, print_message};
-use crate::http::transport::{Backlog, Listener, ListenerKind, Server, Socket, TransportLimits};
+use crate::http::transport::{Listener, ListenerKind, Server, Socket, TransportLimits};
 use crate::http::{StartStage, StartState, Starting};
 use crate::instance::{AssembleError, StartProgress, system_random};
 use crate::worker::{Halt, Worker};
@@ -15,44 +15,20 @@ const LINE_INTERVAL: Duration = Duration::from_secs(1);
 /// The time for which a connection without a request may delay the end of the start.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The thread that prints the progress, and the server that answers meanwhile.
-pub(super) struct StartReport {
-    printing: Worker,
-    server: Option<Server>,
-}
-
-impl StartReport {
-    /// Begins to report. `answers`: whether to answer requests. The requests that a server leaves for
-    /// its successor are not answered, but wait.
-    pub(super) fn begin(
-        listeners: &[Listener],
-        progress: &StartProgress,
-        limits: TransportLimits,
-        answers: bool,
-    ) -> Result<Self, Failure> {
-        let server = if answers { Some(serve(listeners, progress, limits)?) } else { None };
-        let halt = Arc::new(Halt::default());
-        let (until, progress) = (Arc::clone(&halt), progress.clone());
-        let print = move || {
-            while !until.pause(LINE_INTERVAL) {
-                print_message(&state(&progress).to_string());
-            }
-        };
-        let printing = Worker::halted_by(halt, "start-report", print)
-            .map_err(|error| Failure::io("start a thread", &error))?;
-        Ok(Self { printing, server })
-    }
-
-    /// Ends the report. New connections wait for the server of the instance.
-    pub(super) fn end(self) {
-        self.printing.stop();
-        if let Some(server) = self.server {
-            server.stop(Backlog::Leave);
+/// Starts the thread that prints the progress.
+pub(super) fn print_progress(progress: &StartProgress) -> Result<Worker, Failure> {
+    let progress = progress.clone();
+    let print = move |halt: &Halt| {
+        while !halt.pause(LINE_INTERVAL) {
+            print_message(&state(&progress).to_string());
         }
-    }
+    };
+    Worker::spawn("start-report", print).map_err(|error| Failure::io("start a thread", &error))
 }
 
-fn serve(
+/// Starts the server that answers during the start. After its stop, new connections wait for the
+/// server of the instance.
+pub(super) fn answer_requests(
     listeners: &[Listener],
     progress: &StartProgress,
     limits: TransportLimits,
