@@ -20,7 +20,7 @@ use crate::cli::client::{Client, SendRequest};
 use crate::cli::exit::{Exit, Failure, print, print_message};
 use crate::clock::{Clock as _, SystemClock};
 use crate::model::text::printable_line;
-use crate::origins::{Remark, SourceSystem};
+use crate::origins::{Converted, Remark, SourceSystem};
 use file::{ImportLine, read_export, read_lines};
 use steps::{Done, Steps};
 
@@ -73,42 +73,51 @@ impl FromStr for FromFlag {
 }
 
 pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Failure> {
-    client.hold(|send| import(flags, send, json))
-}
-
-fn import(flags: &Flags, send: &SendRequest<'_>, json: bool) -> Result<(), Failure> {
-    let steps = Steps::new(send, flags.organization.as_deref(), flags.dry_run);
+    // The file is read before the store is opened, since stdin may be the output of a command that
+    // uses the store.
     match flags.from {
         FromFlag::Line(first) => {
             let lines = read_lines(&flags.file)?;
-            let last = lines.last().map_or(0, |line| line.number);
-            let lines = lines.into_iter().filter(|line| line.number >= first);
-            let lines = lines.map(|line| line.with_permissions(&flags.permissions)).collect();
-            let done = steps.send_all(lines, |done, first| {
-                print_message(&format!(
-                    "stopped at line {first} after {} imported keys; continue with --from {first}",
-                    done.imported
-                ));
-            })?;
-            report(flags, &done, json.then(|| json!({ "next": last + 1 })))
+            client.hold(|send| import_lines(flags, (lines, first), send, json))
         },
-        FromFlag::System(origin) => import_export(flags, origin, steps, json),
+        FromFlag::System(origin) => {
+            let now = SystemClock::start().now().wall;
+            let converted = read_export(&flags.file, origin, now)?;
+            client.hold(|send| import_export(flags, (converted, origin), send, json))
+        },
     }
+}
+
+/// Imports the keys of JSON lines or of a JSON list from the line `first` on.
+fn import_lines(
+    flags: &Flags,
+    (lines, first): (Vec<ImportLine>, usize),
+    send: &SendRequest<'_>,
+    json: bool,
+) -> Result<(), Failure> {
+    let last = lines.last().map_or(0, |line| line.number);
+    let lines = lines.into_iter().filter(|line| line.number >= first);
+    let lines = lines.map(|line| line.with_permissions(&flags.permissions)).collect();
+    let done = steps_of(flags, send).send_all(lines, |done, first| {
+        print_message(&format!(
+            "stopped at line {first} after {} imported keys; continue with --from {first}",
+            done.imported
+        ));
+    })?;
+    report(flags, &done, json.then(|| json!({ "next": last + 1 })))
 }
 
 /// Imports the keys of an export, and reports the keys and the facts that were not imported.
 fn import_export(
     flags: &Flags,
-    origin: SourceSystem,
-    steps: Steps<'_>,
+    (converted, origin): (Converted, SourceSystem),
+    send: &SendRequest<'_>,
     json: bool,
 ) -> Result<(), Failure> {
-    let now = SystemClock::start().now().wall;
-    let converted = read_export(&flags.file, origin, now)?;
     let (mut refused, mut left_out) = (converted.refused, converted.left_out);
     let lines = converted.rows.into_iter().map(ImportLine::of_row);
     let lines = lines.map(|line| line.with_permissions(&flags.permissions)).collect();
-    let done = steps.leaving_out_refused().send_all(lines, |done, first| {
+    let done = steps_of(flags, send).leaving_out_refused().send_all(lines, |done, first| {
         print_message(&format!(
             "stopped at {} after {} imported keys; repeat the command to continue",
             place(origin, first),
@@ -139,6 +148,10 @@ fn import_export(
         count => format!("{count} keys were not imported"),
     };
     Err(Failure::new(Exit::Failed, message))
+}
+
+fn steps_of<'a>(flags: &Flags, send: &'a SendRequest<'a>) -> Steps<'a> {
+    Steps::new(send, flags.organization.as_deref(), flags.dry_run)
 }
 
 /// Prints the numbers of keys, as JSON with the fields of `more`.
