@@ -14,9 +14,10 @@ use crate::cli::import::file::ImportLine;
 use crate::origins::Remark;
 
 const KEYS_A_STEP_MAX: usize = 500;
-/// Maximum size of a step: half of the limit for a request, because the stored record of a key is
-/// larger than its input.
-const BYTES_A_STEP_MAX: usize = 512 * 1024;
+/// Maximum size of a step: less than half of the limit for a request, because the stored record of a
+/// key is larger than its input. The bodies of [`STEPS_AT_ONCE`] steps fit into the 2 MiB that one
+/// network may send to the server at once.
+const BYTES_A_STEP_MAX: usize = 384 * 1024;
 /// Maximum number of rows that a step writes: two for each key, and one for its last use. One batch
 /// has 1,024, some of them for the audit event.
 const ROWS_A_STEP_MAX: usize = 1_000;
