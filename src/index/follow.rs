@@ -16,6 +16,7 @@ pub use crate::index::stopped::FollowError;
 use crate::index::stopped::{FEED_WAIT, Stopped};
 use crate::index::writer::Writer;
 use crate::index::{Index, IndexState};
+use crate::telemetry::with_sources;
 use crate::worker::{Halt, Worker};
 
 /// The pause before the next attempt when the store is unavailable.
@@ -79,20 +80,21 @@ impl FollowThread {
     fn follow_until_it_ends(&mut self) -> String {
         loop {
             let Err(stopped) = self.step() else { continue };
-            match stopped {
-                // If the store cannot be read, the thread retries. Only a permanent error ends the
-                // thread.
-                Stopped::Store(FollowError::Read(error)) => {
-                    self.writer.set_state(IndexState::Unavailable(error.to_string()));
-                    if self.halt.pause(RETRY_WAIT) {
-                        return "asked to".to_owned();
-                    }
-                },
-                Stopped::Store(error @ (FollowError::Record(_) | FollowError::Thread(_))) => {
-                    return error.to_string();
-                },
-                Stopped::Missed => self.missed = true,
+            // If the store cannot be read, or the system has no thread for a scan, this thread
+            // retries. Only a permanent error ends this thread.
+            let cause = match stopped {
+                Stopped::Store(FollowError::Read(error)) => error.to_string(),
+                Stopped::Store(error @ FollowError::Thread(_)) => with_sources(&error),
+                Stopped::Store(FollowError::Record(error)) => return error.to_string(),
                 Stopped::Closed => return "the store was closed".to_owned(),
+                Stopped::Missed => {
+                    self.missed = true;
+                    continue;
+                },
+            };
+            self.writer.set_state(IndexState::Unavailable(cause));
+            if self.halt.pause(RETRY_WAIT) {
+                return "asked to".to_owned();
             }
         }
     }

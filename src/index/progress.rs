@@ -14,7 +14,7 @@ pub enum IndexState {
     Loading,
     /// The index has every commit of the feed so far.
     Following,
-    /// The store cannot be read; the index does not change.
+    /// The store cannot be read, or the system has no thread to read it; the index does not change.
     Unavailable(String),
     /// Following ended: the store was closed, or a row cannot be read.
     Ended(String),

@@ -5,9 +5,9 @@ use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope};
 
-use keyhouse_storage::{At, Progress, Range, ReadError, Revision, Store};
+use keyhouse_storage::{At, Page, Progress, Range, ReadError, Revision, Store};
 
-use crate::index::stopped::{FollowError, Stopped};
+use crate::index::stopped::Stopped;
 use crate::records::place::INDEXED;
 use crate::records::{Stored, read};
 
@@ -53,7 +53,7 @@ fn read_all(
     }
 }
 
-fn decoded(page: keyhouse_storage::Page) -> Result<DecodedPage, Stopped> {
+fn decoded(page: Page) -> Result<DecodedPage, Stopped> {
     let mut rows = Vec::with_capacity(page.rows.len());
     for row in page.rows {
         let stored = read(&row.key, &row.value)?;
@@ -81,11 +81,5 @@ fn is_kept(stored: &Stored) -> bool {
         | Stored::Quota(..)
         | Stored::PlanQuota(..)
         | Stored::Session(..) => true,
-    }
-}
-
-impl From<io::Error> for Stopped {
-    fn from(error: io::Error) -> Self {
-        Self::Store(FollowError::Thread(error))
     }
 }

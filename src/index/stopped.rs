@@ -18,8 +18,8 @@ pub enum FollowError {
     /// A row is invalid. The index loads nothing from a store with a row that it cannot read.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// The thread could not be started.
-    #[error("could not start the thread that follows the store")]
+    /// The thread of a scan, or the thread that follows the feed, could not be started.
+    #[error("could not start a thread that reads the store")]
     Thread(#[from] io::Error),
 }
 
@@ -43,6 +43,12 @@ impl From<ReadError> for Stopped {
 
 impl From<RecordError> for Stopped {
     fn from(error: RecordError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Self {
         Self::Store(error.into())
     }
 }
