@@ -147,7 +147,11 @@ impl Actions {
                 require_no_more(&decided.actor, record)?;
                 decided.require_within(record)?;
             }
-            let batch = self.import_batch(&findings)?;
+            let batch = match self.import_batch(&findings) {
+                // A key with a taken digest is no new key, so it reaches no limit.
+                Err(ActionError::LimitReached { .. }) if !reads_taken => return Ok(Attempt::Again),
+                batch => batch?,
+            };
             let audit_entry = audit_entry(&decided, &findings.records);
             let Some(change) = self.complete_change(decided, batch, audit_entry)? else {
                 return Ok(Attempt::Again);
