@@ -31,8 +31,9 @@
 //! - **A replacement.** [`Replacement`] fills a new file beside the present one, which may be damaged.
 //!   The new file then takes its place in one step, and the present file is kept under another
 //!   name.
-//! - **Unused pages.** The file grows by 32 MiB, and a closed file has no unused pages at its end. It
-//!   keeps the pages of removed rows, with their bytes, for later rows. [`compact`] replaces the file of a closed store by one that has only the rows.
+//! - **Unused pages.** The file doubles up to 32 MiB, and then grows by 32 MiB. A closed file has
+//!   no unused pages at its end. The file keeps the other pages of removed rows, with their bytes,
+//!   for later rows. [`compact`] replaces the file of a closed store by one that has only the rows.
 //!
 //! The store keeps no history: only the latest revision, and the revisions held for scans, can be
 //! read. A copy of the file of a running store is not a valid backup. The rows of a scan are.

@@ -1,8 +1,9 @@
 //! The size of the regions of a new file, by which the file grows.
 //!
 //! redb doubles the length of a file until the file has a region of 4 GiB, and sets the size of the
-//! regions only in its own tests. The size is a number in the header, which redb reads and never
-//! writes again. This module changes that number in a file that has just been made.
+//! regions only in its own tests. The size is a number in the header, which redb reads when it
+//! opens the file and never changes. This module changes that number in a file that has just been
+//! made.
 
 use std::io;
 

@@ -8,7 +8,7 @@ use keyhouse_storage::{Bounds, Progress};
 /// Default size of redb's cache.
 pub const CACHE_BYTES_DEFAULT: usize = 64 << 20;
 
-/// The directory of a store and its memory bounds.
+/// The directory of a store, its memory bounds, and the progress of its opening.
 #[derive(Clone, Debug)]
 pub struct RedbSettings {
     /// The directory of the store, which contains nothing else. A missing directory is created.
