@@ -10,6 +10,7 @@ use rouille::{Request, Response};
 use serde_json::json;
 
 use crate::http::problem::Problem;
+use crate::http::request_id::RequestId;
 use crate::http::transport::{
     Application, Arrival, Executor, PreparedResponse, RequestOrigin, TransportRefusal,
 };
@@ -66,7 +67,7 @@ impl Starting {
     }
 
     fn new_id(&self) -> String {
-        format!("req_{:016x}", self.request_ids.fetch_add(1, Ordering::Relaxed))
+        RequestId::New(self.request_ids.fetch_add(1, Ordering::Relaxed)).text(None)
     }
 
     fn not_ready(&self) -> Problem {
