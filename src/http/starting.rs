@@ -104,13 +104,19 @@ impl Application for Starting {
         answer::finish(self.not_ready().into_response(&self.new_id()))
     }
 
+    /// A check endpoint returns no 400 or 431. A request that is rejected here may also be valid for
+    /// the instance, which accepts larger heads from its trusted proxies.
     fn refuse(
         &self,
         _arrival: &Arrival<'_>,
-        _routing: Option<&bool>,
+        routing: Option<&bool>,
         refusal: &TransportRefusal,
     ) -> PreparedResponse {
-        Problem::refused(refusal).prepared(&self.new_id())
+        let problem = match routing {
+            Some(false) => self.not_ready(),
+            Some(true) | None => Problem::refused(refusal),
+        };
+        problem.prepared(&self.new_id())
     }
 
     /// The instance answers the next request.
