@@ -262,13 +262,18 @@ fn send_to_host(
     mut sink: Option<&mut dyn Write>,
 ) -> Result<(u16, Vec<u8>), Failure> {
     let halt = Halt::default();
-    let mut in_use = String::new();
+    let (mut in_use, mut starting) = (String::new(), None);
     for _ in 0..TRIES {
         let sent = match &mut sink {
             Some(sink) => download(&settings.control_socket, http_request(request)?, sink),
             None => send(&settings.control_socket, http_request(request)?, HOST_TIMEOUT),
         };
         match sent {
+            Ok((503, body)) if is_starting(&body) => {
+                starting = Some((503, body));
+                halt.pause(TRY_WAIT);
+                continue;
+            },
             Ok(answer) => return Ok(answer),
             Err(error) if has_no_listener(&error) => {},
             Err(error) => {
@@ -293,7 +298,12 @@ fn send_to_host(
         }
         halt.pause(TRY_WAIT);
     }
-    Err(unreachable_holder(&in_use))
+    starting.ok_or_else(|| unreachable_holder(&in_use))
+}
+
+/// Whether a 503 is that of a server that opens its store. Such a server has not run the request.
+fn is_starting(body: &[u8]) -> bool {
+    json_of(body).get("start").is_some()
 }
 
 /// Whether the socket is missing, or no process listens on it.

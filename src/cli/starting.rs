@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::exit::{Failure, print_message};
-use crate::http::transport::{Listener, ListenerKind, Server, Socket, TransportLimits};
+use crate::http::transport::{Listener, Server, Socket, TransportLimits};
 use crate::http::{StartStage, StartState, Starting};
 use crate::instance::{AssembleError, StartProgress, system_random};
 use crate::worker::{Halt, Worker};
@@ -36,10 +36,9 @@ pub(super) fn answer_requests(
     let seed = rand::Rng::next_u64(&mut system_random().map_err(AssembleError::from)?);
     let progress = progress.clone();
     let starting = Arc::new(Starting::new(move || state(&progress), seed));
-    let own = listeners.iter().filter(|it| it.listener != ListenerKind::Control).map(duplicate);
+    let own = listeners.iter().map(duplicate).collect::<io::Result<Vec<_>>>();
     let limits = TransportLimits { drain_timeout: DRAIN_TIMEOUT, ..limits };
-    own.collect::<io::Result<Vec<_>>>()
-        .and_then(|own| Server::start(own, starting, limits))
+    own.and_then(|own| Server::start(own, starting, limits))
         .map_err(|error| Failure::io("serve", &error))
 }
 

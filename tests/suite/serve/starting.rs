@@ -37,10 +37,14 @@ fn a_starting_server_is_alive_and_shows_how_far_it_is() {
         assert!(problem["start"]["records"].is_u64(), "{path}");
         assert!(text.to_lowercase().contains("cache-control: no-store"), "{path}");
     }
+    let listed = home.run_cli(&["key", "list"], "");
+    assert_eq!(listed.code, Some(6), "{listed:?}");
+    assert!(listed.stderr.contains("the server is starting, loading the index"), "{listed:?}");
     writer.write_all(b"correct horse battery staple\n").unwrap();
     drop(writer);
     assert!(log.wait_for("listening on").is_some(), "{}", log.tail());
     assert_eq!(ask(&socket, "GET", "/readyz", &[], "").0, 200);
+    assert_eq!(home.run_cli(&["key", "list"], "").code, Some(0));
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{}", log.tail());
     assert!(!fs::exists(&socket).unwrap());
