@@ -1,6 +1,6 @@
 // Starts the page: loads the session and the language, then shows the view of the current address.
 
-import { get, HOME, Problem, onBusy, onSessionEnd } from "./lib/api.js";
+import { get, HOME, Problem, onBusy, onProofRequired, onSessionEnd } from "./lib/api.js";
 import { replaceChildren, h } from "./lib/dom.js";
 import { problemNotice } from "./lib/messages.js";
 import { frame, place, showBusy } from "./shell.js";
@@ -52,6 +52,7 @@ let shown = 0;
 async function begin() {
   onBusy(showBusy);
   onSessionEnd(signInAgain);
+  onProofRequired(async () => (await imported(() => import("./proof.js"))).prove());
   onOtherTab(({ data: user }) => {
     if (signInPrompt && user === session?.user.id) signInPrompt.close(true);
     // Another user signed in, or the user signed out: this tab must not show the previous user's data.

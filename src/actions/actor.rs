@@ -12,9 +12,11 @@ use crate::index::Index;
 use crate::index::facts::{HeldRole, OrganizationFacts, RightQuery, UserFacts};
 use crate::index::grant::Grant;
 use crate::model::id::{KeyId, OrganizationId, TeamId, UserId};
+use crate::model::moment::Moment;
 use crate::model::permission::PatternSet;
 use crate::model::role::INSTANCE_MANAGE;
 use crate::model::secret::Digest;
+use crate::model::session_times::PROOF_LIFETIME;
 use crate::records::key::Author;
 
 /// The text in place of a permission in the error of an action that only owners may do. No
@@ -30,6 +32,8 @@ pub struct Actor {
     pub address: Option<IpAddr>,
     /// Whether the session was opened with a second factor.
     second_factor: bool,
+    /// When the session's user last presented a password or a code; `None` without a session.
+    proven_at: Option<Moment>,
     organization: Arc<OrganizationFacts>,
     power: Power,
 }
@@ -66,15 +70,14 @@ pub(super) enum ActorCredential {
 impl Actor {
     /// The operator on the host, who has all rights in every organization.
     pub fn local(organization: Arc<OrganizationFacts>) -> Self {
-        Self { address: None, second_factor: false, organization, power: Power::Local }
+        Self::of(organization, Power::Local)
     }
 
     /// A user, through the session of this cookie. `None` if the index does not have the
     /// organization.
     pub fn user(index: &Index, user: Arc<UserFacts>, session: Option<Digest>) -> Option<Self> {
         let organization = index.organization(user.organization)?;
-        let power = Power::User(user, session);
-        Some(Self { address: None, second_factor: false, organization, power })
+        Some(Self::of(organization, Power::User(user, session)))
     }
 
     /// A management key, identified by one of its secrets that was found valid.
@@ -82,8 +85,11 @@ impl Actor {
         let owner = grant.owner.as_ref().map(|owner| owner.facts());
         let organization = grant.organization.load_full();
         let key = ActingKey { grant: grant.clone(), owner, secret };
-        let power = Power::Key(Box::new(key));
-        Self { address, second_factor: false, organization, power }
+        Self { address, ..Self::of(organization, Power::Key(Box::new(key))) }
+    }
+
+    fn of(organization: Arc<OrganizationFacts>, power: Power) -> Self {
+        Self { address: None, second_factor: false, proven_at: None, organization, power }
     }
 
     pub(super) fn presented(&self) -> ActorCredential {
@@ -106,6 +112,23 @@ impl Actor {
     #[must_use]
     pub fn with_second_factor(self, second_factor: bool) -> Self {
         Self { second_factor, ..self }
+    }
+
+    /// Sets when the session's user last presented a password or a code.
+    #[must_use]
+    pub(super) fn with_proof(self, at: Moment) -> Self {
+        Self { proven_at: Some(at), ..self }
+    }
+
+    /// Requires that the user of a session has presented a password or a code recently, before a
+    /// response shows a new secret. Keys and the operator on the host have no session to prove: see
+    /// decision 0018.
+    pub(super) fn require_proof(&self, now: Moment) -> Result<(), ActionError> {
+        let Power::User(_, Some(_session)) = &self.power else { return Ok(()) };
+        match self.proven_at {
+            Some(at) if now.since(at) < PROOF_LIFETIME => Ok(()),
+            Some(_) | None => Err(ActionError::ProofRequired),
+        }
     }
 
     /// The organization that the actor acts in.

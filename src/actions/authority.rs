@@ -76,6 +76,13 @@ impl Grounds {
     }
 }
 
+impl Authorized {
+    /// Requires a recent proof of the session's user; see [`Actor::require_proof`].
+    pub(super) fn require_proof(&self) -> Result<(), ActionError> {
+        self.actor.require_proof(self.now)
+    }
+}
+
 impl AuditEntry {
     /// A change that an actor makes in the actor's organization.
     #[expect(clippy::needless_pass_by_value, reason = "callers pass ids by value")]
@@ -250,7 +257,7 @@ impl Actions {
         session: Option<Digest>,
         grounds: &mut Grounds,
     ) -> Result<Actor, ActionError> {
-        let mut second_factor = false;
+        let mut proven = None;
         if let Some(digest) = session {
             let place = StoreKey::Session(digest);
             let held: Option<Revised<SessionRecord>> = self.read(&place)?;
@@ -258,7 +265,7 @@ impl Actions {
             let held = held.filter(|held| now < held.record.ends_at(self.session_times));
             let held = held.ok_or(ActionError::SessionEnded)?;
             grounds.note(&place, Some(&held));
-            second_factor = held.record.second_factor;
+            proven = Some(held.record);
         }
         let organization = self.note_user(user, grounds)?.ok_or(ActionError::SessionEnded)?;
         self.note_organization(organization, grounds)?;
@@ -266,7 +273,12 @@ impl Actions {
         let facts = self.index.user(user).filter(|facts| !facts.standing.disabled);
         let facts = facts.ok_or(ActionError::SessionEnded)?;
         let actor = Actor::user(&self.index, facts, session).ok_or(ActionError::SessionEnded)?;
-        Ok(actor.with_second_factor(second_factor))
+        Ok(match proven {
+            Some(session) => {
+                actor.with_second_factor(session.second_factor).with_proof(session.proven_at())
+            },
+            None => actor,
+        })
     }
 
     /// Guards the records that give a key rights.

@@ -55,6 +55,9 @@ pub enum ActionError {
     /// factor.
     #[error("second factor required")]
     SecondFactorRequired,
+    /// The action reveals a secret, and the session's last password or code is too old.
+    #[error("proof required")]
+    ProofRequired,
     /// Too many recent sign-ins failed.
     #[error("too many failed sign-ins: try again later")]
     Throttled {

@@ -88,6 +88,7 @@ pub(super) fn action_failed(error: &ActionError) -> Failure {
         | ActionError::CodeRequired
         | ActionError::OrganizationRequired(_)
         | ActionError::SecondFactorRequired
+        | ActionError::ProofRequired
         | ActionError::Throttled { .. }
         | ActionError::SignInFailed
         | ActionError::KeyRefused(_)

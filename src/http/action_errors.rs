@@ -7,6 +7,9 @@ use crate::http::problem::{Problem, RETRY_AFTER_SECONDS, seconds_up};
 use crate::model::errors;
 use crate::verify::Verdict;
 
+const PROOF_REQUIRED: &str = "send the password or a code of the second factor to POST \
+    /v1/session/proof, then repeat the request";
+
 impl From<ActionError> for Problem {
     fn from(error: ActionError) -> Self {
         let unavailable = |error| Self::new(error).retry_after(RETRY_AFTER_SECONDS);
@@ -41,6 +44,7 @@ impl From<ActionError> for Problem {
                     .map(|(id, name)| json!({ "id": id.to_string(), "name": name })),
             ),
             ActionError::SecondFactorRequired => Self::second_factor_required(),
+            ActionError::ProofRequired => Self::new(errors::PROOF_REQUIRED).detail(PROOF_REQUIRED),
             ActionError::Throttled { wait } => {
                 Self::new(errors::TOO_MANY_ATTEMPTS)
                     .detail("wait for the seconds in Retry-After, then try again")

@@ -19,9 +19,10 @@ use crate::http::{App, Call, api, check, health, metrics, openapi, page};
 
 /// The endpoints of the API, in no order.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let resources: [fn() -> Vec<Endpoint>; 30] = [
+    let resources: [fn() -> Vec<Endpoint>; 31] = [
         api::setup::endpoints,
         api::session::endpoints,
+        api::proof::endpoints,
         api::sessions::endpoints,
         api::me::endpoints,
         api::notices::endpoints,

@@ -268,6 +268,10 @@ pub struct SessionRecord {
     /// Whether the user entered a code of a second factor, at sign-in or later.
     #[serde(rename = "sf", default, skip_serializing_if = "std::ops::Not::not")]
     pub second_factor: bool,
+    /// When the user last presented a password or a code after the sign-in.
+    #[serde(rename = "p", default, with = "text::moment::option")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proven_at: Option<Moment>,
     /// The address from which the user signed in.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
@@ -285,6 +289,11 @@ impl SessionRecord {
     pub fn ends_at(&self, times: SessionTimes) -> Moment {
         let idle_end = self.seen_at.after(times.idle());
         idle_end.min(self.created_at.after(times.absolute()))
+    }
+
+    /// When the user last presented a password or a code: at the sign-in, or later.
+    pub fn proven_at(&self) -> Moment {
+        self.proven_at.unwrap_or(self.created_at)
     }
 
     /// The time until the session ends in any case.

@@ -31,6 +31,7 @@ mod part;
 #[path = "../suite/people.rs"]
 mod people;
 mod pictures;
+mod proof;
 #[path = "../gateways/proxy.rs"]
 mod proxy;
 mod record;

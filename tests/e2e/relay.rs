@@ -19,6 +19,9 @@ pub(crate) const BAD_GATEWAY: (&str, &str) =
     ("502 Bad Gateway", "<html><h1>502 Bad Gateway</h1></html>");
 /// The page that a hotel's network returns in place of every answer.
 pub(crate) const PORTAL: (&str, &str) = ("200 OK", "<html><h1>Welcome to our network</h1></html>");
+/// The response of the server to a session without a recent proof.
+pub(crate) const PROOF_REQUIRED: (&str, &str) =
+    ("403 Forbidden", "{\"code\":\"proof_required\",\"status\":403}");
 /// The response of a newer version to a request for a file of the older version.
 pub(crate) const GONE: (&str, &str) = ("404 Not Found", "{\"code\":\"not_found\"}");
 

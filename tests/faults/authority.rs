@@ -367,7 +367,7 @@ fn changes(fixture: &Fixture) -> Vec<Change> {
             let needed = operation["x-permission"].as_array().unwrap();
             let names = |part: &str| needed.iter().any(|it| it.as_str().unwrap().contains(part));
             let needs = match () {
-                () if path.starts_with("/v1/me") || path.starts_with("/v1/sessions") => {
+                () if path.starts_with("/v1/me") || path.starts_with("/v1/session") => {
                     Needs::Session
                 },
                 () if names("keyhouse:instance:") => Needs::Instance,
@@ -409,6 +409,7 @@ impl Scene<'_> {
         match self.id {
             "changeMe" => (none(), json!({"name": "Dora B."})),
             "turnOnTotp" => (none(), json!({"current_password": PASSWORD})),
+            "proveSession" => (none(), json!({"password": PASSWORD})),
             "endSession" => (vec![self.other_session()], Value::Null),
             "createKey" | "createTeam" | "changeOrganization" => (none(), named()),
             "changeKey" => (vec![self.key(false)], named()),

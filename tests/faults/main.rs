@@ -13,6 +13,7 @@ mod gates;
 mod metrics;
 mod pace;
 mod people;
+mod proof;
 mod removal;
 mod sign_in;
 #[path = "../test_instance/mod.rs"]

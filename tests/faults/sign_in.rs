@@ -35,7 +35,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
     pub(crate) cookie: String,
-    retry_after: Option<u64>,
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl Answer {
@@ -70,7 +70,7 @@ impl Client {
         Self { email: email.to_owned(), ..self }
     }
 
-    fn with_code(self, code: &str) -> Self {
+    pub(crate) fn with_code(self, code: &str) -> Self {
         Self { code: Some(code.to_owned()), ..self }
     }
 
@@ -92,7 +92,7 @@ impl Client {
         self.send(instance, (method, path), cookie, &Value::Null)
     }
 
-    fn send(
+    pub(crate) fn send(
         &self,
         instance: &TestInstance,
         (method, path): (&'static str, &str),
@@ -123,7 +123,7 @@ impl Client {
     }
 }
 
-fn clock() -> Arc<ManualClock> {
+pub(crate) fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)))
 }
 
@@ -357,25 +357,30 @@ fn ending_a_session_of_another_user_is_rejected() {
 }
 
 /// A confirmed second factor, and the clock of its codes.
-struct Factor {
+pub(crate) struct Factor {
     seed: String,
+    pub(crate) backup: Vec<String>,
     clock: Arc<ManualClock>,
 }
 
 impl Factor {
-    fn set_up(instance: &TestInstance, clock: &Arc<ManualClock>) -> Self {
+    /// Sets up the owner's second factor, and returns it with the cookie of the session.
+    pub(crate) fn set_up(instance: &TestInstance, clock: &Arc<ManualClock>) -> (Self, String) {
         let client = Client::afar();
         let cookie = client.sign_in(instance, OWNER_PASSWORD).cookie;
         let send = |body: &Value| client.send(instance, ("POST", "/v1/me/totp"), &cookie, body);
         let begun = send(&json!({ "current_password": OWNER_PASSWORD }));
         assert_eq!(begun.status, 201, "{}", begun.body);
         let seed = begun.body["secret"].as_str().unwrap().to_owned();
-        let factor = Self { seed, clock: Arc::clone(clock) };
-        assert_eq!(send(&json!({ "code": factor.code() })).status, 200);
-        factor
+        let mut factor = Self { seed, backup: Vec::new(), clock: Arc::clone(clock) };
+        let confirmed = send(&json!({ "code": factor.code() }));
+        assert_eq!(confirmed.status, 200, "{}", confirmed.body);
+        let codes = confirmed.body["backup_codes"].as_array().unwrap().iter();
+        factor.backup = codes.map(|code| code.as_str().unwrap().to_owned()).collect();
+        (factor, cookie)
     }
 
-    fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         code_at(&self.seed, self.clock.now().wall).unwrap().reveal().to_owned()
     }
 }
@@ -384,7 +389,7 @@ impl Factor {
 fn a_code_works_once_even_after_a_restart_with_an_older_clock() {
     let clock = clock();
     let instance = TestInstance::at(Arc::clone(&clock) as Arc<_>);
-    let factor = Factor::set_up(&instance, &clock);
+    let (factor, _) = Factor::set_up(&instance, &clock);
     let first = factor.code();
     let sign_in = |instance: &TestInstance, code: &str| {
         Client::afar().with_code(code).sign_in(instance, OWNER_PASSWORD)
@@ -407,7 +412,7 @@ fn a_code_works_once_even_after_a_restart_with_an_older_clock() {
 fn a_code_used_during_another_sign_in_is_rejected() {
     let clock = clock();
     let instance = TestInstance::at(Arc::clone(&clock) as Arc<_>);
-    let factor = Factor::set_up(&instance, &clock);
+    let (factor, _) = Factor::set_up(&instance, &clock);
     clock.advance(Duration::from_secs(30));
     let gate = TestGate::new();
     instance.store.inject(StoreOperation::Submit, 1, InjectedFault::Wait(gate.clone()));

@@ -35,7 +35,7 @@ fn every_example_is_accepted() {
             "forwardAuth" | "forwardAuthHead" | "extAuthz" | "extAuthzHead" | "introspect"
             | "whoAmI" | "revokeMe" => (Actor::Key(fixture.key_for(&operation)), About::Same),
             "endSession" => (fixture.actor('u', &operation, About::Own), About::Own),
-            "changeMe" | "turnOnTotp" | "signIn" | "signOut" => {
+            "changeMe" | "turnOnTotp" | "proveSession" | "signIn" | "signOut" => {
                 (fixture.actor('u', &operation, About::Same), About::Same)
             },
             "turnOffTotp" => {

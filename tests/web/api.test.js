@@ -70,6 +70,20 @@ test("a request is sent once more after the user signed in again", async () => {
   await assert.rejects(api.request("GET", "/v1/me", { quietly: true }), { code: "session_ended" });
 });
 
+test("a request that needs a proof is sent once more after the user gave it, and else fails", async () => {
+  const needed = answer(403, { code: "proof_required" });
+  const answers = [needed, answer(200, { secret: "kh_live_1" })];
+  server.answer = () => answers.shift()();
+  api.onProofRequired(async () => true);
+  assert.equal((await api.post("/v1/keys", { name: "Nightly" })).secret, "kh_live_1");
+  const [first, second] = server.requests;
+  assert.deepEqual([second.method, second.body, second.url], [first.method, first.body, first.url]);
+  server.answer = needed;
+  api.onProofRequired(async () => false);
+  await assert.rejects(api.post("/v1/keys", {}), { code: "proof_required" });
+  await assert.rejects(api.post("/v1/keys", {}, { quietly: true }), { code: "proof_required" });
+});
+
 // `onStale` kept one handler, so the second live element of a page replaced the first.
 test("every live element on the page is redrawn after a conflict", async () => {
   const drawn = [];

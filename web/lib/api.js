@@ -37,6 +37,11 @@ let signInAgain = async () => false;
 /** @param {() => Promise<boolean>} handler */
 export const onSessionEnd = (handler) => (signInAgain = handler);
 
+/** Called when a request needs the password or a code again. Resolves to whether the user gave it. */
+let proveAgain = async () => false;
+/** @param {() => Promise<boolean>} handler */
+export const onProofRequired = (handler) => (proveAgain = handler);
+
 /** Called when a resource was changed elsewhere after it was shown. Handlers stay as long as the page. */
 /** @type {Set<() => void>} */
 const staleHandlers = new Set();
@@ -130,7 +135,7 @@ export async function locale(name) {
 }
 
 /**
- * Sends one request. With `quietly`, it shows no progress bar and no sign-in dialog.
+ * Sends one request. With `quietly`, it shows no progress bar and no dialog that asks for a password.
  *
  * @param {string} method
  * @param {string} path
@@ -157,10 +162,19 @@ export async function request(method, path, { query, body, version, quietly } = 
   } catch (problem) {
     for (const fault of problem.faults ?? []) fault.item = itemAt(body, fault.pointer);
     if (problem.code === "version_conflict") for (const handler of staleHandlers) handler();
-    const isSignedOut = problem.status === 401 && ["session_ended", "NO_CREDENTIAL"].includes(problem.code);
-    if (quietly || !isSignedOut || !(await signInAgain())) throw problem;
+    if (quietly || !(await isResolved(problem))) throw problem;
     return answer();
   }
+}
+
+/**
+ * Whether the user removed the cause of a problem, so that the same request can be sent again.
+ *
+ * @param {Problem} problem
+ */
+async function isResolved({ status, code }) {
+  if (status === 401 && ["session_ended", "NO_CREDENTIAL"].includes(code)) return signInAgain();
+  return code === "proof_required" && proveAgain();
 }
 
 /**

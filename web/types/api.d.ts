@@ -117,6 +117,7 @@ export interface components {
       | "own_permission"
       | "password_too_short"
       | "permission_required"
+      | "proof_required"
       | "removal_under_way"
       | "role_in_use"
       | "seal_key_read_only"
@@ -1419,6 +1420,20 @@ export interface components {
             /** Format: date-time */
             ends_at: string;
           };
+        };
+      };
+      "/v1/session/proof": {
+        post: {
+          body:
+            | {
+                /** Format: password */
+                password: string;
+              }
+            | {
+                code: string;
+              };
+          query: Record<string, never>;
+          response: unknown;
         };
       };
       "/v1/sessions": {

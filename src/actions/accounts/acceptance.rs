@@ -174,6 +174,7 @@ pub(in crate::actions) fn as_invalid_link(error: ActionError) -> ActionError {
         | ActionError::CodeRequired
         | ActionError::OrganizationRequired(_)
         | ActionError::SecondFactorRequired
+        | ActionError::ProofRequired
         | ActionError::Throttled { .. }
         | ActionError::SessionEnded
         | ActionError::KeyRefused(_)

@@ -77,7 +77,7 @@ impl Actions {
     /// # Errors
     /// [`ActionError::PermissionRequired`] if the actor may not invite, or does not hold all that
     /// the new and the replaced invitation grant; [`ActionError::Conflict`] if a user of the
-    /// organization has the address.
+    /// organization has the address; [`ActionError::ProofRequired`].
     pub fn invite(
         &self,
         actor: &Actor,
@@ -92,6 +92,7 @@ impl Actions {
             self.require_teams(today, organization, &draft.teams)?;
             self.refuse_known(organization, &draft.email)?;
             let batch = self.make_room(batch, today, &draft.email)?;
+            decided.require_proof()?;
             let email = draft.email.clone();
             let (mut record, token) =
                 self.new_invitation(organization, email, draft.role, actor.author());

@@ -164,7 +164,7 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::Invalid`] for a plan that does not exist; [`ActionError::Conflict`] over
-    /// [`ORGANIZATIONS_MAX`].
+    /// [`ORGANIZATIONS_MAX`]; [`ActionError::ProofRequired`].
     pub fn create_organization(
         &self,
         actor: &Actor,
@@ -183,6 +183,7 @@ impl Actions {
             let email = draft.owner_email.clone();
             let plan = draft.plan.as_deref().unwrap_or(PLAN_DEFAULT);
             self.require_plan(plan)?;
+            decided.require_proof()?;
             let id = OrganizationId::new(decided.now, &mut *self.random());
             let record = OrganizationRecord::new(id, draft.name.clone(), plan, decided.now);
             let (owner, author) = (BuiltinRole::Owner.into(), decided.actor.author());

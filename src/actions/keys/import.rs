@@ -147,6 +147,10 @@ impl Actions {
                 require_no_more(&decided.actor, record)?;
                 decided.require_within(record)?;
             }
+            if !import.dry_run {
+                // The importer may know the texts, so an import is worth as much as a new secret.
+                decided.require_proof()?;
+            }
             let batch = match self.import_batch(&findings) {
                 // A key with a taken digest is no new key, so it reaches no limit.
                 Err(ActionError::LimitReached { .. }) if !reads_taken => return Ok(Attempt::Again),

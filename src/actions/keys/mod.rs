@@ -59,7 +59,8 @@ impl Actions {
     /// # Errors
     /// [`ActionError::PermissionRequired`] if the actor may not create such a key, or does not hold
     /// all that it grants; [`ActionError::SubscriptionRequired`]; [`ActionError::LimitReached`] if
-    /// the plan allows no more keys; [`ActionError::Invalid`] for an expiry in the past.
+    /// the plan allows no more keys; [`ActionError::Invalid`] for an expiry in the past;
+    /// [`ActionError::ProofRequired`].
     pub fn create_key(
         &self,
         actor: &Actor,
@@ -78,6 +79,7 @@ impl Actions {
             let decided = self.authorize(actor)?;
             let mut record = self.draft_of(&decided.actor, &draft, id, now)?;
             decided.require_within(&record)?;
+            decided.require_proof()?;
             record.secrets = vec![secret.clone()];
             let batch = self.within_limits(Batch::new(), record.organization, &[record.owner])?;
             self.insert(decided, AuditAction::KEY_CREATE, record, batch)

@@ -40,7 +40,7 @@ impl Actions {
     /// The errors of [`Actions::change_key`]; [`ActionError::PermissionRequired`] for every actor
     /// but the owner in a session, or, for a service key, an actor that holds all of the key's
     /// permissions; [`ActionError::SubscriptionRequired`]; [`ActionError::Conflict`] for a key that
-    /// has ended.
+    /// has ended; [`ActionError::ProofRequired`].
     pub fn rotate_key(
         &self,
         actor: &Actor,
@@ -59,6 +59,7 @@ impl Actions {
             let organization = self.index.organization(held.record.organization);
             let organization = organization.ok_or(ActionError::NotFound("organization"))?;
             require_access(&organization, now)?;
+            decided.require_proof()?;
             let (secret, dropped) = self.renew(&mut record, now, min(overlap, OVERLAP_MAX));
             let batch = retire(Batch::new(), record.id, &dropped)?;
             let attempt = self.update(decided, AuditAction::KEY_ROTATE, (&held, record), batch)?;

@@ -9,6 +9,7 @@ pub mod lockouts;
 pub(in crate::actions) mod new_password;
 pub mod notices;
 pub mod passwords;
+pub mod proof;
 pub mod resets;
 pub mod second_factor;
 pub mod session_user;

@@ -43,7 +43,7 @@ impl Actions {
     /// # Errors
     /// [`ActionError::PermissionRequired`] if the user holds a permission that the actor does not
     /// hold; [`ActionError::Conflict`] for the actor's own account, so that a stranger at an open
-    /// session or with a key cannot take the account over.
+    /// session or with a key cannot take the account over; [`ActionError::ProofRequired`].
     pub fn reset_user(
         &self,
         actor: &Actor,
@@ -62,6 +62,7 @@ impl Actions {
             if totp {
                 today.require_factor_removal()?;
             }
+            decided.require_proof()?;
             let now = self.clock.now().wall;
             let token = Secret::new(format!("{id}.{}", self.new_token().reveal()));
             let (digest, ends_at) = (token.digest(), now.after(LINK_LIFETIME));

@@ -140,6 +140,7 @@ impl Actions {
                 created_at: now,
                 seen_at: now,
                 second_factor: admitted.second_factor,
+                proven_at: None,
                 address: origin.ip,
                 user_agent: origin.user_agent.map(|name| cut(name, BROWSER_BYTES_MAX).into()),
             };

@@ -218,9 +218,7 @@ impl Actions {
         code: &Secret,
         now: Moment,
     ) -> Option<TotpRecord> {
-        let seed = self.seed_of(user, &record);
-        let step = |seed: Secret| step_of(seed.reveal(), code.reveal(), now, record.step_last);
-        if let Some(step_last) = seed.and_then(step) {
+        if let Some(step_last) = self.step_of_code(user, &record, code, now) {
             return Some(TotpRecord { step_last, ..record });
         }
         let digest = backup_digest(code.reveal())?;
@@ -228,6 +226,19 @@ impl Actions {
         let mut record = record;
         record.backup.remove(at);
         Some(record)
+    }
+
+    /// The time step of a code, if it is later than the last accepted step. `None` for a wrong code,
+    /// and for a backup code.
+    pub(in crate::actions) fn step_of_code(
+        &self,
+        user: UserId,
+        record: &TotpRecord,
+        code: &Secret,
+        now: Moment,
+    ) -> Option<u64> {
+        let seed = self.seed_of(user, record)?;
+        step_of(seed.reveal(), code.reveal(), now, record.step_last)
     }
 
     /// The seed of a user. `None` if the key file does not have its key: backup codes then still

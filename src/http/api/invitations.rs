@@ -45,7 +45,7 @@ pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
             .answers::<NewInvitationView>(201, "The invitation, and the link for the new user.")
             .with("Location", "URL of the new object.")
             .fails(&[errors::SUBSCRIPTION_LIMIT, errors::EMAIL_TAKEN])
-            .fails(&[errors::TOO_MANY_INVITATIONS]),
+            .fails(&[errors::TOO_MANY_INVITATIONS, errors::PROOF_REQUIRED]),
         post("/v1/invitations/accept", accept)
             .named("acceptInvitation", "Accept an invitation")
             .open()

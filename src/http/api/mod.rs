@@ -15,6 +15,7 @@ pub(super) mod organizations;
 pub(super) mod permissions;
 pub(super) mod plans;
 pub(super) mod probes;
+pub(super) mod proof;
 pub(super) mod resets;
 pub(super) mod roles;
 pub(super) mod seal_key;

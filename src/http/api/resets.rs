@@ -34,7 +34,8 @@ pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
                 201,
                 "The one-time link for the user, which expires after 24 hours.",
             )
-            .fails(&[errors::OWN_ACCOUNT, errors::SECOND_FACTOR_REQUIRED]),
+            .fails(&[errors::OWN_ACCOUNT, errors::SECOND_FACTOR_REQUIRED])
+            .fails(&[errors::PROOF_REQUIRED]),
         post("/v1/reset", set_password)
             .named("resetPassword", "Reset a password")
             .details(

@@ -259,6 +259,7 @@ fn add_people(rows: &mut Rows) {
         created_at: NOW,
         seen_at: NOW,
         second_factor: true,
+        proven_at: None,
         address: None,
         user_agent: None,
     };

@@ -224,6 +224,9 @@ fn come_in(record: &mut Record) -> Value {
     let body = json!({"email": EMAIL, "password": PASSWORD});
     let begin = Ask::post("/v1/session", &body);
     record.does("POST /v1/session", &By::Anonymous, &begin, ("session.begin", &owner.id, &home));
+    let proof = Ask::post("/v1/session/proof", &json!({"password": PASSWORD}));
+    let proven = ("session.prove", owner.id.as_str(), &home);
+    record.does("POST /v1/session/proof", &By::Owner, &proof, proven);
     let mut again = owner.clone();
     let answer = record.instance.bare(&begin);
     record.keep_secrets(&answer);

@@ -1,5 +1,6 @@
 //! `/v1/session`: sign-in, the session's own user, and sign-out.
 
+mod proof;
 pub(crate) mod sign_in;
 
 use serde_json::{Value, json};

@@ -78,7 +78,8 @@ fn of_records() -> [Endpoint; 5] {
             .body_named("KeyDraft")
             .answers::<CreatedKeyView>(201, "The key and its secret.")
             .with_location()
-            .fails(&[errors::SUBSCRIPTION_REQUIRED, errors::SUBSCRIPTION_LIMIT]),
+            .fails(&[errors::SUBSCRIPTION_REQUIRED, errors::SUBSCRIPTION_LIMIT])
+            .fails(&[errors::PROOF_REQUIRED]),
         get("/v1/keys/{key}", show)
             .named("showKey", "Show a key")
             .details(

@@ -33,7 +33,7 @@ pub(super) fn endpoint() -> Endpoint {
         .answers::<RotatedKeyView>(200, "The key and its new secret.")
         .with_etag()
         .fails(&[errors::PERMISSION_REQUIRED, errors::KEY_REVOKED, errors::KEY_EXPIRED])
-        .fails(&[errors::OWN_KEY, errors::SUBSCRIPTION_REQUIRED])
+        .fails(&[errors::OWN_KEY, errors::SUBSCRIPTION_REQUIRED, errors::PROOF_REQUIRED])
 }
 
 fn read_overlap(fields: &mut Fields) -> Duration {
