@@ -1,4 +1,5 @@
-//! What the main thread of `serve` waits for: signals, a server that takes over, and the watchdog.
+//! What the main thread of `serve` waits for: signals, a server that takes over, and the watchdog. Also
+//! the notifications of the service manager.
 
 use std::os::fd::OwnedFd;
 
@@ -65,5 +66,12 @@ impl Events {
                 }
             } => Ok(Event::WatchdogDue),
         }
+    }
+}
+
+/// Does nothing without a service manager.
+pub(super) fn notify_service_manager(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "could not notify the service manager");
     }
 }

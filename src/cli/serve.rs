@@ -10,7 +10,7 @@ use crate::actions::Actions;
 use crate::actions::keys::start_purge;
 use crate::cli::apply;
 use crate::cli::control::Control;
-use crate::cli::events::{Event, Events};
+use crate::cli::events::{Event, Events, notify_service_manager};
 use crate::cli::exit::{Exit, Failure, print_message};
 use crate::cli::first_owner::{action_failed, create_first_owner};
 use crate::cli::given_sockets::GivenSockets;
@@ -304,12 +304,6 @@ fn default_public_url(at: &Listen) -> Result<PublicUrl, Failure> {
 fn signal_runtime() -> Result<Runtime, Failure> {
     let builder = &mut tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().map_err(|error| Failure::io("start a runtime", &error))
-}
-
-fn notify_service_manager(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "could not notify the service manager");
-    }
 }
 
 /// The limits of the transport.

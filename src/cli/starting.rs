@@ -1,9 +1,12 @@
-//! Reports how far the start of a server is: on stderr, and to its clients.
+//! Reports how far the start of a server is: on stderr, to its clients, and to the service manager.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sd_notify::NotifyState;
+
+use crate::cli::events::notify_service_manager;
 use crate::cli::exit::{Failure, print_message};
 use crate::http::transport::{Listener, Server, Socket, TransportLimits};
 use crate::http::{StartStage, StartState, Starting};
@@ -12,15 +15,23 @@ use crate::worker::{Halt, Worker};
 
 /// The time between two lines on stderr. A start that takes less prints none.
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
+/// The time after which the service manager may end a start that no longer reports, but not before its
+/// own timeout (`TimeoutStartSec`). In microseconds.
+const START_EXTENSION_MICROS: u32 = 30_000_000;
 /// The time for which a connection without a request may delay the end of the start.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Starts the thread that prints the progress.
+/// Starts the thread that prints the progress, and keeps the service manager waiting.
 pub(super) fn print_progress(progress: &StartProgress) -> Result<Worker, Failure> {
     let progress = progress.clone();
     let print = move |halt: &Halt| {
+        let extend = || {
+            notify_service_manager(&[NotifyState::ExtendTimeoutUsec(START_EXTENSION_MICROS)]);
+        };
+        extend();
         while !halt.pause(LINE_INTERVAL) {
             print_message(&state(&progress).to_string());
+            extend();
         }
     };
     Worker::spawn("start-report", print).map_err(|error| Failure::io("start a thread", &error))

@@ -19,6 +19,7 @@ use crate::server::wire::Connection;
 use crate::server::{ADMIN_EMAIL, Ended, Home, Server, binary};
 use crate::test_server::{TestServer, serve_empty};
 
+const EXTEND: &str = "EXTEND_TIMEOUT_USEC=";
 const WAIT_MAX: Duration = Duration::from_secs(30);
 /// Runs the rest of the arguments with stdin and stdout as the sockets of a service manager.
 const ACTIVATE: &str = "exec 3<&0 4<&1 </dev/null >/dev/null; export LISTEN_PID=$$; exec \"$@\"";
@@ -35,11 +36,28 @@ impl Manager {
         Self(socket)
     }
 
+    /// The next notification, but for those that the server is still starting.
     fn next(&self) -> String {
+        std::iter::repeat_with(|| self.received()).find(|it| !it.starts_with(EXTEND)).unwrap()
+    }
+
+    fn received(&self) -> String {
         let mut bytes = [0; 1_024];
         let length = self.0.recv(&mut bytes).unwrap();
         String::from_utf8(bytes[..length].to_vec()).unwrap().trim().to_owned()
     }
+}
+
+/// A start may take longer than systemd's 90 s, with millions of keys or a large journal.
+#[test]
+fn a_start_extends_the_timeout_of_the_service_manager() {
+    let home = Home::new();
+    let mut command = serve_empty(&home);
+    let manager = Manager::open(&home, &mut command);
+    let server = Server::launch_command(&home, command).unwrap();
+    assert_eq!(manager.received(), "EXTEND_TIMEOUT_USEC=30000000");
+    assert_eq!(manager.next(), "READY=1");
+    assert_eq!(server.stop().code, Some(0));
 }
 
 #[test]
