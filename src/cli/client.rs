@@ -126,8 +126,9 @@ impl Client {
             let (status, body) = send_to_instance(&instance, settings, request, None)?;
             Ok((status, json_of(&body)))
         });
-        close(instance)?;
-        outcome
+        let closed = close(instance);
+        let value = outcome?;
+        closed.map(|()| value)
     }
 
     pub(super) fn get(&self, target: impl Into<String>) -> Result<Value, Failure> {
