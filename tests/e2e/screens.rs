@@ -461,13 +461,19 @@ fn make_gate(instance: &TestServer) {
     }
 }
 
-fn invitation(page: &Page, _house: &TestServer) {
-    page.go("/invitation#token=0");
+fn invitation(page: &Page, house: &TestServer) {
+    let invited = house.ask(&crate::people::invitation("lin@example.com", "user")).expect(201);
+    page.follow(invited["url"].as_str().unwrap());
     page.find("button", &page.t("invitation.button"));
 }
 
-fn reset(page: &Page, _house: &TestServer) {
-    page.go("/reset#token=0");
+fn reset(page: &Page, house: &TestServer) {
+    let listed = house.ask(&Ask::get("/v1/users?limit=100")).expect(200);
+    let mut users = listed["items"].as_array().unwrap().iter();
+    let other = users.find(|user| user["email"] != EMAIL).unwrap();
+    let path = format!("/v1/users/{}/reset", other["id"].as_str().unwrap());
+    let made = house.ask(&Ask::post(&path, &json!({}))).expect(201);
+    page.follow(made["url"].as_str().unwrap());
     page.find("button", &page.t("reset.button"));
 }
 

@@ -286,7 +286,8 @@ fn guesses_at_once_are_no_more_than_guesses_in_a_row() {
     });
     let looked_at = statuses.iter().filter(|status| **status == 400).count();
     assert!(looked_at <= 5, "{statuses:?}");
-    assert!(statuses.iter().all(|status| [400, 429].contains(status)), "{statuses:?}");
+    // A guess that found no turn to be hashed is not answered.
+    assert!(statuses.iter().all(|status| [400, 429, 503].contains(status)), "{statuses:?}");
 }
 
 /// Another origin can neither prove the session of a browser nor use its proof.

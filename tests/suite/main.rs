@@ -30,6 +30,7 @@ mod instance;
 mod introspect;
 mod invitations;
 mod keys;
+mod links;
 mod me;
 mod metrics;
 mod openapi;

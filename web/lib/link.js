@@ -3,60 +3,87 @@
 
 import { post } from "./api.js";
 import { replaceChildren, h } from "./dom.js";
-import { form, valueOf } from "./form.js";
+import { field, form, valueOf } from "./form.js";
+import { problemNotice } from "./messages.js";
 import { setSession } from "./state.js";
-import { t } from "./text.js";
+import { moment, t } from "./text.js";
+
+/** @typedef {Page.ResponseOf<"/v1/links", "post">} Link */
 
 /**
- * The form of a one-time link. Without a token, or when the link is no longer valid (`invalid`), it says what to do.
+ * The form of a one-time link of this kind. It first asks the server what the link is for, and shows that above
+ * the fields. Without a token, or when the link is not valid (`invalid`), it says what to do, and shows no field.
  *
  * @param {{
+ * kind: Link["kind"],
  * token: string,
  * invalid: string,
  * lead: string,
  * submit: (form: HTMLFormElement) => unknown,
  * button: string,
  * }} options
- * @param {...Page.Child} fields
+ * @param {(link: Link) => Page.Child[]} fields
  */
-export function linkForm({ token, invalid, lead, submit, button }, ...fields) {
+export function linkForm({ kind, token, invalid, lead, submit, button }, fields) {
   const card = h("div.card.stack", {});
   const away = h("p", {}, h("a", { href: "./" }, t("link.sign_in")));
   if (token === "") {
     return replaceChildren(card, h("p", {}, t("link.incomplete")), h("p.soft", {}, t("link.open_again")), away);
   }
+  const showInvalid = () => {
+    const title = h("h2", { tabindex: "-1" }, t("link.invalid"));
+    replaceChildren(card, title, h("p", {}, invalid), away);
+    title.focus();
+  };
   const send = async (/** @type {HTMLFormElement} */ element) => {
     try {
       await submit(element);
     } catch (problem) {
-      if (!["link_invalid", "not_found"].includes(problem.code)) throw problem;
-      const title = h("h2", { tabindex: "-1" }, t("link.invalid"));
-      replaceChildren(card, title, h("p", {}, invalid), away);
-      title.focus();
+      if (!isInvalid(problem)) throw problem;
+      showInvalid();
     }
   };
-  return replaceChildren(card, h("p", {}, lead), form({ submit: send, button }, ...fields));
+  const load = async () => {
+    replaceChildren(card, h("p.soft", { role: "status" }, t("forms.sending")));
+    try {
+      const link = await post("/v1/links", { token }, { quietly: true });
+      // The link belongs to another page.
+      if (link.kind !== kind) return showInvalid();
+      replaceChildren(card, h("p", {}, lead), facts(link), form({ submit: send, button }, ...fields(link)));
+      card.querySelector("input:not([readonly])")?.focus();
+    } catch (problem) {
+      if (!problem.members) throw problem;
+      if (isInvalid(problem)) showInvalid();
+      else replaceChildren(card, problemNotice(problem, load));
+    }
+  };
+  load();
+  return card;
+}
+
+const isInvalid = (/** @type {any} */ problem) => ["link_invalid", "not_found"].includes(problem.code);
+
+/** @param {Link} link */
+function facts({ organization, created_by, expires_at }) {
+  const fact = (/** @type {string} */ name, /** @type {Page.Child} */ value) =>
+    value ? [h("dt", {}, name), h("dd", {}, value)] : [];
+  return h(
+    "dl.facts",
+    {},
+    fact(t("link.organization"), organization),
+    fact(t("link.created_by"), created_by),
+    fact(t("link.expires"), h("time", { datetime: expires_at }, moment(expires_at))),
+  );
 }
 
 /**
- * The email of the link's account, for the user and for password managers, after the server has returned it.
- * Empty if the link is no longer valid; the form then shows that.
+ * The email of the link's account, which password managers store with the new password.
  *
- * @param {string} token
+ * @param {Link} link
  */
-export function accountOfLink(token) {
-  const place = h("div", {});
-  const show = async () => {
-    try {
-      const { email } = await post("/v1/links", { token }, { quietly: true });
-      replaceChildren(place, h("p", {}, t("link.account", { email })), userName(email));
-    } catch (problem) {
-      if (!problem.members) throw problem;
-    }
-  };
-  // The server rejects a truncated token when the form is submitted.
-  if (/^(inv|usr)_[^.]+\../.test(token)) show();
-  return place;
+export function accountField({ email }) {
+  const input = h("input", { name: "email", type: "email", autocomplete: "username", readonly: true, value: email });
+  return field(t("link.email"), input);
 }
 
 /**

@@ -1081,12 +1081,15 @@ export interface components {
           };
           query: Record<string, never>;
           response: {
+            created_by: string | null;
             /** Format: email */
-            email: string;
+            email: string | null;
+            /** Format: date-time */
+            expires_at: string;
             /** @enum {string} */
-            kind: "invitation" | "reset";
+            kind: "invitation" | "reset" | "setup";
             name: string | null;
-            organization: string;
+            organization: string | null;
           };
         };
       };

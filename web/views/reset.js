@@ -4,7 +4,7 @@ import { post } from "../lib/api.js";
 import { replaceChildren, h } from "../lib/dom.js";
 import { passwordField } from "../elements/password-field.js";
 import { t } from "../lib/text.js";
-import { accountOfLink, filledFields, linkForm } from "../lib/link.js";
+import { accountField, filledFields, linkForm } from "../lib/link.js";
 
 /** @param {{token: string, done: () => void}} options */
 export function view({ token, done }) {
@@ -16,9 +16,18 @@ export function view({ token, done }) {
     title.focus();
   };
   const body = linkForm(
-    { token, invalid: t("reset.link_invalid"), lead: t("reset.lead"), submit, button: t("reset.button") },
-    accountOfLink(token),
-    passwordField(t("reset.password"), "password", { fresh: true, hint: t("reset.password_hint") }),
+    {
+      kind: "reset",
+      token,
+      invalid: t("reset.link_invalid"),
+      lead: t("reset.lead"),
+      submit,
+      button: t("reset.button"),
+    },
+    (link) => [
+      accountField(link),
+      passwordField(t("reset.password"), "password", { fresh: true, hint: t("reset.password_hint") }),
+    ],
   );
   return { title: t("reset.title"), body };
 }

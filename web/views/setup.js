@@ -15,10 +15,12 @@ export function view({ token, done }) {
   };
   const invalid = t("setup.link_invalid");
   const body = linkForm(
-    { token, invalid, lead: t("setup.lead"), submit, button: t("setup.button") },
-    field(t("setup.name"), h("input", { name: "name", autocomplete: "name", maxlength: 256 }), { optional: true }),
-    field(t("setup.email"), h("input", { name: "email", type: "email", autocomplete: "username", required: true })),
-    passwordField(t("setup.password"), "password", { fresh: true }),
+    { kind: "setup", token, invalid, lead: t("setup.lead"), submit, button: t("setup.button") },
+    () => [
+      field(t("setup.name"), h("input", { name: "name", autocomplete: "name", maxlength: 256 }), { optional: true }),
+      field(t("setup.email"), h("input", { name: "email", type: "email", autocomplete: "username", required: true })),
+      passwordField(t("setup.password"), "password", { fresh: true }),
+    ],
   );
   return { title: t("setup.title"), body };
 }

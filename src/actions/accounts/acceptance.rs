@@ -9,13 +9,14 @@ use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::CallOrigin;
 use crate::model::audit_action::AuditAction;
 use crate::model::fault::{Fault, FaultCode};
-use crate::model::id::{InvitationId, TeamId, UserId};
+use crate::model::id::{InvitationId, OrganizationId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::name::parse_name;
 use crate::model::password::{Factors, Personal};
 use crate::model::secret::Secret;
 use crate::records::Revised;
 use crate::records::access::{EmailRecord, UserRecord};
+use crate::records::key::Author;
 use crate::records::notice::Notices;
 use crate::records::people::InvitationRecord;
 use crate::records::place::StoreKey;
@@ -29,12 +30,31 @@ pub struct Newcomer {
     pub password: Secret,
 }
 
-/// The user of a one-time link.
+/// What a one-time link is for, as its holder may see it.
 #[derive(Debug)]
-pub struct LinkUser {
+pub struct LinkFacts {
+    pub kind: LinkKind,
+    pub ends_at: Moment,
+    /// The account; `None` for the setup link.
+    pub account: Option<LinkAccount>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkKind {
+    Invitation,
+    Reset,
+    Setup,
+}
+
+/// The account of an invitation or a reset.
+#[derive(Debug)]
+pub struct LinkAccount {
     pub email: String,
     pub name: Option<String>,
     pub organization: String,
+    /// The name of the user who created the link, or whose personal key did. `None` for the operator
+    /// on the host and for service keys.
+    pub created_by: Option<String>,
 }
 
 impl Actions {
@@ -113,12 +133,43 @@ impl Actions {
         }
     }
 
-    /// Returns the address, name and organization of an invitation to the holder of its link.
-    pub fn invited(&self, token: &Secret) -> Result<LinkUser, ActionError> {
+    /// Returns to the holder of a one-time link what the link is for. The link stays usable.
+    ///
+    /// # Errors
+    /// [`ActionError::LinkInvalid`] for a link that was used or withdrawn, has expired, or never
+    /// existed, and for a link whose creator may no longer create it.
+    pub fn link_facts(&self, token: &Secret) -> Result<LinkFacts, ActionError> {
+        match self.invited(token) {
+            Err(ActionError::LinkInvalid) => {},
+            invited => return invited,
+        }
+        match self.reset_for(token) {
+            Err(ActionError::LinkInvalid) => self.setup_for(token),
+            reset => reset,
+        }
+    }
+
+    fn invited(&self, token: &Secret) -> Result<LinkFacts, ActionError> {
         let invitation = self.invitation_of(token)?.record;
         self.require_maker(&invitation)?;
-        let organization = self.organization_name(invitation.organization);
-        Ok(LinkUser { email: invitation.email, name: invitation.name, organization })
+        let account = LinkAccount {
+            organization: self.organization_name(invitation.organization),
+            created_by: self.link_author(invitation.created_by, invitation.organization),
+            email: invitation.email,
+            name: invitation.name,
+        };
+        let (kind, ends_at) = (LinkKind::Invitation, invitation.ends_at);
+        Ok(LinkFacts { kind, ends_at, account: Some(account) })
+    }
+
+    /// The name of a link's author for the holder of the link.
+    pub(in crate::actions) fn link_author(
+        &self,
+        author: Author,
+        organization: OrganizationId,
+    ) -> Option<String> {
+        let author = self.author_today(author, organization)?;
+        author.user_facts().map(|user| user.name.clone())
     }
 
     /// Checks the newcomer's input and returns the name.

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use keyhouse_storage::Batch;
 use serde_json::json;
 
-use crate::actions::accounts::acceptance::{LinkUser, as_invalid_link};
+use crate::actions::accounts::acceptance::{LinkAccount, LinkFacts, LinkKind, as_invalid_link};
 use crate::actions::accounts::emails::account_of;
 use crate::actions::accounts::users::own_account;
 use crate::actions::actor::Actor;
@@ -136,13 +136,17 @@ impl Actions {
         .map(|user| self.throttle.forgive(&account_of(user)))
     }
 
-    /// Returns the user of a reset link to the holder of the link.
-    pub fn reset_for(&self, token: &Secret) -> Result<LinkUser, ActionError> {
+    pub(in crate::actions) fn reset_for(&self, token: &Secret) -> Result<LinkFacts, ActionError> {
         let (reset, user) = self.reset_of(token)?;
         self.require_resetter(&reset.record, &user.record)?;
-        let user = user.record;
-        let organization = self.organization_name(user.organization);
-        Ok(LinkUser { email: user.email, name: Some(user.name), organization })
+        let (reset, user) = (reset.record, user.record);
+        let account = LinkAccount {
+            organization: self.organization_name(user.organization),
+            created_by: self.link_author(reset.created_by, user.organization),
+            email: user.email,
+            name: Some(user.name),
+        };
+        Ok(LinkFacts { kind: LinkKind::Reset, ends_at: reset.ends_at, account: Some(account) })
     }
 
     /// The factors with which the user signs in after using the link.

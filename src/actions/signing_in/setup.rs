@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyhouse_storage::{Batch, Revision};
 use rand::Rng;
 
+use crate::actions::accounts::acceptance::{LinkFacts, LinkKind};
 use crate::actions::events::AuditEntry;
 use crate::actions::signing_in::passwords::hash_failed;
 use crate::actions::signing_in::sessions::NewSession;
@@ -59,6 +60,25 @@ impl Actions {
         committed.map(|_revision| token).ok_or(ActionError::LinkInvalid)
     }
 
+    /// The setup link, for its holder. Once the first owner exists, every link is invalid.
+    pub(in crate::actions) fn setup_for(&self, token: &Secret) -> Result<LinkFacts, ActionError> {
+        let setup = self.setup_of(token)?;
+        if self.is_founded()? {
+            return Err(ActionError::LinkInvalid);
+        }
+        Ok(LinkFacts { kind: LinkKind::Setup, ends_at: setup.record.ends_at, account: None })
+    }
+
+    /// The setup record of a token that has not expired.
+    fn setup_of(&self, token: &Secret) -> Result<Revised<SetupRecord>, ActionError> {
+        let setup: Option<Revised<SetupRecord>> = self.read(&StoreKey::Setup)?;
+        let now = self.clock.now().wall;
+        let fits = |setup: &Revised<SetupRecord>| {
+            setup.record.digest == token.digest() && now < setup.record.ends_at
+        };
+        setup.filter(fits).ok_or(ActionError::LinkInvalid)
+    }
+
     /// Creates the first owner, who is also an operator, for the holder of the one-time token.
     ///
     /// # Errors
@@ -72,12 +92,7 @@ impl Actions {
         if self.is_founded()? {
             return Err(ActionError::NotFound("setup link"));
         }
-        let setup: Revised<SetupRecord> =
-            self.read(&StoreKey::Setup)?.ok_or(ActionError::LinkInvalid)?;
-        let now = self.clock.now().wall;
-        if setup.record.digest != token.digest() || now >= setup.record.ends_at {
-            return Err(ActionError::LinkInvalid);
-        }
+        let setup = self.setup_of(token)?;
         let (user, organization) = self.found(owner, origin.ip, Some(setup.revision))?;
         self.open_session(user, organization, origin)
     }

@@ -1,11 +1,12 @@
-//! `POST /v1/links`: shows the account of a one-time link to its holder.
+//! `POST /v1/links`: shows to the holder of a one-time link what it is for.
 //!
-//! The page's form contains the account, for password managers. The link is not used up.
+//! The page shows these facts before it asks for a password, and fills in the account for password
+//! managers. The link is not used up. The token is in the body, since addresses are logged.
 
 use rouille::Response;
 use serde_json::json;
 
-use crate::actions::ActionError;
+use crate::actions::accounts::acceptance::LinkKind;
 use crate::http::endpoint::{Endpoint, post};
 use crate::http::input::Fields;
 use crate::http::problem::Problem;
@@ -14,6 +15,7 @@ use crate::http::schema::{choice, email, nullable, text};
 use crate::http::view::view;
 use crate::http::{App, Call, answer};
 use crate::model::errors::{self, ErrorCode};
+use crate::model::moment::Moment;
 use crate::model::secret::Secret;
 
 /// Errors of operations that use a one-time link.
@@ -28,12 +30,13 @@ pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
         post("/v1/links", show)
             .named("showLink", "Show a one-time link")
             .details(
-                "Returns the account of an invitation or reset link to its holder. The link \
-                 stays usable.",
+                "Returns to the holder of an invitation, reset or setup link what it is for. The \
+                 link stays usable. A link that was used, has expired, or never existed is \
+                 rejected like on its use.",
             )
             .open()
             .takes(read_link, json!({"token": TOKEN}))
-            .answers::<LinkView>(200, "The account of the link.")
+            .answers::<LinkView>(200, "What the link is for.")
             .fails(&LINK_ERRORS),
     ]
 }
@@ -41,13 +44,18 @@ pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
 view! {
     LinkView {
         /// Kind of the link.
-        kind: &'static str => choice(&["invitation", "reset"]),
-        /// Email address of the account.
-        email: String => email("grace@example.com"),
+        kind: &'static str => choice(&["invitation", "reset", "setup"]),
+        /// Email address of the account. Null for a setup link.
+        email: Option<String> => nullable(email("grace@example.com").into()),
         /// Name of the user. Null if the invitation has none.
         name: Option<String> => nullable(text("Grace").into()),
-        /// Name of the organization.
-        organization: String => text("example.com"),
+        /// Name of the organization. Null for a setup link.
+        organization: Option<String> => nullable(text("example.com").into()),
+        /// Name of the user who created the link. Null for the operator on the host and for service
+        /// keys.
+        created_by: Option<String> => nullable(text("Ada").into()),
+        /// Time at which the link expires.
+        expires_at: Moment,
     }
 }
 
@@ -63,14 +71,18 @@ fn read_link(fields: &mut Fields) -> Option<Secret> {
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     app.guard(call)?;
     let token = call.read_required(read_link)?;
-    let (kind, user) = match app.actions.invited(&token) {
-        Err(ActionError::LinkInvalid) => ("reset", app.actions.reset_for(&token)?),
-        invited => ("invitation", invited?),
+    let facts = app.actions.link_facts(&token)?;
+    let kind = match facts.kind {
+        LinkKind::Invitation => "invitation",
+        LinkKind::Reset => "reset",
+        LinkKind::Setup => "setup",
     };
-    Ok(answer::json(&LinkView {
-        kind,
-        email: user.email,
-        name: user.name,
-        organization: user.organization,
-    }))
+    let (email, name, organization, created_by) = match facts.account {
+        Some(account) => {
+            (Some(account.email), account.name, Some(account.organization), account.created_by)
+        },
+        None => (None, None, None, None),
+    };
+    let expires_at = facts.ends_at;
+    Ok(answer::json(&LinkView { kind, email, name, organization, created_by, expires_at }))
 }

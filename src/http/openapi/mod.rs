@@ -52,13 +52,14 @@ mod tests {
     use document::{needs, places};
 
     /// Summaries begin with one of these, so that they stay imperative and consistent.
-    const VERBS: [&str; 26] = [
+    const VERBS: [&str; 27] = [
         "Accept",
         "Acknowledge",
         "Add",
         "Authorize",
         "Change",
         "Check",
+        "Confirm",
         "Count",
         "Create",
         "Delete",

@@ -61,28 +61,6 @@ fn a_new_reset_link_replaces_the_old_one_and_wrong_tokens_fail() {
     assert_eq!(instance.bare(&apply(&new, NEW)).status, 204);
 }
 
-/// In an earlier version, forms behind links contained no account name for password managers.
-#[test]
-fn a_reset_link_names_its_user() {
-    let instance = TestServer::start();
-    let bo = instance.join("bo", "user");
-    let reported = |token: &str| instance.bare(&Ask::post("/v1/links", &json!({"token": token})));
-    let reset = token_in(&instance.ask(&make(&bo)).expect(201));
-    let shown = reported(&reset).expect(200);
-    assert_eq!((&shown["kind"], &shown["email"]), (&json!("reset"), &json!(bo.email)));
-    let invited = instance.ask(&crate::people::invitation("lin@example.com", "user")).expect(201);
-    let shown = reported(&token_in(&invited)).expect(200);
-    assert_eq!(
-        (&shown["kind"], &shown["email"]),
-        (&json!("invitation"), &json!("lin@example.com"))
-    );
-    // Reading a link does not use it up, and an invalid link returns no user.
-    assert_eq!(instance.bare(&apply(&reset, NEW)).status, 204);
-    for token in [reset.as_str(), "", "."] {
-        reported(token).problem(403, "link_invalid");
-    }
-}
-
 #[test]
 fn a_reset_link_fails_if_the_user_was_promoted_meanwhile() {
     let instance = TestServer::start();
