@@ -18,6 +18,7 @@ use crate::index::calls::STRIPED_KEYS_MAX;
 use crate::index::pending_usage::PENDING_ROWS_MAX;
 use crate::index::profile::PROFILES_SHARED_MAX;
 use crate::index::quota::RENEWALS_WAITING_MAX;
+use crate::index::refused_calls::REFUSED_CALLS_MAX;
 use crate::index::{AGENTS_MAX, USES_WAITING_MAX};
 use crate::model::intersection::COMPARISONS_MAX;
 use crate::records::key::MAXIMA_MAX;
@@ -74,6 +75,7 @@ fn bounds() -> Vec<(String, String)> {
     bounds.push(number("shared user-agent names", AGENTS_MAX));
     bounds.push(number("shared lists of permissions", PROFILES_SHARED_MAX));
     bounds.push(number("busy keys with counters for each thread", STRIPED_KEYS_MAX));
+    bounds.push(number("refused calls that are kept", REFUSED_CALLS_MAX));
     bounds.push(number("pattern comparisons for one report of permissions", COMPARISONS_MAX));
     bounds.push(number("maxima of a transferred key", MAXIMA_MAX));
     let export = format!("{SEALS_A_TURN} seals of {} events", grouped(SEAL_EVENTS_MAX));

@@ -22,6 +22,7 @@ pub(crate) mod profile;
 mod progress;
 pub mod quota;
 mod rebuild;
+pub mod refused_calls;
 pub mod report;
 mod right_query;
 mod scan;
@@ -61,6 +62,7 @@ use grant::Grant;
 use live::KeyCounters;
 use pending_usage::PendingUsage;
 use quota::Reservations;
+use refused_calls::RefusedCalls;
 use sessions::Sessions;
 use shared_organization::SharedOrganization;
 use uses::{Agent, Use};
@@ -103,6 +105,7 @@ pub struct Index {
     /// The durations of the writer's steps.
     steps: Histogram,
     striped_keys: StripedKeys,
+    refused_calls: RefusedCalls,
 }
 
 /// The origin of a call.
@@ -164,6 +167,7 @@ impl Index {
             reservations: Arc::default(),
             steps: Histogram::default(),
             striped_keys: StripedKeys::default(),
+            refused_calls: RefusedCalls::default(),
         }
     }
 
@@ -253,15 +257,6 @@ impl Index {
         self.users.pin().get(&id).map(Arc::clone)
     }
 
-    /// The users of an organization, oldest first.
-    pub fn users_of(&self, organization: OrganizationId) -> Vec<Arc<UserFacts>> {
-        let users = self.users.pin();
-        let facts = users.values().map(|shared| shared.facts());
-        let mut users: Vec<_> = facts.filter(|facts| facts.organization == organization).collect();
-        users.sort_unstable_by_key(|facts| facts.id);
-        users
-    }
-
     /// The operators of the instance, oldest first.
     pub fn operators(&self) -> Vec<Arc<UserFacts>> {
         let users = self.users.pin();
@@ -331,6 +326,10 @@ impl Index {
             grant.live.note_address(ip, at);
         }
         self.flush_queue.push(&grant.live);
+    }
+
+    pub fn refused_calls(&self) -> &RefusedCalls {
+        &self.refused_calls
     }
 
     /// The usage that is not in the store yet, locked.

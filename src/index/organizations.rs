@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::index::Index;
-use crate::index::facts::OrganizationFacts;
+use crate::index::facts::{OrganizationFacts, UserFacts};
 use crate::model::id::OrganizationId;
 
 impl Index {
@@ -33,5 +33,14 @@ impl Index {
         let mut ids: Vec<_> = self.organizations.pin().keys().copied().collect();
         ids.sort_unstable();
         ids
+    }
+
+    /// The users of an organization, oldest first.
+    pub fn users_of(&self, organization: OrganizationId) -> Vec<Arc<UserFacts>> {
+        let users = self.users.pin();
+        let facts = users.values().map(|shared| shared.facts());
+        let mut users: Vec<_> = facts.filter(|facts| facts.organization == organization).collect();
+        users.sort_unstable_by_key(|facts| facts.id);
+        users
     }
 }

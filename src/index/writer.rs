@@ -200,6 +200,7 @@ impl Writer {
         if let Some(live) = self.lives.remove(id) {
             live.replace_digests(&[], |digest| self.remove_grant(digest));
         }
+        self.index.refused_calls.forget(id);
     }
 
     fn insert_grant(&self, digest: Digest, grant: Grant) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Now};
 use crate::index::grant::Grant;
+use crate::index::refused_calls::RefusedCall;
 use crate::index::{CallOrigin, Grants, Index};
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::verify::decide::{decide, preview};
@@ -122,6 +123,9 @@ impl<W: ReservationWait> Checker<W> {
             let unreserved = match decide(grant, request, now) {
                 Ok(verdict) => {
                     self.index.note_call(grant, verdict.code, now.wall, origin);
+                    if !verdict.is_valid() {
+                        self.keep_refused(grant, verdict.code, now, request);
+                    }
                     return Ok(answer(Decision { verdict, grant: Some(grant), now }));
                 },
                 Err(unreserved) => unreserved,
@@ -154,6 +158,13 @@ impl<W: ReservationWait> Checker<W> {
             },
             Err(code) => Decision::absent(code, now),
         }))
+    }
+
+    /// Keeps a refused call for the readers of its key.
+    fn keep_refused(&self, grant: &Grant, code: Code, now: Now, request: &Request<'_>) {
+        let call = RefusedCall { at: now.wall, code, ip: request.ip, gate: None };
+        let (key, organization) = (grant.live.key, grant.organization.id());
+        self.index.refused_calls().keep(key, organization, request.gate, call);
     }
 
     /// The grant of a presented text, or the code of its absence.

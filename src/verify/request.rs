@@ -18,6 +18,8 @@ pub struct Request<'a> {
     pub ip: Option<IpAddr>,
     /// The program that presents the key, for the key's last use.
     pub user_agent: Option<&'a str>,
+    /// The name of the gate, for a call that a proxy checks.
+    pub gate: Option<&'a str>,
     /// The keys that the asker may see.
     pub scope: Scope,
     /// The permissions that the key needs.
@@ -34,6 +36,7 @@ impl Default for Request<'_> {
         Self {
             ip: None,
             user_agent: None,
+            gate: None,
             scope: Scope::All,
             requirement: None,
             acceptance: Acceptance::default(),

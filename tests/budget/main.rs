@@ -13,6 +13,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use keyhouse::clock::ManualClock;
+use keyhouse::index::refused_calls::REFUSED_CALLS_A_KEY_MAX;
 use keyhouse::instance::{Instance, InstanceParameters};
 use keyhouse::model::id::{KeyId, OrganizationId, UserId};
 use keyhouse::model::key_text::{Environment, Prefix, generate};
@@ -58,7 +59,34 @@ fn a_check_allocates_nothing() {
     instance.stop();
 }
 
-/// Counts the instructions of the checks of the test above, in a process of its own.
+/// A flood of refused calls must not fill the memory: the calls of a key take the places of its older
+/// calls, and those of unknown keys are not kept.
+#[test]
+fn a_refused_check_allocates_nothing_once_its_key_has_the_most_calls() {
+    let (instance, mut texts) = instance();
+    let requirement = "diagrams:remove".parse().unwrap();
+    let ip = Some("192.0.2.7".parse().unwrap());
+    let gate = Some("orders");
+    let request = Request { requirement: Some(&requirement), ip, gate, ..Request::default() };
+    let checker = instance.checker(NoWait);
+    let check = |text: &String| checker.check(text.as_bytes(), &request, is_valid).unwrap();
+    for _ in 0..REFUSED_CALLS_A_KEY_MAX {
+        assert!(!texts.iter().any(check));
+    }
+    let mut random = StdRng::seed_from_u64(3);
+    let unknown = generate(&Prefix::default(), &Environment::default(), &mut random);
+    texts.push(unknown.secret.reveal().to_owned());
+    let mut passed = false;
+    let allocated = allocation_counter::measure(|| passed = texts.iter().any(check));
+    assert!(!passed);
+    assert_eq!(allocated.count_total, 0);
+    let kept = instance.actions().index().refused_calls().of(KeyId::from_bytes([0; 16]));
+    assert_eq!(kept.len(), REFUSED_CALLS_A_KEY_MAX);
+    assert!(kept.iter().all(|call| call.gate.as_deref() == gate && call.ip == ip));
+    instance.stop();
+}
+
+/// Counts the instructions of the checks of the first test, in a process of its own.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "./test says in the environment what it built")]
 fn a_check_takes_the_stated_number_of_instructions() {

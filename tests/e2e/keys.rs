@@ -6,6 +6,7 @@ use crate::ask::{Ask, Expect};
 use crate::driver::wait;
 use crate::page::Page;
 use crate::test_server::{EMAIL, Made, PASSWORD, TestServer, made};
+use crate::texts::LANGUAGES;
 
 /// In an earlier version, each filter replaced the history entry of the previous filter, and Back
 /// left the list.
@@ -244,4 +245,31 @@ fn at_address(page: &Page, part: &str, holds: bool) {
 fn end_with_400(mut page: Page) {
     page.expect("400 (Bad Request)");
     page.finish();
+}
+
+/// The owner of a key that is refused sees from where, by which gate and why.
+#[test]
+fn refused_calls_are_listed_below_the_usage_of_a_key() {
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "exporter"}));
+    for language in LANGUAGES {
+        let page = Page::open(&instance, language);
+        page.go(&format!("/#/keys/{}", made.id));
+        page.sign_in(EMAIL, PASSWORD);
+        page.find("heading", &page.t("requests.title"));
+        if language == LANGUAGES[0] {
+            page.see(&page.t("requests.none"));
+            instance.act(&made.id, "disable").expect(200);
+            for _ in 0..6 {
+                instance.bare(&Ask::forward_auth(&made.secret)).problem(401, "DISABLED");
+            }
+            page.reload();
+            page.click("button", &page.t_with("requests.all", &[("count", "6")]));
+        }
+        page.find("table", &page.t("requests.title"));
+        page.see(&page.t("codes.DISABLED"));
+        page.see("192.0.2.7");
+        page.see("default");
+        page.finish();
+    }
 }

@@ -8,6 +8,7 @@ import { problemNotice } from "../lib/messages.js";
 import { table } from "../lib/table.js";
 import { number, t } from "../lib/text.js";
 import { card } from "./parts.js";
+import { refusedCalls } from "./requests.js";
 
 const HOUR_MS = 3_600_000;
 /** Selectable periods: interval, length of a bucket, number of buckets. */
@@ -46,7 +47,7 @@ export function usageCard(key) {
     h("button", { type: "button", onclick: () => choose(interval) }, label);
   const buttons = { hour: button("hour", t("usage.hours")), day: button("day", t("usage.days")) };
   choose("hour");
-  return card(t("usage.title"), h("div.segments", {}, Object.values(buttons)), place);
+  return card(t("usage.title"), h("div.segments", {}, Object.values(buttons)), place, refusedCalls(key));
 }
 
 /**

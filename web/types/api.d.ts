@@ -993,6 +993,14 @@ export interface components {
           response: components["schemas"]["Explanation"];
         };
       };
+      "/v1/keys/{key}/requests": {
+        get: {
+          query: Record<string, never>;
+          response: {
+            items: components["schemas"]["RefusedCall"][];
+          };
+        };
+      };
       "/v1/keys/{key}/revoke": {
         post: {
           body: {
@@ -1794,6 +1802,13 @@ export interface components {
       /** Format: int64 */
       window_seconds: number;
     };
+    RefusedCall: {
+      /** Format: date-time */
+      at: string;
+      code: components["schemas"]["CheckCode"];
+      gate: string | null;
+      ip: string | null;
+    };
     Role: {
       builtin: boolean;
       /** Format: date-time */
@@ -2034,6 +2049,7 @@ export type Problem = components["schemas"]["Problem"];
 export type Quota = components["schemas"]["Quota"];
 export type QuotaState = components["schemas"]["QuotaState"];
 export type RateLimit = components["schemas"]["RateLimit"];
+export type RefusedCall = components["schemas"]["RefusedCall"];
 export type Role = components["schemas"]["Role"];
 export type Route = components["schemas"]["Route"];
 export type SealKeyRotation = components["schemas"]["SealKeyRotation"];

@@ -17,6 +17,7 @@ use crate::actions::rows::rows_in_turns;
 use crate::actions::{ActionError, Actions};
 use crate::index::live::KeyCounters;
 use crate::index::pending_usage::PendingUsage;
+use crate::index::refused_calls::RefusedCall;
 use crate::model::calendar::{Day, Hour};
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::moment::Moment;
@@ -176,6 +177,16 @@ impl Actions {
         }
         usage.buckets.retain(|_, counts| counts.calls() > 0);
         Ok(usage)
+    }
+
+    /// Returns the newest refused calls of a key that the actor sees whole, the newest first. They are in
+    /// memory only, and only since the start of the process.
+    ///
+    /// # Errors
+    /// The errors of [`Actions::key`].
+    pub fn refused_calls(&self, actor: &Actor, id: KeyId) -> Result<Vec<RefusedCall>, ActionError> {
+        let record = self.key(actor, id)?;
+        Ok(self.index.refused_calls().of(record.id))
     }
 
     /// Returns a key whose usage the actor may see, and whether the actor sees the whole key.

@@ -84,7 +84,8 @@ impl App {
                 let (ip, acceptance) = (Some(reported.client), gate.acceptance());
                 let origin = CallOrigin { ip, user_agent: user_agent(headers) };
                 let holder = Request::from_holder(origin);
-                let request = Request { requirement, acceptance, cost, ..holder };
+                let gate = call.gate();
+                let request = Request { gate, requirement, acceptance, cost, ..holder };
                 self.decide_presented(&presented, &request)
             },
         }

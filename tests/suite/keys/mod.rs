@@ -13,6 +13,7 @@ mod input;
 mod key_bounds;
 mod lists;
 mod quota;
+mod requests;
 mod revocation;
 mod rotation;
 mod sharing;

@@ -29,6 +29,7 @@ mod export;
 mod import;
 mod list;
 mod reading;
+mod requests;
 mod rotate;
 pub(in crate::http) mod view;
 
@@ -48,7 +49,7 @@ const OTHERS: &str = "The caller's own key needs no permission, any other key \
 pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
     let own = [list::endpoint(), export::endpoint(), import::endpoint(), rotate::endpoint()];
     own.into_iter()
-        .chain([explain::endpoint()])
+        .chain([explain::endpoint(), requests::endpoint()])
         .chain(of_records())
         .chain(switches())
         .chain(shares())
