@@ -3,7 +3,10 @@
 import { get, HOME, Problem, onBusy, onProofRequired, onSessionEnd } from "./lib/api.js";
 import { replaceChildren, h } from "./lib/dom.js";
 import { problemNotice } from "./lib/messages.js";
-import { frame, place, showBusy } from "./shell.js";
+import { keptLanguage } from "./frame/preferences.js";
+import { placeOf } from "./frame/places.js";
+import { icon } from "./lib/icon.js";
+import { expect, frame, onRedraw, place, showBusy } from "./shell.js";
 import { load, reload, session, onOtherTab } from "./lib/state.js";
 import { preferredLanguage, setLanguage, currentLanguage, t } from "./lib/text.js";
 import { signInDialog, signInView } from "./views/sign-in.js";
@@ -58,7 +61,7 @@ async function begin() {
     // Another user signed in, or the user signed out: this tab must not show the previous user's data.
     else if (user !== (session?.user.id ?? null)) location.reload();
   });
-  const texts = setLanguage(preferredLanguage());
+  const texts = setLanguage(keptLanguage() ?? preferredLanguage());
   const link = LINKS[location.pathname.slice(HOME.pathname.length)];
   let form;
   try {
@@ -81,11 +84,13 @@ async function begin() {
   }
   if (form) {
     frame({ alone: true });
+    onRedraw(async () => showLink(form));
     // Opening another one-time link in this tab changes only the fragment.
     window.addEventListener("hashchange", () => showLink(form));
     return showLink(form);
   }
   frame();
+  onRedraw(route);
   window.addEventListener("hashchange", route);
   await route();
 }
@@ -95,6 +100,7 @@ async function route() {
   const turn = ++shown;
   const hash = location.hash.replace(/^#\//, "") || "keys";
   const [path, query] = hash.split("?");
+  expect(path);
   const view = await viewOf(path, new URLSearchParams(query));
   // Meanwhile the user has opened another view.
   if (turn !== shown) return;
@@ -127,23 +133,44 @@ async function matchingView(path, query) {
     return wanted.length === names.length && wanted.every((name, at) => name === names[at] || name === ":");
   };
   const view = VIEWS.find(fits);
-  if (!view) return { title: t("problems.no_page"), body: h("p", {}, h("a", { href: "#/keys" }, t("keys.title"))) };
+  if (!view) return deadEnd(t("problems.no_page"), t("problems.no_page_hint"), "keys");
   const params = names.filter((_, at) => view[0].split("/")[at] === ":").map(decode);
-  return viewOrProblem(async () => (await imported(view[1])).view({ params, query, redraw: route }));
+  return viewOrProblem(
+    async () => (await imported(view[1])).view({ params, query, redraw: route }),
+    names.length > 1 ? names[0] : "keys",
+  );
 }
 
 /**
- * The view, or a notice with the problem that prevented it.
+ * The view, or a notice with the problem that prevented it. `above` is the place to continue at.
  *
  * @param {() => Promise<Page.View>} view
+ * @param {string} [above]
  */
-async function viewOrProblem(view) {
+async function viewOrProblem(view, above = "keys") {
   try {
     return await view();
   } catch (problem) {
     if (!problem.members) throw problem;
+    // Another attempt has the same result.
+    if (problem.code === "not_found") return deadEnd(t("problems.gone"), t("problems.gone_hint"), above);
+    if (problem.code === "permission_required") return deadEnd(t("problems.no_access"), t("problems.ask"), above);
     return { title: t("problems.title"), body: problemNotice(problem, route) };
   }
+}
+
+/**
+ * A view that says why there is nothing, with a link to where the user can continue.
+ *
+ * @param {string} title
+ * @param {string} why
+ * @param {string} above
+ * @returns {Page.View}
+ */
+function deadEnd(title, why, above) {
+  const next = placeOf(above) ?? placeOf("keys");
+  const link = next ? h("a.button", { href: `#/${next.hash}` }, icon(next.icon), t(next.title)) : null;
+  return { title, isDeadEnd: true, body: h("div.card.empty", {}, icon("search"), h("p.soft", {}, why), link) };
 }
 
 /**
@@ -179,9 +206,12 @@ async function enter() {
   await route();
 }
 
+/** The token of the link that is shown. It is only in memory. */
+let token = "";
+
 /** @param {{view: (link: Link) => Page.View}} module */
 function showLink(module) {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
+  token = new URLSearchParams(location.hash.slice(1)).get("token") ?? token;
   // Remove the token from the address bar and the history.
   history.replaceState(null, "", location.pathname);
   const done = () => location.replace("./");

@@ -13,6 +13,7 @@
 mod account;
 #[path = "../suite/ask.rs"]
 mod ask;
+mod audit;
 mod axe;
 #[path = "../suite/deadlines.rs"]
 mod deadlines;
@@ -21,6 +22,7 @@ mod driver;
 #[path = "../suite/environment.rs"]
 mod environment;
 mod first_load;
+mod frame;
 mod gates;
 mod guides;
 mod hostile;

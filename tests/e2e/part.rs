@@ -49,7 +49,13 @@ impl Part {
 
     /// Clicks the only element of this role and name.
     pub(crate) fn click(&self, role: &str, name: &str) {
-        self.act(&[role], &[name], |driver, element| driver.attempt(element.click()));
+        self.act(&[role], &[name], |driver, element| {
+            driver.attempt(async {
+                // The driver itself leaves an element under the sticky header.
+                element.scroll_into_view().await?;
+                element.click().await
+            })
+        });
     }
 
     /// Replaces the text of the field with this label.

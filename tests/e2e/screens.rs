@@ -585,5 +585,5 @@ fn invitation_made(page: &Page, instance: &TestServer) {
 
 fn nothing_here(page: &Page, _house: &TestServer) {
     page.go("/#/keys/key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f");
-    page.see(&page.t("problems.not_found"));
+    page.find("heading", &page.t("problems.gone"));
 }

@@ -2,19 +2,24 @@
 // secure context, it selects the text instead.
 
 import { replaceChildren, h } from "../lib/dom.js";
+import { icon } from "../lib/icon.js";
 import { announce } from "../lib/messages.js";
 import { t } from "../lib/text.js";
 
 /**
  * A copy button. `text()` returns the text to copy, `shown()` the element whose text is selected if copying is not
- * available. `label` is the accessible name.
+ * available. `label` is the accessible name. With `isShort`, the button shows only its icon.
  *
  * @param {() => string} text
  * @param {() => HTMLElement} shown
  * @param {string} label
  */
-export function copyButton(text, shown, label) {
-  const button = h("button.copy", { type: "button", "aria-label": label, onclick: () => copy() }, t("copy.copy"));
+export function copyButton(text, shown, label, isShort = false) {
+  const tag = isShort ? "button.quiet.icon-only.copy" : "button.copy";
+  const button = h(tag, { type: "button", "aria-label": label, title: isShort ? label : null, onclick: () => copy() });
+  const show = (/** @type {string} */ symbol, /** @type {string} */ word) =>
+    replaceChildren(button, icon(symbol), isShort ? null : word);
+  show("copy", t("copy.copy"));
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text());
@@ -27,11 +32,11 @@ export function copyButton(text, shown, label) {
       announce(t("copy.selected"));
       return;
     }
-    replaceChildren(button, t("copy.copied"));
+    show("check", t("copy.copied"));
     button.classList.add("done");
     announce(t("copy.copied"));
     setTimeout(() => {
-      replaceChildren(button, t("copy.copy"));
+      show("copy", t("copy.copy"));
       button.classList.remove("done");
     }, 2000);
   };

@@ -1,6 +1,7 @@
 // The result of a test of a check: the rule that decided, and where each permission is granted.
 
 import { h } from "../lib/dom.js";
+import { icon } from "../lib/icon.js";
 import { codeName } from "./usage-chart.js";
 import { optionalText, t } from "../lib/text.js";
 
@@ -56,11 +57,11 @@ function stageName({ source, name }) {
   return t("explain.role", { name: optionalText(`roles_builtin.${name}`) ?? t("explain.own_role") });
 }
 
-const MARKS = { passed: "✓", failed: "✗", not_reached: "–" };
+const MARKS = { passed: "check", failed: "close", not_reached: "minus" };
 
 /** @param {Api.Explanation["rules"][number]} options */
 function rule({ code, outcome }) {
-  const mark = h("span.outcome", { "aria-hidden": "true" }, MARKS[outcome] ?? "–");
+  const mark = h("span.outcome", {}, icon(MARKS[outcome] ?? "minus"));
   // explain.rule_REVOKED, ... : one for each rule; explain.outcome_passed, ..._failed, ..._not_reached
   const text = optionalText(`explain.rule_${code}`) ?? codeName(code);
   return h("li", { class: outcome }, mark, text, h("span.soft", {}, t(`explain.outcome_${outcome}`)));

@@ -40,7 +40,7 @@ export function renameButton({ label, field: fieldLabel, place, name, save }) {
       if (wanted !== name()) await save(wanted);
       leave();
     };
-    const element = form({ submit, button: t("actions.save"), cancel: leave }, field(fieldLabel, input));
+    const element = form({ submit, button: t("actions.save"), cancel: leave, inPage: true }, field(fieldLabel, input));
     element.classList.add("rename");
     element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;

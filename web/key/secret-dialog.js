@@ -1,7 +1,8 @@
 // The dialog that shows a new secret once: masked, with a copy button, cleared on close.
 
 import { open } from "../lib/dialog.js";
-import { replaceChildren, freshId, h, svg } from "../lib/dom.js";
+import { replaceChildren, freshId, h } from "../lib/dom.js";
+import { icon, iconButton } from "../lib/icon.js";
 import { copyButton } from "../elements/copy-button.js";
 import { checkbox } from "../lib/form.js";
 import { announce } from "../lib/messages.js";
@@ -54,11 +55,10 @@ function content(key, secret, close, handlers) {
     const label = shown ? t("secret.hide") : t("secret.show");
     eye.setAttribute("aria-label", label);
     eye.title = label;
-    strike.toggleAttribute("hidden", shown);
+    replaceChildren(eye, icon(shown ? "eye" : "hidden"));
     replaceChildren(line, curlLine(shown ? secret : t("secret.masked", { hint: key.hint })));
   };
-  const strike = svg("path", { d: "M4 4l16 16" });
-  const eye = h("button.icon", { type: "button", onclick: () => show(input.type === "password") }, eyeDrawing(strike));
+  const eye = iconButton("hidden", t("secret.show"), { onclick: () => show(input.type === "password") });
   // If copying is not available, the text is selected, so it must be visible.
   const revealed = (/** @type {HTMLElement} */ element) => {
     show(true);
@@ -120,21 +120,6 @@ function content(key, secret, close, handlers) {
     ),
     saved,
     h("div.buttons", {}, done),
-  );
-}
-
-/**
- * An eye icon; `strike` crosses it out.
- *
- * @param {SVGElement} strike
- */
-function eyeDrawing(strike) {
-  return svg(
-    "svg.drawn",
-    { viewBox: "0 0 24 24", "aria-hidden": "true" },
-    svg("path", { d: "M2 12c2.5-4.5 6-6.5 10-6.5s7.5 2 10 6.5c-2.5 4.5-6 6.5-10 6.5s-7.5-2-10-6.5z" }),
-    svg("circle", { cx: 12, cy: 12, r: 3 }),
-    strike,
   );
 }
 

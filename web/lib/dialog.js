@@ -1,6 +1,7 @@
 // Modal dialogs, built on the `dialog` element, which keeps the focus inside and restores it on close.
 
 import { freshId, h } from "./dom.js";
+import { iconButton } from "./icon.js";
 import { problemNotice, announce } from "./messages.js";
 import { t } from "./text.js";
 
@@ -28,11 +29,7 @@ export function open(title, content, { stays = false, wide = false } = {}) {
       dialog.close();
     };
     const heading = h("h2", { id: freshId("title"), tabindex: "-1" }, title);
-    const leave = h(
-      "button.quiet.icon",
-      { type: "button", "aria-label": t("actions.close"), onclick: () => close() },
-      "×",
-    );
+    const leave = iconButton("close", t("actions.close"), { onclick: () => close() });
     /** @type {HTMLDialogElement} */
     const dialog = h(
       wide ? "dialog.wide" : "dialog",
@@ -114,13 +111,12 @@ export function confirm(words, act) {
     return h(
       "form",
       { onsubmit: submit },
-      h("div.prose", {}, words.body),
-      trouble,
+      h("div.fields", {}, h("div.prose", {}, words.body), trouble),
       h(
         "div.buttons",
         {},
-        go,
         h("button", { type: "button", autofocus: true, onclick: () => close(false) }, t("actions.cancel")),
+        go,
       ),
     );
   });

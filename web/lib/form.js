@@ -92,17 +92,19 @@ export function select(name, options, chosen, properties = {}) {
 /**
  * A form. `submit(form)` may throw a `Problem`. Each fault then appears at the field whose `data-field` is its
  * pointer (`rate_limits/0/name`) or the nearest parent of it; other problems appear above the buttons. The first
- * field with a fault gets the focus. The form can't be submitted again while `submit` runs.
+ * field with a fault gets the focus. The form can't be submitted again while `submit` runs. The last button is
+ * `button`, or the first with `inPage`, in a form that is no dialog.
  *
  * @param {{
  * submit: (form: HTMLFormElement) => unknown,
  * button: string,
  * cancel?: () => unknown,
  * danger?: boolean,
+ * inPage?: boolean,
  * }} options
  * @param {...Page.Child} children
  */
-export function form({ submit, button, cancel, danger }, ...children) {
+export function form({ submit, button, cancel, danger, inPage }, ...children) {
   const trouble = h("div.trouble", {});
   const send = h(danger ? "button.danger" : "button.primary", { type: "submit" }, button);
   const onsubmit = async (/** @type {SubmitEvent} */ event) => {
@@ -124,7 +126,9 @@ export function form({ submit, button, cancel, danger }, ...children) {
     }
   };
   const leave = cancel ? h("button", { type: "button", onclick: cancel }, t("actions.cancel")) : null;
-  const element = h("form", { novalidate: true, onsubmit }, ...children, trouble, h("div.buttons", {}, send, leave));
+  const buttons = h("div.buttons", {}, inPage ? [send, leave] : [leave, send]);
+  const fields = h("div.fields", {}, ...children, trouble);
+  const element = h("form", { novalidate: true, onsubmit }, fields, buttons);
   return element;
 }
 
@@ -207,12 +211,17 @@ function place(element, fault) {
   const fieldOf = (/** @type {string} */ name) => element.querySelector(`[data-field="${CSS.escape(name)}"]`);
   const at = [...whole.reverse(), ...path.toReversed()].map(fieldOf).find((one) => one !== null);
   if (!at) return false;
-  const line = at.querySelector(":scope > .fault");
   const words = faultText(fault);
   const text = fault.item === undefined ? words : t("forms.item", { item: fault.item, text: words });
-  line.append(line.hasChildNodes() ? " " : "", text);
   const controls = [...at.querySelectorAll(CONTROLS)];
-  const holds = (/** @type {Page.Control} */ control) => fault.item !== undefined && control.value.includes(fault.item);
-  (controls.find(holds) ?? controls[0])?.setAttribute("aria-invalid", "true");
+  const isTyped = (/** @type {HTMLInputElement} */ control) => !["checkbox", "radio"].includes(control.type);
+  const holds = (/** @type {HTMLInputElement} */ control) =>
+    fault.item !== undefined && isTyped(control) && control.value.includes(fault.item);
+  const control = controls.find(holds) ?? controls[0];
+  control?.setAttribute("aria-invalid", "true");
+  // In a group, the fault belongs to the field that holds the faulty item.
+  const own = control && holds(control) ? control.closest(".field") : at;
+  const line = (at.contains(own) ? own : at).querySelector(":scope > .fault");
+  line.append(h("span.below", {}, text));
   return true;
 }

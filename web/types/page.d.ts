@@ -68,8 +68,8 @@ export type Fault = { pointer: string; code: string; detail: string; item?: stri
 /** The members of a problem of the API. */
 export type Members = { code: string; detail?: string; errors?: Fault[]; retryAfter?: number; [name: string]: any };
 
-/** A view: its title, the buttons beside it, and its content. */
-export type View = { title: string; actions?: Child; body: HTMLElement };
+/** A view: its title, the buttons beside it, and its content. A dead end shows its own link to continue. */
+export type View = { title: string; actions?: Child; body: HTMLElement; isDeadEnd?: boolean };
 /** The arguments of a view. */
 export type Address = { params: string[]; query: URLSearchParams; redraw: () => Promise<void> };
 export type Redraw = () => unknown;

@@ -1,6 +1,6 @@
 // The audit log, newest events first, and its verification.
 
-import { all, post } from "../lib/api.js";
+import { all, get, post } from "../lib/api.js";
 import { open } from "../lib/dialog.js";
 import { replaceChildren, h } from "../lib/dom.js";
 import { copyButton } from "../elements/copy-button.js";
@@ -39,6 +39,7 @@ export async function view({ query }) {
     allRoles(),
   ]);
   const names = new Map([...people, ...teams, ...roles].map((one) => [one.id, one.name]));
+  loadingNames.clear();
   const line = (/** @type {Api.Event} */ event) => lineOf(event, names);
   const events = list("/v1/audit", {
     query: apiQuery(query),
@@ -150,8 +151,14 @@ function lineOf(event, names) {
   return h(
     "li",
     {},
-    h("div.event", {}, h("span", {}, eventText(event)), h("span.soft.small", {}, whenAndWhere(event))),
-    h("p.small", {}, subjectOf(event, names)),
+    h(
+      "div.event",
+      {},
+      h("span", {}, eventText(event)),
+      // Who signs in is the subject of the event too.
+      event.target === event.actor.id ? h("span", {}) : subjectOf(event, names),
+      h("span.soft.small", {}, whenAndWhere(event)),
+    ),
     changes(event),
   );
 }
@@ -178,8 +185,32 @@ function subjectOf({ target, before, after }, names) {
   const candidates = [after.name, names.get(target ?? ""), before.name, after.email, before.email];
   const name = candidates.find((one) => typeof one === "string");
   const text = name ?? h("code", {}, target);
+  if (name === undefined && target?.startsWith("key_")) showKeyName(target, /** @type {Element} */ (text), names);
   return place ? h("a", { href: `#/${place}/${target}`, title: target }, text) : h("span", { title: target }, text);
 }
+
+/**
+ * Replaces the id of a key by its name, which most events of a key do not contain. The id stays if the key was purged
+ * or the user may not open it.
+ *
+ * @param {string} id
+ * @param {Element} place
+ * @param {Map<string, string>} names
+ */
+async function showKeyName(id, place, names) {
+  if (!loadingNames.has(id)) {
+    const load = get(/** @type {const} */ (`/v1/keys/${id}`)).then(({ name }) => names.set(id, name));
+    loadingNames.set(
+      id,
+      load.catch(() => {}),
+    );
+  }
+  await loadingNames.get(id);
+  const name = names.get(id);
+  if (name !== undefined) place.replaceWith(name);
+}
+/** Requests for names of keys, by id: several events of a list may name the same key. */
+const loadingNames = new Map();
 
 /**
  * The old and new value of each changed field.

@@ -2,6 +2,7 @@
 
 import { all, get, patch, Problem } from "../lib/api.js";
 import { replaceChildren, h } from "../lib/dom.js";
+import { icon } from "../lib/icon.js";
 import { copyButton } from "../elements/copy-button.js";
 import { keyStatus } from "../elements/key-status.js";
 import { renameButton } from "../elements/rename.js";
@@ -81,7 +82,8 @@ export async function view({ query }) {
   const clear = () => {
     location.hash = "#/keys";
   };
-  const actions = usable() && canCreate() ? [h("a.button.primary", { href: "#/keys/new" }, t("keys.new"))] : [];
+  const actions =
+    usable() && canCreate() ? [h("a.button.primary", { href: "#/keys/new" }, icon("plus"), t("keys.new"))] : [];
   const body = h("div.stack", {}, endpoint(), creationNotice(), filters(chosen, choices, change), found, keys.element);
   return { title: t("keys.title"), actions, body };
 }
@@ -115,6 +117,7 @@ function endpoint() {
       () => instance.endpoint_url,
       () => url,
       t("keys.copy_endpoint"),
+      true,
     ),
     h("a", { href: "openapi.json", target: "_blank", rel: "noreferrer" }, t("about.api")),
   );
@@ -252,6 +255,7 @@ function nothingFound(clear) {
   return h(
     "div.card.empty",
     {},
+    icon("search"),
     h("p", {}, t("keys.nothing_found")),
     h("button", { type: "button", onclick: clear }, t("keys.show_all")),
   );
@@ -259,7 +263,7 @@ function nothingFound(clear) {
 
 function noneYet() {
   const first = usable() && canCreate() ? h("a.button.primary", { href: "#/keys/new" }, t("keys.create_first")) : null;
-  return h("div.card.empty", {}, h("h2", {}, t("keys.none")), h("p.soft", {}, t("keys.what")), first);
+  return h("div.card.empty", {}, icon("key"), h("h2", {}, t("keys.none")), h("p.soft", {}, t("keys.what")), first);
 }
 
 /**
@@ -318,9 +322,9 @@ function actionsOf(key, name, status) {
     replaceChildren(status, statusOf(key));
     buttons.remove();
   };
-  const icon = (/** @type {string} */ sign, /** @type {string} */ text) => {
+  const named = (/** @type {string} */ symbol, /** @type {string} */ text) => {
     label[text] = h("span.visually-hidden", {});
-    return [h("span", { "aria-hidden": "true" }, sign), label[text]];
+    return [icon(symbol), label[text]];
   };
   const save = async (/** @type {string} */ wanted) => {
     try {
@@ -336,7 +340,7 @@ function actionsOf(key, name, status) {
     }
   };
   const rename = renameButton({
-    label: icon("✎", "keys.rename"),
+    label: named("pencil", "keys.rename"),
     field: t("keys.name"),
     place: () => name,
     name: () => key.name,
@@ -349,8 +353,12 @@ function actionsOf(key, name, status) {
     show(revoked);
     name.focus();
   };
-  const end = h("button", { type: "button", title: t("key.revoke_title"), onclick: revoke }, icon("⊘", "keys.revoke"));
-  for (const button of [rename, end]) button.classList.add("quiet", "icon", "small");
+  const end = h(
+    "button",
+    { type: "button", title: t("key.revoke_title"), onclick: revoke },
+    named("revoke", "keys.revoke"),
+  );
+  for (const button of [rename, end]) button.classList.add("quiet", "icon-only");
   const buttons = h("div.row.end", {}, rename, end);
   show(key);
   return buttons;

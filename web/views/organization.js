@@ -2,6 +2,7 @@
 
 import { get, patch } from "../lib/api.js";
 import { h } from "../lib/dom.js";
+import { icon } from "../lib/icon.js";
 import { showCurrentValues, checkbox, field, form, group, valueOf } from "../lib/form.js";
 import { planName } from "../lib/plans.js";
 import { allRoles, roleName } from "../lib/roles.js";
@@ -201,7 +202,7 @@ function feature(name, has) {
   // features.api_access, .teams, .multiple_teams
   const label = t(`features.${name}`);
   const words = has ? t("subscription.included") : t("subscription.not_included");
-  const mark = h("span.mark", { "aria-hidden": "true" }, has ? "✓" : "–");
+  const mark = icon(has ? "check" : "minus");
   return h(has ? "li.has" : "li", {}, mark, label, h("span.visually-hidden", {}, ` (${words})`));
 }
 

@@ -68,7 +68,14 @@ function signInForm({ email, organization }, enter) {
     }
     enter();
   };
-  const address = h("input", { name: "email", type: "email", autocomplete: "username", value: email, required: true });
+  const address = h("input", {
+    name: "email",
+    type: "email",
+    autocomplete: "username",
+    value: email,
+    required: true,
+    autofocus: email === "",
+  });
   // The offered organizations depend on the entered email and password.
   const offerAnew = (/** @type {Event} */ { target }) => {
     const { name } = /** @type {Page.Control} */ (target);

@@ -1,0 +1,149 @@
+//! The frame around the views: navigation, drawer, colours, language, and what is shown while a view loads.
+
+use crate::driver::wait;
+use crate::page::{Look, Page};
+use crate::people::PASSWORD as THEIRS;
+use crate::relay::{GONE, Relay};
+use crate::test_server::{EMAIL, PASSWORD, TestServer};
+use crate::texts::Texts;
+
+const PHONE: Look = Look { dark: false, width: 390 };
+/// Slow enough for a skeleton before the view is there.
+const SLOW_MS: u32 = 2_000;
+
+/// In an earlier version, the toggle stayed expanded after a choice, and Escape did not close the menu.
+#[test]
+fn drawer_closes_on_a_choice_and_on_escape() {
+    let instance = TestServer::start();
+    let page = open(&instance, "/#/keys");
+    page.looks(PHONE);
+    page.find_no("link", &page.t("teams.title"));
+    let expanded = |is: &str| {
+        let missing = || format!("the menu button is not expanded={is}");
+        wait(missing, || (page.find("button", &page.t("shell.menu")).expanded == is).then_some(()));
+    };
+    expanded("false");
+    page.click("button", &page.t("shell.menu"));
+    expanded("true");
+    page.press(&["Escape"]);
+    expanded("false");
+    page.see_focus("button", &page.t("shell.menu"));
+    page.press(&["Enter"]);
+    page.click("link", &page.t("teams.title"));
+    page.find("heading", &page.t("teams.title"));
+    expanded("false");
+    page.find_no("link", &page.t("people.title"));
+    page.finish();
+}
+
+#[test]
+fn colours_and_language_are_chosen_before_the_sign_in_and_kept() {
+    let instance = TestServer::start();
+    let page = Page::open(&instance, "en");
+    page.go("/");
+    page.see_focus("textbox", &page.t("sign_in.email"));
+    page.click("button", &page.t("shell.theme_dark"));
+    page.click("button", "Français");
+    let french = Texts::of("fr");
+    page.find("heading", &french.t("sign_in.title"));
+    page.reload();
+    page.find("heading", &french.t("sign_in.title"));
+    assert_eq!(page.evaluate("getComputedStyle(document.documentElement).colorScheme"), "dark");
+    page.click("button", &french.t("shell.theme_system"));
+    page.click("button", "English");
+    page.find("heading", &page.t("sign_in.title"));
+    assert_eq!(
+        page.evaluate("getComputedStyle(document.documentElement).colorScheme"),
+        "light dark"
+    );
+
+    // A signed-in user changes the language of the account.
+    page.sign_in(EMAIL, PASSWORD);
+    page.click("button", &page.t_with("shell.account", &[("name", "ada")]));
+    page.click("button", "Español");
+    let spanish = Texts::of("es");
+    page.find("heading", &spanish.t("keys.title"));
+    page.go("/#/profile");
+    page.find("heading", &spanish.t("profile.title"));
+    assert_eq!(page.value(&spanish.t("profile.language")), "Español");
+    page.finish();
+}
+
+#[test]
+fn place_is_marked_at_the_click_and_a_skeleton_is_shown() {
+    let instance = TestServer::start();
+    let page = open(&instance, "/#/keys");
+    page.find("heading", &page.t("keys.title"));
+    page.network(Some(SLOW_MS));
+    page.click("link", &page.t("teams.title"));
+    let marked = "document.querySelector('nav [aria-current]').textContent";
+    assert_eq!(page.evaluate(marked), page.t("teams.title"));
+    let missing = || "no skeleton".to_owned();
+    wait(missing, || {
+        (page.evaluate("document.querySelector('main').ariaBusy") == "true").then_some(())
+    });
+    page.find_no("heading", &page.t("keys.title"));
+    page.network(Some(0));
+    page.find("heading", &page.t("teams.title"));
+    assert!(page.evaluate("document.querySelector('main').ariaBusy").is_null());
+    page.finish();
+}
+
+/// In an earlier version, the page was white until the session and the texts were there.
+#[test]
+fn frame_is_painted_before_the_scripts() {
+    let (relay, _house) = Relay::before_instance();
+    let mut page = Page::open_at(relay.url(), "en");
+    page.go("/");
+    page.sign_in(EMAIL, PASSWORD);
+    page.find("heading", &page.t("keys.title"));
+    relay.answer("app.js", GONE);
+    page.driver.devtools("Network.setCacheDisabled", serde_json::json!({"cacheDisabled": true}));
+    page.reload();
+    page.within("banner", "").see("Keyhouse");
+    page.expect("status of 404");
+    page.finish();
+}
+
+/// In an earlier version, the page named the raw permission and offered a retry that could not help.
+#[test]
+fn view_that_the_user_may_not_open_says_what_to_do() {
+    let instance = TestServer::start();
+    let user = instance.join("mate", "user");
+    let mut page = Page::open(&instance, "en");
+    page.go("/#/people");
+    page.sign_in(&user.email, THEIRS);
+    page.find("heading", &page.t("problems.no_access"));
+    page.see(&page.t("problems.ask"));
+    assert!(!page.text().contains("keyhouse:"), "{}", page.text());
+    page.find_no("button", &page.t("actions.retry"));
+    page.within("main", "").click("link", &page.t("keys.title"));
+    page.find("heading", &page.t("keys.title"));
+
+    page.go("/#/teams/team_00000000-0000-7000-8000-000000000000");
+    page.find("heading", &page.t("problems.gone"));
+    page.find_no("button", &page.t("actions.retry"));
+    page.within("main", &page.t("problems.gone_hint")).click("link", &page.t("teams.title"));
+    page.find("heading", &page.t("teams.title"));
+    page.expect("status of 403");
+    page.expect("status of 404");
+    page.finish();
+}
+
+#[test]
+fn view_of_one_item_leads_back_to_its_list() {
+    let instance = TestServer::start();
+    let team = instance.team("makers", "visible", &[&instance.owner()]);
+    let page = open(&instance, &format!("/#/teams/{team}"));
+    page.find("heading", "makers");
+    page.within("navigation", "/").click("link", &page.t("teams.title"));
+    page.find("heading", &page.t("teams.title"));
+    page.finish();
+}
+
+fn open(instance: &TestServer, path: &str) -> Page {
+    let page = Page::open(instance, "en");
+    page.go(path);
+    page.sign_in(EMAIL, PASSWORD);
+    page
+}
