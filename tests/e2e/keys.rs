@@ -229,6 +229,37 @@ fn enter_in_the_permission_search_creates_no_key() {
     page.finish();
 }
 
+/// In an earlier version, Enter in the name created a key that reads everything.
+#[test]
+fn enter_in_a_field_creates_no_key() {
+    let instance = TestServer::start();
+    let page = open(&instance, "/#/keys/new");
+    page.fill(&page.t("new_key.name"), "too early");
+    page.press(&["Enter"]);
+    page.click("button", &page.t("new_key.another"));
+    assert_ne!(page.value(&page.t("new_key.name")), "too early");
+    assert!(instance.all_keys().is_empty());
+    page.finish();
+}
+
+/// In an earlier version, the faults of typed permissions stood in one line below the whole section.
+#[test]
+fn faults_of_typed_permissions_are_at_their_field() {
+    let instance = TestServer::start();
+    let page = open(&instance, "/#/keys/new");
+    page.click("radio", &page.t("new_key.custom"));
+    page.fill(&page.t("matrix.typed"), "Diagrams Read");
+    page.click("button", &page.t("new_key.save"));
+    page.see_focus("textbox", &optional(&page, "matrix.typed"));
+    let below = "[...document.querySelectorAll('textarea[name=other] ~ .fault > *')].length";
+    wait(|| "two faults".to_owned(), || (page.evaluate(below) == 2).then_some(()));
+    end_with_400(page);
+}
+
+fn optional(page: &Page, key: &str) -> String {
+    format!("{} {}", page.t(key), page.t("forms.optional"))
+}
+
 fn open(instance: &TestServer, path: &str) -> Page {
     let page = Page::open(instance, "en");
     page.go(path);

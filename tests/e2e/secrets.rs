@@ -28,6 +28,11 @@ fn new_secret_is_shown_once_and_stored_nowhere() {
     page.click("button", &page.t("secret.show"));
     assert_eq!(page.value(&page.t_with("secret.of", &[("name", "courier")])), secret);
     page.see(&secret);
+    // In an earlier version, the field cut the last letter.
+    let cut = page.evaluate(
+        "((it) => it.scrollWidth - it.clientWidth)(document.querySelector('dialog input'))",
+    );
+    assert_eq!(cut, 0, "px of the secret are cut");
     page.click("button", &page.t("secret.copy_line"));
     let line = format!("curl -H \"Authorization: Bearer {secret}\" ");
     assert!(page.clipboard().starts_with(&line), "the line does not show the key");

@@ -72,6 +72,23 @@ test("dates and lists are written in the language", async () => {
   }
 });
 
+/** In an earlier version, all dates in English were American. */
+test("dates follow the region of the browser, if it has the language", async () => {
+  const utc = { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" };
+  const evening = new Date("2026-12-05T19:58:00Z");
+  for (const [languages, language, expected] of [
+    [["en-GB", "en"], "en", "5 Dec 2026, 19:58"],
+    [["de-DE", "en-AU"], "en", "5 Dec 2026, 7:58 pm"],
+    [["en-GB"], "fr", "5 déc. 2026, 19:58"],
+    [[], "en", "Dec 5, 2026, 7:58 PM"],
+  ]) {
+    Object.defineProperty(globalThis, "navigator", { value: { languages }, configurable: true });
+    await useLanguage(language);
+    assert.equal(text.formatDate(evening, utc).replaceAll(/\s/g, " "), expected, `${languages} ${language}`);
+  }
+  Object.defineProperty(globalThis, "navigator", { value: { languages: [] }, configurable: true });
+});
+
 test("search ignores case, accents and compatibility forms", () => {
   for (const [written, searched] of [
     ["Élodie", "elodie"],

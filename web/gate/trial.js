@@ -75,8 +75,8 @@ function verdict(result) {
     {},
     h("p", {}, badge, " ", why(result)),
     result.route ? h("p", {}, parts("gate.by_route", { route: h("code", {}, routeName(result.route)) })) : null,
-    // The detail of the API is in English. The detail names the ambiguous part of the request.
-    result.detail && !result.explain ? h("p.small", { lang: "en" }, result.detail) : null,
+    // The detail of the API is in English. It helps only where it names the ambiguous part of the request.
+    result.detail && result.code === "REQUEST_REFUSED" ? h("p.small", { lang: "en" }, result.detail) : null,
     result.explain ? explanation(result.explain) : null,
     h("p.small.soft", {}, t("gate.proxy_status", { status: String(result.status) })),
   );

@@ -10,6 +10,8 @@ export const LANGUAGES = { en: "English", fr: "Français", es: "Español" };
 let texts = {};
 /** @type {Page.Language} */
 let language = "en";
+/** The language with the region of the browser: `en-GB` writes dates in another order than `en`. */
+let region = "en";
 let plurals = new Intl.PluralRules("en");
 
 /**
@@ -20,6 +22,7 @@ let plurals = new Intl.PluralRules("en");
 export async function setLanguage(name) {
   texts = await locale(name);
   language = /** @type {Page.Language} */ (name);
+  region = browserLanguages().find((tag) => languageOf(tag) === name) ?? name;
   plurals = new Intl.PluralRules(name);
   document.documentElement.lang = name;
 }
@@ -29,9 +32,15 @@ export const currentLanguage = () => language;
 
 /** The first of the browser's languages that the page supports. */
 export function preferredLanguage() {
-  const wanted = navigator.languages.map((tag) => tag.split("-")[0].toLowerCase());
-  return wanted.find((tag) => Object.hasOwn(LANGUAGES, tag)) ?? "en";
+  return (
+    browserLanguages()
+      .map(languageOf)
+      .find((tag) => Object.hasOwn(LANGUAGES, tag)) ?? "en"
+  );
 }
+
+const browserLanguages = () => globalThis.navigator?.languages ?? [];
+const languageOf = (/** @type {string} */ tag) => tag.split("-")[0].toLowerCase();
 
 /**
  * The text with this key (`"keys.title"`), with `{name}` replaced by the parameter of that name.
@@ -79,7 +88,7 @@ export const words = (key) => find(key) ?? [];
  * @param {number} value
  * @param {Intl.NumberFormatOptions} [options]
  */
-export const number = (value, options) => new Intl.NumberFormat(language, options).format(value);
+export const number = (value, options) => new Intl.NumberFormat(region, options).format(value);
 
 /**
  * Date and time to the minute, in the user's time zone.
@@ -87,7 +96,7 @@ export const number = (value, options) => new Intl.NumberFormat(language, option
  * @param {string} iso
  */
 export const moment = (iso) =>
-  new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
+  new Intl.DateTimeFormat(region, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
 
 /**
  * Date and time with seconds and time zone, for tooltips and audit events.
@@ -95,27 +104,27 @@ export const moment = (iso) =>
  * @param {string} iso
  */
 export const exactMoment = (iso) =>
-  new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" }).format(new Date(iso));
+  new Intl.DateTimeFormat(region, { dateStyle: "full", timeStyle: "long" }).format(new Date(iso));
 
 /**
  * A date in the user's time zone.
  *
  * @param {string | number} iso
  */
-export const day = (iso) => new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(new Date(iso));
+export const day = (iso) => new Intl.DateTimeFormat(region, { dateStyle: "medium" }).format(new Date(iso));
 
 /**
  * @param {string | Date} date
  * @param {Intl.DateTimeFormatOptions} options
  */
-export const formatDate = (date, options) => new Intl.DateTimeFormat(language, options).format(new Date(date));
+export const formatDate = (date, options) => new Intl.DateTimeFormat(region, options).format(new Date(date));
 
 /**
  * `a, b and c`.
  *
  * @param {string[]} items
  */
-export const formatList = (items) => new Intl.ListFormat(language, { type: "conjunction" }).format(items);
+export const formatList = (items) => new Intl.ListFormat(region, { type: "conjunction" }).format(items);
 
 /**
  * `3 hours ago`, `in 2 days`.
@@ -125,7 +134,7 @@ export const formatList = (items) => new Intl.ListFormat(language, { type: "conj
  */
 export function ago(iso, now = Date.now()) {
   const seconds = (new Date(iso).getTime() - now) / 1000;
-  const format = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  const format = new Intl.RelativeTimeFormat(region, { numeric: "auto" });
   /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
   const steps = [
     ["year", 31557600],

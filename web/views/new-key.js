@@ -102,13 +102,12 @@ function newKeyForm(values, { kinds, entries, teams }) {
     location.hash = `#/keys/${made.key.id}`;
   };
   const element = form(
-    { submit, button: t("new_key.save"), cancel: () => (location.hash = "#/keys") },
+    { submit, button: t("new_key.save"), cancel: () => (location.hash = "#/keys"), inPage: true },
     card(
-      h(
-        "div.row.joined",
-        {},
-        field(t("new_key.name"), name, { hint: t("new_key.name_hint") }),
-        h("button", { type: "button", onclick: another }, t("new_key.another")),
+      field(
+        t("new_key.name"),
+        h("div.with-button", {}, name, h("button", { type: "button", onclick: another }, t("new_key.another"))),
+        { hint: t("new_key.name_hint") },
       ),
       kind.element,
     ),
@@ -138,6 +137,10 @@ function newKeyForm(values, { kinds, entries, teams }) {
     ),
   );
   element.classList.add("new-key");
+  // Enter in a field would create a key that the user has not looked at yet.
+  element.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && /** @type {Element} */ (event.target).matches("input")) event.preventDefault();
+  });
   return element;
 }
 
