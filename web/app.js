@@ -1,6 +1,6 @@
 // Starts the page: loads the session and the language, then shows the view of the current address.
 
-import { get, HOME, Problem, onBusy, onProofRequired, onSessionEnd } from "./lib/api.js";
+import { HOME, late, onBusy, onProofRequired, onSessionEnd } from "./lib/api.js";
 import { replaceChildren, h } from "./lib/dom.js";
 import { problemNotice } from "./lib/messages.js";
 import { keptLanguage } from "./frame/preferences.js";
@@ -55,7 +55,7 @@ let shown = 0;
 async function begin() {
   onBusy(showBusy);
   onSessionEnd(signInAgain);
-  onProofRequired(async () => (await imported(() => import("./proof.js"))).prove());
+  onProofRequired(async () => (await late(() => import("./proof.js"))).prove());
   onOtherTab(({ data: user }) => {
     if (signInPrompt && user === session?.user.id) signInPrompt.close(true);
     // Another user signed in, or the user signed out: this tab must not show the previous user's data.
@@ -68,7 +68,7 @@ async function begin() {
     await Promise.all([load(), texts]);
     const wanted = session?.user.locale;
     if (wanted && wanted !== currentLanguage()) await setLanguage(wanted);
-    form = link && (await imported(link));
+    form = link && (await late(link));
   } catch (problem) {
     if (!problem.members) throw problem;
     // A request may fail before the texts are loaded.
@@ -108,6 +108,7 @@ async function route() {
   const first = view.body.querySelector?.("[autofocus]");
   (first ?? title).focus({ preventScroll: true });
   if (turn > 1) scrollTo(0, 0);
+  view.shown?.();
 }
 
 /**
@@ -115,11 +116,12 @@ async function route() {
  *
  * @param {string} path
  * @param {URLSearchParams} query
+ * @returns {Promise<Page.View>}
  */
 async function viewOf(path, query) {
   if (!session) return signInView(enter, query.get("organization"));
   if (!session.user.second_factor_required) return matchingView(path, query);
-  return viewOrProblem(async () => (await imported(() => import("./views/required-factor.js"))).requiredFactor(route));
+  return viewOrProblem(async () => (await late(() => import("./views/required-factor.js"))).requiredFactor(route));
 }
 
 /**
@@ -136,7 +138,7 @@ async function matchingView(path, query) {
   if (!view) return deadEnd(t("problems.no_page"), t("problems.no_page_hint"), "keys");
   const params = names.filter((_, at) => view[0].split("/")[at] === ":").map(decode);
   return viewOrProblem(
-    async () => (await imported(view[1])).view({ params, query, redraw: route }),
+    async () => (await late(view[1])).view({ params, query, redraw: route }),
     names.length > 1 ? names[0] : "keys",
   );
 }
@@ -171,21 +173,6 @@ function deadEnd(title, why, above) {
   const next = placeOf(above) ?? placeOf("keys");
   const link = next ? h("a.button", { href: `#/${next.hash}` }, icon(next.icon), t(next.title)) : null;
   return { title, isDeadEnd: true, body: h("div.card.empty", {}, icon("search"), h("p.soft", {}, why), link) };
-}
-
-/**
- * Imports a view's module. A failure is thrown as a `Problem`.
- *
- * @param {() => Promise<any>} module
- */
-async function imported(module) {
-  try {
-    return await module();
-  } catch {
-    // Either the server is unreachable, or an update of the server removed the modules of this page.
-    await get("/v1/instance");
-    throw new Problem(404, { code: "outdated" });
-  }
 }
 
 /** @param {string} part */

@@ -3,6 +3,7 @@
 import { replaceChildren, h } from "./lib/dom.js";
 import { mark } from "./lib/icon.js";
 import { keep } from "./lib/kept.js";
+import { skeleton } from "./lib/list.js";
 import { notices } from "./notices.js";
 import { status } from "./lib/messages.js";
 import { session } from "./lib/state.js";
@@ -14,7 +15,6 @@ import { showPreferences } from "./frame/preferences.js";
 
 /** A view that is there sooner shows no skeleton. */
 const SKELETON_AFTER_MS = 150;
-const SKELETON_ROWS = 7;
 
 const main = h("main", { id: "main", tabindex: "-1" });
 const busy = h("progress.busy", { hidden: true });
@@ -99,19 +99,13 @@ export function expect(hash) {
   closeDrawer();
   skeletonTimer = setTimeout(() => {
     main.setAttribute("aria-busy", "true");
-    replaceChildren(main, skeleton());
+    replaceChildren(main, h("div.bar.title", {}), skeleton());
   }, SKELETON_AFTER_MS);
 }
 
 function endSkeleton() {
   clearTimeout(skeletonTimer);
   main.removeAttribute("aria-busy");
-}
-
-/** Grey bars in the place of a view. */
-function skeleton() {
-  const rows = Array.from({ length: SKELETON_ROWS }, () => h("div.bar", {}));
-  return h("div.skeleton", { "aria-hidden": "true" }, h("div.bar.title", {}), h("div.card.flush", {}, rows));
 }
 
 /**

@@ -99,7 +99,7 @@ fn cloudmc_guide_generates_renames_and_revokes_a_key_in_french() {
     page.go("/#/keys");
     let row = page.within("row", "ancienne");
     row.find("button", "Révoquer la clé d’API : ancienne");
-    assert_eq!(titles(&page), ["Modification de la clé d’API", "Révoquer la clé d’API"]);
+    assert_eq!(titles(&page), ["Modification de la clé d’API", "Révoquer la clé d’API", "Actions"]);
     row.click("button", "Modification de la clé d’API : ancienne");
     page.within("table", "Clés d’API").fill("Nom", "renommée");
     page.press(&["Enter"]);

@@ -61,7 +61,7 @@ fn shown_everywhere(name: &str) {
         ("the audit log", "/#/audit".to_owned()),
         ("the gates", "/#/gates".to_owned()),
         ("a gate", "/#/gates/orders".to_owned()),
-        ("the team filter", format!("/#/keys?whose={team}")),
+        ("the team filter", format!("/#/keys?team={team}")),
     ] {
         page.go(&path);
         shown(place);

@@ -18,13 +18,15 @@ fn back_button_undoes_the_last_filter() {
     let page = open(&instance, "/#/keys");
     page.fill(&page.t("keys.search"), "cour");
     page.find_no("link", "robot");
+    page.click("button", &page.t("keys.name"));
+    at_address(&page, "search=cour&sort=name", true);
     page.choose(&page.t("keys.status"), &page.t("keys.status_disabled"));
     page.see(&page.t("keys.nothing_found"));
-    page.choose(&page.t("keys.sort"), &page.t("keys.sort_name"));
     at_address(&page, "search=cour&status=disabled&sort=name", true);
     page.back();
-    at_address(&page, "sort=name", false);
+    at_address(&page, "status=disabled", false);
     page.back();
+    at_address(&page, "sort=name", false);
     page.find("link", "courier");
     assert_eq!(page.value(&page.t("keys.search")), "cour");
     page.find_no("link", "robot");
@@ -93,7 +95,7 @@ fn read_access_to_a_shared_key_offers_no_rename() {
         instance.create(&json!({"name": name, "teams": shares}));
     }
     let page = Page::open(&instance, "en");
-    page.go("/#/keys");
+    page.go("/#/keys?tab=all");
     page.sign_in(&mate.email, crate::people::PASSWORD);
     page.find("link", looks);
     page.find("button", &page.t_with("keys.rename", &[("name", writes)]));
@@ -239,6 +241,133 @@ fn enter_in_a_field_creates_no_key() {
     page.click("button", &page.t("new_key.another"));
     assert_ne!(page.value(&page.t("new_key.name")), "too early");
     assert!(instance.all_keys().is_empty());
+    page.finish();
+}
+
+/// In an earlier version, the list was at its top and first page again.
+#[test]
+fn back_button_returns_to_the_place_in_a_long_list() {
+    let instance = TestServer::start();
+    for number in 10..60 {
+        instance.create(&json!({"name": format!("exporter {number}")}));
+    }
+    let page = open(&instance, "/#/keys");
+    page.find("link", "exporter 59");
+    page.click("button", &page.t("lists.more"));
+    page.click("link", "exporter 15");
+    page.find("heading", "exporter 15");
+    page.back();
+    page.find("link", "exporter 15");
+    let here = "document.querySelector('a[title=\"exporter 15\"]').getBoundingClientRect().top";
+    let is_there = || page.evaluate(here).as_f64().is_some_and(|top| (0.0..800.0).contains(&top));
+    wait(|| "the row is out of sight".to_owned(), || is_there().then_some(()));
+    // A new visit begins at the top.
+    page.click("link", &page.t("teams.title"));
+    page.find("heading", &page.t("teams.title"));
+    page.within("navigation", &page.t("teams.title")).click("link", &page.t("keys.title"));
+    page.find("link", "exporter 59");
+    page.find_no("link", "exporter 15");
+    page.finish();
+}
+
+#[test]
+fn selected_keys_are_revoked_together() {
+    let instance = TestServer::start();
+    let keys = ["one", "two", "three"].map(|name| instance.create(&json!({"name": name})));
+    let page = open(&instance, "/#/keys");
+    for name in ["one", "two"] {
+        page.click("checkbox", &page.t_with("keys.select", &[("name", name)]));
+    }
+    page.within("group", &page.t_with("keys.selected", &[("count", "2")]))
+        .click("button", &page.t("keys.revoke_selected"));
+    let dialog = page.within("dialog", "one");
+    dialog.see("two");
+    dialog.click("button", &page.t_with("keys.revoke_selected_confirm", &[("count", "2")]));
+    page.no_dialog();
+    for name in ["one", "two"] {
+        page.within("row", name).see(&page.t("status.revoked"));
+    }
+    let statuses = keys.map(|key| instance.key(&key.id)["status"].clone());
+    assert_eq!(statuses, ["revoked", "revoked", "active"]);
+    page.find_no("checkbox", &page.t_with("keys.select", &[("name", "one")]));
+    page.finish();
+}
+
+#[test]
+fn row_menu_disables_a_key_by_keyboard() {
+    let instance = TestServer::start();
+    let key = instance.create(&json!({"name": "courier"}));
+    let page = open(&instance, "/#/keys");
+    page.focus("button", &page.t_with("keys.actions_of", &[("name", "courier")]));
+    page.press(&["Enter", "Tab"]);
+    page.see_focus("button", &page.t("keys.copy_id"));
+    page.press(&["Down", "Down", "Down"]);
+    page.see_focus("button", &page.t("key.disable"));
+    page.press(&["Enter"]);
+    page.within("dialog", "courier").click("button", &page.t("key.disable_confirm"));
+    page.no_dialog();
+    page.within("row", "courier").see(&page.t("status.disabled"));
+    assert_eq!(instance.key(&key.id)["status"], "disabled");
+    page.finish();
+}
+
+/// In an earlier version, the row stayed active after the server had refused the rename.
+#[test]
+fn rename_of_a_key_revoked_elsewhere_shows_that_it_is_revoked() {
+    let instance = TestServer::start();
+    let key = instance.create(&json!({"name": "courier"}));
+    let mut page = open(&instance, "/#/keys");
+    let rename = page.t_with("keys.rename", &[("name", "courier")]);
+    page.click("button", &rename);
+    // In an earlier version, the field was 84 px wide.
+    let width = page.evaluate("document.querySelector('.rename input').clientWidth");
+    assert!(width.as_f64().unwrap() > 110.0, "{width} px");
+    instance.act(&key.id, "revoke").expect(200);
+    page.fill(&page.t("keys.name"), "too late");
+    page.press(&["Enter"]);
+    page.within("row", "courier").see(&page.t("status.revoked"));
+    page.find_no("button", &rename);
+    page.find_no("textbox", &page.t("keys.name"));
+    page.expect("412 (Precondition Failed)");
+    page.expect("409 (Conflict)");
+    page.finish();
+}
+
+/// In an earlier version, the list ignored the team and showed all keys.
+#[test]
+fn team_leads_to_the_keys_shared_with_it() {
+    let instance = TestServer::start();
+    let team = instance.team("makers", "visible", &[&instance.owner()]);
+    let shares = json!([{"id": team, "access": "read"}]);
+    instance.create(&json!({"name": "shared", "teams": shares}));
+    instance.create(&json!({"name": "private"}));
+    let page = open(&instance, &format!("/#/teams/{team}"));
+    page.click("link", &page.t("team.keys_link"));
+    page.find("link", "shared");
+    page.find_no("link", "private");
+    page.click("link", &page.t("keys.tab_mine"));
+    page.find("link", "private");
+    page.click("link", &page.t("keys.tab_shared"));
+    page.find_no("link", "private");
+    page.find("link", "shared");
+    page.finish();
+}
+
+/// In an earlier version, the keys of others filled the list.
+#[test]
+fn keys_that_a_user_may_not_open_are_one_line() {
+    let instance = TestServer::start();
+    for name in ["first", "second"] {
+        instance.create(&json!({"name": name}));
+    }
+    let mate = instance.join("mate", "user");
+    let page = Page::open(&instance, "en");
+    page.go("/#/keys");
+    page.sign_in(&mate.email, crate::people::PASSWORD);
+    page.find("heading", &page.t("keys.none"));
+    page.click("link", &page.t("keys.tab_all"));
+    page.see(&page.t_with("keys.hidden", &[("count", "2")]));
+    assert_eq!(page.names("table"), Vec::<String>::new());
     page.finish();
 }
 

@@ -50,10 +50,12 @@ impl Part {
     /// Clicks the only element of this role and name.
     pub(crate) fn click(&self, role: &str, name: &str) {
         self.act(&[role], &[name], |driver, element| {
-            driver.attempt(async {
-                // The driver itself leaves an element under the sticky header.
-                element.scroll_into_view().await?;
-                element.click().await
+            driver.attempt(element.click()).or_else(|_| {
+                driver.attempt(async {
+                    // The driver leaves an element under the sticky header where it is.
+                    element.scroll_into_view().await?;
+                    element.click().await
+                })
             })
         });
     }

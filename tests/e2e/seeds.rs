@@ -77,8 +77,9 @@ fn an_owner_decides(language: &'static str) {
     // A user sees the key without details, and why the user can't create keys.
     let theirs = signed_in(&instance, language, &outsider);
     theirs.find("heading", &theirs.t("keys.title"));
-    theirs.see(&theirs.t("keys.hidden_service"));
     theirs.see(&theirs.t("keys.members_cannot_create"));
+    theirs.click("link", &theirs.t("keys.tab_all"));
+    theirs.see(&theirs.t("keys.none_open"));
     assert!(!theirs.text().contains("diagram exporter"), "{}", theirs.text());
     assert_eq!(
         theirs.names("link").iter().filter(|name| **name == theirs.t("keys.new")).count(),
@@ -88,6 +89,7 @@ fn an_owner_decides(language: &'static str) {
 
     // A team member sees all details of the key.
     let theirs = signed_in(&instance, language, &mate);
+    theirs.click("link", &theirs.t("keys.tab_shared"));
     theirs.click("link", "diagram exporter");
     theirs.find("heading", "diagram exporter");
     theirs.finish();

@@ -54,7 +54,7 @@ test("times are written relative to now in their largest unit", async () => {
     ["es", 2 * 86_400, "pasado mañana"],
   ]) {
     await useLanguage(language);
-    assert.equal(text.ago(seconds(count), NOW), expected, `${language} ${count}`);
+    assert.equal(text.ago(seconds(count), { now: NOW }), expected, `${language} ${count}`);
   }
 });
 

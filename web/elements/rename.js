@@ -9,14 +9,15 @@ import { t } from "../lib/text.js";
  * `field` replaces; `name()` returns the current name; `save(name)` may throw a `Problem`.
  *
  * @param {{
-   label: Page.Child,
-   field: string,
-   place: () => HTMLElement,
-   name: () => string,
-   save: (name: string) => Promise<void>,
- }} options
+ * label: Page.Child,
+ * field: string,
+ * place: () => HTMLElement,
+ * name: () => string,
+ * save: (name: string) => Promise<void>,
+ * isCompact?: boolean,
+ * }} options
  */
-export function renameButton({ label, field: fieldLabel, place, name, save }) {
+export function renameButton({ label, field: fieldLabel, place, name, save, isCompact }) {
   const begin = () => {
     const shown = place();
     const input = h("input", {
@@ -34,13 +35,18 @@ export function renameButton({ label, field: fieldLabel, place, name, save }) {
       hide(false);
       button.hidden = false;
       button.focus();
+      // On a narrow screen, a menu entry stands for the button.
+      if (document.activeElement !== button) shown.focus();
     };
     const submit = async (/** @type {HTMLFormElement} */ element) => {
       const wanted = valueOf(element, "name");
       if (wanted !== name()) await save(wanted);
       leave();
     };
-    const element = form({ submit, button: t("actions.save"), cancel: leave, inPage: true }, field(fieldLabel, input));
+    const element = form(
+      { submit, button: t("actions.save"), cancel: leave, inPage: true, isCompact },
+      field(fieldLabel, input),
+    );
     element.classList.add("rename");
     element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;

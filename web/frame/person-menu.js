@@ -1,6 +1,6 @@
 // The menu of the signed-in user.
 
-import { remove } from "../lib/api.js";
+import { late, remove } from "../lib/api.js";
 import { h } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
 import { keep } from "../lib/kept.js";
@@ -8,7 +8,6 @@ import { problemText, announce } from "../lib/messages.js";
 import { setSession, instance, session } from "../lib/state.js";
 import { t } from "../lib/text.js";
 import { avatar } from "../elements/avatar.js";
-import { about } from "../views/about.js";
 import { languageSwitch, themeSwitch } from "./preferences.js";
 
 const ID = "person-menu";
@@ -55,7 +54,11 @@ export function personMenu(redraw) {
     instance.support_url
       ? h("a", { href: instance.support_url, target: "_blank", rel: "noreferrer" }, icon("help"), t("shell.support"))
       : null,
-    action("info", t("about.title"), then(about)),
+    action(
+      "info",
+      t("about.title"),
+      then(async () => (await late(() => import("../views/about.js"))).about()),
+    ),
     action("exit", t("shell.sign_out"), signOut),
   );
 }

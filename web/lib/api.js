@@ -253,3 +253,20 @@ async function watched(promise) {
     if (isSlow && --waitingFor === 0) notifyBusy(false);
   }
 }
+
+/**
+ * Imports a module after the start. A failure is thrown as a `Problem`.
+ *
+ * @template T
+ * @param {() => Promise<T>} module
+ * @returns {Promise<T>}
+ */
+export async function late(module) {
+  try {
+    return await module();
+  } catch {
+    // Either the server is unreachable, or an update of the server removed the modules of this page.
+    await get("/v1/instance");
+    throw new Problem(404, { code: "outdated" });
+  }
+}

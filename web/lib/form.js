@@ -1,6 +1,7 @@
 // Forms with labelled fields. Faults appear at their field, and a failed request keeps the input.
 
 import { replaceChildren, freshId, h } from "./dom.js";
+import { icon, iconButton } from "./icon.js";
 import { faultText, problemNotice } from "./messages.js";
 import { t } from "./text.js";
 
@@ -93,7 +94,7 @@ export function select(name, options, chosen, properties = {}) {
  * A form. `submit(form)` may throw a `Problem`. Each fault then appears at the field whose `data-field` is its
  * pointer (`rate_limits/0/name`) or the nearest parent of it; other problems appear above the buttons. The first
  * field with a fault gets the focus. The form can't be submitted again while `submit` runs. The last button is
- * `button`, or the first with `inPage`, in a form that is no dialog.
+ * `button`, or the first with `inPage`, in a form that is no dialog. With `isCompact`, the buttons are icons.
  *
  * @param {{
  * submit: (form: HTMLFormElement) => unknown,
@@ -101,19 +102,23 @@ export function select(name, options, chosen, properties = {}) {
  * cancel?: () => unknown,
  * danger?: boolean,
  * inPage?: boolean,
+ * isCompact?: boolean,
  * }} options
  * @param {...Page.Child} children
  */
-export function form({ submit, button, cancel, danger, inPage }, ...children) {
+export function form({ submit, button, cancel, danger, inPage, isCompact }, ...children) {
   const trouble = h("div.trouble", {});
-  const send = h(danger ? "button.danger" : "button.primary", { type: "submit" }, button);
+  const face = isCompact ? icon("check") : button;
+  const send = h(danger ? "button.danger" : "button.primary", { type: "submit" }, face);
+  if (isCompact) send.setAttribute("aria-label", button);
+  send.classList.toggle("icon-only", Boolean(isCompact));
   const onsubmit = async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     if (element.getAttribute("aria-busy") === "true") return;
     clear(element, trouble);
     element.setAttribute("aria-busy", "true");
     send.setAttribute("aria-disabled", "true");
-    replaceChildren(send, t("forms.sending"));
+    if (!isCompact) replaceChildren(send, t("forms.sending"));
     try {
       await submit(element);
     } catch (problem) {
@@ -122,10 +127,13 @@ export function form({ submit, button, cancel, danger, inPage }, ...children) {
     } finally {
       element.removeAttribute("aria-busy");
       send.removeAttribute("aria-disabled");
-      replaceChildren(send, button);
+      replaceChildren(send, face);
     }
   };
-  const leave = cancel ? h("button", { type: "button", onclick: cancel }, t("actions.cancel")) : null;
+  const back = isCompact
+    ? iconButton("close", t("actions.cancel"), { onclick: cancel })
+    : h("button", { type: "button", onclick: cancel }, t("actions.cancel"));
+  const leave = cancel ? back : null;
   const buttons = h("div.buttons", {}, inPage ? [send, leave] : [leave, send]);
   const fields = h("div.fields", {}, ...children, trouble);
   const element = h("form", { novalidate: true, onsubmit }, fields, buttons);

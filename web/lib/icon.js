@@ -33,6 +33,8 @@ const PATHS = {
   revoke: "M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0ZM3.8 3.8l8.4 8.4",
   more: "M3.2 8h.01M8 8h.01M12.8 8h.01",
   chevron: "m4.5 6.5 3.5 3.5 3.5-3.5",
+  up: "M8 12.5v-9M4.5 7 8 3.5 11.5 7",
+  down: "M8 3.5v9M4.5 9 8 12.5 11.5 9",
   next: "m6.5 4.5 3.5 3.5-3.5 3.5",
   menu: "M2 4h12M2 8h12M2 12h12",
   book: "M3 12.2V3.8A1.5 1.5 0 0 1 4.5 2.3H13v11.5H4.5A1.5 1.5 0 0 1 3 12.3a1.5 1.5 0 0 1 1.5-1.5H13M6 5.5h4",
@@ -57,7 +59,7 @@ const PATHS = {
  * @param {string} name
  */
 export function icon(name) {
-  return svg("svg.icon", { viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: PATHS[name] }));
+  return svg(`svg.icon.icon-${name}`, { viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: PATHS[name] }));
 }
 
 /** The mark of Keyhouse. */

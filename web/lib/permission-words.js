@@ -19,6 +19,13 @@ export function shortPermissions(permissions) {
 }
 
 /**
+ * The permissions without those that another one covers; none for a key that follows its owner.
+ *
+ * @param {string[] | null} permissions
+ */
+export const sparePermissions = (permissions) => (permissions === null ? [] : uncovered(permissions));
+
+/**
  * A sentence: "This key can ...". A key without a list of permissions has those of its owner.
  *
  * @param {string[] | null} permissions

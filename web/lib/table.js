@@ -3,11 +3,12 @@
 
 import { h } from "./dom.js";
 
-/** @typedef {string | {hidden: string}} Column */
+/** @typedef {string | {hidden: string} | {label: string, heading: Page.Child, sort?: string | null}} Column */
 
 /**
  * A table. `columns` are the headings. A row is a list of cells; the first cell is the row's heading.
- * A heading `{hidden: text}` is visible only to screen readers.
+ * A heading `{hidden: text}` is visible only to screen readers. `{label, heading, sort}` has a heading of nodes, such
+ * as a button that sorts, and the current order (`aria-sort`).
  *
  * @param {string} label
  * @param {Column[]} columns
@@ -16,8 +17,10 @@ import { h } from "./dom.js";
 export function table(label, columns, rows) {
   const body = h("tbody", { role: "rowgroup" });
   const heading = (/** @type {Column} */ column) => {
-    const text = typeof column === "object" ? h("span.visually-hidden", {}, column.hidden) : column;
-    return h("th", { scope: "col", role: "columnheader" }, text);
+    const attributes = { scope: "col", role: "columnheader" };
+    if (typeof column === "string") return h("th", attributes, column);
+    if ("hidden" in column) return h("th", attributes, h("span.visually-hidden", {}, column.hidden));
+    return h("th", { ...attributes, "aria-sort": column.sort }, column.heading);
   };
   const element = h(
     "table.folds",
@@ -47,7 +50,8 @@ export function addRows(element, columns, rows) {
  * @param {Page.Child[]} cells
  */
 function row(columns, cells) {
-  const labelOf = (/** @type {Column} */ column) => (typeof column === "object" ? null : column);
+  const labelOf = (/** @type {Column} */ column) =>
+    typeof column === "string" ? column : "label" in column ? column.label : null;
   const cell = (/** @type {Page.Child} */ content, /** @type {number} */ at) =>
     at === 0
       ? h("th", { scope: "row", role: "rowheader" }, content)

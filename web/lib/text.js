@@ -127,14 +127,14 @@ export const formatDate = (date, options) => new Intl.DateTimeFormat(region, opt
 export const formatList = (items) => new Intl.ListFormat(region, { type: "conjunction" }).format(items);
 
 /**
- * `3 hours ago`, `in 2 days`.
+ * `3 hours ago`, `in 2 days`; with the style `narrow`, `3h ago`.
  *
  * @param {string} iso
- * @param {number} [now]
+ * @param {{now?: number, style?: Intl.RelativeTimeFormatStyle}} [options]
  */
-export function ago(iso, now = Date.now()) {
+export function ago(iso, { now = Date.now(), style = "long" } = {}) {
   const seconds = (new Date(iso).getTime() - now) / 1000;
-  const format = new Intl.RelativeTimeFormat(region, { numeric: "auto" });
+  const format = new Intl.RelativeTimeFormat(region, { numeric: "auto", style });
   /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
   const steps = [
     ["year", 31557600],

@@ -61,6 +61,14 @@ export type BodyOf<P extends string, M extends Method> =
 /** What a list of the API lists. */
 export type ItemOf<P extends string> = ResponseOf<P, "get"> extends { items: readonly (infer Item)[] } ? Item : never;
 
+/** A page of a list. The list of keys counts the keys of all pages. */
+export type ListPage<P extends string> = {
+  items: ItemOf<P>[];
+  next_cursor: string | null;
+  total?: number;
+  total_is_exceeded?: boolean;
+};
+
 export type Instance = Paths["/v1/instance"]["get"]["response"];
 
 /** A fault of the input. `item` is the faulty item of a list. */
@@ -68,8 +76,9 @@ export type Fault = { pointer: string; code: string; detail: string; item?: stri
 /** The members of a problem of the API. */
 export type Members = { code: string; detail?: string; errors?: Fault[]; retryAfter?: number; [name: string]: any };
 
-/** A view: its title, the buttons beside it, and its content. A dead end shows its own link to continue. */
-export type View = { title: string; actions?: Child; body: HTMLElement; isDeadEnd?: boolean };
+/** A view: its title, the buttons beside it, and its content. A dead end shows its own link to continue. `shown` runs
+ * when the view is on the page. */
+export type View = { title: string; actions?: Child; body: HTMLElement; isDeadEnd?: boolean; shown?: () => unknown };
 /** The arguments of a view. */
 export type Address = { params: string[]; query: URLSearchParams; redraw: () => Promise<void> };
 export type Redraw = () => unknown;

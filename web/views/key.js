@@ -1,7 +1,6 @@
 // One key: details, usage, permissions and limits, secrets, teams, history.
 
-import { all, get, patch, post } from "../lib/api.js";
-import { confirm } from "../lib/dialog.js";
+import { all, get, patch } from "../lib/api.js";
 import { replaceChildren, h } from "../lib/dom.js";
 import { renameButton } from "../elements/rename.js";
 import { timeAgo } from "../elements/time-ago.js";
@@ -16,6 +15,7 @@ import { action } from "../key/parts.js";
 import { revokeKey } from "../key/revoke.js";
 import { rightsTo } from "../key/rights.js";
 import { rotate, secretsCard } from "../key/secrets.js";
+import { disableKey, enableKey } from "../key/switch.js";
 import { teamsCard } from "../key/teams.js";
 import { usageCard } from "../key/usage.js";
 
@@ -146,20 +146,14 @@ function revoked(key) {
 
 /** @param {Page.KeyPage} page */
 async function disable(page) {
-  const words = {
-    title: t("key.disable_title"),
-    body: h("p", {}, parts("key.disable_body", { name: h("strong", {}, page.key.name) })),
-    button: t("key.disable_confirm"),
-    done: t("key.disabled"),
-  };
-  await confirmed(page, words, () => post(`${pathOf(page.key.id)}/disable`));
+  const changed = await disableKey(page.key);
+  if (changed) page.update(changed);
 }
 
 /** @param {Page.KeyPage} page */
 async function enable(page) {
   try {
-    page.update(await post(`${pathOf(page.key.id)}/enable`));
-    announce(t("key.enabled"));
+    page.update(await enableKey(page.key));
   } catch (problem) {
     if (!problem.members) throw problem;
     announce(problemText(problem));
@@ -170,16 +164,4 @@ async function enable(page) {
 async function revoke(page) {
   const changed = await revokeKey(page.key);
   if (changed) page.update(changed);
-}
-
-/**
- * @param {Page.KeyPage} page
- * @param {Page.Confirmation} words
- * @param {() => Promise<Api.Key>} act
- */
-async function confirmed(page, words, act) {
-  let changed;
-  await confirm(words, async () => (changed = await act()));
-  if (changed) page.update(changed);
-  return changed;
 }

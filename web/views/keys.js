@@ -1,33 +1,32 @@
-// The list of API keys, with filters.
+// The list of API keys: tabs, filters, rows.
 
-import { all, get, patch, Problem } from "../lib/api.js";
+import { all } from "../lib/api.js";
 import { replaceChildren, h } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
-import { copyButton } from "../elements/copy-button.js";
-import { keyStatus } from "../elements/key-status.js";
-import { renameButton } from "../elements/rename.js";
-import { timeAgo } from "../elements/time-ago.js";
-import { field, select } from "../lib/form.js";
-import { revokeKey } from "../key/revoke.js";
-import { rightsTo } from "../key/rights.js";
 import { list } from "../lib/list.js";
-import { shortPermissions } from "../lib/permission-words.js";
 import { planName } from "../lib/plans.js";
 import { instance, isOperator, may, session } from "../lib/state.js";
 import { addRows, table } from "../lib/table.js";
-import { day, formatList, t } from "../lib/text.js";
+import { t } from "../lib/text.js";
+import { copyButton } from "../elements/copy-button.js";
+import { rowActions } from "../keys/actions.js";
+import { addressOf, apiQuery, chosenBy, filters, isFiltered } from "../keys/filters.js";
+import { hiddenLine, rowOf } from "../keys/row.js";
+import { selection } from "../keys/selection.js";
+import { ALL_TABS, tabLinks, tabsOf } from "../keys/tabs.js";
 
 /** A key is more than 1 kB of JSON. A small first page keeps the first load light. */
-const PAGE_KEYS = 30;
-const SOON = "7d";
-const SOON_MS = 7 * 86_400_000;
-/** The pause in typing after which a search is sent. */
-const TYPING_MS = 250;
-const SORTS = ["-created_at", "name", "-last_used", "expires_at"];
-const STATUSES = ["", "active", "disabled", "not_yet_valid", "expired", "revoked", "all"];
+const FIRST_KEYS = 20;
+const PAGE_KEYS = 50;
+/** The numbers of the other tabs are loaded when the list is there. */
+const COUNT_AFTER_MS = 1000;
+/** A list that was out of sight for longer is loaded again. */
+const FRESH_MS = 30_000;
 
-/** @typedef {Record<"search" | "whose" | "status" | "only" | "sort", string>} Chosen */
-/** @typedef {[keyof Chosen, string, string[][]][]} Choices */
+/**
+ * @typedef {Page.ItemOf<"/v1/keys">} Item
+ * @typedef {import("../keys/tabs.js").Tab} Tab
+ */
 
 /** Whether the user may create a personal or a service key. */
 export const canCreate = () => may("keyhouse:keys:create") || may("keyhouse:keys:manage");
@@ -35,91 +34,206 @@ export const canCreate = () => may("keyhouse:keys:create") || may("keyhouse:keys
 /** @param {Page.Address} options */
 export async function view({ query }) {
   const loadingTeams = all("/v1/teams");
-  /** @type {Api.Team[]} */
-  let teams = [];
-  const chosen = chosenBy(query);
-  const columns = [
-    t("keys.name"),
-    t("keys.owner"),
-    t("keys.permissions"),
-    t("keys.status"),
-    t("keys.last_used"),
-    t("keys.created"),
-    { hidden: t("keys.actions") },
-  ];
-  const rowsOf = (/** @type {Page.ItemOf<"/v1/keys">[]} */ items) => items.map((key) => row(key, teams));
+  const needsTeams = query.has("team") || query.get("tab") === "shared";
+  let teams = needsTeams ? await loadingTeams : [];
+  let tabs = needsTeams ? tabsOf(teams) : ALL_TABS;
+  const chosen = chosenBy(query, teams, tabs);
+  const readsAll = may("keyhouse:keys:read");
+  const picked = selection();
+  const sorting = () => sortedColumns(chosen, picked.all, change);
+  const ready = Promise.withResolvers();
+  let tabBar = /** @type {ReturnType<typeof tabLinks>} */ (/** @type {unknown} */ (null));
   const found = h("p.visually-hidden", { role: "status" });
+  const foot = h("div", {});
+  let hidden = 0;
+  let seenCount = 0;
+  let isCounted = false;
+  /** The rows of the keys that the user sees. The others are one line. */
+  const rowsOf = (/** @type {Item[]} */ items, /** @type {Page.ListPage<"/v1/keys">} */ page) => {
+    const seen = items.filter((item) => "name" in item);
+    hidden += items.length - seen.length;
+    seenCount += seen.length;
+    // Keys without a name come last, so all that follow are hidden.
+    const isEnd = apiQuery(chosen, readsAll).sort !== "" && items.some((item) => !("name" in item));
+    const isMore = isEnd && page.next_cursor !== null;
+    if (isEnd) page.next_cursor = null;
+    const count = isMore ? (page.total ?? 0) - seenCount : hidden;
+    replaceChildren(foot, hidden > 0 ? hiddenLine(count > 0 ? count : null) : null);
+    return seen.map((key) => keyRow(key, teams, picked));
+  };
   const keys = list("/v1/keys", {
-    query: apiQuery(chosen),
+    query: apiQuery(chosen, readsAll),
     pageItems: PAGE_KEYS,
-    beside: loadingTeams.then((loaded) => (teams = loaded)),
-    show: (items, isMore) => {
+    // After Back, the list is as long as it was.
+    firstItems: history.state?.keys ?? FIRST_KEYS,
+    beside: ready.promise,
+    show: (items, page) => {
+      [hidden, seenCount] = [0, 0];
+      picked.reset();
+      isCounted = page.total !== undefined;
+      const isMore = page.next_cursor !== null;
       replaceChildren(found, t(isMore ? "keys.found_more" : "keys.found", { count: items.length }));
-      return h("div.card.flush.keys", {}, table(t("keys.title"), columns, rowsOf(items)));
+      if (!isFiltered(chosen)) tabBar.show(/** @type {Tab} */ (chosen.tab), page.total);
+      const rows = rowsOf(items, page);
+      const shown =
+        rows.length > 0 ? table(t("keys.title"), sorting(), rows) : h("p.empty.soft", {}, t("keys.none_open"));
+      return h("div.card.flush.keys", {}, shown, foot);
     },
-    more: (card, items) => addRows(card.querySelector("table"), columns, rowsOf(items))?.querySelector("a"),
+    more: (card, items, page) =>
+      addRows(card.querySelector("table"), sorting(), rowsOf(items, page))?.querySelector("a"),
     empty: () => {
       replaceChildren(found, t(isFiltered(chosen) ? "keys.nothing_found" : "keys.none"));
-      return isFiltered(chosen) ? nothingFound(clear) : noneYet();
+      return isFiltered(chosen) ? nothingFound(clear) : noneYet(chosen.tab);
+    },
+    range: (count, page) => {
+      if (page.total === undefined || hidden > 0) return null;
+      // lists.range, lists.range_more
+      return t(page.total_is_exceeded ? "lists.range_more" : "lists.range", {
+        first: 1,
+        last: count,
+        total: page.total,
+      });
     },
   });
   // The request for the keys is already running.
-  const choices = choicesOf(await loadingTeams);
-  if (chosen.whose.startsWith("team_") && !teams.some((team) => team.id === chosen.whose)) {
-    // The owner in the address does not exist, for example because the team was removed: the filter
-    // shows "All", so the list must show all keys.
-    chosen.whose = "";
-    keys.reload(apiQuery(chosen));
-  }
-  /** Reloads the list. A chosen filter is a step of the browser history, a typed letter is not. */
+  [teams, tabs] = [await loadingTeams, tabsOf(await loadingTeams)];
+  const tabQuery = (/** @type {Tab} */ tab) => apiQuery(chosenBy(new URLSearchParams({ tab }), teams, tabs), readsAll);
+  tabBar = tabLinks(
+    tabs,
+    /** @type {Tab} */ (chosen.tab),
+    (tab) => addressOf(chosenBy(new URLSearchParams({ tab }), teams, tabs)),
+    tabQuery,
+  );
+  ready.resolve(null);
   const change = (/** @type {boolean} */ isStep) => {
-    const query = new URLSearchParams(Object.entries(chosen).filter(([, value]) => value !== ""));
-    const address = query.size > 0 ? `#/keys?${query}` : "#/keys";
+    const address = addressOf(chosen);
     if (isStep) history.pushState(null, "", address);
     else history.replaceState(null, "", address);
-    keys.reload(apiQuery(chosen));
+    keys.reload(apiQuery(chosen, readsAll), FIRST_KEYS);
   };
   const clear = () => {
-    location.hash = "#/keys";
+    location.hash = addressOf(chosenBy(new URLSearchParams({ tab: chosen.tab }), teams, tabs));
   };
-  const actions =
-    usable() && canCreate() ? [h("a.button.primary", { href: "#/keys/new" }, icon("plus"), t("keys.new"))] : [];
-  const body = h("div.stack", {}, endpoint(), creationNotice(), filters(chosen, choices, change), found, keys.element);
-  return { title: t("keys.title"), actions, body };
+  const actions = usable() && canCreate() ? [createLink("keys.new")] : [];
+  // Where the list was left, for Back.
+  keys.element.addEventListener("click", () => {
+    history.replaceState({ keys: keys.count(), top: Math.round(scrollY) }, "");
+  });
+  keepFresh(keys);
+  const body = h(
+    "div.stack.key-list",
+    {},
+    endpoint(),
+    creationNotice(),
+    tabBar.element,
+    filters(chosen, teams, change),
+    picked.bar,
+    found,
+    keys.element,
+  );
+  const { top } = history.state ?? {};
+  const shown = async () => {
+    await keys.loaded;
+    if (top && body.isConnected) scrollTo(0, top);
+    if (isCounted) setTimeout(() => body.isConnected && tabBar.countOthers(), COUNT_AFTER_MS);
+  };
+  return { title: t("keys.title"), actions, body, shown };
 }
 
 /**
- * The filters of the address. Unknown values are ignored.
+ * The cells of a key that the user sees.
  *
- * @param {URLSearchParams} query
+ * @param {Api.Key} key
+ * @param {Api.Team[]} teams
+ * @param {ReturnType<typeof selection>} picked
  */
-function chosenBy(query) {
-  const chosen = { search: query.get("search") ?? "", whose: "", status: "", only: "", sort: "" };
-  for (const [name, , options] of choicesOf([])) {
-    const wanted = query.get(name) ?? "";
-    const isTeam = name === "whose" && wanted.startsWith("team_");
-    chosen[name] = isTeam || options.some(([value]) => value === wanted) ? wanted : "";
-  }
-  return chosen;
+function keyRow(key, teams, picked) {
+  const changed = (/** @type {Api.Key} */ now) => {
+    Object.assign(key, now);
+    row.show();
+    if (key.status === "revoked" && box) picked.leave(box);
+  };
+  const whole = (/** @type {Api.Key} */ now) => {
+    changed(now);
+    actions.draw();
+  };
+  const actions = rowActions(key, teams, { name: () => row.name, show: changed });
+  const box = actions.element.hasChildNodes() ? picked.boxOf(key, whole) : null;
+  const row = rowOf(key, { select: box, actions: actions.element });
+  return row.cells;
+}
+
+/**
+ * The columns. Some are sorted by their heading: once, the other way round, and back to the newest first.
+ *
+ * @param {import("../keys/filters.js").Chosen} chosen
+ * @param {HTMLElement} selectAll
+ * @param {(isStep: boolean) => void} change
+ */
+function sortedColumns(chosen, selectAll, change) {
+  const sorted = (/** @type {string} */ label, /** @type {[string, string]} */ [first, second]) => {
+    const next = { [first]: second, [second]: "" }[chosen.sort] ?? first;
+    const isOwn = [first, second].includes(chosen.sort);
+    const order = chosen.sort.startsWith("-") ? "descending" : "ascending";
+    const onclick = () => {
+      chosen.sort = next;
+      change(true);
+    };
+    const arrow = isOwn ? icon(order === "ascending" ? "up" : "down") : null;
+    const heading = h("button.quiet.sort", { type: "button", onclick }, label, arrow);
+    return { label, heading, sort: isOwn ? order : null };
+  };
+  const name = sorted(t("keys.name"), ["name", "-name"]);
+  return [
+    { ...name, heading: h("div.named", {}, selectAll, name.heading) },
+    t("keys.owner"),
+    t("keys.permissions"),
+    t("keys.status"),
+    sorted(t("keys.last_used"), ["-last_used", "last_used"]),
+    sorted(t("keys.expires"), ["expires_at", "-expires_at"]),
+    { hidden: t("keys.actions") },
+  ];
+}
+
+/**
+ * Loads the list again when it comes back into sight after a while: another tab may have changed keys. Not while the
+ * user types in it.
+ *
+ * @param {{element: HTMLElement, reload: (query?: any, items?: number) => Promise<void>, count: () => number}} keys
+ */
+function keepFresh(keys) {
+  let leftAt = 0;
+  const follow = () => {
+    if (!keys.element.isConnected) return document.removeEventListener("visibilitychange", follow);
+    if (document.visibilityState === "hidden") leftAt = Date.now();
+    else if (Date.now() - leftAt > FRESH_MS && !keys.element.querySelector("form, :checked, :popover-open")) {
+      keys.reload(undefined, keys.count());
+    }
+    return undefined;
+  };
+  document.addEventListener("visibilitychange", follow);
 }
 
 const usable = () => session.organization.api_access;
 
+const createLink = (/** @type {string} */ text) => h("a.button.primary", { href: "#/keys/new" }, icon("plus"), t(text));
+
 /** The URL of the API, and a link to its reference. */
 function endpoint() {
-  const url = h("code", { tabindex: "0" }, instance.endpoint_url);
+  const url = h("code.tag", { tabindex: "0" }, instance.endpoint_url);
+  const copy = copyButton(
+    () => instance.endpoint_url,
+    () => url,
+    t("keys.copy_endpoint"),
+    true,
+  );
+  const reference = { href: "openapi.json", target: "_blank", rel: "noreferrer" };
   return h(
     "div.endpoint",
     {},
     h("span.soft", {}, t("keys.endpoint")),
-    url,
-    copyButton(
-      () => instance.endpoint_url,
-      () => url,
-      t("keys.copy_endpoint"),
-      true,
-    ),
-    h("a", { href: "openapi.json", target: "_blank", rel: "noreferrer" }, t("about.api")),
+    h("span.copied", {}, url, copy),
+    h("a.reference", reference, icon("book"), t("about.api")),
   );
 }
 
@@ -157,99 +271,6 @@ function links() {
   return shown.length > 0 ? h("p.row", {}, shown) : null;
 }
 
-/**
- * The filters of the list: name, label, options.
- *
- * @param {Api.Team[]} teams
- */
-function choicesOf(teams) {
-  const whose = [
-    ["", t("keys.all")],
-    ["me", t("keys.mine")],
-    ["organization", t("keys.of_organization")],
-    ...teams.map((team) => [team.id, t("keys.of_team", { team: team.name })]),
-  ];
-  // keys.status_active, .status_disabled, .status_not_yet_valid, .status_expired, .status_revoked, .status_all
-  const statuses = STATUSES.map((status) => [status, status ? t(`keys.status_${status}`) : t("keys.not_revoked")]);
-  const only = [
-    ["", t("keys.any_activity")],
-    ["unused", t("keys.unused")],
-    ["ending", t("keys.expiring")],
-  ];
-  const sorts = SORTS.map((sort) => [sort === SORTS[0] ? "" : sort, t(`keys.sort_${sort.replace("-", "")}`)]);
-  /** @type {Choices} */
-  const choices = [
-    ["whose", t("keys.owner"), whose],
-    ["status", t("keys.status"), statuses],
-    ["only", t("keys.activity"), only],
-    ["sort", t("keys.sort"), sorts],
-  ];
-  return choices;
-}
-
-/**
- * @param {Chosen} chosen
- * @param {Choices} choices
- * @param {(isStep: boolean) => void} change
- */
-function filters(chosen, choices, change) {
-  const choice = (/** @type {Choices[number]} */ [name, label, options]) => {
-    const onchange = (/** @type {Page.ControlEvent} */ event) => {
-      chosen[name] = event.target.value;
-      change(true);
-    };
-    return field(label, select(name, options, chosen[name], { onchange }));
-  };
-  /** @type {ReturnType<typeof setTimeout>} */
-  let timer;
-  const search = h("input", {
-    type: "search",
-    name: "search",
-    maxlength: 100,
-    autocomplete: "off",
-    value: chosen.search,
-    oninput: () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => {
-        // The user may have navigated to another view, which may still be loading.
-        if (!search.isConnected || !isListAddress(location.hash)) return;
-        chosen.search = search.value.trim();
-        change(false);
-      }, TYPING_MS);
-    },
-  });
-  return h(
-    "div.key-filters",
-    { role: "search", "aria-label": t("keys.filters") },
-    field(t("keys.search"), search),
-    choices.map(choice),
-  );
-}
-
-const isListAddress = (/** @type {string} */ hash) => /^(#\/?|#\/keys)?(\?|$)/.test(hash);
-
-/**
- * The API query of the chosen filters.
- *
- * @param {Chosen} options
- */
-function apiQuery({ whose, status, only, sort, search }) {
-  const isTeam = whose.startsWith("team_");
-  return {
-    search,
-    status,
-    sort,
-    owner: whose === "me" ? "me" : null,
-    kind: whose === "organization" ? "service" : null,
-    team: isTeam ? whose : null,
-    used: only === "unused" ? "never" : null,
-    expires_within: only === "ending" ? SOON : null,
-  };
-}
-
-const isFiltered = (/** @type {Chosen} */ { whose, status, only, search }) =>
-  [whose, status, only, search].some((value) => value !== "");
-
 /** @param {() => void} clear */
 function nothingFound(clear) {
   return h(
@@ -261,138 +282,9 @@ function nothingFound(clear) {
   );
 }
 
-function noneYet() {
-  const first = usable() && canCreate() ? h("a.button.primary", { href: "#/keys/new" }, t("keys.create_first")) : null;
+/** @param {string} tab */
+function noneYet(tab) {
+  if (tab === "shared") return h("div.card.empty", {}, icon("team"), h("p", {}, t("keys.none_shared")));
+  const first = usable() && canCreate() ? createLink("keys.create_first") : null;
   return h("div.card.empty", {}, icon("key"), h("h2", {}, t("keys.none")), h("p.soft", {}, t("keys.what")), first);
-}
-
-/**
- * @param {Page.ItemOf<"/v1/keys">} key
- * @param {Api.Team[]} teams
- */
-function row(key, teams) {
-  // A key that the user may not open: the API returns no details.
-  if (!("name" in key)) {
-    const kind = key.kind === "service" ? t("keys.hidden_service") : t("keys.hidden_personal");
-    const nothing = () => h("span.soft.none", {}, "–");
-    return [h("span.soft", {}, kind), nothing(), nothing(), keyStatus(key), nothing(), nothing(), nothing()];
-  }
-  const name = h("a.strong", { href: `#/keys/${key.id}`, dir: "auto" });
-  const status = h("div", {}, statusOf(key));
-  /** @type {Page.Child[]} */
-  const cells = [
-    h("div.named", {}, name, h("code.below.small.soft", {}, key.hint ?? "")),
-    ownerOf(key),
-    permissionsOf(key),
-    status,
-    lastUseOf(key),
-    day(key.created_at),
-    null,
-  ];
-  if (rightsTo(key, teams).label) cells[6] = actionsOf(key, name, status);
-  showName(key, name);
-  return cells;
-}
-
-/**
- * @param {Api.Key} key
- * @param {HTMLElement} name
- */
-function showName(key, name) {
-  replaceChildren(name, key.name);
-  name.title = key.name;
-}
-
-/**
- * The buttons that rename and revoke a key. `name` and `status` are the elements that show the result.
- *
- * @param {Api.Key} key
- * @param {HTMLElement} name
- * @param {HTMLElement} status
- */
-function actionsOf(key, name, status) {
-  const path = /** @type {const} */ (`/v1/keys/${key.id}`);
-  /** @type {Record<string, HTMLElement>} */
-  const label = {};
-  const show = (/** @type {Api.Key} */ changed) => {
-    Object.assign(key, changed);
-    showName(key, name);
-    for (const [text, element] of Object.entries(label)) replaceChildren(element, t(text, { name: key.name }));
-    if (key.status !== "revoked") return;
-    replaceChildren(status, statusOf(key));
-    buttons.remove();
-  };
-  const named = (/** @type {string} */ symbol, /** @type {string} */ text) => {
-    label[text] = h("span.visually-hidden", {});
-    return [icon(symbol), label[text]];
-  };
-  const save = async (/** @type {string} */ wanted) => {
-    try {
-      show(await patch(path, { name: wanted }, key.version));
-    } catch (problem) {
-      if (problem.code !== "version_conflict") throw problem;
-      const before = key.name;
-      show(await get(path));
-      // If the name on the server did not change, save again: no other name is overwritten.
-      if (key.name === before) return show(await patch(path, { name: wanted }, key.version));
-      const fault = { pointer: "/name", code: "renamed_meanwhile", detail: "", name: key.name };
-      throw new Problem(412, { code: problem.code, errors: [fault] });
-    }
-  };
-  const rename = renameButton({
-    label: named("pencil", "keys.rename"),
-    field: t("keys.name"),
-    place: () => name,
-    name: () => key.name,
-    save,
-  });
-  rename.title = t("keys.rename_title");
-  const revoke = async () => {
-    const revoked = await revokeKey(key);
-    if (!revoked) return;
-    show(revoked);
-    name.focus();
-  };
-  const end = h(
-    "button",
-    { type: "button", title: t("key.revoke_title"), onclick: revoke },
-    named("revoke", "keys.revoke"),
-  );
-  for (const button of [rename, end]) button.classList.add("quiet", "icon-only");
-  const buttons = h("div.row.end", {}, rename, end);
-  show(key);
-  return buttons;
-}
-
-/** @param {Api.Key} key */
-function ownerOf(key) {
-  if (key.kind === "service") return t("keys.organization");
-  if (key.owner === session.user.id) return t("keys.you");
-  return key.owner_name ?? h("span.soft", {}, t("keys.former_member"));
-}
-
-/** @param {Api.Key} key */
-function permissionsOf(key) {
-  const teams = key.teams.map((team) => team.name);
-  return [
-    h("span.words", {}, shortPermissions(key.permissions)),
-    teams.length > 0 ? h("span.below.small.soft", {}, t("keys.shared_with", { teams: formatList(teams) })) : null,
-  ];
-}
-
-/** @param {Api.Key} key */
-function statusOf(key) {
-  const ends = key.expires_at;
-  const soon = key.status === "active" && ends && new Date(ends).getTime() - Date.now() < SOON_MS;
-  const line = ends
-    ? t(key.status === "expired" ? "keys.expired_on" : "keys.expires_on", { day: day(ends) })
-    : t("keys.no_expiry");
-  const expiry = h(`span.below.small${soon ? ".warned" : ".soft"}`, {}, line);
-  return [keyStatus(key), key.status === "revoked" ? null : expiry];
-}
-
-/** @param {Api.Key} key */
-function lastUseOf(key) {
-  if (!key.last_used) return h("span.soft", {}, t("keys.never_used"));
-  return [timeAgo(key.last_used.at), h("code.below.small.soft", {}, key.last_used.ip ?? t("keys.no_address"))];
 }

@@ -1,0 +1,173 @@
+// The filters of the list of keys: a search field, and one chip for each filter. The address holds them.
+
+import { h } from "../lib/dom.js";
+import { select } from "../lib/form.js";
+import { icon } from "../lib/icon.js";
+import { t } from "../lib/text.js";
+import { firstTab } from "./tabs.js";
+
+/** The pause in typing after which a search is sent. */
+const TYPING_MS = 250;
+const STATUSES = ["", "active", "disabled", "not_yet_valid", "expired", "revoked", "all"];
+/** Value in the address and the API's duration. */
+const WITHIN = ["7d", "30d", "90d"];
+export const SORTS = ["", "name", "-name", "-last_used", "last_used", "expires_at", "-expires_at", "created_at"];
+
+/**
+ * What the address names. `kind` and `team` are filters of all keys; `team` is the team of shared keys too.
+ *
+ * @typedef {Record<"tab" | "search" | "kind" | "status" | "expires" | "used" | "team" | "sort", string>} Chosen
+ * @typedef {[keyof Chosen, string, string[][]]} Choice
+ */
+
+/**
+ * The filters of an address. Unknown values are ignored.
+ *
+ * @param {URLSearchParams} query
+ * @param {Api.Team[]} teams
+ * @param {string[]} tabs
+ * @returns {Chosen}
+ */
+export function chosenBy(query, teams, tabs) {
+  const given = (/** @type {string} */ name, /** @type {string[]} */ known) => {
+    const value = query.get(name) ?? "";
+    return known.includes(value) ? value : "";
+  };
+  const tab = given("tab", tabs) || firstTab();
+  const own = teams.filter((team) => tab === "all" || team.is_member).map((team) => team.id);
+  return {
+    tab,
+    search: query.get("search") ?? "",
+    kind: tab === "all" ? given("kind", ["personal", "service"]) : "",
+    status: given("status", STATUSES),
+    expires: given("expires", WITHIN),
+    used: given("used", ["never"]),
+    team: tab === "mine" ? "" : given("team", own) || (tab === "shared" ? (own[0] ?? "") : ""),
+    sort: given("sort", SORTS),
+  };
+}
+
+/**
+ * The address of filters.
+ *
+ * @param {Chosen} chosen
+ */
+export function addressOf(chosen) {
+  const named = Object.entries(chosen).filter(
+    ([name, value]) => value !== "" && !(name === "tab" && value === firstTab()),
+  );
+  const query = new URLSearchParams(named);
+  return query.size > 0 ? `#/keys?${query}` : "#/keys";
+}
+
+/**
+ * The API query of filters. Without the permission to read all keys, the keys of others have no name: sorted by name,
+ * they come last.
+ *
+ * @param {Chosen} chosen
+ * @param {boolean} readsAll
+ */
+export function apiQuery({ tab, search, kind, status, expires, used, team, sort }, readsAll) {
+  return {
+    search,
+    status,
+    kind,
+    team,
+    used,
+    sort: sort || (tab === "all" && !readsAll ? "name" : ""),
+    owner: tab === "mine" ? "me" : null,
+    expires_within: expires,
+  };
+}
+
+export const isFiltered = (/** @type {Chosen} */ { tab, search, kind, status, expires, used, team }) =>
+  [search, kind, status, expires, used, tab === "shared" ? "" : team].some((value) => value !== "");
+
+/**
+ * @param {Chosen} chosen
+ * @param {Api.Team[]} teams
+ * @returns {Choice[]}
+ */
+function choicesOf(chosen, teams) {
+  // keys.status_active, .status_disabled, .status_not_yet_valid, .status_expired, .status_revoked, .status_all
+  const statuses = STATUSES.map((status) => [status, status ? t(`keys.status_${status}`) : t("keys.not_revoked")]);
+  // keys.within_7d, .within_30d, .within_90d
+  const expiries = [["", t("keys.any")], ...WITHIN.map((span) => [span, t(`keys.within_${span}`)])];
+  const uses = [
+    ["", t("keys.any")],
+    ["never", t("keys.never_used")],
+  ];
+  const kinds = [
+    ["", t("keys.any")],
+    ["service", t("keys.of_organization")],
+    ["personal", t("keys.of_people")],
+  ];
+  const own = teams.filter((team) => chosen.tab === "all" || team.is_member).map((team) => [team.id, team.name]);
+  const named = chosen.tab === "shared" ? own : [["", t("keys.any")], ...own];
+  // keys.sort_name, .sort_name_down and so on
+  const sorts = SORTS.map((sort) => [sort, t(`keys.sort_${sortName(sort)}`)]);
+  /** @type {[boolean, Choice][]} */
+  const all = [
+    [true, ["status", t("keys.status"), statuses]],
+    [chosen.tab === "all", ["kind", t("keys.owner"), kinds]],
+    [true, ["expires", t("keys.expires"), expiries]],
+    [true, ["used", t("keys.last_used"), uses]],
+    [chosen.tab !== "mine" && own.length > 0, ["team", t("keys.team"), named]],
+    [true, ["sort", t("keys.sort"), sorts]],
+  ];
+  return all.filter(([is]) => is).map(([, choice]) => choice);
+}
+
+const sortName = (/** @type {string} */ sort) =>
+  sort === "" ? "newest" : sort.startsWith("-") ? `${sort.slice(1)}_down` : sort;
+
+/**
+ * The row of filters. `change(isStep)` shows the list of changed filters. A chosen filter is a step of the browser
+ * history, a typed letter is not.
+ *
+ * @param {Chosen} chosen
+ * @param {Api.Team[]} teams
+ * @param {(isStep: boolean) => void} change
+ */
+export function filters(chosen, teams, change) {
+  const chip = (/** @type {Choice} */ [name, label, options]) => {
+    const onchange = (/** @type {Page.ControlEvent} */ event) => {
+      chosen[name] = event.target.value;
+      mark();
+      change(true);
+    };
+    const control = select(name, options, chosen[name], { onchange });
+    const element = h(`label.chip.${name}-chip`, {}, h("span", {}, label), control);
+    const mark = () => element.classList.toggle("chosen", chosen[name] !== "" && name !== "sort");
+    mark();
+    return element;
+  };
+  /** @type {ReturnType<typeof setTimeout>} */
+  let timer;
+  const search = h("input", {
+    type: "search",
+    name: "search",
+    maxlength: 100,
+    autocomplete: "off",
+    "aria-label": t("keys.search"),
+    placeholder: t("keys.search_hint"),
+    value: chosen.search,
+    oninput: () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        // The user may have navigated to another view, which may still be loading.
+        if (!search.isConnected || !isListAddress(location.hash)) return;
+        chosen.search = search.value.trim();
+        change(false);
+      }, TYPING_MS);
+    },
+  });
+  return h(
+    "div.key-filters",
+    { role: "search", "aria-label": t("keys.filters") },
+    h("div.search-field", {}, icon("search"), search),
+    h("div.chips", {}, choicesOf(chosen, teams).map(chip)),
+  );
+}
+
+const isListAddress = (/** @type {string} */ hash) => /^(#\/?|#\/keys)?(\?|$)/.test(hash);
