@@ -17,6 +17,9 @@ use crate::model::errors;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; \
                       require-trusted-types-for 'script'; trusted-types 'none'";
+/// The policy of a file that is no page. Opened by itself, it loads nothing. Browsers apply the page's own policy to
+/// the files that the page loads.
+const FILE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -72,7 +75,7 @@ fn index(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
             upgrade: None,
         });
     }
-    Ok(INDEX.answer(call, "no-cache").with_additional_header("ETag", tag))
+    Ok(INDEX.answer(call, POLICY, "no-cache").with_additional_header("ETag", tag))
 }
 
 /// Returns the page for the setup form, or 404 once the setup is completed.
@@ -90,15 +93,15 @@ fn asset(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let name = below.join("/");
     let file = FILES.iter().find(|file| call.param(0) == HASH && file.name == name);
     let file = file.ok_or_else(Problem::not_found)?;
-    Ok(file.answer(call, "public, max-age=31536000, immutable"))
+    Ok(file.answer(call, FILE_POLICY, "public, max-age=31536000, immutable"))
 }
 
 impl File {
-    fn answer(&self, call: &Call<'_>, cache: &'static str) -> Response {
+    fn answer(&self, call: &Call<'_>, policy: &'static str, cache: &'static str) -> Response {
         let (encoding, body) = self.encoded(call.request.header("Accept-Encoding"));
         let mut headers: Vec<Header> = vec![
             ("Content-Type".into(), self.content_type.into()),
-            ("Content-Security-Policy".into(), POLICY.into()),
+            ("Content-Security-Policy".into(), policy.into()),
             ("Cross-Origin-Opener-Policy".into(), "same-origin".into()),
             ("Cache-Control".into(), cache.into()),
             ("Vary".into(), "Accept-Encoding".into()),

@@ -248,11 +248,11 @@ fn enter_in_a_field_creates_no_key() {
 #[test]
 fn back_button_returns_to_the_place_in_a_long_list() {
     let instance = TestServer::start();
-    for number in 10..60 {
+    for number in 10..85 {
         instance.create(&json!({"name": format!("exporter {number}")}));
     }
     let page = open(&instance, "/#/keys");
-    page.find("link", "exporter 59");
+    page.find("link", "exporter 84");
     page.click("button", &page.t("lists.more"));
     page.click("link", "exporter 15");
     page.find("heading", "exporter 15");
@@ -265,7 +265,7 @@ fn back_button_returns_to_the_place_in_a_long_list() {
     page.click("link", &page.t("teams.title"));
     page.find("heading", &page.t("teams.title"));
     page.within("navigation", &page.t("teams.title")).click("link", &page.t("keys.title"));
-    page.find("link", "exporter 59");
+    page.find("link", "exporter 84");
     page.find_no("link", "exporter 15");
     page.finish();
 }

@@ -51,7 +51,8 @@ fn every_file_the_page_names_exists_and_is_cacheable() {
         let file = instance.bare(&Ask::get(&format!("/{name}")));
         assert_eq!(file.status, 200, "{name}");
         assert_eq!(file.header("cache-control"), Some("public, max-age=31536000, immutable"));
-        assert!(file.header("content-security-policy").is_some(), "{name}");
+        let policy = "default-src 'none'; frame-ancestors 'none'";
+        assert_eq!(file.header("content-security-policy"), Some(policy), "{name}");
     }
     let folder = format!("/{}", names.first().unwrap().rsplit_once('/').unwrap().0);
     // Views are loaded only when they are first shown, so no address in the page names them.

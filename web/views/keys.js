@@ -15,8 +15,6 @@ import { hiddenLine, rowOf } from "../keys/row.js";
 import { selection } from "../keys/selection.js";
 import { ALL_TABS, tabLinks, tabsOf } from "../keys/tabs.js";
 
-/** A key is more than 1 kB of JSON. A small first page keeps the first load light. */
-const FIRST_KEYS = 20;
 const PAGE_KEYS = 50;
 /** The numbers of the other tabs are loaded when the list is there. */
 const COUNT_AFTER_MS = 1000;
@@ -65,7 +63,7 @@ export async function view({ query }) {
     query: apiQuery(chosen, readsAll),
     pageItems: PAGE_KEYS,
     // After Back, the list is as long as it was.
-    firstItems: history.state?.keys ?? FIRST_KEYS,
+    firstItems: history.state?.keys,
     beside: ready.promise,
     show: (items, page) => {
       [hidden, seenCount] = [0, 0];
@@ -109,7 +107,7 @@ export async function view({ query }) {
     const address = addressOf(chosen);
     if (isStep) history.pushState(null, "", address);
     else history.replaceState(null, "", address);
-    keys.reload(apiQuery(chosen, readsAll), FIRST_KEYS);
+    keys.reload(apiQuery(chosen, readsAll));
   };
   const clear = () => {
     location.hash = addressOf(chosenBy(new URLSearchParams({ tab: chosen.tab }), teams, tabs));
