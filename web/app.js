@@ -5,6 +5,7 @@ import { replaceChildren, h } from "./lib/dom.js";
 import { problemNotice } from "./lib/messages.js";
 import { keptLanguage } from "./frame/preferences.js";
 import { placeOf } from "./frame/places.js";
+import { followShortcuts } from "./frame/shortcuts.js";
 import { icon } from "./lib/icon.js";
 import { expect, frame, onRedraw, place, showBusy } from "./shell.js";
 import { load, reload, session, onOtherTab } from "./lib/state.js";
@@ -91,6 +92,7 @@ async function begin() {
   }
   frame();
   onRedraw(route);
+  followShortcuts();
   window.addEventListener("hashchange", route);
   await route();
 }

@@ -1,7 +1,7 @@
 // The frame around every view: the header with the user menu, the navigation and the main area.
 
 import { replaceChildren, h } from "./lib/dom.js";
-import { mark } from "./lib/icon.js";
+import { icon, mark } from "./lib/icon.js";
 import { keep } from "./lib/kept.js";
 import { skeleton } from "./lib/list.js";
 import { notices } from "./notices.js";
@@ -12,6 +12,7 @@ import { closeDrawer, drawerButton, markPlace, navigation } from "./frame/naviga
 import { personButton, personMenu } from "./frame/person-menu.js";
 import { placeOf } from "./frame/places.js";
 import { showPreferences } from "./frame/preferences.js";
+import { openPalette } from "./frame/shortcuts.js";
 
 /** A view that is there sooner shows no skeleton. */
 const SKELETON_AFTER_MS = 150;
@@ -147,7 +148,19 @@ function bar(inNewLanguage) {
     drawerButton(),
     h("a.brand", { href: "#/keys" }, mark(), "Keyhouse"),
     h("span.organization", {}, session.organization.name),
+    finder(),
     personButton(),
     personMenu(inNewLanguage),
+  );
+}
+
+/** The button that opens the command palette. */
+function finder() {
+  return h(
+    "button.finder",
+    { type: "button", onclick: openPalette, "aria-keyshortcuts": "/ Control+K" },
+    icon("search"),
+    h("span", {}, t("palette.field")),
+    h("kbd", { "aria-hidden": "true" }, "/"),
   );
 }

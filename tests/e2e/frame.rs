@@ -147,3 +147,53 @@ fn open(instance: &TestServer, path: &str) -> Page {
     page.sign_in(EMAIL, PASSWORD);
     page
 }
+
+#[test]
+fn palette_finds_places_keys_people_and_teams_by_keyboard() {
+    let instance = TestServer::start();
+    instance.create(&serde_json::json!({"name": "zebra exporter"}));
+    instance.team("zebra watch", "visible", &[&instance.owner()]);
+    let page = open(&instance, "/#/keys");
+    page.find("link", "zebra exporter");
+    page.press(&["/"]);
+    let field = page.t("palette.field");
+    page.see_focus("combobox", &field);
+    page.write("zebra");
+    let results = page.within("listbox", &page.t("palette.results"));
+    results.find("option", "zebra watch");
+    page.press(&["Down", "Enter"]);
+    page.find("heading", "zebra watch");
+    page.no_dialog();
+
+    // The other shortcut works in a field too, and Escape closes the palette.
+    page.press(&["Control+k"]);
+    page.see_focus("combobox", &field);
+    page.write(&page.t("permissions.title"));
+    results.find("option", &page.t("permissions.title"));
+    page.press(&["Enter"]);
+    page.find("heading", &page.t("permissions.title"));
+    page.press(&["Control+k"]);
+    page.see_focus("combobox", &field);
+    page.press(&["Escape"]);
+    page.no_dialog();
+    page.finish();
+}
+
+#[test]
+fn shortcuts_of_a_single_key_lead_to_places_and_can_be_turned_off() {
+    let instance = TestServer::start();
+    let page = open(&instance, "/#/keys");
+    page.find("heading", &page.t("keys.title"));
+    page.press(&["g", "t"]);
+    page.find("heading", &page.t("teams.title"));
+    page.press(&["?"]);
+    page.within("dialog", &page.t("shortcuts.title"))
+        .click("checkbox", &page.t("shortcuts.single"));
+    page.press(&["Escape"]);
+    page.no_dialog();
+    page.press(&["g", "k", "/"]);
+    page.press(&["Control+k"]);
+    page.see_focus("combobox", &page.t("palette.field"));
+    assert!(page.address().ends_with("#/teams"), "{}", page.address());
+    page.finish();
+}

@@ -14,6 +14,8 @@ const NO_TEXT = [
   "Retry-After",
   "Enter",
   "Escape",
+  "Ctrl",
+  "Esc",
   'curl -H "Authorization: Bearer',
 ];
 

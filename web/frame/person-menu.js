@@ -9,6 +9,7 @@ import { setSession, instance, session } from "../lib/state.js";
 import { t } from "../lib/text.js";
 import { avatar } from "../elements/avatar.js";
 import { languageSwitch, themeSwitch } from "./preferences.js";
+import { openShortcuts } from "./shortcuts.js";
 
 const ID = "person-menu";
 
@@ -54,6 +55,7 @@ export function personMenu(redraw) {
     instance.support_url
       ? h("a", { href: instance.support_url, target: "_blank", rel: "noreferrer" }, icon("help"), t("shell.support"))
       : null,
+    action("keyboard", t("shortcuts.title"), then(openShortcuts)),
     action(
       "info",
       t("about.title"),

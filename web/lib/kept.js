@@ -1,7 +1,8 @@
-// What the page keeps in the browser: colours, the language before sign-in, and the last frame. Never data of a user.
+// What the page keeps in the browser: colours, the language before sign-in, whether shortcuts of a single key are off,
+// and the last frame. Never data of a user.
 // `early.js` reads the same names before the first paint.
 
-/** @typedef {"theme" | "language" | "frame"} Name */
+/** @typedef {"theme" | "language" | "shortcuts" | "frame"} Name */
 
 /**
  * A kept value, or `null`.
