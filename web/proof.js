@@ -60,7 +60,9 @@ function proofForm(name, done, show) {
   const change = h("button.quiet", { type: "button", onclick: () => show(other) }, words);
   return form(
     { submit, button: t("proof.button") },
-    name === "code" ? codeField() : [userName(session.user.email), passwordField(t("proof.password"), "password")],
+    name === "code"
+      ? codeField()
+      : [userName(session.user.email), passwordField(t("proof.password"), "password", { autofocus: true })],
     session.user.totp ? h("div", {}, change) : null,
   );
 }

@@ -67,7 +67,7 @@ fn invitation_works_once() {
     page.see(&page.t("invitation.link_invalid"));
     assert_eq!(page.names("textbox"), Vec::<String>::new());
     page.follow(&second);
-    page.see(&page.t("link.created_by"));
+    page.see(&page.t("link.invited_by"));
     page.see("ada");
     page.fill(&page.t("invitation.name"), "Lin");
     page.fill(&page.t("invitation.password"), THEIRS);

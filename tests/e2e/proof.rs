@@ -23,6 +23,7 @@ fn password_is_asked_for_and_the_same_request_is_sent_again() {
         // The user closes the dialog first: no input is lost, and no key is created.
         page.click("button", &page.t("new_key.save"));
         page.find("dialog", &page.t("proof.title"));
+        page.see_focus("textbox", &page.t("proof.password"));
         page.press(&["Escape"]);
         page.no_dialog();
         page.see(&page.t("problems.proof_required"));

@@ -64,14 +64,14 @@ export function linkForm({ kind, token, invalid, lead, submit, button }, fields)
 const isInvalid = (/** @type {any} */ problem) => ["link_invalid", "not_found"].includes(problem.code);
 
 /** @param {Link} link */
-function facts({ organization, created_by, expires_at }) {
+function facts({ kind, organization, created_by, expires_at }) {
   const fact = (/** @type {string} */ name, /** @type {Page.Child} */ value) =>
     value ? [h("dt", {}, name), h("dd", {}, value)] : [];
   return h(
     "dl.facts",
     {},
     fact(t("link.organization"), organization),
-    fact(t("link.created_by"), created_by),
+    fact(kind === "invitation" ? t("link.invited_by") : t("link.created_by"), created_by),
     fact(t("link.expires"), h("time", { datetime: expires_at }, moment(expires_at))),
   );
 }
