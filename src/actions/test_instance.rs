@@ -106,6 +106,11 @@ impl TestInstance {
         self.actions.commit_upkeep(batch).unwrap().unwrap();
     }
 
+    /// Commits a batch and waits until the index has it.
+    pub(super) fn commit(&self, batch: keyhouse_storage::Batch) {
+        self.actions.commit_upkeep(batch).unwrap().unwrap();
+    }
+
     /// Number of rows below a prefix.
     pub(super) fn count(&self, prefix: &[u8]) -> usize {
         let range = Range { limit: 10_000, ..Range::prefix(prefix) };

@@ -15,6 +15,7 @@ use crate::http::transport::bounds::{
 };
 use crate::http::transport::{Part, TransportLimits};
 use crate::index::calls::STRIPED_KEYS_MAX;
+use crate::index::key_lists::{CHANGES_WAITING_MAX, LISTS_BYTES_MAX};
 use crate::index::pending_usage::PENDING_ROWS_MAX;
 use crate::index::profile::PROFILES_SHARED_MAX;
 use crate::index::quota::RENEWALS_WAITING_MAX;
@@ -74,6 +75,8 @@ fn bounds() -> Vec<(String, String)> {
     bounds.push(number("days of usage that wait to be written", PENDING_ROWS_MAX));
     bounds.push(number("shared user-agent names", AGENTS_MAX));
     bounds.push(number("shared lists of permissions", PROFILES_SHARED_MAX));
+    bounds.push(("lists of keys in memory".to_owned(), bytes(LISTS_BYTES_MAX)));
+    bounds.push(number("changes that wait for a list of keys", CHANGES_WAITING_MAX));
     bounds.push(number("busy keys with counters for each thread", STRIPED_KEYS_MAX));
     bounds.push(number("refused calls that are kept", REFUSED_CALLS_MAX));
     bounds.push(number("pattern comparisons for one report of permissions", COMPARISONS_MAX));

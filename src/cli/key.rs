@@ -84,7 +84,8 @@ pub(super) struct Create {
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "terminals show the help without Markdown")]
 pub(super) struct List {
-    /// Only keys with this text in their name, description, hint or id
+    /// Only keys with this text in their name, description, hint, id or permissions, in the name or
+    /// email address of their owner, or in the IP address of their last call
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
     /// Only keys with this status: active, disabled, not_yet_valid, expired, revoked or all

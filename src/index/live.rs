@@ -71,6 +71,16 @@ impl KeyCounters {
         self.uses.read()
     }
 
+    /// The time of the last use.
+    pub fn last_used_at(&self) -> Option<Moment> {
+        self.uses.read_time()
+    }
+
+    /// The client's address of the last use.
+    pub fn last_address(&self) -> Option<IpAddr> {
+        self.uses.read_address()
+    }
+
     /// Starts to load the state into the processor's cache. A processor loads it while it executes
     /// the decision that follows.
     pub fn load_early(&self) {

@@ -10,6 +10,8 @@ pub mod facts;
 mod flush_queue;
 pub mod follow;
 pub mod grant;
+mod grants;
+pub mod key_lists;
 mod known_keys;
 pub mod list;
 pub mod live;
@@ -59,6 +61,7 @@ use digest_key::{DigestHasher, DigestKey};
 use facts::{RoleFacts, Shared, SharedUser, TeamFacts, UserFacts};
 use flush_queue::FlushQueue;
 use grant::Grant;
+use key_lists::KeyLists;
 use live::KeyCounters;
 use pending_usage::PendingUsage;
 use quota::Reservations;
@@ -68,6 +71,7 @@ use shared_organization::SharedOrganization;
 use uses::{Agent, Use};
 
 pub use flush_queue::USES_WAITING_MAX;
+pub use grants::Grants;
 use progress::IndexProgress;
 pub use progress::IndexState;
 
@@ -106,6 +110,8 @@ pub struct Index {
     steps: Histogram,
     striped_keys: StripedKeys,
     refused_calls: RefusedCalls,
+    /// The lists of keys that are open.
+    pub key_lists: KeyLists,
 }
 
 /// The origin of a call.
@@ -118,24 +124,6 @@ pub struct CallOrigin<'a> {
 impl Default for Index {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// The grants by the digest of their secret, held in memory.
-#[derive(Debug)]
-pub struct Grants<'a>(
-    papaya::HashMapRef<
-        'a,
-        DigestKey,
-        Grant,
-        BuildHasherDefault<DigestHasher>,
-        papaya::LocalGuard<'a>,
-    >,
-);
-
-impl Grants<'_> {
-    pub fn get(&self, digest: &Digest) -> Option<&Grant> {
-        self.0.get(&DigestKey::from(*digest))
     }
 }
 
@@ -168,13 +156,14 @@ impl Index {
             steps: Histogram::default(),
             striped_keys: StripedKeys::default(),
             refused_calls: RefusedCalls::default(),
+            key_lists: KeyLists::default(),
         }
     }
 
     /// Holds the grants in memory, so that a reader can use one in place. A reader must not block
     /// while it has this.
     pub fn grants(&self) -> Grants<'_> {
-        Grants(self.grants.pin())
+        Grants::of(self.grants.pin())
     }
 
     /// Looks up a digest and calls `read` with its grant while the entry is held in memory.

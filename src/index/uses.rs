@@ -73,12 +73,26 @@ pub struct UseCell {
 
 impl UseCell {
     pub(super) fn read(&self) -> Option<LastUse> {
+        self.read_part(Self::load)
+    }
+
+    /// The time of the last use.
+    pub(super) fn read_time(&self) -> Option<Moment> {
+        self.read_part(|cell| Moment::from_milliseconds(cell.at.load(Ordering::Relaxed)))
+    }
+
+    /// The address of the last use.
+    pub(super) fn read_address(&self) -> Option<IpAddr> {
+        self.read_part(Self::load_ip)?
+    }
+
+    fn read_part<T>(&self, load: impl Fn(&Self) -> T) -> Option<T> {
         loop {
             let before = self.sequence.load(Ordering::Acquire);
             if before == 0 {
                 return None;
             }
-            let last = self.load();
+            let last = load(self);
             fence(Ordering::Acquire);
             if before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before {
                 return Some(last);
@@ -228,6 +242,8 @@ mod tests {
         assert_eq!(cell.read(), Some(used(5_000, "192.0.2.7", "3")));
         assert!(cell.put(&used(5_999, "2001:db8::1", "3")));
         assert_eq!(cell.read(), Some(used(5_999, "2001:db8::1", "3")));
+        assert_eq!(cell.read_time(), Some(Moment::from_milliseconds(5_999)));
+        assert_eq!(cell.read_address(), Some("2001:db8::1".parse().unwrap()));
         let nowhere = LastUse { at: Moment::from_milliseconds(9_000), ip: None, agent: None };
         assert!(cell.put(&nowhere));
         assert_eq!(cell.read(), Some(nowhere));

@@ -111,7 +111,10 @@ impl Writer {
                 self.index.roles.pin().remove(id);
             },
             StoreKey::Team(_, id) => drop(self.index.teams.pin().remove(id)),
-            StoreKey::Key(_, id) => self.delete_key(*id),
+            StoreKey::Key(organization, id) => {
+                self.delete_key(*id);
+                self.index.key_lists.remove(*organization, *id);
+            },
             StoreKey::Session(digest) => self.index.sessions.remove(*digest),
             StoreKey::Use(_)
             | StoreKey::Quota(_)
@@ -194,6 +197,7 @@ impl Writer {
         }
         let digests: Vec<_> = record.secrets.iter().map(|secret| secret.digest).collect();
         live.replace_digests(&digests, |digest| self.remove_grant(digest));
+        self.index.key_lists.put(record, &live);
     }
 
     pub(super) fn delete_key(&mut self, id: KeyId) {

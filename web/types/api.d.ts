@@ -933,6 +933,9 @@ export interface components {
           response: {
             items: (components["schemas"]["Key"] | components["schemas"]["HiddenKey"])[];
             next_cursor: string | null;
+            /** Format: int64 */
+            total: number;
+            total_is_exceeded: boolean;
           };
         };
         post: {

@@ -1,66 +1,57 @@
-//! Lists the keys that the actor may see, the newest first.
+//! Lists the keys that the actor may see, filtered and sorted, page by page.
+//!
+//! A list in memory ([`crate::index::key_lists`]) finds the keys of a page and counts all keys that
+//! match. The records of the page come from the store.
+
+use std::sync::Arc;
 
 use crate::actions::actor::Actor;
-use crate::actions::keys::standing::require_window;
-use crate::actions::keys::{KeyKind, is_listed_by_default};
+use crate::actions::keys::KeyKind;
+use crate::actions::keys::order::{KeyPlace, Position, Sort};
+use crate::actions::keys::query::{Query, Wanted};
+use crate::actions::keys::selection::Selection;
 use crate::actions::rows::{newest_first, rows_in_turns};
 use crate::actions::{ActionError, Actions};
-use crate::model::id::{KeyId, TeamId, UserId};
-use crate::model::moment::Moment;
+use crate::index::key_lists::{ChunkPart, EntryDraft, KeyEntries, KeyList};
+use crate::model::id::KeyId;
 use crate::model::role::{INSTANCE_IMPORT, KEYS_READ};
-use crate::model::text::search_form;
-use crate::records::key::{KeyRecord, Status};
+use crate::records::key::KeyRecord;
 use crate::records::place::StoreKey;
 use crate::records::read_row;
 
-/// Maximum number of rows read for one page. If few rows match, the next request continues the
-/// search.
-const ROWS_READ_MAX: usize = 20_000;
+/// While a list is not read to its end, counting stops at this number.
+pub const COUNTED_MAX: usize = 10_000;
+/// Number of keys that are read from the store at a time. Counting reads at most this many more
+/// than it needs.
+const PART_KEYS: usize = 4_096;
+/// Number of chunks of a list that are looked at in one turn: 65,536 keys.
+const CHUNKS_A_TURN: usize = 64;
 
-/// Filters of a key list.
-#[derive(Debug)]
-pub struct Query {
-    /// Maximum number of keys to return, 1 to [`crate::actions::LIST_LIMIT_MAX`].
-    pub limit: usize,
-    /// The last key of the previous page.
-    pub after: Option<KeyId>,
-    /// Lists only keys that contain this text in name, description, hint or id, ignoring case.
-    pub search: Option<String>,
-    /// Lists only keys with this status. The default leaves out revoked keys.
-    pub status: Wanted,
-    pub kind: Option<KeyKind>,
-    /// Lists only this user's keys, among those that the actor sees whole.
-    pub owner: Option<OwnerWanted>,
-    /// Lists only keys shared with this team, among those that the actor sees whole.
-    pub team: Option<TeamId>,
-    /// Lists only keys that were never used, among those that the actor sees whole.
-    pub unused: bool,
-    /// Lists only keys that expire between now and this time, among those that the actor sees whole.
-    pub expires_before: Option<Moment>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OwnerWanted {
-    /// The user that the actor represents.
-    Me,
-    User(UserId),
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wanted {
-    /// The default: every status except revoked.
-    #[default]
-    Current,
-    All,
-    Only(Status),
-}
-
+/// Keys of a list that has the newest first.
 #[derive(Debug)]
 pub struct ListedKeys {
     /// The keys, each with a flag that is true if the actor sees the whole key.
     pub keys: Vec<(KeyRecord, bool)>,
-    /// The id of the last row read, if more keys may follow.
+    /// The id of the last key, if more keys may follow.
     pub next: Option<KeyId>,
+}
+
+/// A page of keys in the order of its query.
+#[derive(Debug, Default)]
+pub struct KeyPage {
+    /// The keys, each with a flag that is true if the actor sees the whole key.
+    pub keys: Vec<(KeyRecord, bool)>,
+    /// The position of the last key, if more keys may follow.
+    pub next: Option<Position>,
+    pub total: KeyTotal,
+}
+
+/// The number of keys on all pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyTotal {
+    pub keys: usize,
+    /// Whether there are more keys, which were not counted.
+    pub is_exceeded: bool,
 }
 
 impl Actions {
@@ -74,33 +65,28 @@ impl Actions {
     /// # Errors
     /// [`ActionError::StorageUnavailable`]; [`ActionError::PermissionRequired`] for a key whose
     /// list names no permission to manage keys.
-    pub fn list_keys(&self, actor: &Actor, query: &Query) -> Result<ListedKeys, ActionError> {
-        let Some(sought) = self.sought(actor, query)? else {
-            return Ok(ListedKeys { keys: Vec::new(), next: None });
+    pub fn list_keys(&self, actor: &Actor, query: &Query) -> Result<KeyPage, ActionError> {
+        let Some(mut selection) = Selection::new(self, actor, query)? else {
+            return Ok(KeyPage::default());
         };
-        let organization = actor.organization_id();
-        let prefix = StoreKey::keys_of(organization);
-        let after = query.after.map(|id| StoreKey::Key(organization, id).to_bytes());
-        let range = newest_first(&prefix, after.as_deref());
-        let (mut keys, mut rows_read) = (Vec::new(), 0);
-        for row in rows_in_turns(&*self.store, &range, || self.page_turn(actor)) {
-            let record = read_row::<KeyRecord>(&row?)?.record;
-            let id = record.id;
-            rows_read += 1;
-            if let Some(whole) = self.listed_whole(actor, query, &sought, &record) {
-                keys.push((record, whole));
-            }
-            if keys.len() > query.limit {
-                // One key more than requested was read, only to find out whether more keys follow.
-                keys.pop();
-                let next = keys.last().map(|(record, _)| record.id);
-                return Ok(ListedKeys { keys, next });
-            }
-            if rows_read >= ROWS_READ_MAX {
-                return Ok(ListedKeys { keys, next: Some(id) });
+        let list = self.index.key_lists.of(actor.organization_id());
+        let mut found = Found::new(query);
+        loop {
+            let left = {
+                let _turn = self.page_turn(actor);
+                found.look_at(&list.read(), &mut selection)
+            };
+            match left {
+                Left::Keys => {},
+                Left::Nothing => break,
+                Left::Unread(_) if found.is_enough() => break,
+                Left::Unread(below) => {
+                    self.read_part(actor, &list, below)?;
+                    self.index.key_lists.make_room(&list);
+                },
             }
         }
-        Ok(ListedKeys { keys, next: None })
+        self.page_of(actor, found, &selection)
     }
 
     /// Lists the service keys of the actor's organization, for an export: without revoked keys, the
@@ -118,7 +104,9 @@ impl Actions {
         actor.require(KEYS_READ)?;
         let query = Query {
             limit,
-            after,
+            sort: Sort::NEWEST_FIRST,
+            after: after.map(Position::newest_first),
+            counted: false,
             search: None,
             status: Wanted::Current,
             kind: Some(KeyKind::Service),
@@ -127,103 +115,165 @@ impl Actions {
             unused: false,
             expires_before: None,
         };
-        self.list_keys(actor, &query)
+        let page = self.list_keys(actor, &query)?;
+        Ok(ListedKeys { keys: page.keys, next: page.next.map(|next| next.id()) })
     }
 
-    /// Converts the filters that match only keys that the actor sees whole. Returns `None` if no
-    /// key can match.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`] for a key whose list names no permission to manage keys.
-    pub(super) fn sought(
+    /// Reads the keys before `below` from the store into a list, at most [`PART_KEYS`].
+    fn read_part(&self, actor: &Actor, list: &KeyList, below: KeyId) -> Result<(), ActionError> {
+        let Some(part) = list.unread_part(below) else { return Ok(()) };
+        let organization = actor.organization_id();
+        let prefix = StoreKey::keys_of(organization);
+        let after = StoreKey::Key(organization, part.below).to_bytes();
+        let range = newest_first(&prefix, Some(&after));
+        let mut keys = Vec::new();
+        for row in rows_in_turns(&*self.store, &range, || self.page_turn(actor)) {
+            let record = read_row::<KeyRecord>(&row?)?.record;
+            let newest = record.secrets.first();
+            let live = newest.and_then(|secret| {
+                self.index.with_grant(&secret.digest, |grant| Some(Arc::clone(&grant?.live)))
+            });
+            keys.push(EntryDraft::new(&record, live));
+            if keys.len() >= PART_KEYS {
+                part.add(keys, Some(record.id));
+                return Ok(());
+            }
+        }
+        part.add(keys, None);
+        Ok(())
+    }
+
+    /// Reads the records of a page.
+    fn page_of(
         &self,
         actor: &Actor,
-        query: &Query,
-    ) -> Result<Option<Sought>, ActionError> {
-        require_window(actor)?;
-        let owner = query.owner.map(|owner| match owner {
-            OwnerWanted::Me => actor.user_id(),
-            OwnerWanted::User(user) => Some(user),
-        });
-        let is_unknown = |team| self.known_team(actor, team).is_none();
-        if owner == Some(None) || query.team.is_some_and(is_unknown) {
-            // An actor without a user owns no keys. A team that the actor may not see has no keys,
-            // like a team that does not exist.
-            return Ok(None);
+        found: Found<'_>,
+        selection: &Selection<'_>,
+    ) -> Result<KeyPage, ActionError> {
+        let _turn = self.page_turn(actor);
+        let (total, limit) = (found.total(), found.query.limit);
+        let mut best = found.best;
+        let more = best.len() > limit;
+        best.truncate(limit);
+        let mut keys = Vec::with_capacity(best.len());
+        for position in &best {
+            let place = StoreKey::Key(actor.organization_id(), position.id());
+            // The key may have been changed or removed since the list was read.
+            let Some(held) = self.read::<KeyRecord>(&place)? else { continue };
+            if let Some(whole) = selection.is_still_listed(&held.record) {
+                keys.push((held.record, whole));
+            }
         }
-        let needle = query.search.as_deref().map(search_form);
-        let (team, unused) = (query.team, query.unused);
-        let now = self.clock.now().wall;
-        let ends = query.expires_before.map(|until| now..until);
-        Ok(Some(Sought { needle, owner: owner.flatten(), team, unused, ends, now }))
+        let next = best.pop().filter(|_last| more);
+        Ok(KeyPage { keys, next, total })
     }
+}
 
-    /// Whether the actor sees the whole key; `None` if the key is not listed.
-    pub(super) fn listed_whole(
-        &self,
-        actor: &Actor,
-        query: &Query,
-        sought: &Sought,
-        record: &KeyRecord,
-    ) -> Option<bool> {
-        if !query.wants(record, record.status(sought.now)) {
-            return None;
+/// The keys that a query has found so far.
+struct Found<'a> {
+    query: &'a Query,
+    /// The first keys after the position of the query: one more than requested, only to find out
+    /// whether more keys follow.
+    best: Vec<Position>,
+    counted: usize,
+    /// Whether there are more keys, which were not counted.
+    is_cut: bool,
+    /// The keys from this one on were looked at.
+    below: Option<KeyId>,
+}
+
+/// What a query has not looked at yet.
+enum Left {
+    Keys,
+    /// The keys before this one, which the list does not have yet.
+    Unread(KeyId),
+    Nothing,
+}
+
+impl<'a> Found<'a> {
+    fn new(query: &'a Query) -> Self {
+        let mut below = None;
+        if !query.counted && query.sort == Sort::NEWEST_FIRST {
+            below = query.after.as_ref().map(Position::id);
         }
-        let whole = self.is_whole_for(actor, record);
-        let there = whole || !self.is_concealed_from(actor, record);
-        let unused = |record| !sought.unused || self.last_used_at(record).is_none();
-        let found = sought.is_nothing() || (whole && sought.fits(record) && unused(record));
-        (there && found).then_some(whole)
-    }
-}
-
-impl Query {
-    fn wants(&self, record: &KeyRecord, status: Status) -> bool {
-        let by_status = match self.status {
-            Wanted::Current => is_listed_by_default(status),
-            Wanted::All => true,
-            Wanted::Only(only) => status == only,
-        };
-        let kind = if record.is_service() { KeyKind::Service } else { KeyKind::Personal };
-        by_status && self.kind.is_none_or(|wanted| wanted == kind)
-    }
-}
-
-/// Filters that match only keys that the actor sees whole.
-pub(super) struct Sought {
-    needle: Option<String>,
-    owner: Option<UserId>,
-    team: Option<TeamId>,
-    unused: bool,
-    ends: Option<std::ops::Range<Moment>>,
-    now: Moment,
-}
-
-impl Sought {
-    fn is_nothing(&self) -> bool {
-        self.needle.is_none()
-            && self.owner.is_none()
-            && self.team.is_none()
-            && self.ends.is_none()
-            && !self.unused
+        Self { query, best: Vec::new(), counted: 0, is_cut: false, below }
     }
 
-    fn fits(&self, record: &KeyRecord) -> bool {
-        let is_shared = |team| record.teams.iter().any(|share| share.team == team);
-        let ends = |span: &std::ops::Range<Moment>| {
-            record.expires_at.is_some_and(|end| span.contains(&end))
-        };
-        self.needle.as_ref().is_none_or(|needle| contains(record, needle))
-            && (self.owner.is_none() || record.owner == self.owner)
-            && self.team.is_none_or(is_shared)
-            && self.ends.as_ref().is_none_or(ends)
+    /// Looks at the next keys.
+    fn look_at(&mut self, keys: &KeyEntries, selection: &mut Selection<'_>) -> Left {
+        if self.is_complete() {
+            return Left::Nothing;
+        }
+        let mut parts = keys.before(self.below);
+        for part in parts.by_ref().take(CHUNKS_A_TURN) {
+            match selection.count(part).filter(|_keys| self.only_counts(part)) {
+                Some(keys) => self.counted += keys,
+                None => self.offer(part.entries().filter_map(|entry| {
+                    let whole = selection.listed(keys.common(), entry)?;
+                    Some(KeyPlace::new(entry, whole, self.query.sort))
+                })),
+            }
+            self.below = part.first().or(self.below);
+        }
+        if parts.next().is_some() {
+            return Left::Keys;
+        }
+        let unread = keys.unread_below();
+        self.below = unread;
+        unread.map_or(Left::Nothing, Left::Unread)
     }
-}
 
-fn contains(record: &KeyRecord, needle: &str) -> bool {
-    let hints = record.secrets.iter().any(|secret| search_form(&secret.hint).contains(needle));
-    hints
-        || search_form(&record.name).contains(needle)
-        || search_form(&record.description).contains(needle)
-        || record.id.to_string().contains(needle)
+    /// Counts keys, and keeps those that belong to the page.
+    fn offer<'k>(&mut self, places: impl Iterator<Item = KeyPlace<'k>>) {
+        let kept = self.query.limit + 1;
+        let after = self.query.after.as_ref().map(Position::place);
+        let last = self.best.get(self.query.limit).map(Position::place);
+        let (mut counted, mut better) = (0, Vec::new());
+        for place in places {
+            counted += 1;
+            if after.is_none_or(|after| place.compare(&after).is_gt())
+                && last.is_none_or(|last| place.compare(&last).is_lt())
+            {
+                better.push(place);
+            }
+        }
+        self.counted += counted;
+        if better.len() > kept {
+            better.select_nth_unstable_by(self.query.limit, KeyPlace::compare);
+            better.truncate(kept);
+        }
+        if !better.is_empty() {
+            self.best.extend(better.into_iter().map(Position::from));
+            self.best.sort_unstable_by(|one, other| one.place().compare(&other.place()));
+            self.best.truncate(kept);
+        }
+    }
+
+    /// Whether none of these keys belongs to the page.
+    fn only_counts(&self, part: ChunkPart<'_>) -> bool {
+        let is_before = |after: &Position| part.first().is_some_and(|first| first >= after.id());
+        self.query.sort == Sort::NEWEST_FIRST
+            && (self.is_full() || self.query.after.as_ref().is_some_and(is_before))
+    }
+
+    fn is_full(&self) -> bool {
+        self.best.len() > self.query.limit
+    }
+
+    /// Whether keys that the list does not have yet are not needed: older keys follow those of the
+    /// page, and enough keys were counted.
+    fn is_enough(&mut self) -> bool {
+        let is_counted = !self.query.counted || self.counted > COUNTED_MAX;
+        self.is_cut = self.query.sort == Sort::NEWEST_FIRST && self.is_full() && is_counted;
+        self.is_cut
+    }
+
+    fn is_complete(&self) -> bool {
+        !self.query.counted && self.query.sort == Sort::NEWEST_FIRST && self.is_full()
+    }
+
+    fn total(&self) -> KeyTotal {
+        let keys = if self.is_cut { COUNTED_MAX } else { self.counted };
+        KeyTotal { keys, is_exceeded: self.is_cut }
+    }
 }

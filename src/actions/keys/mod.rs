@@ -16,7 +16,7 @@ use crate::model::permission::Patterns;
 use crate::model::role::{INSTANCE_VERIFY, KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
 use crate::model::secret::Secret;
 use crate::records::Revised;
-use crate::records::key::{DisabledBy, KeyRecord, SecretRecord, Status};
+use crate::records::key::{DisabledBy, KeyRecord, SecretRecord};
 use crate::records::place::StoreKey;
 
 mod bounds;
@@ -25,10 +25,13 @@ mod draft;
 mod holder;
 mod import;
 mod list;
+mod order;
 mod purge;
+mod query;
 mod rotate;
+mod search;
+mod selection;
 mod sharing;
-mod sorted;
 mod standing;
 mod transfer;
 mod within;
@@ -39,13 +42,12 @@ pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record};
 pub use holder::{HolderRevoked, PresentedKey};
 pub use import::{ForeignKey, ForeignPast, ForeignSecret, IMPORT_KEYS_MAX, Import, OwnerName};
-pub use list::{ListedKeys, OwnerWanted, Query, Wanted};
+pub use list::{COUNTED_MAX, KeyPage, KeyTotal, ListedKeys};
+pub use order::{InvalidPosition, InvalidSort, Position, Sort, SortBy};
 pub use purge::{ENDED_KEPT, start_purge};
+pub use query::{OwnerWanted, Query, Wanted};
 pub use rotate::OVERLAP_MAX;
 pub use sharing::TEAMS_A_KEY_MAX;
-pub use sorted::{
-    InvalidPosition, InvalidSort, Position, SORTED_KEYS_MAX, Sort, SortBy, SortedKeys,
-};
 pub(super) use standing::require_window;
 use standing::{KeyRelation, refuse_itself};
 
@@ -376,10 +378,7 @@ fn added(old: &Patterns, new: &Patterns) -> Patterns {
     Patterns::new(&wanted).unwrap_or_else(|_too_many| new.clone())
 }
 
-/// Whether a list includes keys of this status by default: all keys except revoked keys.
-fn is_listed_by_default(status: Status) -> bool {
-    status != Status::Revoked
-}
-
+#[cfg(test)]
+mod listed_keys;
 #[cfg(test)]
 mod removed_rights;

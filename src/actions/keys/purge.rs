@@ -1,4 +1,5 @@
-//! Purges keys that ended long ago, and old usage rows, in a thread of its own.
+//! Purges keys that ended long ago, and old usage rows, and closes unused lists of keys, in a thread
+//! of its own.
 //!
 //! The audit log keeps the history of purged keys.
 
@@ -54,6 +55,7 @@ pub fn start_purge(actions: Arc<Actions>) -> std::io::Result<Worker> {
                     tracing::warn!(%error, "could not delete ended keys; retrying later");
                 },
             }
+            actions.index.key_lists.close_unused();
             if let Err(error) = actions.thin_usage(halt) {
                 tracing::warn!(%error, "could not delete old usage; retrying later");
             }

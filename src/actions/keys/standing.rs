@@ -6,6 +6,7 @@
 use crate::actions::actor::Actor;
 use crate::actions::{ActionError, Actions};
 use crate::model::errors;
+use crate::model::id::{TeamId, UserId};
 use crate::model::role::{KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
 use crate::records::key::{Author, KeyRecord, TeamAccess};
 
@@ -44,7 +45,7 @@ impl Actions {
         actor: &Actor,
         record: &KeyRecord,
     ) -> Result<KeyRelation, ActionError> {
-        let own = is_own(actor, record);
+        let own = is_own(actor, record.owner);
         if own && !actor.is_key() {
             Ok(KeyRelation::Own)
         } else if own || actor.has(KEYS_MANAGE) {
@@ -59,20 +60,32 @@ impl Actions {
     /// Whether the actor sees the whole key. An actor that does not see the whole key sees at most
     /// that the key exists.
     pub(in crate::actions) fn is_whole_for(&self, actor: &Actor, record: &KeyRecord) -> bool {
-        is_own(actor, record)
-            || actor.has(KEYS_READ)
-            || actor.has(KEYS_MANAGE)
-            || self.access_by_team(actor, record).is_some()
+        sees_every_key(actor)
+            || is_own(actor, record.owner)
+            || self.team_sight(actor, teams_of(record)).opens
     }
 
     /// Whether a key is hidden from the actor: it is shared only with secret teams, and the actor
     /// is in none of them. Permission to see every team does not reveal the teams' keys.
     pub(in crate::actions) fn is_concealed_from(&self, actor: &Actor, record: &KeyRecord) -> bool {
-        let mut teams =
-            record.teams.iter().filter_map(|share| self.index.team(share.team)).peekable();
-        teams.peek().is_some()
-            && teams.all(|team| team.secret && !actor.is_in(team.id))
-            && !self.is_whole_for(actor, record)
+        self.team_sight(actor, teams_of(record)).conceals && !self.is_whole_for(actor, record)
+    }
+
+    /// What the teams of a key mean for an actor. A key has its owner's access only if it may create
+    /// personal keys.
+    pub(super) fn team_sight(
+        &self,
+        actor: &Actor,
+        teams: impl Iterator<Item = TeamId>,
+    ) -> TeamSight {
+        let (mut is_shared, mut is_in, mut is_secret) = (false, false, true);
+        for team in teams.filter_map(|team| self.index.team(team)) {
+            is_shared = true;
+            is_in |= actor.is_in(team.id);
+            is_secret &= team.secret && !actor.is_in(team.id);
+        }
+        let uses_teams = !actor.is_key() || actor.has(KEYS_CREATE);
+        TeamSight { opens: is_in && uses_teams, conceals: is_shared && is_secret }
     }
 
     /// Returns the access that the actor has through its existing teams. A key has its owner's
@@ -97,11 +110,29 @@ pub(in crate::actions) fn require_window(actor: &Actor) -> Result<(), ActionErro
     Ok(())
 }
 
-/// Whether the key belongs to the actor's user. If the actor is a key, it must also have the
-/// permission to create personal keys, so that a key for a protected API cannot read management
+/// What the teams of a key mean for an actor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TeamSight {
+    /// The actor sees the whole key.
+    pub(super) opens: bool,
+    /// The actor does not see that the key exists, unless it sees the whole key.
+    pub(super) conceals: bool,
+}
+
+fn teams_of(record: &KeyRecord) -> impl Iterator<Item = TeamId> {
+    record.teams.iter().map(|share| share.team)
+}
+
+/// Whether the actor sees each key of the organization whole.
+pub(super) fn sees_every_key(actor: &Actor) -> bool {
+    actor.has(KEYS_READ) || actor.has(KEYS_MANAGE)
+}
+
+/// Whether a key of this owner belongs to the actor's user. If the actor is a key, it must also have
+/// the permission to create personal keys, so that a key for a protected API cannot read management
 /// data.
-fn is_own(actor: &Actor, record: &KeyRecord) -> bool {
-    let is_users = record.owner.is_some() && record.owner == actor.user_id();
+pub(super) fn is_own(actor: &Actor, owner: Option<UserId>) -> bool {
+    let is_users = owner.is_some() && owner == actor.user_id();
     is_users && (!actor.is_key() || actor.has(KEYS_CREATE))
 }
 

@@ -3,7 +3,9 @@
 use rouille::Response;
 
 use crate::actions::actor::Actor;
-use crate::actions::keys::{ListedKeys, OwnerWanted, Position, Query, Sort, Wanted};
+use crate::actions::keys::{
+    COUNTED_MAX, KeyPage, ListedKeys, OwnerWanted, Position, Query, Sort, Wanted,
+};
 use crate::http::api::keys::reading::kind;
 use crate::http::api::keys::view::{ListedKeyView, hidden_key_view, key_view, statuses};
 use crate::http::api::{CURSOR, cursor, page_limit};
@@ -11,8 +13,8 @@ use crate::http::endpoint::{Endpoint, get};
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
 use crate::http::reading::parsed;
-use crate::http::schema::{self, any_of, choice, id, span, text};
-use crate::http::view::Page;
+use crate::http::schema::{self, any_of, choice, count, id, nullable, span, text, truth};
+use crate::http::view::{Page, view};
 use crate::http::{App, Call, answer};
 use crate::model::fault::FaultCode;
 use crate::model::id::TeamId;
@@ -44,26 +46,33 @@ pub(super) fn endpoint() -> Endpoint {
         )
         .long()
         .query(|parameters| read_query(parameters, Moment::BEGINNING))
-        .answers::<Page<ListedKeyView>>(200, "A page of keys.")
+        .answers::<KeyPageView>(200, "A page of keys.")
 }
 
-/// A query for keys in a sort order.
-struct SortedQuery {
-    query: Query,
-    sort: Sort,
-    /// The last key of the previous page, unless the newest keys are first.
-    position: Option<Position>,
+view! {
+    KeyPageView {
+        /// Items of the page.
+        items: Vec<ListedKeyView>,
+        /// Cursor of the next page. Null on the last page.
+        next_cursor: Option<String> => nullable(schema::cursor().into()),
+        /// Number of keys on all pages. 10000 if `total_is_exceeded`.
+        total: usize => count(2014),
+        /// Whether there are more keys than `total`. Possible only in an organization with more
+        /// than 10,000 keys, until a request has read its whole list.
+        total_is_exceeded: bool => truth(false),
+    }
 }
 
-fn read_query(parameters: &mut Parameters, now: Moment) -> SortedQuery {
+const _: () = assert!(COUNTED_MAX == 10_000, "the description of `total` names this number");
+
+fn read_query(parameters: &mut Parameters, now: Moment) -> Query {
     let limit = page_limit(parameters);
     let about = "Sort order. Keys without a value are last, and hidden keys after those.";
     let reader = parsed(FaultCode::INVALID_SORT, str::parse::<Sort>, || choice(&SORTS));
     let sort = parameters.optional("sort", about, reader).unwrap_or(Sort::NEWEST_FIRST);
-    let (mut after, mut position) = (None, None);
-    if sort == Sort::NEWEST_FIRST {
+    let after = if sort == Sort::NEWEST_FIRST {
         let reader = parsed(FaultCode::INVALID_CURSOR, cursor::read, schema::cursor);
-        after = parameters.optional("cursor", CURSOR, reader);
+        parameters.optional("cursor", CURSOR, reader).map(Position::newest_first)
     } else {
         let parse = |text: &str| {
             let position = cursor::read_text::<Position>(text)?;
@@ -73,15 +82,17 @@ fn read_query(parameters: &mut Parameters, now: Moment) -> SortedQuery {
                 .ok_or("belongs to a list with another sort: restart without cursor")
         };
         let reader = parsed(FaultCode::INVALID_CURSOR, parse, schema::cursor);
-        position = parameters.optional("cursor", CURSOR, reader);
-    }
+        parameters.optional("cursor", CURSOR, reader)
+    };
     let parse = |text: &str| {
         let fits = text.chars().count() <= SEARCH_CHARACTERS_MAX;
         fits.then(|| text.to_owned())
             .ok_or_else(|| format!("must be at most {SEARCH_CHARACTERS_MAX} characters"))
     };
     let schema = || text("deploy").max_length(Some(SEARCH_CHARACTERS_MAX));
-    let about = "Only keys whose name contains this text.";
+    let about = "Only keys that contain this text in their name, description, hint, id, \
+                 permissions, the name or email address of their owner, or the IP address of their \
+                 last call. Only fields that the caller can see are searched.";
     let search = parameters.optional("search", about, parsed(FaultCode::TOO_LONG, parse, schema));
     let parse = |text: &str| match text {
         "all" => Ok(Wanted::All),
@@ -108,9 +119,11 @@ fn read_query(parameters: &mut Parameters, now: Moment) -> SortedQuery {
     let about = "Only keys that expire within this duration from now.";
     let reader = parsed(FaultCode::INVALID_DURATION, |text| moment_after(now, text), || span("7d"));
     let expires_before = parameters.optional("expires_within", about, reader);
-    let query = Query {
+    Query {
         limit,
+        sort,
         after,
+        counted: true,
         search: search.filter(|text| !text.is_empty()),
         status: status.unwrap_or_default(),
         kind,
@@ -118,21 +131,24 @@ fn read_query(parameters: &mut Parameters, now: Moment) -> SortedQuery {
         team,
         unused: unused.unwrap_or_default(),
         expires_before,
-    };
-    SortedQuery { query, sort, position }
+    }
 }
 
 fn list_keys(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let now = app.actions.clock().now().wall;
-    let SortedQuery { query, sort, position } =
-        call.query(|parameters| read_query(parameters, now))?;
+    let query = call.query(|parameters| read_query(parameters, now))?;
     let actor = call.actor()?;
-    if sort == Sort::NEWEST_FIRST {
-        return Ok(answer::json(&page(app, actor, &app.actions.list_keys(actor, &query)?)));
-    }
-    let sorted = app.actions.list_keys_sorted(actor, &query, sort, position.as_ref())?;
-    let next_cursor = sorted.next.map(|next| cursor::write_name(&next.to_string()));
-    Ok(answer::json(&Page { items: items(app, actor, &sorted.keys), next_cursor }))
+    let KeyPage { keys, next, total } = app.actions.list_keys(actor, &query)?;
+    let next_cursor = next.map(|next| match next.sort() {
+        Sort::NEWEST_FIRST => cursor::write(next.id()),
+        _ => cursor::write_name(&next.to_string()),
+    });
+    Ok(answer::json(&KeyPageView {
+        items: items(app, actor, &keys),
+        next_cursor,
+        total: total.keys,
+        total_is_exceeded: total.is_exceeded,
+    }))
 }
 
 /// A page of keys, each with the fields that the actor may see.

@@ -1,0 +1,221 @@
+//! Which keys of a list an actor finds with a query, and which of them the actor sees whole.
+//!
+//! Filters on fields that only a whole key has match no other key, so that neither the keys of a
+//! page nor their number reveals anything about keys that are hidden from the actor.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::actions::actor::Actor;
+use crate::actions::keys::KeyKind;
+use crate::actions::keys::query::{OwnerWanted, Query, Wanted};
+use crate::actions::keys::search::Needle;
+use crate::actions::keys::standing::{TeamSight, is_own, require_window, sees_every_key};
+use crate::actions::{ActionError, Actions};
+use crate::index::key_lists::{ChunkPart, Common, Entry, SlotMemo};
+use crate::model::id::{TeamId, UserId};
+use crate::model::moment::Moment;
+use crate::model::role::USERS_READ;
+use crate::records::key::{KeyRecord, Status};
+
+/// A query of an actor, with what was found out about the values that keys have in common.
+#[derive(Debug)]
+pub(super) struct Selection<'a> {
+    actions: &'a Actions,
+    actor: &'a Actor,
+    query: &'a Query,
+    now: Moment,
+    sees_every_key: bool,
+    sees_users: bool,
+    needle: Option<Needle>,
+    owner: Option<UserId>,
+    ends: Option<Range<Moment>>,
+    owners: SlotMemo<OwnerSeen>,
+    sharings: SlotMemo<SharingSeen>,
+    permissions: SlotMemo<bool>,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one user")]
+#[derive(Clone, Copy, Debug)]
+struct OwnerSeen {
+    is_own: bool,
+    is_wanted: bool,
+    is_found: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct SharingSeen {
+    sight: TeamSight,
+    is_wanted: bool,
+}
+
+impl SharingSeen {
+    /// A key that is shared with no team.
+    const NONE: Self =
+        Self { sight: TeamSight { opens: false, conceals: false }, is_wanted: false };
+}
+
+impl<'a> Selection<'a> {
+    /// Returns `None` if no key can match.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] for a key whose list names no permission to manage keys.
+    pub(super) fn new(
+        actions: &'a Actions,
+        actor: &'a Actor,
+        query: &'a Query,
+    ) -> Result<Option<Self>, ActionError> {
+        require_window(actor)?;
+        let owner = query.owner.map(|owner| match owner {
+            OwnerWanted::Me => actor.user_id(),
+            OwnerWanted::User(user) => Some(user),
+        });
+        let is_unknown = |team| actions.known_team(actor, team).is_none();
+        if owner == Some(None) || query.team.is_some_and(is_unknown) {
+            // An actor without a user owns no keys. A team that the actor may not see has no keys,
+            // like a team that does not exist.
+            return Ok(None);
+        }
+        let now = actions.clock.now().wall;
+        let (owners, sharings, permissions) = Default::default();
+        Ok(Some(Self {
+            actions,
+            actor,
+            query,
+            now,
+            sees_every_key: sees_every_key(actor),
+            sees_users: actor.has(USERS_READ),
+            needle: query.search.as_deref().map(Needle::new),
+            owner: owner.flatten(),
+            ends: query.expires_before.map(|until| now..until),
+            owners,
+            sharings,
+            permissions,
+        }))
+    }
+
+    /// Whether the actor sees the whole key; `None` if the key is not listed.
+    pub(super) fn listed(&mut self, common: &Common, entry: Entry<'_>) -> Option<bool> {
+        if !self.has_wanted_status(entry) || !self.is_of_kind(entry.is_service()) {
+            return None;
+        }
+        let is_filtered = self.filters_whole_keys();
+        if self.sees_every_key && !is_filtered {
+            return Some(true);
+        }
+        let sharing = self.sharing(common, entry);
+        let owner = self.owner(common, entry);
+        let whole = self.sees_every_key || owner.is_some_and(|it| it.is_own) || sharing.sight.opens;
+        if !whole {
+            return (!is_filtered && !sharing.sight.conceals).then_some(false);
+        }
+        (!is_filtered || self.fits(common, entry, owner, sharing)).then_some(true)
+    }
+
+    /// The number of keys that are listed, if it does not take a look at each of them.
+    pub(super) fn count(&self, part: ChunkPart<'_>) -> Option<usize> {
+        let is_plain =
+            self.sees_every_key && !self.filters_whole_keys() && self.query.kind.is_none();
+        match self.query.status {
+            Wanted::Current if is_plain => Some(part.not_revoked()),
+            Wanted::All if is_plain => Some(part.len()),
+            Wanted::Current | Wanted::All | Wanted::Only(_) => None,
+        }
+    }
+
+    /// [`Selection::listed`] for a record, which may be newer than its key in the list. The filters
+    /// on the fields of a whole key have matched.
+    pub(super) fn is_still_listed(&self, record: &KeyRecord) -> Option<bool> {
+        let is_wanted = self.is_wanted(|| record.status(self.now), record.revoked_at.is_some());
+        if !is_wanted || !self.is_of_kind(record.is_service()) {
+            return None;
+        }
+        if self.actions.is_whole_for(self.actor, record) {
+            return Some(true);
+        }
+        let is_concealed = self.actions.is_concealed_from(self.actor, record);
+        (!self.filters_whole_keys() && !is_concealed).then_some(false)
+    }
+
+    fn has_wanted_status(&self, entry: Entry<'_>) -> bool {
+        self.is_wanted(|| entry.status(self.now), entry.is_revoked())
+    }
+
+    fn is_wanted(&self, status: impl FnOnce() -> Status, is_revoked: bool) -> bool {
+        match self.query.status {
+            Wanted::Current => !is_revoked,
+            Wanted::All => true,
+            Wanted::Only(only) => status() == only,
+        }
+    }
+
+    fn is_of_kind(&self, is_service: bool) -> bool {
+        match self.query.kind {
+            None => true,
+            Some(KeyKind::Service) => is_service,
+            Some(KeyKind::Personal) => !is_service,
+        }
+    }
+
+    /// Whether the query has a filter that matches only whole keys.
+    fn filters_whole_keys(&self) -> bool {
+        self.needle.is_some()
+            || self.owner.is_some()
+            || self.query.team.is_some()
+            || self.ends.is_some()
+            || self.query.unused
+    }
+
+    fn fits(
+        &mut self,
+        common: &Common,
+        entry: Entry<'_>,
+        owner: Option<OwnerSeen>,
+        sharing: SharingSeen,
+    ) -> bool {
+        let ends = |span: &Range<Moment>| entry.expires_at().is_some_and(|end| span.contains(&end));
+        (self.owner.is_none() || owner.is_some_and(|it| it.is_wanted))
+            && (self.query.team.is_none() || sharing.is_wanted)
+            && self.ends.as_ref().is_none_or(ends)
+            && (!self.query.unused || entry.last_used_at().is_none())
+            && self.is_found(common, entry, owner)
+    }
+
+    fn is_found(&mut self, common: &Common, entry: Entry<'_>, owner: Option<OwnerSeen>) -> bool {
+        let Some(needle) = &mut self.needle else { return true };
+        if owner.is_some_and(|it| it.is_found) || needle.is_in(entry) {
+            return true;
+        }
+        let needle = &*needle;
+        let in_list = |list: &Arc<[u8]>| needle.is_in_list(list);
+        self.permissions.of(&common.permissions, entry.permissions(), in_list).unwrap_or_default()
+    }
+
+    fn owner(&mut self, common: &Common, entry: Entry<'_>) -> Option<OwnerSeen> {
+        let (actions, actor, wanted) = (self.actions, self.actor, self.owner);
+        let (needle, sees_users) = (self.needle.as_ref(), self.sees_users);
+        self.owners.of(&common.owners, entry.owner(), |id| {
+            // A key sees its owner's address only with the permission to see users.
+            let sees_email = sees_users || (!actor.is_key() && actor.user_id() == Some(*id));
+            let is_found = |needle: &Needle| {
+                let user = actions.index.user(*id);
+                let user = user.filter(|user| user.organization == actor.organization_id());
+                user.is_some_and(|user| needle.is_in_user(&user, sees_email))
+            };
+            OwnerSeen {
+                is_own: is_own(actor, Some(*id)),
+                is_wanted: wanted == Some(*id),
+                is_found: needle.is_some_and(is_found),
+            }
+        })
+    }
+
+    fn sharing(&mut self, common: &Common, entry: Entry<'_>) -> SharingSeen {
+        let (actions, actor, wanted) = (self.actions, self.actor, self.query.team);
+        let seen = self.sharings.of(&common.sharings, entry.sharing(), |teams| SharingSeen {
+            sight: actions.team_sight(actor, teams.iter().copied()),
+            is_wanted: wanted.is_some_and(|wanted: TeamId| teams.contains(&wanted)),
+        });
+        seen.unwrap_or(SharingSeen::NONE)
+    }
+}
