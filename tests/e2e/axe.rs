@@ -91,8 +91,8 @@ fn faults_of(violation: &Value) -> Vec<String> {
     let nodes = violation["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
     let line = |node: &Value| {
         let (target, why) = (&node["target"], text(&node["failureSummary"]).replace('\n', " "));
-        let data = node.pointer("/any/0/data").map(ToString::to_string).unwrap_or_default();
-        format!("{rule}: {help}\n  at {target}: {}\n  {why} {data}", text(&node["html"]))
+        let measured = node.pointer("/any/0/data").map(ToString::to_string).unwrap_or_default();
+        format!("{rule}: {help}\n  at {target}: {}\n  {why} {measured}", text(&node["html"]))
     };
     nodes.iter().map(line).collect()
 }

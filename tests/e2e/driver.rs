@@ -197,7 +197,7 @@ fn started_chromedriver(folder: &Path, language: &str) -> (Child, String) {
 
 fn chromedriver(folder: &Path, language: &str) -> Child {
     let profile = folder.join("profile");
-    fs::create_dir(&profile).unwrap();
+    fs::create_dir_all(&profile).unwrap();
     // A killed test can't clean up. The test's end of the pipe closes, and the browser's process group
     // then ends itself.
     Command::new("sh")
