@@ -27,12 +27,12 @@ impl Writer {
         progress: &Progress,
     ) -> Result<Box<dyn Feed>, Stopped> {
         self.set_state(IndexState::Loading);
-        // A list that is opened from now on lacks no change: it reads the store after the missed
-        // commits.
-        self.index.key_lists.close_all();
         let nothing = Range { limit: 0, ..Range::prefix(StoreKey::EVENTS) };
         let begun = store.scan(&nothing, At::Latest)?.revision;
         let mut feed = store.follow(begun)?;
+        // A list that is opened from now on lacks no change: it reads the store at `begun` or later, and
+        // the feed has every later commit.
+        self.index.key_lists.close_all();
         let mut stale = Stale::all_of(self);
         let mut scanned = begun;
         std::thread::scope(|scope| {

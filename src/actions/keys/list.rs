@@ -70,6 +70,8 @@ impl Actions {
             return Ok(KeyPage::default());
         };
         let list = self.index.key_lists.of(actor.organization_id());
+        // Every list may have grown since the last request, by the changes of the index's writer.
+        self.index.key_lists.make_room(&list);
         let mut found = Found::new(query);
         loop {
             let left = {

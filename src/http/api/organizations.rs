@@ -87,7 +87,7 @@ fn all() -> Vec<Endpoint> {
                 "The organization, and the invitation of its first owner.",
             )
             .with_location()
-            .fails(&[errors::TOO_MANY_ORGANIZATIONS]),
+            .fails(&[errors::TOO_MANY_ORGANIZATIONS, errors::PROOF_REQUIRED]),
         get(ORGANIZATION, show)
             .named("showAnyOrganization", "Show an organization")
             .needs(&[INSTANCE_MANAGE])

@@ -51,14 +51,18 @@ impl KeyLists {
         list
     }
 
-    /// Closes the lists that were used the longest ago, until the lists have at most
-    /// [`LISTS_BYTES_MAX`]. Keeps `grown`, which has grown, also if it alone has more.
+    /// If the lists have more than [`LISTS_BYTES_MAX`], closes those that were used the longest ago,
+    /// until an eighth of it is free. Keeps `grown`, also if it alone has more.
+    ///
+    /// A list counts as at most three quarters of the maximum. Otherwise each part that another
+    /// organization reads would close a larger list.
     pub fn make_room(&self, grown: &Arc<KeyList>) {
         self.make_room_of(grown, LISTS_BYTES_MAX);
     }
 
     fn make_room_of(&self, grown: &Arc<KeyList>, bytes_max: usize) {
-        let weight = |list: &Arc<KeyList>| list.bytes().max(LIST_BYTES_MIN);
+        let share = bytes_max - bytes_max / 4;
+        let weight = |list: &Arc<KeyList>| list.bytes().min(share).max(LIST_BYTES_MIN);
         if self.opened().values().map(weight).sum::<usize>() <= bytes_max {
             return;
         }
@@ -72,11 +76,12 @@ impl KeyLists {
         by_use.sort_unstable();
         let mut bytes: usize = open.values().map(weight).sum();
         for (_, id) in by_use {
-            if bytes <= bytes_max {
+            if bytes <= bytes_max - bytes_max / 8 {
                 break;
             }
             if let Some(list) = open.remove(&id) {
-                bytes -= weight(&list);
+                // The list may have grown since it was added.
+                bytes = bytes.saturating_sub(weight(&list));
                 closed.push(list);
             }
         }

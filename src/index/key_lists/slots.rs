@@ -17,7 +17,8 @@ pub struct Slots<T> {
 
 #[derive(Debug)]
 struct Slot<T> {
-    value: T,
+    /// `None` while no key has the number.
+    value: Option<T>,
     keys: u32,
     generation: u32,
 }
@@ -51,7 +52,7 @@ impl<T: Clone + Eq + Hash> Slots<T> {
         if slot.keys > 0 {
             return None;
         }
-        let value = slot.value.clone();
+        let value = slot.value.take()?;
         self.numbers.remove(&value);
         self.free.push(number);
         Some(value)
@@ -62,11 +63,11 @@ impl<T: Clone + Eq + Hash> Slots<T> {
         if let Some(number) = self.free.pop() {
             let slot = self.slot_mut(number)?;
             let generation = slot.generation.wrapping_add(1);
-            *slot = Slot { value, keys: 1, generation };
+            *slot = Slot { value: Some(value), keys: 1, generation };
             return Some(number);
         }
         let number = u32::try_from(self.places.len()).ok().filter(|number| *number != NONE)?;
-        self.places.push(Slot { value, keys: 1, generation: 0 });
+        self.places.push(Slot { value: Some(value), keys: 1, generation: 0 });
         Some(number)
     }
 
@@ -108,7 +109,7 @@ impl<R: Copy> SlotMemo<R> {
         if self.0.len() <= at {
             self.0.resize(slots.places.len().max(at + 1), None);
         }
-        let judged = judge(&slot.value);
+        let judged = judge(slot.value.as_ref()?);
         if let Some(place) = self.0.get_mut(at) {
             *place = Some((slot.generation, judged));
         }

@@ -244,17 +244,24 @@ fn the_lists_used_the_longest_ago_make_room() {
         list
     };
     let bytes = |list: &Arc<KeyList>| list.bytes();
-    let (first, third) = (open(1, 150), open(3, 200));
+    let (first, third) = (open(1, 50), open(3, 60));
     drop(open(2, 10));
     drop(lists.of(organization(3)));
     drop(lists.of(organization(1)));
     let all = bytes(&first) + bytes(&third) + LIST_BYTES_MIN;
     lists.make_room_of(&third, all);
-    assert_eq!(lists.size(), (3, 360), "the second counts as the least list");
+    assert_eq!(lists.size(), (3, 120), "the second counts as the least list");
     lists.make_room_of(&third, all - 1);
-    assert_eq!(lists.size(), (2, 350), "the second was used the longest ago");
+    assert_eq!(lists.size(), (2, 110), "the second was used the longest ago");
     lists.make_room_of(&third, 10);
-    assert_eq!(lists.size(), (1, 200), "a list that alone is too large stays");
+    assert_eq!(lists.size(), (1, 60), "a list that alone is too large stays");
+    lists.close_all();
+    let (large, small) = (open(4, 300), open(5, 1));
+    let bytes_max = 4 * LIST_BYTES_MIN;
+    assert!(bytes(&large) > bytes_max);
+    lists.make_room_of(&small, bytes_max);
+    assert_eq!(lists.size(), (2, 301), "a list that is too large leaves a quarter to others");
+    lists.make_room_of(&large, 10);
     lists.close_unused();
     assert_eq!(lists.size().0, 1, "it was used");
     lists.close_unused();

@@ -11,7 +11,7 @@ use crate::policy::operations;
 use crate::test_server::{Made, TestServer};
 
 /// Operations whose effects do not outlive the key, each with the reason.
-const ALLOWED: [(&str, &str); 33] = [
+const ALLOWED: [(&str, &str); 34] = [
     ("deleteKey", "ends a key"),
     ("revokeKey", "ends a key"),
     ("disableKey", "stops a key"),
@@ -33,6 +33,7 @@ const ALLOWED: [(&str, &str); 33] = [
     ("acknowledgeNotices", "requires a session"),
     ("endSession", "requires a session"),
     ("signOut", "requires a session"),
+    ("proveSession", "requires a session"),
     ("signIn", "requires a password"),
     ("setUp", "requires a one-time link"),
     ("acceptInvitation", "requires a one-time link"),

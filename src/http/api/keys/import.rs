@@ -53,6 +53,7 @@ pub(super) fn endpoint() -> Endpoint {
         .answers::<ImportView>(200, "Result of a dry run.")
         .answers::<ImportView>(201, "The imported keys.")
         .fails(&[errors::SUBSCRIPTION_REQUIRED, errors::SUBSCRIPTION_LIMIT])
+        .fails(&[errors::PROOF_REQUIRED])
 }
 
 view! {
