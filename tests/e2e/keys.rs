@@ -5,8 +5,13 @@ use serde_json::json;
 use crate::ask::{Ask, Expect};
 use crate::driver::wait;
 use crate::page::Page;
+use crate::relay::Relay;
 use crate::test_server::{EMAIL, Made, PASSWORD, TestServer, made};
 use crate::texts::LANGUAGES;
+
+/// Slow enough to close a dialog while its request runs.
+const SLOW_MS: u32 = 2_000;
+const BROKEN: (&str, &str) = ("500 Internal Server Error", "{\"code\":\"internal\"}");
 
 /// In an earlier version, each filter replaced the history entry of the previous filter, and Back
 /// left the list.
@@ -290,6 +295,105 @@ fn selected_keys_are_revoked_together() {
     let statuses = keys.map(|key| instance.key(&key.id)["status"].clone());
     assert_eq!(statuses, ["revoked", "revoked", "active"]);
     page.find_no("checkbox", &page.t_with("keys.select", &[("name", "one")]));
+    page.finish();
+}
+
+/// In an earlier version, the first key that failed kept the others active, and was not named.
+#[test]
+fn key_that_can_not_be_revoked_stops_no_other_key() {
+    let (relay, instance) = Relay::before_instance();
+    let keys = ["one", "two", "three"].map(|name| instance.create(&json!({"name": name})));
+    let mut page = Page::open_at(relay.url(), "en");
+    page.go("/#/keys");
+    page.sign_in(EMAIL, PASSWORD);
+    page.click("checkbox", &page.t("keys.select_all"));
+    page.click("button", &page.t("keys.revoke_selected"));
+    // The newest key is the first of the list.
+    relay.answer(&format!("{}/revoke", keys[2].id), BROKEN);
+    let dialog = page.within("dialog", "three");
+    dialog.click("button", &page.t_with("keys.revoke_selected_confirm", &[("count", "3")]));
+    page.within("listitem", "three").see(&page.t("problems.internal"));
+    dialog.find("button", &page.t("keys.revoke_selected_confirm.one"));
+    assert_eq!(dialog.names("listitem").len(), 1);
+    let part = page.t_with("keys.revoked_part", &[("count", "2"), ("total", "3")]);
+    dialog.see(&part);
+    page.press(&["Escape"]);
+    page.no_dialog();
+    page.see(&part);
+    page.see_focus("button", &page.t("keys.revoke_selected"));
+
+    relay.pass_all();
+    page.press(&["Enter"]);
+    dialog.click("button", &page.t("keys.revoke_selected_confirm.one"));
+    page.no_dialog();
+    page.within("row", "three").see(&page.t("status.revoked"));
+    let statuses = keys.map(|key| instance.key(&key.id)["status"].clone());
+    assert_eq!(statuses, ["revoked", "revoked", "revoked"]);
+    page.expect("status of 500");
+    page.finish();
+}
+
+/// In an earlier version, Escape closed the dialog, and the revocation of the other keys went on.
+#[test]
+fn escape_stops_the_revocation_of_the_keys_that_are_left() {
+    let instance = TestServer::start();
+    let keys = ["one", "two", "three"].map(|name| instance.create(&json!({"name": name})));
+    let page = open(&instance, "/#/keys");
+    page.click("checkbox", &page.t("keys.select_all"));
+    page.click("button", &page.t("keys.revoke_selected"));
+    let dialog = page.within("dialog", "three");
+    page.network(Some(SLOW_MS));
+    dialog.click("button", &page.t_with("keys.revoke_selected_confirm", &[("count", "3")]));
+    page.press(&["Escape"]);
+    page.no_dialog();
+    page.see(&page.t_with("keys.revoked_part", &[("count", "1"), ("total", "3")]));
+    let statuses = keys.map(|key| instance.key(&key.id)["status"].clone());
+    assert_eq!(statuses, ["active", "active", "revoked"]);
+    page.within("row", "three").see(&page.t("status.revoked"));
+    page.finish();
+}
+
+/// In an earlier version, the row stayed active until the next load.
+#[test]
+fn escape_during_a_revocation_still_shows_its_result() {
+    let instance = TestServer::start();
+    instance.create(&json!({"name": "courier"}));
+    let page = open(&instance, "/#/keys");
+    page.click("button", &page.t_with("keys.revoke", &[("name", "courier")]));
+    let dialog = page.within("dialog", "courier");
+    dialog.find("button", &page.t("key.revoke_confirm"));
+    page.network(Some(SLOW_MS));
+    dialog.click("button", &page.t("key.revoke_confirm"));
+    page.press(&["Escape"]);
+    page.no_dialog();
+    page.within("row", "courier").see(&page.t("status.revoked"));
+    page.see(&page.t("key.revoked"));
+    page.finish();
+}
+
+/// In an earlier version, a key that a filter had removed from the list was revoked too.
+#[test]
+fn changed_filter_clears_the_selection() {
+    let instance = TestServer::start();
+    instance.create(&json!({"name": "courier"}));
+    let page = open(&instance, "/#/keys");
+    page.click("checkbox", &page.t_with("keys.select", &[("name", "courier")]));
+    page.find("button", &page.t("keys.revoke_selected"));
+    page.fill(&page.t("keys.search"), "robot");
+    page.see(&page.t("keys.nothing_found"));
+    page.find_no("button", &page.t("keys.revoke_selected"));
+    page.finish();
+}
+
+/// In an earlier version, the page asked for a list of zero keys, and showed an error.
+#[test]
+fn back_button_returns_to_an_empty_list() {
+    let instance = TestServer::start();
+    let page = open(&instance, "/#/keys");
+    page.click("link", &page.t("keys.create_first"));
+    page.find("textbox", &page.t("new_key.name"));
+    page.back();
+    page.find("heading", &page.t("keys.none"));
     page.finish();
 }
 

@@ -30,6 +30,7 @@ fn password_is_asked_for_and_the_same_request_is_sent_again() {
         assert_eq!(page.value(&page.t("new_key.name")), "diagram exporter");
 
         page.click("button", &page.t("new_key.save"));
+        page.find("dialog", &page.t("proof.title"));
         relay.pass_all();
         let dialog = page.within("dialog", &page.t("proof.title"));
         dialog.fill(&page.t("proof.password"), "not the password at all");
@@ -63,8 +64,9 @@ fn code_of_the_second_factor_is_accepted_for_a_rotation() {
     page.click("button", &page.t("rotate.button"));
     relay.answer("/rotate", PROOF_REQUIRED);
     page.within("dialog", &page.t("rotate.title")).click("button", &page.t("rotate.button"));
-    let dialog = page.within("dialog", &page.t("proof.title"));
+    page.find("dialog", &page.t("proof.title"));
     relay.pass_all();
+    let dialog = page.within("dialog", &page.t("proof.title"));
     dialog.click("button", &page.t("proof.use_code"));
     dialog.fill(&page.t("proof.code"), &code_of(seed, 1));
     dialog.click("button", &page.t("proof.button"));

@@ -2,7 +2,7 @@
 
 import { late } from "../lib/api.js";
 import { kept } from "../lib/kept.js";
-import { announce, problemText } from "../lib/messages.js";
+import { orAnnounce } from "../lib/messages.js";
 import { may, session } from "../lib/state.js";
 import { t } from "../lib/text.js";
 import { placeOf } from "./places.js";
@@ -31,16 +31,6 @@ export async function openPalette() {
 /** Opens the sheet with all shortcuts. */
 export const openShortcuts = () =>
   orAnnounce(async () => (await late(() => import("./shortcut-sheet.js"))).shortcutSheet());
-
-/** @param {() => Promise<unknown>} act */
-async function orAnnounce(act) {
-  try {
-    await act();
-  } catch (problem) {
-    if (!problem.members) throw problem;
-    announce(problemText(problem));
-  }
-}
 
 /** @param {KeyboardEvent} event */
 function follow(event) {

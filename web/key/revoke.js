@@ -37,9 +37,9 @@ export async function revokeKey(key) {
   });
   /** @type {Page.ResponseOf<`/v1/keys/${string}/revoke`, "post"> | undefined} */
   let revoked;
-  await confirm(words, async () => {
+  await confirm(words, async (isOpen) => {
     do revoked = await post(`${path}/revoke`, body());
-    while (revoked.descendants?.more);
+    while (revoked.descendants?.more && isOpen());
   });
   const left = revoked?.descendants?.left ?? 0;
   if (left > 0) await open(t("key.revoked"), () => h("p.notice.warn", {}, t("key.descendants_left", { count: left })));

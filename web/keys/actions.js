@@ -4,7 +4,7 @@
 import { get, late, patch, Problem } from "../lib/api.js";
 import { freshId, h, replaceChildren } from "../lib/dom.js";
 import { icon, iconButton } from "../lib/icon.js";
-import { announce, problemText } from "../lib/messages.js";
+import { announce, orAnnounce, problemText } from "../lib/messages.js";
 import { t } from "../lib/text.js";
 import { renameButton } from "../elements/rename.js";
 import { rightsTo } from "../key/rights.js";
@@ -153,20 +153,6 @@ function menu(key, rights, { rename, revoke, changed }) {
   };
   const element = h("div.menu.row-menu", { id, popover: "auto", onbeforetoggle, onkeydown: moveFocus });
   return [button, element];
-}
-
-/**
- * Runs an action, and announces the problem that stopped it.
- *
- * @param {() => unknown} act
- */
-async function orAnnounce(act) {
-  try {
-    await act();
-  } catch (problem) {
-    if (!problem.members) throw problem;
-    announce(problemText(problem));
-  }
 }
 
 /**

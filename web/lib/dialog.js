@@ -2,7 +2,7 @@
 
 import { freshId, h } from "./dom.js";
 import { iconButton } from "./icon.js";
-import { problemNotice, announce } from "./messages.js";
+import { announce, problemNotice, problemText } from "./messages.js";
 import { t } from "./text.js";
 
 /**
@@ -85,28 +85,37 @@ export async function loadForDialog(title, load) {
 }
 
 /**
- * Asks for confirmation, runs `act` and announces `done`. Resolves to `true` if `act` succeeded.
+ * Asks for confirmation, runs `act` and announces `done`. Resolves to `true` if `act` succeeded, and never while `act`
+ * runs. `isOpen` tells `act` whether the user has closed the dialog meanwhile.
  * `words`: `{title, body, button, done, safe}`. `body` may be nodes; `safe` shows no danger button.
  *
- * @param {{title: string, body: Page.Child, button: string, done?: string, safe?: boolean}} words
- * @param {() => Promise<unknown>} act
+ * @param {{title: string, body: Page.Child, button: Page.Child, done?: string, safe?: boolean}} words
+ * @param {(isOpen: () => boolean) => Promise<unknown>} act
  * @returns {Promise<boolean | undefined>}
  */
-export function confirm(words, act) {
-  return open(words.title, (close) => {
+export async function confirm(words, act) {
+  let isDone = false;
+  let running = Promise.resolve();
+  const closed = await open(words.title, (/** @type {(value?: boolean) => void} */ close) => {
     const trouble = h("div", {});
     const go = h(words.safe ? "button.primary" : "button.danger", { type: "submit" }, words.button);
-    const submit = async (/** @type {SubmitEvent} */ event) => {
-      event.preventDefault();
+    const isOpen = () => Boolean(go.closest("dialog")?.open);
+    const run = async () => {
       go.disabled = true;
       try {
-        await act();
+        await act(isOpen);
+        isDone = true;
         close(true);
         if (words.done) announce(words.done);
       } catch (problem) {
-        trouble.replaceChildren(problemNotice(problem));
+        if (isOpen()) trouble.replaceChildren(problemNotice(problem));
+        else announce(problemText(problem));
         go.disabled = false;
       }
+    };
+    const submit = (/** @type {SubmitEvent} */ event) => {
+      event.preventDefault();
+      running = run();
     };
     return h(
       "form",
@@ -120,4 +129,6 @@ export function confirm(words, act) {
       ),
     );
   });
+  await running;
+  return isDone || closed;
 }

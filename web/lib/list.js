@@ -53,7 +53,7 @@ export function list(path, { query, show, more, empty, beside, pageItems = PAGE_
     }
     return page;
   };
-  const reload = async (wanted = query, items = pageItems) => {
+  const reload = async (wanted = query, items = 0) => {
     query = wanted;
     const turn = ++latestTurn;
     element.setAttribute("aria-busy", "true");
@@ -61,7 +61,7 @@ export function list(path, { query, show, more, empty, beside, pageItems = PAGE_
       if (turn === latestTurn && !element.hasChildNodes()) replaceChildren(element, skeleton());
     }, SKELETON_AFTER_MS);
     try {
-      const [page] = await Promise.all([firstPage(items), beside]);
+      const [page] = await Promise.all([firstPage(items || pageItems), beside]);
       // A newer request is running: ignore this response.
       if (turn !== latestTurn) return;
       let shown = null;
@@ -111,7 +111,7 @@ export function list(path, { query, show, more, empty, beside, pageItems = PAGE_
     const button = h("button", { type: "button", onclick: load }, t("lists.more"));
     return replaceChildren(foot, words ? h("p.small.soft", {}, words) : null, cursor ? button : null);
   };
-  const loaded = reload(query, firstItems ?? pageItems);
+  const loaded = reload(query, firstItems);
   return { element, reload, loaded, count: () => count };
 }
 

@@ -48,6 +48,20 @@ export function problemText(problem) {
 }
 
 /**
+ * Runs an action, and announces the problem that stopped it.
+ *
+ * @param {() => unknown} act
+ */
+export async function orAnnounce(act) {
+  try {
+    await act();
+  } catch (problem) {
+    if (!problem.members) throw problem;
+    announce(problemText(problem));
+  }
+}
+
+/**
  * The text of one fault of the input.
  *
  * @param {Page.Fault} fault

@@ -107,17 +107,17 @@ export async function view({ query }) {
     const address = addressOf(chosen);
     if (isStep) history.pushState(null, "", address);
     else history.replaceState(null, "", address);
+    picked.reset();
     keys.reload(apiQuery(chosen, readsAll));
   };
   const clear = () => {
     location.hash = addressOf(chosenBy(new URLSearchParams({ tab: chosen.tab }), teams, tabs));
   };
   const actions = usable() && canCreate() ? [createLink("keys.new")] : [];
-  // Where the list was left, for Back.
-  keys.element.addEventListener("click", () => {
-    history.replaceState({ keys: keys.count(), top: Math.round(scrollY) }, "");
-  });
-  keepFresh(keys);
+  // Where the list was left, for Back. Written before the click changes the address.
+  const keep = () => history.replaceState({ keys: keys.count(), top: Math.round(scrollY) }, "");
+  keys.element.addEventListener("click", keep, { capture: true });
+  keepFresh(keys, picked);
   const body = h(
     "div.stack.key-list",
     {},
@@ -149,7 +149,8 @@ function keyRow(key, teams, picked) {
   const changed = (/** @type {Api.Key} */ now) => {
     Object.assign(key, now);
     row.show();
-    if (key.status === "revoked" && box) picked.leave(box);
+    if (box && key.status === "revoked") picked.leave(box);
+    else picked.show();
   };
   const whole = (/** @type {Api.Key} */ now) => {
     changed(now);
@@ -195,16 +196,22 @@ function sortedColumns(chosen, selectAll, change) {
 
 /**
  * Loads the list again when it comes back into sight after a while: another tab may have changed keys. Not while the
- * user types in it.
+ * user works in it or in a dialog.
  *
  * @param {{element: HTMLElement, reload: (query?: any, items?: number) => Promise<void>, count: () => number}} keys
+ * @param {ReturnType<typeof selection>} picked
  */
-function keepFresh(keys) {
+function keepFresh(keys, picked) {
   let leftAt = 0;
+  const isUsed = () =>
+    keys.element.contains(document.activeElement) ||
+    keys.element.querySelector("form, :checked, :popover-open") ||
+    document.querySelector("dialog[open]");
   const follow = () => {
     if (!keys.element.isConnected) return document.removeEventListener("visibilitychange", follow);
     if (document.visibilityState === "hidden") leftAt = Date.now();
-    else if (Date.now() - leftAt > FRESH_MS && !keys.element.querySelector("form, :checked, :popover-open")) {
+    else if (Date.now() - leftAt > FRESH_MS && !isUsed()) {
+      picked.reset();
       keys.reload(undefined, keys.count());
     }
     return undefined;
