@@ -16,7 +16,7 @@ import { passwordField } from "./elements/password-field.js";
  */
 let prompt = null;
 
-/** Asks for the password or a code. Resolves to whether the server accepted it. */
+/** Asks for the password or a code. Resolves to whether to send the waiting requests again. */
 export async function prove() {
   prompt ??= ask();
   try {
@@ -52,7 +52,13 @@ async function ask() {
 function proofForm(name, done, show) {
   const submit = async (/** @type {HTMLFormElement} */ element) => {
     const value = valueOf(element, name);
-    await post("/v1/session/proof", name === "code" ? { code: value.replaceAll(/\s/g, "") } : { password: value });
+    const proof = name === "code" ? { code: value.replaceAll(/\s/g, "") } : { password: value };
+    try {
+      await post("/v1/session/proof", proof, { quietly: true });
+    } catch (problem) {
+      // The session has ended: the request that waits for the proof asks the user to sign in.
+      if (problem.status !== 401) throw problem;
+    }
     done();
   };
   const other = name === "code" ? "password" : "code";

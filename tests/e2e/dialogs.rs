@@ -24,6 +24,7 @@ const fn dialog(
 
 /// Screens of the owner of an instance with data.
 pub(crate) const DIALOGS: &[Dialog] = &[
+    dialog("revoke-selected", screens::keys_selected, |page| page.t("keys.revoke_selected")),
     dialog("rotate", screens::key, |page| page.t("rotate.button")),
     dialog("disable-key", screens::key, |page| page.t("key.disable")),
     dialog("revoke-key", screens::key, |page| page.t("key.revoke")),

@@ -174,6 +174,11 @@ fn palette_finds_places_keys_people_and_teams_by_keyboard() {
     page.find("heading", &page.t("permissions.title"));
     page.press(&["Control+k"]);
     page.see_focus("combobox", &field);
+    page.write("nothing like it");
+    page.see(&page.t("palette.nothing"));
+    // A list without options is no list.
+    page.find_no("listbox", &page.t("palette.results"));
+    assert_eq!(page.find("combobox", &field).expanded, "false");
     page.press(&["Escape"]);
     page.no_dialog();
     page.finish();

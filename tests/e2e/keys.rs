@@ -385,6 +385,28 @@ fn changed_filter_clears_the_selection() {
     page.finish();
 }
 
+/// In an earlier version, each sorted list began at the top of the page for the keyboard.
+#[test]
+fn heading_that_sorts_keeps_the_focus() {
+    let instance = TestServer::start();
+    instance.create(&json!({"name": "courier"}));
+    let page = open(&instance, "/#/keys");
+    page.find("link", "courier");
+    for sort in ["sort=name", "sort=-name"] {
+        page.focus("button", &page.t("keys.name"));
+        page.press(&["Enter"]);
+        at_address(&page, sort, true);
+        let order = if sort.contains('-') { "descending" } else { "ascending" };
+        let shown = format!("document.querySelector('th[aria-sort={order}]') !== null");
+        wait(
+            || format!("the list is not {order}"),
+            || (page.evaluate(&shown) == true).then_some(()),
+        );
+        page.see_focus("button", &page.t("keys.name"));
+    }
+    page.finish();
+}
+
 /// In an earlier version, the page asked for a list of zero keys, and showed an error.
 #[test]
 fn back_button_returns_to_an_empty_list() {
@@ -411,6 +433,8 @@ fn row_menu_disables_a_key_by_keyboard() {
     page.within("dialog", "courier").click("button", &page.t("key.disable_confirm"));
     page.no_dialog();
     page.within("row", "courier").see(&page.t("status.disabled"));
+    // In an earlier version, the menu's button was replaced and the focus was lost.
+    page.see_focus("link", "courier");
     assert_eq!(instance.key(&key.id)["status"], "disabled");
     page.finish();
 }
@@ -529,6 +553,8 @@ fn refused_calls_are_listed_below_the_usage_of_a_key() {
             }
             page.reload();
             page.click("button", &page.t_with("requests.all", &[("count", "6")]));
+            // The button is gone. The first row that it showed has the focus.
+            assert_eq!(page.evaluate("document.activeElement.rowIndex"), 6);
         }
         page.find("table", &page.t("requests.title"));
         page.see(&page.t("codes.DISABLED"));

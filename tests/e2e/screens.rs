@@ -487,6 +487,11 @@ fn keys(page: &Page, _house: &TestServer) {
     page.see("diagram exporter");
 }
 
+pub(crate) fn keys_selected(page: &Page, house: &TestServer) {
+    keys(page, house);
+    page.click("checkbox", &page.t("keys.select_all"));
+}
+
 fn keys_none_found(page: &Page, _house: &TestServer) {
     page.go("/#/keys?search=nothing%20like%20it&status=all");
     page.see(&page.t("keys.nothing_found"));

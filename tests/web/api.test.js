@@ -84,6 +84,35 @@ test("a request that needs a proof is sent once more after the user gave it, and
   await assert.rejects(api.post("/v1/keys", {}, { quietly: true }), { code: "proof_required" });
 });
 
+// The proof was refused with 401, and the request failed although the user signed in again.
+test("a session that ends while the proof is given leads to one more sign-in", async () => {
+  const answers = [
+    answer(403, { code: "proof_required" }),
+    answer(401, { code: "session_ended" }),
+    answer(200, { secret: "kh_live_1" }),
+  ];
+  server.answer = () => answers.shift()();
+  api.onProofRequired(async () => true);
+  api.onSessionEnd(async () => true);
+  assert.equal((await api.post("/v1/keys", {})).secret, "kh_live_1");
+  // A request that the server never accepts fails in the end.
+  server.requests = [];
+  server.answer = answer(401, { code: "session_ended" });
+  await assert.rejects(api.post("/v1/keys", {}), { code: "session_ended" });
+  assert.equal(server.requests.length, 4);
+});
+
+// Only the first response was examined.
+test("a conflict of a request that is sent again is noticed", async () => {
+  const answers = [answer(401, { code: "session_ended" }), answer(412, { code: "version_conflict" })];
+  server.answer = () => answers.shift()();
+  api.onSessionEnd(async () => true);
+  let calls = 0;
+  api.onStale(() => calls++);
+  await assert.rejects(api.patch("/v1/keys/key_1", {}, 1), { code: "version_conflict" });
+  assert.equal(calls, 1);
+});
+
 // `onStale` kept one handler, so the second live element of a page replaced the first.
 test("every live element on the page is redrawn after a conflict", async () => {
   const drawn = [];

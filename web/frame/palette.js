@@ -43,6 +43,7 @@ function content(actions, close) {
   const people = may("keyhouse:users:read") ? all("/v1/users").catch(() => []) : Promise.resolve([]);
   const teams = all("/v1/teams").catch(() => []);
   const results = h("div.results", { id: freshId("results"), role: "listbox", "aria-label": t("palette.results") });
+  const nothing = h("p.empty.soft", { hidden: true }, t("palette.nothing"));
   const none = h("p.visually-hidden", { role: "status" });
   const input = h("input", {
     type: "text",
@@ -85,7 +86,11 @@ function content(actions, close) {
       const heading = h("p.part", { id: freshId("group"), role: "presentation" }, title);
       return h("div", { role: "group", "aria-labelledby": heading.id }, heading, entries.map(option));
     });
-    replaceChildren(results, drawn.length > 0 ? drawn : h("p.empty.soft", {}, t("palette.nothing")));
+    replaceChildren(results, drawn);
+    const isEmpty = options.length === 0;
+    results.hidden = isEmpty;
+    nothing.hidden = !isEmpty;
+    input.setAttribute("aria-expanded", String(!isEmpty));
     replaceChildren(none, t("palette.count", { count: options.length }));
     mark();
   };
@@ -128,6 +133,8 @@ function content(actions, close) {
     timer = setTimeout(search, TYPING_MS);
   });
   input.addEventListener("keydown", async (event) => {
+    // Enter and the arrow keys choose among the words of an input method.
+    if (event.isComposing) return;
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (by && options.length > 0) {
       event.preventDefault();
@@ -141,7 +148,7 @@ function content(actions, close) {
     }
   });
   search();
-  const element = h("div.palette", {}, h("div.search-field", {}, icon("search"), input), results, none);
+  const element = h("div.palette", {}, h("div.search-field", {}, icon("search"), input), results, nothing, none);
   // A click beside the palette closes it.
   queueMicrotask(() => {
     const dialog = element.closest("dialog");

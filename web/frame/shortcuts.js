@@ -13,13 +13,15 @@ export const LETTERS = { k: "keys", t: "teams", p: "people", r: "roles", a: "aud
 const SECOND_MS = 1500;
 
 let isWaiting = false;
+/** Whether the palette or the sheet is being loaded. Keys typed meanwhile are meant for it. */
+let isOpening = false;
 /** @type {ReturnType<typeof setTimeout>} */
 let timer;
 
 /** Opens the command palette. */
 export async function openPalette() {
   await orAnnounce(async () => {
-    const { palette } = await late(() => import("./palette.js"));
+    const { palette } = await opening(() => import("./palette.js"));
     const creates = session.organization.api_access && (may("keyhouse:keys:create") || may("keyhouse:keys:manage"));
     await palette([
       ...(creates ? [{ icon: "plus", text: t("keys.new"), href: "#/keys/new" }] : []),
@@ -30,7 +32,23 @@ export async function openPalette() {
 
 /** Opens the sheet with all shortcuts. */
 export const openShortcuts = () =>
-  orAnnounce(async () => (await late(() => import("./shortcut-sheet.js"))).shortcutSheet());
+  orAnnounce(async () => (await opening(() => import("./shortcut-sheet.js"))).shortcutSheet());
+
+/**
+ * Imports a module, and follows no shortcut until it is there.
+ *
+ * @template T
+ * @param {() => Promise<T>} module
+ * @returns {Promise<T>}
+ */
+async function opening(module) {
+  isOpening = true;
+  try {
+    return await late(module);
+  } finally {
+    isOpening = false;
+  }
+}
 
 /** @param {KeyboardEvent} event */
 function follow(event) {
@@ -38,11 +56,12 @@ function follow(event) {
   const { key } = event;
   if ((event.ctrlKey || event.metaKey) && !event.altKey && key.toLowerCase() === "k") {
     event.preventDefault();
-    openPalette();
+    if (!isOpening && !event.repeat) openPalette();
     return;
   }
   const isTyping = /** @type {Element} */ (event.target).matches?.("input, select, textarea, [contenteditable]");
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey || kept("shortcuts") === "off") return;
+  if (isOpening || event.repeat || event.isComposing) return;
   if (isWaiting) {
     isWaiting = false;
     const place = placeOf(/** @type {Record<string, string>} */ (LETTERS)[key] ?? "");

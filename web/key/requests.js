@@ -31,6 +31,10 @@ export function refusedCalls(key) {
     const all = () => {
       replaceChildren(place, shown(items, items.length));
       place.querySelector("tbody tr:last-child")?.scrollIntoView({ block: "nearest" });
+      // The button is gone: the first new row gets the focus.
+      const first = place.querySelectorAll("tbody tr")[rows];
+      first?.setAttribute("tabindex", "-1");
+      /** @type {HTMLElement | undefined} */ (first)?.focus({ preventScroll: true });
     };
     const more = h("button.quiet", { type: "button", onclick: all }, t("requests.all", { count: items.length }));
     return [asTable(items.slice(0, rows)), items.length > rows ? h("div", {}, more) : null];

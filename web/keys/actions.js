@@ -21,8 +21,10 @@ export function rowActions(key, teams, { name, show }) {
   let shownRights = "";
   let label = () => {};
   const changed = (/** @type {Api.Key} */ now) => {
+    const held = element.contains(document.activeElement);
     show(now);
     draw();
+    if (held && !element.contains(document.activeElement)) name().focus();
   };
   const revoke = async () => {
     const { revokeKey } = await late(() => import("../key/revoke.js"));

@@ -85,13 +85,13 @@ function statusOf(key) {
     const when = ago(rotating, { style: "narrow" });
     return [
       dot("warn", t("keys.rotating")),
-      h("span.line.small.soft", { title: exactMoment(rotating) }, t("keys.old_ends", { when })),
+      h("span.below.small.soft", { title: exactMoment(rotating) }, t("keys.old_ends", { when })),
     ];
   }
   // status.active, status.disabled, status.expired, status.not_yet_valid, status.revoked
   const word = dot(TONES[key.status] ?? "soft", t(`status.${key.status}`));
   if (key.status !== "not_yet_valid" || !key.not_before) return word;
-  return [word, h("span.line.small.soft", {}, t("keys.starts", { day: day(key.not_before) }))];
+  return [word, h("span.below.small.soft", {}, t("keys.starts", { day: day(key.not_before) }))];
 }
 
 const dot = (/** @type {string} */ tone, /** @type {string} */ word) => h(`span.dot.${tone}`, {}, word);

@@ -9,6 +9,8 @@ export const HOME = new URL(".", location.href);
 const PATIENCE_MS = 30_000;
 /** A request that takes longer shows the progress bar. */
 const SLOW_MS = 400;
+/** A request may need a proof, a sign-in because the session ended meanwhile, and a proof again. */
+const TRIES_MAX = 4;
 
 /**
  * A problem of the API (RFC 9457), or a code of the page itself: `unreachable`, `timeout`, `outdated`, `unreadable`.
@@ -157,13 +159,14 @@ export async function request(method, path, { query, body, version, quietly } = 
   }
   if (version !== undefined) headers["If-Match"] = `"${version}"`;
   const answer = () => (quietly ? exchange(url, options) : watched(exchange(url, options)));
-  try {
-    return await answer();
-  } catch (problem) {
-    for (const fault of problem.faults ?? []) fault.item = itemAt(body, fault.pointer);
-    if (problem.code === "version_conflict") for (const handler of staleHandlers) handler();
-    if (quietly || !(await isResolved(problem))) throw problem;
-    return answer();
+  for (let tries = 1; ; tries++) {
+    try {
+      return await answer();
+    } catch (problem) {
+      for (const fault of problem.faults ?? []) fault.item = itemAt(body, fault.pointer);
+      if (problem.code === "version_conflict") for (const handler of staleHandlers) handler();
+      if (quietly || tries === TRIES_MAX || !(await isResolved(problem))) throw problem;
+    }
   }
 }
 

@@ -53,6 +53,7 @@ export function list(path, { query, show, more, empty, beside, pageItems = PAGE_
     }
     return page;
   };
+  const headings = () => [...element.querySelectorAll("thead th")];
   const reload = async (wanted = query, items = 0) => {
     query = wanted;
     const turn = ++latestTurn;
@@ -64,10 +65,13 @@ export function list(path, { query, show, more, empty, beside, pageItems = PAGE_
       const [page] = await Promise.all([firstPage(items || pageItems), beside]);
       // A newer request is running: ignore this response.
       if (turn !== latestTurn) return;
+      const column = headings().findIndex((heading) => heading.contains(document.activeElement));
       let shown = null;
       count = page.items.length;
       if (page.items.length > 0 || page.next_cursor) shown = show(page.items, page);
       replaceChildren(element, shown ?? empty(), shown ? next(page, shown, turn) : null);
+      // The heading that sorts is a new one.
+      headings()[column]?.querySelector("button")?.focus();
     } catch (problem) {
       if (!problem.members) throw problem;
       if (turn === latestTurn)
