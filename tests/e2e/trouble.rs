@@ -3,7 +3,9 @@
 
 use serde_json::json;
 
+use crate::ask::Expect;
 use crate::page::Page;
+use crate::people::invitation;
 use crate::relay::{BAD_GATEWAY, GONE, PORTAL, Relay};
 use crate::seeds::copied_secret;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
@@ -158,7 +160,10 @@ fn page_that_fails_to_start_says_why() {
 /// After an update of the server the files of the older page are gone.
 #[test]
 fn outdated_page_says_what_to_do() {
-    let (relay, _house) = Relay::before_instance();
+    let (relay, instance) = Relay::before_instance();
+    let invited = instance.ask(&invitation("bo@example.com", "user")).expect(201);
+    let link = invited["url"].as_str().unwrap().to_owned();
+    let (_, token) = link.split_once("#token=").unwrap();
     let mut page = owner_at(&relay, "/#/keys");
     page.find("heading", &page.t("keys.title"));
     relay.answer("/assets/", GONE);
@@ -171,7 +176,7 @@ fn outdated_page_says_what_to_do() {
 
     // The form behind a link stays too, and keeps its token until the reload.
     relay.answer("/views/", GONE);
-    page.go("/invitation#token=for-later");
+    page.go(&format!("/invitation#token={token}"));
     page.see(&page.t("problems.outdated"));
     relay.pass_all();
     page.click("button", &page.t("actions.reload"));
