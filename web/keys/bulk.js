@@ -7,8 +7,6 @@ import { announce, problemText } from "../lib/messages.js";
 import { t } from "../lib/text.js";
 import { isOn } from "./selection.js";
 
-/** The number of lines that fit without scrolling. */
-const LINES_MAX = 8;
 /** After these, the next request would fail too. */
 const STOPS = [0, 401, 429];
 
@@ -33,7 +31,7 @@ export async function changeAll(action, rows) {
     title: t(`keys.${action}_selected_title`, { count: total }),
     body: [
       h("p", {}, t("keys.selected_body")),
-      h("ul.bullets.scrolls", { tabindex: total > LINES_MAX ? "0" : null }, [...lines.values()]),
+      h("ul.bullets.scrolls", { tabindex: "0", "aria-label": t("keys.selection") }, [...lines.values()]),
       action === "revoke" ? h("p", {}, t("keys.selected_created"), " ", t("key.revoke_permanent")) : null,
     ],
     button,
