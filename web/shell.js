@@ -58,7 +58,7 @@ export function refresh() {
 }
 
 /**
- * Shows a view: `{title, actions, body}`.
+ * Shows a view: `{title, actions, body}`. `expect` has marked its place.
  *
  * @param {Page.View} view
  * @param {string} hash
@@ -66,13 +66,10 @@ export function refresh() {
 export function place(view, hash) {
   endSkeleton();
   const inside = hash.includes("/") && !view.isDeadEnd;
-  [here] = hash.split("/");
   const title = h("h1", { tabindex: "-1" }, view.title);
   const heading = h("div.heading", {}, title, h("div.actions", {}, view.actions ?? []));
   replaceChildren(main, notices(), inside ? way() : null, heading, view.body);
   document.title = `${view.title} · Keyhouse`;
-  markPlace(here);
-  closeDrawer();
   return title;
 }
 

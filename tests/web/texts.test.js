@@ -8,6 +8,12 @@ import { parse } from "espree";
 /** Functions whose first argument is the key of a text. */
 const TAKE_KEYS = ["t", "parts", "optionalText", "words"];
 
+/** Sections with a text for each value of a member of the API. No other section may be the whole beginning of a key. */
+const SECTIONS_OF_VALUES = (
+  "codes event_fields events faults features limits notices password_reasons problems roles_builtin sessions status " +
+  "subscription"
+).split(" ");
+
 /** The keys of all texts. The forms of a plural are one text. */
 function keysIn(texts, prefix = "") {
   if (typeof texts === "string" || Array.isArray(texts) || texts.other) return [prefix];
@@ -47,6 +53,8 @@ function keysOf(code, known) {
     if (!text.includes(".") || text.includes(" ") || !sections.has(text.split(".")[0])) continue;
     if (isBeginning) {
       beginnings.push(text);
+      const [section, rest] = text.split(".");
+      if (rest === "" && !SECTIONS_OF_VALUES.includes(section)) faults.push(`any text may begin with ${text}`);
       if (![...known].some((key) => key.startsWith(text))) faults.push(`no text begins with ${text}`);
     } else if (known.has(text)) used.push(text);
     else if (isKey) faults.push(`there is no text ${text}`);
@@ -74,5 +82,6 @@ test("a missing key is reported, whole or built from parts", () => {
   assert.deepEqual(of("t(`state.${one}`)"), { faults: [], used: [], beginnings: [] });
   assert.deepEqual(of("t(`status.no_${one}`)").faults, ["no text begins with status.no_"]);
   assert.deepEqual(of("t(`status.${one}`)"), { faults: [], used: [], beginnings: ["status."] });
+  assert.deepEqual(of("t(`keys.${one}`)").faults, ["any text may begin with keys."]);
   assert.deepEqual(of('const key = "keys.title"; // "status.active"').used, ["keys.title"]);
 });

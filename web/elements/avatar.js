@@ -9,7 +9,7 @@ const HUES = 6;
  *
  * @param {string} name
  */
-export function initials(name) {
+function initials(name) {
   const words = name
     .split("@")[0]
     .split(/[\s._-]+/)

@@ -74,7 +74,7 @@ function changeDescription(page) {
 }
 
 /** @param {Api.Key} key */
-export function ownerName(key) {
+function ownerName(key) {
   if (key.kind === "service") return session.organization.name;
   if (key.owner === session.user.id) return t("key.you", { name: session.user.name || session.user.email });
   return key.owner_name ?? h("code", {}, key.owner);

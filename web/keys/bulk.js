@@ -7,8 +7,24 @@ import { announce, problemText } from "../lib/messages.js";
 import { t } from "../lib/text.js";
 import { isOn } from "./selection.js";
 
-/** After these, the next request would fail too. */
+/** Statuses after which the remaining requests would also fail. */
 const STOPS = [0, 401, 429];
+
+/** The texts of an action. */
+const WORDS = {
+  disable: {
+    title: "keys.disable_selected_title",
+    confirm: "keys.disable_selected_confirm",
+    all: "keys.disabled_selected",
+    part: "keys.disabled_part",
+  },
+  revoke: {
+    title: "keys.revoke_selected_title",
+    confirm: "keys.revoke_selected_confirm",
+    all: "keys.revoked_selected",
+    part: "keys.revoked_part",
+  },
+};
 
 /** @typedef {import("./selection.js").Row} Row */
 
@@ -23,12 +39,11 @@ export async function changeAll(action, rows) {
   const lines = new Map(rows.filter((row) => action === "revoke" || isOn(row)).map((row) => [row, line(row)]));
   const total = lines.size;
   const button = h("span", {});
-  // keys.disable_selected_confirm, keys.revoke_selected_confirm
-  const label = () => replaceChildren(button, t(`keys.${action}_selected_confirm`, { count: lines.size }));
+  const texts = WORDS[action];
+  const label = () => replaceChildren(button, t(texts.confirm, { count: lines.size }));
   label();
   const words = {
-    // keys.disable_selected_title, keys.revoke_selected_title
-    title: t(`keys.${action}_selected_title`, { count: total }),
+    title: t(texts.title, { count: total }),
     body: [
       h("p", {}, t("keys.selected_body")),
       h("ul.bullets.scrolls", { tabindex: "0", "aria-label": t("keys.selection") }, [...lines.values()]),
@@ -38,8 +53,7 @@ export async function changeAll(action, rows) {
   };
   const report = () => {
     const count = total - lines.size;
-    // keys.disabled_selected, keys.revoked_selected, keys.disabled_part, keys.revoked_part
-    if (count > 0) announce(t(`keys.${action}d_${count === total ? "selected" : "part"}`, { count, total }));
+    if (count > 0) announce(t(count === total ? texts.all : texts.part, { count, total }));
   };
   await confirm(words, async (isOpen) => {
     const problem = await changeEach(action, lines, isOpen);

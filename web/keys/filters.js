@@ -11,7 +11,7 @@ const TYPING_MS = 250;
 const STATUSES = ["", "active", "disabled", "not_yet_valid", "expired", "revoked", "all"];
 /** Value in the address and the API's duration. */
 const WITHIN = ["7d", "30d", "90d"];
-export const SORTS = ["", "name", "-name", "-last_used", "last_used", "expires_at", "-expires_at", "created_at"];
+const SORTS = ["", "name", "-name", "-last_used", "last_used", "expires_at", "-expires_at", "created_at"];
 
 /**
  * What the address names. `kind` and `team` are filters of all keys; `team` is the team of shared keys too.

@@ -120,7 +120,7 @@ function lastUseOf(key) {
  *
  * @param {string} ip
  */
-export function cutAddress(ip) {
+function cutAddress(ip) {
   if (ip.length <= ADDRESS_CHARACTERS_MAX) return ip;
   const half = (ADDRESS_CHARACTERS_MAX - 1) / 2;
   return `${ip.slice(0, Math.ceil(half))}…${ip.slice(-Math.floor(half))}`;

@@ -42,9 +42,8 @@ export function tabLinks(tabs, chosen, addressOf, queryOf) {
     return h("a", { href: addressOf(tab), "aria-current": tab === chosen ? "page" : null }, text, count);
   };
   const element = h("nav.tabs", { "aria-label": t("keys.tabs") }, tabs.map(link));
-  const show = (/** @type {Tab} */ tab, /** @type {number | undefined} */ total) => {
-    if (total !== undefined) replaceChildren(counts.get(tab) ?? element, " ", number(total));
-  };
+  const show = (/** @type {Tab} */ tab, /** @type {number} */ total) =>
+    replaceChildren(counts.get(tab) ?? element, " ", number(total));
   /** Loads the numbers of the other tabs. */
   const countOthers = async () => {
     for (const tab of tabs.filter((one) => one !== chosen)) {

@@ -130,10 +130,11 @@ export function form({ submit, button, cancel, danger, inPage, isCompact }, ...c
       replaceChildren(send, face);
     }
   };
-  const back = isCompact
-    ? iconButton("close", t("actions.cancel"), { onclick: cancel })
-    : h("button", { type: "button", onclick: cancel }, t("actions.cancel"));
-  const leave = cancel ? back : null;
+  const cancelButton = () =>
+    isCompact
+      ? iconButton("close", t("actions.cancel"), { onclick: cancel })
+      : h("button", { type: "button", onclick: cancel }, t("actions.cancel"));
+  const leave = cancel ? cancelButton() : null;
   const buttons = h("div.buttons", {}, inPage ? [send, leave] : [leave, send]);
   const fields = h("div.fields", {}, ...children, trouble);
   const element = h("form", { novalidate: true, onsubmit }, fields, buttons);

@@ -65,9 +65,7 @@ export type ItemOf<P extends string> = ResponseOf<P, "get"> extends { items: rea
 export type ListPage<P extends string> = {
   items: ItemOf<P>[];
   next_cursor: string | null;
-  total?: number;
-  total_is_exceeded?: boolean;
-};
+} & (P extends "/v1/keys" ? { total: number; total_is_exceeded: boolean } : unknown);
 
 export type Instance = Paths["/v1/instance"]["get"]["response"];
 

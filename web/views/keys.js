@@ -45,7 +45,6 @@ export async function view({ query }) {
   const foot = h("div", {});
   let hidden = 0;
   let seenCount = 0;
-  let isCounted = false;
   /** The rows of the keys that the user sees. The others are one line. */
   const rowsOf = (/** @type {Item[]} */ items, /** @type {Page.ListPage<"/v1/keys">} */ page) => {
     const seen = items.filter((item) => "name" in item);
@@ -55,7 +54,7 @@ export async function view({ query }) {
     const isEnd = apiQuery(chosen, readsAll).sort !== "" && items.some((item) => !("name" in item));
     const isMore = isEnd && page.next_cursor !== null;
     if (isEnd) page.next_cursor = null;
-    const count = isMore ? (page.total ?? 0) - seenCount : hidden;
+    const count = isMore ? page.total - seenCount : hidden;
     replaceChildren(foot, hidden > 0 ? hiddenLine(count > 0 ? count : null) : null);
     return seen.map((key) => keyRow(key, teams, picked));
   };
@@ -68,7 +67,6 @@ export async function view({ query }) {
     show: (items, page) => {
       [hidden, seenCount] = [0, 0];
       picked.reset();
-      isCounted = page.total !== undefined;
       const isMore = page.next_cursor !== null;
       replaceChildren(found, t(isMore ? "keys.found_more" : "keys.found", { count: items.length }));
       if (!isFiltered(chosen)) tabBar.show(/** @type {Tab} */ (chosen.tab), page.total);
@@ -84,13 +82,8 @@ export async function view({ query }) {
       return isFiltered(chosen) ? nothingFound(clear) : noneYet(chosen.tab);
     },
     range: (count, page) => {
-      if (page.total === undefined || hidden > 0) return null;
-      // lists.range, lists.range_more
-      return t(page.total_is_exceeded ? "lists.range_more" : "lists.range", {
-        first: 1,
-        last: count,
-        total: page.total,
-      });
+      if (hidden > 0) return null;
+      return t(page.total_is_exceeded ? "lists.range_more" : "lists.range", { count, total: page.total });
     },
   });
   // The request for the keys is already running.
@@ -133,7 +126,7 @@ export async function view({ query }) {
   const shown = async () => {
     await keys.loaded;
     if (top && body.isConnected) scrollTo(0, top);
-    if (isCounted) setTimeout(() => body.isConnected && tabBar.countOthers(), COUNT_AFTER_MS);
+    if (keys.count() > 0) setTimeout(() => body.isConnected && tabBar.countOthers(), COUNT_AFTER_MS);
   };
   return { title: t("keys.title"), actions, body, shown };
 }
