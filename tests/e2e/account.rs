@@ -212,8 +212,10 @@ fn filters_are_part_of_the_address() {
         (found.map(str::to_owned).as_slice(), "backup".to_owned())
     );
     page.find_no("link", "diagram exporter");
-    let order = page.evaluate("document.querySelector('[aria-sort]').ariaSort");
-    assert_eq!(order, "ascending");
+    let sorted = page.evaluate(
+        "[...document.querySelectorAll('[aria-sort]')].map(it => [it.textContent, it.ariaSort].join()).join()",
+    );
+    assert_eq!(sorted, format!("{},ascending", page.t("keys.name")));
 
     // A link with filters.
     page.go("/#/keys?status=revoked");

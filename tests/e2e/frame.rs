@@ -197,8 +197,13 @@ fn shortcuts_of_a_single_key_lead_to_places_and_can_be_turned_off() {
     page.press(&["Escape"]);
     page.no_dialog();
     page.press(&["g", "k", "/"]);
+    assert!(page.address().ends_with("#/teams"), "{}", page.address());
+    // The palette would have been requested before the next view.
+    page.click("link", &page.t("people.title"));
+    page.find("heading", &page.t("people.title"));
+    let requested = "performance.getEntriesByType('resource').filter(({name}) => name.includes('palette')).length";
+    assert_eq!(page.evaluate(requested), 0);
     page.press(&["Control+k"]);
     page.see_focus("combobox", &page.t("palette.field"));
-    assert!(page.address().ends_with("#/teams"), "{}", page.address());
     page.finish();
 }

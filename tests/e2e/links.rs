@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::page::Page;
-use crate::people::{PASSWORD as THEIRS, invitation};
+use crate::people::{PASSWORD as THEIRS, acceptance, invitation};
 use crate::seeds::copied_secret;
 use crate::session_ends::sign_out;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
@@ -74,6 +74,26 @@ fn invitation_works_once() {
     page.click("button", &page.t("invitation.button"));
     page.see(&page.t("keys.none"));
     page.find("button", &page.t_with("shell.account", &[("name", "Lin")]));
+    page.expect("status of 401");
+    page.expect("status of 403");
+    page.finish();
+}
+
+/// Another tab may use up the link after its form is shown.
+#[test]
+fn link_that_was_used_meanwhile_is_reported_as_invalid() {
+    let instance = TestServer::start();
+    let invited = instance.ask(&invitation("grace@example.com", "user")).expect(201);
+    let link = invited["url"].as_str().unwrap();
+    let mut page = Page::open(&instance, "en");
+    page.follow(link);
+    page.fill(&page.t("invitation.name"), "Grace");
+    page.fill(&page.t("invitation.password"), THEIRS);
+    instance.bare(&acceptance(token_in(link))).expect(201);
+    page.click("button", &page.t("invitation.button"));
+    page.find("heading", &page.t("link.invalid"));
+    page.see(&page.t("invitation.link_invalid"));
+    assert_eq!(page.names("textbox"), Vec::<String>::new());
     page.expect("status of 401");
     page.expect("status of 403");
     page.finish();

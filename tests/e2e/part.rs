@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use serde_json::json;
-use thirtyfour::error::WebDriverResult;
+use thirtyfour::error::{WebDriverErrorInner, WebDriverResult};
 use thirtyfour::{By, Key, WebElement};
 
 use crate::driver::{Driver, is_passing, wait};
@@ -50,9 +50,12 @@ impl Part {
     /// Clicks the only element of this role and name.
     pub(crate) fn click(&self, role: &str, name: &str) {
         self.act(&[role], &[name], |driver, element| {
-            driver.attempt(element.click()).or_else(|_| {
+            driver.attempt(element.click()).or_else(|error| {
+                if !matches!(error.as_inner(), WebDriverErrorInner::ElementClickIntercepted(_)) {
+                    return Err(error);
+                }
+                // The driver does not scroll an element that the sticky header covers.
                 driver.attempt(async {
-                    // The driver leaves an element under the sticky header where it is.
                     element.scroll_into_view().await?;
                     element.click().await
                 })
