@@ -123,7 +123,8 @@ impl Actions {
     /// [`ActionError::Invalid`] with all faults, each at its key;
     /// [`ActionError::PermissionRequired`] for an actor that may not import, or that does not hold
     /// all permissions of each key; [`ActionError::SubscriptionRequired`] and
-    /// [`ActionError::LimitReached`] as for key creation.
+    /// [`ActionError::LimitReached`] as for key creation; [`ActionError::ProofRequired`], except for
+    /// a dry run.
     pub fn import_keys(
         &self,
         actor: &Actor,
@@ -133,9 +134,12 @@ impl Actions {
         self.in_turn(|| {
             let now = self.clock.now().wall;
             let decided = self.authorize_holder(actor, INSTANCE_IMPORT)?;
+            // The importer may know the texts, so an import is worth as much as a new secret.
+            let proof = decided.require_proof();
             // A guard of the batch finds a main digest that is taken. Only an attempt that reports
-            // faults, or that follows a conflict, reads which digests these are.
-            let reads_taken = import.dry_run || std::mem::replace(&mut is_repeated, true);
+            // faults, that commits nothing, or that follows a conflict reads which digests these are.
+            let commits = !import.dry_run && proof.is_ok();
+            let reads_taken = !commits || std::mem::replace(&mut is_repeated, true);
             let mut findings = self.findings(&decided.actor, import, now, reads_taken)?;
             if !findings.faults.is_empty() && !reads_taken {
                 findings = self.findings(&decided.actor, import, now, true)?;
@@ -146,10 +150,6 @@ impl Actions {
             for record in &findings.records {
                 require_no_more(&decided.actor, record)?;
                 decided.require_within(record)?;
-            }
-            if !import.dry_run {
-                // The importer may know the texts, so an import is worth as much as a new secret.
-                decided.require_proof()?;
             }
             let batch = match self.import_batch(&findings) {
                 // A key with a taken digest is no new key, so it reaches no limit.
@@ -165,10 +165,12 @@ impl Actions {
                 let fault = Fault::new("/keys", FaultCode::TOO_LARGE, detail);
                 return Err(ActionError::Invalid(vec![fault]));
             }
-            if import.dry_run || self.commit_complete(change)?.is_some() {
+            if import.dry_run {
                 return Ok(Attempt::Done(findings.records));
             }
-            Ok(Attempt::Again)
+            proof?;
+            let committed = self.commit_complete(change)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(findings.records)))
         })
     }
 

@@ -81,9 +81,9 @@ impl Actions {
             let decided = self.authorize(actor)?;
             let mut record = self.draft_of(&decided.actor, &draft, id, now)?;
             decided.require_within(&record)?;
-            decided.require_proof()?;
             record.secrets = vec![secret.clone()];
             let batch = self.within_limits(Batch::new(), record.organization, &[record.owner])?;
+            decided.require_proof()?;
             self.insert(decided, AuditAction::KEY_CREATE, record, batch)
         })?;
         Ok((record, made.secret))
