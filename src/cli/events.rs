@@ -1,5 +1,5 @@
-//! What the main thread of `serve` waits for: signals, a server that takes over, and the watchdog. Also
-//! the notifications of the service manager.
+//! The events that the main thread of `serve` waits for: signals, a server that takes over, and the
+//! watchdog. Also sends notifications to the service manager.
 
 use std::os::fd::OwnedFd;
 

@@ -15,26 +15,42 @@ use crate::worker::{Halt, Worker};
 
 /// The time between two lines on stderr. A start that takes less prints none.
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
-/// The time after which the service manager may end a start that no longer reports, but not before its
-/// own timeout (`TimeoutStartSec`). In microseconds.
+/// The service manager may end a start that made no progress for this time, but not before its own
+/// timeout (`TimeoutStartSec`). In microseconds.
 const START_EXTENSION_MICROS: u32 = 30_000_000;
 /// The time for which a connection without a request may delay the end of the start.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Starts the thread that prints the progress, and keeps the service manager waiting.
+/// Starts the thread that prints the progress, and extends the timeout of the service manager at the
+/// beginning and while there is progress.
 pub(super) fn print_progress(progress: &StartProgress) -> Result<Worker, Failure> {
     let progress = progress.clone();
     let print = move |halt: &Halt| {
-        let extend = || {
-            notify_service_manager(&[NotifyState::ExtendTimeoutUsec(START_EXTENSION_MICROS)]);
-        };
-        extend();
-        while !halt.pause(LINE_INTERVAL) {
+        let mut seen = SeenProgress::default();
+        loop {
+            if seen.has_changed(&progress) {
+                let extension = NotifyState::ExtendTimeoutUsec(START_EXTENSION_MICROS);
+                notify_service_manager(&[extension]);
+            }
+            if halt.pause(LINE_INTERVAL) {
+                return;
+            }
             print_message(&state(&progress).to_string());
-            extend();
         }
     };
     Worker::spawn("start-report", print).map_err(|error| Failure::io("start a thread", &error))
+}
+
+/// The counters of a start when they were last read.
+#[derive(Debug, Default)]
+struct SeenProgress(Option<[u64; 2]>);
+
+impl SeenProgress {
+    /// Whether a counter has changed since the last call. True at the first call.
+    fn has_changed(&mut self, progress: &StartProgress) -> bool {
+        let now = Some([progress.verified.done(), progress.indexed.done()]);
+        std::mem::replace(&mut self.0, now) != now
+    }
 }
 
 /// Starts the server that answers during the start. After its stop, new connections wait for the
@@ -67,4 +83,24 @@ fn state(progress: &StartProgress) -> StartState {
         return StartState { stage: StartStage::Loading, percent: None, records };
     }
     StartState { stage: StartStage::Verifying, percent: progress.verified.percent(), records }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Regression: a start that waited forever, for example for a disk that no longer answers, was
+    /// never ended by the service manager.
+    #[test]
+    fn a_start_has_changed_while_one_of_its_counters_rises() {
+        let (progress, mut seen) = (StartProgress::default(), SeenProgress::default());
+        assert!(seen.has_changed(&progress), "the start begins");
+        assert!(!seen.has_changed(&progress));
+        progress.verified.add(1);
+        assert!(seen.has_changed(&progress));
+        assert!(!seen.has_changed(&progress));
+        progress.indexed.add(1);
+        assert!(seen.has_changed(&progress));
+        assert!(!seen.has_changed(&progress));
+    }
 }
