@@ -11,6 +11,7 @@ use crate::actions::ActionError;
 use crate::index::Index;
 use crate::index::facts::{HeldRole, OrganizationFacts, RightQuery, UserFacts};
 use crate::index::grant::Grant;
+use crate::model::gate::DEFAULT_GATE;
 use crate::model::id::{KeyId, OrganizationId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::permission::PatternSet;
@@ -32,7 +33,7 @@ pub struct Actor {
     pub address: Option<IpAddr>,
     /// Whether the session was opened with a second factor.
     second_factor: bool,
-    /// When the session's user last presented a password or a code; `None` without a session.
+    /// When the session's user last entered the password or a code. `None` without a session.
     proven_at: Option<Moment>,
     organization: Arc<OrganizationFacts>,
     power: Power,
@@ -114,15 +115,18 @@ impl Actor {
         Self { second_factor, ..self }
     }
 
-    /// Sets when the session's user last presented a password or a code.
+    /// Sets when the session's user last entered the password or a code.
     #[must_use]
     pub(super) fn with_proof(self, at: Moment) -> Self {
         Self { proven_at: Some(at), ..self }
     }
 
-    /// Requires that the user of a session has presented a password or a code recently, before a
-    /// response shows a new secret. Keys and the operator on the host have no session to prove: see
-    /// decision 0018.
+    /// Requires that the user of a session has entered the password or a code within the last
+    /// [`PROOF_LIFETIME`], before a response contains a new secret. Keys and the operator on the host have
+    /// no session, and need no proof: see decision 0018.
+    ///
+    /// # Errors
+    /// [`ActionError::ProofRequired`].
     pub(super) fn require_proof(&self, now: Moment) -> Result<(), ActionError> {
         let Power::User(_, Some(_session)) = &self.power else { return Ok(()) };
         match self.proven_at {
@@ -292,6 +296,11 @@ impl Actor {
             self.require(INSTANCE_MANAGE)?;
         }
         self.require_role(&user.role)
+    }
+
+    /// Whether the actor may see that a gate with this name exists. Every actor may see the built-in gate.
+    pub fn sees_gate(&self, name: &str) -> bool {
+        name == DEFAULT_GATE || self.has(INSTANCE_MANAGE)
     }
 
     pub fn has(&self, permission: &str) -> bool {

@@ -101,9 +101,8 @@ impl TestInstance {
 
     /// Writes a record and waits until the index has it.
     pub(super) fn put<T: Record>(&self, place: &StoreKey, record: &T) {
-        let batch = keyhouse_storage::Batch::new();
-        let batch = batch.put(place.to_bytes(), encode(place, record).unwrap());
-        self.actions.commit_upkeep(batch).unwrap().unwrap();
+        let value = encode(place, record).unwrap();
+        self.commit(keyhouse_storage::Batch::new().put(place.to_bytes(), value));
     }
 
     /// Commits a batch and waits until the index has it.

@@ -97,9 +97,9 @@ impl RefusedCalls {
         part.lock().unwrap_or_else(PoisonError::into_inner).forget(key);
     }
 
-    /// The last byte of an id is random.
+    /// The part of a key, by the last byte of its id, which is random.
     fn part(&self, key: KeyId) -> Option<&Mutex<KeptCalls>> {
-        self.parts.get(usize::from(key.bytes().last()? % 16))
+        self.parts.get(usize::from(*key.bytes().last()?) % PARTS)
     }
 }
 

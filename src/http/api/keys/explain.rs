@@ -21,7 +21,6 @@ use crate::http::{App, Call, answer};
 use crate::model::errors;
 use crate::model::gate::{DEFAULT_GATE, Gate};
 use crate::model::requirement::Requirement;
-use crate::model::role::INSTANCE_MANAGE;
 use crate::verify::{Request, explain as explain_grant};
 
 pub(super) fn endpoint() -> Endpoint {
@@ -77,9 +76,8 @@ fn explain(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     Ok(answer::json(&explained::explanation_view(explanation)))
 }
 
-/// A gate that the actor may see; any other gate is not found. Every actor may see the built-in gate.
+/// Returns a gate that the actor may see. Any other gate is not found.
 fn known_gate(app: &App, actor: &Actor, name: &str) -> Result<Arc<Gate>, ActionError> {
-    let may_know = name == DEFAULT_GATE || actor.has(INSTANCE_MANAGE);
-    let gate = app.index().gate(name).filter(|_gate| may_know);
+    let gate = app.index().gate(name).filter(|_gate| actor.sees_gate(name));
     gate.ok_or(ActionError::NotFound("gate"))
 }

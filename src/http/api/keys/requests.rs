@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use rouille::Response;
 
+use crate::actions::actor::Actor;
 use crate::http::api::keys::key_id;
 use crate::http::endpoint::{Endpoint, get};
 use crate::http::problem::Problem;
@@ -12,9 +13,7 @@ use crate::http::view::view;
 use crate::http::{App, Call, answer};
 use crate::index::refused_calls::RefusedCall;
 use crate::model::errors;
-use crate::model::gate::DEFAULT_GATE;
 use crate::model::moment::Moment;
-use crate::model::role::INSTANCE_MANAGE;
 
 pub(super) fn endpoint() -> Endpoint {
     get("/v1/keys/{key}/requests", list)
@@ -55,13 +54,11 @@ view! {
 fn list(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let actor = call.actor()?;
     let calls = app.actions.refused_calls(actor, key_id(call)?)?;
-    let sees_gates = actor.has(INSTANCE_MANAGE);
-    let items = calls.into_iter().map(|call| view_of(call, sees_gates)).collect();
+    let items = calls.into_iter().map(|call| view_of(actor, call)).collect();
     Ok(answer::json(&RefusedCallsView { items }))
 }
 
-fn view_of(call: RefusedCall, sees_gates: bool) -> RefusedCallView {
-    let gate = call.gate.filter(|name| sees_gates || **name == *DEFAULT_GATE);
-    let gate = gate.map(|name| name.to_string());
+fn view_of(actor: &Actor, call: RefusedCall) -> RefusedCallView {
+    let gate = call.gate.filter(|name| actor.sees_gate(name)).map(|name| name.to_string());
     RefusedCallView { at: call.at, code: call.code.as_str(), ip: call.ip, gate }
 }
