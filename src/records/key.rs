@@ -320,9 +320,31 @@ impl KeyRecord {
 
     /// Returns the key's own status at a moment, without the status of its owner or organization.
     pub fn status(&self, now: Moment) -> Status {
-        if self.revoked_at.is_some() {
+        let facts = StatusFacts {
+            is_revoked: self.revoked_at.is_some(),
+            is_disabled: self.disabled.is_some(),
+            not_before: self.not_before,
+            expires_at: self.expires_at,
+        };
+        facts.status(now)
+    }
+}
+
+/// The facts of a key that determine its status.
+#[derive(Clone, Copy, Debug)]
+pub struct StatusFacts {
+    pub is_revoked: bool,
+    pub is_disabled: bool,
+    pub not_before: Option<Moment>,
+    pub expires_at: Option<Moment>,
+}
+
+impl StatusFacts {
+    /// The status at a moment.
+    pub fn status(&self, now: Moment) -> Status {
+        if self.is_revoked {
             Status::Revoked
-        } else if self.disabled.is_some() {
+        } else if self.is_disabled {
             Status::Disabled
         } else if self.not_before.is_some_and(|not_before| now < not_before) {
             Status::NotYetValid

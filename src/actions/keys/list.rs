@@ -1,16 +1,19 @@
 //! Lists the keys that the actor may see, filtered and sorted, page by page.
 //!
-//! A list in memory ([`crate::index::key_lists`]) finds the keys of a page and counts all keys that
-//! match. The records of the page come from the store.
+//! The organization's list in memory ([`crate::index::key_lists`]) has the ids of the keys of a page, in
+//! the order of the query, and the number of all keys that match. The records of the page are read from
+//! the store.
 
 use std::sync::Arc;
+
+use keyhouse_storage::{At, Range};
 
 use crate::actions::actor::Actor;
 use crate::actions::keys::KeyKind;
 use crate::actions::keys::order::{KeyPlace, Position, Sort};
-use crate::actions::keys::query::{Query, Wanted};
+use crate::actions::keys::query::Query;
 use crate::actions::keys::selection::Selection;
-use crate::actions::rows::{newest_first, rows_in_turns};
+use crate::actions::rows::{ROWS_A_PAGE, newest_first};
 use crate::actions::{ActionError, Actions};
 use crate::index::key_lists::{ChunkPart, EntryDraft, KeyEntries, KeyList};
 use crate::model::id::KeyId;
@@ -19,15 +22,12 @@ use crate::records::key::KeyRecord;
 use crate::records::place::StoreKey;
 use crate::records::read_row;
 
-/// While a list is not read to its end, counting stops at this number.
+/// A request counts no more keys than this if the rest of the list was not read from the store.
 pub const COUNTED_MAX: usize = 10_000;
-/// Number of keys that are read from the store at a time. Counting reads at most this many more
-/// than it needs.
-const PART_KEYS: usize = 4_096;
-/// Number of chunks of a list that are looked at in one turn: 65,536 keys.
+/// Number of chunks of a list that a request examines in one turn: at most 65,536 keys.
 const CHUNKS_A_TURN: usize = 64;
 
-/// Keys of a list that has the newest first.
+/// A page of keys, the newest first.
 #[derive(Debug)]
 pub struct ListedKeys {
     /// The keys, each with a flag that is true if the actor sees the whole key.
@@ -50,7 +50,7 @@ pub struct KeyPage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyTotal {
     pub keys: usize,
-    /// Whether there are more keys, which were not counted.
+    /// Whether there are more keys than `keys`. They were not counted.
     pub is_exceeded: bool,
 }
 
@@ -63,32 +63,33 @@ impl Actions {
     /// are not listed for users outside those teams.
     ///
     /// # Errors
-    /// [`ActionError::StorageUnavailable`]; [`ActionError::PermissionRequired`] for a key whose
-    /// list names no permission to manage keys.
+    /// [`ActionError::StorageUnavailable`]; [`ActionError::PermissionRequired`] for a key without a
+    /// permission on keys.
     pub fn list_keys(&self, actor: &Actor, query: &Query) -> Result<KeyPage, ActionError> {
         let Some(mut selection) = Selection::new(self, actor, query)? else {
             return Ok(KeyPage::default());
         };
         let list = self.index.key_lists.of(actor.organization_id());
-        // Every list may have grown since the last request, by the changes of the index's writer.
+        // The changes of the index's writer may have added keys to any list since the last request.
         self.index.key_lists.make_room(&list);
         let mut found = Found::new(query);
-        loop {
+        let is_cut = loop {
             let left = {
                 let _turn = self.page_turn(actor);
                 found.look_at(&list.read(), &mut selection)
             };
             match left {
                 Left::Keys => {},
-                Left::Nothing => break,
-                Left::Unread(_) if found.is_enough() => break,
+                Left::Nothing => break false,
+                Left::Unread(_) if found.is_enough() => break true,
                 Left::Unread(below) => {
                     self.read_part(actor, &list, below)?;
                     self.index.key_lists.make_room(&list);
                 },
             }
-        }
-        self.page_of(actor, found, &selection)
+        };
+        let total = found.total(is_cut);
+        self.page_of(actor, found, total, &selection)
     }
 
     /// Lists the service keys of the actor's organization, for an export: without revoked keys, the
@@ -105,43 +106,38 @@ impl Actions {
         actor.require(INSTANCE_IMPORT)?;
         actor.require(KEYS_READ)?;
         let query = Query {
-            limit,
-            sort: Sort::NEWEST_FIRST,
             after: after.map(Position::newest_first),
             counted: false,
-            search: None,
-            status: Wanted::Current,
             kind: Some(KeyKind::Service),
-            owner: None,
-            team: None,
-            unused: false,
-            expires_before: None,
+            ..Query::of(limit, Sort::NEWEST_FIRST)
         };
         let page = self.list_keys(actor, &query)?;
         Ok(ListedKeys { keys: page.keys, next: page.next.map(|next| next.id()) })
     }
 
-    /// Reads the keys before `below` from the store into a list, at most [`PART_KEYS`].
+    /// Reads the next part of a list from the store: the keys below `below`, at most [`ROWS_A_PAGE`].
     fn read_part(&self, actor: &Actor, list: &KeyList, below: KeyId) -> Result<(), ActionError> {
         let Some(part) = list.unread_part(below) else { return Ok(()) };
         let organization = actor.organization_id();
         let prefix = StoreKey::keys_of(organization);
         let after = StoreKey::Key(organization, part.below).to_bytes();
-        let range = newest_first(&prefix, Some(&after));
-        let mut keys = Vec::new();
-        for row in rows_in_turns(&*self.store, &range, || self.page_turn(actor)) {
-            let record = read_row::<KeyRecord>(&row?)?.record;
+        let range = Range { limit: ROWS_A_PAGE, ..newest_first(&prefix, Some(&after)) };
+        let turn = self.page_turn(actor);
+        let page = self.store.scan(&range, At::Latest)?;
+        let mut keys = Vec::with_capacity(page.rows.len());
+        let mut last = None;
+        for row in &page.rows {
+            let record = read_row::<KeyRecord>(row)?.record;
             let newest = record.secrets.first();
             let live = newest.and_then(|secret| {
                 self.index.with_grant(&secret.digest, |grant| Some(Arc::clone(&grant?.live)))
             });
             keys.push(EntryDraft::new(&record, live));
-            if keys.len() >= PART_KEYS {
-                part.add(keys, Some(record.id));
-                return Ok(());
-            }
+            last = Some(record.id);
         }
-        part.add(keys, None);
+        // No other reader should wait for this turn while this one waits for the readers of the list.
+        drop(turn);
+        part.add(keys, last.filter(|_last| page.more));
         Ok(())
     }
 
@@ -150,17 +146,18 @@ impl Actions {
         &self,
         actor: &Actor,
         found: Found<'_>,
+        total: KeyTotal,
         selection: &Selection<'_>,
     ) -> Result<KeyPage, ActionError> {
         let _turn = self.page_turn(actor);
-        let (total, limit) = (found.total(), found.query.limit);
+        let limit = found.query.limit;
         let mut best = found.best;
         let more = best.len() > limit;
         best.truncate(limit);
         let mut keys = Vec::with_capacity(best.len());
         for position in &best {
             let place = StoreKey::Key(actor.organization_id(), position.id());
-            // The key may have been changed or removed since the list was read.
+            // The key may have changed or been removed since the list was read.
             let Some(held) = self.read::<KeyRecord>(&place)? else { continue };
             if let Some(whole) = selection.is_still_listed(&held.record) {
                 keys.push((held.record, whole));
@@ -174,20 +171,19 @@ impl Actions {
 /// The keys that a query has found so far.
 struct Found<'a> {
     query: &'a Query,
-    /// The first keys after the position of the query: one more than requested, only to find out
-    /// whether more keys follow.
+    /// The keys of the page in their order, and one more key, which shows that another page follows.
     best: Vec<Position>,
+    /// Number of keys that match.
     counted: usize,
-    /// Whether there are more keys, which were not counted.
-    is_cut: bool,
-    /// The keys from this one on were looked at.
+    /// The next keys to be examined have lower ids than this. `None` before the first keys.
     below: Option<KeyId>,
 }
 
-/// What a query has not looked at yet.
+/// The keys that a query has not examined yet.
 enum Left {
+    /// The list has more keys.
     Keys,
-    /// The keys before this one, which the list does not have yet.
+    /// The keys with lower ids than this, which are not in the list: they must be read from the store.
     Unread(KeyId),
     Nothing,
 }
@@ -198,10 +194,10 @@ impl<'a> Found<'a> {
         if !query.counted && query.sort == Sort::NEWEST_FIRST {
             below = query.after.as_ref().map(Position::id);
         }
-        Self { query, best: Vec::new(), counted: 0, is_cut: false, below }
+        Self { query, best: Vec::new(), counted: 0, below }
     }
 
-    /// Looks at the next keys.
+    /// Examines the keys of the next chunks.
     fn look_at(&mut self, keys: &KeyEntries, selection: &mut Selection<'_>) -> Left {
         if self.is_complete() {
             return Left::Nothing;
@@ -225,7 +221,7 @@ impl<'a> Found<'a> {
         unread.map_or(Left::Nothing, Left::Unread)
     }
 
-    /// Counts keys, and keeps those that belong to the page.
+    /// Counts keys, and adds those that belong to the page.
     fn offer<'k>(&mut self, places: impl Iterator<Item = KeyPlace<'k>>) {
         let kept = self.query.limit + 1;
         let after = self.query.after.as_ref().map(Position::place);
@@ -251,7 +247,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Whether none of these keys belongs to the page.
+    /// Whether none of these keys belongs to the page, so that they are only counted.
     fn only_counts(&self, part: ChunkPart<'_>) -> bool {
         let is_before = |after: &Position| part.first().is_some_and(|first| first >= after.id());
         self.query.sort == Sort::NEWEST_FIRST
@@ -262,20 +258,21 @@ impl<'a> Found<'a> {
         self.best.len() > self.query.limit
     }
 
-    /// Whether keys that the list does not have yet are not needed: older keys follow those of the
-    /// page, and enough keys were counted.
-    fn is_enough(&mut self) -> bool {
+    /// Whether the query needs no keys that are not in the list. These keys are older than all keys of
+    /// the list. A page of the newest keys is complete without them, and counting stops at
+    /// [`COUNTED_MAX`].
+    fn is_enough(&self) -> bool {
         let is_counted = !self.query.counted || self.counted > COUNTED_MAX;
-        self.is_cut = self.query.sort == Sort::NEWEST_FIRST && self.is_full() && is_counted;
-        self.is_cut
+        self.query.sort == Sort::NEWEST_FIRST && self.is_full() && is_counted
     }
 
     fn is_complete(&self) -> bool {
         !self.query.counted && self.query.sort == Sort::NEWEST_FIRST && self.is_full()
     }
 
-    fn total(&self) -> KeyTotal {
-        let keys = if self.is_cut { COUNTED_MAX } else { self.counted };
-        KeyTotal { keys, is_exceeded: self.is_cut }
+    /// `is_cut`: whether the query ended before it examined all keys.
+    fn total(&self, is_cut: bool) -> KeyTotal {
+        let keys = if is_cut { COUNTED_MAX } else { self.counted };
+        KeyTotal { keys, is_exceeded: is_cut }
     }
 }

@@ -1,7 +1,7 @@
-//! The orders of a list of keys, and the position of a key in one.
+//! The sort orders of a list of keys, and the position of a key in a sort order.
 //!
-//! Keys of which the actor sees only the existence are last, by id, in every order but that of the
-//! store, so that no order reveals anything about these keys.
+//! An actor sees of some keys only that they exist. These hidden keys are last and sorted by id in every
+//! order except [`Sort::NEWEST_FIRST`], so that no order reveals their fields.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -21,8 +21,7 @@ pub enum SortBy {
     ExpiresAt,
 }
 
-/// A sort order. Keys without a value are last in both directions. The keys of which the actor sees
-/// only the existence follow at the end.
+/// A sort order. Keys without a value are last in both directions. Hidden keys follow after them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
     pub by: SortBy,
@@ -39,32 +38,41 @@ pub struct InvalidSort;
 
 impl Sort {
     /// The order in which keys are stored: the newest first.
-    pub const NEWEST_FIRST: Self = Self { by: SortBy::CreatedAt, descending: true };
-}
-
-impl SortBy {
-    const NAMES: [(Self, &'static str); 4] = [
-        (Self::CreatedAt, "created_at"),
-        (Self::Name, "name"),
-        (Self::LastUsed, "last_used"),
-        (Self::ExpiresAt, "expires_at"),
+    pub const NEWEST_FIRST: Self = Self::descending(SortBy::CreatedAt);
+    /// All orders, each with its name.
+    pub const ALL: [(Self, &'static str); 8] = [
+        (Self::NEWEST_FIRST, "-created_at"),
+        (Self::ascending(SortBy::CreatedAt), "created_at"),
+        (Self::ascending(SortBy::Name), "name"),
+        (Self::descending(SortBy::Name), "-name"),
+        (Self::ascending(SortBy::LastUsed), "last_used"),
+        (Self::descending(SortBy::LastUsed), "-last_used"),
+        (Self::ascending(SortBy::ExpiresAt), "expires_at"),
+        (Self::descending(SortBy::ExpiresAt), "-expires_at"),
     ];
+
+    const fn ascending(by: SortBy) -> Self {
+        Self { by, descending: false }
+    }
+
+    const fn descending(by: SortBy) -> Self {
+        Self { by, descending: true }
+    }
 }
 
 impl FromStr for Sort {
     type Err = InvalidSort;
 
     fn from_str(text: &str) -> Result<Self, InvalidSort> {
-        let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
-        let by = SortBy::NAMES.iter().find(|(_, known)| *known == name).ok_or(InvalidSort)?.0;
-        Ok(Self { by, descending })
+        let known = Self::ALL.into_iter().find(|(_, name)| *name == text);
+        known.map(|(sort, _)| sort).ok_or(InvalidSort)
     }
 }
 
 impl fmt::Display for Sort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = SortBy::NAMES.iter().find(|(by, _)| *by == self.by).map_or("", |(_, name)| name);
-        write!(f, "{}{name}", if self.descending { "-" } else { "" })
+        let known = Self::ALL.into_iter().find(|(sort, _)| sort == self);
+        f.write_str(known.map_or("", |(_, name)| name))
     }
 }
 
@@ -91,7 +99,7 @@ enum SortValue {
     Name(String),
 }
 
-/// A position whose name belongs to a list.
+/// A [`Position`] that borrows the name from a list, so that comparing keys copies no names.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeyPlace<'a> {
     sort: Sort,
@@ -102,7 +110,7 @@ pub(super) struct KeyPlace<'a> {
 }
 
 impl<'a> KeyPlace<'a> {
-    /// The place of a key; `whole` if the actor sees the whole key.
+    /// The position of a key. `whole`: whether the actor sees the whole key.
     pub(super) fn new(entry: Entry<'a>, whole: bool, sort: Sort) -> Self {
         let id = entry.id;
         if sort == Sort::NEWEST_FIRST {
@@ -126,7 +134,7 @@ impl<'a> KeyPlace<'a> {
     pub(super) fn compare(&self, other: &Self) -> Ordering {
         let by_value = self.moment.cmp(&other.moment).then_with(|| self.name.cmp(other.name));
         let by_value = if self.sort.descending { by_value.reverse() } else { by_value };
-        // Keys with equal values are sorted by age, the newest first.
+        // Of keys with equal values, the newest is first.
         self.rank.cmp(&other.rank).then(by_value).then_with(|| other.id.cmp(&self.id))
     }
 }
@@ -144,7 +152,7 @@ impl From<KeyPlace<'_>> for Position {
 }
 
 impl Position {
-    /// The position after a key in the order of the store.
+    /// The position of a key in the order [`Sort::NEWEST_FIRST`].
     pub fn newest_first(id: KeyId) -> Self {
         let (sort, rank, value) = (Sort::NEWEST_FIRST, SortRank::Without, SortValue::Nothing);
         Self { sort, rank, value, id }
@@ -170,7 +178,8 @@ impl Position {
     }
 }
 
-/// The text form for cursors: order, rank and id, then the value, which may contain any character.
+/// The text of a position, for cursors: sort order, kind of value and id, and at the end the value,
+/// because a name may contain the separator.
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sort, id, .. } = self;
@@ -219,8 +228,8 @@ mod tests {
     #[test]
     fn a_position_comes_back_from_its_text() {
         let id = KeyId::from_bytes([7; 16]);
-        for sort in ["created_at", "-created_at", "name", "-last_used", "expires_at"] {
-            let sort: Sort = sort.parse().unwrap();
+        for (sort, name) in Sort::ALL {
+            assert_eq!((name.parse::<Sort>(), &*sort.to_string()), (Ok(sort), name));
             for (rank, value) in [
                 (SortRank::Hidden, SortValue::Nothing),
                 (SortRank::Without, SortValue::Nothing),

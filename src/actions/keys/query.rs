@@ -1,4 +1,4 @@
-//! What a caller asks of a list of keys: filters, order, and the position of a page.
+//! The query of a request for a list of keys: filters, order, and the position of a page.
 
 use crate::actions::keys::KeyKind;
 use crate::actions::keys::order::{Position, Sort};
@@ -6,31 +6,54 @@ use crate::model::id::{TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::records::key::Status;
 
-/// Filters and order of a key list.
-#[derive(Debug)]
+/// Filters and order of a list of keys.
+///
+/// An actor sees some keys whole, and of other keys only that they exist. The filters `search`, `owner`,
+/// `team`, `unused` and `expires_before` match only keys that the actor sees whole.
+#[derive(Clone, Debug)]
 pub struct Query {
     /// Maximum number of keys to return, 1 to [`crate::actions::LIST_LIMIT_MAX`].
     pub limit: usize,
     pub sort: Sort,
     /// The last key of the previous page, in this order.
     pub after: Option<Position>,
-    /// Whether the keys of all pages are counted.
+    /// Whether to count the keys of all pages.
     pub counted: bool,
-    /// Lists only keys that contain this text in name, description, hint, id, permissions, owner's
-    /// name, owner's email address or last address, among those that the actor sees whole. Ignores
-    /// case. The owner's email address counts only for actors who see it.
+    /// Lists only keys that contain this text, in upper or lower case, in their name, description, a hint,
+    /// their id, permissions, the name or email address of their owner, or the IP address of their last
+    /// use. The email address is searched only if the actor may see it.
     pub search: Option<String>,
-    /// Lists only keys with this status. The default leaves out revoked keys.
+    /// Lists only keys with this status.
     pub status: Wanted,
+    /// Lists only keys of this kind.
     pub kind: Option<KeyKind>,
-    /// Lists only this user's keys, among those that the actor sees whole.
+    /// Lists only this user's keys.
     pub owner: Option<OwnerWanted>,
-    /// Lists only keys shared with this team, among those that the actor sees whole.
+    /// Lists only keys that are shared with this team.
     pub team: Option<TeamId>,
-    /// Lists only keys that were never used, among those that the actor sees whole.
+    /// Lists only keys that were never used.
     pub unused: bool,
-    /// Lists only keys that expire between now and this time, among those that the actor sees whole.
+    /// Lists only keys that expire between now and this time.
     pub expires_before: Option<Moment>,
+}
+
+impl Query {
+    /// The first page of all keys that are not revoked, with the number of these keys.
+    pub fn of(limit: usize, sort: Sort) -> Self {
+        Self {
+            limit,
+            sort,
+            after: None,
+            counted: true,
+            search: None,
+            status: Wanted::Current,
+            kind: None,
+            owner: None,
+            team: None,
+            unused: false,
+            expires_before: None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! What a list holds of one key: the values by which keys are sorted and filtered, and the texts in
-//! which searches look.
+//! The fields of one key in a list: the values by which lists are sorted and filtered, and the texts
+//! that are searched.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,17 +10,17 @@ use crate::index::live::KeyCounters;
 use crate::model::id::{KeyId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::text::search_form;
-use crate::records::key::{KeyRecord, Status};
+use crate::records::key::{KeyRecord, Status, StatusFacts};
 
-/// Stands between two texts. No text has this byte, since it is not part of UTF-8.
+/// Separates two texts of a key, so that no search matches across them. UTF-8 never contains this byte.
 const BETWEEN: u8 = 0xff;
 
+// The bits of [`EntryFacts::flags`].
 const REVOKED: u8 = 1;
 const DISABLED: u8 = 1 << 1;
 const ENDS: u8 = 1 << 2;
-const STARTS: u8 = 1 << 3;
 
-/// A key as a record describes it, before a list has it.
+/// The fields of a key for a list, read from its record.
 #[derive(Debug)]
 pub struct EntryDraft {
     pub(super) id: KeyId,
@@ -32,7 +32,8 @@ pub struct EntryDraft {
     pub(super) flags: u8,
 }
 
-/// The parts of a key that most lists read.
+/// The fields of a key that most requests read. The numbers are those of
+/// [`crate::index::key_lists::Common`].
 #[derive(Debug)]
 pub(super) struct EntryFacts {
     pub(super) owner: u32,
@@ -44,22 +45,24 @@ pub(super) struct EntryFacts {
 #[derive(Debug)]
 pub(super) struct Values {
     created_at: Moment,
+    /// [`Moment::NEVER`] for a key without an expiry.
     expires_at: Moment,
+    /// [`Moment::BEGINNING`] for a key without a start.
     not_before: Moment,
-    /// The live state of the key; `None` if the index did not have the key when it was read.
+    /// The live state of the key. `None` if the index did not have the key when its record was read.
     live: Option<Arc<KeyCounters>>,
-    /// Where the texts of the key begin.
+    /// The position of the key's texts in the texts of its chunk.
     pub(super) start: u32,
-    /// The bytes of the name in its search form, which is the first text.
+    /// Length of the name in its search form, which is the first text.
     name: u32,
-    /// The bytes of all texts that searches look at.
+    /// Length of all texts that are searched, with their separators.
     searched: u32,
-    /// The bytes of the name in lower case, which follows them. 0 if it equals the search form.
+    /// Length of the name in lower case, which follows the searched texts. 0 if it equals the search form.
     lower_case: u32,
 }
 
 impl EntryDraft {
-    /// `live` is the key's live state, if the index has the key.
+    /// `live` is the key's live state, or `None` if the index does not have the key.
     pub fn new(record: &KeyRecord, live: Option<Arc<KeyCounters>>) -> Self {
         let name = search_form(&record.name);
         let lower_case = record.name.to_lowercase();
@@ -79,7 +82,6 @@ impl EntryDraft {
             (record.revoked_at.is_some(), REVOKED),
             (record.disabled.is_some(), DISABLED),
             (record.expires_at.is_some(), ENDS),
-            (record.not_before.is_some(), STARTS),
         ];
         Self {
             id: record.id,
@@ -105,7 +107,8 @@ impl EntryDraft {
     }
 }
 
-/// The teams of a key, in one order.
+/// The teams of a key, sorted, so that keys with the same teams have equal values. `None` if there are
+/// none.
 fn teams_of(record: &KeyRecord) -> Option<Arc<[TeamId]>> {
     let mut teams: Vec<TeamId> = record.teams.iter().map(|share| share.team).collect();
     teams.sort_unstable();
@@ -119,7 +122,7 @@ impl EntryFacts {
     }
 }
 
-/// A key in a list. The numbers are those of the list's [`crate::index::key_lists::keys::Common`].
+/// A key in a list. The numbers of its values are those of the list's [`crate::index::key_lists::Common`].
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
     pub id: KeyId,
@@ -129,7 +132,7 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// The number of the owner. A service key has no owner.
+    /// The number of the owner. A service key has a number without a value.
     pub fn owner(self) -> u32 {
         self.facts.owner
     }
@@ -154,18 +157,13 @@ impl<'a> Entry<'a> {
 
     /// The status at a moment; see [`KeyRecord::status`].
     pub fn status(self, now: Moment) -> Status {
-        let is = |bit: u8| self.facts.flags & bit != 0;
-        if is(REVOKED) {
-            Status::Revoked
-        } else if is(DISABLED) {
-            Status::Disabled
-        } else if is(STARTS) && now < self.values.not_before {
-            Status::NotYetValid
-        } else if is(ENDS) && now >= self.values.expires_at {
-            Status::Expired
-        } else {
-            Status::Active
-        }
+        let facts = StatusFacts {
+            is_revoked: self.is_revoked(),
+            is_disabled: self.facts.flags & DISABLED != 0,
+            not_before: Some(self.values.not_before),
+            expires_at: self.expires_at(),
+        };
+        facts.status(now)
     }
 
     pub fn created_at(self) -> Moment {
@@ -192,7 +190,8 @@ impl<'a> Entry<'a> {
         if *lower_case == 0 { self.text(0, *name) } else { self.text(*searched, *lower_case) }
     }
 
-    /// Whether the name, the description or a hint contains a text in its search form.
+    /// Whether the name, the description or a hint contains the text of `finder`, which must be in its
+    /// search form.
     pub fn contains(self, finder: &Finder<'_>) -> bool {
         finder.find(self.text(0, self.values.searched)).is_some()
     }
@@ -205,13 +204,13 @@ impl<'a> Entry<'a> {
 }
 
 impl Values {
-    /// The bytes of all texts of the key.
+    /// Length of all texts of the key.
     pub(super) fn texts_length(&self) -> usize {
         let length = u64::from(self.searched) + u64::from(self.lower_case);
         usize::try_from(length).unwrap_or(usize::MAX)
     }
 
-    /// The texts of the key among those of its chunk.
+    /// The texts of the key, from the texts of its chunk.
     pub(super) fn of<'a>(&self, texts: &'a [u8]) -> &'a [u8] {
         let start = usize::try_from(self.start).unwrap_or(usize::MAX);
         texts.get(start..start.saturating_add(self.texts_length())).unwrap_or_default()

@@ -1,21 +1,20 @@
 //! The list of one organization's keys, which requests read while the index's writer changes it.
 //!
-//! The writer never waits for a reader: a change that finds the list in use waits in a queue, and the
-//! next change or reader applies it. A reader therefore has every change that the writer made before.
+//! The writer never waits for a request. If a request uses the list, the change waits in a queue. The
+//! next change or the next request applies it, so each request sees every change that the writer made
+//! before.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{
-    Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
 };
 
 use crate::index::key_lists::entry::EntryDraft;
-use crate::index::key_lists::keys::{KeyEntries, ListChange};
+use crate::index::key_lists::keys::{CHANGES_WAITING_MAX, KeyEntries, ListChange};
 use crate::model::id::KeyId;
 
-/// The most changes that wait for a reader. A list with more is closed.
-pub const CHANGES_WAITING_MAX: usize = 65_536;
-/// The most changes that one step of the index's writer applies.
+/// Maximum number of waiting changes that the index's writer applies at once.
 const CHANGES_A_STEP: usize = 64;
 
 #[derive(Debug, Default)]
@@ -24,27 +23,36 @@ pub struct KeyList {
     waiting: Mutex<VecDeque<ListChange>>,
     /// Held by the request that reads the next part from the store.
     reading: Mutex<()>,
-    /// The number of keys in the list, and their memory in bytes.
-    len: AtomicUsize,
+    /// The memory of the list, in bytes.
     bytes: AtomicUsize,
-    /// The number of its last use among all uses of lists.
+    /// The memory of all lists, in bytes. Includes closed lists that a request still uses.
+    all_bytes: Arc<AtomicUsize>,
+    /// The number of the list's last use. All uses of all lists are numbered in their order.
     pub(super) last_use: AtomicU64,
-    /// Whether the list was used since unused lists were last closed.
+    /// Whether a request has used the list since [`super::KeyLists::close_unused`] was last called.
     pub(super) is_used: AtomicBool,
 }
 
-/// A part of a list that its holder reads from the store. Changes of its keys are noted meanwhile.
+/// A part of a list that its holder reads from the store. Meanwhile the list notes changes of unread
+/// keys.
 #[derive(Debug)]
 pub struct UnreadPart<'a> {
     list: &'a KeyList,
     _reading: MutexGuard<'a, ()>,
-    /// The part begins before this key.
+    /// The part begins with the newest key that has a lower id than this.
     pub below: KeyId,
 }
 
 impl KeyList {
-    /// The keys, with every change that the index has. The list stays as it is while a reader has
-    /// this, so a reader should not have it for more than some milliseconds, nor wait meanwhile.
+    /// A list without keys, whose memory is added to `all_bytes`.
+    pub(super) fn new(all_bytes: Arc<AtomicUsize>) -> Self {
+        let (keys, waiting, reading) = Default::default();
+        let (bytes, last_use, is_used) = Default::default();
+        Self { keys, waiting, reading, bytes, all_bytes, last_use, is_used }
+    }
+
+    /// The keys, with every change that the index has. Changes wait while the caller has the result, so
+    /// the caller should drop it within milliseconds, and wait for nothing meanwhile.
     pub fn read(&self) -> RwLockReadGuard<'_, KeyEntries> {
         if !self.waiting().is_empty() {
             drop(self.current());
@@ -52,8 +60,8 @@ impl KeyList {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The part of the list before `below`, which the caller then reads from the store. `None` if
-    /// another request has read it. Blocks while another request reads a part.
+    /// The part that begins below this key, for the caller to read from the store. `None` if another
+    /// request has read the part. Blocks while another request reads a part.
     pub fn unread_part(&self, below: KeyId) -> Option<UnreadPart<'_>> {
         let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let mut keys = self.current();
@@ -64,12 +72,23 @@ impl KeyList {
         Some(UnreadPart { list: self, _reading: reading, below })
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether the index's writer must add a change of this key; see [`KeyEntries::needs`]. True if a
+    /// request changes the list at this moment.
+    pub(super) fn needs(&self, id: KeyId) -> bool {
+        match self.keys.try_read() {
+            Ok(keys) => keys.needs(id),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().needs(id),
+            Err(TryLockError::WouldBlock) => true,
+        }
     }
 
     /// Adds a change of the index's writer. Returns false if too many changes wait.
@@ -89,10 +108,11 @@ impl KeyList {
         true
     }
 
-    /// The keys with every change, for a change.
+    /// The keys with every change, to be changed by the caller.
     fn current(&self) -> RwLockWriteGuard<'_, KeyEntries> {
-        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        // The writer adds changes behind those that are taken here, and applies none meanwhile.
+        let mut keys = self.keys_mut();
+        // Changes stay in their order: until this function returns, the index's writer finds the keys in
+        // use, and only adds changes to the queue.
         let waiting = std::mem::take(&mut *self.waiting());
         for change in waiting {
             keys.apply(change);
@@ -101,9 +121,20 @@ impl KeyList {
         keys
     }
 
+    pub(super) fn keys_mut(&self) -> RwLockWriteGuard<'_, KeyEntries> {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the memory of the list. The caller holds the write lock, so that no other call changes
+    /// `bytes` meanwhile.
     fn measure(&self, keys: &KeyEntries) {
-        self.len.store(keys.len(), Ordering::Relaxed);
-        self.bytes.store(keys.bytes(), Ordering::Relaxed);
+        let bytes = keys.bytes();
+        let before = self.bytes.swap(bytes, Ordering::Relaxed);
+        if bytes >= before {
+            self.all_bytes.fetch_add(bytes - before, Ordering::Relaxed);
+        } else {
+            self.all_bytes.fetch_sub(before - bytes, Ordering::Relaxed);
+        }
     }
 
     fn waiting(&self) -> MutexGuard<'_, VecDeque<ListChange>> {
@@ -111,9 +142,16 @@ impl KeyList {
     }
 }
 
+impl Drop for KeyList {
+    fn drop(&mut self) {
+        self.all_bytes.fetch_sub(self.bytes(), Ordering::Relaxed);
+    }
+}
+
 impl UnreadPart<'_> {
-    /// Adds the keys of the part, the newest first. All keys from `from` on were read; `None` if
-    /// these are all keys.
+    /// Adds the keys of the part: all keys below [`UnreadPart::below`], from `from` on. Without `from`,
+    /// all of them. If too many keys have changed meanwhile, nothing is added, and the next request
+    /// reads the part again.
     pub fn add(self, keys: Vec<EntryDraft>, from: Option<KeyId>) {
         let mut list = self.list.current();
         list.add_part(keys, from);

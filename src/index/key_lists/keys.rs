@@ -1,4 +1,5 @@
-//! The keys of one list, in the order of their ids, as far as they were read from the store.
+//! The keys of one list, in the order of their ids: the newest keys of the organization, from the oldest
+//! key on that was read from the store.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
@@ -9,14 +10,28 @@ use crate::index::key_lists::entry::{EntryDraft, EntryFacts, Values};
 use crate::index::key_lists::slots::Slots;
 use crate::model::id::{KeyId, TeamId, UserId};
 
-/// The memory of a key without its texts, and what it needs of the values in common.
+/// The memory of a key without its texts: 80 bytes of its own, and 16 bytes for its share of the
+/// values that keys have in common.
 pub(super) const KEY_BYTES: usize = 96;
+/// Maximum number of changes that wait while a request reads a list, and of changed keys while a request
+/// reads a part from the store. With more waiting changes, the list is closed. With more changed keys,
+/// the part is read again.
+pub const CHANGES_WAITING_MAX: usize = 65_536;
 
-/// A change of a list, in the order of the feed.
+/// A change of one key, as the feed has it.
 #[derive(Debug)]
 pub(super) enum ListChange {
     Put(Box<EntryDraft>),
     Remove(KeyId),
+}
+
+impl ListChange {
+    pub(super) fn id(&self) -> KeyId {
+        match self {
+            Self::Put(draft) => draft.id,
+            Self::Remove(id) => *id,
+        }
+    }
 }
 
 /// The keys of a list.
@@ -25,23 +40,24 @@ pub struct KeyEntries {
     /// The oldest chunk first. No chunk is empty.
     chunks: VecDeque<Chunk>,
     common: Common,
-    /// The number of keys that the list has.
-    len: usize,
-    /// The memory of keys and texts, in bytes.
+    /// The memory of keys, texts, and different lists of permissions and sets of teams, in bytes.
     bytes: usize,
-    /// The list has all keys from this id on, and none before it. `None` if the list has all keys.
+    /// The list has every key from this id on, and no key with a lower id. `None` if the list has all
+    /// keys.
     unread_below: Option<KeyId>,
-    /// While a part is read from the store: the newest state of unread keys that changed since the
-    /// reading began. `None` is a key that was removed.
+    /// While a request reads a part from the store: the newest state of each unread key that has changed
+    /// since then, or `None` for a removed key. `None` if no request reads a part, or if more than
+    /// [`CHANGES_WAITING_MAX`] keys have changed.
     changed: Option<HashMap<KeyId, Option<Box<EntryDraft>>>>,
 }
 
-/// The values that keys of a list have in common.
+/// The values that keys of a list have in common, each stored once.
 #[derive(Debug, Default)]
 pub struct Common {
     pub owners: Slots<UserId>,
+    /// The sets of teams that keys are shared with.
     pub sharings: Slots<Arc<[TeamId]>>,
-    /// Lists of permissions, in their search form.
+    /// The lists of permissions, in their search form.
     pub permissions: Slots<Arc<[u8]>>,
 }
 
@@ -51,7 +67,6 @@ impl Default for KeyEntries {
         Self {
             chunks: VecDeque::new(),
             common: Common::default(),
-            len: 0,
             bytes: 0,
             unread_below: Some(KeyId::from_bytes([0xff; 16])),
             changed: None,
@@ -64,15 +79,16 @@ impl KeyEntries {
         &self.common
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.chunks.iter().map(Chunk::len).sum()
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The keys before `below`, chunk by chunk, the newest first.
+    /// The keys with an id lower than `below`, chunk by chunk, the newest chunk first.
     pub fn before(&self, below: Option<KeyId>) -> impl Iterator<Item = ChunkPart<'_>> {
         let end = below.map_or(self.chunks.len(), |below| {
             self.chunks.partition_point(|chunk| chunk.first().is_some_and(|first| first < below))
@@ -80,34 +96,42 @@ impl KeyEntries {
         self.chunks.range(..end).rev().map(move |chunk| chunk.before(below))
     }
 
-    /// The keys before this id were not read from the store yet. `None` if all keys were read.
+    /// Keys with an id lower than this were not read from the store. `None` if all keys were read.
     pub fn unread_below(&self) -> Option<KeyId> {
         self.unread_below
     }
 
+    /// Whether a change of this key must be applied. A change of an unread key while no request reads a
+    /// part need not: the part that is read later has the change, since the store had it before the feed.
+    pub(super) fn needs(&self, id: KeyId) -> bool {
+        !self.is_unread(id) || self.changed.is_some()
+    }
+
+    fn is_unread(&self, id: KeyId) -> bool {
+        self.unread_below.is_some_and(|unread| id < unread)
+    }
+
     pub(super) fn apply(&mut self, change: ListChange) {
-        let id = match &change {
-            ListChange::Put(draft) => draft.id,
-            ListChange::Remove(id) => *id,
-        };
-        if self.unread_below.is_some_and(|unread| id < unread) {
-            // A later page of the store has the change, unless it is being read now.
-            if let Some(changed) = &mut self.changed {
-                let state = match change {
-                    ListChange::Put(draft) => Some(draft),
-                    ListChange::Remove(_) => None,
-                };
-                changed.insert(id, state);
-            }
-            return;
-        }
+        let is_unread = self.is_unread(change.id());
         match change {
+            ListChange::Put(draft) if is_unread => self.note(draft.id, Some(draft)),
+            ListChange::Remove(id) if is_unread => self.note(id, None),
             ListChange::Put(draft) => self.put(*draft),
             ListChange::Remove(id) => self.remove(id),
         }
     }
 
-    /// Begins to note changes of unread keys, before a part is read.
+    /// Notes the newest state of an unread key while a request reads a part, which may have an older
+    /// state of the key.
+    fn note(&mut self, id: KeyId, state: Option<Box<EntryDraft>>) {
+        let Some(changed) = &mut self.changed else { return };
+        changed.insert(id, state);
+        if changed.len() > CHANGES_WAITING_MAX {
+            self.changed = None;
+        }
+    }
+
+    /// Notes changes of unread keys from now on. Call this before a part is read from the store.
     pub(super) fn begin_part(&mut self) {
         self.changed = Some(HashMap::new());
     }
@@ -116,10 +140,11 @@ impl KeyEntries {
         self.changed = None;
     }
 
-    /// Adds keys that were read from the store, the newest first: all keys before
-    /// [`KeyEntries::unread_below`] and from `from` on. `None` if these are all keys.
+    /// Adds the keys of a part: all keys of the store with an id lower than
+    /// [`KeyEntries::unread_below`], from `from` on. Without `from`, all of them. Adds nothing if too
+    /// many keys have changed since [`KeyEntries::begin_part`]: the part must be read again.
     pub(super) fn add_part(&mut self, mut part: Vec<EntryDraft>, from: Option<KeyId>) {
-        let changed = self.changed.take().unwrap_or_default();
+        let Some(changed) = self.changed.take() else { return };
         let is_in_part = |id: KeyId| from.is_none_or(|from| id >= from);
         part.retain(|draft| !changed.contains_key(&draft.id));
         let newer = changed.into_values().flatten().map(|draft| *draft);
@@ -137,7 +162,6 @@ impl KeyEntries {
                 let (id, parts) = self.parts(draft);
                 chunk.insert(chunk.len(), id, parts);
             }
-            self.len += chunk.len();
             chunk.shrink();
             self.chunks.push_front(chunk);
         }
@@ -150,7 +174,6 @@ impl KeyEntries {
         let Some(chunk) = self.chunks.get_mut(at) else {
             let mut chunk = Chunk::default();
             chunk.insert(0, id, parts);
-            self.len += 1;
             return self.chunks.push_back(chunk);
         };
         let place = match chunk.find(id) {
@@ -162,11 +185,10 @@ impl KeyEntries {
             },
             Err(place) => place,
         };
-        self.len += 1;
         if chunk.len() < CHUNK_KEYS_MAX {
             return chunk.insert(place, id, parts);
         }
-        // New keys are the newest ones, so the last chunk stays full.
+        // A new key usually has the highest id. It begins a new chunk, so that the last chunk stays full.
         let mut upper =
             if is_last && place == chunk.len() { Chunk::default() } else { chunk.split() };
         match place.checked_sub(chunk.len()) {
@@ -184,33 +206,36 @@ impl KeyEntries {
         if chunk.is_empty() {
             self.chunks.remove(at);
         }
-        self.len -= 1;
         self.release(former);
     }
 
-    /// The number of the chunk to which an id belongs.
+    /// The position of the chunk that has or would have an id.
     fn chunk_of(&self, id: KeyId) -> usize {
         let is_before = |chunk: &Chunk| chunk.first().is_some_and(|first| first <= id);
         self.chunks.partition_point(is_before).saturating_sub(1)
     }
 
+    /// The parts of a key for its chunk. Its values in common are counted as used by one more key.
     fn parts(&mut self, draft: EntryDraft) -> (KeyId, (EntryFacts, Values, Vec<u8>)) {
-        let list_bytes = draft.permissions.as_ref().map_or(0, |list| list.len());
-        let (permissions, is_new) = self.common.permissions.take(draft.permissions);
-        let facts = EntryFacts {
-            owner: self.common.owners.take(draft.owner).0,
-            sharing: self.common.sharings.take(draft.teams).0,
-            permissions,
-            flags: draft.flags,
-        };
-        self.bytes += KEY_BYTES + draft.texts.len() + if is_new { list_bytes } else { 0 };
+        let list_bytes = draft.permissions.as_deref().map_or(0, size_of_val);
+        let teams_bytes = draft.teams.as_deref().map_or(0, size_of_val);
+        let (permissions, is_new_list) = self.common.permissions.take(draft.permissions);
+        let (sharing, are_new_teams) = self.common.sharings.take(draft.teams);
+        let (owner, _) = self.common.owners.take(draft.owner);
+        let facts = EntryFacts { owner, sharing, permissions, flags: draft.flags };
+        self.bytes += KEY_BYTES + draft.texts.len();
+        self.bytes += if is_new_list { list_bytes } else { 0 };
+        self.bytes += if are_new_teams { teams_bytes } else { 0 };
         (draft.id, (facts, draft.values, draft.texts))
     }
 
+    /// Subtracts a former key from the memory and from the values in common.
     fn release(&mut self, (former, texts): (EntryFacts, usize)) {
         self.common.owners.release(former.owner);
-        self.common.sharings.release(former.sharing);
+        let teams = self.common.sharings.release(former.sharing);
         let list = self.common.permissions.release(former.permissions);
-        self.bytes -= KEY_BYTES + texts + list.map_or(0, |list| list.len());
+        let common =
+            teams.as_deref().map_or(0, size_of_val) + list.as_deref().map_or(0, size_of_val);
+        self.bytes -= KEY_BYTES + texts + common;
     }
 }

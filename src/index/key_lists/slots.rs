@@ -1,13 +1,14 @@
-//! Values that many keys of a list have in common: each is stored once, and keys name its number.
+//! Values that many keys of a list have in common, such as owners. Each value is stored once and has a
+//! number; a key has the number.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// The number of a value that a key does not have.
+/// The number of a key that has no value.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// The values by their number. The number of a value that no key has is used again, with another
-/// generation.
+/// The values by their numbers. When the last key with a value is gone, the number becomes free, and
+/// another value gets it later. The generation of a number changes with its value.
 #[derive(Debug)]
 pub struct Slots<T> {
     places: Vec<Slot<T>>,
@@ -30,8 +31,8 @@ impl<T> Default for Slots<T> {
 }
 
 impl<T: Clone + Eq + Hash> Slots<T> {
-    /// The number of a value, which one more key has now, and whether no key had it before. [`NONE`]
-    /// for no value.
+    /// Counts one more key with a value. Returns the value's number, and whether the value is new. The
+    /// number is [`NONE`] without a value.
     pub(super) fn take(&mut self, value: Option<T>) -> (u32, bool) {
         let Some(value) = value else { return (NONE, false) };
         if let Some(number) = self.numbers.get(&value).copied()
@@ -45,7 +46,7 @@ impl<T: Clone + Eq + Hash> Slots<T> {
         (number, true)
     }
 
-    /// One key less has the value of this number. Returns the value if no key has it now.
+    /// Counts one key less with the value of this number. Returns the value if that was the last key.
     pub(super) fn release(&mut self, number: u32) -> Option<T> {
         let slot = self.slot_mut(number)?;
         slot.keys = slot.keys.saturating_sub(1);
@@ -58,7 +59,7 @@ impl<T: Clone + Eq + Hash> Slots<T> {
         Some(value)
     }
 
-    /// Stores a new value. `None` if there are too many.
+    /// Stores a new value, and returns its number. `None` if all numbers are in use.
     fn place(&mut self, value: T) -> Option<u32> {
         if let Some(number) = self.free.pop() {
             let slot = self.slot_mut(number)?;
@@ -80,8 +81,8 @@ impl<T: Clone + Eq + Hash> Slots<T> {
     }
 }
 
-/// What a reader found out about each value, so that it looks at each value only once. A number whose
-/// value changed in the meantime is looked at again.
+/// The results of a function of each value, by the number of the value. Each result is computed once, and
+/// again only if the number has got another value.
 #[derive(Debug)]
 pub struct SlotMemo<R>(Vec<Option<(u32, R)>>);
 
@@ -92,7 +93,7 @@ impl<R> Default for SlotMemo<R> {
 }
 
 impl<R: Copy> SlotMemo<R> {
-    /// What `judge` says about the value of this number; `None` without a value.
+    /// The result of `judge` for the value of this number. `None` if the number has no value.
     pub fn of<T: Clone + Eq + Hash>(
         &mut self,
         slots: &Slots<T>,

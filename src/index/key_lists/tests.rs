@@ -46,6 +46,13 @@ fn put(record: &KeyRecord) -> ListChange {
     ListChange::Put(Box::new(EntryDraft::new(record, None)))
 }
 
+/// Adds a change as the index's writer does.
+fn follow(list: &KeyList, change: ListChange) {
+    if list.needs(change.id()) {
+        assert!(list.push(change));
+    }
+}
+
 /// Checks that a list has exactly these keys.
 fn check(list: &KeyList, expected: &BTreeMap<KeyId, KeyRecord>) {
     let keys = list.read();
@@ -74,7 +81,7 @@ fn check(list: &KeyList, expected: &BTreeMap<KeyId, KeyRecord>) {
     assert!(left.next().is_none());
     let not_revoked = expected.values().filter(|record| record.revoked_at.is_none()).count();
     assert_eq!(keys.before(None).map(ChunkPart::not_revoked).sum::<usize>(), not_revoked);
-    assert_eq!(list.len(), expected.len());
+    assert_eq!(keys.len(), expected.len());
     let texts = |record: &KeyRecord| EntryDraft::new(record, None).texts.len();
     let lists: BTreeSet<_> = expected
         .values()
@@ -82,8 +89,10 @@ fn check(list: &KeyList, expected: &BTreeMap<KeyId, KeyRecord>) {
         .map(ToString::to_string)
         .collect();
     let lists: usize = lists.iter().map(String::len).sum();
+    let teams: BTreeSet<_> =
+        expected.values().filter_map(|it| it.teams.first()).map(|share| share.team).collect();
     let bytes: usize = expected.values().map(|record| KEY_BYTES + texts(record)).sum();
-    assert_eq!(list.bytes(), bytes + lists);
+    assert_eq!(list.bytes(), bytes + lists + teams.len() * size_of::<TeamId>());
 }
 
 #[derive(Clone, Debug)]
@@ -133,7 +142,8 @@ proptest! {
                     feed.push_back(ListChange::Remove(id(number)));
                 },
                 Event::Follow(count) => {
-                    feed.drain(..count.min(feed.len())).for_each(|it| assert!(list.push(it)));
+                    let changes = feed.drain(..count.min(feed.len()));
+                    changes.for_each(|change| follow(&list, change));
                 },
                 Event::Read(count) if read.is_none() => {
                     let below = list.read().unread_below();
@@ -151,7 +161,7 @@ proptest! {
             }
         }
         for change in feed {
-            assert!(list.push(change));
+            follow(&list, change);
         }
         let unread = || list.read().unread_below();
         while let Some(below) = unread() {
@@ -222,6 +232,7 @@ fn a_list_with_too_many_waiting_changes_is_closed() {
     let lists = KeyLists::default();
     let record = key(1, 1);
     let list = lists.of(record.organization);
+    read_whole(&list);
     let live = Arc::new(KeyCounters::new(record.id));
     let held = list.read();
     for _ in 0..CHANGES_WAITING_MAX {
@@ -231,6 +242,67 @@ fn a_list_with_too_many_waiting_changes_is_closed() {
     lists.put(&record, &live);
     assert_eq!(lists.size().0, 0);
     drop(held);
+}
+
+#[test]
+fn a_list_needs_no_change_of_a_key_that_no_request_has_read() {
+    let list = KeyList::default();
+    let below = list.read().unread_below().unwrap();
+    assert!(!list.needs(id(7)), "a request that reads the key reads the change");
+    let part = list.unread_part(below).unwrap();
+    assert!(list.needs(id(7)), "the request may have an older state");
+    part.add(vec![EntryDraft::new(&key(8, 1), None)], Some(id(8)));
+    assert!(list.needs(id(8)), "the list has the key");
+    assert!(list.needs(id(9)), "a new key");
+    assert!(!list.needs(id(7)));
+    let held = list.keys_mut();
+    assert!(list.needs(id(7)), "not known while a request changes the list");
+    drop(held);
+}
+
+/// While a request reads a part, another client may change keys without end.
+#[test]
+fn a_part_is_read_again_after_too_many_changes() {
+    let list = KeyList::default();
+    let below = list.read().unread_below().unwrap();
+    let removed = |number: usize| {
+        let number = u128::try_from(number).unwrap();
+        ListChange::Remove(KeyId::from_bytes(number.to_be_bytes()))
+    };
+    let part = list.unread_part(below).unwrap();
+    (0..CHANGES_WAITING_MAX).for_each(|number| follow(&list, removed(number)));
+    part.add(vec![EntryDraft::new(&key(8, 1), None)], Some(id(8)));
+    check(&list, &BTreeMap::from([(id(8), key(8, 1))]));
+
+    let part = list.unread_part(id(8)).unwrap();
+    (0..=CHANGES_WAITING_MAX).for_each(|number| follow(&list, removed(number)));
+    assert!(!list.needs(id(7)), "no more changes are noted");
+    part.add(vec![EntryDraft::new(&key(7, 1), None)], None);
+    assert_eq!(list.read().unread_below(), Some(id(8)), "nothing was added");
+    let part = list.unread_part(id(8)).unwrap();
+    part.add(vec![EntryDraft::new(&key(7, 2), None)], None);
+    check(&list, &BTreeMap::from([(id(7), key(7, 2)), (id(8), key(8, 1))]));
+}
+
+#[test]
+fn the_memory_of_all_lists_is_the_sum_of_theirs() {
+    let lists = KeyLists::default();
+    let organization = |number: u8| OrganizationId::from_bytes([number; 16]);
+    let all = || lists.bytes.load(Ordering::Relaxed);
+    let [one, other] = [1, 2].map(|number| lists.of(organization(number)));
+    for list in [&one, &other] {
+        read_whole(list);
+        (0..9).for_each(|number| follow(list, put(&key(number, 2))));
+    }
+    follow(&one, put(&key(3, 1)));
+    follow(&one, ListChange::Remove(id(4)));
+    assert_eq!(all(), one.bytes() + other.bytes());
+    lists.close_all();
+    assert_eq!(all(), one.bytes() + other.bytes(), "requests still use the lists");
+    drop(one);
+    assert_eq!(all(), other.bytes());
+    drop(other);
+    assert_eq!(all(), 0);
 }
 
 #[test]

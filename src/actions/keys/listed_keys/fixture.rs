@@ -248,11 +248,8 @@ impl Fixture {
             Some(self.others),
             Some(self.removed),
         ];
+        let limit = self.random.random_range(1..9);
         Query {
-            limit: self.random.random_range(1..9),
-            sort,
-            after: None,
-            counted: true,
             search: has_search.then_some(search),
             status: self.one_of(&statuses),
             kind: self.one_of(&[None, None, Some(KeyKind::Service), Some(KeyKind::Personal)]),
@@ -260,6 +257,7 @@ impl Fixture {
             team: self.one_of(&teams),
             unused: self.random.random_bool(0.1),
             expires_before: self.one_of(&[None, None, None, Some(until)]),
+            ..Query::of(limit, sort)
         }
     }
 

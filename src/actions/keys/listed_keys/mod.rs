@@ -20,16 +20,6 @@ use crate::records::encode;
 use crate::records::key::{KeyRecord, ShareRecord, TeamAccess};
 use fixture::{Fixture, Reader};
 
-const SORTS: [&str; 8] = [
-    "-created_at",
-    "created_at",
-    "name",
-    "-name",
-    "last_used",
-    "-last_used",
-    "expires_at",
-    "-expires_at",
-];
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -41,8 +31,7 @@ proptest! {
         let readers = fixture.readers();
         let mut keys: Vec<KeyRecord> = (0..30).map(|_| fixture.add()).collect();
         for round in 0..24 {
-            let sort: Sort = SORTS[round % SORTS.len()].parse().unwrap();
-            let mut query = fixture.query(sort);
+            let mut query = fixture.query(Sort::ALL[round % Sort::ALL.len()].0);
             for reader in &readers {
                 let expected = fixture.expected(reader, &query);
                 let (listed, totals) = fixture.pages(&reader.actor, &mut query, |_| {});
@@ -75,9 +64,9 @@ proptest! {
         let readers = fixture.readers();
         let steady: BTreeSet<KeyId> = (0..25).map(|_| fixture.add().id).collect();
         let mut others: Vec<KeyRecord> = (0..25).map(|_| fixture.add()).collect();
-        for sort in SORTS {
+        for (sort, _) in Sort::ALL {
             for reader in &readers {
-                let mut query = fixture.query(sort.parse().unwrap());
+                let mut query = fixture.query(sort);
                 let expected: BTreeMap<KeyId, bool> =
                     fixture.expected(reader, &query).into_iter().collect();
                 let (listed, _) = fixture.pages(&reader.actor, &mut query, |fixture| {
@@ -106,28 +95,18 @@ proptest! {
 /// What a reader gets from a list that a hidden key could change: the unfiltered list without this key,
 /// and the lists and totals of each filter.
 fn answers(fixture: &mut Fixture, reader: &Reader, sort: Sort, hidden: KeyId) -> Vec<ListAnswer> {
-    let plain = Query {
-        search: None,
-        owner: None,
-        team: None,
-        unused: false,
-        expires_before: None,
-        status: Wanted::All,
-        kind: None,
-        limit: 3,
-        ..fixture.query(sort)
-    };
+    let plain = Query { status: Wanted::All, ..Query::of(3, sort) };
     let owner = Some(OwnerWanted::User(fixture.instance.owner));
     let mut queries = vec![
-        Query { owner, ..copy(&plain) },
-        Query { team: Some(fixture.others), ..copy(&plain) },
-        Query { unused: true, ..copy(&plain) },
-        Query { expires_before: Some(Moment::NEVER), ..copy(&plain) },
+        Query { owner, ..plain.clone() },
+        Query { team: Some(fixture.others), ..plain.clone() },
+        Query { unused: true, ..plain.clone() },
+        Query { expires_before: Some(Moment::NEVER), ..plain.clone() },
     ];
     for needle in ["unicorn", "ada", "ada@", "secrets:", "203.0.113.9", "key_", "kh_live"] {
-        queries.push(Query { search: Some(needle.to_owned()), ..copy(&plain) });
+        queries.push(Query { search: Some(needle.to_owned()), ..plain.clone() });
     }
-    let (listed, _) = fixture.pages(&reader.actor, &mut copy(&plain), |_| {});
+    let (listed, _) = fixture.pages(&reader.actor, &mut plain.clone(), |_| {});
     let others = listed.into_iter().filter(|(id, _)| *id != hidden).collect();
     let filtered = queries.iter_mut().map(|query| fixture.pages(&reader.actor, query, |_| {}));
     let filtered: Vec<ListAnswer> = filtered.collect();
@@ -154,8 +133,8 @@ fn hidden_keys_change_no_answer_to_a_member() {
     let all = |fixture: &mut Fixture| -> Vec<ListAnswer> {
         let mut all = Vec::new();
         for reader in readers.iter().filter(|reader| !reader.sees_keys) {
-            for sort in SORTS {
-                all.extend(answers(fixture, reader, sort.parse().unwrap(), hidden.id));
+            for (sort, _) in Sort::ALL {
+                all.extend(answers(fixture, reader, sort, hidden.id));
             }
         }
         all
@@ -170,10 +149,6 @@ fn hidden_keys_change_no_answer_to_a_member() {
         fixture.instance.actions.index().note_call(&grant, Code::Valid, now, origin);
         assert_eq!(all(&mut fixture), before, "{teams:?}");
     }
-}
-
-fn copy(query: &Query) -> Query {
-    Query { search: query.search.clone(), after: None, ..*query }
 }
 
 /// A page of the newest keys does not wait until the whole list was read, and says so.
@@ -192,24 +167,14 @@ fn a_first_page_of_many_keys_counts_to_ten_thousand_until_the_list_was_read() {
             fixture.instance.commit(full);
         }
     }
-    let mut query = Query {
-        search: None,
-        owner: None,
-        team: None,
-        unused: false,
-        expires_before: None,
-        kind: None,
-        status: Wanted::Current,
-        limit: 50,
-        ..fixture.query(Sort::NEWEST_FIRST)
-    };
+    let mut query = Query::of(50, Sort::NEWEST_FIRST);
     let page = |query: &Query| fixture.instance.actions.list_keys(&owner, query).unwrap();
     let first = page(&query);
     assert_eq!(first.total, KeyTotal { keys: COUNTED_MAX, is_exceeded: true });
     let (_, read) = fixture.instance.actions.index().key_lists.size();
     assert!(read > COUNTED_MAX && read < count, "{read} of {count} were read");
     let whole = KeyTotal { keys: count, is_exceeded: false };
-    let by_name = page(&Query { sort: "name".parse().unwrap(), ..copy(&query) });
+    let by_name = page(&Query { sort: "name".parse().unwrap(), ..query.clone() });
     assert_eq!((by_name.total, &*by_name.keys[0].0.name), (whole, "n0"));
     assert_eq!(page(&query).total, whole);
     let ids = |keys: &[(KeyRecord, bool)]| keys.iter().map(|(key, _)| key.id).collect::<Vec<_>>();

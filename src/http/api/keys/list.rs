@@ -23,18 +23,6 @@ use crate::records::key::KeyRecord;
 
 const SEARCH_CHARACTERS_MAX: usize = 100;
 
-/// Sort orders. A leading `-` means descending.
-const SORTS: [&str; 8] = [
-    "-created_at",
-    "created_at",
-    "name",
-    "-name",
-    "last_used",
-    "-last_used",
-    "expires_at",
-    "-expires_at",
-];
-
 pub(super) fn endpoint() -> Endpoint {
     get("/v1/keys", list_keys)
         .named("listKeys", "List keys")
@@ -68,7 +56,8 @@ const _: () = assert!(COUNTED_MAX == 10_000, "the description of `total` names t
 fn read_query(parameters: &mut Parameters, now: Moment) -> Query {
     let limit = page_limit(parameters);
     let about = "Sort order. Keys without a value are last, and hidden keys after those.";
-    let reader = parsed(FaultCode::INVALID_SORT, str::parse::<Sort>, || choice(&SORTS));
+    let sorts = Sort::ALL.map(|(_, name)| name);
+    let reader = parsed(FaultCode::INVALID_SORT, str::parse::<Sort>, || choice(&sorts));
     let sort = parameters.optional("sort", about, reader).unwrap_or(Sort::NEWEST_FIRST);
     let after = if sort == Sort::NEWEST_FIRST {
         let reader = parsed(FaultCode::INVALID_CURSOR, cursor::read, schema::cursor);
@@ -120,10 +109,7 @@ fn read_query(parameters: &mut Parameters, now: Moment) -> Query {
     let reader = parsed(FaultCode::INVALID_DURATION, |text| moment_after(now, text), || span("7d"));
     let expires_before = parameters.optional("expires_within", about, reader);
     Query {
-        limit,
-        sort,
         after,
-        counted: true,
         search: search.filter(|text| !text.is_empty()),
         status: status.unwrap_or_default(),
         kind,
@@ -131,6 +117,7 @@ fn read_query(parameters: &mut Parameters, now: Moment) -> Query {
         team,
         unused: unused.unwrap_or_default(),
         expires_before,
+        ..Query::of(limit, sort)
     }
 }
 
