@@ -77,7 +77,8 @@ impl Grounds {
 }
 
 impl Authorized {
-    /// Requires a recent proof of the session's user; see [`Actor::require_proof`].
+    /// Requires a recent proof in the actor's session; see [`Actor::require_proof`]. This is the last
+    /// check of an action, so that no user enters a password for a request that is then rejected.
     pub(super) fn require_proof(&self) -> Result<(), ActionError> {
         self.actor.require_proof(self.now)
     }

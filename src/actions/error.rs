@@ -55,7 +55,8 @@ pub enum ActionError {
     /// factor.
     #[error("second factor required")]
     SecondFactorRequired,
-    /// The action reveals a secret, and the session's last password or code is too old.
+    /// The response would contain a new secret, and the session's user has not entered the password or a
+    /// code recently enough.
     #[error("proof required")]
     ProofRequired,
     /// Too many recent sign-ins failed.

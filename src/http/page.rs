@@ -17,8 +17,8 @@ use crate::model::errors;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; \
                       require-trusted-types-for 'script'; trusted-types 'none'";
-/// The policy of a file that is no page. Opened by itself, it loads nothing. Browsers apply the page's own policy to
-/// the files that the page loads.
+/// The content security policy of scripts, styles and other files. It matters only if a browser opens the file
+/// itself as a document, which may then load nothing. Files that the page loads are subject to the page's policy.
 const FILE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {

@@ -1,4 +1,5 @@
-//! The grants by the digest of their secret, held in memory for a reader that uses them in place.
+//! The grants by the digest of their secret. While a caller has [`Grants`], it can use grants in place,
+//! without copying them.
 
 use std::hash::BuildHasherDefault;
 
@@ -10,7 +11,7 @@ use crate::model::secret::Digest;
 
 type Held<'a> = HashMapRef<'a, DigestKey, Grant, BuildHasherDefault<DigestHasher>, LocalGuard<'a>>;
 
-/// The grants by the digest of their secret, held in memory.
+/// The grants by the digest of their secret. No grant is freed while this exists.
 #[derive(Debug)]
 pub struct Grants<'a>(Held<'a>);
 

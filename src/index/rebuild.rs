@@ -30,8 +30,8 @@ impl Writer {
         let nothing = Range { limit: 0, ..Range::prefix(StoreKey::EVENTS) };
         let begun = store.scan(&nothing, At::Latest)?.revision;
         let mut feed = store.follow(begun)?;
-        // A list that is opened from now on lacks no change: it reads the store at `begun` or later, and
-        // the feed has every later commit.
+        // A list that is opened later misses no change: it is read from the store at `begun` or later, and
+        // the feed has every commit after that.
         self.index.key_lists.close_all();
         let mut stale = Stale::all_of(self);
         let mut scanned = begun;

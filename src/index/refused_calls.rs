@@ -1,12 +1,12 @@
 //! The newest refused calls of each key, in memory only.
 //!
-//! A valid call never reaches this table. A refused call of a known key takes the lock of one part of
-//! the table for less than a microsecond; if another thread holds the lock, the call is not kept, since a
-//! check never waits. Calls of unknown keys are not kept and allocate nothing. A call contains no secret.
+//! Valid calls and calls of unknown keys do not use this table. The table is divided into parts, by key.
+//! A refused call of a known key holds the lock of one part for less than a microsecond. If another thread
+//! holds the lock, the call is not kept, because a check never waits. A kept call contains no secret.
 //!
-//! Each part has the same size. In a full part, a new call takes the place of the oldest call of the
-//! key with the most calls, in the organization with the most calls. So neither a key nor an
-//! organization pushes out another below an equal share of the part.
+//! All parts have the same size. In a full part, a new call replaces the oldest call of the key with the
+//! most calls in the organization with the most calls. A key or organization with fewer calls than an
+//! equal share of the part therefore loses none to another one.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
@@ -30,7 +30,7 @@ pub struct RefusedCall {
     pub code: Code,
     /// The client's address, if it is known.
     pub ip: Option<IpAddr>,
-    /// The name of the gate that the call was for; `None` for a call that no proxy checked.
+    /// The name of the gate that the call came through. `None` for a call without a gate.
     pub gate: Option<Arc<str>>,
 }
 
@@ -65,8 +65,8 @@ struct CallsOfOrganization {
 }
 
 impl RefusedCalls {
-    /// Keeps a refused call of a key, unless another thread holds the key's part. `gate` becomes the
-    /// call's gate.
+    /// Keeps a refused call of a key, unless another thread holds the lock of the key's part. `gate` is the
+    /// name of the call's gate, and replaces [`RefusedCall::gate`].
     #[cold]
     pub fn keep(
         &self,
@@ -113,7 +113,7 @@ impl KeptCalls {
     ) {
         let kept = self.keys.get_mut(&key);
         call.gate = gate.map(|gate| {
-            // The calls of a key mostly have one gate, whose name they share.
+            // Most keys are used with one gate, so the calls of a key share the text of its name.
             let newest = kept.as_ref().and_then(|kept| kept.calls.back()?.gate.as_ref());
             newest.filter(|newest| ***newest == *gate).map_or_else(|| gate.into(), Arc::clone)
         });
@@ -151,7 +151,7 @@ impl KeptCalls {
         }
     }
 
-    /// Notes that a key now has another number of calls, and removes a key without calls.
+    /// Corrects all counts after the number of a key's calls has changed. Removes a key without calls.
     fn resize(&mut self, key: KeyId, organization: OrganizationId, before: usize, after: usize) {
         let of = self.organizations.entry(organization).or_default();
         of.largest.remove(&(before, key));

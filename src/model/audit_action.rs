@@ -53,7 +53,7 @@ named! {
         "the key that encrypts the seeds of second factors was replaced";
     SESSION_BEGIN = "session.begin", "a user signed in";
     SESSION_END = "session.end", "a user signed out, or a session was ended";
-    SESSION_PROVE = "session.prove", "a user presented the password or a code again in a session";
+    SESSION_PROVE = "session.prove", "a user entered the password or a code again in a session";
     SESSION_REFUSE = "session.refuse", "failed sign-ins, summed for each minute and network";
     SUBSCRIPTION_UPDATE = "subscription.update", "a subscription was changed";
     TEAM_ADD_MEMBER = "team.add_member", "a user was added to a team";

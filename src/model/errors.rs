@@ -55,8 +55,9 @@ error_codes! {
     SECOND_FACTOR_REQUIRED = 403 "second_factor_required", "Second factor required",
         "the user must turn on a second factor, or sign in with it";
     PROOF_REQUIRED = 403 "proof_required", "Password or code required",
-        "the response would show a new secret, and the last password or code of the session is older \
-         than 15 minutes: send one to `POST /v1/session/proof`, then repeat the request";
+        "the response would contain a new secret, and the user of the session has not entered the \
+         password or a code within the last 15 minutes: send one of them to `POST /v1/session/proof`, \
+         then repeat the request";
     SUBSCRIPTION_REQUIRED = 403 "subscription_required", "Not included in the plan",
         "`plan`, or its subscription, does not include `feature`; `pricing_url` is set if \
          configured";

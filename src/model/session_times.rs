@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const SESSION_MIN: Duration = Duration::from_mins(5);
 /// The longest absolute lifetime (NIST SP 800-63B-4, 2.1.3).
 pub const SESSION_MAX: Duration = Duration::from_hours(30 * 24);
-/// The time for which a password or a code counts as a recent proof of the session's user.
+/// The time after a sign-in or a proof in which a session may create secrets without another proof.
 pub const PROOF_LIFETIME: Duration = Duration::from_mins(15);
 const IDLE_DEFAULT: Duration = Duration::from_hours(1);
 const ABSOLUTE_DEFAULT: Duration = Duration::from_hours(24);

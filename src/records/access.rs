@@ -268,7 +268,7 @@ pub struct SessionRecord {
     /// Whether the user entered a code of a second factor, at sign-in or later.
     #[serde(rename = "sf", default, skip_serializing_if = "std::ops::Not::not")]
     pub second_factor: bool,
-    /// When the user last presented a password or a code after the sign-in.
+    /// When the user last entered the password or a code after the sign-in. `None` if never.
     #[serde(rename = "p", default, with = "text::moment::option")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proven_at: Option<Moment>,
@@ -291,7 +291,7 @@ impl SessionRecord {
         idle_end.min(self.created_at.after(times.absolute()))
     }
 
-    /// When the user last presented a password or a code: at the sign-in, or later.
+    /// When the user last entered the password or a code, at the sign-in or later.
     pub fn proven_at(&self) -> Moment {
         self.proven_at.unwrap_or(self.created_at)
     }

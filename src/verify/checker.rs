@@ -160,7 +160,7 @@ impl<W: ReservationWait> Checker<W> {
         }))
     }
 
-    /// Keeps a refused call for the readers of its key.
+    /// Adds a refused call to the list of its key's refused calls.
     fn keep_refused(&self, grant: &Grant, code: Code, now: Now, request: &Request<'_>) {
         let call = RefusedCall { at: now.wall, code, ip: request.ip, gate: None };
         let (key, organization) = (grant.live.key, grant.organization.id());

@@ -18,7 +18,7 @@ pub struct Request<'a> {
     pub ip: Option<IpAddr>,
     /// The program that presents the key, for the key's last use.
     pub user_agent: Option<&'a str>,
-    /// The name of the gate, for a call that a proxy checks.
+    /// The name of the gate that the call comes through. `None` for a call without a gate.
     pub gate: Option<&'a str>,
     /// The keys that the asker may see.
     pub scope: Scope,

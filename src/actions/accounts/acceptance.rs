@@ -30,12 +30,12 @@ pub struct Newcomer {
     pub password: Secret,
 }
 
-/// What a one-time link is for, as its holder may see it.
+/// The facts of a one-time link that its holder may see before using it.
 #[derive(Debug)]
 pub struct LinkFacts {
     pub kind: LinkKind,
     pub ends_at: Moment,
-    /// The account; `None` for the setup link.
+    /// The account that the link creates or resets. `None` for a setup link.
     pub account: Option<LinkAccount>,
 }
 
@@ -52,8 +52,8 @@ pub struct LinkAccount {
     pub email: String,
     pub name: Option<String>,
     pub organization: String,
-    /// The name of the user who created the link, or whose personal key did. `None` for the operator
-    /// on the host and for service keys.
+    /// The name of the user who created the link, in a session or with a personal key. `None` if the
+    /// operator on the host or a service key created the link.
     pub created_by: Option<String>,
 }
 
@@ -133,7 +133,7 @@ impl Actions {
         }
     }
 
-    /// Returns to the holder of a one-time link what the link is for. The link stays usable.
+    /// Returns the facts of a one-time link to its holder. The link stays usable.
     ///
     /// # Errors
     /// [`ActionError::LinkInvalid`] for a link that was used or withdrawn, has expired, or never
@@ -162,7 +162,7 @@ impl Actions {
         Ok(LinkFacts { kind, ends_at, account: Some(account) })
     }
 
-    /// The name of a link's author for the holder of the link.
+    /// The name of the user who created a link, for [`LinkAccount::created_by`].
     pub(in crate::actions) fn link_author(
         &self,
         author: Author,

@@ -1,7 +1,7 @@
-//! Which keys of a list an actor finds with a query, and which of them the actor sees whole.
+//! Decides which keys of a list match an actor's query, and which of these the actor sees whole.
 //!
-//! Filters on fields that only a whole key has match no other key, so that neither the keys of a
-//! page nor their number reveals anything about keys that are hidden from the actor.
+//! An actor sees of some keys only that they exist. Filters on fields that the actor does not see match
+//! none of these keys, so that neither a page nor the total reveals their fields.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use crate::model::moment::Moment;
 use crate::model::role::USERS_READ;
 use crate::records::key::{KeyRecord, Status};
 
-/// A query of an actor, with what was found out about the values that keys have in common.
+/// An actor's query, and the decisions about values that keys have in common: each is made once for a
+/// value, not for each key.
 #[derive(Debug)]
 pub(super) struct Selection<'a> {
     actions: &'a Actions,
@@ -50,7 +51,7 @@ struct SharingSeen {
 }
 
 impl SharingSeen {
-    /// A key that is shared with no team.
+    /// The decision for a key that is not shared.
     const NONE: Self =
         Self { sight: TeamSight { opens: false, conceals: false }, is_wanted: false };
 }
@@ -59,7 +60,7 @@ impl<'a> Selection<'a> {
     /// Returns `None` if no key can match.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] for a key whose list names no permission to manage keys.
+    /// [`ActionError::PermissionRequired`] for a key without a permission on keys.
     pub(super) fn new(
         actions: &'a Actions,
         actor: &'a Actor,
@@ -72,8 +73,8 @@ impl<'a> Selection<'a> {
         });
         let is_unknown = |team| actions.known_team(actor, team).is_none();
         if owner == Some(None) || query.team.is_some_and(is_unknown) {
-            // An actor without a user owns no keys. A team that the actor may not see has no keys,
-            // like a team that does not exist.
+            // An actor without a user owns no keys. The result for a team that the actor may not see is
+            // the same as for a team that does not exist.
             return Ok(None);
         }
         let now = actions.clock.now().wall;
@@ -112,7 +113,7 @@ impl<'a> Selection<'a> {
         (!is_filtered || self.fits(common, entry, owner, sharing)).then_some(true)
     }
 
-    /// The number of keys that are listed, if it does not take a look at each of them.
+    /// The number of keys that match, if it is known without a look at each key. Otherwise `None`.
     pub(super) fn count(&self, part: ChunkPart<'_>) -> Option<usize> {
         let is_plain =
             self.sees_every_key && !self.filters_whole_keys() && self.query.kind.is_none();
@@ -123,8 +124,9 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// [`Selection::listed`] for a record, which may be newer than its key in the list. The filters
-    /// on the fields of a whole key have matched.
+    /// Decides again, by the record from the store, which may be newer than the list: whether the actor
+    /// sees the whole key; `None` if the key is not listed. Filters that match only whole keys are not
+    /// applied again.
     pub(super) fn is_still_listed(&self, record: &KeyRecord) -> Option<bool> {
         let is_wanted = self.is_wanted(|| record.status(self.now), record.revoked_at.is_some());
         if !is_wanted || !self.is_of_kind(record.is_service()) {
@@ -157,7 +159,7 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Whether the query has a filter that matches only whole keys.
+    /// Whether the query has a filter that matches only keys that the actor sees whole.
     fn filters_whole_keys(&self) -> bool {
         self.needle.is_some()
             || self.owner.is_some()
@@ -195,7 +197,7 @@ impl<'a> Selection<'a> {
         let (actions, actor, wanted) = (self.actions, self.actor, self.owner);
         let (needle, sees_users) = (self.needle.as_ref(), self.sees_users);
         self.owners.of(&common.owners, entry.owner(), |id| {
-            // A key sees its owner's address only with the permission to see users.
+            // A management key may see its owner's email address only with the permission to see users.
             let sees_email = sees_users || (!actor.is_key() && actor.user_id() == Some(*id));
             let is_found = |needle: &Needle| {
                 let user = actions.index.user(*id);

@@ -71,8 +71,8 @@ impl Actions {
         self.team_sight(actor, teams_of(record)).conceals && !self.is_whole_for(actor, record)
     }
 
-    /// What the teams of a key mean for an actor. A key has its owner's access only if it may create
-    /// personal keys.
+    /// Returns what an actor sees of a key that is shared with these teams. A management key has the access
+    /// of its owner's teams only if it may create personal keys.
     pub(super) fn team_sight(
         &self,
         actor: &Actor,
@@ -110,12 +110,13 @@ pub(in crate::actions) fn require_window(actor: &Actor) -> Result<(), ActionErro
     Ok(())
 }
 
-/// What the teams of a key mean for an actor.
+/// What an actor sees of a key because of the teams that the key is shared with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TeamSight {
-    /// The actor sees the whole key.
+    /// Whether the teams give the actor access to the whole key.
     pub(super) opens: bool,
-    /// The actor does not see that the key exists, unless it sees the whole key.
+    /// Whether all of the teams are secret and the actor is in none of them. The actor then does not see
+    /// that the key exists, unless it sees the whole key for another reason.
     pub(super) conceals: bool,
 }
 

@@ -1,12 +1,14 @@
-//! The proof of a session's user: the password or a code again, before a response shows a secret.
+//! The proof in a session: the user enters the password or a code of the second factor again, before a
+//! response contains a new secret.
 //!
-//! A stolen cookie or an unattended browser must not suffice to create a key that outlives the
-//! session. One factor suffices, because the session itself is the result of a whole sign-in. A backup
-//! code is not accepted: it replaces a lost device, and a user without the device has the password.
+//! Without a proof, a stolen cookie or an unattended browser would be enough to create a key that outlives
+//! the session. The password alone, or a code alone, is enough, because the session began with a complete
+//! sign-in. A backup code is not accepted: it replaces a lost device at a sign-in, and a user who has lost
+//! the device can enter the password.
 //!
-//! A proof is throttled like a sign-in, with the same counters. Like every password check in a
-//! session, it clears no failures: otherwise a user of a known password could guess codes without a
-//! limit. A proof never extends the session. See decision 0018.
+//! Proofs are throttled like sign-ins, with the same counters. A successful proof does not clear the
+//! counters of failures: otherwise a thief who knows the password could guess codes without a limit. A
+//! proof does not extend the session. See decision 0018.
 
 use keyhouse_storage::Batch;
 use serde_json::json;
@@ -25,7 +27,7 @@ use crate::records::access::{SessionRecord, UserRecord};
 use crate::records::people::TotpRecord;
 use crate::records::place::StoreKey;
 
-/// What a session's user presents.
+/// The password or the code that the user of a session enters.
 #[derive(Debug)]
 pub enum PresentedFactor {
     Password(Secret),
@@ -34,7 +36,7 @@ pub enum PresentedFactor {
 }
 
 impl PresentedFactor {
-    /// The name of the field in the API, and in the event.
+    /// The name of the field in the API and in the audit event.
     const fn name(&self) -> &'static str {
         match self {
             Self::Password(_) => "password",
@@ -56,12 +58,12 @@ impl PresentedFactor {
 }
 
 impl Actions {
-    /// Notes in a session that its user has just presented the password, or a code of the second
-    /// factor, which is then used up. Nothing else of the session changes.
+    /// Stores in the session that its user has entered the password or a code of the second factor now. A
+    /// code is not accepted a second time. No other field of the session changes.
     ///
     /// # Errors
-    /// [`ActionError::Invalid`] at `/password` or `/code`, also for a code without a second factor;
-    /// [`ActionError::Throttled`].
+    /// [`ActionError::Invalid`] at `/password` or `/code` if it is incorrect, and at `/code` for an account
+    /// without a second factor; [`ActionError::Throttled`].
     pub fn prove_session(
         &self,
         me: &Me<'_>,
@@ -94,7 +96,7 @@ impl Actions {
         Err(presented.is_wrong())
     }
 
-    /// Whether a password is correct. A code is checked where it is used up.
+    /// Whether a password is correct. True for a code, which [`Actions::admit_factor`] checks.
     fn may_fit(&self, user: &UserRecord, presented: &PresentedFactor) -> Result<bool, ActionError> {
         match presented {
             PresentedFactor::Password(password) => {
@@ -105,8 +107,9 @@ impl Actions {
         }
     }
 
-    /// A batch that is committed only while the password is the user's, or that uses up the code.
-    /// `None` if the factor does not fit.
+    /// For a password, a batch with a guard on the user's record, so that nothing is committed after the
+    /// password was changed. For a code, a batch that stores its time step as used. `None` if the password
+    /// was changed or the code is incorrect.
     fn admit_factor(
         &self,
         user: &UserRecord,

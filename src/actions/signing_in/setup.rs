@@ -60,7 +60,7 @@ impl Actions {
         committed.map(|_revision| token).ok_or(ActionError::LinkInvalid)
     }
 
-    /// The setup link, for its holder. Once the first owner exists, every link is invalid.
+    /// The facts of a setup link, for its holder. After the first owner exists, every setup link is invalid.
     pub(in crate::actions) fn setup_for(&self, token: &Secret) -> Result<LinkFacts, ActionError> {
         let setup = self.setup_of(token)?;
         if self.is_founded()? {
@@ -69,7 +69,7 @@ impl Actions {
         Ok(LinkFacts { kind: LinkKind::Setup, ends_at: setup.record.ends_at, account: None })
     }
 
-    /// The setup record of a token that has not expired.
+    /// The setup record, if the token is that of the setup link and the link has not expired.
     fn setup_of(&self, token: &Secret) -> Result<Revised<SetupRecord>, ActionError> {
         let setup: Option<Revised<SetupRecord>> = self.read(&StoreKey::Setup)?;
         let now = self.clock.now().wall;

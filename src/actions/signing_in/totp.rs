@@ -228,7 +228,7 @@ impl Actions {
         Some(record)
     }
 
-    /// The time step of a code, if it is later than the last accepted step. `None` for a wrong code,
+    /// The time step of a code, if it is later than the last accepted step. `None` for an incorrect code
     /// and for a backup code.
     pub(in crate::actions) fn step_of_code(
         &self,

@@ -179,8 +179,8 @@ impl Actions {
         Ok(usage)
     }
 
-    /// Returns the newest refused calls of a key that the actor sees whole, the newest first. They are in
-    /// memory only, and only since the start of the process.
+    /// Returns the newest refused calls of a key that the actor sees whole, the newest first. Refused calls
+    /// are kept in memory only, from the start of the process on.
     ///
     /// # Errors
     /// The errors of [`Actions::key`].

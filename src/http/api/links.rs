@@ -1,7 +1,8 @@
-//! `POST /v1/links`: shows to the holder of a one-time link what it is for.
+//! `POST /v1/links`: returns the facts of a one-time link to its holder.
 //!
-//! The page shows these facts before it asks for a password, and fills in the account for password
-//! managers. The link is not used up. The token is in the body, since addresses are logged.
+//! The page shows the facts before the user enters a password, and fills in the account so that a password
+//! manager stores the password for it. The link stays usable. The token is in the body because proxies log
+//! the addresses of requests.
 
 use rouille::Response;
 use serde_json::json;
@@ -30,13 +31,13 @@ pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
         post("/v1/links", show)
             .named("showLink", "Show a one-time link")
             .details(
-                "Returns to the holder of an invitation, reset or setup link what it is for. The \
-                 link stays usable. A link that was used, has expired, or never existed is \
-                 rejected like on its use.",
+                "Returns the kind, the account and the expiry of an invitation, reset or setup \
+                 link. The link stays usable. A link that was used, has expired or does not exist \
+                 is rejected with the same error as when it is used.",
             )
             .open()
             .takes(read_link, json!({"token": TOKEN}))
-            .answers::<LinkView>(200, "What the link is for.")
+            .answers::<LinkView>(200, "The facts of the link.")
             .fails(&LINK_ERRORS),
     ]
 }
@@ -47,12 +48,12 @@ view! {
         kind: &'static str => choice(&["invitation", "reset", "setup"]),
         /// Email address of the account. Null for a setup link.
         email: Option<String> => nullable(email("grace@example.com").into()),
-        /// Name of the user. Null if the invitation has none.
+        /// Name of the user. Null if the invitation has no name, and for a setup link.
         name: Option<String> => nullable(text("Grace").into()),
         /// Name of the organization. Null for a setup link.
         organization: Option<String> => nullable(text("example.com").into()),
-        /// Name of the user who created the link. Null for the operator on the host and for service
-        /// keys.
+        /// Name of the user who created the link. Null if the operator on the host or a service key
+        /// created the link.
         created_by: Option<String> => nullable(text("Ada").into()),
         /// Time at which the link expires.
         expires_at: Moment,

@@ -1,4 +1,4 @@
-//! `POST /v1/session/proof`: the signed-in user presents the password or a code again.
+//! `POST /v1/session/proof`: the user of a session enters the password or a code again.
 
 use rouille::Response;
 use serde_json::json;
@@ -20,10 +20,11 @@ pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
         post("/v1/session/proof", create)
             .named("proveSession", "Confirm the session")
             .details(
-                "Takes the password, or a code of the second factor if the account has one. A \
-                 backup code is not accepted. For the next 15 minutes, requests of the session \
-                 that show a new secret are not rejected with `proof_required`. The session does \
-                 not end later. Failures count as failed sign-ins.",
+                "Send the password, or a code of the second factor if the account has one. A backup \
+                 code is not accepted. Requests whose response contains a new secret are then \
+                 accepted in this session for 15 minutes; without a proof, they are rejected with \
+                 `proof_required`. The request does not extend the session. Failures count as \
+                 failed sign-ins.",
             )
             .called_by(CallerKind::Person)
             .in_part(Part::SignIn)

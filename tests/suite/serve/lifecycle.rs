@@ -36,7 +36,7 @@ impl Manager {
         Self(socket)
     }
 
-    /// The next notification, but for those that the server is still starting.
+    /// The next notification. Skips those that extend the timeout of the start.
     fn next(&self) -> String {
         std::iter::repeat_with(|| self.received()).find(|it| !it.starts_with(EXTEND)).unwrap()
     }
@@ -48,7 +48,7 @@ impl Manager {
     }
 }
 
-/// A start may take longer than systemd's 90 s, with millions of keys or a large journal.
+/// With millions of keys, a start may take longer than the 90 s after which systemd ends it by default.
 #[test]
 fn a_start_extends_the_timeout_of_the_service_manager() {
     let home = Home::new();

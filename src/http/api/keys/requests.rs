@@ -19,12 +19,13 @@ pub(super) fn endpoint() -> Endpoint {
     get("/v1/keys/{key}/requests", list)
         .named("listRefusedCalls", "List refused calls of a key")
         .details(
-            "Returns the newest refused calls, at most 100, since the server started. They are in \
-             memory only: those of keys with many are dropped first when the memory for all keys is \
-             used up, and a call that is refused at the same moment as another may be missing. \
-             Calls that a gate refuses before it reads the key are not among them. The caller's \
-             own key and a key that is shared with the caller's teams need no permission, any \
-             other key `keyhouse:keys:read`.",
+            "Returns the newest 100 refused calls of the key since the server started. Refused calls \
+             are kept in memory only. The list can be incomplete: if all keys together have too many \
+             refused calls, the server drops the oldest calls of the keys with the most calls, and \
+             of two calls that are refused at the same moment, it may keep only one. Calls that a \
+             gate rejects before it reads the key are not listed. The caller needs \
+             `keyhouse:keys:read`, except for their own keys and for keys that are shared with \
+             their teams.",
         )
         .answers::<RefusedCallsView>(200, "The refused calls, the newest first.")
         .fails(&[errors::PERMISSION_REQUIRED])
@@ -45,8 +46,8 @@ view! {
         code: &'static str => the("CheckCode"),
         /// IP address of the client. Null if it is unknown.
         ip: Option<IpAddr> => nullable(text("192.0.2.7").into()),
-        /// Name of the gate. Null for a call that no proxy checked, and, unless the caller is an
-        /// operator, for every gate but `default`.
+        /// Name of the gate. Null for a call that did not come through a gate. Callers who are not
+        /// operators see the name `default` only; other gates are null.
         gate: Option<String> => nullable(text("orders").into()),
     }
 }
