@@ -71,8 +71,7 @@ impl Actions {
         self.team_sight(actor, teams_of(record)).conceals && !self.is_whole_for(actor, record)
     }
 
-    /// Returns what an actor sees of a key that is shared with these teams. A management key has the access
-    /// of its owner's teams only if it may create personal keys.
+    /// Returns what an actor sees of a key that is shared with these teams.
     pub(super) fn team_sight(
         &self,
         actor: &Actor,
@@ -84,14 +83,12 @@ impl Actions {
             is_in |= actor.is_in(team.id);
             is_secret &= team.secret && !actor.is_in(team.id);
         }
-        let uses_teams = !actor.is_key() || actor.has(KEYS_CREATE);
-        TeamSight { opens: is_in && uses_teams, conceals: is_shared && is_secret }
+        TeamSight { opens: is_in && has_access_of_user(actor), conceals: is_shared && is_secret }
     }
 
-    /// Returns the access that the actor has through its existing teams. A key has its owner's
-    /// access only if it may create personal keys.
+    /// Returns the access that the actor has through its existing teams.
     fn access_by_team(&self, actor: &Actor, record: &KeyRecord) -> Option<TeamAccess> {
-        if actor.is_key() && !actor.has(KEYS_CREATE) {
+        if !has_access_of_user(actor) {
             return None;
         }
         let theirs = record.teams.iter().filter(|share| actor.is_in(share.team));
@@ -129,12 +126,16 @@ pub(super) fn sees_every_key(actor: &Actor) -> bool {
     actor.has(KEYS_READ) || actor.has(KEYS_MANAGE)
 }
 
-/// Whether a key of this owner belongs to the actor's user. If the actor is a key, it must also have
-/// the permission to create personal keys, so that a key for a protected API cannot read management
-/// data.
+/// Whether a key of this owner is the actor's own, and the actor has its user's access to it.
 pub(super) fn is_own(actor: &Actor, owner: Option<UserId>) -> bool {
-    let is_users = owner.is_some() && owner == actor.user_id();
-    is_users && (!actor.is_key() || actor.has(KEYS_CREATE))
+    owner.is_some() && owner == actor.user_id() && has_access_of_user(actor)
+}
+
+/// Whether the actor has its user's access to keys: to the user's own keys and to those of the user's
+/// teams. A management key has it only with the permission to create personal keys. Otherwise every key
+/// for a protected API could read management data.
+fn has_access_of_user(actor: &Actor) -> bool {
+    !actor.is_key() || actor.has(KEYS_CREATE)
 }
 
 /// Rejects a key that changes itself. A leaked key could otherwise remove its own expiry and
