@@ -1,4 +1,4 @@
-//! Tests of lists: compared with a plain map, with changes while parts are read, and their bounds.
+//! Tests of lists: comparisons with a map while keys change and parts are read, and the bounds of memory.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -18,7 +18,7 @@ use crate::model::moment::Moment;
 use crate::records::encode;
 use crate::records::key::{ShareRecord, TeamAccess, tests::record};
 
-/// The key of a number, as change `version` leaves it.
+/// A key whose id depends on `number`, and whose fields depend on `version`.
 fn key(number: u16, version: u8) -> KeyRecord {
     let mut record = record();
     record.id = id(number);
@@ -122,8 +122,8 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// A list has every key of the store once, whenever keys change while parts are read, and however
-    /// late the index's writer applies the changes.
+    /// A list has every key of the store once, even if keys change while requests read parts, and if the
+    /// index's writer applies changes late.
     #[test]
     fn a_list_that_follows_the_feed_has_the_keys_of_the_store(
         events in prop::collection::vec(event(), 1..120),
@@ -185,7 +185,7 @@ fn page(
     (drafts, last)
 }
 
-/// Reads a list of nothing to its end.
+/// Reads an empty store, so that the list has all keys.
 fn read_whole(list: &KeyList) {
     let below = list.read().unread_below().unwrap();
     list.unread_part(below).unwrap().add(Vec::new(), None);
@@ -322,7 +322,7 @@ fn the_lists_used_the_longest_ago_make_room() {
     drop(lists.of(organization(1)));
     let all = bytes(&first) + bytes(&third) + LIST_BYTES_MIN;
     lists.make_room_of(&third, all);
-    assert_eq!(lists.size(), (3, 120), "the second counts as the least list");
+    assert_eq!(lists.size(), (3, 120), "the second list counts as LIST_BYTES_MIN");
     lists.make_room_of(&third, all - 1);
     assert_eq!(lists.size(), (2, 110), "the second was used the longest ago");
     lists.make_room_of(&third, 10);

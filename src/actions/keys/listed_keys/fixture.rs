@@ -57,14 +57,14 @@ pub(super) struct Fixture {
     pub(super) random: StdRng,
 }
 
-/// What the second implementation knows of an actor.
+/// The facts of an actor that the second implementation uses.
 pub(super) struct Reader {
     pub(super) name: &'static str,
     pub(super) actor: Actor,
     pub(super) user: Option<UserId>,
     pub(super) teams: Vec<TeamId>,
     pub(super) sees_keys: bool,
-    /// The users whose addresses the actor sees; `None` for all.
+    /// The users whose email addresses the actor sees. `None` for all users.
     pub(super) emails: Option<Vec<UserId>>,
 }
 
@@ -149,7 +149,7 @@ impl Fixture {
         self.instance.put(&record.place(), record);
     }
 
-    /// Writes a key, which may be used then.
+    /// Writes a random key. Half of these keys are used once.
     pub(super) fn add(&mut self) -> KeyRecord {
         let record = self.key();
         self.write(&record);
@@ -174,7 +174,7 @@ impl Fixture {
         self.instance.commit(batch);
     }
 
-    /// A key with these permissions, which is in the list like all others.
+    /// A management key with these permissions. The key is also in the list.
     pub(super) fn acting_key(&self, owner: Option<UserId>, permissions: &str) -> Actor {
         let id = KeyId::from_bytes([permissions.len().try_into().unwrap(); 16]);
         let organization = self.instance.owner().organization_id();
@@ -276,7 +276,7 @@ impl Fixture {
             assert!(page.next.is_none() || !page.keys.is_empty(), "an empty page with a cursor");
             keys.extend(page.keys.iter().map(|(record, whole)| (record.id, *whole)));
             totals.push(page.total);
-            // Cursors are texts.
+            // A cursor is the text of a position.
             query.after = page.next.map(|next| next.to_string().parse::<Position>().unwrap());
             if query.after.is_none() {
                 return (keys, totals);
@@ -286,7 +286,7 @@ impl Fixture {
     }
 }
 
-/// The record of a secret that no text has.
+/// A secret whose digest is derived from the key's id.
 fn secret_of(key: KeyId, hint: &str, created_at: Moment) -> SecretRecord {
     SecretRecord {
         digest: Digest::of(key.bytes()),

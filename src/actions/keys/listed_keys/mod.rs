@@ -1,5 +1,5 @@
-//! Tests of lists against a second implementation: orders, filters, searches, pages and totals, for
-//! actors who see different keys.
+//! Tests that compare lists of keys with a second implementation: orders, filters, searches, pages and
+//! totals, for actors who see different keys.
 
 mod fixture;
 mod oracle;
@@ -92,8 +92,8 @@ proptest! {
     }
 }
 
-/// What a reader gets from a list that a hidden key could change: the unfiltered list without this key,
-/// and the lists and totals of each filter.
+/// All answers to a reader that must not depend on the key `hidden`: the keys of the unfiltered list
+/// without this key, and the keys and totals of the list with each filter.
 fn answers(fixture: &mut Fixture, reader: &Reader, sort: Sort, hidden: KeyId) -> Vec<ListAnswer> {
     let plain = Query { status: Wanted::All, ..Query::of(3, sort) };
     let owner = Some(OwnerWanted::User(fixture.instance.owner));
@@ -115,8 +115,8 @@ fn answers(fixture: &mut Fixture, reader: &Reader, sort: Sort, hidden: KeyId) ->
 
 type ListAnswer = (Vec<(KeyId, bool)>, Vec<KeyTotal>);
 
-/// A member never learns of a key that is hidden from them: no search, filter, order or total
-/// changes when such a key is created, gets the text, or is used.
+/// No filter, search, order or total reveals anything about a key that a member does not see: all answers
+/// are the same before the key is created, after it, and after the key was shared and used.
 #[test]
 fn hidden_keys_change_no_answer_to_a_member() {
     let mut fixture = Fixture::new(7);
@@ -151,7 +151,7 @@ fn hidden_keys_change_no_answer_to_a_member() {
     }
 }
 
-/// A page of the newest keys does not wait until the whole list was read, and says so.
+/// A page of the newest keys is returned before the whole list was read. Its total is then exceeded.
 #[test]
 fn a_first_page_of_many_keys_counts_to_ten_thousand_until_the_list_was_read() {
     let mut fixture = Fixture::new(7);

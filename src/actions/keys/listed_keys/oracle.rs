@@ -1,4 +1,4 @@
-//! A second implementation of lists, which reads every record and follows the documentation.
+//! A second implementation of lists of keys: it reads every record, and is written from the documentation.
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
