@@ -52,6 +52,12 @@ const LINKS = {
 };
 
 let shown = 0;
+/**
+ * The view on the page and its path, unless another view is loading.
+ *
+ * @type {{path: string, view: Page.View} | null}
+ */
+let current = null;
 
 async function begin() {
   onBusy(showBusy);
@@ -93,20 +99,35 @@ async function begin() {
   frame();
   onRedraw(route);
   followShortcuts();
-  window.addEventListener("hashchange", route);
+  window.addEventListener("hashchange", follow);
   await route();
+}
+
+/** Shows the view of a new address. A view stays if it can show what the address names. */
+async function follow() {
+  const [path, query] = addressParts();
+  if (current?.path === path && current.view.follow) current.view.follow(query);
+  else await route();
+}
+
+/** @returns {[string, URLSearchParams]} */
+function addressParts() {
+  const hash = location.hash.replace(/^#\//, "") || "keys";
+  const [path, query] = hash.split("?");
+  return [path, new URLSearchParams(query)];
 }
 
 /** Shows the view of the current address, or the sign-in form until the user has signed in. */
 async function route() {
   const turn = ++shown;
-  const hash = location.hash.replace(/^#\//, "") || "keys";
-  const [path, query] = hash.split("?");
+  current = null;
+  const [path, query] = addressParts();
   expect(path);
-  const view = await viewOf(path, new URLSearchParams(query));
+  const view = await viewOf(path, query);
   // Meanwhile the user has opened another view.
   if (turn !== shown) return;
   const title = place(view, path);
+  current = { path, view };
   const first = view.body.querySelector?.("[autofocus]");
   (first ?? title).focus({ preventScroll: true });
   if (turn > 1) scrollTo(0, 0);

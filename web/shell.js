@@ -58,7 +58,7 @@ export function refresh() {
 }
 
 /**
- * Shows a view: `{title, actions, body}`. `expect` has marked its place.
+ * Shows a view: `{title, beside, actions, body}`. `expect` has marked its place.
  *
  * @param {Page.View} view
  * @param {string} hash
@@ -67,7 +67,7 @@ export function place(view, hash) {
   endSkeleton();
   const inside = hash.includes("/") && !view.isDeadEnd;
   const title = h("h1", { tabindex: "-1" }, view.title);
-  const heading = h("div.heading", {}, title, h("div.actions", {}, view.actions ?? []));
+  const heading = h("div.heading", {}, title, view.beside, h("div.actions", {}, view.actions));
   replaceChildren(main, notices(), inside ? way() : null, heading, view.body);
   document.title = `${view.title} · Keyhouse`;
   return title;

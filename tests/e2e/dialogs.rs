@@ -6,12 +6,14 @@ use crate::page::Page;
 use crate::screens::{self, furnished};
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
-/// A dialog. `place` opens the view with the button; `opener` names the button.
+/// A dialog. `place` opens the view with the button; `opener` names the button. With `entry`, the button
+/// opens a menu, and `entry` is the key of the entry's text.
 pub(crate) struct Dialog {
     /// The name of the dialog's screenshot.
     pub(crate) name: &'static str,
     place: fn(&Page, &TestServer),
     opener: fn(&Page) -> String,
+    entry: Option<&'static str>,
 }
 
 const fn dialog(
@@ -19,19 +21,35 @@ const fn dialog(
     place: fn(&Page, &TestServer),
     opener: fn(&Page) -> String,
 ) -> Dialog {
-    Dialog { name, place, opener }
+    Dialog { name, place, opener, entry: None }
+}
+
+/// A dialog of an entry of a menu.
+const fn chosen(
+    name: &'static str,
+    place: fn(&Page, &TestServer),
+    opener: fn(&Page) -> String,
+    entry: &'static str,
+) -> Dialog {
+    Dialog { name, place, opener, entry: Some(entry) }
 }
 
 /// Screens of the owner of an instance with data.
 pub(crate) const DIALOGS: &[Dialog] = &[
     dialog("revoke-selected", screens::keys_selected, |page| page.t("keys.revoke_selected")),
     dialog("rotate", screens::key, |page| page.t("rotate.button")),
-    dialog("disable-key", screens::key, |page| page.t("key.disable")),
-    dialog("revoke-key", screens::key, |page| page.t("key.revoke")),
-    dialog("revoke-key-that-created", screens::key_that_created, |page| page.t("key.revoke")),
-    dialog("edit-permissions", screens::key, |page| page.t("key.edit_permissions")),
-    dialog("edit-networks", screens::key, |page| page.t("key.edit_networks")),
-    dialog("edit-limits", screens::key, |page| page.t("key.edit_limits")),
+    dialog("test-access", screens::key, |page| page.t("explain.title")),
+    chosen("disable-key", screens::key, |page| actions_of(page, "diagram exporter"), "key.disable"),
+    chosen("revoke-key", screens::key, |page| actions_of(page, "diagram exporter"), "key.revoke"),
+    chosen(
+        "revoke-key-that-created",
+        screens::key_that_created,
+        |page| actions_of(page, "deploy robot"),
+        "key.revoke",
+    ),
+    dialog("edit-permissions", screens::key_access, |page| page.t("key.edit_permissions")),
+    dialog("edit-networks", screens::key_access, |page| page.t("key.edit_networks")),
+    dialog("edit-limits", screens::key_access, |page| page.t("key.edit_limits")),
     dialog("edit-description", screens::key, |page| page.t("key.add_description")),
     dialog("change-expiry", screens::key, |page| page.t("key.change_expiry")),
     dialog("invite", screens::people, |page| page.t("people.invite")),
@@ -73,6 +91,11 @@ pub(crate) const DIALOGS: &[Dialog] = &[
     dialog("change-own-address", screens::profile, |page| page.t("profile.change_email")),
 ];
 
+/// The button that opens the menu of a key.
+fn actions_of(page: &Page, key: &str) -> String {
+    page.t_with("keys.actions_of", &[("name", key)])
+}
+
 /// The button with this action for the first route of the gate.
 fn of_route(page: &Page, action: &str) -> String {
     let route = page.t_with("gate.named", &[("methods", "GET"), ("place", "/orders/{id}")]);
@@ -85,6 +108,10 @@ impl Dialog {
         (self.place)(page, instance);
         page.focus("button", &(self.opener)(page));
         page.press(&["Enter"]);
+        if let Some(entry) = self.entry {
+            page.focus("button", &page.t(entry));
+            page.press(&["Enter"]);
+        }
         page.dialog();
     }
 }

@@ -26,6 +26,7 @@ mod frame;
 mod gates;
 mod guides;
 mod hostile;
+mod key_page;
 mod keys;
 mod links;
 mod page;

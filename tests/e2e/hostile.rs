@@ -49,7 +49,7 @@ fn shown_everywhere(name: &str) {
     page.click("button", &page.t("key.rename"));
     assert_eq!(page.value(&page.t("key.name")), name);
     page.press(&["Escape"]);
-    page.click("button", &page.t("key.revoke"));
+    page.choose_action(name, "key.revoke");
     page.dialog();
     shown("the question before a key is revoked");
     page.press(&["Escape"]);

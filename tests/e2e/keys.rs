@@ -7,7 +7,6 @@ use crate::driver::wait;
 use crate::page::Page;
 use crate::relay::Relay;
 use crate::test_server::{EMAIL, Made, PASSWORD, TestServer, made};
-use crate::texts::LANGUAGES;
 
 /// Slow enough to close a dialog while its request runs.
 const SLOW_MS: u32 = 2_000;
@@ -121,7 +120,7 @@ fn key_is_revoked_with_the_keys_that_it_created() {
     let child = create(&robot, "child");
     let grandchild = create(&child, "grandchild");
     let page = open(&instance, &format!("/#/keys/{}", grandchild.id));
-    page.click("button", &page.t("key.revoke"));
+    page.choose_action("grandchild", "key.revoke");
     let dialog = page.within("dialog", &page.t("key.revoke_title"));
     dialog.find("button", &page.t("key.revoke_confirm"));
     assert_eq!(dialog.names("checkbox"), Vec::<String>::new());
@@ -130,7 +129,7 @@ fn key_is_revoked_with_the_keys_that_it_created() {
 
     page.go(&format!("/#/keys/{}", robot.id));
     page.find("heading", "robot");
-    page.click("button", &page.t("key.revoke"));
+    page.choose_action("robot", "key.revoke");
     dialog.click("checkbox", &page.t_with("key.revoke_descendants", &[("count", "2")]));
     dialog.click("button", &page.t("key.revoke_confirm"));
     page.no_dialog();
@@ -148,7 +147,7 @@ fn keys_that_remain_after_a_revocation_are_counted() {
     let mate = instance.join("mate", "user");
     let team = instance.team("makers", "visible", &[&instance.owner(), &mate]);
     let permissions = json!(["keyhouse:keys:manage"]);
-    let shared = json!({"kind": "service", "permissions": permissions,
+    let shared = json!({"name": "robot", "kind": "service", "permissions": permissions,
         "teams": [{"id": team, "access": "write"}]});
     let robot = instance.create(&shared);
     let child = json!({"kind": "service", "permissions": permissions});
@@ -158,7 +157,7 @@ fn keys_that_remain_after_a_revocation_are_counted() {
     let page = Page::open(&instance, "en");
     page.go(&format!("/#/keys/{}", robot.id));
     page.sign_in(&mate.email, crate::people::PASSWORD);
-    page.click("button", &page.t("key.revoke"));
+    page.choose_action("robot", "key.revoke");
     let dialog = page.within("dialog", &page.t("key.revoke_title"));
     dialog.click("checkbox", &page.t_with("key.revoke_descendants", &[("count", "2")]));
     dialog.click("button", &page.t("key.revoke_confirm"));
@@ -533,33 +532,4 @@ fn at_address(page: &Page, part: &str, holds: bool) {
 fn end_with_400(mut page: Page) {
     page.expect("400 (Bad Request)");
     page.finish();
-}
-
-/// The owner of a key that is refused sees from where, by which gate and why.
-#[test]
-fn refused_calls_are_listed_below_the_usage_of_a_key() {
-    let instance = TestServer::start();
-    let made = instance.create(&json!({"name": "exporter"}));
-    for language in LANGUAGES {
-        let page = Page::open(&instance, language);
-        page.go(&format!("/#/keys/{}", made.id));
-        page.sign_in(EMAIL, PASSWORD);
-        page.find("heading", &page.t("requests.title"));
-        if language == LANGUAGES[0] {
-            page.see(&page.t("requests.none"));
-            instance.act(&made.id, "disable").expect(200);
-            for _ in 0..6 {
-                instance.bare(&Ask::forward_auth(&made.secret)).problem(401, "DISABLED");
-            }
-            page.reload();
-            page.click("button", &page.t_with("requests.all", &[("count", "6")]));
-            // The button is gone. The first row that it showed has the focus.
-            assert_eq!(page.evaluate("document.activeElement.rowIndex"), 6);
-        }
-        page.find("table", &page.t("requests.title"));
-        page.see(&page.t("codes.DISABLED"));
-        page.see("192.0.2.7");
-        page.see("default");
-        page.finish();
-    }
 }

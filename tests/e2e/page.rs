@@ -124,6 +124,12 @@ impl Page {
         self.click("button", &self.t("sign_in.button"));
     }
 
+    /// Chooses an entry of the menu of a key, on its page or in its row of the list.
+    pub(crate) fn choose_action(&self, key: &str, entry: &str) {
+        self.click("button", &self.t_with("keys.actions_of", &[("name", key)]));
+        self.click("button", &self.t(entry));
+    }
+
     /// Signs in with a second factor: a code of the app or a backup code.
     pub(crate) fn sign_in_with_code(&self, email: &str, password: &str, code: &str) {
         self.try_sign_in(email, password);

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::account::code_of;
 use crate::ask::{Ask, Expect};
 use crate::dialogs::DIALOGS;
+use crate::driver::wait;
 use crate::page::{Look, Page};
 use crate::people::{PASSWORD as THEIRS, Person};
 use crate::session_ends::sign_out;
@@ -40,7 +41,14 @@ const INSIDE: &[Screen] = &[
     Screen { name: "key", reach: key },
     Screen { name: "key-in-rotation", reach: key_in_rotation },
     Screen { name: "key-revoked", reach: key_revoked },
-    Screen { name: "key-explained", reach: key_explained },
+    Screen { name: "key-access", reach: key_access },
+    Screen { name: "key-usage", reach: key_usage },
+    Screen { name: "key-refused", reach: key_refused },
+    Screen { name: "key-secrets", reach: key_secrets },
+    Screen { name: "key-history", reach: key_history },
+    Screen { name: "key-menu", reach: key_menu },
+    Screen { name: "key-test-allowed", reach: key_test_allowed },
+    Screen { name: "key-test-refused", reach: key_test_refused },
     Screen { name: "new-key", reach: new_key },
     Screen { name: "new-key-by-link", reach: new_key_by_link },
     Screen { name: "new-key-refused", reach: new_key_refused },
@@ -497,13 +505,26 @@ fn keys_none_found(page: &Page, _house: &TestServer) {
     page.see(&page.t("keys.nothing_found"));
 }
 
-/// Opens the key with this name and waits for its usage and history.
+/// Opens the key with this name and waits for its overview.
 fn open_key(page: &Page, name: &str) {
     page.go("/#/keys?status=all");
     page.click("link", name);
     page.find("heading", name);
-    page.find("heading", &page.t("usage.title"));
-    page.within("main", "").see(&page.t_with("events.key_create", &[("actor", "ada")]));
+    page.find("heading", &page.t("key.access"));
+    loaded(page);
+}
+
+/// Waits until no part of the page is loading.
+fn loaded(page: &Page) {
+    let loading = "document.querySelectorAll('main [aria-busy=true]').length";
+    wait(|| "a part is still loading".to_owned(), || (page.evaluate(loading) == 0).then_some(()));
+}
+
+/// Opens a tab of the key with this name.
+fn open_tab(page: &Page, name: &str, tab: &str) {
+    open_key(page, name);
+    page.click("tab", &page.t(tab));
+    loaded(page);
 }
 
 pub(crate) fn key(page: &Page, _house: &TestServer) {
@@ -522,11 +543,61 @@ fn key_revoked(page: &Page, _house: &TestServer) {
     open_key(page, "left in a taxi");
 }
 
-fn key_explained(page: &Page, instance: &TestServer) {
+pub(crate) fn key_access(page: &Page, _house: &TestServer) {
+    open_tab(page, "diagram exporter", "key.tab_access");
+    page.find("heading", &page.t("key.teams"));
+}
+
+fn key_usage(page: &Page, _house: &TestServer) {
+    open_tab(page, "diagram exporter", "usage.title");
+    page.find("heading", &page.t("requests.title"));
+}
+
+/// A key with more refused calls than the first rows.
+fn key_refused(page: &Page, instance: &TestServer) {
+    let key = instance.create(&json!({"name": "refused"}));
+    for _ in 0..4 {
+        assert_eq!(instance.bare(&Ask::forward_auth(&key.secret)).status, 200);
+    }
+    instance.act(&key.id, "disable").expect(200);
+    for _ in 0..12 {
+        instance.bare(&Ask::forward_auth(&key.secret)).problem(401, "DISABLED");
+    }
+    open_tab(page, "refused", "usage.title");
+}
+
+fn key_secrets(page: &Page, _house: &TestServer) {
+    open_tab(page, "in rotation", "rotate.secrets");
+    page.find("table", &page.t("rotate.secrets"));
+}
+
+fn key_history(page: &Page, _house: &TestServer) {
+    open_tab(page, "diagram exporter", "key.history");
+    page.within("main", "").see(&page.t_with("events.key_create", &[("actor", "ada")]));
+}
+
+fn key_menu(page: &Page, instance: &TestServer) {
     key(page, instance);
-    page.fill(&page.t("explain.permission"), "diagrams:write");
-    page.click("button", &page.t("explain.test"));
+    page.click("button", &page.t_with("keys.actions_of", &[("name", "diagram exporter")]));
+    page.find("button", &page.t("key.disable"));
+}
+
+fn key_test_allowed(page: &Page, instance: &TestServer) {
+    test_access(page, instance, "diagrams:read");
+    page.see(&page.t("explain.would_allow"));
+}
+
+fn key_test_refused(page: &Page, instance: &TestServer) {
+    test_access(page, instance, "diagrams:write");
     page.see(&page.t("explain.why_INSUFFICIENT_PERMISSIONS"));
+    page.click("DisclosureTriangle", &page.t("explain.all_rules"));
+}
+
+fn test_access(page: &Page, instance: &TestServer, permission: &str) {
+    key(page, instance);
+    page.click("button", &page.t("explain.title"));
+    page.fill(&page.t("explain.permission"), permission);
+    page.click("button", &page.t("explain.test"));
 }
 
 /// Opens the form of a new key and expands all its sections.

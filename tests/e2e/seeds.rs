@@ -168,7 +168,7 @@ pub(crate) fn copied_secret(page: &Page) -> String {
 
 fn revoke(page: &Page, name: &str) {
     page.click("link", name);
-    page.click("button", &page.t("key.revoke"));
+    page.choose_action(name, "key.revoke");
     assert_eq!(page.dialog(), page.t("key.revoke_title"));
     page.within("dialog", name).click("button", &page.t("key.revoke_confirm"));
     page.no_dialog();

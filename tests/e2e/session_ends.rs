@@ -155,14 +155,14 @@ fn key_revoked_in_another_tab_is_shown_as_revoked() {
     let path = format!("/#/keys/{}", key.id);
     page.go(&path);
     page.sign_in(EMAIL, PASSWORD);
-    page.find("button", &page.t("key.disable"));
+    page.find("button", &page.t("rotate.button"));
     let first = page.new_tab();
     page.go(&path);
-    page.click("button", &page.t("key.revoke"));
+    page.choose_action("exporter", "key.revoke");
     page.within("dialog", "exporter").click("button", &page.t("key.revoke_confirm"));
     page.no_dialog();
     page.turn_to(&first);
-    page.click("button", &page.t("key.disable"));
+    page.choose_action("exporter", "key.disable");
     let dialog = page.within("dialog", "exporter");
     dialog.click("button", &page.t("key.disable_confirm"));
     dialog.see(&page.t("problems.key_revoked"));

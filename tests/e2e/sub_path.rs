@@ -38,7 +38,7 @@ fn the_page_works_on_a_sub_path_behind_tls() {
     page.find("heading", "courier");
     assert_eq!(page.address(), address);
     instance.bare(&Ask::forward_auth(&secret)).expect(200);
-    page.click("button", &page.t("key.revoke"));
+    page.choose_action("courier", "key.revoke");
     page.within("dialog", &page.t("key.revoke_title"))
         .click("button", &page.t("key.revoke_confirm"));
     page.no_dialog();

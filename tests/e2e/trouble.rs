@@ -102,19 +102,21 @@ fn view_that_fails_to_load_can_be_retried() {
 fn dialog_that_fails_to_load_says_why() {
     let (relay, instance) = Relay::before_instance();
     let key = instance.create(&json!({"name": "exporter"}));
-    let mut page = owner_at(&relay, &format!("/#/keys/{}", key.id));
-    for (path, button, title) in [
-        ("/descendants", "key.revoke", "key.revoke_title"),
-        ("/v1/permissions", "key.edit_permissions", "key.edit_permissions"),
+    let mut page = owner_at(&relay, &format!("/#/keys/{}?tab=access", key.id));
+    let revoke = |page: &Page| page.choose_action("exporter", "key.revoke");
+    let edit = |page: &Page| page.click("button", &page.t("key.edit_permissions"));
+    for (path, open, title) in [
+        ("/descendants", revoke as fn(&Page), "key.revoke_title"),
+        ("/v1/permissions", edit, "key.edit_permissions"),
     ] {
         page.find("heading", "exporter");
         relay.answer(path, BAD_GATEWAY);
-        page.click("button", &page.t(button));
+        open(&page);
         page.within("dialog", &page.t(title)).see(&page.t("problems.unreachable"));
         page.press(&["Escape"]);
         page.no_dialog();
         relay.pass_all();
-        page.click("button", &page.t(button));
+        open(&page);
         page.within("dialog", &page.t(title)).find("button", &page.t("actions.cancel"));
         page.press(&["Escape"]);
         page.no_dialog();

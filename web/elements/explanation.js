@@ -16,12 +16,13 @@ export const whyText = (/** @type {string} */ code) => optionalText(`explain.why
 export function explanation(result) {
   const failed = result.rules.find((rule) => rule.outcome === "failed");
   const isAboutPermission = result.code === "INSUFFICIENT_PERMISSIONS";
+  const permissions = result.rules.find((rule) => rule.permissions.length > 0)?.permissions ?? [];
   return [
     failed ? h("p", {}, t("explain.decided", { source: sourceName(result.source) })) : null,
     // The detail of the API is in English. The detail names the network, the limit or the time that
     // decided.
     result.detail && !isAboutPermission ? h("p.small", { lang: "en" }, result.detail) : null,
-    (result.rules.find((rule) => rule.permissions.length > 0)?.permissions ?? []).map(granting),
+    permissions.map(granting),
     h("details", {}, h("summary", {}, t("explain.all_rules")), h("ol.rules", {}, result.rules.map(rule))),
   ];
 }
@@ -40,13 +41,12 @@ function granting({ permission, granted, by }) {
     const words = one.granted ? t("explain.grants", { source }) : t("explain.grants_not", { source });
     return h("li", {}, words, one.pattern ? [" ", h("code", {}, one.pattern)] : null);
   };
-  const word = granted ? t("explain.granted") : t("explain.not_granted");
-  return h(
-    "div",
+  const word = h(
+    `span.badge.${granted ? "good" : "bad"}`,
     {},
-    h("p", {}, h("code.strong", {}, permission), " ", h("span.soft", {}, word)),
-    h("ul.bullets", {}, by.map(stage)),
+    granted ? t("explain.granted") : t("explain.not_granted"),
   );
+  return h("div", {}, h("p", {}, h("code.strong", {}, permission), " ", word), h("ul.bullets", {}, by.map(stage)));
 }
 
 /** @param {{source: string, name: string | null}} options */
@@ -63,6 +63,7 @@ const MARKS = { passed: "check", failed: "close", not_reached: "minus" };
 function rule({ code, outcome }) {
   const mark = h("span.outcome", {}, icon(MARKS[outcome] ?? "minus"));
   // explain.rule_REVOKED, ... : one for each rule; explain.outcome_passed, ..._failed, ..._not_reached
-  const text = optionalText(`explain.rule_${code}`) ?? codeName(code);
+  // A failed rule is not named by what it requires, which would read as if it were met.
+  const text = outcome === "failed" ? whyText(code) : (optionalText(`explain.rule_${code}`) ?? codeName(code));
   return h("li", { class: outcome }, mark, text, h("span.soft", {}, t(`explain.outcome_${outcome}`)));
 }

@@ -1,17 +1,31 @@
-// The permissions, IP restrictions and limits of a key.
+// What a key can access: permissions, IP restrictions, limits, and the teams that it is shared with.
 
 import { all } from "../lib/api.js";
 import { loadForDialog } from "../lib/dialog.js";
-import { h } from "../lib/dom.js";
+import { replaceChildren, h } from "../lib/dom.js";
 import { limitFields, limitsFrom } from "../elements/limit-fields.js";
 import { networkFields } from "../elements/network-fields.js";
 import { permissionMatrix } from "../elements/permission-matrix.js";
 import { group, radios } from "../lib/form.js";
-import { number, t } from "../lib/text.js";
+import { keySentence, sparePermissions } from "../lib/permission-words.js";
+import { t } from "../lib/text.js";
+import { limitTexts, networksOf } from "./limits.js";
 import { action, card, change } from "./parts.js";
+import { teamsCard } from "./teams.js";
+
+/**
+ * @param {Page.KeyPage} page
+ * @returns {Page.KeyPanel}
+ */
+export function panel(page) {
+  const element = h("div.columns", {});
+  const draw = () => replaceChildren(element, accessCard(page), teamsCard(page));
+  draw();
+  return { element, draw };
+}
 
 /** @param {Page.KeyPage} page */
-export function accessCard(page) {
+function accessCard(page) {
   const { key, rights } = page;
   const edit = (
     /** @type {string} */ name,
@@ -32,11 +46,23 @@ export function accessCard(page) {
   );
 }
 
-/** @param {Api.Key} key */
+/**
+ * What the key can do in a sentence, and its permissions. Those that a pattern covers are folded.
+ *
+ * @param {Api.Key} key
+ */
 function permissions(key) {
   if (key.permissions === null) return h("p", {}, t("key.follows_owner"));
   if (key.permissions.length === 0) return h("p", {}, t("key.no_permissions"));
-  return codes(key.permissions);
+  const shown = sparePermissions(key.permissions);
+  const count = key.permissions.length;
+  return [
+    h("p", {}, keySentence(key.permissions)),
+    codes(shown),
+    count > shown.length
+      ? h("details", {}, h("summary", {}, t("key.all_permissions", { count })), codes(key.permissions))
+      : null,
+  ];
 }
 
 const codes = (/** @type {string[]} */ texts) =>
@@ -54,43 +80,16 @@ function networks({ allow, deny }) {
   return [named(t("networks.allow"), allow) ?? h("p", {}, t("key.any_network_but")), named(t("networks.deny"), deny)];
 }
 
-/** @param {Api.Key} options */
-function limits({ rate_limits, quota }) {
-  if (rate_limits.length === 0 && !quota) return h("p", {}, t("key.no_limits"));
+/** @param {Api.Key} key */
+function limits(key) {
+  const texts = limitTexts(key);
+  if (texts.length === 0) return h("p", {}, t("key.no_limits"));
+  const name = (/** @type {number} */ at) => key.rate_limits[at]?.name;
   return h(
     "ul.plain",
     {},
-    rate_limits.map(({ name, limit, window_seconds }) =>
-      h("li", {}, t("key.rate", { count: limit, seconds: seconds(window_seconds) }), " ", h("code.soft", {}, name)),
-    ),
-    // key.quota_day, key.quota_week, key.quota_month
-    quota ? h("li", {}, t(`key.quota_${quota.period}`, { count: quota.limit, zone: quota.timezone })) : null,
+    texts.map((text, at) => h("li", {}, text, " ", name(at) ? h("code.soft", {}, name(at)) : null)),
   );
-}
-
-/**
- * The networks of a key. The API always returns both lists.
- *
- * @param {Api.Key} key
- * @returns {Page.Networks}
- */
-const networksOf = ({ ip_rules: { allow, deny } }) => ({ allow: allow ?? [], deny: deny ?? [] });
-
-/**
- * A number of seconds in the largest fitting unit: `10 seconds`, `1 hour`.
- *
- * @param {number} span
- */
-function seconds(span) {
-  /** @type {[number, string][]} */
-  const units = [
-    [86400, "day"],
-    [3600, "hour"],
-    [60, "minute"],
-    [1, "second"],
-  ];
-  const [size, unit] = units.find(([size]) => span % size === 0) ?? [1, "second"];
-  return number(span / size, { style: "unit", unit, unitDisplay: "long" });
 }
 
 /** @param {Page.KeyPage} page */

@@ -4,18 +4,18 @@ import { h } from "../lib/dom.js";
 import { changesIn, eventText } from "../lib/event-words.js";
 import { timeAgo } from "../elements/time-ago.js";
 import { list } from "../lib/list.js";
+import { may } from "../lib/state.js";
 import { t } from "../lib/text.js";
 import { card } from "./parts.js";
 
-const PAGE_ITEMS = 10;
+const PAGE_ITEMS = 20;
 
 /**
- * `nameOf(id)` returns the name of a team, or `undefined`.
- *
- * @param {Api.Key} key
- * @param {(id: string) => string | undefined} nameOf
+ * @param {Page.KeyPage} page
+ * @returns {Page.KeyPanel}
  */
-export function historyCard(key, nameOf) {
+export function panel({ key, teams }) {
+  const nameOf = (/** @type {string} */ id) => teams.find((team) => team.id === id)?.name;
   const line = (/** @type {Api.Event} */ event) => eventLine(event, nameOf);
   const show = (/** @type {Api.Event[]} */ events) => h("ol.history", {}, events.map(line));
   const more = (/** @type {Element} */ element, /** @type {Api.Event[]} */ events) => {
@@ -25,7 +25,8 @@ export function historyCard(key, nameOf) {
   };
   const empty = () => h("p.soft", {}, t("key.no_history"));
   const events = list("/v1/audit", { query: { target: key.id }, show, more, empty, pageItems: PAGE_ITEMS });
-  return { element: card(t("key.history"), null, events.element), reload: events.reload };
+  const whole = may("keyhouse:audit:read") ? h("a", { href: `#/audit?subject=${key.id}` }, t("key.in_audit")) : null;
+  return { element: card(t("key.history"), whole, events.element), draw: () => events.reload() };
 }
 
 /**

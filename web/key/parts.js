@@ -6,6 +6,7 @@ import { freshId, h } from "../lib/dom.js";
 import { form } from "../lib/form.js";
 import { announce } from "../lib/messages.js";
 import { t } from "../lib/text.js";
+import { timeAgo } from "../elements/time-ago.js";
 
 /**
  * A card with a heading and buttons.
@@ -26,6 +27,20 @@ export function card(title, buttons, ...children) {
 
 export const fact = (/** @type {string} */ name, /** @type {Page.Child[]} */ ...value) =>
   h("div", {}, h("dt", {}, name), h("dd", {}, value));
+
+/**
+ * Time, address and user agent of the last use of a secret.
+ *
+ * @param {Api.Use | null} last
+ */
+export function lastUse(last) {
+  if (!last) return t("key.never_used");
+  return [
+    timeAgo(last.at),
+    last.ip ? [" · ", h("code", {}, last.ip)] : null,
+    last.user_agent ? h("span.agent.small.soft", {}, last.user_agent) : null,
+  ];
+}
 
 /** A button that keeps the focus when its part of the page is redrawn. */
 export const action = (

@@ -7,8 +7,9 @@ import { form, group, radios, valueOf } from "../lib/form.js";
 import { moment, parts, t } from "../lib/text.js";
 import { showSecret } from "./secret-dialog.js";
 import { timeAgo } from "../elements/time-ago.js";
-import { lastUse } from "./facts.js";
-import { card, fact } from "./parts.js";
+import { table } from "../lib/table.js";
+import { hasEnded } from "./notices.js";
+import { card, lastUse } from "./parts.js";
 
 /**
  * Overlaps: value for the API, seconds, text key.
@@ -24,48 +25,41 @@ const OVERLAPS = [
 ];
 const PROPOSED = "24h";
 
+/**
+ * @param {Page.KeyPage} page
+ * @returns {Page.KeyPanel}
+ */
+export function panel(page) {
+  const element = h("div.stack", {});
+  const draw = () => replaceChildren(element, secretsCard(page));
+  draw();
+  return { element, draw };
+}
+
 /** @param {Page.KeyPage} page */
-export function secretsCard(page) {
+function secretsCard(page) {
   const { key, rights } = page;
   const isOthers = !rights.rotate && key.kind === "personal" && rights.change && key.status !== "expired";
+  const columns = [
+    t("rotate.secret"),
+    t("keys.status"),
+    t("rotate.created"),
+    t("key.last_used"),
+    t("rotate.works_until_head"),
+  ];
+  const rows = key.secrets.map((secret, at) => [
+    h("code.strong", {}, t("key.hint", { hint: secret.hint })),
+    state(secret, at === 0),
+    timeAgo(secret.created_at),
+    h("span", {}, lastUse(secret.last_used)),
+    secret.ends_at ? h("time", { datetime: secret.ends_at }, moment(secret.ends_at)) : "–",
+  ]);
   return card(
     t("rotate.secrets"),
     null,
-    replaced(key),
-    h(
-      "ul.secrets",
-      {},
-      key.secrets.map((secret, at) => h("li", {}, secretLines(secret, at === 0))),
-    ),
+    h("p.soft", {}, t("rotate.kept")),
+    h("div.secrets", {}, table(t("rotate.secrets"), columns, rows)),
     isOthers ? h("p.small.soft", {}, t("rotate.owner_only")) : null,
-  );
-}
-
-const hasEnded = (/** @type {Page.KeySecret} */ secret) =>
-  secret.ends_at !== null && new Date(secret.ends_at) <= new Date();
-
-/**
- * The last use of the replaced secret, while it still works.
- *
- * @param {Api.Key} key
- */
-function replaced(key) {
-  const old = key.secrets[1];
-  if (!old?.ends_at || hasEnded(old) || key.status === "revoked") return null;
-  const hint = h("code", {}, t("key.hint", { hint: old.hint }));
-  const last = old.last_used;
-  const isUsed = last && last.at > key.secrets[0].created_at;
-  return h(
-    "div.notice",
-    {},
-    h("p", {}, parts("rotate.old_works", { hint, when: h("time", { datetime: old.ends_at }, moment(old.ends_at)) })),
-    h(
-      "p",
-      {},
-      isUsed
-        ? parts("rotate.old_used", { when: timeAgo(last.at), ip: h("code", {}, last.ip ?? t("rotate.no_address")) })
-        : t("rotate.old_unused"),
-    ),
   );
 }
 
@@ -73,19 +67,9 @@ function replaced(key) {
  * @param {Page.KeySecret} secret
  * @param {boolean} isNewest
  */
-function secretLines(secret, isNewest) {
-  let state = null;
-  if (!isNewest) state = h("span.badge", {}, hasEnded(secret) ? t("rotate.ended") : t("rotate.replaced"));
-  return [
-    h("p.row", {}, h("code.strong", {}, t("key.hint", { hint: secret.hint })), state),
-    h(
-      "dl.facts.small",
-      {},
-      fact(t("rotate.created"), timeAgo(secret.created_at)),
-      fact(t("key.last_used"), lastUse(secret.last_used)),
-      secret.ends_at ? fact(t("key.expires"), h("time", { datetime: secret.ends_at }, moment(secret.ends_at))) : null,
-    ),
-  ];
+function state(secret, isNewest) {
+  if (hasEnded(secret)) return h("span.badge", {}, t("rotate.ended"));
+  return isNewest ? h("span.badge.good", {}, t("rotate.current")) : h("span.badge.warn", {}, t("rotate.replaced"));
 }
 
 /**

@@ -1,77 +1,133 @@
-// The usage of a key: allowed and refused calls over time, and recent addresses.
+// The usage of a key: calls over time by outcome, recent addresses, refused calls.
 
-import { get } from "../lib/api.js";
 import { replaceChildren, h } from "../lib/dom.js";
 import { timeAgo } from "../elements/time-ago.js";
 import { codeName, looksOf, startOf, swatch, usageChart } from "../elements/usage-chart.js";
 import { problemNotice } from "../lib/messages.js";
 import { table } from "../lib/table.js";
 import { number, t } from "../lib/text.js";
+import { callsOf, refusedOf } from "./calls.js";
 import { card } from "./parts.js";
 import { refusedCalls } from "./requests.js";
 
-const HOUR_MS = 3_600_000;
-/** Selectable periods: interval, length of a bucket, number of buckets. */
-const SPANS = { hour: [HOUR_MS, 24], day: [24 * HOUR_MS, 30] };
+/**
+ * @typedef {import("./calls.js").Interval} Interval
+ * @typedef {"all" | "refused"} Shown
+ * @typedef {Awaited<ReturnType<typeof callsOf>>} Calls
+ */
 
-/** @param {Api.Key} key */
-export function usageCard(key) {
+/**
+ * @param {Page.KeyPage} page
+ * @returns {Page.KeyPanel}
+ */
+export function panel({ key }) {
+  const used = h("div.stack", {});
+  const calls = callsCard(key, (/** @type {Api.Usage} */ usage) => replaceChildren(used, addresses(usage.addresses)));
+  const element = h("div.stack", {}, calls, refusedCalls(key), used);
+  return { element };
+}
+
+/**
+ * @param {Api.Key} key
+ * @param {(usage: Api.Usage) => void} loaded
+ */
+function callsCard(key, loaded) {
   const place = h("div.stack", {});
   let latestTurn = 0;
-  const load = async (/** @type {"hour" | "day"} */ interval) => {
+  let interval = /** @type {Interval} */ ("hour");
+  let shown = /** @type {Shown} */ ("all");
+  /** @type {Calls | null} */
+  let calls = null;
+  const draw = () => calls && replaceChildren(place, drawn(calls, shown));
+  const load = async () => {
     const turn = ++latestTurn;
     place.setAttribute("aria-busy", "true");
-    const [step, count] = SPANS[interval];
-    const from = new Date(Math.floor(Date.now() / step) * step - (count - 1) * step).toISOString();
     try {
-      const usage = await get("/v1/usage", { key: key.id, interval, from });
-      if (turn === latestTurn) replaceChildren(place, drawn(usage, step));
+      const answer = await callsOf(key.id, interval);
+      if (turn !== latestTurn) return;
+      calls = answer;
+      draw();
+      loaded(calls.usage);
     } catch (problem) {
       if (!problem.members) throw problem;
-      if (turn === latestTurn)
-        replaceChildren(
-          place,
-          problemNotice(problem, () => load(interval)),
-        );
+      if (turn === latestTurn) replaceChildren(place, problemNotice(problem, load));
     } finally {
       if (turn === latestTurn) place.removeAttribute("aria-busy");
     }
   };
-  const choose = (/** @type {"hour" | "day"} */ interval) => {
-    for (const [name, button] of Object.entries(buttons)) {
-      button.setAttribute("aria-pressed", String(name === interval));
-    }
-    load(interval);
-  };
-  const button = (/** @type {"hour" | "day"} */ interval, /** @type {string} */ label) =>
-    h("button", { type: "button", onclick: () => choose(interval) }, label);
-  const buttons = { hour: button("hour", t("usage.hours")), day: button("day", t("usage.days")) };
-  choose("hour");
-  return card(t("usage.title"), h("div.segments", {}, Object.values(buttons)), place, refusedCalls(key));
+  const outcomes = segments(t("usage.outcomes"), { all: t("usage.all"), refused: t("usage.only_refused") }, (name) => {
+    shown = /** @type {Shown} */ (name);
+    draw();
+  });
+  const periods = segments(t("usage.period"), { hour: t("usage.hours"), day: t("usage.days") }, (name) => {
+    interval = /** @type {Interval} */ (name);
+    load();
+  });
+  load();
+  return card(t("usage.calls"), [outcomes, periods], place);
 }
 
 /**
- * @param {Api.Usage} usage
- * @param {number} step
+ * A choice of one of a few values. The first is chosen.
+ *
+ * @param {string} label
+ * @param {Record<string, string>} names
+ * @param {(name: string) => void} choose
  */
-function drawn(usage, step) {
-  const buckets = filled(usage, step);
+function segments(label, names, choose) {
+  const mark = (/** @type {string} */ chosen) => {
+    for (const [name, button] of Object.entries(buttons)) button.setAttribute("aria-pressed", String(name === chosen));
+  };
+  const button = (/** @type {string} */ name) => {
+    const onclick = () => {
+      mark(name);
+      choose(name);
+    };
+    return h("button", { type: "button", onclick }, names[name]);
+  };
+  const buttons = Object.fromEntries(Object.keys(names).map((name) => [name, button(name)]));
+  mark(Object.keys(names)[0]);
+  return h("div.segments", { role: "group", "aria-label": label }, Object.values(buttons));
+}
+
+/**
+ * @param {Calls} calls
+ * @param {Shown} shown
+ */
+function drawn({ usage, buckets }, shown) {
   const { calls } = usage.totals;
   const codes = /** @type {Record<string, number>} */ (usage.totals.codes);
-  const none = h("p.soft.quiet-chart", {}, t("usage.none"));
-  return [calls === 0 ? none : chart(usage, buckets, codes), addresses(usage.addresses)];
+  const refused = refusedOf(usage.totals);
+  if (calls === 0) return h("p.soft.quiet-chart", {}, t("usage.none"));
+  const sums = [
+    sum(t("usage.all"), calls),
+    sum(codeName("VALID"), calls - refused),
+    sum(t("usage.refused_calls"), refused),
+  ];
+  const isAll = shown === "all";
+  const totals = isAll ? codes : withoutAllowed(codes);
+  const chosen = isAll ? buckets : buckets.map(refusedIn);
+  const label = t("usage.sum", { count: calls, refused: t("usage.refused", { count: refused }) });
+  const none = h("p.soft.quiet-chart", {}, t("usage.none_refused"));
+  return [h("dl.sums", {}, sums), isAll || refused > 0 ? chart(usage.interval, chosen, totals, label) : none];
 }
 
+const sum = (/** @type {string} */ name, /** @type {number} */ count) =>
+  h("div", {}, h("dt", {}, name), h("dd", {}, number(count)));
+
+/** @param {Record<string, number>} codes */
+const withoutAllowed = (codes) => Object.fromEntries(Object.entries(codes).filter(([code]) => code !== "VALID"));
+
+/** @param {Page.Bucket} bucket */
+const refusedIn = (bucket) => ({ ...bucket, calls: refusedOf(bucket), codes: withoutAllowed(bucket.codes) });
+
 /**
- * @param {Api.Usage} usage
+ * @param {Api.Usage["interval"]} interval
  * @param {Page.Bucket[]} buckets
  * @param {Record<string, number>} totals
+ * @param {string} label
  */
-function chart(usage, buckets, totals) {
-  const { interval } = usage;
-  const { calls } = usage.totals;
-  const refused = calls - (totals.VALID ?? 0);
-  const sum = t("usage.sum", { count: calls, refused: t("usage.refused", { count: refused }) });
+function chart(interval, buckets, totals, label) {
   // Codes are stacked in this order, from the bottom.
   const rank = (/** @type {string} */ code) => (code === "VALID" ? Infinity : totals[code]);
   const codes = Object.keys(totals).toSorted((one, other) => rank(other) - rank(one));
@@ -80,8 +136,7 @@ function chart(usage, buckets, totals) {
     h("li", {}, swatch(looks[at]), h("span", {}, codeName(code), " ", h("strong", {}, number(totals[code])))),
   );
   return [
-    h("p", {}, sum),
-    usageChart({ buckets, codes, interval, label: sum }),
+    usageChart({ buckets, codes, interval, label }),
     h("ul.legend", { "aria-label": t("usage.legend") }, legend),
     interval === "day" ? h("p.small.soft", {}, t("usage.in_utc")) : null,
     h("details", {}, h("summary", {}, t("usage.as_table")), asTable(buckets, codes, interval)),
@@ -108,23 +163,6 @@ function asTable(buckets, codes, interval) {
 }
 
 /**
- * All buckets of the period, including those without calls.
- *
- * @param {Api.Usage} usage
- * @param {number} step
- */
-function filled(usage, step) {
-  const byStart = new Map(usage.items.map((item) => [Date.parse(item.start), item]));
-  /** @type {Page.Bucket[]} */
-  const buckets = [];
-  for (let start = Date.parse(usage.from); start < Date.parse(usage.to); start += step) {
-    const { calls = 0, codes = {} } = byStart.get(start) ?? {};
-    buckets.push({ start: new Date(start), calls, codes: /** @type {Record<string, number>} */ (codes) });
-  }
-  return buckets;
-}
-
-/**
  * Recent addresses. The API returns them only to users who may see them.
  *
  * @param {Api.Usage["addresses"]} items
@@ -134,5 +172,5 @@ function addresses(items) {
   const lines = items.map(({ ip, last_used_at }) =>
     h("li", {}, h("code", {}, ip), h("span.soft", {}, timeAgo(last_used_at))),
   );
-  return h("div", {}, h("h3", {}, t("usage.addresses")), h("ul.addresses", {}, lines));
+  return card(t("usage.addresses"), null, h("ul.addresses", {}, lines));
 }

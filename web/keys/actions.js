@@ -93,36 +93,13 @@ async function saveName(key, wanted, changed) {
 }
 
 /**
- * The button of the menu, and the menu, whose entries are made when it opens.
+ * The button of the menu, and the menu.
  *
  * @param {Api.Key} key
  * @param {Page.Rights} rights
  * @param {{rename: HTMLButtonElement, revoke: () => unknown, changed: (now: Api.Key) => void}} acts
  */
 function menu(key, rights, { rename, revoke, changed }) {
-  const id = freshId("actions");
-  const button = iconButton("more", "", { popovertarget: id, title: t("keys.actions") });
-  const entry = (/** @type {string} */ symbol, /** @type {string} */ text, /** @type {() => unknown} */ act) =>
-    h(
-      "button",
-      {
-        type: "button",
-        onclick: () => {
-          element.hidePopover();
-          orAnnounce(act);
-        },
-      },
-      icon(symbol),
-      text,
-    );
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(key.id);
-      announce(t("keys.id_copied"));
-    } catch {
-      announce(t("keys.id_is", { id: key.id }));
-    }
-  };
   const turn = async () => {
     const { rotate } = await late(() => import("../key/secrets.js"));
     await rotate(/** @type {Page.KeyPage} */ ({ key, update: changed }));
@@ -136,25 +113,59 @@ function menu(key, rights, { rename, revoke, changed }) {
     const now = await disableKey(key);
     if (now) changed(now);
   };
-  const entries = () => {
-    const end = entry("revoke", t("key.revoke"), revoke);
+  return menuButton(() => {
+    const end = menuEntry("revoke", t("key.revoke"), revoke);
     end.classList.add("danger");
     const isOff = key.status === "disabled";
     return [
-      entry("copy", t("keys.copy_id"), copy),
-      entry("pencil", t("key.rename"), () => rename.click()),
-      rights.rotate ? entry("rotate", t("rotate.button"), turn) : null,
-      isOff ? null : entry("pause", t("key.disable"), disable),
-      isOff && rights.change ? entry("play", t("key.enable"), enable) : null,
+      menuEntry("copy", t("keys.copy_id"), () => copyId(key)),
+      menuEntry("pencil", t("key.rename"), () => rename.click()),
+      rights.rotate ? menuEntry("rotate", t("rotate.button"), turn) : null,
+      isOff ? null : menuEntry("pause", t("key.disable"), disable),
+      isOff && rights.change ? menuEntry("play", t("key.enable"), enable) : null,
       h("div.line", {}),
       end,
     ];
-  };
+  });
+}
+
+/** @param {{id: string}} key */
+export async function copyId({ id }) {
+  try {
+    await navigator.clipboard.writeText(id);
+    announce(t("keys.id_copied"));
+  } catch {
+    announce(t("keys.id_is", { id }));
+  }
+}
+
+/**
+ * A button with three dots and its menu, whose entries are made when it opens.
+ *
+ * @param {() => Page.Child} entries
+ */
+export function menuButton(entries) {
+  const id = freshId("actions");
+  const button = iconButton("more", "", { popovertarget: id, title: t("keys.actions") });
   const onbeforetoggle = (/** @type {Event} */ event) => {
     if (/** @type {ToggleEvent} */ (event).newState === "open") replaceChildren(element, entries());
   };
   const element = h("div.menu.row-menu", { id, popover: "auto", onbeforetoggle, onkeydown: moveFocus });
   return [button, element];
+}
+
+/**
+ * @param {string} symbol
+ * @param {string} text
+ * @param {() => unknown} act
+ */
+export function menuEntry(symbol, text, act) {
+  const onclick = () => {
+    button.closest("[popover]").hidePopover();
+    orAnnounce(act);
+  };
+  const button = h("button", { type: "button", onclick }, icon(symbol), text);
+  return button;
 }
 
 /**

@@ -9,15 +9,15 @@ import { t } from "./text.js";
  * Opens a dialog. Resolves on close to the argument of `close`, or to `undefined` after Escape.
  *
  * `content(close)` returns the nodes below the title. With `stays`, only `close` closes the dialog, so that
- * Escape does not lose a secret.
+ * Escape does not lose a secret. With `isSheet`, it is at the side of the page.
  *
  * @template T
  * @param {string} title
  * @param {(close: (value?: T) => void) => Node} content
- * @param {{stays?: boolean, wide?: boolean}} [options]
+ * @param {{stays?: boolean, wide?: boolean, isSheet?: boolean}} [options]
  * @returns {Promise<T | undefined>}
  */
-export function open(title, content, { stays = false, wide = false } = {}) {
+export function open(title, content, { stays = false, wide = false, isSheet = false } = {}) {
   return new Promise((resolve) => {
     /** @type {T | undefined} */
     let result;
@@ -32,7 +32,7 @@ export function open(title, content, { stays = false, wide = false } = {}) {
     const leave = iconButton("close", t("actions.close"), { onclick: () => close() });
     /** @type {HTMLDialogElement} */
     const dialog = h(
-      wide ? "dialog.wide" : "dialog",
+      "dialog",
       {
         "aria-labelledby": heading.id,
         closedby: stays ? "none" : "closerequest",
@@ -50,6 +50,8 @@ export function open(title, content, { stays = false, wide = false } = {}) {
       },
       h("header", {}, heading, stays ? null : leave),
     );
+    dialog.classList.toggle("wide", wide);
+    dialog.classList.toggle("sheet", isSheet);
     dialog.append(content(close));
     document.body.append(dialog);
     dialog.showModal();

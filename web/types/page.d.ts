@@ -74,9 +74,18 @@ export type Fault = { pointer: string; code: string; detail: string; item?: stri
 /** The members of a problem of the API. */
 export type Members = { code: string; detail?: string; errors?: Fault[]; retryAfter?: number; [name: string]: any };
 
-/** A view: its title, the buttons beside it, and its content. A dead end shows its own link to continue. `shown` runs
- * when the view is on the page. */
-export type View = { title: string; actions?: Child; body: HTMLElement; isDeadEnd?: boolean; shown?: () => unknown };
+/** A view: its title, what stands beside it, the buttons at the end of its line, and its content. A dead end shows its
+ * own link to continue. `shown` runs when the view is on the page. `follow` shows the part of the view that another
+ * query of its address names; without it, the view is loaded again. */
+export type View = {
+  title: string;
+  beside?: Child;
+  actions?: Child;
+  body: HTMLElement;
+  isDeadEnd?: boolean;
+  shown?: () => unknown;
+  follow?: (query: URLSearchParams) => unknown;
+};
 /** The arguments of a view. */
 export type Address = { params: string[]; query: URLSearchParams; redraw: () => Promise<void> };
 export type Redraw = () => unknown;
@@ -93,10 +102,13 @@ export type KeyPage = {
   key: Key;
   teams: Team[];
   rights: Rights;
-  rename: HTMLElement;
+  /** The address of a tab. */
+  addressOf(tab: string): string;
   update(changed: Key): void;
   reload(): Promise<void>;
 };
+/** The panel of a tab. `draw` shows the changed key. */
+export type KeyPanel = { element: HTMLElement; draw?: () => unknown };
 export type KeyTeam = Key["teams"][number];
 export type KeySecret = Key["secrets"][number];
 export type Networks = { allow: string[]; deny: string[] };

@@ -1,31 +1,44 @@
-// One key: details, usage, permissions and limits, secrets, teams, history.
+// One key: name, status and actions, and tabs with an overview, access, usage, secrets and history.
 
-import { all, get, patch } from "../lib/api.js";
+import { all, get, late, patch } from "../lib/api.js";
 import { replaceChildren, h } from "../lib/dom.js";
+import { icon } from "../lib/icon.js";
+import { announce, orAnnounce } from "../lib/messages.js";
+import { loadStyles } from "../lib/styles.js";
+import { t } from "../lib/text.js";
+import { keyStatus } from "../elements/key-status.js";
 import { renameButton } from "../elements/rename.js";
-import { timeAgo } from "../elements/time-ago.js";
-import { problemText, announce } from "../lib/messages.js";
-import { setTitle } from "../shell.js";
-import { parts, t } from "../lib/text.js";
-import { accessCard } from "../key/access.js";
-import { explainCard } from "../key/explain.js";
-import { factsCard } from "../key/facts.js";
-import { historyCard } from "../key/history.js";
+import { tabbed } from "../elements/tabs.js";
+import { copyId, menuButton, menuEntry } from "../keys/actions.js";
+import { notices } from "../key/notices.js";
 import { action } from "../key/parts.js";
-import { revokeKey } from "../key/revoke.js";
 import { rightsTo } from "../key/rights.js";
-import { rotate, secretsCard } from "../key/secrets.js";
-import { disableKey, enableKey } from "../key/switch.js";
-import { teamsCard } from "../key/teams.js";
-import { usageCard } from "../key/usage.js";
+import { setTitle } from "../shell.js";
+
+/** @typedef {{panel: (page: Page.KeyPage) => Page.KeyPanel | Promise<Page.KeyPanel>}} PanelModule */
+
+/**
+ * Tabs: name in the address, key of the title, module.
+ *
+ * @type {[string, string, () => Promise<PanelModule>][]}
+ */
+const TABS = [
+  ["overview", "key.overview", () => import("../key/overview.js")],
+  ["access", "key.tab_access", () => import("../key/access.js")],
+  ["usage", "usage.title", () => import("../key/usage.js")],
+  ["secrets", "rotate.secrets", () => import("../key/secrets.js")],
+  ["history", "key.history", () => import("../key/history.js")],
+];
 
 const pathOf = (/** @type {string} */ id) => /** @type {const} */ (`/v1/keys/${encodeURIComponent(id)}`);
+const tabIn = (/** @type {URLSearchParams} */ query) =>
+  (TABS.find(([name]) => name === query.get("tab")) ?? TABS[0])[0];
 
 /** @param {Page.Address} options */
-export async function view({ params: [id] }) {
+export async function view({ params: [id], query }) {
   try {
-    const [key, teams] = await Promise.all([get(pathOf(id)), all("/v1/teams")]);
-    return shown(key, teams);
+    const [key, teams] = await Promise.all([get(pathOf(id)), all("/v1/teams"), loadStyles("key")]);
+    return await shown(key, teams, tabIn(query));
   } catch (problem) {
     if (problem.code !== "permission_required") throw problem;
     // The user may know that the key exists, but not its details.
@@ -46,18 +59,21 @@ function hidden() {
 /**
  * @param {Api.Key} key
  * @param {Api.Team[]} teams
+ * @param {string} tab
+ * @returns {Promise<Page.View>}
  */
-function shown(key, teams) {
+async function shown(key, teams, tab) {
   const actions = h("div.row", {});
-  const about = h("div.stack", {});
-  const access = h("div.columns", {});
-  const history = historyCard(key, (id) => teams.find((team) => team.id === id)?.name);
+  const beside = h("div.row.beside", {});
+  const about = h("div.stack.about", {});
+  /** @type {Page.KeyPanel[]} */
+  const panels = [];
   /** @type {Page.KeyPage} */
   const page = {
     key,
     teams,
     rights: rightsTo(key, teams),
-    rename: h("span", {}),
+    addressOf: (name) => `#/keys/${key.id}${name === TABS[0][0] ? "" : `?tab=${name}`}`,
     /**
      * Shows the changed key and restores the focus.
      *
@@ -67,7 +83,7 @@ function shown(key, teams) {
       page.key = changed;
       const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.action;
       draw();
-      history.reload();
+      for (const panel of panels) panel.draw?.();
       if (!focused) return;
       const same = document.querySelector(`[data-action="${CSS.escape(focused)}"]`);
       (same ?? document.querySelector("main h1")).focus();
@@ -77,36 +93,100 @@ function shown(key, teams) {
       page.update(await get(pathOf(page.key.id)));
     },
   };
-  page.rename = renaming(page);
+  const rename = renaming(page);
   const draw = () => {
     page.rights = rightsTo(page.key, page.teams);
-    replaceChildren(actions, actionsFor(page));
-    replaceChildren(about, notices(page), factsCard(page));
-    replaceChildren(access, accessCard(page), h("div.stack", {}, secretsCard(page), teamsCard(page)));
+    replaceChildren(beside, page.rights.label ? rename : null, keyStatus(page.key));
+    replaceChildren(actions, actionsFor(page, rename));
+    replaceChildren(about, identity(page.key), notices(page));
   };
   draw();
-  const body = h("div.stack.key", {}, about, usageCard(key), access, explainCard(key), history.element);
-  return { title: key.name, actions, body };
+  const parts = TABS.map(([name, title, module]) => ({
+    name,
+    title: t(title),
+    panel: async () => {
+      const made = await (await late(module)).panel(page);
+      panels.push(made);
+      return made.element;
+    },
+  }));
+  const { list, panels: elements, show } = tabbed(t("key.tabs"), parts, page.addressOf);
+  await show(tab);
+  const body = h("div.key", {}, about, list, elements);
+  const follow = (/** @type {URLSearchParams} */ query) => show(tabIn(query));
+  return { title: key.name, beside, actions, body, follow };
 }
 
-/** @param {Page.KeyPage} page */
-function actionsFor(page) {
+/**
+ * The start of the secret and what kind of key it is.
+ *
+ * @param {Api.Key} key
+ */
+function identity(key) {
+  return h(
+    "p.row",
+    {},
+    key.hint ? h("code.soft", {}, t("key.hint", { hint: key.hint })) : null,
+    h("span.badge", {}, key.kind === "service" ? t("key.service") : t("key.personal")),
+    // Environments are named by the organization, so they have no text.
+    h("span.badge", {}, key.environment),
+    key.origin === "imported" ? h("span.badge", {}, t("key.imported")) : null,
+  );
+}
+
+/**
+ * @param {Page.KeyPage} page
+ * @param {HTMLElement} rename
+ */
+function actionsFor(page, rename) {
   const { key, rights } = page;
-  if (!rights.label) return [];
-  const off = action("switch", t("key.disable"), () => disable(page));
-  const on = rights.change ? action("switch", t("key.enable"), () => enable(page)) : null;
+  const test = async () => (await late(() => import("../key/test-access.js"))).testAccess(page.key);
+  const turn = async () => (await late(() => import("../key/secrets.js"))).rotate(page);
+  const [more, menu] = menuButton(() => entries(page, rename));
+  more.setAttribute("aria-label", t("keys.actions_of", { name: key.name }));
+  more.dataset.action = "more";
+  more.classList.remove("quiet");
   return [
-    page.rename,
-    rights.rotate ? action("rotate", t("rotate.button"), () => rotate(page)) : null,
-    key.status === "disabled" ? on : off,
-    action("revoke", t("key.revoke"), () => revoke(page), { class: "danger" }),
+    action("test", t("explain.title"), () => orAnnounce(test)),
+    rights.rotate ? action("rotate", t("rotate.button"), () => orAnnounce(turn)) : null,
+    more,
+    menu,
+  ];
+}
+
+/**
+ * The entries of the menu.
+ *
+ * @param {Page.KeyPage} page
+ * @param {HTMLElement} rename
+ */
+function entries(page, rename) {
+  const { key, rights } = page;
+  const keySwitch = () => late(() => import("../key/switch.js"));
+  const show = (/** @type {Api.Key | undefined} */ changed) => changed && page.update(changed);
+  const disable = async () => show(await (await keySwitch()).disableKey(page.key));
+  const enable = async () => show(await (await keySwitch()).enableKey(page.key));
+  const revoke = async () => show(await (await late(() => import("../key/revoke.js"))).revokeKey(page.key));
+  const copy = menuEntry("copy", t("keys.copy_id"), () => copyId(key));
+  if (!rights.label) return [copy];
+  const isOff = key.status === "disabled";
+  const end = menuEntry("revoke", t("key.revoke"), revoke);
+  end.classList.add("danger");
+  return [
+    copy,
+    menuEntry("pencil", t("key.rename"), () => rename.click()),
+    isOff ? null : menuEntry("pause", t("key.disable"), disable),
+    isOff && rights.change ? menuEntry("play", t("key.enable"), enable) : null,
+    h("div.line", {}),
+    end,
   ];
 }
 
 /** @param {Page.KeyPage} page */
 function renaming(page) {
-  return renameButton({
-    label: t("key.rename"),
+  const label = t("key.rename");
+  const button = renameButton({
+    label: icon("pencil"),
     field: t("key.name"),
     place: () => document.querySelector("main h1"),
     name: () => page.key.name,
@@ -117,51 +197,8 @@ function renaming(page) {
       announce(t("key.renamed"));
     },
   });
-}
-
-/** @param {Page.KeyPage} page */
-function notices(page) {
-  const { key, rights } = page;
-  const found = [];
-  if (key.status === "revoked") found.push(revoked(key));
-  if (key.status === "disabled") found.push(h("div.notice.warn", {}, h("p", {}, t("key.is_disabled"))));
-  if (key.status === "expired") found.push(h("div.notice.warn", {}, h("p", {}, t("key.is_expired"))));
-  if (key.rotation_advised && key.status !== "revoked") {
-    const now = rights.rotate ? action("rotate-now", t("rotate.now"), () => rotate(page)) : null;
-    const who = rights.rotate ? t("rotate.advised_you") : t("rotate.advised_other");
-    found.push(h("div.notice.warn", {}, h("p", {}, t("rotate.advised")), h("p.small", {}, who), now));
-  }
-  return found;
-}
-
-/** @param {Api.Key} key */
-function revoked(key) {
-  return h(
-    "div.notice.bad",
-    {},
-    h("p", {}, parts("key.is_revoked", { when: timeAgo(key.revoked_at) })),
-    key.revoked_reason ? h("p", {}, t("key.reason_was", { reason: key.revoked_reason })) : null,
-  );
-}
-
-/** @param {Page.KeyPage} page */
-async function disable(page) {
-  const changed = await disableKey(page.key);
-  if (changed) page.update(changed);
-}
-
-/** @param {Page.KeyPage} page */
-async function enable(page) {
-  try {
-    page.update(await enableKey(page.key));
-  } catch (problem) {
-    if (!problem.members) throw problem;
-    announce(problemText(problem));
-  }
-}
-
-/** @param {Page.KeyPage} page */
-async function revoke(page) {
-  const changed = await revokeKey(page.key);
-  if (changed) page.update(changed);
+  button.classList.add("quiet", "icon-only");
+  button.setAttribute("aria-label", label);
+  button.title = label;
+  return button;
 }
