@@ -45,7 +45,7 @@ pub struct KeyCounters {
 #[derive(Debug, Default)]
 struct RestOfKey {
     calls: OnceLock<CallDetails>,
-    /// Only the index's writer locks this field.
+    /// The index's writer locks this field, and lists of keys for keys with several secrets.
     ledger: Mutex<WriterState>,
 }
 
@@ -212,6 +212,11 @@ impl KeyCounters {
     /// The last use of each used secret, if uses are recorded separately.
     pub fn secret_uses(&self) -> Vec<(Digest, LastUse)> {
         self.known_ledger().map(|ledger| ledger.secrets.read()).unwrap_or_default()
+    }
+
+    /// A secret that is not the newest, if it was used since the newest was created.
+    pub fn old_secret_in_use(&self) -> Option<Digest> {
+        self.known_ledger()?.secrets.old_in_use()
     }
 
     /// The counter of a rate limit. A limit keeps its counter while it keeps its name.

@@ -214,6 +214,13 @@ impl SecretUses {
         secret.map(|secret| Arc::clone(&secret.cell))
     }
 
+    /// A secret that is not the newest, if it was used since the newest was created.
+    pub(super) fn old_in_use(&self) -> Option<Digest> {
+        let (newest, others) = self.0.split_first()?;
+        let is_used = |old: &&SecretUse| old.cell.read_time().is_some_and(|at| at > newest.since);
+        others.iter().find(is_used).map(|old| old.digest)
+    }
+
     /// The last use of each secret that was used.
     pub(super) fn read(&self) -> Vec<(Digest, LastUse)> {
         let read = |secret: &SecretUse| Some((secret.digest, secret.cell.read()?));

@@ -8,8 +8,9 @@ use crate::records::key::Status;
 
 /// Filters and order of a list of keys.
 ///
-/// An actor sees some keys whole, and of other keys only that they exist. The filters `search`, `owner`,
-/// `team`, `unused` and `expires_before` match only keys that the actor sees whole.
+/// An actor sees some keys whole, and of other keys only that they exist. All filters except `status` and
+/// `kind` match only keys that the actor sees whole.
+#[expect(clippy::struct_excessive_bools, reason = "independent filters")]
 #[derive(Clone, Debug)]
 pub struct Query {
     /// Maximum number of keys to return, 1 to [`crate::actions::LIST_LIMIT_MAX`].
@@ -33,8 +34,14 @@ pub struct Query {
     pub team: Option<TeamId>,
     /// Lists only keys that were never used.
     pub unused: bool,
+    /// Lists only keys that were created before this time and not used since.
+    pub unused_since: Option<Moment>,
     /// Lists only keys that expire between now and this time.
     pub expires_before: Option<Moment>,
+    /// Lists only keys without an end.
+    pub endless: bool,
+    /// Lists only active keys whose replaced secret still works and was used since the rotation.
+    pub old_secret_used: bool,
 }
 
 impl Query {
@@ -51,7 +58,10 @@ impl Query {
             owner: None,
             team: None,
             unused: false,
+            unused_since: None,
             expires_before: None,
+            endless: false,
+            old_secret_used: false,
         }
     }
 }

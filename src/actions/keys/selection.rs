@@ -12,6 +12,7 @@ use crate::actions::keys::query::{OwnerWanted, Query, Wanted};
 use crate::actions::keys::search::Needle;
 use crate::actions::keys::standing::{TeamSight, is_own, require_window, sees_every_key};
 use crate::actions::{ActionError, Actions};
+use crate::index::grant::Grant;
 use crate::index::key_lists::{ChunkPart, Common, Entry, SlotMemo};
 use crate::model::id::{TeamId, UserId};
 use crate::model::moment::Moment;
@@ -166,6 +167,9 @@ impl<'a> Selection<'a> {
             || self.query.team.is_some()
             || self.ends.is_some()
             || self.query.unused
+            || self.query.unused_since.is_some()
+            || self.query.endless
+            || self.query.old_secret_used
     }
 
     fn fits(
@@ -179,8 +183,20 @@ impl<'a> Selection<'a> {
         (self.owner.is_none() || owner.is_some_and(|it| it.is_wanted))
             && (self.query.team.is_none() || sharing.is_wanted)
             && self.ends.as_ref().is_none_or(ends)
+            && (!self.query.endless || entry.expires_at().is_none())
             && (!self.query.unused || entry.last_used_at().is_none())
+            && self.query.unused_since.is_none_or(|since| is_unused_since(entry, since))
+            && (!self.query.old_secret_used || self.is_old_secret_used(entry))
             && self.is_found(common, entry, owner)
+    }
+
+    /// Whether a replaced secret of an active key still works and was used since the rotation.
+    fn is_old_secret_used(&self, entry: Entry<'_>) -> bool {
+        let is_on = || entry.status(self.now) == Status::Active;
+        entry.old_secret_in_use().filter(|_digest| is_on()).is_some_and(|digest| {
+            let works = |grant: &Grant| grant.expires_at > self.now;
+            self.actions.index.with_grant(&digest, |grant| grant.is_some_and(works))
+        })
     }
 
     fn is_found(&mut self, common: &Common, entry: Entry<'_>, owner: Option<OwnerSeen>) -> bool {
@@ -220,4 +236,8 @@ impl<'a> Selection<'a> {
         });
         seen.unwrap_or(SharingSeen::NONE)
     }
+}
+
+fn is_unused_since(entry: Entry<'_>, since: Moment) -> bool {
+    entry.created_at() < since && entry.last_used_at().is_none_or(|at| at < since)
 }

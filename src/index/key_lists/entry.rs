@@ -9,6 +9,7 @@ use memchr::memmem::Finder;
 use crate::index::live::KeyCounters;
 use crate::model::id::{KeyId, TeamId, UserId};
 use crate::model::moment::Moment;
+use crate::model::secret::Digest;
 use crate::model::text::search_form;
 use crate::records::key::{KeyRecord, Status, StatusFacts};
 
@@ -19,6 +20,7 @@ const BETWEEN: u8 = 0xff;
 const REVOKED: u8 = 1;
 const DISABLED: u8 = 1 << 1;
 const ENDS: u8 = 1 << 2;
+const ROTATED: u8 = 1 << 3;
 
 /// The fields of a key for a list, read from its record.
 #[derive(Debug)]
@@ -82,6 +84,7 @@ impl EntryDraft {
             (record.revoked_at.is_some(), REVOKED),
             (record.disabled.is_some(), DISABLED),
             (record.expires_at.is_some(), ENDS),
+            (record.secrets.len() > 1, ROTATED),
         ];
         Self {
             id: record.id,
@@ -182,6 +185,12 @@ impl<'a> Entry<'a> {
     /// The client's address of the last use.
     pub fn last_address(self) -> Option<IpAddr> {
         self.values.live.as_ref()?.last_address()
+    }
+
+    /// The replaced secret, if it was used since the rotation.
+    pub fn old_secret_in_use(self) -> Option<Digest> {
+        let is_rotated = self.facts.flags & ROTATED != 0;
+        self.values.live.as_ref().filter(|_live| is_rotated)?.old_secret_in_use()
     }
 
     /// The name in lower case.

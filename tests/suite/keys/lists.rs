@@ -24,6 +24,11 @@ fn names(listed: &Value) -> Vec<String> {
     items.iter().map(|key| key["name"].as_str().unwrap_or("-").to_owned()).collect()
 }
 
+/// Returns the names of the keys whose replaced secret is in use.
+fn rotated(instance: &TestServer) -> Vec<String> {
+    names(&instance.ask(&Ask::get("/v1/keys?old_secret=used")).expect(200))
+}
+
 /// Returns the items of all pages of a list.
 fn pages(instance: &TestServer, person: &Person, query: &str, limit: usize) -> Vec<Value> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
@@ -83,6 +88,11 @@ fn keys_are_listed_in_the_requested_order() {
         ("used=never", &["alpha 2", "delta", "Alpha"][..]),
         ("expires_within=7d", &["Gamma", "beta"]),
         ("expires_within=7d&used=never", &[]),
+        ("expires=never", &["alpha 2", "Alpha"]),
+        ("expires=never&expires_within=7d", &[]),
+        ("unused_for=1h", &[]),
+        ("unused_for=0s&used=never", &["alpha 2", "delta", "Alpha"]),
+        ("old_secret=used", &[]),
         ("kind=service&expires_within=7d", &["Gamma"]),
         ("owner=me&used=never&sort=name", &["Alpha", "alpha 2", "delta"]),
         ("search=ALPHA&sort=-name", &["alpha 2", "Alpha"]),
@@ -90,6 +100,30 @@ fn keys_are_listed_in_the_requested_order() {
         let listed = instance.ask(&Ask::get(&format!("/v1/keys?{query}"))).expect(200);
         assert_eq!(names(&listed), expected, "{query}");
     }
+}
+
+#[test]
+fn active_keys_whose_replaced_secret_is_in_use_are_found() {
+    let instance = TestServer::start();
+    let [busy, calm] = ["busy", "calm"].map(|name| instance.create(&json!({"name": name})));
+    let rotate = |key: &Made, overlap: &str| {
+        let path = format!("/v1/keys/{}/rotate", key.id);
+        instance.ask(&Ask::post(&path, &json!({"overlap": overlap}))).expect(200);
+    };
+    rotate(&busy, "24h");
+    rotate(&calm, "24h");
+    assert!(rotated(&instance).is_empty());
+    // Times have milliseconds: the first call may be in that of the rotation.
+    while rotated(&instance).is_empty() {
+        assert_eq!(instance.bare(&Ask::forward_auth(&busy.secret)).status, 200);
+    }
+    assert_eq!(rotated(&instance), ["busy"]);
+    instance.act(&busy.id, "disable").expect(200);
+    assert!(rotated(&instance).is_empty());
+    instance.act(&busy.id, "enable").expect(200);
+    assert_eq!(rotated(&instance), ["busy"]);
+    rotate(&busy, "0s");
+    assert!(rotated(&instance).is_empty());
 }
 
 #[test]
@@ -136,6 +170,9 @@ fn a_cursor_works_only_in_its_own_order() {
         ("sort=color".to_owned(), "?sort"),
         ("used=often".to_owned(), "?used"),
         ("expires_within=soon".to_owned(), "?expires_within"),
+        ("expires=soon".to_owned(), "?expires"),
+        ("unused_for=1mo".to_owned(), "?unused_for"),
+        ("old_secret=any".to_owned(), "?old_secret"),
     ] {
         let refused = instance.ask(&Ask::get(&format!("/v1/keys?{query}")));
         assert_eq!(

@@ -127,6 +127,14 @@ impl Fixture {
         let mut record = KeyRecord::new(id, organization, name, created);
         let hint = self.one_of(&["kh_live_zzzz", "kh_test_abcd"]).to_owned();
         record.secrets = vec![secret_of(id, &hint, created)];
+        if self.random.random_bool(0.3) {
+            let old = Moment::from_milliseconds(now.milliseconds() - 9_000);
+            let ends_at = self.one_of(&[-5_i64, 50, 99]).saturating_add(now.milliseconds());
+            let ends_at = Some(Moment::from_milliseconds(ends_at));
+            let digest = Digest::of(&[&id.bytes()[..], b"old"].concat());
+            let old = SecretRecord { digest, ends_at, ..secret_of(id, "kh_live_old", old) };
+            record.secrets.push(old);
+        }
         record.description = self.one_of(&["", "", "A Machine"]).to_owned();
         let owner = self.instance.owner;
         record.owner = self.one_of(&[None, Some(owner), Some(self.member), Some(self.guest)]);
@@ -161,7 +169,8 @@ impl Fixture {
 
     pub(super) fn use_key(&mut self, record: &KeyRecord) {
         let index = self.instance.actions.index();
-        let grant = index.grant(&record.secrets[0].digest).unwrap();
+        let secret = self.random.random_range(0..record.secrets.len());
+        let grant = index.grant(&record.secrets[secret].digest).unwrap();
         let ip = self.one_of(&["192.0.2.7", "192.0.2.77", "2001:db8::5", "::ffff:192.0.2.7"]);
         let origin = CallOrigin { ip: Some(ip.parse().unwrap()), user_agent: None };
         let at = self.instance.clock_now().wall.milliseconds() - self.random.random_range(0..3_000);
@@ -219,6 +228,7 @@ impl Fixture {
     pub(super) fn query(&mut self, sort: Sort) -> Query {
         let now = self.instance.clock_now().wall;
         let until = Moment::from_milliseconds(now.milliseconds() + 60);
+        let since = Moment::from_milliseconds(now.milliseconds() - 2);
         let statuses = [
             Wanted::Current,
             Wanted::Current,
@@ -256,6 +266,9 @@ impl Fixture {
             owner: self.one_of(&owners),
             team: self.one_of(&teams),
             unused: self.random.random_bool(0.1),
+            unused_since: self.one_of(&[None, None, None, Some(since)]),
+            endless: self.random.random_bool(0.1),
+            old_secret_used: self.random.random_bool(0.1),
             expires_before: self.one_of(&[None, None, None, Some(until)]),
             ..Query::of(limit, sort)
         }

@@ -102,6 +102,9 @@ fn answers(fixture: &mut Fixture, reader: &Reader, sort: Sort, hidden: KeyId) ->
         Query { team: Some(fixture.others), ..plain.clone() },
         Query { unused: true, ..plain.clone() },
         Query { expires_before: Some(Moment::NEVER), ..plain.clone() },
+        Query { unused_since: Some(Moment::NEVER), ..plain.clone() },
+        Query { endless: true, ..plain.clone() },
+        Query { old_secret_used: true, ..plain.clone() },
     ];
     for needle in ["unicorn", "ada", "ada@", "secrets:", "203.0.113.9", "key_", "kh_live"] {
         queries.push(Query { search: Some(needle.to_owned()), ..plain.clone() });

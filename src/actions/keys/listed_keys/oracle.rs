@@ -56,6 +56,9 @@ impl Fixture {
                 || query.owner.is_some()
                 || query.team.is_some()
                 || query.unused
+                || query.unused_since.is_some()
+                || query.endless
+                || query.old_secret_used
                 || query.expires_before.is_some();
             let is_listed =
                 if filtered { whole && self.fits(reader, query, &record) } else { !concealed };
@@ -83,8 +86,22 @@ impl Fixture {
             .expires_before
             .is_none_or(|until| record.expires_at.is_some_and(|end| end >= now && end < until));
         let unused = !query.unused || self.last_use(record).is_none();
+        let unused = unused
+            && query.unused_since.is_none_or(|since| {
+                let last = self.last_use(record).map(|(at, _)| at);
+                record.created_at < since && last.is_none_or(|at| at < since)
+            });
+        let ends = ends && (!query.endless || record.expires_at.is_none());
+        let rotated = !query.old_secret_used || self.is_old_secret_used(record, now);
         let found = query.search.as_ref().is_none_or(|text| self.is_found(reader, text, record));
-        owner && team && ends && unused && found
+        owner && team && ends && unused && rotated && found
+    }
+
+    fn is_old_secret_used(&self, record: &KeyRecord, now: Moment) -> bool {
+        let [new, old] = &*record.secrets else { return false };
+        let grant = self.instance.actions.index().grant(&old.digest).unwrap();
+        let is_used = grant.last_use().is_some_and(|last| last.at > new.created_at);
+        record.status(now) == Status::Active && old.ends_at.unwrap() > now && is_used
     }
 
     fn is_found(&self, reader: &Reader, text: &str, record: &KeyRecord) -> bool {

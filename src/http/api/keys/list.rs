@@ -18,7 +18,7 @@ use crate::http::view::{Page, view};
 use crate::http::{App, Call, answer};
 use crate::model::fault::FaultCode;
 use crate::model::id::TeamId;
-use crate::model::moment::{Moment, moment_after};
+use crate::model::moment::{Moment, moment_after, parse_span};
 use crate::records::key::KeyRecord;
 
 const SEARCH_CHARACTERS_MAX: usize = 100;
@@ -102,22 +102,45 @@ fn read_query(parameters: &mut Parameters, now: Moment) -> Query {
     let about = "Only keys that are shared with this team.";
     let reader = parsed(FaultCode::INVALID_ID, str::parse::<TeamId>, || id("team"));
     let team = parameters.optional("team", about, reader);
-    let parse = |text: &str| (text == "never").then_some(true).ok_or("must be never");
-    let reader = parsed(FaultCode::INVALID_USED, parse, || choice(&["never"]));
-    let unused = parameters.optional("used", "Only keys that were never used.", reader);
-    let about = "Only keys that expire within this duration from now.";
-    let reader = parsed(FaultCode::INVALID_DURATION, |text| moment_after(now, text), || span("7d"));
-    let expires_before = parameters.optional("expires_within", about, reader);
-    Query {
+    let query = Query {
         after,
         search: search.filter(|text| !text.is_empty()),
         status: status.unwrap_or_default(),
         kind,
         owner,
         team,
-        unused: unused.unwrap_or_default(),
-        expires_before,
         ..Query::of(limit, sort)
+    };
+    read_lifetime(parameters, now, query)
+}
+
+/// Reads the filters by use, end and rotation.
+fn read_lifetime(parameters: &mut Parameters, now: Moment, query: Query) -> Query {
+    let parse = |text: &str| (text == "never").then_some(true).ok_or("must be never");
+    let reader = parsed(FaultCode::INVALID_USED, parse, || choice(&["never"]));
+    let unused = parameters.optional("used", "Only keys that were never used.", reader);
+    let about = "Only keys that were created before this duration, and not used within it.";
+    let parse = |text: &str| parse_span(text).map(|span| now.before(span));
+    let reader = parsed(FaultCode::INVALID_DURATION, parse, || span("90d"));
+    let unused_since = parameters.optional("unused_for", about, reader);
+    let about = "Only keys that expire within this duration from now.";
+    let reader = parsed(FaultCode::INVALID_DURATION, |text| moment_after(now, text), || span("7d"));
+    let expires_before = parameters.optional("expires_within", about, reader);
+    let parse = |text: &str| (text == "never").then_some(true).ok_or("must be never");
+    let reader = parsed(FaultCode::INVALID_CHOICE, parse, || choice(&["never"]));
+    let endless = parameters.optional("expires", "Only keys that never expire.", reader);
+    let about =
+        "Only active keys whose replaced secret still works and was used since the rotation.";
+    let parse = |text: &str| (text == "used").then_some(true).ok_or("must be used");
+    let reader = parsed(FaultCode::INVALID_CHOICE, parse, || choice(&["used"]));
+    let old_secret_used = parameters.optional("old_secret", about, reader);
+    Query {
+        unused: unused.unwrap_or_default(),
+        unused_since,
+        expires_before,
+        endless: endless.unwrap_or_default(),
+        old_secret_used: old_secret_used.unwrap_or_default(),
+        ..query
     }
 }
 
