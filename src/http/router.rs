@@ -19,7 +19,7 @@ use crate::http::{App, Call, api, check, health, metrics, openapi, page};
 
 /// The endpoints of the API, in no order.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let resources: [fn() -> Vec<Endpoint>; 31] = [
+    let resources: [fn() -> Vec<Endpoint>; 32] = [
         api::setup::endpoints,
         api::session::endpoints,
         api::proof::endpoints,
@@ -44,6 +44,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         api::instance::endpoints,
         api::keys::endpoints,
         api::organizations::endpoints,
+        api::overview::endpoints,
         api::permissions::endpoints,
         api::plans::endpoints,
         api::probes::endpoints,

@@ -36,6 +36,7 @@ mod metrics;
 mod openapi;
 mod organizations;
 mod original_policies;
+mod overview;
 mod page;
 mod people;
 mod permissions;

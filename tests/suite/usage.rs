@@ -82,10 +82,11 @@ fn every_way_to_present_a_key_is_counted_once_by_its_result() {
     let sum = instance.ask(&Ask::get("/v1/usage")).expect(200);
     assert_eq!(sum["totals"]["calls"], 9 + 1, "{sum}");
     let busiest = json!([
-        {"key": key.id, "name": key.key["name"], "calls": 9, "refused": 2},
-        {"key": caller.id, "name": "manager", "calls": 1, "refused": 0},
+        {"key": key.id, "name": key.key["name"], "codes": expected, "calls": 9, "refused": 2},
+        {"key": caller.id, "name": "manager", "codes": {"VALID": 1}, "calls": 1, "refused": 0},
     ]);
     assert_eq!(sum["keys"], busiest);
+    assert_eq!(sum["refused_keys"], json!([busiest[0]]), "only keys with refused calls");
 }
 
 #[test]
@@ -221,7 +222,8 @@ fn permission_for_usage_alone_shows_counts_and_no_concealed_keys() {
             let sum = ask(Ask::get(&format!("/v1/usage?interval={interval}"))).expect(200);
             let own = instance.usage(&key)["totals"]["calls"].as_u64().unwrap();
             assert_eq!(sum["totals"]["calls"], 2 + own, "{sum}");
-            let listed = json!({"key": open.id, "name": null, "calls": 2, "refused": 0});
+            let listed = json!({"key": open.id, "name": null, "calls": 2, "refused": 0,
+                "codes": {"VALID": 2}});
             let keys = sum["keys"].as_array().unwrap();
             assert!(keys.contains(&listed), "{sum}");
             assert!(!sum.to_string().contains(&hidden.id), "{sum}");

@@ -906,12 +906,16 @@ export interface components {
         get: {
           query: {
             cursor?: string;
+            /** @enum {string} */
+            expires?: "never";
             /** Format: span */
             expires_within?: string;
             /** @enum {string} */
             kind?: "personal" | "service";
             /** Format: int64 */
             limit?: number;
+            /** @enum {string} */
+            old_secret?: "used";
             owner?: "me" | string;
             search?: string;
             /** @enum {string} */
@@ -927,6 +931,8 @@ export interface components {
             /** @enum {string} */
             status?: "active" | "disabled" | "not_yet_valid" | "expired" | "revoked" | "all";
             team?: string;
+            /** Format: span */
+            unused_for?: string;
             /** @enum {string} */
             used?: "never";
           };
@@ -1255,6 +1261,25 @@ export interface components {
           };
           query: Record<string, never>;
           response: components["schemas"]["Subscription"];
+        };
+      };
+      "/v1/overview": {
+        get: {
+          query: Record<string, never>;
+          response: {
+            backup?: {
+              /** Format: int64 */
+              every_seconds: number;
+              /** Format: date-time */
+              last_at: string | null;
+            };
+            users?: {
+              /** Format: int64 */
+              count: number;
+              /** Format: int64 */
+              without_second_factor: number;
+            };
+          };
         };
       };
       "/v1/permissions": {
@@ -1935,6 +1960,20 @@ export interface components {
       keys?: {
         /** Format: int64 */
         calls: number;
+        codes: {
+          [key: string]: unknown;
+        };
+        key: string;
+        name: string | null;
+        /** Format: int64 */
+        refused: number;
+      }[];
+      refused_keys?: {
+        /** Format: int64 */
+        calls: number;
+        codes: {
+          [key: string]: unknown;
+        };
         key: string;
         name: string | null;
         /** Format: int64 */

@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod gates;
 mod organization_record;
 pub mod organizations;
+pub mod overview;
 pub mod plans;
 pub mod running_backups;
 pub mod seal_key;

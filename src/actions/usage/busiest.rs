@@ -32,8 +32,19 @@ pub struct KeyUse {
     pub key: KeyId,
     /// The name, if the actor sees the whole key.
     pub name: Option<String>,
-    pub calls: u64,
-    pub refused: u64,
+    pub counts: CallCounts,
+}
+
+impl KeyUse {
+    pub fn refused(&self) -> u64 {
+        refused_of(&self.counts)
+    }
+}
+
+fn refused_of(counts: &CallCounts) -> u64 {
+    let mut refused = *counts;
+    refused.take_away(&CallCounts::of(Code::Valid, u64::MAX));
+    refused.calls()
 }
 
 pub(super) type KeySums = HashMap<KeyId, CallCounts>;
@@ -123,29 +134,45 @@ impl Actions {
     }
 
     /// Returns the keys with the most calls that the actor may see.
-    pub(super) fn busiest(&self, actor: &Actor, sums: KeySums) -> Result<Vec<KeyUse>, ActionError> {
-        let mut sums: Vec<_> = sums.into_iter().filter(|(_, counts)| counts.calls() > 0).collect();
-        sums.sort_unstable_by_key(|(key, counts)| (Reverse(counts.calls()), *key));
+    pub(super) fn busiest(
+        &self,
+        actor: &Actor,
+        sums: &KeySums,
+    ) -> Result<Vec<KeyUse>, ActionError> {
+        self.first_keys(actor, sums, CallCounts::calls)
+    }
+
+    /// Returns the keys with the most refused calls that the actor may see.
+    pub(super) fn most_refused(
+        &self,
+        actor: &Actor,
+        sums: &KeySums,
+    ) -> Result<Vec<KeyUse>, ActionError> {
+        self.first_keys(actor, sums, refused_of)
+    }
+
+    /// Returns the keys with the highest `rank`, without keys whose rank is 0.
+    fn first_keys(
+        &self,
+        actor: &Actor,
+        sums: &KeySums,
+        rank: impl Fn(&CallCounts) -> u64,
+    ) -> Result<Vec<KeyUse>, ActionError> {
+        let mut sums: Vec<_> = sums.iter().filter(|(_, counts)| rank(counts) > 0).collect();
+        sums.sort_unstable_by_key(|(key, counts)| (Reverse(rank(counts)), **key));
         let mut busiest = Vec::new();
         for (key, counts) in sums.into_iter().take(CANDIDATES_MAX) {
             if busiest.len() >= BUSIEST_MAX {
                 break;
             }
-            let place = StoreKey::Key(actor.organization_id(), key);
+            let place = StoreKey::Key(actor.organization_id(), *key);
             let Some(held) = self.read::<KeyRecord>(&place)? else { continue };
             if self.is_concealed_from(actor, &held.record) {
                 continue;
             }
             let whole = self.is_whole_for(actor, &held.record);
-            let valid = CallCounts::of(Code::Valid, u64::MAX);
-            let mut refused = counts;
-            refused.take_away(&valid);
-            busiest.push(KeyUse {
-                key,
-                name: whole.then_some(held.record.name),
-                calls: counts.calls(),
-                refused: refused.calls(),
-            });
+            let name = whole.then_some(held.record.name);
+            busiest.push(KeyUse { key: *key, name, counts: *counts });
         }
         Ok(busiest)
     }

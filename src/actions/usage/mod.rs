@@ -75,6 +75,8 @@ pub struct Usage {
     pub addresses: Option<Vec<AddressRecord>>,
     /// For all keys: the keys with the most calls. `None` if there are too many rows to read.
     pub busiest: Option<Vec<KeyUse>>,
+    /// Likewise, the keys with the most refused calls.
+    pub most_refused: Option<Vec<KeyUse>>,
 }
 
 /// The span of a query, in whole hours or days.
@@ -146,6 +148,7 @@ impl Actions {
             buckets: BTreeMap::new(),
             addresses: None,
             busiest: None,
+            most_refused: None,
         };
         if let Some(id) = query.key {
             let (record, whole) = self.key_for_usage(actor, id)?;
@@ -173,7 +176,10 @@ impl Actions {
             }
             let sums = self.sums_by_key(&pending, organization, span)?;
             drop(pending);
-            usage.busiest = sums.map(|sums| self.busiest(actor, sums)).transpose()?;
+            if let Some(sums) = sums {
+                usage.busiest = Some(self.busiest(actor, &sums)?);
+                usage.most_refused = Some(self.most_refused(actor, &sums)?);
+            }
         }
         usage.buckets.retain(|_, counts| counts.calls() > 0);
         Ok(usage)
@@ -370,7 +376,8 @@ pub(super) mod tests {
         instance.crash();
         check(&instance, 7, 4, 4);
         let busiest = usage_of(&instance, UsageQuery::default()).busiest.unwrap();
-        let busiest: Vec<_> = busiest.iter().map(|it| (it.key, it.calls, it.refused)).collect();
+        let busiest: Vec<_> =
+            busiest.iter().map(|it| (it.key, it.counts.calls(), it.refused())).collect();
         assert_eq!(busiest, [(key.id, 7, 3), (other.id, 4, 0)]);
         assert_eq!(
             (instance.count(StoreKey::USAGE_HOURS), instance.count(StoreKey::USAGE_DAYS)),

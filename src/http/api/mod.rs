@@ -12,6 +12,7 @@ pub(super) mod lockouts;
 pub(super) mod me;
 pub(super) mod notices;
 pub(super) mod organizations;
+pub(super) mod overview;
 pub(super) mod permissions;
 pub(super) mod plans;
 pub(super) mod probes;

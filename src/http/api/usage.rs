@@ -54,6 +54,8 @@ view! {
         addresses: Vec<UsageAddressView> | absent,
         /// Keys with the most calls.
         keys: Vec<KeyUseView> | absent,
+        /// Keys with the most rejected calls.
+        refused_keys: Vec<KeyUseView> | absent,
     }
 }
 
@@ -89,6 +91,8 @@ view! {
         key: KeyId,
         /// Name of the key. Null if the caller may not see it.
         name: Option<String> => nullable(text("deploy").into()),
+        /// Number of calls by code.
+        codes: CallCounts => anything(json!({"VALID": 12, "RATE_LIMITED": 3})),
         /// Number of calls.
         calls: u64 => count(15),
         /// Number of rejected calls.
@@ -143,6 +147,7 @@ fn usage_view(usage: Usage) -> UsageView {
         totals: calls_view(totals),
         addresses: usage.addresses.map(|used| used.iter().map(address_view).collect()),
         keys: usage.busiest.map(|keys| keys.into_iter().map(key_use_view).collect()),
+        refused_keys: usage.most_refused.map(|keys| keys.into_iter().map(key_use_view).collect()),
     }
 }
 
@@ -155,5 +160,6 @@ fn address_view(used: &AddressRecord) -> UsageAddressView {
 }
 
 fn key_use_view(used: KeyUse) -> KeyUseView {
-    KeyUseView { key: used.key, name: used.name, calls: used.calls, refused: used.refused }
+    let (calls, refused) = (used.counts.calls(), used.refused());
+    KeyUseView { key: used.key, name: used.name, codes: used.counts, calls, refused }
 }
