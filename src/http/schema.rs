@@ -325,6 +325,11 @@ pub(crate) fn name_cursor() -> ObjectBuilder {
     formatted("name-cursor", "ZGlhZ3JhbXM6cmVhZA")
 }
 
+/// The cursor of a list of keys, whose form depends on the sort order.
+pub(crate) fn key_cursor() -> ObjectBuilder {
+    formatted("key-cursor", "AZnzom8efMOYxNwMDAc5jw")
+}
+
 pub(crate) fn cursor() -> ObjectBuilder {
     fitting("^[A-Za-z0-9_-]{21}[AQgw]$", "AZnzom8efMOYxNwMDAc5jw")
 }

@@ -19,6 +19,7 @@ one_of("author", "local", "none", "usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f")
 one_of("new-owner", "organization", "usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f")
 one_of("foreign-key", "sk_old_0123456789abcdef0123456789", "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=")
 one_of("name-cursor", *(base64.urlsafe_b64encode(name).rstrip(b"=").decode() for name in [b"a:b:c", b"diagrams:read"]))
+one_of("key-cursor", "AZnzom8efMOYxNwMDAc5jw", "AZnzom8efMOYxNwMDAc5jg")
 
 # Codes of faults that a schema cannot express, because they depend on stored records, the clock or another field.
 UNFORESEEABLE = {

@@ -905,6 +905,7 @@ export interface components {
       "/v1/keys": {
         get: {
           query: {
+            /** Format: key-cursor */
             cursor?: string;
             /** @enum {string} */
             expires?: "never";
@@ -938,6 +939,7 @@ export interface components {
           };
           response: {
             items: (components["schemas"]["Key"] | components["schemas"]["HiddenKey"])[];
+            /** Format: key-cursor */
             next_cursor: string | null;
             /** Format: int64 */
             total: number;

@@ -377,3 +377,18 @@ fn sort(keys: &mut [&Value], order: &str) {
         }
     });
 }
+
+/// Regression: the description gave the cursors of all orders the pattern of those of the default order.
+#[test]
+fn the_description_of_cursors_fits_every_order() {
+    let instance = TestServer::start();
+    let document = instance.bare(&Ask::get("/openapi.json")).expect(200);
+    let list = &document["paths"]["/v1/keys"]["get"];
+    let parameters = list["parameters"].as_array().unwrap();
+    let sent = parameters.iter().find(|parameter| parameter["name"] == "cursor").unwrap();
+    let page = &list["responses"]["200"]["content"]["application/json"]["schema"];
+    for schema in [&sent["schema"], &page["properties"]["next_cursor"]] {
+        assert_eq!(schema["format"], "key-cursor", "{schema}");
+        assert_eq!(schema["pattern"], Value::Null, "{schema}");
+    }
+}

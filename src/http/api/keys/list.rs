@@ -42,7 +42,7 @@ view! {
         /// Items of the page.
         items: Vec<ListedKeyView>,
         /// Cursor of the next page. Null on the last page.
-        next_cursor: Option<String> => nullable(schema::cursor().into()),
+        next_cursor: Option<String> => nullable(schema::key_cursor().into()),
         /// Number of keys on all pages. 10000 if `total_is_exceeded`.
         total: usize => count(2014),
         /// Whether there are more keys than `total`. Possible only in an organization with more
@@ -60,7 +60,7 @@ fn read_query(parameters: &mut Parameters, now: Moment) -> Query {
     let reader = parsed(FaultCode::INVALID_SORT, str::parse::<Sort>, || choice(&sorts));
     let sort = parameters.optional("sort", about, reader).unwrap_or(Sort::NEWEST_FIRST);
     let after = if sort == Sort::NEWEST_FIRST {
-        let reader = parsed(FaultCode::INVALID_CURSOR, cursor::read, schema::cursor);
+        let reader = parsed(FaultCode::INVALID_CURSOR, cursor::read, schema::key_cursor);
         parameters.optional("cursor", CURSOR, reader).map(Position::newest_first)
     } else {
         let parse = |text: &str| {
@@ -70,7 +70,7 @@ fn read_query(parameters: &mut Parameters, now: Moment) -> Query {
                 .then_some(position)
                 .ok_or("belongs to a list with another sort: restart without cursor")
         };
-        let reader = parsed(FaultCode::INVALID_CURSOR, parse, schema::cursor);
+        let reader = parsed(FaultCode::INVALID_CURSOR, parse, schema::key_cursor);
         parameters.optional("cursor", CURSOR, reader)
     };
     let parse = |text: &str| {
