@@ -68,17 +68,17 @@ export function place(view, hash) {
   const inside = hash.includes("/") && !view.isDeadEnd;
   const title = h("h1", { tabindex: "-1" }, view.title);
   const heading = h("div.heading", {}, title, view.beside, h("div.actions", {}, view.actions));
-  replaceChildren(main, notices(), inside ? way() : null, heading, view.body);
+  replaceChildren(main, notices(), inside ? breadcrumb() : null, heading, view.body);
   document.title = `${view.title} · Keyhouse`;
   return title;
 }
 
 /** The link from a view to the list that it belongs to, if the user sees that list. */
-function way() {
+function breadcrumb() {
   const above = session ? placeOf(here) : undefined;
   if (!above) return null;
   const link = h("a", { href: `#/${above.hash}` }, t(above.title));
-  return h("nav.way", { "aria-label": t("shell.way") }, link, h("span", { "aria-hidden": "true" }, "/"));
+  return h("nav.breadcrumb", { "aria-label": t("shell.breadcrumb") }, link, h("span", { "aria-hidden": "true" }, "/"));
 }
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */

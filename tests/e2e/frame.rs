@@ -158,9 +158,13 @@ fn palette_finds_places_keys_people_and_teams_by_keyboard() {
     page.press(&["/"]);
     let field = page.t("palette.field");
     page.see_focus("combobox", &field);
+    // In an earlier version, the palette loaded all people and teams before a letter was typed.
+    let asked_people = || page.requests().iter().any(|it| it.url.contains("/v1/users"));
+    assert!(!asked_people(), "people are loaded before the first letter");
     page.write("zebra");
     let results = page.within("listbox", &page.t("palette.results"));
     results.find("option", "zebra watch");
+    assert!(asked_people(), "people are not loaded");
     page.press(&["Down", "Enter"]);
     page.find("heading", "zebra watch");
     page.no_dialog();

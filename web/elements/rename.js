@@ -35,7 +35,8 @@ export function renameButton({ label, field: fieldLabel, place, name, save, isCo
       hide(false);
       button.hidden = false;
       button.focus();
-      // On a narrow screen, a menu entry stands for the button.
+      // On a narrow screen, the button is hidden and the row menu starts the rename. The name gets the focus
+      // instead.
       if (document.activeElement !== button) shown.focus();
     };
     const submit = async (/** @type {HTMLFormElement} */ element) => {

@@ -40,8 +40,14 @@ function content(actions, close) {
     ...places.map((place) => ({ icon: place.icon, text: t(place.title), href: `#/${place.hash}` })),
     { icon: "person", text: t("profile.title"), href: "#/profile" },
   ];
-  const people = may("keyhouse:users:read") ? all("/v1/users").catch(() => []) : Promise.resolve([]);
-  const teams = all("/v1/teams").catch(() => []);
+  /** @type {Promise<[Api.User[], Api.Team[]]> | undefined} */
+  let lists;
+  // Loaded at the first letter. An error of a request leaves its list out.
+  const peopleAndTeams = () =>
+    (lists ??= Promise.all([
+      may("keyhouse:users:read") ? all("/v1/users").catch(() => []) : [],
+      all("/v1/teams").catch(() => []),
+    ]));
   const results = h("div.results", { id: freshId("results"), role: "listbox", "aria-label": t("palette.results") });
   const nothing = h("p.empty.soft", { hidden: true }, t("palette.nothing"));
   const none = h("p.visually-hidden", { role: "status" });
@@ -111,7 +117,7 @@ function content(actions, close) {
     ];
     isDue = wanted !== "";
     if (!isDue) return show(own);
-    const [keys, persons, groups] = await Promise.all([keysWith(input.value.trim()), people, teams]);
+    const [keys, [persons, groups]] = await Promise.all([keysWith(input.value.trim()), peopleAndTeams()]);
     // The user has typed on.
     if (thisTurn !== turn) return undefined;
     isDue = false;

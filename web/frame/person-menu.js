@@ -4,7 +4,7 @@ import { late, remove } from "../lib/api.js";
 import { h } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
 import { keep } from "../lib/kept.js";
-import { problemText, announce } from "../lib/messages.js";
+import { orAnnounce } from "../lib/messages.js";
 import { setSession, instance, session } from "../lib/state.js";
 import { t } from "../lib/text.js";
 import { avatar } from "../elements/avatar.js";
@@ -40,7 +40,7 @@ export function personMenu(redraw) {
     h("button", { type: "button", onclick: act }, icon(symbol), text);
   const then = (/** @type {() => unknown} */ act) => () => {
     hide();
-    act();
+    return orAnnounce(act);
   };
   return h(
     "nav.menu.person-menu",
@@ -61,20 +61,14 @@ export function personMenu(redraw) {
       t("about.title"),
       then(async () => (await late(() => import("../views/about.js"))).about()),
     ),
-    action("exit", t("shell.sign_out"), signOut),
+    action("exit", t("shell.sign_out"), then(signOut)),
   );
 }
 
 const hide = () => document.getElementById(ID)?.hidePopover();
 
 async function signOut() {
-  try {
-    await remove("/v1/session");
-  } catch (problem) {
-    hide();
-    announce(problemText(problem));
-    return;
-  }
+  await remove("/v1/session");
   keep("frame", null);
   setSession(null);
   // Load a new page, so that no data of the user stays in memory.

@@ -4,7 +4,7 @@ import { patch } from "../lib/api.js";
 import { replaceChildren, h } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
 import { keep, kept } from "../lib/kept.js";
-import { announce, problemText } from "../lib/messages.js";
+import { orAnnounce } from "../lib/messages.js";
 import { session } from "../lib/state.js";
 import { currentLanguage, LANGUAGES, setLanguage, t } from "../lib/text.js";
 
@@ -62,14 +62,11 @@ export function themeSwitch() {
  */
 export function languageSwitch(redraw) {
   const choose = async (/** @type {string} */ language) => {
-    try {
+    await orAnnounce(async () => {
       await setLanguage(language);
       keep("language", language);
       if (session) session.user.locale = (await patch("/v1/me", { locale: language })).locale;
-    } catch (problem) {
-      if (!problem.members) throw problem;
-      announce(problemText(problem));
-    }
+    });
     await redraw();
   };
   return segments(t("shell.language"), "globe", Object.entries(LANGUAGES), currentLanguage(), choose);

@@ -3,7 +3,7 @@
 import { late } from "../lib/api.js";
 import { kept } from "../lib/kept.js";
 import { orAnnounce } from "../lib/messages.js";
-import { may, session } from "../lib/state.js";
+import { createsKeys, session } from "../lib/state.js";
 import { t } from "../lib/text.js";
 import { placeOf } from "./places.js";
 
@@ -22,7 +22,7 @@ let timer;
 export async function openPalette() {
   await orAnnounce(async () => {
     const { palette } = await opening(() => import("./palette.js"));
-    const creates = session.organization.api_access && (may("keyhouse:keys:create") || may("keyhouse:keys:manage"));
+    const creates = session.organization.api_access && createsKeys();
     await palette([
       ...(creates ? [{ icon: "plus", text: t("keys.new"), href: "#/keys/new" }] : []),
       { icon: "keyboard", text: t("shortcuts.title"), act: openShortcuts },

@@ -5,6 +5,7 @@ import { icon } from "../lib/icon.js";
 import { shortPermissions, sparePermissions } from "../lib/permission-words.js";
 import { session } from "../lib/state.js";
 import { ago, day, exactMoment, formatList, t } from "../lib/text.js";
+import { toneOf } from "../elements/key-status.js";
 import { timeAgo } from "../elements/time-ago.js";
 
 const SOON_MS = 7 * 86_400_000;
@@ -12,9 +13,6 @@ const CHIPS_MAX = 2;
 const USUAL_ENVIRONMENT = "live";
 /** A longer address, of IPv6, is cut in its middle. */
 const ADDRESS_CHARACTERS_MAX = 20;
-
-/** @type {Record<string, string>} */
-const TONES = { active: "good", not_yet_valid: "accent", disabled: "soft", expired: "bad", revoked: "soft" };
 
 /**
  * The cells of a key, and `show()`, which shows its current values. `select` and `actions` are put into the cells.
@@ -89,7 +87,7 @@ function statusOf(key) {
     ];
   }
   // status.active, status.disabled, status.expired, status.not_yet_valid, status.revoked
-  const word = dot(TONES[key.status] ?? "soft", t(`status.${key.status}`));
+  const word = dot(toneOf(key), t(`status.${key.status}`));
   if (key.status !== "not_yet_valid" || !key.not_before) return word;
   return [word, h("span.below.small.soft", {}, t("keys.starts", { day: day(key.not_before) }))];
 }

@@ -49,6 +49,9 @@ export function onOtherTab(handler) {
  */
 export const may = (permission) => session?.permissions.includes(permission) ?? false;
 
+/** Whether the user can create keys of any kind. */
+export const createsKeys = () => may("keyhouse:keys:create") || may("keyhouse:keys:manage");
+
 export const isOperator = () => session?.user.operator ?? false;
 
 async function fetchSession() {

@@ -1,6 +1,6 @@
 // The audit log, newest events first, and its verification.
 
-import { all, get, post } from "../lib/api.js";
+import { all, post, request } from "../lib/api.js";
 import { open } from "../lib/dialog.js";
 import { replaceChildren, h } from "../lib/dom.js";
 import { copyButton } from "../elements/copy-button.js";
@@ -199,7 +199,7 @@ function subjectOf({ target, before, after }, names) {
  */
 async function showKeyName(id, place, names) {
   if (!loadingNames.has(id)) {
-    const load = get(/** @type {const} */ (`/v1/keys/${id}`)).then(({ name }) => names.set(id, name));
+    const load = request("GET", `/v1/keys/${id}`, { quietly: true }).then(({ name }) => names.set(id, name));
     loadingNames.set(
       id,
       load.catch(() => {}),

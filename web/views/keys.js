@@ -5,7 +5,7 @@ import { replaceChildren, h } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
 import { list } from "../lib/list.js";
 import { planName } from "../lib/plans.js";
-import { instance, isOperator, may, session } from "../lib/state.js";
+import { createsKeys, instance, isOperator, may, session } from "../lib/state.js";
 import { addRows, table } from "../lib/table.js";
 import { t } from "../lib/text.js";
 import { copyButton } from "../elements/copy-button.js";
@@ -25,9 +25,6 @@ const FRESH_MS = 30_000;
  * @typedef {Page.ItemOf<"/v1/keys">} Item
  * @typedef {import("../keys/tabs.js").Tab} Tab
  */
-
-/** Whether the user may create a personal or a service key. */
-export const canCreate = () => may("keyhouse:keys:create") || may("keyhouse:keys:manage");
 
 /** @param {Page.Address} options */
 export async function view({ query }) {
@@ -106,7 +103,7 @@ export async function view({ query }) {
   const clear = () => {
     location.hash = addressOf(chosenBy(new URLSearchParams({ tab: chosen.tab }), teams, tabs));
   };
-  const actions = usable() && canCreate() ? [createLink("keys.new")] : [];
+  const actions = usable() && createsKeys() ? [createLink("keys.new")] : [];
   // Where the list was left, for Back. Written before the click changes the address.
   const keep = () => history.replaceState({ keys: keys.count(), top: Math.round(scrollY) }, "");
   keys.element.addEventListener("click", keep, { capture: true });
@@ -252,7 +249,7 @@ export function creationNotice() {
       links(),
     );
   }
-  if (canCreate()) return null;
+  if (createsKeys()) return null;
   // Guests and users with a custom role can't create keys even if members can.
   const why = session.user.role === "user" ? t("keys.members_cannot_create") : t("keys.role_cannot_create");
   return h("div.notice", {}, h("p", {}, why), h("p.soft", {}, t("keys.ask_administrator")));
@@ -283,6 +280,6 @@ function nothingFound(clear) {
 /** @param {string} tab */
 function noneYet(tab) {
   if (tab === "shared") return h("div.card.empty", {}, icon("team"), h("p", {}, t("keys.none_shared")));
-  const first = usable() && canCreate() ? createLink("keys.create_first") : null;
+  const first = usable() && createsKeys() ? createLink("keys.create_first") : null;
   return h("div.card.empty", {}, icon("key"), h("h2", {}, t("keys.none")), h("p.soft", {}, t("keys.what")), first);
 }

@@ -10,9 +10,9 @@ import { field, form, group, radios, select, valueOf } from "../lib/form.js";
 import { keySentence } from "../lib/permission-words.js";
 import { prefill } from "../lib/prefill.js";
 import { showSecret } from "../key/secret-dialog.js";
-import { may, session } from "../lib/state.js";
+import { createsKeys, may, session } from "../lib/state.js";
 import { t, words } from "../lib/text.js";
-import { creationNotice, canCreate } from "./keys.js";
+import { creationNotice } from "./keys.js";
 
 /** The kinds of key, each with the permission to create it. */
 const KINDS = [
@@ -30,7 +30,7 @@ const SHOWN_MAX = 10;
 /** @param {Page.Address} options */
 export async function view({ query }) {
   const title = t("new_key.title");
-  if (!session.organization.api_access || !canCreate())
+  if (!session.organization.api_access || !createsKeys())
     return { title, body: /** @type {HTMLElement} */ (creationNotice()) };
   const [entries, allTeams] = await Promise.all([all("/v1/permissions"), all("/v1/teams")]);
   const teams = allTeams.filter((team) => team.is_member || may("keyhouse:teams:manage"));

@@ -239,9 +239,9 @@ function amount(used, maximum) {
 
 function changing() {
   const { id } = session.organization;
-  const way = isOperator() ? h("p", {}, h("a", { href: `#/organizations/${id}` }, t("subscription.change"))) : null;
+  const toPlan = isOperator() ? h("p", {}, h("a", { href: `#/organizations/${id}` }, t("subscription.change"))) : null;
   const prices = instance.pricing_url
     ? h("p", {}, h("a", { href: instance.pricing_url, target: "_blank", rel: "noreferrer" }, t("subscription.pricing")))
     : null;
-  return [way ?? h("p.soft.small", {}, t("subscription.operators")), prices];
+  return [toPlan ?? h("p.soft.small", {}, t("subscription.operators")), prices];
 }
