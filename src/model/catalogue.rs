@@ -158,11 +158,13 @@ pub enum Preset {
     Read,
     /// All permissions that read or write.
     ReadWrite,
+    /// All permissions that read or deploy: for a deployment pipeline.
+    Deploy,
 }
 
 /// The text is not the name of a preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be read or read-write")]
+#[error("must be read, read-write or deploy")]
 pub struct InvalidPreset;
 
 impl Preset {
@@ -170,6 +172,7 @@ impl Preset {
         match self {
             Self::Read => &["read"],
             Self::ReadWrite => &["read", "write"],
+            Self::Deploy => &["read", "deploy", "publish", "release"],
         }
     }
 
@@ -192,6 +195,7 @@ impl fmt::Display for Preset {
         f.write_str(match self {
             Self::Read => "read",
             Self::ReadWrite => "read-write",
+            Self::Deploy => "deploy",
         })
     }
 }
@@ -203,6 +207,7 @@ impl FromStr for Preset {
         match text {
             "read" => Ok(Self::Read),
             "read-write" => Ok(Self::ReadWrite),
+            "deploy" => Ok(Self::Deploy),
             _ => Err(InvalidPreset),
         }
     }
@@ -226,10 +231,12 @@ mod tests {
 
     #[test]
     fn presets_choose_entries_by_their_action() {
-        let names = ["a:read", "a:b:read", "a:write", "a:delete", "read:all", "a:readonly"];
+        let names =
+            ["a:read", "a:b:read", "a:write", "a:delete", "read:all", "a:readonly", "b:deploy"];
         for (preset, chosen) in [
             ("read", "*:read a:read a:b:read"),
             ("read-write", "*:read *:write a:read a:b:read a:write"),
+            ("deploy", "*:read *:deploy *:publish *:release a:read a:b:read b:deploy"),
         ] {
             let preset: Preset = preset.parse().unwrap();
             let patterns = preset.patterns(names.into_iter());

@@ -122,8 +122,22 @@ fn all_users_read_the_catalogue_and_only_operators_change_it() {
 #[test]
 fn presets_expand_to_read_or_write_permissions() {
     let instance = TestServer::start();
-    let names = ["diagrams:read", "diagrams:write", "diagrams:delete", "files:page:read"];
+    let names =
+        ["diagrams:read", "diagrams:write", "diagrams:delete", "files:page:read", "site:deploy"];
     instance.catalogue(&names);
+    let deployer = instance.create(&json!({"preset": "deploy"}));
+    assert_eq!(
+        deployer.key["permissions"],
+        json!([
+            "*:read",
+            "*:deploy",
+            "*:publish",
+            "*:release",
+            "diagrams:read",
+            "files:page:read",
+            "site:deploy"
+        ])
+    );
     let reader = instance.create(&json!({"preset": "read"}));
     assert_eq!(reader.key["permissions"], json!(["*:read", "diagrams:read", "files:page:read"]));
     let writer = instance.create(&json!({"preset": "read-write", "kind": "service"}));

@@ -518,7 +518,7 @@ export interface components {
       not_before_in?: string | null;
       permissions?: string[] | null;
       /** @enum {string|null} */
-      preset?: "read" | "read-write" | null;
+      preset?: "read" | "read-write" | "deploy" | null;
       quota?: components["schemas"]["Quota"] | null;
       rate_limits?: components["schemas"]["RateLimit"][] | null;
     };
@@ -540,7 +540,7 @@ export interface components {
       not_before_in?: string | null;
       permissions?: string[] | null;
       /** @enum {string|null} */
-      preset?: "read" | "read-write" | null;
+      preset?: "read" | "read-write" | "deploy" | null;
       quota?: components["schemas"]["Quota"] | null;
       rate_limits?: components["schemas"]["RateLimit"][] | null;
       teams?:

@@ -137,7 +137,9 @@ pub(super) fn kind() -> impl ReadText<Output = KeyKind> {
 }
 
 pub(super) fn preset() -> impl Read<Output = Preset> {
-    parsed(FaultCode::INVALID_PRESET, str::parse::<Preset>, || choice(&["read", "read-write"]))
+    parsed(FaultCode::INVALID_PRESET, str::parse::<Preset>, || {
+        choice(&["read", "read-write", "deploy"])
+    })
 }
 
 /// Reads the teams with which a new key is shared.
