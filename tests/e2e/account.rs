@@ -172,7 +172,7 @@ fn text_is_selected_if_copying_is_not_available() {
     dialog.click("button", &page.t("secret.copy"));
     dialog.see(&page.t("copy.selected"));
     let selected = "(() => { const field = document.activeElement; return \
-                    field.type === 'text' && field.value.slice(field.selectionStart, field.selectionEnd) })()";
+                    field.type === 'textarea' && field.value.slice(field.selectionStart, field.selectionEnd) })()";
     let secret = page.evaluate(selected);
     let answer = instance.bare(&Ask::get("/v1/whoami").bearer(secret.as_str().unwrap()));
     assert_eq!(answer.status, 200, "{secret}");

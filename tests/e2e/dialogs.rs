@@ -37,6 +37,7 @@ const fn chosen(
 /// Screens of the owner of an instance with data.
 pub(crate) const DIALOGS: &[Dialog] = &[
     dialog("revoke-selected", screens::keys_selected, |page| page.t("keys.revoke_selected")),
+    dialog("save-template", screens::new_key, |page| page.t("new_key.save_template")),
     dialog("rotate", screens::key, |page| page.t("rotate.button")),
     dialog("test-access", screens::key, |page| page.t("explain.title")),
     chosen("disable-key", screens::key, |page| actions_of(page, "diagram exporter"), "key.disable"),

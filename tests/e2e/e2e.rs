@@ -15,6 +15,7 @@ mod account;
 mod ask;
 mod audit;
 mod axe;
+mod create;
 #[path = "../suite/deadlines.rs"]
 mod deadlines;
 mod dialogs;

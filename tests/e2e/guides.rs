@@ -124,8 +124,11 @@ fn create_by(guide: &Creation) {
     page.click("link", guide.create);
     page.find("heading", guide.create);
     page.fill(guide.name, "Automation Key");
-    page.find("group", guide.permissions);
-    page.within("group", guide.teams).find("combobox", "makers");
+    page.within("group", guide.permissions).click("radio", &page.t("new_key.read"));
+    let teams = page.within("group", guide.teams);
+    teams.fill(&page.t("key.share_more"), "mak");
+    teams.click("option", "makers");
+    teams.find("combobox", "makers");
     page.click("button", guide.save);
     let secret = copied_secret(&page);
     assert_eq!(instance.all_keys()[0]["name"], "Automation Key");

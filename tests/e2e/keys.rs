@@ -227,8 +227,8 @@ fn enter_in_the_permission_search_creates_no_key() {
     page.click("radio", &page.t("new_key.custom"));
     page.fill(&page.t("matrix.find"), "diag");
     page.press(&["Enter"]);
-    page.find_no("checkbox", "reports:read");
-    page.click("checkbox", &page.t_with("matrix.all_of", &[("resource", "diagrams")]));
+    page.find_no("radiogroup", "reports");
+    page.within("radiogroup", "diagrams").click("radio", &page.t("matrix.level_all"));
     let everything = page.t_with("permission_words.all_of", &[("resource", "diagrams")]);
     page.see(&page.t_with("permission_words.key", &[("what", &everything)]));
     assert!(instance.all_keys().is_empty());

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::account::code_of;
 use crate::ask::{Ask, Expect};
+use crate::create;
 use crate::dialogs::DIALOGS;
 use crate::driver::wait;
 use crate::page::{Look, Page};
@@ -49,7 +50,9 @@ const INSIDE: &[Screen] = &[
     Screen { name: "key-menu", reach: key_menu },
     Screen { name: "key-test-allowed", reach: key_test_allowed },
     Screen { name: "key-test-refused", reach: key_test_refused },
+    Screen { name: "new-key-start", reach: create::start },
     Screen { name: "new-key", reach: new_key },
+    Screen { name: "new-key-teams", reach: create::teams },
     Screen { name: "new-key-by-link", reach: new_key_by_link },
     Screen { name: "new-key-refused", reach: new_key_refused },
     Screen { name: "secret", reach: secret },
@@ -601,7 +604,7 @@ fn test_access(page: &Page, instance: &TestServer, permission: &str) {
 }
 
 /// Opens the form of a new key and expands all its sections.
-fn new_key(page: &Page, _house: &TestServer) {
+pub(crate) fn new_key(page: &Page, _house: &TestServer) {
     page.go("/#/keys/new");
     page.click("radio", &page.t("new_key.custom"));
     page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true");

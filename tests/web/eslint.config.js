@@ -114,6 +114,8 @@ export default [
     files: [home, also],
     rules: { "no-restricted-syntax": restrictedIn(home) },
   })),
+  // Examples of code are not translated.
+  { files: ["web/key/examples.js"], rules: { "page/no-user-texts": "off" } },
   {
     files: ["web/lib/*.js"],
     rules: {

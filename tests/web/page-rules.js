@@ -16,7 +16,6 @@ const NO_TEXT = [
   "Escape",
   "Ctrl",
   "Esc",
-  'curl -H "Authorization: Bearer',
 ];
 
 /** Functions whose first argument is a selector. */

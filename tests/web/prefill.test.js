@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { load } from "./page-double.js";
 
-const [{ prefill }] = await load("lib/prefill.js");
+const [{ linkQuery, prefill }] = await load("lib/prefill.js");
 const OFFERED = {
   kinds: ["personal"],
   teams: [
@@ -30,7 +30,9 @@ test("a choice that the form does not offer is ignored and listed", () => {
   const { values, ignored } = read("kind=service&preset=all&expires=soon&colour=red&toString=1");
   assert.deepEqual([values.kind, values.preset, values.expires], [undefined, undefined, undefined]);
   assert.deepEqual(ignored, ["kind=service", "preset=all", "expires=soon", "colour=red", "toString=1"]);
-  assert.equal(read("kind=personal&preset=read-write").values.preset, "read-write");
+  for (const preset of ["none", "read", "read-write", "deploy", "role"]) {
+    assert.equal(read({ preset }).values.preset, preset);
+  }
 });
 
 test("an expiry is a number of days, a date or never, up to the maximum", () => {
@@ -66,4 +68,21 @@ test("teams are found by id or name, with an access", () => {
 
 test("a long part of a link is cut", () => {
   assert.equal(read(`x=${"y".repeat(200)}`).ignored[0].length, 81);
+});
+
+test("a link of the form's values fills in the same values", () => {
+  const values = {
+    name: "Nightly, of all & more",
+    preset: "deploy",
+    permissions: ["diagrams:read", "reports:*"],
+    networks: ["10.0.0.0/8", "2001:db8::/32"],
+    denied: ["10.0.0.1"],
+    shares: new Map([["team_1", "write"]]),
+    kind: "personal",
+    expires: "90d",
+    environment: "test",
+  };
+  assert.deepEqual(read(linkQuery(values)), { values, ignored: [] });
+  const empty = { permissions: [], networks: [], denied: [], shares: new Map() };
+  assert.equal(linkQuery(empty), "");
 });

@@ -8,7 +8,8 @@ import { t } from "../lib/text.js";
 
 /**
  * A copy button. `text()` returns the text to copy, `shown()` the element whose text is selected if copying is not
- * available. `label` is the accessible name. With `isShort`, the button shows only its icon.
+ * available. `label` is the accessible name. With `isShort`, the button shows only its icon. After a copy, it sends the
+ * event `copied`.
  *
  * @param {() => string} text
  * @param {() => HTMLElement} shown
@@ -27,7 +28,7 @@ export function copyButton(text, shown, label, isShort = false) {
       // No secure context, or the user denied access.
       const element = shown();
       element.focus();
-      if (element instanceof HTMLInputElement) element.select();
+      if (element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement) element.select();
       else getSelection()?.selectAllChildren(element);
       announce(t("copy.selected"));
       return;
@@ -35,6 +36,7 @@ export function copyButton(text, shown, label, isShort = false) {
     show("check", t("copy.copied"));
     button.classList.add("done");
     announce(t("copy.copied"));
+    button.dispatchEvent(new Event("copied", { bubbles: true }));
     setTimeout(() => {
       show("copy", t("copy.copy"));
       button.classList.remove("done");

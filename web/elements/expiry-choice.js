@@ -12,12 +12,12 @@ const YEAR = 365;
 
 /**
  * The choice, with `chosen` selected: a number of days (`30d`), a date (`2027-01-31`), or `never`. Returns
- * `{element, fields}`; `fields()` returns the fields of the request.
+ * `{element, fields, linked, inWords}`; `fields()` returns the fields of the request.
  */
 export function expiryChoice(chosen = PROPOSED) {
   const daysMax = session.organization.key_lifetime_days_max;
   const fits = (/** @type {number} */ days) => daysMax === null || days <= daysMax;
-  const span = (/** @type {number} */ days) => [`${days}d`, lasting(days), endsAt(days)];
+  const span = (/** @type {number} */ days) => [`${days}d`, lasting(days)];
   const spans = DAYS.filter(fits).map(span);
   // The organization's maximum is below the shortest of these choices.
   if (spans.length === 0 && daysMax !== null) spans.push(span(daysMax));
@@ -36,21 +36,32 @@ export function expiryChoice(chosen = PROPOSED) {
     value: isDate ? chosen : inputDate(Math.min(30, daysMax ?? 30)),
   });
   const dateField = field(t("expiry.last_day"), date);
+  const ends = h("p.hint", { role: "status" });
   const warning = h("p.notice.warn", { role: "status" });
   const value = () => element.querySelector("input[type=radio]:checked").value;
   const show = () => {
     dateField.hidden = value() !== "date";
     warning.hidden = value() !== "never";
     replaceChildren(warning, value() === "never" ? t("expiry.never_warning") : null);
+    ends.hidden = !isSpan();
+    replaceChildren(ends, isSpan() ? t("expiry.ends", { day: inWords() }) : null);
+  };
+  const isSpan = () => value().endsWith("d");
+  /** The last day, or that there is none. */
+  const inWords = () => {
+    if (value() === "never") return t("expiry.never");
+    if (isSpan()) return day(Date.now() + Number.parseInt(value(), 10) * DAY_MS);
+    return date.value === "" ? t("expiry.date") : day(`${date.value}T23:59:59`);
   };
   const element = group(
     "expires_in",
     t("expiry.title"),
     h(
-      "div.options",
+      "div.segmented",
       {},
       radios("expires_in", choices, now, () => show()),
     ),
+    ends,
     dateField,
     warning,
     daysMax === null ? null : h("p.hint", {}, t("expiry.maximum", { count: daysMax })),
@@ -62,11 +73,12 @@ export function expiryChoice(chosen = PROPOSED) {
     // The key expires at the end of the chosen day in the user's time zone.
     return { expires_at: date.value === "" ? "" : new Date(`${date.value}T23:59:59`).toISOString() };
   };
-  return { element, fields };
+  /** The choice as in a link. */
+  const linked = () => (value() === "date" ? date.value : value());
+  return { element, fields, linked, inWords };
 }
 
 const lasting = (/** @type {number} */ days) => (days === YEAR ? t("expiry.year") : t("expiry.days", { count: days }));
-const endsAt = (/** @type {number} */ days) => t("expiry.until", { day: day(Date.now() + days * DAY_MS) });
 
 /**
  * The date in a number of days, in the format of a date field and the user's time zone.

@@ -1,13 +1,8 @@
 // A badge with the status of a key.
 
 import { h } from "../lib/dom.js";
+import { toneOf } from "../keys/row.js";
 import { t } from "../lib/text.js";
-
-/** @type {Record<string, string>} */
-const TONES = { active: "good", not_yet_valid: "accent", disabled: "soft", expired: "bad", revoked: "soft" };
-
-/** @param {{status: string}} key */
-export const toneOf = (key) => TONES[key.status] ?? "soft";
 
 /** @param {Api.Key} key */
 export function keyStatus({ status, secrets }) {

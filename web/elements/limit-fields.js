@@ -1,12 +1,15 @@
 // Fields for the rate limits and the quota of a key.
 
 import { replaceChildren, h } from "../lib/dom.js";
+import { seconds } from "./limit-words.js";
 import { checkbox, field, group, select, valueOf } from "../lib/form.js";
 import { allZones, ownZone, t } from "../lib/text.js";
 
 const RATE_LIMITS_MAX = 8;
 const CALLS_MAX = 1_000_000_000;
-const WINDOW_SECONDS_MAX = 86_400;
+/** Windows that the field offers: a second, ten, a minute, an hour, a day. */
+const WINDOWS = [1, 10, 60, 3600, 86_400];
+const USUAL_WINDOW = 60;
 
 /**
  * The fields. `limitsFrom(form)` reads their values.
@@ -49,25 +52,23 @@ export function limitFields(limits, quota) {
  * @param {() => void} leave
  */
 function limitRow(limit, leave) {
-  const part = (
-    /** @type {keyof Api.RateLimit} */ name,
-    /** @type {string} */ label,
-    /** @type {Page.Properties} */ properties,
-  ) => {
-    const value = limit?.[name] ?? "";
-    const input = h("input", { required: true, autocomplete: "off", ...properties, name: `limit_${name}`, value });
-    const element = field(label, input);
+  const part = (/** @type {string} */ name, /** @type {HTMLElement} */ element) => {
     element.dataset.part = name;
     return element;
   };
-  const count = { type: "number", min: 1, inputmode: "numeric" };
+  const count = { type: "number", min: 1, max: CALLS_MAX, inputmode: "numeric", autocomplete: "off", required: true };
+  const calls = h("input", { ...count, name: "limit_limit", value: limit?.limit });
+  const name = h("input", { name: "limit_name", maxlength: 32, autocomplete: "off", value: limit?.name });
+  const window = limit?.window_seconds ?? USUAL_WINDOW;
+  const windows = [...new Set([...WINDOWS, window])].toSorted((one, other) => one - other);
+  const choices = windows.map((span) => [String(span), seconds(span)]);
   return h(
     "fieldset.limit",
     {},
     h("legend", {}),
-    part("name", t("key.limit_name"), { maxlength: 32 }),
-    part("limit", t("key.limit_calls"), { ...count, max: CALLS_MAX }),
-    part("window_seconds", t("key.limit_seconds"), { ...count, max: WINDOW_SECONDS_MAX }),
+    part("limit", field(t("key.limit_calls"), calls)),
+    part("window_seconds", field(t("key.limit_window"), select("limit_window_seconds", choices, String(window)))),
+    part("name", field(t("key.limit_name"), name, { optional: true })),
     h("button", { type: "button", onclick: leave }),
   );
 }
@@ -112,7 +113,8 @@ export function limitsFrom(form) {
   const text = (/** @type {Element} */ row, /** @type {string} */ name) => row.querySelector(`[name="${name}"]`).value;
   const whole = (/** @type {string} */ value) => (value === "" ? null : Number(value));
   const rate_limits = rows.map((row) => ({
-    name: text(row, "limit_name"),
+    // The server keeps the state of a limit under its name.
+    name: text(row, "limit_name") || `per-${text(row, "limit_window_seconds")}s`,
     limit: whole(text(row, "limit_limit")),
     window_seconds: whole(text(row, "limit_window_seconds")),
   }));

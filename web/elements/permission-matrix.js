@@ -1,89 +1,94 @@
-// The permission catalogue as a matrix of checkboxes: one row per resource, one checkbox per action, and a field
-// for other patterns.
+// The permission catalogue as a list: a section for each group, a row for each resource, and a field for other
+// patterns. A row has one control, from none to all.
 
+import { all } from "../lib/api.js";
 import { replaceChildren, freshId, h } from "../lib/dom.js";
 import { field } from "../lib/form.js";
 import { keySentence } from "../lib/permission-words.js";
+import { covers } from "../lib/roles.js";
 import { may } from "../lib/state.js";
-import { compareNames, normalizedForSearch, currentLanguage, t } from "../lib/text.js";
+import { loadStyles } from "../lib/styles.js";
+import { compareNames, normalizedForSearch, t } from "../lib/text.js";
+import { levelControl, resourceRow } from "./resource-row.js";
 
 const SENTENCE_MS = 300;
+/** With more resources, only the sections with a selection are open. */
+const OPEN_RESOURCES_MAX = 12;
+/** Permissions without an effect. */
+const RESERVED = ["keyhouse:subscription:manage", "keyhouse:audit:manage", "keyhouse:usage:manage"];
+
+/** @typedef {ReturnType<typeof resourceRow>} Row */
+
+/** Loads the catalogue and the style sheet of its list. */
+export async function loadCatalogue() {
+  const [entries] = await Promise.all([all("/v1/permissions"), loadStyles("permissions")]);
+  return entries;
+}
 
 /**
- * The matrix of `entries` (`GET /v1/permissions`) with the patterns `chosen`. `inWords` describes the selection in a
- * sentence; `null` omits the sentence. Returns `{element, permissions}`; `permissions()` returns the selection.
+ * The list of `entries` (`GET /v1/permissions`) with the patterns `chosen`. `inWords` describes the selection in a
+ * sentence; `null` omits the sentence. `permissions()` returns the selection, `set(patterns)` replaces it.
  *
  * @param {Api.Permission[]} entries
  * @param {string[]} chosen
  * @param {((permissions: string[]) => string) | null} [inWords]
  */
 export function permissionMatrix(entries, chosen, inWords = keySentence) {
-  const rest = new Set(chosen);
   const resources = resourcesOf(entries.filter((entry) => !entry.own));
-  const own = resourcesOf(entries.filter((entry) => entry.own && may(entry.name)));
-  const rows = resources.map((resource) => row(resource, rest, true));
-  const ownRows = own.map((resource) => row(resource, rest, false));
-  const other = h("textarea.code", {
-    name: "other",
-    rows: 3,
-    spellcheck: "false",
-    autocomplete: "off",
-    value: [...rest].join("\n"),
-  });
-  const permissions = () => {
-    const typed = other.value.split(/[\s,]+/).filter((text) => text !== "");
-    return [...new Set([...rows, ...ownRows].flatMap((one) => one.chosen()).concat(typed))];
+  const isOffered = (/** @type {Api.Permission} */ { own, name }) => own && may(name) && !RESERVED.includes(name);
+  const sections = sectionsOf(resources);
+  const own = section(t("matrix.own"), resourcesOf(entries.filter(isOffered)), false, t("matrix.own_hint"));
+  const rows = [...sections, own].flatMap((one) => one.rows);
+  const other = h("textarea.code", { name: "other", rows: 2, spellcheck: "false", autocomplete: "off" });
+  const typed = () => other.value.split(/[\s,]+/).filter((text) => text !== "");
+  const permissions = () => [...new Set(rows.flatMap((row) => row.chosen()).concat(typed()))];
+  const set = (/** @type {string[]} */ patterns) => {
+    const rest = new Set(patterns);
+    for (const row of rows) row.take(rest);
+    other.value = [...rest].join("\n");
+    for (const one of [...sections, own]) one.update();
   };
+  set(chosen);
+  sections.forEach((one, at) => {
+    one.element.open = at === 0 || resources.length <= OPEN_RESOURCES_MAX || one.rows.some((row) => row.isChosen());
+  });
+  own.element.open = own.rows.some((row) => row.isChosen());
   const sum = inWords ? sentence(() => inWords(permissions())) : null;
-  const nothing = h("p.soft", { hidden: true }, t("matrix.none_found"));
-  const find = () => {
-    const needle = normalizedForSearch(search.value.trim());
-    for (const one of [...rows, ...ownRows]) one.element.hidden = !one.text.includes(needle);
-    const isFound = (/** @type {{element: HTMLElement}[]} */ list) => list.some((one) => !one.element.hidden);
-    nothing.hidden = isFound(rows) || isFound(ownRows);
-    // If only Keyhouse's own permissions match, open their section. A search never closes it.
-    if (needle !== "" && !isFound(rows) && isFound(ownRows)) management.open = true;
-  };
-  const search = h("input", {
-    type: "search",
-    name: "find",
-    autocomplete: "off",
-    // The search does not change the selection.
-    oninput: (event) => {
-      event.stopPropagation();
-      find();
-    },
-    // Enter in the search field must not submit the form.
-    onkeydown: (event) => {
-      if (event.key === "Enter") event.preventDefault();
-    },
-  });
-  const management = h(
-    "details",
-    { open: ownRows.some((one) => one.chosen().length > 0) },
-    h("summary", {}, t("matrix.own")),
-    h("p.hint", {}, t("matrix.own_hint")),
-    h(
-      "div.resources",
-      {},
-      ownRows.map((one) => one.element),
-    ),
-  );
   const element = h(
-    "div.matrix.stack",
+    "div.matrix",
     { oninput: sum?.update },
-    rows.length > 0 ? field(t("matrix.find"), search) : h("p.soft", {}, t("matrix.empty")),
+    resources.length > 0 ? search([...sections, own]) : h("p.soft", {}, t("matrix.empty")),
     h(
-      "div.resources",
+      "div.permission-list",
       {},
-      rows.map((one) => one.element),
+      sections.map((one) => one.element),
+      own.rows.length > 0 ? own.element : null,
+      h(
+        "details.permission-group",
+        { open: resources.length === 0 || other.value !== "" },
+        h("summary", {}, t("matrix.patterns")),
+        h("div.resource", {}, field(t("matrix.typed"), other, { hint: t("matrix.typed_hint"), optional: true })),
+      ),
     ),
-    nothing,
-    field(t("matrix.typed"), other, { hint: t("matrix.typed_hint"), optional: true }),
-    ownRows.length > 0 ? management : null,
     sum?.element,
   );
-  return { element, permissions };
+  return { element, permissions, set };
+}
+
+/**
+ * The permissions of `entries` that the patterns cover, and the patterns that cover none. `*:read` stands for all
+ * permissions to read, as in a preset.
+ *
+ * @param {string[]} patterns
+ * @param {Api.Permission[]} entries
+ */
+export function expanded(patterns, entries) {
+  const names = entries.filter(({ own }) => !own).map(({ name }) => name);
+  return patterns.flatMap((pattern) => {
+    const action = /^\*(:[^:*]+)$/.exec(pattern)?.[1];
+    const covered = names.filter((name) => (action ? name.endsWith(action) : covers(pattern, name)));
+    return covered.length > 0 ? covered : [pattern];
+  });
 }
 
 /**
@@ -103,7 +108,36 @@ export function sentence(words) {
 }
 
 /**
- * `[{resource, group, entries}]`, ordered by group and name.
+ * The field that hides the resources without a text.
+ *
+ * @param {ReturnType<typeof section>[]} sections
+ */
+function search(sections) {
+  const nothing = h("p.soft", { hidden: true }, t("matrix.none_found"));
+  const find = () => {
+    const needle = normalizedForSearch(input.value.trim());
+    const counts = sections.map((one) => one.find(needle));
+    nothing.hidden = counts.some((count) => count > 0);
+  };
+  const input = h("input", {
+    type: "search",
+    name: "find",
+    autocomplete: "off",
+    // The search does not change the selection.
+    oninput: (event) => {
+      event.stopPropagation();
+      find();
+    },
+    // Enter in the search field must not submit the form.
+    onkeydown: (event) => {
+      if (event.key === "Enter") event.preventDefault();
+    },
+  });
+  return h("div.stack.tight", {}, field(t("matrix.find"), input), nothing);
+}
+
+/**
+ * `[{resource, group, entries}]`, ordered by group and name. Resources without a group are last.
  *
  * @param {Api.Permission[]} entries
  */
@@ -115,67 +149,81 @@ function resourcesOf(entries) {
     found.get(resource).entries.push(entry);
   }
   const inGroups = (/** @type {Page.Resource} */ one, /** @type {Page.Resource} */ other) =>
-    compareNames(one.group, other.group) || compareNames(one.resource, other.resource);
+    Number(one.group === "") - Number(other.group === "") ||
+    compareNames(one.group, other.group) ||
+    compareNames(one.resource, other.resource);
   return [...found.values()].sort(inGroups);
 }
 
-/**
- * The row of one resource. Its checkbox for all actions checks and locks the others.
- *
- * @param {Page.Resource} options
- * @param {Set<string>} rest
- * @param {boolean} hasWhole
- */
-function row({ resource, group, entries }, rest, hasWhole) {
-  const whole = `${resource}:*`;
-  const boxes = entries.map((entry) => {
-    const about = entry.description[currentLanguage()] || entry.description.en;
-    const made = tick(entry.name, entry.name.slice(resource.length + 1), about, rest.delete(entry.name));
-    return { name: entry.name, about, ...made };
+/** @param {Page.Resource[]} resources */
+function sectionsOf(resources) {
+  const groups = [...new Set(resources.map(({ group }) => group))];
+  return groups.map((name) => {
+    const members = resources.filter(({ group }) => group === name);
+    return section(name || t("matrix.ungrouped"), members, true);
   });
-  const all = hasWhole ? tick(t("matrix.all_of", { resource }), t("matrix.all"), null, rest.delete(whole)) : null;
-  const lock = () => {
-    if (!all) return;
-    for (const { box } of boxes) {
-      box.disabled = all.box.checked;
-      if (all.box.checked) box.checked = true;
-    }
-  };
-  if (all) {
-    all.box.addEventListener("change", lock);
-    if (all.box.checked) lock();
-  }
-  const isNews = group && group.toLowerCase() !== resource.split(":")[0].toLowerCase();
-  const element = h(
-    "fieldset.resource",
-    {},
-    h("legend", {}, h("code", {}, resource), isNews ? h("span.small.soft", {}, ` ${group}`) : null),
-    h(
-      "div.ticks",
-      {},
-      all?.element,
-      boxes.map((one) => one.element),
-    ),
-  );
-  const words = [resource, group, ...boxes.flatMap((one) => [one.name, one.about])];
-  return {
-    element,
-    text: normalizedForSearch(words.join(" ")),
-    chosen: () => {
-      if (all?.box.checked) return [whole];
-      return boxes.filter(({ box }) => box.checked).map(({ name }) => name);
-    },
-  };
 }
 
 /**
- * @param {string} name
- * @param {string} label
- * @param {string | null} about
- * @param {boolean} checked
+ * The section of a group: how many of its resources are chosen, one control for all of them, and their rows.
+ *
+ * @param {string} title
+ * @param {Page.Resource[]} resources
+ * @param {boolean} hasWildcard
+ * @param {string} [hint]
  */
-function tick(name, label, about, checked) {
-  const box = h("input", { type: "checkbox", id: freshId("may"), "aria-label": name, checked, title: about });
-  const element = h("label.tick", { for: box.id }, box, h("span", {}, label), about ? h("span.hint", {}, about) : null);
-  return { box, element };
+function section(title, resources, hasWildcard, hint) {
+  const count = h("span.group-count", {});
+  const rows = resources.map((resource) => resourceRow(resource, hasWildcard, () => update()));
+  const whole = hasWildcard && rows.length > 1 ? wholeRow(title, rows, () => update()) : null;
+  const update = () => {
+    const chosen = rows.filter((row) => row.isChosen()).length;
+    replaceChildren(count, t("matrix.chosen", { count: chosen, total: rows.length }));
+    count.classList.toggle("some", chosen > 0);
+    whole?.update();
+  };
+  const element = h(
+    "details.permission-group",
+    {},
+    h("summary", {}, h("span", { dir: "auto" }, title), " ", count),
+    hint ? h("p.hint.resource", {}, hint) : null,
+    whole?.element,
+    rows.map((row) => row.element),
+  );
+  /** Shows the rows that contain a text, and returns their number. */
+  const find = (/** @type {string} */ needle) => {
+    for (const row of rows) row.element.hidden = !row.text.includes(needle);
+    const found = rows.filter((row) => !row.element.hidden).length;
+    element.hidden = found === 0;
+    // A search opens the sections with results, and closes none.
+    if (needle !== "" && found > 0) element.open = true;
+    if (whole) whole.element.hidden = needle !== "";
+    return found;
+  };
+  update();
+  return { element, rows, update, find };
+}
+
+/**
+ * The row that sets all rows of a group. No choice is checked while the rows differ.
+ *
+ * @param {string} group
+ * @param {Row[]} rows
+ * @param {() => void} onchange
+ */
+function wholeRow(group, rows, onchange) {
+  const id = freshId("group");
+  const levels = ["none", "read", "read_write", "all"];
+  const control = levelControl(levels, id, () => {
+    for (const row of rows) row.set(row.nearest(control.level()));
+    onchange();
+  });
+  const update = () => control.set(levels.find((level) => rows.every((row) => row.level() === row.nearest(level))));
+  const element = h(
+    "div.resource.whole",
+    {},
+    h("div.resource-name", {}, h("span", { id }, t("matrix.whole_group", { group }))),
+    control.element,
+  );
+  return { element, update };
 }

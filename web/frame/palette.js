@@ -5,11 +5,14 @@ import { open } from "../lib/dialog.js";
 import { freshId, h, replaceChildren } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
 import { may, session } from "../lib/state.js";
+import { loadStyles } from "../lib/styles.js";
 import { normalizedForSearch, t } from "../lib/text.js";
 import { placeGroups } from "./places.js";
 
 const TYPING_MS = 120;
 const FOUND_MAX = 5;
+
+export const styled = () => loadStyles("palette");
 
 /**
  * What the palette offers: an address or an action.

@@ -35,16 +35,18 @@ export const openShortcuts = () =>
   orAnnounce(async () => (await opening(() => import("./shortcut-sheet.js"))).shortcutSheet());
 
 /**
- * Imports a module, and follows no shortcut until it is there.
+ * Imports a module, with its style sheet if it has one, and follows no shortcut until they are there.
  *
  * @template T
- * @param {() => Promise<T>} module
+ * @param {() => Promise<T & {styled?: () => Promise<void>}>} module
  * @returns {Promise<T>}
  */
 async function opening(module) {
   isOpening = true;
   try {
-    return await late(module);
+    const loaded = await late(module);
+    await loaded.styled?.();
+    return loaded;
   } finally {
     isOpening = false;
   }

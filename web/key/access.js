@@ -1,11 +1,10 @@
 // What a key can access: permissions, IP restrictions, limits, and the teams that it is shared with.
 
-import { all } from "../lib/api.js";
 import { loadForDialog } from "../lib/dialog.js";
 import { replaceChildren, h } from "../lib/dom.js";
 import { limitFields, limitsFrom } from "../elements/limit-fields.js";
 import { networkFields } from "../elements/network-fields.js";
-import { permissionMatrix } from "../elements/permission-matrix.js";
+import { loadCatalogue, permissionMatrix } from "../elements/permission-matrix.js";
 import { group, radios } from "../lib/form.js";
 import { keySentence, sparePermissions } from "../lib/permission-words.js";
 import { t } from "../lib/text.js";
@@ -95,7 +94,7 @@ function limits(key) {
 /** @param {Page.KeyPage} page */
 async function changePermissions(page) {
   const { key } = page;
-  const catalogue = await loadForDialog(t("key.edit_permissions"), () => all("/v1/permissions"));
+  const catalogue = await loadForDialog(t("key.edit_permissions"), loadCatalogue);
   if (catalogue === undefined) return;
   const isPersonal = key.kind === "personal";
   const matrix = permissionMatrix(catalogue, key.permissions ?? []);

@@ -1,20 +1,23 @@
-// The dialog that shows a new secret once: masked, with a copy button, cleared on close.
+// The dialog that shows a new secret once: masked, with copy buttons and examples of its use, cleared on close.
 
 import { open } from "../lib/dialog.js";
 import { replaceChildren, freshId, h } from "../lib/dom.js";
 import { icon, iconButton } from "../lib/icon.js";
 import { copyButton } from "../elements/copy-button.js";
-import { checkbox } from "../lib/form.js";
+import { checkbox, radios } from "../lib/form.js";
 import { announce } from "../lib/messages.js";
 import { instance } from "../lib/state.js";
 import { t } from "../lib/text.js";
+import { EXAMPLES, HAS_SECRET } from "./examples.js";
 
 /**
- * Shows the secret of a created or rotated key. Resolves when the dialog closes.
+ * Shows the secret of a created or rotated key. With `canRepeat`, a second button offers to create another key.
+ * Resolves when the dialog closes, to whether the user chose that button.
  *
  * @param {{key: Api.Key, secret: string}} options
+ * @param {{canRepeat?: boolean}} [offered]
  */
-export async function showSecret({ key, secret }) {
+export async function showSecret({ key, secret }, { canRepeat = false } = {}) {
   const handlers = { leave: (/** @type {Event} */ event) => event.preventDefault() };
   const onEscape = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape") handlers.leave(event);
@@ -23,7 +26,8 @@ export async function showSecret({ key, secret }) {
   // On the window: a click beside the buttons moves the focus out of the dialog.
   addEventListener("keydown", onEscape);
   try {
-    await open(t("secret.title"), (close) => content(key, secret, close, handlers), { stays: true, wide: true });
+    const shown = (/** @type {(value?: boolean) => void} */ close) => content(key, secret, close, handlers, canRepeat);
+    return (await open(t("secret.title"), shown, { stays: true, wide: true })) ?? false;
   } finally {
     removeEventListener("beforeunload", warn);
     removeEventListener("keydown", onEscape);
@@ -36,98 +40,136 @@ const warn = (/** @type {Event} */ event) => event.preventDefault();
 /**
  * @param {Api.Key} key
  * @param {string} secret
- * @param {() => void} close
+ * @param {(value?: boolean) => void} close
  * @param {{leave: (event: Event) => void}} handlers
+ * @param {boolean} canRepeat
  */
-function content(key, secret, close, handlers) {
-  const input = h("input.code", {
+function content(key, secret, close, handlers, canRepeat) {
+  const masked = t("secret.masked", { hint: key.hint });
+  const text = h("textarea.code", {
     id: freshId("secret"),
-    type: "password",
     readonly: true,
+    rows: 1,
     autofocus: true,
     autocomplete: "off",
     spellcheck: "false",
-    value: secret,
   });
-  const line = h("code", { tabindex: "0" });
+  const example = exampleOf(secret, masked, () => show(true));
+  let isShown = false;
   const show = (/** @type {boolean} */ shown) => {
-    input.type = shown ? "text" : "password";
+    isShown = shown;
+    text.value = shown ? secret : masked;
     const label = shown ? t("secret.hide") : t("secret.show");
     eye.setAttribute("aria-label", label);
     eye.title = label;
     replaceChildren(eye, icon(shown ? "eye" : "hidden"));
-    replaceChildren(line, curlLine(shown ? secret : t("secret.masked", { hint: key.hint })));
+    example.reveal(shown);
   };
-  const eye = iconButton("hidden", t("secret.show"), { onclick: () => show(input.type === "password") });
+  const eye = iconButton("hidden", t("secret.show"), { onclick: () => show(!isShown) });
   // If copying is not available, the text is selected, so it must be visible.
-  const revealed = (/** @type {HTMLElement} */ element) => {
+  const revealed = () => {
     show(true);
-    return element;
+    return text;
   };
   show(false);
   const saved = checkbox("stored", t("secret.saved"), { onchange: () => follow() });
-  const done = h("button.primary", { type: "submit" }, t("secret.close"));
   const box = saved.querySelector("input");
-  const follow = () => done.setAttribute("aria-disabled", String(!box.checked));
+  /** @type {HTMLButtonElement[]} */
+  const ends = [h("button.primary", { type: "submit" }, t("secret.close"))];
+  if (canRepeat) ends.unshift(h("button", { type: "button", onclick: () => leave(null, true) }, t("secret.another")));
+  const follow = () => ends.forEach((button) => button.setAttribute("aria-disabled", String(!box.checked)));
   follow();
-  const leave = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    if (box.checked) return finish();
+  const copied = () => {
+    box.checked = true;
+    follow();
+  };
+  const leave = (/** @type {Event | null} */ event, again = false) => {
+    event?.preventDefault();
+    if (box.checked) return finish(again);
     box.focus();
     announce(t("secret.save_first"));
   };
   handlers.leave = leave;
-  const finish = () => {
+  const finish = (/** @type {boolean} */ again) => {
     // Remove the secret from the document.
-    input.value = "";
-    replaceChildren(line);
-    close();
+    text.value = "";
+    example.clear();
+    close(again);
   };
+  const copy = copyButton(() => secret, revealed, t("secret.copy"));
+  copy.addEventListener("copied", copied);
+  example.element.addEventListener("copied", () => example.hasSecret() && copied());
   return h(
     "form",
     { onsubmit: leave },
-    h("p.notice.warn", {}, t("secret.once")),
     h(
-      "div.field",
+      "div.fields",
       {},
-      h("label", { for: input.id }, t("secret.of", { name: key.name })),
+      h("p.notice.warn", {}, t("secret.once")),
       h(
-        "div.row.secret",
+        "div.field",
         {},
-        input,
-        eye,
-        copyButton(
-          () => secret,
-          () => revealed(input),
-          t("secret.copy"),
-        ),
+        h("label", { for: text.id }, t("secret.of", { name: key.name })),
+        h("div.row.secret", {}, text, eye, copy),
       ),
+      example.element,
+      saved,
     ),
-    h(
-      "div.field",
-      {},
-      h("p.strong", {}, t("secret.try")),
-      h("pre", {}, line),
-      h(
-        "div.row",
-        {},
-        copyButton(
-          () => curlLine(secret),
-          () => revealed(line),
-          t("secret.copy_line"),
-        ),
-      ),
-    ),
-    saved,
-    h("div.buttons", {}, done),
+    h("div.buttons", {}, ends),
   );
 }
 
 /**
- * A command that tests the key. It sends the secret only to this instance.
+ * The examples, one at a time. `reveal(is)` shows or masks the secret in them.
  *
  * @param {string} secret
+ * @param {string} masked
+ * @param {() => void} revealAll
  */
-function curlLine(secret) {
-  return `curl -H "Authorization: Bearer ${secret}" ${instance.public_url}/v1/whoami`;
+function exampleOf(secret, masked, revealAll) {
+  const lines = h("code", { tabindex: "0" });
+  const url = `${instance.public_url}/v1/whoami`;
+  const boxes = radios(
+    freshId("example"),
+    Object.entries(EXAMPLES).map(([name, { label }]) => [name, label]),
+    "curl",
+    () => show(),
+  );
+  const inputs = boxes.map((box) => box.querySelector("input"));
+  const chosen = () => inputs.find((input) => input.checked)?.value ?? "curl";
+  const hasSecret = () => HAS_SECRET.includes(chosen());
+  const textWith = (/** @type {string} */ shown) => EXAMPLES[chosen()].lines(url, shown).join("\n");
+  const hint = h("p.hint", {}, t("secret.from_environment"));
+  let isShown = false;
+  const show = () => {
+    replaceChildren(lines, textWith(isShown ? secret : masked));
+    hint.hidden = hasSecret();
+  };
+  const reveal = (/** @type {boolean} */ is) => {
+    isShown = is;
+    show();
+  };
+  const revealed = () => {
+    revealAll();
+    return lines;
+  };
+  const heading = h("p.strong", { id: freshId("examples") }, t("secret.try"));
+  const element = h(
+    "div.field.examples",
+    {},
+    h(
+      "div.examples-head",
+      {},
+      heading,
+      h("div.segmented", { role: "radiogroup", "aria-labelledby": heading.id }, boxes),
+    ),
+    h("pre", {}, lines),
+    hint,
+    h(
+      "div.row",
+      {},
+      copyButton(() => textWith(secret), revealed, t("secret.copy_line")),
+    ),
+  );
+  return { element, reveal, hasSecret, clear: () => replaceChildren(lines) };
 }

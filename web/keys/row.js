@@ -5,7 +5,6 @@ import { icon } from "../lib/icon.js";
 import { shortPermissions, sparePermissions } from "../lib/permission-words.js";
 import { session } from "../lib/state.js";
 import { ago, day, exactMoment, formatList, t } from "../lib/text.js";
-import { toneOf } from "../elements/key-status.js";
 import { timeAgo } from "../elements/time-ago.js";
 
 const SOON_MS = 7 * 86_400_000;
@@ -13,6 +12,12 @@ const CHIPS_MAX = 2;
 const USUAL_ENVIRONMENT = "live";
 /** A longer address, of IPv6, is cut in its middle. */
 const ADDRESS_CHARACTERS_MAX = 20;
+
+/** @type {Record<string, string>} */
+const TONES = { active: "good", not_yet_valid: "accent", disabled: "soft", expired: "bad", revoked: "soft" };
+
+/** @param {{status: string}} key */
+export const toneOf = (key) => TONES[key.status] ?? "soft";
 
 /**
  * The cells of a key, and `show()`, which shows its current values. `select` and `actions` are put into the cells.

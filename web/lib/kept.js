@@ -1,8 +1,8 @@
 // What the page keeps in the browser: colours, the language before sign-in, whether shortcuts of a single key are off,
-// and the last frame. Never data of a user.
+// the last frame, and templates of permissions by user id. Never a secret.
 // `early.js` reads the same names before the first paint.
 
-/** @typedef {"theme" | "language" | "shortcuts" | "frame"} Name */
+/** @typedef {"theme" | "language" | "shortcuts" | "frame" | "templates"} Name */
 
 /**
  * A kept value, or `null`.

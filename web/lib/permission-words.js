@@ -89,7 +89,7 @@ function phrase(actions, resources, names) {
   if (isAll && isEverywhere) return t("permission_words.everything");
   const resource = names(resources);
   if (isAll) return t("permission_words.all_of", { resource });
-  const verbs = formatList(actions.map(inWord));
+  const verbs = formatList(actions.map(actionWord));
   if (isEverywhere) return t("permission_words.on_all", { actions: verbs });
   return t("permission_words.some_of", { resource, actions: verbs });
 }
@@ -99,7 +99,7 @@ function phrase(actions, resources, names) {
  *
  * @param {string} action
  */
-const inWord = (action) => optionalText(`permission_words.actions.${action}`) ?? action;
+export const actionWord = (action) => optionalText(`permission_words.actions.${action}`) ?? action;
 
 /**
  * `[[resource, [action, ...]], ...]`, in the order of first occurrence.

@@ -5,11 +5,12 @@
 // mistyped IP restriction is reported and not dropped. A value that no choice offers is ignored and listed.
 
 const SHOWN_CHARACTERS_MAX = 80;
+const PRESETS = ["none", "read", "read-write", "deploy", "role"];
 const DAY_MS = 86_400_000;
 
 /** @typedef {"name" | "description" | "environment" | "kind" | "preset" | "expires"} TextField */
 /**
- * @typedef {{permissions: string[], networks: string[], shares: Map<string, string>}
+ * @typedef {{permissions: string[], networks: string[], denied: string[], shares: Map<string, string>}
  *   & Partial<Record<TextField, string>>} Prefilled
  */
 
@@ -23,7 +24,7 @@ const DAY_MS = 86_400_000;
  */
 export function prefill(query, { kinds, teams, daysMax }) {
   /** @type {Prefilled} */
-  const values = { permissions: [], networks: [], shares: new Map() };
+  const values = { permissions: [], networks: [], denied: [], shares: new Map() };
   /** @type {string[]} */
   const ignored = [];
   const wrong = (/** @type {string} */ name, /** @type {string} */ value) => ignored.push(cut(`${name}=${value}`));
@@ -44,10 +45,11 @@ export function prefill(query, { kinds, teams, daysMax }) {
     description: text("description"),
     environment: text("environment"),
     kind: choice("kind", (value) => kinds.includes(value)),
-    preset: choice("preset", (value) => ["read", "read-write", "role"].includes(value)),
+    preset: choice("preset", (value) => PRESETS.includes(value)),
     expires: choice("expires", (value) => isEnd(value, daysMax)),
     permissions: (value) => values.permissions.push(...itemsIn(value)),
     ip: (value) => values.networks.push(...itemsIn(value)),
+    deny: (value) => values.denied.push(...itemsIn(value)),
     team: (value) => itemsIn(value).forEach((item) => share(item, teams, values.shares) || wrong("team", item)),
   };
   for (const [name, value] of query) {
@@ -55,6 +57,19 @@ export function prefill(query, { kinds, teams, daysMax }) {
     else wrong(name, value);
   }
   return { values, ignored };
+}
+
+/**
+ * The query of a link that fills in the form with these values: the inverse of `prefill`.
+ *
+ * @param {Prefilled} values
+ */
+export function linkQuery({ permissions, networks, denied, shares, ...texts }) {
+  const team = [...shares].map(([id, access]) => `${id}:${access}`);
+  const lists = { permissions, ip: networks, deny: denied, team };
+  const query = new URLSearchParams(Object.entries(texts).filter(([, text]) => text));
+  for (const [name, items] of Object.entries(lists)) if (items.length > 0) query.set(name, items.join(","));
+  return query.toString();
 }
 
 /**

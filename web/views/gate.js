@@ -10,10 +10,12 @@ import { trialCard } from "../gate/trial.js";
 import { DEFAULT_GATE } from "../gate/words.js";
 import { live } from "../lib/live.js";
 import { isOperator } from "../lib/state.js";
+import { loadStyles } from "../lib/styles.js";
 import { t } from "../lib/text.js";
 
 /** @param {Page.Address} options */
 export async function view({ params: [name] }) {
+  await loadStyles("gates");
   if (name === DEFAULT_GATE.name && isOperator()) return builtIn();
   const path = /** @type {const} */ (`/v1/gates/${encodeURIComponent(name)}`);
   const page = /** @type {Page.GatePage} */ ({ path });

@@ -7,6 +7,7 @@ import { field, form, valueOf } from "../lib/form.js";
 import { pathsOf, pathLine } from "../gate/proxy.js";
 import { DEFAULT_GATE, acceptedKeys } from "../gate/words.js";
 import { list } from "../lib/list.js";
+import { loadStyles } from "../lib/styles.js";
 import { addRows, table } from "../lib/table.js";
 import { formatList, t } from "../lib/text.js";
 
@@ -15,7 +16,7 @@ const ANY = { name: "{name}" };
 
 export async function view() {
   // The request for organizations fails for users who are not operators.
-  const organizations = await all("/v1/organizations");
+  const [organizations] = await Promise.all([all("/v1/organizations"), loadStyles("gates")]);
   const columns = [t("gates.name"), t("gates.routes"), t("gates.accepted_keys"), t("gates.environments")];
   const cells = (/** @type {Api.Gate} */ gate) => [
     named(gate.name, null, gate.description),

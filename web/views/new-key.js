@@ -1,38 +1,41 @@
-// The form that creates a key.
+// The form that creates a key, with a summary of the key beside it.
 
-import { all, post } from "../lib/api.js";
+import { all, HOME, post } from "../lib/api.js";
 import { replaceChildren, h } from "../lib/dom.js";
+import { copyButton } from "../elements/copy-button.js";
 import { expiryChoice } from "../elements/expiry-choice.js";
 import { limitFields, limitsFrom } from "../elements/limit-fields.js";
+import { quotaText, rateText } from "../elements/limit-words.js";
 import { networkFields } from "../elements/network-fields.js";
-import { permissionMatrix, sentence } from "../elements/permission-matrix.js";
-import { field, form, group, radios, select, valueOf } from "../lib/form.js";
-import { keySentence } from "../lib/permission-words.js";
-import { prefill } from "../lib/prefill.js";
+import { loadCatalogue } from "../elements/permission-matrix.js";
+import { field, form, group, radios, valueOf } from "../lib/form.js";
+import { iconButton } from "../lib/icon.js";
+import { linkQuery, prefill } from "../lib/prefill.js";
 import { showSecret } from "../key/secret-dialog.js";
+import { permissionChoice } from "../create/permissions.js";
+import { summaryOf } from "../create/summary.js";
+import { teamShares } from "../create/teams.js";
 import { createsKeys, may, session } from "../lib/state.js";
-import { t, words } from "../lib/text.js";
+import { loadStyles } from "../lib/styles.js";
+import { formatList, t, words } from "../lib/text.js";
 import { creationNotice } from "./keys.js";
+
+/** @typedef {import("../lib/prefill.js").Prefilled} Prefilled */
 
 /** The kinds of key, each with the permission to create it. */
 const KINDS = [
   ["personal", "keyhouse:keys:create"],
   ["service", "keyhouse:keys:manage"],
 ];
-/**
- * The patterns of the presets. The server reduces them to the user's own permissions.
- *
- * @type {Record<string, string[]>}
- */
-const PRESETS = { read: ["*:read"], "read-write": ["*:read", "*:write"] };
 const SHOWN_MAX = 10;
+const USUAL_ENVIRONMENT = "live";
 
 /** @param {Page.Address} options */
 export async function view({ query }) {
   const title = t("new_key.title");
   if (!session.organization.api_access || !createsKeys())
     return { title, body: /** @type {HTMLElement} */ (creationNotice()) };
-  const [entries, allTeams] = await Promise.all([all("/v1/permissions"), all("/v1/teams")]);
+  const [entries, allTeams] = await Promise.all([loadCatalogue(), all("/v1/teams"), loadStyles("new-key")]);
   const teams = allTeams.filter((team) => team.is_member || may("keyhouse:teams:manage"));
   const kinds = KINDS.filter(([, needed]) => may(needed)).map(([kind]) => kind);
   const daysMax = session.organization.key_lifetime_days_max;
@@ -47,106 +50,191 @@ export async function view({ query }) {
  * @param {string[]} ignored
  */
 function fromLink(ignored) {
+  const list = ignored.slice(0, SHOWN_MAX).map((text) => h("li", {}, h("code", {}, text)));
   return h(
     `div.notice${ignored.length > 0 ? ".warn" : ""}`,
     {},
     h("p", {}, t("new_key.from_link")),
     ignored.length > 0
-      ? [
-          h("p", {}, t("new_key.ignored", { count: ignored.length })),
-          h(
-            "ul.patterns",
-            {},
-            ignored.slice(0, SHOWN_MAX).map((text) => h("li", {}, h("code", {}, text))),
-          ),
-        ]
+      ? [h("p", {}, t("new_key.ignored", { count: ignored.length })), h("ul.patterns", {}, list)]
       : null,
   );
 }
 
 /**
- * @param {import("../lib/prefill.js").Prefilled} values
+ * @param {Prefilled} values
  * @param {{kinds: string[], entries: Api.Permission[], teams: Api.Team[]}} options
  */
 function newKeyForm(values, { kinds, entries, teams }) {
+  const name = nameField(values.name);
   const kind = kindChoice(kinds, values.kind, () => rights.follow());
   const rights = permissionChoice(values, entries, () => kind.value());
   const expiry = expiryChoice(values.expires);
-  const networks = networkFields({ allow: values.networks, deny: [] });
+  const networks = networkFields({ allow: values.networks, deny: values.denied });
   const shares = teamShares(teams, values.shares);
-  const name = h("input", {
-    name: "name",
-    autocomplete: "off",
-    dir: "auto",
-    autofocus: true,
-    value: values.name ?? proposedName(),
-  });
-  const another = () => {
-    name.value = proposedName();
-    name.focus();
-  };
-  const submit = async (/** @type {HTMLFormElement} */ element) => {
+  /** @returns {string} */
+  const environment = () => valueOf(element, "environment");
+  const submit = async () => {
     const description = valueOf(element, "description").trim();
     const made = await post("/v1/keys", {
-      name: name.value,
+      name: name.input.value,
       ...(description ? { description } : {}),
       kind: kind.value(),
-      environment: valueOf(element, "environment"),
+      environment: environment(),
       ...rights.fields(),
       ...expiry.fields(),
       teams: shares.shares(),
       ip_rules: networks.rules(),
       ...limitsFrom(element),
     });
-    await showSecret(made);
-    location.hash = `#/keys/${made.key.id}`;
+    // Not awaited: the request is done, and the button behind the dialog is ready again.
+    created(made);
   };
-  const element = form(
-    { submit, button: t("new_key.save"), cancel: () => (location.hash = "#/keys"), inPage: true },
-    card(
-      field(
-        t("new_key.name"),
-        h("div.with-button", {}, name, h("button", { type: "button", onclick: another }, t("new_key.another"))),
-        { hint: t("new_key.name_hint") },
-      ),
-      kind.element,
+  const created = async (/** @type {{key: Api.Key, secret: string}} */ made) => {
+    if (await showSecret(made, { canRepeat: true })) name.another();
+    // Back leads to the list, and not to a form whose key exists.
+    else location.replace(`#/keys/${made.key.id}`);
+  };
+  const parts = [
+    folded(
+      t("new_key.ip_restrictions"),
+      values.networks.length + values.denied.length > 0,
+      () => networkText(networks.rules()),
+      networks.element,
     ),
-    card(rights.element),
-    card(expiry.element),
-    shares.element ? card(shares.element) : null,
-    folded(t("new_key.ip_restrictions"), values.networks.length > 0, networks.element),
-    folded(t("new_key.limits"), false, limitFields([], null)),
+    folded(t("new_key.limits"), false, () => limitText(element), limitFields([], null)),
     folded(
       t("new_key.more"),
       values.description !== undefined || values.environment !== undefined,
-      field(
-        t("new_key.description"),
-        h("textarea", { name: "description", maxlength: 1000, dir: "auto", value: values.description }),
-        { optional: true },
-      ),
-      field(
-        t("new_key.environment"),
-        h("input.code", {
-          name: "environment",
-          maxlength: 16,
-          autocomplete: "off",
-          value: values.environment ?? "live",
-        }),
-        { hint: t("new_key.environment_hint") },
-      ),
+      environment,
+      ...moreFields(values),
+    ),
+  ];
+  const element = form(
+    { submit, button: t("new_key.save"), cancel: () => (location.hash = "#/keys"), inPage: true },
+    h(
+      "div.card.form-parts",
+      {},
+      h("div.stack", {}, name.element, kind.element),
+      rights.element,
+      expiry.element,
+      shares.element,
+      parts.map((part) => part.element),
     ),
   );
-  element.classList.add("new-key");
-  // Enter in a field would create a key that the user has not looked at yet.
-  element.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && /** @type {Element} */ (event.target).matches("input")) event.preventDefault();
+  const sum = summaryOf(() => name.input.value, rights.permissions, [
+    { label: t("new_key.owner"), text: kind.inWords },
+    { label: t("expiry.title"), text: expiry.inWords },
+    { label: t("new_key.teams"), text: () => formatList(shares.names()) || t("new_key.not_shared") },
+    { label: t("new_key.ip_restrictions"), text: () => networkText(networks.rules()) },
+    { label: t("key.limits"), text: () => limitText(element) },
+    { label: t("new_key.environment"), text: environment },
+  ]);
+  const link = () => {
+    const [{ allow, deny }, description] = [networks.rules(), valueOf(element, "description").trim()];
+    return linkTo({
+      ...rights.linked(),
+      kind: kind.value(),
+      expires: expiry.linked(),
+      networks: allow,
+      denied: deny,
+      shares: new Map(shares.shares().map(({ id, access }) => [id, access])),
+      ...(description ? { description } : {}),
+      ...(environment() === USUAL_ENVIRONMENT ? {} : { environment: environment() }),
+    });
+  };
+  asColumns(element, sum.element, linkButton(link));
+  followChanges(element, () => {
+    sum.update();
+    for (const part of parts) part.update();
   });
   return element;
 }
 
-const card = (/** @type {Page.Child[]} */ ...children) => h("section.card.stack", {}, ...children);
-const folded = (/** @type {string} */ title, /** @type {boolean} */ open, /** @type {Page.Child[]} */ ...children) =>
-  h("details.card", { open }, h("summary", {}, h("h2", {}, title)), h("div.stack", {}, ...children));
+/**
+ * Moves the buttons and the notice of a problem into the column of the summary.
+ *
+ * @param {HTMLFormElement} element
+ * @param {Element} summary
+ * @param {Page.Child} more
+ */
+function asColumns(element, summary, more) {
+  element.classList.add("new-key");
+  const [fields, buttons] = element.children;
+  const aside = h("div.beside", {}, summary, fields.querySelector(":scope > .trouble"), buttons, more);
+  element.append(aside);
+}
+
+/**
+ * @param {HTMLFormElement} element
+ * @param {() => void} update
+ */
+function followChanges(element, update) {
+  // A click may add or remove a limit.
+  for (const event of ["input", "change", "click"]) element.addEventListener(event, update);
+  // Enter in a field would create a key that the user has not looked at yet.
+  element.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && /** @type {Element} */ (event.target).matches("input")) event.preventDefault();
+  });
+  update();
+}
+
+/**
+ * The field of the name, with a button that proposes another one.
+ *
+ * @param {string | undefined} value
+ */
+function nameField(value) {
+  const input = h("input", {
+    name: "name",
+    autocomplete: "off",
+    dir: "auto",
+    autofocus: true,
+    value: value ?? proposedName(),
+  });
+  const another = () => {
+    input.value = proposedName();
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+    input.focus();
+    input.select();
+  };
+  const button = iconButton("rotate", t("new_key.another"), { onclick: another });
+  const element = field(t("new_key.name"), h("div.inset", {}, input, button), { hint: t("new_key.name_hint") });
+  return { element, input, another };
+}
+
+/** @param {Prefilled} values */
+function moreFields({ description, environment = USUAL_ENVIRONMENT }) {
+  const attributes = { name: "environment", maxlength: 16, autocomplete: "off", value: environment };
+  return [
+    field(
+      t("new_key.description"),
+      h("textarea", { name: "description", maxlength: 1000, rows: 2, dir: "auto", value: description }),
+      { optional: true },
+    ),
+    field(t("new_key.environment"), h("input.code.short", attributes), { hint: t("new_key.environment_hint") }),
+  ];
+}
+
+/**
+ * A part of the form that can be folded. Its title shows its value.
+ *
+ * @param {string} title
+ * @param {boolean} open
+ * @param {() => string} text
+ * @param {...Page.Child} children
+ */
+function folded(title, open, text, ...children) {
+  // The summary beside the form says the same.
+  const value = h("span.folded-value", { "aria-hidden": "true", dir: "auto" });
+  const element = h(
+    "details.folded",
+    { open },
+    h("summary", {}, h("span.strong", {}, title), value),
+    h("div.stack", {}, children),
+  );
+  return { element, update: () => replaceChildren(value, text()) };
+}
 
 /** A readable name, such as "quiet-otter-42". */
 function proposedName() {
@@ -166,93 +254,57 @@ function proposedName() {
  * @param {() => void} follow
  */
 function kindChoice(kinds, wanted, follow) {
-  if (kinds.length === 1) return { element: null, value: () => kinds[0] };
-  const choices = [
-    ["personal", t("new_key.owner_you"), t("new_key.owner_you_hint")],
-    ["service", t("new_key.owner_organization"), t("new_key.owner_organization_hint")],
-  ];
-  const element = group("kind", t("new_key.owner"), radios("kind", choices, wanted ?? "personal", follow));
-  return { element, value: () => element.querySelector("input:checked").value };
+  /** @type {Record<string, string>} */
+  const names = { personal: t("new_key.owner_you"), service: t("new_key.owner_organization") };
+  if (kinds.length === 1) return { element: null, value: () => kinds[0], inWords: () => names[kinds[0]] };
+  const hint = h("p.hint", { role: "status" });
+  const show = () =>
+    replaceChildren(hint, value() === "service" ? t("new_key.owner_organization_hint") : t("new_key.owner_you_hint"));
+  const change = () => {
+    show();
+    follow();
+  };
+  const boxes = radios("kind", Object.entries(names), wanted ?? "personal", change);
+  const element = group("kind", t("new_key.owner"), h("div.segmented", {}, boxes), hint);
+  /** @returns {string} */
+  const value = () => element.querySelector("input:checked").value;
+  show();
+  return { element, value, inWords: () => names[value()] };
+}
+
+/** @param {Page.Networks} rules */
+function networkText({ allow, deny }) {
+  const all = [...allow, ...deny.map((network) => t("new_key.denied", { network }))];
+  return all.length > 0 ? formatList(all) : t("new_key.any_address");
+}
+
+/** @param {HTMLFormElement} element */
+function limitText(element) {
+  const { rate_limits, quota } = limitsFrom(element);
+  const whole = rate_limits.filter(({ limit, window_seconds }) => limit && window_seconds);
+  const texts = whole.map((rate) => rateText(/** @type {Api.RateLimit} */ (rate)));
+  if (quota?.limit) texts.push(quotaText(/** @type {Api.Quota} */ (quota)));
+  return texts.length > 0 ? formatList(texts) : t("new_key.no_limits");
+}
+
+/** @param {Prefilled} values */
+function linkTo(values) {
+  const url = new URL(HOME);
+  url.hash = `/keys/new?${linkQuery(values)}`;
+  return url.href;
 }
 
 /**
- * The choice of permissions: a preset, full access, or a custom selection.
+ * The button that copies a link to the form with its values.
  *
- * @param {import("../lib/prefill.js").Prefilled} wanted
- * @param {Api.Permission[]} entries
- * @param {() => string} kindNow
+ * @param {() => string} link
  */
-function permissionChoice(wanted, entries, kindNow) {
-  const matrix = permissionMatrix(entries, wanted.permissions, null);
-  const choices = [
-    ["read", t("new_key.read"), t("new_key.read_hint")],
-    ["read-write", t("new_key.read_write"), t("new_key.read_write_hint")],
-    ["role", t("new_key.full_access"), t("new_key.full_access_hint")],
-    ["own", t("new_key.custom"), t("new_key.custom_hint")],
-  ];
-  const first = wanted.permissions.length > 0 ? "own" : (wanted.preset ?? "read");
-  const boxes = radios("preset", choices, first, () => follow());
-  const value = () => boxes.map((box) => box.querySelector("input")).find((box) => box.checked).value;
-  const shown = h("div", {}, matrix.element);
-  const warning = h("p.notice.warn", { role: "status" });
-  const sum = sentence(() => {
-    if (value() === "role") return keySentence(null);
-    return keySentence(value() === "own" ? matrix.permissions() : PRESETS[value()]);
-  });
-  const element = group(
-    "permissions",
-    t("new_key.permissions"),
-    h("div.options.four", { "data-field": "preset" }, boxes),
-    warning,
-    shown,
-    sum.element,
-  );
-  element.addEventListener("input", sum.update);
-  const follow = () => {
-    const asRole = boxes[2];
-    // A service key has no owner whose role it could follow.
-    asRole.hidden = kindNow() === "service";
-    if (asRole.hidden && value() === "role") boxes[0].querySelector("input").checked = true;
-    shown.hidden = value() !== "own";
-    warning.hidden = value() !== "role";
-    replaceChildren(warning, value() === "role" ? t("new_key.full_access_warning") : null);
-    sum.update();
+function linkButton(link) {
+  const shown = h("p.code.one-time", { tabindex: "-1", hidden: true });
+  const reveal = () => {
+    shown.hidden = false;
+    return replaceChildren(shown, link());
   };
-  follow();
-  const fields = () => {
-    const chosen = value();
-    if (chosen === "role") return {};
-    return chosen === "own" ? { permissions: matrix.permissions() } : { preset: chosen };
-  };
-  return { element, follow, fields };
-}
-
-/**
- * @param {Api.Team[]} teams
- * @param {Map<string, string>} wanted
- */
-function teamShares(teams, wanted) {
-  if (teams.length === 0) return { element: null, shares: () => [] };
-  const options = [
-    ["", t("new_key.not_shared")],
-    ["read", t("new_key.share_read")],
-    ["write", t("new_key.share_write")],
-  ];
-  const choices = teams.map((team) => {
-    const choice = select(`team-${team.id}`, options, wanted.get(team.id) ?? "");
-    return { team, choice, element: field(team.name, choice) };
-  });
-  const element = group(
-    "teams",
-    t("new_key.teams"),
-    h("p.hint", {}, t("new_key.teams_hint")),
-    h(
-      "div.shares",
-      {},
-      choices.map((one) => one.element),
-    ),
-  );
-  const isShared = (/** @type {{choice: HTMLSelectElement}} */ { choice }) => choice.value !== "";
-  const shares = () => choices.filter(isShared).map(({ team, choice }) => ({ id: team.id, access: choice.value }));
-  return { element, shares };
+  const button = copyButton(link, reveal, t("new_key.copy_link"));
+  return h("div.form-link", {}, h("p.hint", {}, t("new_key.copy_link_hint")), button, shown);
 }

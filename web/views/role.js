@@ -9,6 +9,7 @@ import { announce } from "../lib/messages.js";
 import { setTitle } from "../shell.js";
 import { may } from "../lib/state.js";
 import { compareNames, currentLanguage, t } from "../lib/text.js";
+import { loadCatalogue } from "../elements/permission-matrix.js";
 import { editRole } from "./roles.js";
 
 /** @param {Page.Address} options */
@@ -24,7 +25,7 @@ export async function view({ params: [id] }) {
     const [loaded, people, entries] = await Promise.all([
       allRoles(),
       may("keyhouse:users:read") ? all("/v1/users") : null,
-      all("/v1/permissions"),
+      loadCatalogue(),
     ]);
     [roles, catalogue] = [loaded, entries];
     role = loaded.find((one) => one.id === id);

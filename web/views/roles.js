@@ -3,7 +3,7 @@
 import { all, post } from "../lib/api.js";
 import { open } from "../lib/dialog.js";
 import { h } from "../lib/dom.js";
-import { permissionMatrix } from "../elements/permission-matrix.js";
+import { loadCatalogue, permissionMatrix } from "../elements/permission-matrix.js";
 import { field, form, group, valueOf } from "../lib/form.js";
 import { roleSentence } from "../lib/permission-words.js";
 import { allRoles, roleMeaning, roleName } from "../lib/roles.js";
@@ -15,7 +15,7 @@ export async function view() {
   const [roles, people, catalogue] = await Promise.all([
     allRoles(),
     may("keyhouse:users:read") ? all("/v1/users") : null,
-    all("/v1/permissions"),
+    loadCatalogue(),
   ]);
   const tile = (/** @type {Api.Role} */ role) => roleTile(role, roles, people);
   const custom = roles.filter((role) => !role.builtin).sort((one, other) => compareNames(one.name, other.name));
