@@ -204,12 +204,20 @@ impl<'a> Found<'a> {
         }
         let mut parts = keys.before(self.below);
         for part in parts.by_ref().take(CHUNKS_A_TURN) {
-            match selection.count(part).filter(|_keys| self.only_counts(part)) {
-                Some(keys) => self.counted += keys,
-                None => self.offer(part.entries().filter_map(|entry| {
+            if let Some(keys) = selection.count(part).filter(|_keys| self.only_counts(part)) {
+                self.counted += keys;
+            } else {
+                let sort = self.query.sort;
+                let places = part.entries().filter_map(|entry| {
                     let whole = selection.listed(keys.common(), entry)?;
-                    Some(KeyPlace::new(entry, whole, self.query.sort))
-                })),
+                    Some(KeyPlace::new(entry, whole, sort))
+                });
+                // The first keys of the page come early, so that the others are not kept.
+                if sort == Sort::OLDEST_FIRST {
+                    self.offer(places.rev());
+                } else {
+                    self.offer(places);
+                }
             }
             self.below = part.first().or(self.below);
         }
@@ -225,7 +233,7 @@ impl<'a> Found<'a> {
     fn offer<'k>(&mut self, places: impl Iterator<Item = KeyPlace<'k>>) {
         let kept = self.query.limit + 1;
         let after = self.query.after.as_ref().map(Position::place);
-        let last = self.best.get(self.query.limit).map(Position::place);
+        let mut last = self.best.get(self.query.limit).map(Position::place);
         let (mut counted, mut better) = (0, Vec::new());
         for place in places {
             counted += 1;
@@ -233,12 +241,15 @@ impl<'a> Found<'a> {
                 && last.is_none_or(|last| place.compare(&last).is_lt())
             {
                 better.push(place);
+                // In the order opposite to that of the list, each key is better than those before it.
+                if better.len() == 2 * kept {
+                    last = Some(first_of(&mut better, kept));
+                }
             }
         }
         self.counted += counted;
         if better.len() > kept {
-            better.select_nth_unstable_by(self.query.limit, KeyPlace::compare);
-            better.truncate(kept);
+            first_of(&mut better, kept);
         }
         if !better.is_empty() {
             self.best.extend(better.into_iter().map(Position::from));
@@ -275,4 +286,11 @@ impl<'a> Found<'a> {
         let keys = if is_cut { COUNTED_MAX } else { self.counted };
         KeyTotal { keys, is_exceeded: is_cut }
     }
+}
+
+/// Keeps the first `kept` places of more, in any order, and returns the last of them.
+fn first_of<'k>(places: &mut Vec<KeyPlace<'k>>, kept: usize) -> KeyPlace<'k> {
+    let last = *places.select_nth_unstable_by(kept - 1, KeyPlace::compare).1;
+    places.truncate(kept);
+    last
 }

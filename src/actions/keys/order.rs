@@ -39,10 +39,12 @@ pub struct InvalidSort;
 impl Sort {
     /// The order in which keys are stored: the newest first.
     pub const NEWEST_FIRST: Self = Self::descending(SortBy::CreatedAt);
+    /// Nearly the opposite order: imported keys can have an earlier creation time than older keys.
+    pub(super) const OLDEST_FIRST: Self = Self::ascending(SortBy::CreatedAt);
     /// All orders, each with its name.
     pub const ALL: [(Self, &'static str); 8] = [
         (Self::NEWEST_FIRST, "-created_at"),
-        (Self::ascending(SortBy::CreatedAt), "created_at"),
+        (Self::OLDEST_FIRST, "created_at"),
         (Self::ascending(SortBy::Name), "name"),
         (Self::descending(SortBy::Name), "-name"),
         (Self::ascending(SortBy::LastUsed), "last_used"),
@@ -132,7 +134,12 @@ impl<'a> KeyPlace<'a> {
     }
 
     pub(super) fn compare(&self, other: &Self) -> Ordering {
-        let by_value = self.moment.cmp(&other.moment).then_with(|| self.name.cmp(other.name));
+        let by_value = match self.sort.by {
+            SortBy::Name => self.name.cmp(other.name),
+            SortBy::CreatedAt | SortBy::LastUsed | SortBy::ExpiresAt => {
+                self.moment.cmp(&other.moment)
+            },
+        };
         let by_value = if self.sort.descending { by_value.reverse() } else { by_value };
         // Of keys with equal values, the newest is first.
         self.rank.cmp(&other.rank).then(by_value).then_with(|| other.id.cmp(&self.id))

@@ -158,7 +158,7 @@ impl<'a> ChunkPart<'a> {
     }
 
     /// The keys, the newest first.
-    pub fn entries(self) -> impl Iterator<Item = Entry<'a>> {
+    pub fn entries(self) -> impl DoubleEndedIterator<Item = Entry<'a>> {
         let Chunk { ids, facts, values, texts, .. } = self.chunk;
         let keys = ids.iter().zip(facts).zip(values).take(self.end).rev();
         keys.map(|((id, facts), values)| Entry { id: *id, facts, values, texts: values.of(texts) })
