@@ -83,8 +83,10 @@ impl HeaderLines {
 
     /// The value of the first line with this name, in any case.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let mut lines = self.bytes.split(|byte| *byte == b'\n');
-        let value = lines.find_map(|line| {
+        let mut start = 0;
+        let value = memchr::memchr_iter(b'\n', &self.bytes).find_map(|end| {
+            let line = self.bytes.get(start..end)?;
+            start = end + 1;
             let (own, value) = line.split_at_checked(name.len())?;
             let value = value.strip_prefix(b": ")?.strip_suffix(b"\r")?;
             own.eq_ignore_ascii_case(name.as_bytes()).then_some(value)
