@@ -4,7 +4,7 @@ import { HOME, late, onBusy, onProofRequired, onSessionEnd } from "./lib/api.js"
 import { replaceChildren, h } from "./lib/dom.js";
 import { problemNotice } from "./lib/messages.js";
 import { keptLanguage } from "./frame/preferences.js";
-import { placeOf } from "./frame/places.js";
+import { home, placeOf } from "./frame/places.js";
 import { followShortcuts } from "./frame/shortcuts.js";
 import { icon } from "./lib/icon.js";
 import { expect, frame, onRedraw, place, showBusy } from "./shell.js";
@@ -20,6 +20,7 @@ import { signInDialog, signInView } from "./views/sign-in.js";
  * @type {[string, () => Promise<{view: (address: Page.Address) => Page.View | Promise<Page.View>}>][]}
  */
 const VIEWS = [
+  ["overview", () => import("./views/overview.js")],
   ["keys", () => import("./views/keys.js")],
   ["keys/new", () => import("./views/new-key.js")],
   ["keys/:", () => import("./views/key.js")],
@@ -112,7 +113,7 @@ async function follow() {
 
 /** @returns {[string, URLSearchParams]} */
 function addressParts() {
-  const hash = location.hash.replace(/^#\//, "") || "keys";
+  const hash = location.hash.replace(/^#\//, "") || home();
   const [path, query] = hash.split("?");
   return [path, new URLSearchParams(query)];
 }

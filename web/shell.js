@@ -143,7 +143,7 @@ function bar(inNewLanguage) {
     "header.top",
     {},
     drawerButton(),
-    h("a.brand", { href: "#/keys" }, mark(), "Keyhouse"),
+    h("a.brand", { href: "#/" }, mark(), "Keyhouse"),
     h("span.organization", {}, session.organization.name),
     finder(),
     personButton(),

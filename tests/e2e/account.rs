@@ -160,7 +160,7 @@ fn text_is_selected_if_copying_is_not_available() {
     let instance = TestServer::start();
     let page = Page::open(&instance, "en");
     page.before_documents(NO_CLIPBOARD);
-    page.go("/");
+    page.go("/#/keys");
     page.sign_in(EMAIL, PASSWORD);
     page.click("button", &page.t("keys.copy_endpoint"));
     page.see(&page.t("copy.selected"));

@@ -30,6 +30,7 @@ mod hostile;
 mod key_page;
 mod keys;
 mod links;
+mod overview;
 mod page;
 mod part;
 #[path = "../suite/people.rs"]

@@ -62,7 +62,7 @@ fn colours_and_language_are_chosen_before_the_sign_in_and_kept() {
     page.click("button", &page.t_with("shell.account", &[("name", "ada")]));
     page.click("button", "Español");
     let spanish = Texts::of("es");
-    page.find("heading", &spanish.t("keys.title"));
+    page.find("heading", &spanish.t("shell.overview"));
     page.go("/#/profile");
     page.find("heading", &spanish.t("profile.title"));
     assert_eq!(page.value(&spanish.t("profile.language")), "Español");
@@ -96,7 +96,7 @@ fn frame_is_painted_before_the_scripts() {
     let mut page = Page::open_at(relay.url(), "en");
     page.go("/");
     page.sign_in(EMAIL, PASSWORD);
-    page.find("heading", &page.t("keys.title"));
+    page.find("heading", &page.t("shell.overview"));
     relay.answer("app.js", GONE);
     page.driver.devtools("Network.setCacheDisabled", serde_json::json!({"cacheDisabled": true}));
     page.reload();

@@ -37,6 +37,7 @@ const OUTSIDE: &[Screen] = &[
 const INSIDE: &[Screen] = &[
     Screen { name: "account-menu", reach: account_menu },
     Screen { name: "about", reach: about },
+    Screen { name: "overview", reach: overview },
     Screen { name: "keys", reach: keys },
     Screen { name: "keys-none-found", reach: keys_none_found },
     Screen { name: "key", reach: key },
@@ -491,6 +492,12 @@ fn reset(page: &Page, house: &TestServer) {
 fn dead_link(page: &Page, _house: &TestServer) {
     page.go("/invitation");
     page.see(&page.t("link.incomplete"));
+}
+
+fn overview(page: &Page, _house: &TestServer) {
+    page.go("/#/overview");
+    page.find("heading", &page.t("overview.busiest"));
+    page.find("link", &page.t("overview.download"));
 }
 
 fn keys(page: &Page, _house: &TestServer) {

@@ -24,7 +24,7 @@ fn the_page_works_on_a_sub_path_behind_tls() {
     let invited = instance.ask(&invitation("bo@example.com", "user")).expect(201);
 
     let page = Page::open_at(url.clone(), "en");
-    page.go("/");
+    page.go("/#/keys");
     page.sign_in(EMAIL, PASSWORD);
     page.click("link", &page.t("keys.new"));
     page.fill(&page.t("new_key.name"), "courier");

@@ -2,10 +2,13 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The languages of the page.
 pub(crate) const LANGUAGES: [&str; 3] = ["en", "fr", "es"];
+
+/// The beginnings of the names of the files of a language.
+const PARTS: [&str; 2] = ["", "overview-"];
 
 /// The texts of a language.
 #[derive(Clone, Debug)]
@@ -15,11 +18,17 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// Reads the file of the language. Fails the test if it is missing.
+    /// Reads the files of the language. Fails the test if one is missing.
     pub(crate) fn of(language: &'static str) -> Self {
-        let path = format!("{}/../../web/locales/{language}.json", env!("CARGO_MANIFEST_DIR"));
-        let text = fs::read_to_string(&path).expect("the texts of the language");
-        Self { language, texts: serde_json::from_str(&text).expect("texts are JSON") }
+        let folder = format!("{}/../../web/locales", env!("CARGO_MANIFEST_DIR"));
+        let mut texts = Map::new();
+        for part in PARTS {
+            let text = fs::read_to_string(format!("{folder}/{part}{language}.json"));
+            let read: Map<String, Value> =
+                serde_json::from_str(&text.expect("the texts of the language")).unwrap();
+            texts.extend(read);
+        }
+        Self { language, texts: texts.into() }
     }
 
     /// The text with this key. Fails the test if it is missing.

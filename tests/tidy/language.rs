@@ -97,7 +97,8 @@ fn written() -> impl Iterator<Item = PathBuf> {
         "run",
         "package",
     ];
-    inside.chain(single.map(PathBuf::from)).chain([PathBuf::from("web/locales/en.json")])
+    let texts = ["web/locales/en.json", "web/locales/overview-en.json"];
+    inside.chain(single.map(PathBuf::from)).chain(texts.map(PathBuf::from))
 }
 
 fn has_word(line: &str, word: &str) -> bool {

@@ -63,7 +63,8 @@ function keysOf(code, known) {
 }
 
 test("every used key exists and every key is used", () => {
-  const known = new Set(keysIn(JSON.parse(readFileSync("web/locales/en.json", "utf8"))));
+  const parts = readdirSync("web/locales").filter((name) => /^(.*-)?en\.json$/.test(name));
+  const known = new Set(parts.flatMap((name) => keysIn(JSON.parse(readFileSync(`web/locales/${name}`, "utf8")))));
   const [faults, used, beginnings] = [[], new Set(), []];
   for (const name of readdirSync("web", { recursive: true }).filter((one) => one.endsWith(".js"))) {
     const keys = keysOf(readFileSync(`web/${name}`, "utf8"), known);

@@ -15,6 +15,12 @@ const GROUPS = [
   [
     null,
     [
+      {
+        hash: "overview",
+        title: "shell.overview",
+        icon: "home",
+        seen: () => may("keyhouse:keys:read") || isOperator(),
+      },
       { hash: "keys", title: "keys.title", icon: "key", seen: always },
       { hash: "teams", title: "teams.title", icon: "team", seen: always },
       { hash: "people", title: "people.title", icon: "person", seen: () => may("keyhouse:users:read") },
@@ -64,3 +70,6 @@ export const placeOf = (hash) =>
   placeGroups()
     .flatMap(({ places }) => places)
     .find((place) => place.hash === hash);
+
+/** The place of an address without one. */
+export const home = () => (placeOf("overview") ? "overview" : "keys");

@@ -4,13 +4,16 @@ import { h } from "../lib/dom.js";
 import { select } from "../lib/form.js";
 import { icon } from "../lib/icon.js";
 import { t } from "../lib/text.js";
+import { home } from "../frame/places.js";
 import { firstTab } from "./tabs.js";
 
 /** The pause in typing after which a search is sent. */
 const TYPING_MS = 250;
-const STATUSES = ["", "active", "disabled", "not_yet_valid", "expired", "revoked", "all"];
+/** `old_secret` is no status of the API: an active key whose replaced secret is in use. */
+const STATUSES = ["", "active", "old_secret", "disabled", "not_yet_valid", "expired", "revoked", "all"];
 /** Value in the address and the API's duration. */
 const WITHIN = ["7d", "30d", "90d"];
+const UNUSED = "90d";
 const SORTS = ["", "name", "-name", "-last_used", "last_used", "expires_at", "-expires_at", "created_at"];
 
 /**
@@ -40,8 +43,8 @@ export function chosenBy(query, teams, tabs) {
     search: query.get("search") ?? "",
     kind: tab === "all" ? given("kind", ["personal", "service"]) : "",
     status: given("status", STATUSES),
-    expires: given("expires", WITHIN),
-    used: given("used", ["never"]),
+    expires: given("expires", [...WITHIN, "never"]),
+    used: given("used", ["never", UNUSED]),
     team: tab === "mine" ? "" : given("team", own) || (tab === "shared" ? (own[0] ?? "") : ""),
     sort: given("sort", SORTS),
   };
@@ -68,15 +71,19 @@ export function addressOf(chosen) {
  * @param {boolean} readsAll
  */
 export function apiQuery({ tab, search, kind, status, expires, used, team, sort }, readsAll) {
+  const isOld = status === "old_secret";
   return {
     search,
-    status,
+    status: isOld ? "active" : status,
+    old_secret: isOld ? "used" : null,
     kind,
     team,
-    used,
+    used: used === UNUSED ? null : used,
+    unused_for: used === UNUSED ? used : null,
     sort: sort || (tab === "all" && !readsAll ? "name" : ""),
     owner: tab === "mine" ? "me" : null,
-    expires_within: expires,
+    expires: expires === "never" ? expires : null,
+    expires_within: expires === "never" ? null : expires,
   };
 }
 
@@ -89,13 +96,16 @@ export const isFiltered = (/** @type {Chosen} */ { tab, search, kind, status, ex
  * @returns {Choice[]}
  */
 function choicesOf(chosen, teams) {
-  // keys.status_active, .status_disabled, .status_not_yet_valid, .status_expired, .status_revoked, .status_all
+  // keys.status_active, .status_old_secret, .status_disabled, .status_not_yet_valid
+  // keys.status_expired, .status_revoked, .status_all
   const statuses = STATUSES.map((status) => [status, status ? t(`keys.status_${status}`) : t("keys.not_revoked")]);
   // keys.within_7d, .within_30d, .within_90d
-  const expiries = [["", t("keys.any")], ...WITHIN.map((span) => [span, t(`keys.within_${span}`)])];
+  const spans = WITHIN.map((span) => [span, t(`keys.within_${span}`)]);
+  const expiries = [["", t("keys.any")], ...spans, ["never", t("keys.no_expiry")]];
   const uses = [
     ["", t("keys.any")],
     ["never", t("keys.never_used")],
+    [UNUSED, t("keys.unused_90d")],
   ];
   const kinds = [
     ["", t("keys.any")],
@@ -170,4 +180,4 @@ export function filters(chosen, teams, change) {
   );
 }
 
-const isListAddress = (/** @type {string} */ hash) => /^(#\/?|#\/keys)?(\?|$)/.test(hash);
+const isListAddress = (/** @type {string} */ hash) => (hash.replace(/^#?\/?/, "").split("?")[0] || home()) === "keys";

@@ -8,6 +8,7 @@ import { h, svg } from "./dom.js";
  * @type {Record<string, string>}
  */
 const PATHS = {
+  home: "M2.5 7 8 2.3 13.5 7v6.5h-4v-4h-3v4h-4Z",
   key: "M9.6 6.4 14 2M11.6 4.4l1.7 1.7M10.4 10.1a3.4 3.4 0 1 1-6.8 0 3.4 3.4 0 0 1 6.8 0Z",
   team:
     "M8 5.5a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0ZM1.5 13a4 4 0 0 1 8 0M10.6 3.2a2.4 2.4 0 0 1 0 4.6" +

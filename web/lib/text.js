@@ -15,12 +15,23 @@ let region = "en";
 let plurals = new Intl.PluralRules("en");
 
 /**
- * Loads a language. Texts that are already on the page do not change.
+ * Parts of the texts that only some views need, such as `overview` in `locales/overview-en.json`.
+ *
+ * @type {Set<string>}
+ */
+const loadedParts = new Set();
+
+/**
+ * Loads a language, with the parts that were loaded before, and `part`. Texts that are already on the page do not
+ * change.
  *
  * @param {string} name
+ * @param {string} [part]
  */
-export async function setLanguage(name) {
-  texts = await locale(name);
+export async function setLanguage(name, part) {
+  if (part) loadedParts.add(part);
+  const files = [name, ...[...loadedParts].map((part) => `${part}-${name}`)];
+  texts = Object.assign({}, ...(await Promise.all(files.map(locale))));
   language = /** @type {Page.Language} */ (name);
   region = browserLanguages().find((tag) => languageOf(tag) === name) ?? name;
   plurals = new Intl.PluralRules(name);

@@ -50,12 +50,15 @@ function found(people, context, query) {
   const place = h("div", {});
   const count = h("p.small.soft", { role: "status" });
   const search = h("input", { type: "search", name: "search", value: query.get("search"), autocomplete: "off" });
+  const lacking = h("input", { type: "checkbox", name: "totp", checked: query.get("totp") === "off" });
   let turn = 0;
   const show = async () => {
     const wanted = normalizedForSearch(search.value.trim());
     const thisTurn = ++turn;
-    let some = people.filter((one) => normalizedForSearch(`${one.name} ${one.email}`).includes(wanted));
-    if (!isWhole && some.length === 0 && /.@./.test(wanted)) {
+    const isLacking = (/** @type {Api.User} */ one) => !one.totp && !one.disabled;
+    const listed = lacking.checked ? people.filter(isLacking) : people;
+    let some = listed.filter((one) => normalizedForSearch(`${one.name} ${one.email}`).includes(wanted));
+    if (!isWhole && !lacking.checked && some.length === 0 && /.@./.test(wanted)) {
       some = (await get("/v1/users", { email: wanted }).catch(() => ({ items: [] }))).items;
       if (thisTurn !== turn) return;
     }
@@ -64,13 +67,22 @@ function found(people, context, query) {
     replaceChildren(place, shown);
     if (wanted) query.set("search", search.value);
     else query.delete("search");
+    if (lacking.checked) query.set("totp", "off");
+    else query.delete("totp");
     const at = query.toString();
     history.replaceState(null, "", at ? `#/people?${at}` : "#/people");
   };
   search.addEventListener("input", show);
+  lacking.addEventListener("change", show);
   show();
   const hint = isWhole ? null : t("people.search_hint", { count: PEOPLE_MAX });
-  const finding = h("div.found", {}, field(t("people.search"), search, { hint }), count);
+  const finding = h(
+    "div.found",
+    {},
+    field(t("people.search"), search, { hint }),
+    h("label.row", {}, lacking, t("people.without_totp")),
+    count,
+  );
   return h("div.stack", {}, finding, h("div.card.flush", {}, place));
 }
 
