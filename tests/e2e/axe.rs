@@ -24,8 +24,8 @@ impl Page {
         let world = self.driver.devtools("Page.createIsolatedWorld", asked);
         let world = Some(&world["executionContextId"]);
         self.driver.evaluate_in(world, &format!("{source}\n;0"));
-        // A text under the sticky header of a scrolled page is undecided.
-        self.driver.evaluate("scrollTo(0, 0)");
+        // A text under the sticky header of a scrolled page, or under a sticky bar of buttons, is undecided.
+        self.driver.evaluate(UNSTUCK);
         // axe-core disables this rule by default, because WCAG 2.2 is new.
         let options = json!({
             "runOnly": {"type": "tag", "values": TAGS},
@@ -33,6 +33,7 @@ impl Page {
             "resultTypes": ["violations", "incomplete"],
         });
         let reported = self.driver.evaluate_in(world, &format!("axe.run({options})"));
+        self.driver.evaluate(STUCK);
         let ran = reported["passes"].as_array().map_or(0, Vec::len);
         assert!(ran > 0, "axe-core checked nothing: {reported}");
         let violations = reported["violations"].as_array().unwrap().iter().flat_map(faults_of);
@@ -47,6 +48,13 @@ impl Page {
         assert!(faults.is_empty(), "at {}:\n{}", self.address(), faults.join("\n"));
     }
 }
+
+/// Scrolls to the top, and puts the sticky parts of the view at their place in the page.
+const UNSTUCK: &str = "(scrollTo(0, 0), [...document.querySelectorAll('main *')]\
+    .filter((it) => getComputedStyle(it).position === 'sticky').forEach((it) => it.style.position = 'static'))";
+/// Makes them sticky again. The page itself has no inline styles.
+const STUCK: &str =
+    "document.querySelectorAll('main [style]').forEach((it) => it.removeAttribute('style'))";
 
 /// Checks what axe-core does not: the contrast of text in a drawing (WCAG 2.2, 1.4.3) against the first
 /// background behind the drawing. Returns `null` without a violation.

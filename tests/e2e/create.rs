@@ -67,6 +67,7 @@ fn one_control_for_each_resource_sets_its_permissions() {
     assert_eq!(only_key(&instance)["permissions"], chosen);
 
     // The same list shows them when they are edited.
+    page.go(&format!("/#/keys/{}?tab=access", only_key(&instance)["id"].as_str().unwrap()));
     page.click("button", &page.t("key.edit_permissions"));
     page.dialog();
     for (resource, level) in
@@ -276,7 +277,7 @@ fn key_is_created_copied_and_closed_with_four_clicks() {
     page.no_dialog();
     assert_eq!(instance.all_keys().len(), 2);
     // Back leads to the list, and not to a form whose key exists.
-    page.find("heading", &page.t("usage.title"));
+    page.find("button", &page.t("rotate.button"));
     page.back();
     page.find("heading", &page.t("keys.title"));
     page.finish();
