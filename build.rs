@@ -11,10 +11,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The first page. Its own path has no hash.
-const INDEX: &str = "index.html";
-/// The browser preloads these modules and all their imports.
-const FIRST_MODULES: [&str; 2] = ["app.js", "views/keys.js"];
+/// The documents, with their names in the code. Their own paths have no hash. The browser preloads these modules of
+/// each, and all their imports.
+const DOCUMENTS: [(&str, &str, &[&str]); 2] = [
+    ("index.html", "INDEX", &["app.js", "views/keys.js"]),
+    ("reference.html", "REFERENCE", &["reference/start.js"]),
+];
 /// Replaced by the list of preloaded modules.
 const MODULES_MARK: &str = "<!-- modules of the first view -->";
 /// Settings and types of the scripts. Only checks read them.
@@ -36,11 +38,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut files = Files::new();
     read_into(&mut files, Path::new("web"), "")?;
     let hash = hash_of(&files);
-    let index = files.remove(INDEX).ok_or("web/index.html is missing")?;
-    let index = finished_index(&String::from_utf8(index)?, &files, &hash)?;
-    let mut code = format!("const HASH: &str = \"{hash}\";\nstatic INDEX: File = ");
-    code.push_str(&embedded(&out, INDEX, index.as_bytes())?);
-    code.push_str(";\nstatic FILES: &[File] = &[\n");
+    let mut code = format!("const HASH: &str = \"{hash}\";\n");
+    for (name, constant, first_modules) in DOCUMENTS {
+        let document = files.remove(name).ok_or_else(|| format!("web/{name} is missing"))?;
+        let document = finished(&String::from_utf8(document)?, first_modules, &files, &hash)?;
+        writeln!(
+            code,
+            "static {constant}: File = {};",
+            embedded(&out, name, document.as_bytes())?
+        )?;
+    }
+    code.push_str("static FILES: &[File] = &[\n");
     for (name, bytes) in &files {
         writeln!(code, "{},", embedded(&out, name, bytes)?)?;
     }
@@ -83,16 +91,22 @@ fn hash_of(files: &Files) -> String {
     hasher.finalize().to_hex().chars().take(16).collect()
 }
 
-fn finished_index(index: &str, files: &Files, hash: &str) -> Result<String, Box<dyn Error>> {
+/// A document with its preloaded modules and the hash.
+fn finished(
+    document: &str,
+    first_modules: &[&str],
+    files: &Files,
+    hash: &str,
+) -> Result<String, Box<dyn Error>> {
     let mut modules = Vec::new();
-    for first in FIRST_MODULES {
+    for first in first_modules {
         follow_imports(first, files, &mut modules)?;
     }
     let links = modules
         .iter()
         .map(|name| format!("<link rel=\"modulepreload\" href=\"assets/{HASH_MARK}/{name}\">"));
     let links = links.collect::<Vec<_>>().join("\n  ");
-    Ok(index.replace(MODULES_MARK, &links).replace(HASH_MARK, hash))
+    Ok(document.replace(MODULES_MARK, &links).replace(HASH_MARK, hash))
 }
 
 /// Adds a module and its static imports, each once. Dynamic imports (`import(`) are left out.

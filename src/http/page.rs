@@ -29,6 +29,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .fails(&[errors::NOT_FOUND]),
         form("/invitation", index).named("showInvitationPage", "Show the form of an invitation"),
         form("/reset", index).named("showResetPage", "Show the form for a new password"),
+        form("/docs", reference).named("showReferencePage", "Show the API reference"),
         file("/assets/{hash}/{file}", "showAsset"),
         file("/assets/{hash}/{folder}/{part}", "showAssetInFolder"),
     ]
@@ -64,18 +65,24 @@ include!(concat!(env!("OUT_DIR"), "/page.rs"));
 /// Returns the page. Its script selects the view by the URL.
 #[expect(clippy::unnecessary_wraps, reason = "all handlers in the route table return a Result")]
 fn index(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(entry(&INDEX, call))
+}
+
+/// Returns the API reference, which reads `/openapi.json`.
+#[expect(clippy::unnecessary_wraps, reason = "all handlers in the route table return a Result")]
+fn reference(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(entry(&REFERENCE, call))
+}
+
+/// Returns a document that names the files of its version.
+fn entry(document: &File, call: &Call<'_>) -> Response {
     let tag = format!("\"{HASH}\"");
     if call.request.header("If-None-Match") == Some(&tag) {
         let headers =
             vec![("Cache-Control".into(), "no-cache".into()), ("ETag".into(), tag.into())];
-        return Ok(Response {
-            status_code: 304,
-            headers,
-            data: ResponseBody::empty(),
-            upgrade: None,
-        });
+        return Response { status_code: 304, headers, data: ResponseBody::empty(), upgrade: None };
     }
-    Ok(INDEX.answer(call, POLICY, "no-cache").with_additional_header("ETag", tag))
+    document.answer(call, POLICY, "no-cache").with_additional_header("ETag", tag)
 }
 
 /// Returns the page for the setup form, or 404 once the setup is completed.

@@ -40,6 +40,7 @@ mod proof;
 #[path = "../gateways/proxy.rs"]
 mod proxy;
 mod record;
+mod reference;
 mod relay;
 mod screens;
 mod secrets;

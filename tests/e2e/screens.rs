@@ -13,6 +13,7 @@ use crate::dialogs::DIALOGS;
 use crate::driver::wait;
 use crate::page::{Look, Page};
 use crate::people::{PASSWORD as THEIRS, Person};
+use crate::reference;
 use crate::session_ends::sign_out;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
@@ -31,6 +32,8 @@ const OUTSIDE: &[Screen] = &[
     Screen { name: "invitation", reach: invitation },
     Screen { name: "reset", reach: reset },
     Screen { name: "dead-link", reach: dead_link },
+    Screen { name: "reference", reach: reference::overview },
+    Screen { name: "reference-errors", reach: reference::errors },
 ];
 
 /// Screens of the owner of an instance with data.
@@ -80,6 +83,9 @@ const INSIDE: &[Screen] = &[
     Screen { name: "gate", reach: gate },
     Screen { name: "gate-tried", reach: gate_tried },
     Screen { name: "gate-default", reach: gate_default },
+    Screen { name: "reference-resource", reach: reference::resource },
+    Screen { name: "reference-operation", reach: reference::operation },
+    Screen { name: "reference-tried", reach: reference::tried },
 ];
 
 #[test]

@@ -46,9 +46,17 @@ fn the_page_works_on_a_sub_path_behind_tls() {
     instance.bare(&Ask::forward_auth(&secret)).problem(401, "REVOKED");
 
     page.go("/#/keys");
-    page.find("link", &page.t("about.api"));
+    page.within("navigation", &page.t("shell.navigation")).click("link", &page.t("about.api"));
+    page.see(&page.t("reference.file_link"));
+    assert_eq!(page.address(), format!("{url}/docs"));
     let api = page.evaluate("document.querySelector('a[href=\"openapi.json\"]').href");
     assert_eq!(api, json!(format!("{url}/openapi.json")));
+    page.go("/docs#/keys/listKeys");
+    page.click("DisclosureTriangle", &page.t("reference.try"));
+    page.click("button", &page.t("reference.send"));
+    page.within("region", &page.t("reference.response_body")).see("\"total\": 0");
+    page.go("/#/keys");
+    page.find("heading", &page.t("keys.title"));
 
     // Signing out and accepting an invitation lead to the page, not to the other application.
     sign_out(&page, "ada");

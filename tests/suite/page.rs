@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::ask::{Ask, Expect};
 use crate::test_server::TestServer;
 
-const ENTRANCES: [&str; 3] = ["/", "/invitation", "/reset"];
+const ENTRANCES: [&str; 4] = ["/", "/invitation", "/reset", "/docs"];
 
 #[test]
 fn every_entry_path_serves_the_page_with_a_strict_policy() {
@@ -44,9 +44,12 @@ fn every_entry_path_serves_the_page_with_a_strict_policy() {
 fn every_file_the_page_names_exists_and_is_cacheable() {
     let instance = TestServer::start();
     let page = instance.bare(&Ask::get("/"));
-    let names: BTreeSet<&str> =
-        page.body.split('"').filter(|text| text.starts_with("assets/")).collect();
-    assert!(names.iter().any(|name| name.ends_with("/app.js")), "{names:?}");
+    let reference = instance.bare(&Ask::get("/docs"));
+    let named = page.body.split('"').chain(reference.body.split('"'));
+    let names: BTreeSet<&str> = named.filter(|text| text.starts_with("assets/")).collect();
+    for script in ["/app.js", "/reference/start.js"] {
+        assert!(names.iter().any(|name| name.ends_with(script)), "{names:?}");
+    }
     for name in &names {
         let file = instance.bare(&Ask::get(&format!("/{name}")));
         assert_eq!(file.status, 200, "{name}");
@@ -57,7 +60,8 @@ fn every_file_the_page_names_exists_and_is_cacheable() {
     let folder = format!("/{}", names.first().unwrap().rsplit_once('/').unwrap().0);
     // Views are loaded only when they are first shown, so no address in the page names them.
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
-    for name in files_below(&web).iter().filter(|name| *name != "index.html") {
+    let documents = ["index.html", "reference.html"];
+    for name in files_below(&web).iter().filter(|name| !documents.contains(&name.as_str())) {
         // Settings and types of the scripts are for checks. The binary does not contain them.
         let is_for_checks = name.starts_with("types/")
             || ["package.json", "tsconfig.json"].contains(&name.as_str());
@@ -74,6 +78,7 @@ fn every_file_the_page_names_exists_and_is_cacheable() {
         "/assets/0000000000000000/app.js",
         &format!("{folder}/nothing.js"),
         &format!("{folder}/index.html"),
+        &format!("{folder}/reference.html"),
         &format!("{folder}/views/..%2fapp.js"),
     ] {
         assert_eq!(instance.bare(&Ask::get(nothing)).status, 404, "{nothing}");

@@ -119,7 +119,7 @@ fn the_origin_of_a_request_is_compared_without_the_path() {
 #[test]
 fn the_page_names_no_path_of_its_own() {
     let instance = TestServer::start_with(&FLAG);
-    for entrance in ["/", "/invitation", "/reset"] {
+    for entrance in ["/", "/invitation", "/reset", "/docs"] {
         let page = instance.bare(&Ask::get(entrance)).body;
         let mut links = page.split(" href=\"").chain(page.split(" src=\"")).skip(1).peekable();
         assert!(links.peek().is_some());

@@ -97,7 +97,8 @@ fn written() -> impl Iterator<Item = PathBuf> {
         "run",
         "package",
     ];
-    let texts = ["web/locales/en.json", "web/locales/overview-en.json"];
+    let texts =
+        ["en", "overview-en", "reference-en"].map(|name| format!("web/locales/{name}.json"));
     inside.chain(single.map(PathBuf::from)).chain(texts.map(PathBuf::from))
 }
 

@@ -68,6 +68,8 @@ const RESTRICTED = [
 const RESERVED = [
   {
     home: "web/lib/api.js",
+    // The requests of the readers of the API reference go out as they are, and come back as they are.
+    also: "web/reference/send.js",
     ...onNames("fetch|XMLHttpRequest|WebSocket|EventSource|sendBeacon", "Only lib/api.js sends requests."),
   },
   { home: "web/lib/dom.js", ...onNames("createElement|createElementNS", "Only lib/dom.js creates elements.") },

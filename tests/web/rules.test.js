@@ -76,6 +76,7 @@ test("the first line says what the file is", async () => {
 test("one module fetches, one creates elements, one formats, one stores", async () => {
   for (const [file, line] of [
     ["web/lib/api.js", "export const f = (url) => fetch(url);"],
+    ["web/reference/send.js", "export const f = (url) => fetch(url);"],
     ["web/lib/dom.js", 'export const f = () => document.createElement("p");'],
     ["web/lib/dom.js", 'const SVG = "http://www.w3.org/2000/svg";\nexport const f = () => SVG;'],
     ["web/lib/text.js", "export const f = () => new Intl.PluralRules();"],

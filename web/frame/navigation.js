@@ -28,6 +28,7 @@ export function navigation() {
     "nav.side",
     { id: "side", popover: "auto", "aria-label": t("shell.navigation"), ontoggle: follow, onclick: closeDrawer },
     groups,
+    h("a.last", { href: "docs" }, icon("book"), t("about.api")),
   );
 }
 

@@ -1,4 +1,4 @@
-// Sends requests to the API. No other file calls `fetch`.
+// Sends requests to the API. Beside it, only `reference/send.js` calls `fetch`.
 //
 // Every failure is thrown as a `Problem`.
 

@@ -12,7 +12,7 @@ export function about() {
       {},
       h("p", {}, t("about.what")),
       h("dl.facts", {}, h("dt", {}, t("about.version")), h("dd", {}, instance.version)),
-      h("p", {}, h("a", { href: "openapi.json" }, t("about.api"))),
+      h("p", {}, h("a", { href: "docs" }, t("about.api"))),
     ),
   );
 }

@@ -222,7 +222,7 @@ function endpoint() {
     t("keys.copy_endpoint"),
     true,
   );
-  const reference = { href: "openapi.json", target: "_blank", rel: "noreferrer" };
+  const reference = { href: "docs", target: "_blank", rel: "noreferrer" };
   return h(
     "div.endpoint",
     {},

@@ -27,7 +27,10 @@ pub(super) const SCHEMES: (&str, [&str; 4]) =
     ("session", ["bearer", "basic", "api_key", "mc_api_key"]);
 
 pub(super) fn components(endpoints: &[Endpoint], instance: &DescribedInstance<'_>) -> Components {
-    let header = |name| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
+    let header = |name| {
+        let value = ApiKeyValue::with_description(name, "A key, without a scheme before it.");
+        SecurityScheme::ApiKey(ApiKey::Header(value))
+    };
     let http = |scheme, description| {
         SecurityScheme::Http(
             HttpBuilder::new().scheme(scheme).description(Some(description)).build(),
@@ -117,9 +120,7 @@ pub(super) fn place(name: &str) -> (Schema, &'static str) {
         "path" => (text("orders/7").into(), "Path that the client requested."),
         "hash" => (text("0123456789abcdef").into(), "Hash of all files of the page."),
         "file" | "part" => (text("style.css").into(), "Name of the file."),
-        "folder" => {
-            (choice(&["views", "elements", "locales", "key"]).into(), "Name of the folder.")
-        },
+        "folder" => (fitting("^[a-z]+$", "locales").into(), "Name of the folder."),
         "key" => (id("key").into(), "Id of the key."),
         "user" => (id("usr").into(), "Id of the user."),
         "team" => (id("team").into(), "Id of the team."),

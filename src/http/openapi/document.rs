@@ -18,13 +18,15 @@ use crate::http::endpoint::{
 };
 use crate::http::openapi::components::{DescribedInstance, SCHEMES, components, place};
 use crate::http::openapi::example::Examples;
+use crate::http::openapi::resources::{parts, tag, tags};
 use crate::http::openapi::responses::responses;
 
 const INTRODUCTION: &str = "API keys for a team, self-hosted.\n\n\
     Times are RFC 3339 in UTC. Lists are `{items, next_cursor}`: send `next_cursor` as `cursor` to \
-    get the next page. Errors are problem+json (RFC 9457) with a stable `code`. Unknown fields and \
-    parameters are rejected. Every GET operation also supports HEAD. `x-permission` lists what an \
-    operation requires: one of the listed permissions, or `none` (any session or valid key), \
+    get the next page.\n\n\
+    Errors are problem+json (RFC 9457) with a stable `code`. Unknown fields and parameters are \
+    rejected. Every GET operation also supports HEAD.\n\n\
+    `x-permission` lists what an operation requires: one of the listed permissions, or `none` (any session or valid key), \
     `session` (a session), `key` (the key that the operation is about), `open` (no \
     authentication).";
 
@@ -49,12 +51,15 @@ pub(super) fn document(endpoints: &[Endpoint], instance: &DescribedInstance<'_>)
         .title("Keyhouse")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(INTRODUCTION));
-    OpenApiBuilder::new()
+    let mut document = OpenApiBuilder::new()
         .info(title.build())
         .servers(Some([ServerBuilder::new().url(instance.url).build()]))
+        .tags(Some(tags()))
         .paths(paths.build())
         .components(Some(components))
-        .build()
+        .build();
+    document.extensions = Some(ExtensionsBuilder::new().add("x-tagGroups", parts()).build());
+    document
 }
 
 fn http_method(method: &Method) -> Option<HttpMethod> {
@@ -116,19 +121,6 @@ fn securities(caller: CallerKind) -> Vec<SecurityRequirement> {
         CallerKind::Program | CallerKind::Holder | CallerKind::Proxy => {
             keys.iter().map(|name| require(name)).collect()
         },
-    }
-}
-
-/// The tag that groups operations of one resource.
-fn tag(path: &str) -> &str {
-    let mut segments = path.split('/').filter(|segment| !segment.is_empty() && *segment != "v1");
-    let first = segments.next().unwrap_or("instance");
-    match first {
-        "forward-auth" | "ext-authz" | "verify" | "whoami" | "introspect" => "checks",
-        "healthz" | "readyz" | "metrics" | "openapi.json" | "instance" => "instance",
-        "assets" => "pages",
-        _ if matches!(path, "/" | "/setup" | "/invitation" | "/reset") => "pages",
-        resource => resource,
     }
 }
 

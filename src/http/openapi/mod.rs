@@ -5,6 +5,7 @@
 mod components;
 mod document;
 mod example;
+mod resources;
 mod responses;
 
 use crate::http::App;
@@ -97,6 +98,26 @@ mod tests {
             })
         });
         each.collect()
+    }
+
+    #[test]
+    fn every_resource_is_described_and_has_operations() {
+        let document = described();
+        let tags = document["tags"].as_array().unwrap();
+        let known: Vec<&str> = tags.iter().map(|tag| tag["name"].as_str().unwrap()).collect();
+        let used: BTreeSet<String> = documented()
+            .into_iter()
+            .map(|(_, operation)| operation["tags"][0].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(known.iter().map(|&tag| tag.to_owned()).collect::<BTreeSet<_>>(), used);
+        assert_eq!(known.len(), used.len(), "a tag is described twice");
+        let parts = document["x-tagGroups"].as_array().unwrap();
+        let grouped = parts.iter().flat_map(|part| part["tags"].as_array().unwrap());
+        assert_eq!(grouped.map(|tag| tag.as_str().unwrap()).collect::<Vec<_>>(), known);
+        for tag in tags {
+            assert!(tag["description"].as_str().unwrap().ends_with('.'), "{tag}");
+            assert!(tag["x-displayName"].is_string(), "{tag}");
+        }
     }
 
     #[test]

@@ -18,11 +18,12 @@ const SERVED: [&str; 8] = [
     "/readyz",
 ];
 /// Routes that the API description omits.
-const UNDESCRIBED: [&str; 8] = [
+const UNDESCRIBED: [&str; 9] = [
     "/",
     "/setup",
     "/invitation",
     "/reset",
+    "/docs",
     "/openapi.json",
     "/metrics",
     "/assets/x/y",
