@@ -69,7 +69,8 @@ pub(crate) const DIALOGS: &[Dialog] = &[
     dialog("edit-role", screens::role, |page| page.t("role.edit")),
     dialog("remove-role", screens::role, |page| page.t("role.remove")),
     dialog("new-permission", screens::permissions, |page| page.t("permissions.new")),
-    dialog("check-audit", screens::audit, |page| page.t("audit.check")),
+    dialog("check-audit", screens::audit, |page| page.t("audit_log.check")),
+    dialog("export-audit", screens::audit, |page| page.t("audit_log.export_button")),
     dialog("new-organization", screens::organizations, |page| page.t("organizations.new")),
     dialog("change-subscription", screens::one_organization, |page| {
         page.t("one_organization.change_subscription")

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 pub(crate) const LANGUAGES: [&str; 3] = ["en", "fr", "es"];
 
 /// The beginnings of the names of the files of a language.
-const PARTS: [&str; 3] = ["", "overview-", "reference-"];
+const PARTS: [&str; 4] = ["", "audit-", "overview-", "reference-"];
 
 /// The texts of a language.
 #[derive(Clone, Debug)]

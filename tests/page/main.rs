@@ -104,7 +104,7 @@ fn every_audit_action_has_a_sentence() {
 fn texts(language: &str) -> BTreeMap<String, Value> {
     let mut all = BTreeMap::new();
     // Only the views that need them load the other parts.
-    for part in ["", "overview-", "reference-"] {
+    for part in ["", "audit-", "overview-", "reference-"] {
         let text = fs::read_to_string(format!("web/locales/{part}{language}.json")).unwrap();
         flatten("", serde_json::from_str(&text).unwrap(), &mut all);
     }

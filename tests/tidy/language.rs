@@ -97,8 +97,8 @@ fn written() -> impl Iterator<Item = PathBuf> {
         "run",
         "package",
     ];
-    let texts =
-        ["en", "overview-en", "reference-en"].map(|name| format!("web/locales/{name}.json"));
+    let texts = ["en", "audit-en", "overview-en", "reference-en"]
+        .map(|name| format!("web/locales/{name}.json"));
     inside.chain(single.map(PathBuf::from)).chain(texts.map(PathBuf::from))
 }
 

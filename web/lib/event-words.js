@@ -52,13 +52,13 @@ export function changesIn(event, nameOf = () => undefined) {
 }
 
 /** @param {unknown} value */
-const isNothing = (value) => value === null || value === undefined;
+export const isNothing = (value) => value === null || value === undefined;
 
 /**
  * @param {string} before
  * @param {string} after
  */
-function difference(before, after) {
+export function difference(before, after) {
   return parts("events.from_to", { before: h("del", {}, before), after: h("ins", {}, after) });
 }
 
@@ -67,7 +67,7 @@ function difference(before, after) {
  *
  * @param {string} name
  */
-function fieldName(name) {
+export function fieldName(name) {
   // event_fields.name, event_fields.permissions, ...
   return optionalText(`event_fields.${name}`) ?? name;
 }
@@ -77,7 +77,7 @@ function fieldName(name) {
  * @param {(id: string) => string | undefined} nameOf
  * @returns {string}
  */
-function written(value, nameOf) {
+export function written(value, nameOf) {
   const text = (/** @type {unknown} */ one) => written(one, nameOf);
   if (isNothing(value) || value === "") return t("events.nothing");
   if (value === true) return t("events.yes");

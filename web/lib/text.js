@@ -38,6 +38,21 @@ export async function setLanguage(name, part) {
   document.documentElement.lang = name;
 }
 
+/**
+ * Loads a part of the texts, once. A view that needs it does so before it draws.
+ *
+ * @param {string} part
+ */
+export async function loadTexts(part) {
+  if (loadedParts.has(part)) return;
+  const name = language;
+  const loaded = await locale(`${part}-${name}`);
+  // Meanwhile the user has chosen another language.
+  if (name !== language) return loadTexts(part);
+  texts = { ...texts, ...loaded };
+  loadedParts.add(part);
+}
+
 /** `en`, `fr` or `es`. */
 export const currentLanguage = () => language;
 

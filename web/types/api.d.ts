@@ -162,6 +162,7 @@ export interface components {
       id: string;
       organization: string | null;
       target: string | null;
+      target_name: string | null;
     };
     Explanation: {
       code: components["schemas"]["CheckCode"];
@@ -643,6 +644,7 @@ export interface components {
             cursor?: string;
             /** Format: int64 */
             limit?: number;
+            search?: string;
             /** Format: date-time */
             since?: string;
             target?: string;

@@ -4,20 +4,20 @@
 //! permission to read the log is required for addresses and changed values, and for events about
 //! teams that the actor does not see.
 
-use std::collections::HashMap;
-
 use serde_json::{Map, Value};
 
 use crate::actions::actor::Actor;
+use crate::actions::audit::names::EventNames;
 use crate::actions::rows::{newest_first, rows_in_turns};
 use crate::actions::{ActionError, Actions};
 use crate::model::id::{EventId, KeyId};
 use crate::model::moment::Moment;
 use crate::model::role::{AUDIT_READ, INSTANCE_MANAGE};
+use crate::model::text::search_form;
 use crate::records::event::EventRecord;
-use crate::records::key::{Author, KeyRecord};
+use crate::records::key::Author;
 use crate::records::place::StoreKey;
-use crate::records::{Revised, read_row};
+use crate::records::read_row;
 
 /// Maximum number of rows read for one page. If a filter has few matches, the next request
 /// continues the search.
@@ -42,6 +42,9 @@ pub struct EventQuery {
     pub since: Option<Moment>,
     /// Lists only events before this moment.
     pub until: Option<Moment>,
+    /// Lists only events with this text in the name or id of the actor or the target, or in the
+    /// address.
+    pub search: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +61,12 @@ pub enum WantedAction {
     Below(String),
 }
 
-/// An event, and the current name of its actor if the reader may see it.
+/// An event, and the names of its actor and its object as far as the reader may see them.
 #[derive(Debug)]
 pub struct ListedEvent {
     pub record: EventRecord,
     pub actor_name: Option<String>,
+    pub target_name: Option<String>,
 }
 
 /// The part of an event that the reader sees.
@@ -122,6 +126,8 @@ impl Actions {
         let after = start.map(|id| StoreKey::Event(id).to_bytes());
         let range = newest_first(StoreKey::EVENTS, after.as_deref());
         let (mut events, mut rows_read) = (Vec::new(), 0);
+        let mut names = EventNames::new(self, actor);
+        let search = query.search.as_deref().map(search_form);
         for row in rows_in_turns(&*self.store, &range, || self.page_turn(actor)) {
             rows_read += 1;
             let event = match read_row::<EventRecord>(&row?) {
@@ -138,20 +144,23 @@ impl Actions {
                 break;
             }
             if may_see(&event) && query.wants(&event) && self.is_listed(sight, actor, &event) {
-                events.push(sight.of(event));
+                let event = sight.of(event);
+                if search.as_ref().is_none_or(|form| names.contain(form, &event)) {
+                    events.push(event);
+                }
             }
             if events.len() > query.limit {
                 // One event more than requested was read, only to find out whether more events
                 // follow.
                 events.pop();
                 let next = events.last().map(|event| event.id);
-                return Ok(self.listed(actor, events, next));
+                return Ok(listed(&mut names, events, next));
             }
             if rows_read >= ROWS_READ_MAX {
-                return Ok(self.listed(actor, events, Some(id)));
+                return Ok(listed(&mut names, events, Some(id)));
             }
         }
-        Ok(self.listed(actor, events, None))
+        Ok(listed(&mut names, events, None))
     }
 
     fn sight(&self, actor: &Actor, query: &EventQuery) -> Result<Sight, ActionError> {
@@ -179,39 +188,18 @@ impl Actions {
             },
         }
     }
+}
 
-    fn listed(
-        &self,
-        actor: &Actor,
-        events: Vec<EventRecord>,
-        next: Option<EventId>,
-    ) -> ListedEvents {
-        let mut keys = HashMap::new();
-        let events = events.into_iter().map(|record| {
-            let actor_name = match record.actor {
-                Some(Author::User(id)) => {
-                    let user = self.index.user(id);
-                    let known = user.filter(|user| user.organization == actor.organization_id());
-                    known.map(|user| user.name.clone())
-                },
-                Some(Author::Key(id)) => {
-                    keys.entry(id).or_insert_with(|| self.key_name(actor, id)).clone()
-                },
-                Some(Author::Local) | None => None,
-            };
-            ListedEvent { record, actor_name }
-        });
-        ListedEvents { events: events.collect(), next }
-    }
-
-    /// Returns the name of a key of the actor's organization if the key exists and the actor sees
-    /// all of it. A missing name is not an error.
-    fn key_name(&self, actor: &Actor, id: KeyId) -> Option<String> {
-        let held: Revised<KeyRecord> =
-            self.read(&StoreKey::Key(actor.organization_id(), id)).ok()??;
-        let known = actor.has(AUDIT_READ) || self.is_whole_for(actor, &held.record);
-        known.then_some(held.record.name)
-    }
+fn listed(
+    names: &mut EventNames<'_>,
+    events: Vec<EventRecord>,
+    next: Option<EventId>,
+) -> ListedEvents {
+    let events = events.into_iter().map(|record| {
+        let (actor_name, target_name) = (names.of_actor(&record), names.of_target(&record));
+        ListedEvent { record, actor_name, target_name }
+    });
+    ListedEvents { events: events.collect(), next }
 }
 
 /// Returns the shares among the changed fields.

@@ -4,6 +4,7 @@ pub mod check;
 mod cut_proof;
 mod fault;
 pub mod list;
+mod names;
 
 #[cfg(test)]
 mod tampering;

@@ -83,6 +83,9 @@ view! {
         action: Box<str> => text("key.create"),
         /// Id of the object that the action changed.
         target: String => nullable(text(TARGET).into()),
+        /// Current name of that object; if it was removed, the name in the event. Null if the
+        /// object has no name, or the caller may not see it.
+        target_name: Option<String> => nullable(text("deploy").into()),
         /// Changed fields before the action.
         before: Map<String, Value> => anything(json!({})),
         /// Changed fields after the action.
@@ -161,6 +164,11 @@ fn read_query(query: &mut Parameters) -> EventQuery {
     let action = parsed(FaultCode::INVALID_ACTION, parse_action, || fitting(pattern, "key.create"));
     let of_target = || text(TARGET).max_length(Some(FILTER_CHARACTERS_MAX));
     let target = parsed(FaultCode::TOO_LONG, parse_target, of_target);
+    let of_search = || text("deploy").max_length(Some(FILTER_CHARACTERS_MAX));
+    let search = parsed(FaultCode::TOO_LONG, parse_target, of_search);
+    let about_search = "Only events with this text in a name or the id of the actor or the object, \
+                        or in the address. Without regard to case and accents. A page may have fewer \
+                        events than `limit`, or none, although `next_cursor` is set.";
     let of_actor = "Only events of this actor: a user or key id, `local`, or `none`.";
     let of_action = "Only events with this action, or with a prefix such as `key.*`.";
     EventQuery {
@@ -171,6 +179,7 @@ fn read_query(query: &mut Parameters) -> EventQuery {
         target: query.optional("target", "Only events about the object with this id.", target),
         since: query.optional("since", "Only events at or after this time.", moment()),
         until: query.optional("until", "Only events before this time.", moment()),
+        search: query.optional("search", about_search, search).filter(|text| !text.is_empty()),
     }
 }
 
@@ -225,7 +234,7 @@ fn check(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
 }
 
 fn event_view(event: ListedEvent) -> EventView {
-    let (record, name) = (event.record, event.actor_name);
+    let (record, name, target_name) = (event.record, event.actor_name, event.target_name);
     let (kind, id) = record.actor_parts();
     EventView {
         id: record.id,
@@ -235,6 +244,7 @@ fn event_view(event: ListedEvent) -> EventView {
         organization: record.organization,
         action: record.action,
         target: record.target,
+        target_name,
         before: record.before,
         after: record.after,
     }

@@ -100,6 +100,42 @@ fn events_are_filtered_by_actor_action_target_and_time() {
     }
 }
 
+/// In an earlier version, most events had only the id of their object.
+#[test]
+fn objects_have_their_current_name_or_the_one_in_the_event() {
+    let instance = TestServer::start();
+    let made = instance.create(&json!({"name": "courier"}));
+    instance.act(&made.id, "disable").expect(200);
+    let renamed = json!({"name": "Facteur de l’été"});
+    instance.ask(&Ask::patch(&format!("/v1/keys/{}", made.id), &renamed)).expect(200);
+    let team = json!({"name": "night watch"});
+    let team = instance.ask(&Ask::post("/v1/teams", &team)).expect(201)["id"].clone();
+    let team = format!("/v1/teams/{}", team.as_str().unwrap());
+    instance.ask(&Ask::new("DELETE", &team)).expect(204);
+    let named = |query: &str| -> Vec<(String, Value)> {
+        let events = items(&instance, query).into_iter();
+        events
+            .map(|it| (it["action"].as_str().unwrap().to_owned(), it["target_name"].clone()))
+            .collect()
+    };
+    let of = |action: &str, name: &str| (action.to_owned(), json!(name));
+    let of_key = ["key.update", "key.disable", "key.create"].map(|it| of(it, "Facteur de l’été"));
+    let of_team = ["team.remove", "team.create"].map(|it| of(it, "night watch"));
+    assert_eq!(named("?action=key.*"), of_key);
+    assert_eq!(named("?action=team.*"), of_team);
+
+    // A search finds these names, without regard to case and accents, and ids.
+    assert_eq!(named("?search=FACTEUR%20de%20l%E2%80%99ete"), of_key);
+    assert_eq!(named("?search=watch"), of_team);
+    assert_eq!(named(&format!("?search={}", made.id)), of_key);
+    // The earlier name is in two events.
+    assert_eq!(named("?search=courier"), [of_key[0].clone(), of_key[2].clone()]);
+    assert_eq!(named("?search=ada&action=key.create"), of_key[2..]);
+    assert_eq!(items(&instance, "?search="), items(&instance, ""));
+    let long = instance.ask(&Ask::get(&format!("/v1/audit?search={}", "x".repeat(101))));
+    assert_eq!(long.problem(400, "invalid_input")["errors"][0]["code"], "too_long");
+}
+
 #[test]
 fn pages_have_no_gap_and_no_repetition() {
     let instance = TestServer::start();
