@@ -13,7 +13,7 @@ use crate::texts::LANGUAGES;
 const NEW_PASSWORD: &str = "seven slow snails on the wall";
 
 #[test]
-fn setup_link_creates_the_owner_and_shows_an_empty_list() {
+fn setup_link_creates_the_owner_and_shows_the_overview() {
     let mut instance = TestServer::start_empty();
     let link = instance.setup_link();
     let mut page = Page::open(&instance, "en");
@@ -28,9 +28,8 @@ fn setup_link_creates_the_owner_and_shows_an_empty_list() {
     assert_eq!(page.value(&page.t("setup.name")), "Ada");
     page.fill(&page.t("setup.password"), PASSWORD);
     page.click("button", &page.t("setup.button"));
-    page.see(&page.t("keys.none"));
-    page.find("heading", &page.t("keys.none"));
-    page.find("link", &page.t("keys.create_first"));
+    page.find("heading", &page.t("shell.overview"));
+    page.find("link", &page.t("keys.new"));
     page.find("button", &page.t_with("shell.account", &[("name", "Ada")]));
     page.assert_keeps_no(token_in(&link));
     instance.sign_in();
