@@ -45,6 +45,7 @@ const PARTS: [(&str, &[ApiResource]); 7] = [
         "Organization",
         &[
             ("organization", "Organization", "The organization of the caller."),
+            ("overview", "Overview", "What needs the attention of owners and operators."),
             ("subscription", "Subscription", "The plan of the organization and its state."),
             ("audit", "Audit log", "Who changed what, and whether the log is complete."),
         ],
