@@ -236,6 +236,42 @@ fn permission_for_usage_alone_shows_counts_and_no_concealed_keys() {
 }
 
 #[test]
+fn recent_usage_lists_only_keys_whose_usage_the_actor_may_see() {
+    let (instance, bo, hidden, open) = instance_with_a_secret();
+    let cy = instance.join("cy", "user");
+    let role = instance.role("Counter", &["keyhouse:usage:read"]);
+    let counter = instance.join("dee", &role);
+    let unused = instance.create(&json!({}));
+    let path = format!("/v1/usage/keys?keys={},{},{}", open.id, hidden.id, unused.id);
+    let listed = |ask: &dyn Fn(&Ask) -> Value| {
+        let usage = ask(&Ask::get(&path));
+        let items = usage["items"].as_array().unwrap();
+        let sum = |item: &Value| -> u64 {
+            let calls = item["calls"].as_array().unwrap();
+            assert_eq!((calls.len(), item["refused"].as_array().unwrap().len()), (24, 24));
+            calls.iter().map(|calls| calls.as_u64().unwrap()).sum()
+        };
+        items.iter().map(|item| (item["key"].clone(), sum(item))).collect::<Vec<_>>()
+    };
+    let both = [(json!(open.id), 2), (json!(hidden.id), 3)];
+    assert_eq!(listed(&|ask| instance.ask(ask).expect(200)), both);
+    assert_eq!(listed(&|ask| instance.ask_as(&bo, ask).expect(200)), both);
+    assert_eq!(listed(&|ask| instance.ask_as(&counter, ask).expect(200)), both[..1]);
+    assert_eq!(listed(&|ask| instance.ask_as(&cy, ask).expect(200)), []);
+    let (_, neighbour) = instance.neighbour("other");
+    assert_eq!(listed(&|ask| instance.ask_as(&neighbour, ask).expect(200)), []);
+    // A key for a protected API gives no access to usage.
+    instance.bare(&Ask::get(&path).bearer(&open.secret)).problem(403, "permission_required");
+    let many = vec![open.id.as_str(); 101].join(",");
+    for keys in ["unknown", &many] {
+        let ask = Ask::get(&format!("/v1/usage/keys?keys={keys}"));
+        let problem = instance.ask(&ask).problem(400, "invalid_input");
+        let error = &problem["errors"][0];
+        assert_eq!((&error["pointer"], &error["code"]), (&json!("?keys"), &json!("invalid_id")));
+    }
+}
+
+#[test]
 fn invalid_parameters_are_named() {
     let instance = TestServer::start();
     for (query, pointer, code) in [

@@ -552,6 +552,11 @@ export interface components {
           }[]
         | null;
     };
+    KeyHours: {
+      calls: number[];
+      key: string;
+      refused: number[];
+    };
     Limits: {
       /** Format: int64 */
       keys: number | null;
@@ -1627,6 +1632,20 @@ export interface components {
           response: components["schemas"]["Usage"];
         };
       };
+      "/v1/usage/keys": {
+        get: {
+          query: {
+            keys?: string;
+          };
+          response: {
+            /** Format: date-time */
+            from: string;
+            items: components["schemas"]["KeyHours"][];
+            /** Format: date-time */
+            to: string;
+          };
+        };
+      };
       "/v1/users": {
         get: {
           query: {
@@ -2081,6 +2100,7 @@ export type IpRules = components["schemas"]["IpRules"];
 export type Key = components["schemas"]["Key"];
 export type KeyChange = components["schemas"]["KeyChange"];
 export type KeyDraft = components["schemas"]["KeyDraft"];
+export type KeyHours = components["schemas"]["KeyHours"];
 export type Limits = components["schemas"]["Limits"];
 export type LimitState = components["schemas"]["LimitState"];
 export type Lockout = components["schemas"]["Lockout"];

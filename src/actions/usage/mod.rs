@@ -4,6 +4,7 @@
 //! [`crate::index::pending_usage`].
 
 mod busiest;
+mod of_keys;
 mod thinning;
 
 use std::collections::{BTreeMap, HashSet};
@@ -29,6 +30,7 @@ use crate::records::read_row;
 use crate::records::usage::{CallCounts, DayRecord, HoursRecord};
 use crate::records::uses::{AddressRecord, UseRecord, merge_addresses};
 pub use busiest::{BUSIEST_MAX, KeyUse};
+pub use of_keys::{KEYS_MAX, KeyHours, RecentCalls};
 
 /// Number of days for which hourly usage is kept.
 pub const HOURS_KEPT_DAYS: u32 = 7;

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use rouille::Response;
 use serde_json::json;
 
-use crate::actions::usage::{Interval, KeyUse, Usage, UsageQuery};
+use crate::actions::usage::{Interval, KEYS_MAX, KeyHours, KeyUse, RecentCalls, Usage, UsageQuery};
 use crate::http::endpoint::{Endpoint, get};
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
 use crate::http::reading::{moment, parsed};
-use crate::http::schema::{anything, choice, count, id, nullable, text};
+use crate::http::schema::{anything, choice, count, each, id, nullable, text};
 use crate::http::view::view;
 use crate::http::{App, Call, answer};
 use crate::model::errors;
@@ -35,7 +35,18 @@ pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
         .query(read_query)
         .answers::<UsageView>(200, "The usage. Hours and days without calls are left out.")
         .fails(&[errors::NOT_FOUND]);
-    vec![endpoint]
+    let of_keys = get("/v1/usage/keys", show_of_keys)
+        .long()
+        .named("showUsageOfKeys", "Show recent usage of keys")
+        .details(
+            "Returns the number of calls of several keys in each of the last 24 hours, for a list \
+             of keys. Keys without calls, and keys whose usage the caller may not see, are left \
+             out: see `GET /v1/usage`.",
+        )
+        .query(read_keys)
+        .answers::<RecentUsageView>(200, "The calls of each key, by hour.")
+        .fails(&[errors::PERMISSION_REQUIRED]);
+    vec![endpoint, of_keys]
 }
 
 view! {
@@ -100,7 +111,32 @@ view! {
     }
 }
 
+view! {
+    RecentUsageView {
+        /// Start of the first hour.
+        from: Moment,
+        /// End of the last hour.
+        to: Moment,
+        /// The keys with calls, in the order of the request.
+        items: Vec<KeyHoursView>,
+    }
+}
+
+view! {
+    KeyHoursView = "KeyHours" {
+        /// Id of the key.
+        key: KeyId,
+        /// Number of calls in each hour.
+        calls: Vec<u64> => each(count(15)),
+        /// Number of rejected calls in each hour.
+        refused: Vec<u64> => each(count(3)),
+    }
+}
+
 const INTERVALS: [&str; 2] = ["hour", "day"];
+/// Example of the API description.
+const KEY: &str = "key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f";
+const _: () = assert!(KEYS_MAX == 100, "the description of `keys` names this number");
 
 fn read_query(query: &mut Parameters) -> UsageQuery {
     let key = parsed(FaultCode::INVALID_ID, str::parse::<KeyId>, || id(OfKey::PREFIX));
@@ -116,6 +152,20 @@ fn read_query(query: &mut Parameters) -> UsageQuery {
     UsageQuery { key, interval: interval.unwrap_or_default(), from, to }
 }
 
+fn read_keys(query: &mut Parameters) -> Vec<KeyId> {
+    let parse = |text: &str| {
+        let ids: Result<Vec<KeyId>, _> = text.split(',').map(str::parse).collect();
+        let ids = ids.map_err(|error| error.to_string())?;
+        if ids.len() > KEYS_MAX {
+            return Err(format!("must be at most {KEYS_MAX} ids"));
+        }
+        Ok(ids)
+    };
+    let about = "Ids of keys, separated by commas, at most 100. Default: none.";
+    let keys = parsed(FaultCode::INVALID_ID, parse, || text(KEY));
+    query.optional("keys", about, keys).unwrap_or_default()
+}
+
 fn parse_interval(text: &str) -> Result<Interval, &'static str> {
     match text {
         "hour" => Ok(Interval::Hour),
@@ -127,6 +177,18 @@ fn parse_interval(text: &str) -> Result<Interval, &'static str> {
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let query = call.query(read_query)?;
     Ok(answer::json(&usage_view(app.actions.usage(call.actor()?, &query)?)))
+}
+
+fn show_of_keys(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let keys = call.query(read_keys)?;
+    let RecentCalls { from, to, keys } = app.actions.recent_calls(call.actor()?, &keys)?;
+    let items = keys.into_iter().map(key_hours_view).collect();
+    Ok(answer::json(&RecentUsageView { from, to, items }))
+}
+
+fn key_hours_view(hours: KeyHours) -> KeyHoursView {
+    let KeyHours { key, calls, refused } = hours;
+    KeyHoursView { key, calls: calls.into(), refused: refused.into() }
 }
 
 fn usage_view(usage: Usage) -> UsageView {
