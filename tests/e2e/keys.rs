@@ -533,3 +533,42 @@ fn end_with_400(mut page: Page) {
     page.expect("400 (Bad Request)");
     page.finish();
 }
+
+/// The list shows each key's calls of the last 24 hours, with one request for all rows.
+#[test]
+fn calls_of_the_last_day_are_drawn_in_each_row() {
+    let instance = TestServer::start();
+    let used = instance.create(&json!({"name": "used"}));
+    instance.create(&json!({"name": "unused"}));
+    for _ in 0..3 {
+        assert_eq!(instance.bare(&Ask::forward_auth(&used.secret)).status, 200);
+    }
+    instance.act(&used.id, "disable").expect(200);
+    instance.bare(&Ask::forward_auth(&used.secret)).problem(401, "DISABLED");
+    let page = open(&instance, "/#/keys");
+    page.find("columnheader", &page.t("keys.last_day"));
+    let sum = page.t_with("usage.sum", &[("count", "4"), ("refused", "1 refused")]);
+    page.find("image", &sum);
+    page.finish();
+}
+
+#[test]
+fn listed_keys_are_exported_as_csv() {
+    let instance = TestServer::start();
+    instance.create(&json!({"name": "=courier, \"first\"", "permissions": ["diagrams:read"]}));
+    instance.create(&json!({"name": "robot"}));
+    let page = open(&instance, "/#/keys?search=courier");
+    page.find("link", "=courier, \"first\"");
+    page.evaluate(
+        "{ const made = URL.createObjectURL; \
+         URL.createObjectURL = (file) => { window.saved = file; return made.call(URL, file); }; }",
+    );
+    page.click("button", &page.t("keys.export"));
+    page.see(&page.t("keys.exported.one"));
+    let csv = page.evaluate("window.saved.text()");
+    let lines: Vec<&str> = csv.as_str().unwrap().split("\r\n").collect();
+    assert!(lines[0].starts_with("id,name,description,kind,"), "{csv}");
+    assert!(lines[1].contains(",\"'=courier, \"\"first\"\"\",,personal,"), "{csv}");
+    assert_eq!(lines.len(), 3, "{csv}");
+    page.finish();
+}

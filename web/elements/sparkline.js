@@ -8,7 +8,7 @@ const HEIGHT = 28;
 const LEAST = 1.5;
 
 /**
- * @param {Page.Bucket[]} buckets
+ * @param {{calls: number, allowed: number}[]} buckets
  * @param {string} label
  */
 export function sparkline(buckets, label) {
@@ -19,10 +19,10 @@ export function sparkline(buckets, label) {
     const height = Math.max((HEIGHT * calls) / top, LEAST);
     return svg(`rect.${look}`, { x: at * step + 0.5, y: HEIGHT - from - height, width: step - 1, height });
   };
-  const bars = buckets.map(({ calls, codes }, at) => {
-    const { VALID: allowed = 0 } = codes;
-    return [bar("allowed", at, 0, allowed), bar("refused", at, (HEIGHT * allowed) / top, calls - allowed)];
-  });
+  const bars = buckets.map(({ calls, allowed }, at) => [
+    bar("allowed", at, 0, allowed),
+    bar("refused", at, (HEIGHT * allowed) / top, calls - allowed),
+  ]);
   const line = svg("line", { x1: 0, x2: WIDTH, y1: HEIGHT - 0.5, y2: HEIGHT - 0.5 });
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label }, line, bars);
   return h("span.sparkline", {}, drawing);

@@ -55,7 +55,7 @@ function callsTile(page) {
       const label = t("usage.sum", { count: calls, refused: words });
       replaceChildren(
         place,
-        h("div.row", {}, value(number(calls)), calls > 0 ? sparkline(buckets, label) : null),
+        h("div.row", {}, value(number(calls)), calls > 0 ? sparkline(buckets.map(allowedIn), label) : null),
         h(refused > 0 ? "p.small.refused-count" : "p.small.soft", {}, words),
       );
     } catch (problem) {
@@ -67,6 +67,9 @@ function callsTile(page) {
   const link = h("a.small", { href: page.addressOf("usage") }, t("key.show_usage"));
   return tile(t("usage.hours"), place, link);
 }
+
+/** @param {Page.Bucket} bucket */
+const allowedIn = (bucket) => ({ calls: bucket.calls, allowed: bucket.calls - refusedOf(bucket) });
 
 /** @param {Api.Key} key */
 function useTile({ last_used: last }) {

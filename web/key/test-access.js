@@ -5,6 +5,7 @@ import { loadForDialog, open } from "../lib/dialog.js";
 import { replaceChildren, h } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
 import { isOperator } from "../lib/state.js";
+import { loadStyles } from "../lib/styles.js";
 import { permissionNames } from "../elements/permission-names.js";
 import { explanation, whyText } from "../elements/explanation.js";
 import { field, form, select, valueOf } from "../lib/form.js";
@@ -18,6 +19,7 @@ export async function testAccess(key) {
   // Only operators see gates.
   const gates = isOperator() ? await loadForDialog(t("explain.title"), () => all("/v1/gates")) : [];
   if (gates === undefined) return;
+  await loadStyles("explanation");
   const names = gates.map((gate) => gate.name);
   await open(t("explain.title"), () => sheet(key, names), { isSheet: true });
 }

@@ -21,6 +21,7 @@ export const toneOf = (key) => TONES[key.status] ?? "soft";
 
 /**
  * The cells of a key, and `show()`, which shows its current values. `select` and `actions` are put into the cells.
+ * `calls` is the place for the calls of the last 24 hours.
  *
  * @param {Api.Key} key
  * @param {{select: Element | null, actions: Element | null}} parts
@@ -29,6 +30,7 @@ export function rowOf(key, { select, actions }) {
   const name = h("a.key-name", { href: `#/keys/${key.id}`, dir: "auto" });
   const hint = h("code.hint", {});
   const [owner, permissions, status, used, expires] = [0, 1, 2, 3, 4].map(() => h("div.cell", {}));
+  const calls = h("div.calls", {});
   const show = () => {
     replaceChildren(name, key.name);
     name.title = key.name;
@@ -41,7 +43,7 @@ export function rowOf(key, { select, actions }) {
   };
   show();
   const first = h("div.named", {}, select ?? h("span.no-box", {}), h("div.name-and-hint", {}, name, hint));
-  return { name, show, cells: [first, owner, permissions, status, used, expires, actions] };
+  return { name, show, calls, cells: [first, owner, permissions, status, calls, used, expires, actions] };
 }
 
 /** @param {Api.Key} key */

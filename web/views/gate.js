@@ -15,7 +15,7 @@ import { t } from "../lib/text.js";
 
 /** @param {Page.Address} options */
 export async function view({ params: [name] }) {
-  await loadStyles("gates");
+  await Promise.all([loadStyles("gates"), loadStyles("explanation")]);
   if (name === DEFAULT_GATE.name && isOperator()) return builtIn();
   const path = /** @type {const} */ (`/v1/gates/${encodeURIComponent(name)}`);
   const page = /** @type {Page.GatePage} */ ({ path });

@@ -37,7 +37,13 @@ const tabIn = (/** @type {URLSearchParams} */ query) =>
 /** @param {Page.Address} options */
 export async function view({ params: [id], query }) {
   try {
-    const [key, teams] = await Promise.all([get(pathOf(id)), all("/v1/teams"), loadStyles("key"), loadStyles("chart")]);
+    const [key, teams] = await Promise.all([
+      get(pathOf(id)),
+      all("/v1/teams"),
+      loadStyles("key"),
+      loadStyles("chart"),
+      loadStyles("sparkline"),
+    ]);
     return await shown(key, teams, tabIn(query));
   } catch (problem) {
     if (problem.code !== "permission_required") throw problem;

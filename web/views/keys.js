@@ -1,9 +1,10 @@
 // The list of API keys: tabs, filters, rows.
 
-import { all } from "../lib/api.js";
+import { all, late } from "../lib/api.js";
 import { replaceChildren, h } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
 import { list } from "../lib/list.js";
+import { orAnnounce } from "../lib/messages.js";
 import { planName } from "../lib/plans.js";
 import { createsKeys, instance, isOperator, may, session } from "../lib/state.js";
 import { addRows, table } from "../lib/table.js";
@@ -18,6 +19,8 @@ import { ALL_TABS, tabLinks, tabsOf } from "../keys/tabs.js";
 const PAGE_KEYS = 50;
 /** The numbers of the other tabs are loaded when the list is there. */
 const COUNT_AFTER_MS = 1000;
+/** The calls are drawn when the list is there. */
+const CALLS_AFTER_MS = 600;
 /** A list that was out of sight for longer is loaded again. */
 const FRESH_MS = 30_000;
 
@@ -42,6 +45,12 @@ export async function view({ query }) {
   const foot = h("div", {});
   let hidden = 0;
   let seenCount = 0;
+  /** The rows whose calls of the last 24 hours are not drawn yet. */
+  let undrawn = /** @type {import("../keys/recent.js").Row[]} */ ([]);
+  const drawCalls = async () => {
+    const rows = undrawn.splice(0);
+    if (rows.length > 0 && keys.element.isConnected) (await import("../keys/recent.js")).drawRecent(rows);
+  };
   /** The rows of the keys that the user sees. The others are one line. */
   const rowsOf = (/** @type {Item[]} */ items, /** @type {Page.ListPage<"/v1/keys">} */ page) => {
     const seen = items.filter((item) => "name" in item);
@@ -53,7 +62,11 @@ export async function view({ query }) {
     if (isEnd) page.next_cursor = null;
     const count = isMore ? page.total - seenCount : hidden;
     replaceChildren(foot, hidden > 0 ? hiddenLine(count > 0 ? count : null) : null);
-    return seen.map((key) => keyRow(key, teams, picked));
+    const rows = seen.map((key) => keyRow(key, teams, picked));
+    undrawn.push(...rows.map(({ calls }, at) => ({ id: seen[at].id, place: calls })));
+    // The list is complete without its small charts.
+    setTimeout(() => drawCalls().catch(() => {}), CALLS_AFTER_MS);
+    return rows.map(({ cells }) => cells);
   };
   const keys = list("/v1/keys", {
     query: apiQuery(chosen, readsAll),
@@ -62,7 +75,7 @@ export async function view({ query }) {
     firstItems: history.state?.keys,
     beside: ready.promise,
     show: (items, page) => {
-      [hidden, seenCount] = [0, 0];
+      [hidden, seenCount, undrawn] = [0, 0, []];
       picked.reset();
       const isMore = page.next_cursor !== null;
       replaceChildren(found, t(isMore ? "keys.found_more" : "keys.found", { count: items.length }));
@@ -103,7 +116,9 @@ export async function view({ query }) {
   const clear = () => {
     location.hash = addressOf(chosenBy(new URLSearchParams({ tab: chosen.tab }), teams, tabs));
   };
-  const actions = usable() && createsKeys() ? [createLink("keys.new")] : [];
+  const save = async () => (await late(() => import("../keys/export.js"))).exportKeys(apiQuery(chosen, readsAll));
+  const saveButton = h("button", { type: "button", onclick: () => orAnnounce(save) }, icon("down"), t("keys.export"));
+  const actions = [saveButton, usable() && createsKeys() ? createLink("keys.new") : null];
   // Where the list was left, for Back. Written before the click changes the address.
   const keep = () => history.replaceState({ keys: keys.count(), top: Math.round(scrollY) }, "");
   keys.element.addEventListener("click", keep, { capture: true });
@@ -129,7 +144,7 @@ export async function view({ query }) {
 }
 
 /**
- * The cells of a key that the user sees.
+ * The row of a key that the user sees.
  *
  * @param {Api.Key} key
  * @param {Api.Team[]} teams
@@ -149,7 +164,7 @@ function keyRow(key, teams, picked) {
   const actions = rowActions(key, teams, { name: () => row.name, show: changed });
   const box = actions.element.hasChildNodes() ? picked.boxOf(key, whole) : null;
   const row = rowOf(key, { select: box, actions: actions.element });
-  return row.cells;
+  return row;
 }
 
 /**
@@ -178,6 +193,7 @@ function sortedColumns(chosen, selectAll, change) {
     t("keys.owner"),
     t("keys.permissions"),
     t("keys.status"),
+    t("keys.last_day"),
     sorted(t("keys.last_used"), ["-last_used", "last_used"]),
     sorted(t("keys.expires"), ["expires_at", "-expires_at"]),
     { hidden: t("keys.actions") },
