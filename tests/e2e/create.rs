@@ -410,6 +410,35 @@ pub(crate) fn teams(page: &Page, _house: &TestServer) {
     page.find("option", "diagram makers");
 }
 
+/// Opens the form of a new key and expands all its sections.
+pub(crate) fn new_key(page: &Page, _house: &TestServer) {
+    page.go("/#/keys/new");
+    page.click("radio", &page.t("new_key.custom"));
+    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true");
+    page.see(&page.t("networks.deny"));
+}
+
+pub(crate) fn new_key_by_link(page: &Page, _house: &TestServer) {
+    page.go(
+        "/#/keys/new?name=from%20a%20link&permissions=diagrams:read&expires=never&ip=10.0.0.0/8",
+    );
+    page.see(&page.t("new_key.from_link"));
+}
+
+pub(crate) fn new_key_refused(page: &Page, _house: &TestServer) {
+    page.go("/#/keys/new");
+    page.fill(&page.t("new_key.name"), " ");
+    page.click("button", &page.t("new_key.save"));
+    page.see(&page.t("faults.invalid_name"));
+}
+
+pub(crate) fn secret(page: &Page, _house: &TestServer) {
+    page.go("/#/keys/new");
+    page.fill(&page.t("new_key.name"), "shown once");
+    page.click("button", &page.t("new_key.save"));
+    page.dialog();
+}
+
 /// A catalogue with groups, and resources with one, two and three actions.
 fn catalogue(instance: &TestServer) {
     for (name, group) in [

@@ -5,6 +5,7 @@
 use crate::page::Page;
 use crate::screens::{self, furnished};
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
+use crate::{create, key_screens};
 
 /// A dialog. `place` opens the view with the button; `opener` names the button. With `entry`, the button
 /// opens a menu, and `entry` is the key of the entry's text.
@@ -37,22 +38,32 @@ const fn chosen(
 /// Screens of the owner of an instance with data.
 pub(crate) const DIALOGS: &[Dialog] = &[
     dialog("revoke-selected", screens::keys_selected, |page| page.t("keys.revoke_selected")),
-    dialog("save-template", screens::new_key, |page| page.t("new_key.save_template")),
-    dialog("rotate", screens::key, |page| page.t("rotate.button")),
-    dialog("test-access", screens::key, |page| page.t("explain.title")),
-    chosen("disable-key", screens::key, |page| actions_of(page, "diagram exporter"), "key.disable"),
-    chosen("revoke-key", screens::key, |page| actions_of(page, "diagram exporter"), "key.revoke"),
+    dialog("save-template", create::new_key, |page| page.t("new_key.save_template")),
+    dialog("rotate", key_screens::key, |page| page.t("rotate.button")),
+    dialog("test-access", key_screens::key, |page| page.t("explain.title")),
+    chosen(
+        "disable-key",
+        key_screens::key,
+        |page| actions_of(page, "diagram exporter"),
+        "key.disable",
+    ),
+    chosen(
+        "revoke-key",
+        key_screens::key,
+        |page| actions_of(page, "diagram exporter"),
+        "key.revoke",
+    ),
     chosen(
         "revoke-key-that-created",
-        screens::key_that_created,
+        key_screens::key_that_created,
         |page| actions_of(page, "deploy robot"),
         "key.revoke",
     ),
-    dialog("edit-permissions", screens::key_access, |page| page.t("key.edit_permissions")),
-    dialog("edit-networks", screens::key_access, |page| page.t("key.edit_networks")),
-    dialog("edit-limits", screens::key_access, |page| page.t("key.edit_limits")),
-    dialog("edit-description", screens::key, |page| page.t("key.add_description")),
-    dialog("change-expiry", screens::key, |page| page.t("key.change_expiry")),
+    dialog("edit-permissions", key_screens::key_access, |page| page.t("key.edit_permissions")),
+    dialog("edit-networks", key_screens::key_access, |page| page.t("key.edit_networks")),
+    dialog("edit-limits", key_screens::key_access, |page| page.t("key.edit_limits")),
+    dialog("edit-description", key_screens::key, |page| page.t("key.add_description")),
+    dialog("change-expiry", key_screens::key, |page| page.t("key.change_expiry")),
     dialog("invite", screens::people, |page| page.t("people.invite")),
     dialog("remove-person", screens::person, |page| page.t("person.remove_button")),
     dialog("disable-person", screens::person, |page| page.t("person.disable_button")),

@@ -28,6 +28,7 @@ mod gates;
 mod guides;
 mod hostile;
 mod key_page;
+mod key_screens;
 mod keys;
 mod links;
 mod overview;

@@ -10,7 +10,7 @@ use crate::account::code_of;
 use crate::ask::{Ask, Expect};
 use crate::create;
 use crate::dialogs::DIALOGS;
-use crate::driver::wait;
+use crate::key_screens;
 use crate::page::{Look, Page};
 use crate::people::{PASSWORD as THEIRS, Person};
 use crate::reference;
@@ -43,23 +43,23 @@ const INSIDE: &[Screen] = &[
     Screen { name: "overview", reach: overview },
     Screen { name: "keys", reach: keys },
     Screen { name: "keys-none-found", reach: keys_none_found },
-    Screen { name: "key", reach: key },
-    Screen { name: "key-in-rotation", reach: key_in_rotation },
-    Screen { name: "key-revoked", reach: key_revoked },
-    Screen { name: "key-access", reach: key_access },
-    Screen { name: "key-usage", reach: key_usage },
-    Screen { name: "key-refused", reach: key_refused },
-    Screen { name: "key-secrets", reach: key_secrets },
-    Screen { name: "key-history", reach: key_history },
-    Screen { name: "key-menu", reach: key_menu },
-    Screen { name: "key-test-allowed", reach: key_test_allowed },
-    Screen { name: "key-test-refused", reach: key_test_refused },
+    Screen { name: "key", reach: key_screens::key },
+    Screen { name: "key-in-rotation", reach: key_screens::key_in_rotation },
+    Screen { name: "key-revoked", reach: key_screens::key_revoked },
+    Screen { name: "key-access", reach: key_screens::key_access },
+    Screen { name: "key-usage", reach: key_screens::key_usage },
+    Screen { name: "key-refused", reach: key_screens::key_refused },
+    Screen { name: "key-secrets", reach: key_screens::key_secrets },
+    Screen { name: "key-history", reach: key_screens::key_history },
+    Screen { name: "key-menu", reach: key_screens::key_menu },
+    Screen { name: "key-test-allowed", reach: key_screens::key_test_allowed },
+    Screen { name: "key-test-refused", reach: key_screens::key_test_refused },
     Screen { name: "new-key-start", reach: create::start },
-    Screen { name: "new-key", reach: new_key },
+    Screen { name: "new-key", reach: create::new_key },
     Screen { name: "new-key-teams", reach: create::teams },
-    Screen { name: "new-key-by-link", reach: new_key_by_link },
-    Screen { name: "new-key-refused", reach: new_key_refused },
-    Screen { name: "secret", reach: secret },
+    Screen { name: "new-key-by-link", reach: create::new_key_by_link },
+    Screen { name: "new-key-refused", reach: create::new_key_refused },
+    Screen { name: "secret", reach: create::secret },
     Screen { name: "organization", reach: organization },
     Screen { name: "profile", reach: profile },
     Screen { name: "totp", reach: totp },
@@ -519,130 +519,6 @@ pub(crate) fn keys_selected(page: &Page, house: &TestServer) {
 fn keys_none_found(page: &Page, _house: &TestServer) {
     page.go("/#/keys?search=nothing%20like%20it&status=all");
     page.see(&page.t("keys.nothing_found"));
-}
-
-/// Opens the key with this name and waits for its overview.
-fn open_key(page: &Page, name: &str) {
-    page.go("/#/keys?status=all");
-    page.click("link", name);
-    page.find("heading", name);
-    page.find("heading", &page.t("key.access"));
-    loaded(page);
-}
-
-/// Waits until no part of the page is loading.
-fn loaded(page: &Page) {
-    let loading = "document.querySelectorAll('main [aria-busy=true]').length";
-    wait(|| "a part is still loading".to_owned(), || (page.evaluate(loading) == 0).then_some(()));
-}
-
-/// Opens a tab of the key with this name.
-fn open_tab(page: &Page, name: &str, tab: &str) {
-    open_key(page, name);
-    page.click("tab", &page.t(tab));
-    loaded(page);
-}
-
-pub(crate) fn key(page: &Page, _house: &TestServer) {
-    open_key(page, "diagram exporter");
-}
-
-pub(crate) fn key_that_created(page: &Page, _house: &TestServer) {
-    open_key(page, "deploy robot");
-}
-
-fn key_in_rotation(page: &Page, _house: &TestServer) {
-    open_key(page, "in rotation");
-}
-
-fn key_revoked(page: &Page, _house: &TestServer) {
-    open_key(page, "left in a taxi");
-}
-
-pub(crate) fn key_access(page: &Page, _house: &TestServer) {
-    open_tab(page, "diagram exporter", "key.tab_access");
-    page.find("heading", &page.t("key.teams"));
-}
-
-fn key_usage(page: &Page, _house: &TestServer) {
-    open_tab(page, "diagram exporter", "usage.title");
-    page.find("heading", &page.t("requests.title"));
-}
-
-/// A key with more refused calls than the first rows.
-fn key_refused(page: &Page, instance: &TestServer) {
-    let key = instance.create(&json!({"name": "refused"}));
-    for _ in 0..4 {
-        assert_eq!(instance.bare(&Ask::forward_auth(&key.secret)).status, 200);
-    }
-    instance.act(&key.id, "disable").expect(200);
-    for _ in 0..12 {
-        instance.bare(&Ask::forward_auth(&key.secret)).problem(401, "DISABLED");
-    }
-    open_tab(page, "refused", "usage.title");
-}
-
-fn key_secrets(page: &Page, _house: &TestServer) {
-    open_tab(page, "in rotation", "rotate.secrets");
-    page.find("table", &page.t("rotate.secrets"));
-}
-
-fn key_history(page: &Page, _house: &TestServer) {
-    open_tab(page, "diagram exporter", "key.history");
-    page.within("main", "").see(&page.t_with("events.key_create", &[("actor", "ada")]));
-}
-
-fn key_menu(page: &Page, instance: &TestServer) {
-    key(page, instance);
-    page.click("button", &page.t_with("keys.actions_of", &[("name", "diagram exporter")]));
-    page.find("button", &page.t("key.disable"));
-}
-
-fn key_test_allowed(page: &Page, instance: &TestServer) {
-    test_access(page, instance, "diagrams:read");
-    page.see(&page.t("explain.would_allow"));
-}
-
-fn key_test_refused(page: &Page, instance: &TestServer) {
-    test_access(page, instance, "diagrams:write");
-    page.see(&page.t("explain.why_INSUFFICIENT_PERMISSIONS"));
-    page.click("DisclosureTriangle", &page.t("explain.all_rules"));
-}
-
-fn test_access(page: &Page, instance: &TestServer, permission: &str) {
-    key(page, instance);
-    page.click("button", &page.t("explain.title"));
-    page.fill(&page.t("explain.permission"), permission);
-    page.click("button", &page.t("explain.test"));
-}
-
-/// Opens the form of a new key and expands all its sections.
-pub(crate) fn new_key(page: &Page, _house: &TestServer) {
-    page.go("/#/keys/new");
-    page.click("radio", &page.t("new_key.custom"));
-    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true");
-    page.see(&page.t("networks.deny"));
-}
-
-fn new_key_by_link(page: &Page, _house: &TestServer) {
-    page.go(
-        "/#/keys/new?name=from%20a%20link&permissions=diagrams:read&expires=never&ip=10.0.0.0/8",
-    );
-    page.see(&page.t("new_key.from_link"));
-}
-
-fn new_key_refused(page: &Page, _house: &TestServer) {
-    page.go("/#/keys/new");
-    page.fill(&page.t("new_key.name"), " ");
-    page.click("button", &page.t("new_key.save"));
-    page.see(&page.t("faults.invalid_name"));
-}
-
-fn secret(page: &Page, _house: &TestServer) {
-    page.go("/#/keys/new");
-    page.fill(&page.t("new_key.name"), "shown once");
-    page.click("button", &page.t("new_key.save"));
-    page.dialog();
 }
 
 fn organization(page: &Page, _house: &TestServer) {
