@@ -6,7 +6,7 @@ import { icon } from "../lib/icon.js";
 import { problemNotice } from "../lib/messages.js";
 import { createsKeys, isOperator, may, session } from "../lib/state.js";
 import { loadStyles } from "../lib/styles.js";
-import { currentLanguage, optionalText, setLanguage, t } from "../lib/text.js";
+import { loadTexts, t } from "../lib/text.js";
 import { lastBackup } from "../overview/backup.js";
 import { callsPart } from "../overview/calls.js";
 import { keyGroups } from "../overview/keys.js";
@@ -15,7 +15,7 @@ import { secondFactors } from "../overview/people.js";
 
 /** @param {Page.Address} options */
 export async function view({ query }) {
-  const ready = Promise.all([loadStyles("overview"), loadStyles("chart"), loadTexts()]);
+  const ready = Promise.all([loadStyles("overview"), loadStyles("chart"), loadTexts("overview")]);
   const seesFacts = isOperator() || may("keyhouse:users:read");
   const [calls, keys, others] = await Promise.all([
     may("keyhouse:usage:read") ? part(() => callsPart(query, ready)) : null,
@@ -35,11 +35,6 @@ export async function view({ query }) {
   const creates = session.organization.api_access && createsKeys();
   const create = creates ? h("a.button.primary", { href: "#/keys/new" }, icon("plus"), t("keys.new")) : null;
   return { title: t("shell.overview"), actions: create, body };
-}
-
-/** The texts of this view, which no other view needs. */
-async function loadTexts() {
-  if (optionalText("overview.attention") === undefined) await setLanguage(currentLanguage(), "overview");
 }
 
 /**
