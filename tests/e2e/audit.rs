@@ -49,7 +49,7 @@ fn many_events_are_visible_and_one_unfolds_to_its_difference() {
     println!("{count} events are visible");
     assert!(count >= EVENTS_VISIBLE_MIN, "{count}");
 
-    let event = &instance.ask(&Ask::get("/v1/audit?limit=1")).expect(200)["items"][0];
+    let event = &instance.ask(&Ask::get("/v1/audit?action=key.update")).expect(200)["items"][0];
     let unfold = row.names("button").pop().unwrap();
     page.focus("button", &unfold);
     page.press(&["Enter"]);
