@@ -17,7 +17,8 @@ use crate::records::place::StoreKey;
 /// The fields of an event that name its object, the best first.
 const NAMING: [&str; 2] = ["name", "email"];
 
-/// EventNames for one reader. A key is read once: many events of a list are about the same keys.
+/// The names of one reader's events. Each key is read once, because many events of a list are about the
+/// same keys.
 pub(super) struct EventNames<'a> {
     actions: &'a Actions,
     reader: &'a Actor,

@@ -182,13 +182,13 @@ fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
 fn show_of_keys(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let keys = call.query(read_keys)?;
     let RecentCalls { from, to, keys } = app.actions.recent_calls(call.actor()?, &keys)?;
-    let items = keys.into_iter().map(key_hours_view).collect();
+    let items = keys.iter().map(key_hours_view).collect();
     Ok(answer::json(&RecentUsageView { from, to, items }))
 }
 
-fn key_hours_view(hours: KeyHours) -> KeyHoursView {
+fn key_hours_view(hours: &KeyHours) -> KeyHoursView {
     let KeyHours { key, calls, refused } = hours;
-    KeyHoursView { key, calls: calls.into(), refused: refused.into() }
+    KeyHoursView { key: *key, calls: calls.to_vec(), refused: refused.to_vec() }
 }
 
 fn usage_view(usage: Usage) -> UsageView {

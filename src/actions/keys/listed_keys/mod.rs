@@ -95,7 +95,7 @@ proptest! {
 /// All answers to a reader that must not depend on the key `hidden`: the keys of the unfiltered list
 /// without this key, and the keys and totals of the list with each filter.
 fn answers(fixture: &mut Fixture, reader: &Reader, sort: Sort, hidden: KeyId) -> Vec<ListAnswer> {
-    let plain = Query { status: Wanted::All, ..Query::of(3, sort) };
+    let mut plain = Query { status: Wanted::All, ..Query::of(3, sort) };
     let owner = Some(OwnerWanted::User(fixture.instance.owner));
     let mut queries = vec![
         Query { owner, ..plain.clone() },
@@ -109,7 +109,7 @@ fn answers(fixture: &mut Fixture, reader: &Reader, sort: Sort, hidden: KeyId) ->
     for needle in ["unicorn", "ada", "ada@", "secrets:", "203.0.113.9", "key_", "kh_live"] {
         queries.push(Query { search: Some(needle.to_owned()), ..plain.clone() });
     }
-    let (listed, _) = fixture.pages(&reader.actor, &mut plain.clone(), |_| {});
+    let (listed, _) = fixture.pages(&reader.actor, &mut plain, |_| {});
     let others = listed.into_iter().filter(|(id, _)| *id != hidden).collect();
     let filtered = queries.iter_mut().map(|query| fixture.pages(&reader.actor, query, |_| {}));
     let filtered: Vec<ListAnswer> = filtered.collect();
