@@ -151,7 +151,7 @@ fn changed_language_applies_at_once_and_after_the_next_sign_in() {
     // Without a session the page uses the browser's language.
     page.see(&page.t("sign_in.forgotten"));
     page.try_sign_in(EMAIL, PASSWORD);
-    page.find("heading", &french.t("keys.title"));
+    page.find("heading", &french.t("shell.overview"));
     page.finish();
 }
 
