@@ -52,9 +52,9 @@ impl Page {
 /// Scrolls to the top, and puts the sticky parts of the view at their place in the page.
 const UNSTUCK: &str = "(scrollTo(0, 0), [...document.querySelectorAll('main *')]\
     .filter((it) => getComputedStyle(it).position === 'sticky').forEach((it) => it.style.position = 'static'))";
-/// Makes them sticky again. The page itself has no inline styles.
-const STUCK: &str =
-    "document.querySelectorAll('main [style]').forEach((it) => it.removeAttribute('style'))";
+/// Makes them sticky again.
+const STUCK: &str = "[...document.querySelectorAll('main *')]\
+    .filter((it) => it.style.position === 'static').forEach((it) => it.style.position = '')";
 
 /// Checks what axe-core does not: the contrast of text in a drawing (WCAG 2.2, 1.4.3) against the first
 /// background behind the drawing. Returns `null` without a violation.
