@@ -21,6 +21,8 @@ pub(crate) const EXAMPLE_UUID: &str = "0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f";
 const EXAMPLE_MOMENT: &str = "2025-01-31T12:00:00.000Z";
 /// Regular expression of a permission.
 const PERMISSION: &str = r"^[a-z0-9_-]+(:[a-z0-9_-]+){1,7}$";
+/// Regular expression of the part of an id behind its prefix.
+const UUID: &str = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
 /// Regular expression of a permission pattern.
 const PATTERN: &str = r"^(\*|([a-z0-9_-]+|\*)(:([a-z0-9_-]+|\*)){1,7})$";
 /// Regular expression of a text without control characters, which could forge lines in a terminal.
@@ -278,8 +280,13 @@ pub(crate) fn moment_as(example: &str) -> ObjectBuilder {
 }
 
 pub(crate) fn id(prefix: &str) -> ObjectBuilder {
-    let uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-    fitting(&format!("^{prefix}_{uuid}$"), &format!("{prefix}_{EXAMPLE_UUID}"))
+    fitting(&format!("^{prefix}_{UUID}$"), &format!("{prefix}_{EXAMPLE_UUID}"))
+}
+
+/// Ids, separated by commas: at least one, and at most `most`.
+pub(crate) fn ids(prefix: &str, most: usize) -> ObjectBuilder {
+    let (id, rest) = (format!("{prefix}_{UUID}"), most.saturating_sub(1));
+    fitting(&format!("^{id}(,{id}){{0,{rest}}}$"), &format!("{prefix}_{EXAMPLE_UUID}"))
 }
 
 pub(crate) fn permission(example: &str) -> ObjectBuilder {

@@ -10,7 +10,7 @@ use crate::http::endpoint::{Endpoint, get};
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
 use crate::http::reading::{moment, parsed};
-use crate::http::schema::{anything, choice, count, each, id, nullable, text};
+use crate::http::schema::{anything, choice, count, each, id, ids, nullable, text};
 use crate::http::view::view;
 use crate::http::{App, Call, answer};
 use crate::model::errors;
@@ -134,8 +134,6 @@ view! {
 }
 
 const INTERVALS: [&str; 2] = ["hour", "day"];
-/// Example of the API description.
-const KEY: &str = "key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f";
 const _: () = assert!(KEYS_MAX == 100, "the description of `keys` names this number");
 
 fn read_query(query: &mut Parameters) -> UsageQuery {
@@ -162,7 +160,7 @@ fn read_keys(query: &mut Parameters) -> Vec<KeyId> {
         Ok(ids)
     };
     let about = "Ids of keys, separated by commas, at most 100. Default: none.";
-    let keys = parsed(FaultCode::INVALID_ID, parse, || text(KEY));
+    let keys = parsed(FaultCode::INVALID_ID, parse, || ids("key", KEYS_MAX));
     query.optional("keys", about, keys).unwrap_or_default()
 }
 
