@@ -92,7 +92,7 @@ fn an_event_loop_whose_threads_are_blocked_does_not_answer() {
         client.send(CHECK_BLOCKS);
         blocked.push(client);
         // All requests could be sent before a thread takes up the first one.
-        drop(instance.waiting.recv_timeout(SOON));
+        let _taken_up = instance.waiting.recv_timeout(SOON);
     }
     for _ in &blocked {
         instance.go_on.send(()).unwrap();
