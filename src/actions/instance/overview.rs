@@ -58,7 +58,11 @@ impl Actions {
     }
 
     fn user_factors(&self, actor: &Actor) -> Result<UserFactors, ActionError> {
-        let users = self.index.users_of(actor.organization_id());
+        // The index has the users of all organizations in one map.
+        let users = {
+            let _turn = self.page_turn(actor);
+            self.index.users_of(actor.organization_id())
+        };
         let newest: Vec<_> = users.iter().rev().take(USERS_READ_MAX).collect();
         let mut factors = UserFactors { users: 0, without_second_factor: 0 };
         for some in newest.chunks(ROWS_A_PAGE) {

@@ -48,13 +48,13 @@ impl Actions {
         let span = UsageSpan::of(&UsageQuery::default(), self.clock.now().wall);
         let mut keys = Vec::new();
         for id in ids.iter().take(KEYS_MAX) {
+            // A turn and a lock for each key, so that other readers and the flusher wait for one key at most.
+            let _turn = self.page_turn(actor);
             let record = match self.key_for_usage(actor, *id) {
                 Ok((record, _whole)) => record,
                 Err(ActionError::NotFound(_) | ActionError::PermissionRequired(_)) => continue,
                 Err(error) => return Err(error),
             };
-            // A turn and a lock for each key, so that other readers and the flusher wait for one key at most.
-            let _turn = self.page_turn(actor);
             let buckets = self.key_buckets(&self.index.pending_usage(), &record, span)?;
             let mut hours = KeyHours { key: *id, calls: [0; HOURS], refused: [0; HOURS] };
             for (hour, counts) in buckets {
