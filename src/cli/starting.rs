@@ -46,10 +46,13 @@ pub(super) fn print_progress(progress: &StartProgress) -> Result<Worker, Failure
 struct SeenProgress(Option<[u64; 2]>);
 
 impl SeenProgress {
-    /// Whether a counter has changed since the last call. True at the first call.
+    /// Whether a counter has changed since the last call. True at the first call, and between the two
+    /// counted stages: an upgrade of the store and the backup before it have no counter.
     fn has_changed(&mut self, progress: &StartProgress) -> bool {
         let now = Some([progress.verified.done(), progress.indexed.done()]);
-        std::mem::replace(&mut self.0, now) != now
+        let is_verified = progress.verified.percent() == Some(99);
+        let has_changed = std::mem::replace(&mut self.0, now) != now;
+        has_changed || (is_verified && !progress.indexed.has_begun())
     }
 }
 
@@ -96,8 +99,14 @@ mod tests {
         let (progress, mut seen) = (StartProgress::default(), SeenProgress::default());
         assert!(seen.has_changed(&progress), "the start begins");
         assert!(!seen.has_changed(&progress));
+        progress.verified.begin(200);
         progress.verified.add(1);
         assert!(seen.has_changed(&progress));
+        assert!(!seen.has_changed(&progress));
+        progress.verified.add(199);
+        assert!(seen.has_changed(&progress));
+        assert!(seen.has_changed(&progress), "an upgrade has no counter");
+        progress.indexed.begin(0);
         assert!(!seen.has_changed(&progress));
         progress.indexed.add(1);
         assert!(seen.has_changed(&progress));
