@@ -76,7 +76,7 @@ export function permissionMatrix(entries, chosen, inWords = keySentence) {
 }
 
 /**
- * The permissions of `entries` that the patterns cover, and the patterns that cover none. `*:read` stands for all
+ * The permissions of `entries` that the patterns cover, and the patterns that cover none. `*:read` covers all
  * permissions to read, as in a preset.
  *
  * @param {string[]} patterns

@@ -41,7 +41,8 @@ impl KeyUse {
     }
 }
 
-fn refused_of(counts: &CallCounts) -> u64 {
+/// The number of calls that were refused.
+pub(super) fn refused_of(counts: &CallCounts) -> u64 {
     let mut refused = *counts;
     refused.take_away(&CallCounts::of(Code::Valid, u64::MAX));
     refused.calls()

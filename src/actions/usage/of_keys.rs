@@ -1,10 +1,10 @@
-//! The calls of several keys in the last 24 hours, by hour: what a list of keys shows beside each key.
+//! The calls of several keys in each of the last 24 hours. A list of keys shows them beside each key.
 
 use crate::actions::actor::Actor;
 use crate::actions::keys::require_window;
+use crate::actions::usage::busiest::refused_of;
 use crate::actions::usage::{UsageQuery, UsageSpan};
 use crate::actions::{ActionError, Actions};
-use crate::model::code::Code;
 use crate::model::id::KeyId;
 use crate::model::moment::Moment;
 use crate::model::role::USAGE_READ;
@@ -71,12 +71,8 @@ impl Actions {
 
 impl KeyHours {
     fn add(&mut self, at: usize, counts: CallCounts) {
-        let mut refused = counts;
-        refused.take_away(&CallCounts::of(Code::Valid, u64::MAX));
-        for (hours, count) in [(&mut self.calls, counts), (&mut self.refused, refused)] {
-            if let Some(hour) = hours.get_mut(at) {
-                *hour = count.calls();
-            }
+        if let (Some(calls), Some(refused)) = (self.calls.get_mut(at), self.refused.get_mut(at)) {
+            (*calls, *refused) = (counts.calls(), refused_of(&counts));
         }
     }
 }
@@ -87,6 +83,7 @@ mod tests {
 
     use super::*;
     use crate::actions::test_instance::TestInstance;
+    use crate::model::code::Code;
 
     #[test]
     fn recent_calls_are_by_key_and_hour() {
