@@ -50,7 +50,7 @@ impl SeenProgress {
     /// counted stages: an upgrade of the store and the backup before it have no counter.
     fn has_changed(&mut self, progress: &StartProgress) -> bool {
         let now = Some([progress.verified.done(), progress.indexed.done()]);
-        let is_verified = progress.verified.percent() == Some(99);
+        let is_verified = progress.verified.is_complete();
         let has_changed = std::mem::replace(&mut self.0, now) != now;
         has_changed || (is_verified && !progress.indexed.has_begun())
     }
@@ -103,7 +103,10 @@ mod tests {
         progress.verified.add(1);
         assert!(seen.has_changed(&progress));
         assert!(!seen.has_changed(&progress));
-        progress.verified.add(199);
+        progress.verified.add(198);
+        assert!(seen.has_changed(&progress));
+        assert!(!seen.has_changed(&progress), "99 % are not all");
+        progress.verified.add(1);
         assert!(seen.has_changed(&progress));
         assert!(seen.has_changed(&progress), "an upgrade has no counter");
         progress.indexed.begin(0);

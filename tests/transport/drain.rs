@@ -91,7 +91,7 @@ fn an_event_loop_whose_threads_are_blocked_does_not_answer() {
         let mut client = instance.connect();
         client.send(CHECK_BLOCKS);
         blocked.push(client);
-        // All requests could be sent before a thread takes up the first one.
+        // A thread begins the request before the event loop is asked again. A blocked event loop begins none.
         let _taken_up = instance.waiting.recv_timeout(SOON);
     }
     for _ in &blocked {

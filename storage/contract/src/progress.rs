@@ -24,6 +24,12 @@ impl Progress {
         self.has_begun.load(Ordering::Relaxed)
     }
 
+    /// Whether all units are done. False while the whole amount is not known.
+    pub fn is_complete(&self) -> bool {
+        let total = self.total.load(Ordering::Relaxed);
+        total > 0 && self.done() >= total
+    }
+
     /// Counts units that were done.
     pub fn add(&self, units: u64) {
         self.done.fetch_add(units, Ordering::Relaxed);
