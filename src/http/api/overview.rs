@@ -51,8 +51,9 @@ view! {
 
 view! {
     LastBackupView {
-        /// Time of the last backup. Null if no scheduled backup exists, and none is among the
-        /// newest 10000 audit events.
+        /// Time at which the last scheduled backup was completed or an operator last started a
+        /// backup, whichever is later. Null if there is no scheduled backup, and no start of a
+        /// backup is among the newest 10000 audit events.
         last_at: Option<Moment>,
         /// Interval of scheduled backups in seconds, 0 if no backup is scheduled.
         every_seconds: u64 => count(21600),
