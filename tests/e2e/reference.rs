@@ -71,7 +71,7 @@ fn request_is_sent_as_the_signed_in_user_and_a_change_is_confirmed_first() {
     page.see(&page.t("reference.not_json"));
     page.fill(&page.t("reference.body"), r#"{"name": "diagram makers"}"#);
     // The command follows the form.
-    page.within("main", "").see(r#"-d '{"name": "diagram makers"}'"#);
+    page.within("main", "").see(r#"--data-raw '{"name": "diagram makers"}'"#);
     page.click("button", &page.t("reference.send"));
     let asked = page.t_with("reference.confirm", &[("method", "POST")]);
     page.within("dialog", &asked).click("button", &page.t("actions.cancel"));

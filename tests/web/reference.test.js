@@ -159,7 +159,7 @@ test("a command quotes what the shell would change, and names no credential", ()
       "curl -X POST 'https://keys.example.com/kh/v1/keys' \\",
       '  -H "Authorization: Bearer $KEYHOUSE_KEY" \\',
       "  -H 'Content-Type: application/json' \\",
-      `  -d '{\n  "name": "it'\\''s"\n}'`,
+      `  --data-raw '{\n  "name": "it'\\''s"\n}'`,
     ].join("\n"),
   );
   const withSession = { ...create, takesKey: false };

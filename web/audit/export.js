@@ -2,17 +2,16 @@
 // by page, up to a maximum; the command line has none.
 
 import { request } from "../lib/api.js";
+import { csvOf } from "../lib/csv.js";
 import { open } from "../lib/dialog.js";
 import { h, replaceChildren } from "../lib/dom.js";
 import { form, group, radios } from "../lib/form.js";
 import { announce } from "../lib/messages.js";
+import { saveFile } from "../lib/save.js";
 import { number, t } from "../lib/text.js";
-import { saveFile } from "./save.js";
 
 const EVENTS_MAX = 10_000;
 const EVENTS_A_REQUEST = 100;
-/** The first letters by which a spreadsheet takes a text for a formula. */
-const FORMULA = /^[=+\-@\t\r]/;
 
 /**
  * The dialog of the export. `query` is the API query of the filters.
@@ -83,7 +82,7 @@ async function read(query, goesOn) {
 }
 
 /**
- * Events as CSV (RFC 4180). A text that a spreadsheet would take for a formula begins with an apostrophe.
+ * Events as CSV.
  *
  * @param {Api.Event[]} events
  */
@@ -105,11 +104,5 @@ export function csv(events) {
     JSON.stringify(event.after),
     event.id,
   ]);
-  return [heads, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
-}
-
-/** @param {string | null | undefined} value */
-function cell(value) {
-  const text = FORMULA.test(value ?? "") ? `'${value}` : (value ?? "");
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvOf([heads, ...rows]);
 }

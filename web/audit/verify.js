@@ -7,7 +7,7 @@ import { h, replaceChildren } from "../lib/dom.js";
 import { field, form, valueOf } from "../lib/form.js";
 import { icon } from "../lib/icon.js";
 import { exactMoment, moment, number, t } from "../lib/text.js";
-import { saveFile } from "./save.js";
+import { saveFile } from "../lib/save.js";
 
 /** @typedef {Api.Checked["head"]} Head */
 

@@ -2,13 +2,12 @@
 
 import { all } from "../lib/api.js";
 import { csvOf } from "../lib/csv.js";
-import { h } from "../lib/dom.js";
 import { announce } from "../lib/messages.js";
+import { saveFile } from "../lib/save.js";
 import { t } from "../lib/text.js";
 
 /** A list with more keys is saved up to this one. */
 const KEYS_MAX = 10_000;
-const RELEASE_MS = 60_000;
 
 /**
  * Columns: the name of the field in the API, and its text.
@@ -41,11 +40,7 @@ export async function exportKeys(query) {
   // Keys that the user may not open have no fields to save.
   const keys = /** @type {Api.Key[]} */ (listed.filter((key) => "name" in key));
   const rows = keys.map((key) => COLUMNS.map(([, textOf]) => textOf(key)));
-  const csv = csvOf([COLUMNS.map(([name]) => name), ...rows]);
-  const href = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
-  h("a", { href, download: "api-keys.csv" }).click();
-  // The browser reads the file after the click.
-  setTimeout(() => URL.revokeObjectURL(href), RELEASE_MS);
+  saveFile("api-keys.csv", "text/csv", csvOf([COLUMNS.map(([name]) => name), ...rows]));
   const text = listed.length >= KEYS_MAX ? "keys.exported_first" : "keys.exported";
   announce(t(text, { count: keys.length }));
 }

@@ -1,7 +1,7 @@
 // Writes a table as CSV (RFC 4180).
 
 /** A spreadsheet computes a cell that begins with one of these characters. */
-const FORMULA = /^[=+\-@\t\r]/;
+const FORMULA = /^[=+\-@\t\r\n]/;
 
 /**
  * The lines of a table. Texts that a spreadsheet would compute get an apostrophe in front.

@@ -99,7 +99,7 @@ export function curl({ takesKey, takesSession }, { method, path, headers, body }
   if (takesKey) lines.push('-H "Authorization: Bearer $KEYHOUSE_KEY"');
   else if (takesSession) lines.push(`-b "${cookie}=$KEYHOUSE_SESSION"`);
   for (const [name, value] of Object.entries(headers)) lines.push(`-H ${quoted(`${name}: ${value}`)}`);
-  if (body !== null) lines.push(`-d ${quoted(body)}`);
+  if (body !== null) lines.push(`--data-raw ${quoted(body)}`);
   return lines.join(" \\\n  ");
 }
 
