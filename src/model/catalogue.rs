@@ -158,7 +158,7 @@ pub enum Preset {
     Read,
     /// All permissions that read or write.
     ReadWrite,
-    /// All permissions that read or deploy: for a deployment pipeline.
+    /// All permissions that read, deploy, publish or release: for a deployment pipeline.
     Deploy,
 }
 

@@ -212,7 +212,7 @@ impl<'a> Found<'a> {
                     let whole = selection.listed(keys.common(), entry)?;
                     Some(KeyPlace::new(entry, whole, sort))
                 });
-                // The first keys of the page come early, so that the others are not kept.
+                // Oldest first: the keys of the page come before the others, which are dropped at once.
                 if sort == Sort::OLDEST_FIRST {
                     self.offer(places.rev());
                 } else {
@@ -241,7 +241,8 @@ impl<'a> Found<'a> {
                 && last.is_none_or(|last| place.compare(&last).is_lt())
             {
                 better.push(place);
-                // In the order opposite to that of the list, each key is better than those before it.
+                // If the list is in the opposite of the requested order, every key belongs before all
+                // earlier ones.
                 if better.len() == 2 * kept {
                     last = Some(first_of(&mut better, kept));
                 }

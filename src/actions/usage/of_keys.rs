@@ -35,12 +35,11 @@ pub struct KeyHours {
 }
 
 impl Actions {
-    /// Returns the calls of the last 24 hours of keys of which the actor may see the usage. Other keys, and keys
-    /// without calls, are left out. Reads at most [`KEYS_MAX`] keys.
+    /// Returns the calls of the given keys in the last 24 hours. Leaves out keys without calls, and keys
+    /// whose usage the actor may not see. Reads only the first [`KEYS_MAX`] keys.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] for a key whose list names no permission on keys; the errors of
-    /// the store.
+    /// [`ActionError::PermissionRequired`] for a key without a permission on keys; the errors of the store.
     pub fn recent_calls(&self, actor: &Actor, ids: &[KeyId]) -> Result<RecentCalls, ActionError> {
         if !actor.has(USAGE_READ) {
             require_window(actor)?;
