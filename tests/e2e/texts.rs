@@ -7,9 +7,6 @@ use serde_json::{Map, Value};
 /// The languages of the page.
 pub(crate) const LANGUAGES: [&str; 3] = ["en", "fr", "es"];
 
-/// The beginnings of the names of the files of a language.
-const PARTS: [&str; 4] = ["", "audit-", "overview-", "reference-"];
-
 /// The texts of a language.
 #[derive(Clone, Debug)]
 pub(crate) struct Texts {
@@ -18,15 +15,17 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// Reads the files of the language. Fails the test if one is missing.
+    /// Reads the files of the language: `en.json`, and parts such as `audit-en.json`.
     pub(crate) fn of(language: &'static str) -> Self {
         let folder = format!("{}/../../web/locales", env!("CARGO_MANIFEST_DIR"));
         let mut texts = Map::new();
-        for part in PARTS {
-            let text = fs::read_to_string(format!("{folder}/{part}{language}.json"));
-            let read: Map<String, Value> =
-                serde_json::from_str(&text.expect("the texts of the language")).unwrap();
-            texts.extend(read);
+        for entry in fs::read_dir(folder).unwrap() {
+            let file = entry.unwrap().path();
+            let name = file.file_stem().unwrap().to_str().unwrap();
+            if name == language || name.ends_with(&format!("-{language}")) {
+                let text = fs::read_to_string(&file).unwrap();
+                texts.extend(serde_json::from_str::<Map<String, Value>>(&text).unwrap());
+            }
         }
         Self { language, texts: texts.into() }
     }

@@ -97,9 +97,12 @@ fn written() -> impl Iterator<Item = PathBuf> {
         "run",
         "package",
     ];
-    let texts = ["en", "audit-en", "overview-en", "reference-en"]
-        .map(|name| format!("web/locales/{name}.json"));
-    inside.chain(single.map(PathBuf::from)).chain(texts.map(PathBuf::from))
+    let is_english = |path: &PathBuf| {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        name == "en" || name.ends_with("-en")
+    };
+    let texts = files("web/locales", "json").into_iter().filter(is_english);
+    inside.chain(single.map(PathBuf::from)).chain(texts)
 }
 
 fn has_word(line: &str, word: &str) -> bool {

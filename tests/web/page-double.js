@@ -48,10 +48,10 @@ export async function load(...names) {
   return Promise.all(names.map((name) => import(`../../web/${name}`)));
 }
 
-/** Shows the texts of a language. */
-export async function useLanguage(name) {
+/** Shows the texts of a language, with a part such as `gate`. */
+export async function useLanguage(name, part) {
   const [{ setLanguage }] = await load("lib/text.js");
-  await setLanguage(name);
+  await setLanguage(name, part);
 }
 
 Object.assign(globalThis, {

@@ -62,7 +62,7 @@ test("what is not a whole number is sent as it was typed", () => {
 });
 
 test("a route is named by its methods, host and path", async () => {
-  await useLanguage("en");
+  await useLanguage("en", "gate");
   const route = { host: "api.example.com", path: "/v1/**", methods: ["GET", "POST"] };
   assert.match(gate.routeName(route), /GET, POST.*api\.example\.com\/v1\/\*\*/);
   assert.match(gate.routeName({ ...route, host: null, methods: null }), /\/v1\/\*\*/);

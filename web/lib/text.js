@@ -15,7 +15,8 @@ let region = "en";
 let plurals = new Intl.PluralRules("en");
 
 /**
- * Parts of the texts that only some views need, such as `overview` in `locales/overview-en.json`.
+ * Parts of the texts that only some views need, such as `overview` in `locales/overview-en.json`. The first view loads
+ * none, so that it stays small.
  *
  * @type {Set<string>}
  */

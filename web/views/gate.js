@@ -11,11 +11,11 @@ import { DEFAULT_GATE } from "../gate/words.js";
 import { live } from "../lib/live.js";
 import { isOperator } from "../lib/state.js";
 import { loadStyles } from "../lib/styles.js";
-import { t } from "../lib/text.js";
+import { loadTexts, t } from "../lib/text.js";
 
 /** @param {Page.Address} options */
 export async function view({ params: [name] }) {
-  await Promise.all([loadStyles("gates"), loadStyles("explanation")]);
+  await Promise.all([loadStyles("gates"), loadStyles("explanation"), loadTexts("gate"), loadTexts("explain")]);
   if (name === DEFAULT_GATE.name && isOperator()) return builtIn();
   const path = /** @type {const} */ (`/v1/gates/${encodeURIComponent(name)}`);
   const page = /** @type {Page.GatePage} */ ({ path });

@@ -5,7 +5,7 @@ import { replaceChildren, h } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
 import { announce, orAnnounce } from "../lib/messages.js";
 import { loadStyles } from "../lib/styles.js";
-import { t } from "../lib/text.js";
+import { loadTexts, t } from "../lib/text.js";
 import { keyStatus } from "../elements/key-status.js";
 import { renameButton } from "../elements/rename.js";
 import { tabbed } from "../elements/tabs.js";
@@ -43,6 +43,7 @@ export async function view({ params: [id], query }) {
       loadStyles("key"),
       loadStyles("chart"),
       loadStyles("sparkline"),
+      loadTexts("explain"),
     ]);
     return await shown(key, teams, tabIn(query));
   } catch (problem) {

@@ -17,7 +17,7 @@ import { summaryOf } from "../create/summary.js";
 import { teamShares } from "../create/teams.js";
 import { createsKeys, may, session } from "../lib/state.js";
 import { loadStyles } from "../lib/styles.js";
-import { formatList, t, words } from "../lib/text.js";
+import { formatList, loadTexts, t, words } from "../lib/text.js";
 import { creationNotice } from "./keys.js";
 
 /** @typedef {import("../lib/prefill.js").Prefilled} Prefilled */
@@ -32,16 +32,23 @@ const USUAL_ENVIRONMENT = "live";
 
 /** @param {Page.Address} options */
 export async function view({ query }) {
-  const title = t("new_key.title");
-  if (!session.organization.api_access || !createsKeys())
-    return { title, body: /** @type {HTMLElement} */ (creationNotice()) };
-  const [entries, allTeams] = await Promise.all([loadCatalogue(), all("/v1/teams"), loadStyles("new-key")]);
+  if (!session.organization.api_access || !createsKeys()) {
+    await loadTexts("new-key");
+    return { title: t("new_key.title"), body: /** @type {HTMLElement} */ (creationNotice()) };
+  }
+  const [entries, allTeams] = await Promise.all([
+    loadCatalogue(),
+    all("/v1/teams"),
+    loadStyles("new-key"),
+    loadTexts("new-key"),
+  ]);
   const teams = allTeams.filter((team) => team.is_member || may("keyhouse:teams:manage"));
   const kinds = KINDS.filter(([, needed]) => may(needed)).map(([kind]) => kind);
   const daysMax = session.organization.key_lifetime_days_max;
   const { values, ignored } = prefill(query, { kinds, teams, daysMax });
   const linkNotice = query.size > 0 ? fromLink(ignored) : null;
-  return { title, body: h("div.stack", {}, linkNotice, newKeyForm(values, { kinds, entries, teams })) };
+  const body = h("div.stack", {}, linkNotice, newKeyForm(values, { kinds, entries, teams }));
+  return { title: t("new_key.title"), body };
 }
 
 /**
