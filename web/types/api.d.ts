@@ -938,7 +938,7 @@ export interface components {
               | "-expires_at";
             /** @enum {string} */
             status?: "active" | "disabled" | "not_yet_valid" | "expired" | "revoked" | "all";
-            team?: string;
+            team?: "mine" | string;
             /** Format: span */
             unused_for?: string;
             /** @enum {string} */

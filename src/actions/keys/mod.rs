@@ -45,7 +45,7 @@ pub use import::{ForeignKey, ForeignPast, ForeignSecret, IMPORT_KEYS_MAX, Import
 pub use list::{COUNTED_MAX, KeyPage, KeyTotal, ListedKeys};
 pub use order::{InvalidPosition, InvalidSort, Position, Sort, SortBy};
 pub use purge::{ENDED_KEPT, start_purge};
-pub use query::{OwnerWanted, Query, Wanted};
+pub use query::{OwnerWanted, Query, TeamWanted, Wanted};
 pub use rotate::OVERLAP_MAX;
 pub use sharing::TEAMS_A_KEY_MAX;
 pub(super) use standing::require_window;

@@ -31,7 +31,7 @@ pub struct Query {
     /// Lists only this user's keys.
     pub owner: Option<OwnerWanted>,
     /// Lists only keys that are shared with this team.
-    pub team: Option<TeamId>,
+    pub team: Option<TeamWanted>,
     /// Lists only keys that were never used.
     pub unused: bool,
     /// Lists only keys that were created before this time and not used since.
@@ -71,6 +71,13 @@ pub enum OwnerWanted {
     /// The user that the actor represents.
     Me,
     User(UserId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TeamWanted {
+    /// Any team of the user that the actor represents.
+    Mine,
+    Team(TeamId),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use crate::actions::actor::Actor;
 use crate::actions::keys::KeyKind;
-use crate::actions::keys::query::{OwnerWanted, Query, Wanted};
+use crate::actions::keys::query::{OwnerWanted, Query, TeamWanted, Wanted};
 use crate::actions::keys::search::Needle;
 use crate::actions::keys::standing::{TeamSight, is_own, require_window, sees_every_key};
 use crate::actions::{ActionError, Actions};
 use crate::index::grant::Grant;
 use crate::index::key_lists::{ChunkPart, Common, Entry, SlotMemo};
-use crate::model::id::{TeamId, UserId};
+use crate::model::id::UserId;
 use crate::model::moment::Moment;
 use crate::model::role::USERS_READ;
 use crate::records::key::{KeyRecord, Status};
@@ -54,7 +54,7 @@ struct SharingSeen {
 impl SharingSeen {
     /// The decision for a key that is not shared.
     const NONE: Self =
-        Self { sight: TeamSight { opens: false, conceals: false }, is_wanted: false };
+        Self { sight: TeamSight { is_in: false, opens: false, conceals: false }, is_wanted: false };
 }
 
 impl<'a> Selection<'a> {
@@ -72,10 +72,13 @@ impl<'a> Selection<'a> {
             OwnerWanted::Me => actor.user_id(),
             OwnerWanted::User(user) => Some(user),
         });
-        let is_unknown = |team| actions.known_team(actor, team).is_none();
+        let is_unknown = |team| match team {
+            TeamWanted::Mine => actor.user_id().is_none(),
+            TeamWanted::Team(team) => actions.known_team(actor, team).is_none(),
+        };
         if owner == Some(None) || query.team.is_some_and(is_unknown) {
-            // An actor without a user owns no keys. The result for a team that the actor may not see is
-            // the same as for a team that does not exist.
+            // An actor without a user owns no keys and is in no team. The result for a team that the actor
+            // may not see is the same as for a team that does not exist.
             return Ok(None);
         }
         let now = actions.clock.now().wall;
@@ -106,12 +109,15 @@ impl<'a> Selection<'a> {
             return Some(true);
         }
         let sharing = self.sharing(common, entry);
+        if self.query.team.is_some() && !sharing.is_wanted {
+            return None;
+        }
         let owner = self.owner(common, entry);
         let whole = self.sees_every_key || owner.is_some_and(|it| it.is_own) || sharing.sight.opens;
         if !whole {
             return (!is_filtered && !sharing.sight.conceals).then_some(false);
         }
-        (!is_filtered || self.fits(common, entry, owner, sharing)).then_some(true)
+        (!is_filtered || self.fits(common, entry, owner)).then_some(true)
     }
 
     /// The number of keys that match, if it is known without a look at each key. Otherwise `None`.
@@ -172,16 +178,10 @@ impl<'a> Selection<'a> {
             || self.query.old_secret_used
     }
 
-    fn fits(
-        &mut self,
-        common: &Common,
-        entry: Entry<'_>,
-        owner: Option<OwnerSeen>,
-        sharing: SharingSeen,
-    ) -> bool {
+    /// Whether a key fits all filters that match only whole keys, except the filter by team.
+    fn fits(&mut self, common: &Common, entry: Entry<'_>, owner: Option<OwnerSeen>) -> bool {
         let ends = |span: &Range<Moment>| entry.expires_at().is_some_and(|end| span.contains(&end));
         (self.owner.is_none() || owner.is_some_and(|it| it.is_wanted))
-            && (self.query.team.is_none() || sharing.is_wanted)
             && self.ends.as_ref().is_none_or(ends)
             && (!self.query.endless || entry.expires_at().is_none())
             && (!self.query.unused || entry.last_used_at().is_none())
@@ -230,9 +230,13 @@ impl<'a> Selection<'a> {
 
     fn sharing(&mut self, common: &Common, entry: Entry<'_>) -> SharingSeen {
         let (actions, actor, wanted) = (self.actions, self.actor, self.query.team);
-        let seen = self.sharings.of(&common.sharings, entry.sharing(), |teams| SharingSeen {
-            sight: actions.team_sight(actor, teams.iter().copied()),
-            is_wanted: wanted.is_some_and(|wanted: TeamId| teams.contains(&wanted)),
+        let seen = self.sharings.of(&common.sharings, entry.sharing(), |teams| {
+            let sight = actions.team_sight(actor, teams.iter().copied());
+            let is_wanted = wanted.is_some_and(|wanted| match wanted {
+                TeamWanted::Mine => sight.is_in,
+                TeamWanted::Team(team) => teams.contains(&team),
+            });
+            SharingSeen { sight, is_wanted }
         });
         seen.unwrap_or(SharingSeen::NONE)
     }

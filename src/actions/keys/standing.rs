@@ -83,7 +83,8 @@ impl Actions {
             is_in |= actor.is_in(team.id);
             is_secret &= team.secret && !actor.is_in(team.id);
         }
-        TeamSight { opens: is_in && has_access_of_user(actor), conceals: is_shared && is_secret }
+        let opens = is_in && has_access_of_user(actor);
+        TeamSight { is_in, opens, conceals: is_shared && is_secret }
     }
 
     /// Returns the access that the actor has through its existing teams.
@@ -110,6 +111,8 @@ pub(in crate::actions) fn require_window(actor: &Actor) -> Result<(), ActionErro
 /// What an actor sees of a key because of the teams that the key is shared with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TeamSight {
+    /// Whether the actor's user is in one of the teams.
+    pub(super) is_in: bool,
     /// Whether the teams give the actor access to the whole key.
     pub(super) opens: bool,
     /// Whether all of the teams are secret and the actor is in none of them. The actor then does not see

@@ -312,6 +312,46 @@ fn searches_and_filters_match_only_fully_visible_keys() {
 }
 
 #[test]
+fn keys_of_all_teams_of_the_caller_are_one_list() {
+    let (instance, blue, bo, cy, both) = shared_instance();
+    instance.put_on_plan(&instance.organization(), "enterprise");
+    let green = instance.team("Green", "secret", &[&bo, &cy]);
+    let red = instance.team("Red", "visible", &[&bo]);
+    let make = |name: &str| instance.create_as(&bo, &json!({"name": name}));
+    let (hers, theirs) = (make("Alpha"), make("Beta"));
+    instance.create_as(&cy, &json!({"name": "deploy of cy alone"}));
+    for (key, team) in [(&both, &blue), (&both, &green), (&hers, &green), (&theirs, &red)] {
+        instance.share(&bo, &key.id, team, "read");
+    }
+    let names = |person: &Person, query: &str| {
+        let path = format!("/v1/keys?team=mine&{query}");
+        let page = instance.ask_as(person, &Ask::get(&path)).expect(200);
+        let items = page["items"].as_array().unwrap().clone();
+        let names = items.iter().map(|key| key["name"].as_str().unwrap().to_owned());
+        (names.collect::<Vec<_>>(), page["total"].as_u64().unwrap())
+    };
+    let of = |names: &[&str], total| (names.iter().map(|it| (*it).to_owned()).collect(), total);
+    for (person, query, expected) in [
+        (&cy, "", of(&["Alpha", "deploy"], 2)),
+        (&cy, "sort=-name", of(&["deploy", "Alpha"], 2)),
+        (&cy, "sort=name&limit=1", of(&["Alpha"], 2)),
+        (&cy, "search=DEPLOY", of(&["deploy"], 1)),
+        (&cy, "owner=me", of(&[], 0)),
+        (&bo, "sort=name", of(&["Alpha", "Beta", "deploy"], 3)),
+        (&instance.owner(), "", of(&[], 0)),
+    ] {
+        assert_eq!(names(person, query), expected, "{} {query}", person.email);
+    }
+    instance.take_out(&green, &cy);
+    assert_eq!(names(&cy, ""), of(&["deploy"], 1));
+    // A service key belongs to the organization, which is in no team.
+    let reader =
+        instance.create(&json!({"kind": "service", "permissions": ["keyhouse:keys:read"]}));
+    let listed = instance.bare(&Ask::get("/v1/keys?team=mine").bearer(&reader.secret)).expect(200);
+    assert_eq!((&listed["items"], &listed["total"]), (&json!([]), &json!(0)));
+}
+
+#[test]
 fn services_and_upstreams_get_the_teams_of_a_key() {
     let (instance, team, bo, _cy, key) = shared_instance();
     let header = |key: &Made| {

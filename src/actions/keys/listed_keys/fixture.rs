@@ -5,7 +5,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::actions::actor::Actor;
-use crate::actions::keys::{KeyKind, KeyTotal, OwnerWanted, Position, Query, Sort, Wanted};
+use crate::actions::keys::{
+    KeyKind, KeyTotal, OwnerWanted, Position, Query, Sort, TeamWanted, Wanted,
+};
 use crate::actions::test_instance::TestInstance;
 use crate::index::CallOrigin;
 use crate::model::code::Code;
@@ -253,10 +255,12 @@ impl Fixture {
             None,
             None,
             None,
-            Some(self.visible),
-            Some(self.secret),
-            Some(self.others),
-            Some(self.removed),
+            Some(TeamWanted::Mine),
+            Some(TeamWanted::Mine),
+            Some(TeamWanted::Team(self.visible)),
+            Some(TeamWanted::Team(self.secret)),
+            Some(TeamWanted::Team(self.others)),
+            Some(TeamWanted::Team(self.removed)),
         ];
         let limit = self.random.random_range(1..9);
         Query {

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
-use crate::actions::keys::{COUNTED_MAX, KeyTotal, OwnerWanted, Query, Sort, Wanted};
+use crate::actions::keys::{COUNTED_MAX, KeyTotal, OwnerWanted, Query, Sort, TeamWanted, Wanted};
 use crate::index::CallOrigin;
 use crate::model::code::Code;
 use crate::model::id::KeyId;
@@ -99,7 +99,8 @@ fn answers(fixture: &mut Fixture, reader: &Reader, sort: Sort, hidden: KeyId) ->
     let owner = Some(OwnerWanted::User(fixture.instance.owner));
     let mut queries = vec![
         Query { owner, ..plain.clone() },
-        Query { team: Some(fixture.others), ..plain.clone() },
+        Query { team: Some(TeamWanted::Team(fixture.others)), ..plain.clone() },
+        Query { team: Some(TeamWanted::Mine), ..plain.clone() },
         Query { unused: true, ..plain.clone() },
         Query { expires_before: Some(Moment::NEVER), ..plain.clone() },
         Query { unused_since: Some(Moment::NEVER), ..plain.clone() },

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use crate::actions::keys::listed_keys::fixture::{Fixture, Reader};
-use crate::actions::keys::{KeyKind, OwnerWanted, Query, Sort, Wanted};
+use crate::actions::keys::{KeyKind, OwnerWanted, Query, Sort, TeamWanted, Wanted};
 use crate::model::id::{KeyId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::text::search_form;
@@ -76,11 +76,16 @@ impl Fixture {
             OwnerWanted::Me => record.owner.is_some() && record.owner == reader.user,
             OwnerWanted::User(user) => record.owner == Some(user),
         });
-        let team = query.team.is_none_or(|team| {
-            let is_known = team == self.visible
-                || reader.teams.contains(&team)
-                || (reader.sees_keys && reader.emails.is_none());
-            is_known && team != self.removed && record.teams.iter().any(|share| share.team == team)
+        let is_shared =
+            |team| team != self.removed && record.teams.iter().any(|share| share.team == team);
+        let team = query.team.is_none_or(|wanted| match wanted {
+            TeamWanted::Mine => reader.teams.iter().any(|team| is_shared(*team)),
+            TeamWanted::Team(team) => {
+                let is_known = team == self.visible
+                    || reader.teams.contains(&team)
+                    || (reader.sees_keys && reader.emails.is_none());
+                is_known && is_shared(team)
+            },
         });
         let ends = query
             .expires_before

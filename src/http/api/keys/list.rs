@@ -4,7 +4,7 @@ use rouille::Response;
 
 use crate::actions::actor::Actor;
 use crate::actions::keys::{
-    COUNTED_MAX, KeyPage, ListedKeys, OwnerWanted, Position, Query, Sort, Wanted,
+    COUNTED_MAX, KeyPage, ListedKeys, OwnerWanted, Position, Query, Sort, TeamWanted, Wanted,
 };
 use crate::http::api::keys::reading::kind;
 use crate::http::api::keys::view::{ListedKeyView, hidden_key_view, key_view, statuses};
@@ -12,12 +12,11 @@ use crate::http::api::{CURSOR, cursor, page_limit};
 use crate::http::endpoint::{Endpoint, get};
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
-use crate::http::reading::parsed;
+use crate::http::reading::{ReadText, parsed};
 use crate::http::schema::{self, any_of, choice, count, id, nullable, span, text, truth};
 use crate::http::view::{Page, view};
 use crate::http::{App, Call, answer};
 use crate::model::fault::FaultCode;
-use crate::model::id::TeamId;
 use crate::model::moment::{Moment, moment_after, parse_span};
 use crate::records::key::KeyRecord;
 
@@ -92,6 +91,19 @@ fn read_query(parameters: &mut Parameters, now: Moment) -> Query {
     let status =
         parameters.optional("status", about, parsed(FaultCode::INVALID_STATUS, parse, schema));
     let kind = parameters.optional("kind", "Only keys of this kind.", kind());
+    let query = Query {
+        after,
+        search: search.filter(|text| !text.is_empty()),
+        status: status.unwrap_or_default(),
+        kind,
+        ..Query::of(limit, sort)
+    };
+    let query = read_people(parameters, query);
+    read_lifetime(parameters, now, query)
+}
+
+/// Reads the filters by owner and team.
+fn read_people(parameters: &mut Parameters, query: Query) -> Query {
     let parse = |text: &str| match text {
         "me" => Ok(OwnerWanted::Me),
         id => id.parse().map(OwnerWanted::User),
@@ -99,25 +111,19 @@ fn read_query(parameters: &mut Parameters, now: Moment) -> Query {
     let schema = || any_of([choice(&["me"]).into(), id("usr").into()]);
     let about = "Only keys of this user; `me` is the caller.";
     let owner = parameters.optional("owner", about, parsed(FaultCode::INVALID_ID, parse, schema));
-    let about = "Only keys that are shared with this team.";
-    let reader = parsed(FaultCode::INVALID_ID, str::parse::<TeamId>, || id("team"));
-    let team = parameters.optional("team", about, reader);
-    let query = Query {
-        after,
-        search: search.filter(|text| !text.is_empty()),
-        status: status.unwrap_or_default(),
-        kind,
-        owner,
-        team,
-        ..Query::of(limit, sort)
+    let parse = |text: &str| match text {
+        "mine" => Ok(TeamWanted::Mine),
+        id => id.parse().map(TeamWanted::Team),
     };
-    read_lifetime(parameters, now, query)
+    let schema = || any_of([choice(&["mine"]).into(), id("team").into()]);
+    let about = "Only keys that are shared with this team; `mine` is any team of the caller.";
+    let team = parameters.optional("team", about, parsed(FaultCode::INVALID_ID, parse, schema));
+    Query { owner, team, ..query }
 }
 
 /// Reads the filters by use, end and rotation.
 fn read_lifetime(parameters: &mut Parameters, now: Moment, query: Query) -> Query {
-    let parse = |text: &str| (text == "never").then_some(true).ok_or("must be never");
-    let reader = parsed(FaultCode::INVALID_USED, parse, || choice(&["never"]));
+    let reader = only(FaultCode::INVALID_USED, "never");
     let unused = parameters.optional("used", "Only keys that were never used.", reader);
     let about = "Only keys that were created before this duration, and not used within it.";
     let parse = |text: &str| parse_span(text).map(|span| now.before(span));
@@ -126,13 +132,11 @@ fn read_lifetime(parameters: &mut Parameters, now: Moment, query: Query) -> Quer
     let about = "Only keys that expire within this duration from now.";
     let reader = parsed(FaultCode::INVALID_DURATION, |text| moment_after(now, text), || span("7d"));
     let expires_before = parameters.optional("expires_within", about, reader);
-    let parse = |text: &str| (text == "never").then_some(true).ok_or("must be never");
-    let reader = parsed(FaultCode::INVALID_CHOICE, parse, || choice(&["never"]));
+    let reader = only(FaultCode::INVALID_CHOICE, "never");
     let endless = parameters.optional("expires", "Only keys that never expire.", reader);
     let about =
         "Only active keys whose replaced secret still works and was used since the rotation.";
-    let parse = |text: &str| (text == "used").then_some(true).ok_or("must be used");
-    let reader = parsed(FaultCode::INVALID_CHOICE, parse, || choice(&["used"]));
+    let reader = only(FaultCode::INVALID_CHOICE, "used");
     let old_secret_used = parameters.optional("old_secret", about, reader);
     Query {
         unused: unused.unwrap_or_default(),
@@ -142,6 +146,13 @@ fn read_lifetime(parameters: &mut Parameters, now: Moment, query: Query) -> Quer
         old_secret_used: old_secret_used.unwrap_or_default(),
         ..query
     }
+}
+
+/// Reads a filter that has one value.
+fn only(code: FaultCode, value: &'static str) -> impl ReadText<Output = bool> {
+    let parse =
+        move |text: &str| (text == value).then_some(true).ok_or_else(|| format!("must be {value}"));
+    parsed(code, parse, move || choice(&[value]))
 }
 
 fn list_keys(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
