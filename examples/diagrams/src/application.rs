@@ -1,0 +1,244 @@
+//! The API: which handler answers which method and path.
+//!
+//! Paths are compared as they were sent. A path with an escape, an empty segment or a dot segment has no handler, so
+//! that no path means something else here than to the gate, which has checked it.
+
+use std::sync::Arc;
+
+use hyper::Method;
+use uuid::Uuid;
+
+use crate::accounts::minimal_policy;
+use crate::answer::{Answer, Request};
+use crate::budget::prices::Prices;
+use crate::caller::Caller;
+use crate::pool::Pool;
+use crate::profile;
+use crate::refusal::Refusal;
+use crate::store::records::Cloud;
+use crate::store::{Store, id_in};
+
+/// What an operator chooses.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The number of rendering threads.
+    pub workers: usize,
+    /// The most rendering jobs that wait for a thread.
+    pub waiting_max: usize,
+    /// The AWS account from which this service reads other accounts.
+    pub aws_account: String,
+}
+
+/// Time and ids, which tests replace.
+pub struct Sources {
+    /// Milliseconds since 1970.
+    pub now_ms: Box<dyn Fn() -> i64 + Send + Sync>,
+    pub id: Box<dyn Fn() -> Uuid + Send + Sync>,
+}
+
+/// The API over a store.
+pub struct Application {
+    pub(crate) store: Store,
+    pub(crate) prices: Arc<Prices>,
+    pub(crate) settings: Settings,
+    pub(crate) sources: Sources,
+    pub(crate) pool: Pool,
+}
+
+/// What a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Endpoint<'a> {
+    Health,
+    User,
+    Teams,
+    Blueprints,
+    Blueprint(Uuid),
+    Export(Uuid, &'a str),
+    Budget(Uuid, &'a str),
+    Accounts(Cloud),
+    Account(Cloud, Uuid),
+    Snapshot(Cloud, Uuid),
+    IamParameters,
+    MinimalPolicy,
+}
+
+impl Application {
+    /// Starts the rendering threads.
+    pub fn start(
+        store: Store,
+        prices: Prices,
+        settings: Settings,
+        sources: Sources,
+    ) -> std::io::Result<Self> {
+        let pool = Pool::start(settings.workers, settings.waiting_max)?;
+        Ok(Self { store, prices: Arc::new(prices), settings, sources, pool })
+    }
+
+    /// The requests that may be in work at once: some more than may render or wait for it.
+    pub(crate) fn requests_max(&self) -> usize {
+        self.settings.workers + self.settings.waiting_max + 8
+    }
+
+    /// Answers a request. Blocks until a change is on disk, or a picture is drawn.
+    pub fn answer(&self, request: &Request) -> Answer {
+        self.handle(request).unwrap_or_else(Refusal::into_answer)
+    }
+
+    fn handle(&self, request: &Request) -> Result<Answer, Refusal> {
+        let endpoint = Endpoint::of(&request.path).ok_or(Refusal::NotFound)?;
+        let method = endpoint.method(&request.method)?;
+        if endpoint == Endpoint::Health {
+            return Ok(Answer::json(200, &serde_json::json!({"status": "ok"})));
+        }
+        let caller = &Caller::of(&request.headers)?;
+        match endpoint {
+            Endpoint::Health => Err(Refusal::NotFound),
+            Endpoint::User => self.user(caller),
+            Endpoint::Teams => Ok(profile::teams(caller)),
+            Endpoint::Blueprints | Endpoint::Blueprint(_) => {
+                self.handle_blueprint(request, (endpoint, method), caller)
+            },
+            Endpoint::Export(id, format) => self.export(request, (&id, format), caller),
+            Endpoint::Budget(id, format) => self.budget(request, (&id, format), caller),
+            Endpoint::Accounts(_) | Endpoint::Account(..) => {
+                self.handle_account(request, (endpoint, method), caller)
+            },
+            Endpoint::Snapshot(cloud, id) => self.snapshot((cloud, &id), caller),
+            Endpoint::IamParameters => Ok(self.iam_parameters(caller)),
+            Endpoint::MinimalPolicy => Ok(minimal_policy()),
+        }
+    }
+
+    fn handle_blueprint(
+        &self,
+        request: &Request,
+        (endpoint, method): (Endpoint<'_>, &Method),
+        caller: &Caller,
+    ) -> Result<Answer, Refusal> {
+        match (endpoint, method) {
+            (Endpoint::Blueprints, &Method::GET) => self.list_blueprints(caller),
+            (Endpoint::Blueprints, &Method::POST) => self.create_blueprint(request, caller),
+            (Endpoint::Blueprint(id), &Method::GET) => self.read_blueprint(&id, caller),
+            (Endpoint::Blueprint(id), &Method::PUT) => self.update_blueprint(request, &id, caller),
+            (Endpoint::Blueprint(id), &Method::DELETE) => {
+                self.delete_blueprint(request, &id, caller)
+            },
+            _ => Err(Refusal::NotFound),
+        }
+    }
+
+    fn handle_account(
+        &self,
+        request: &Request,
+        (endpoint, method): (Endpoint<'_>, &Method),
+        caller: &Caller,
+    ) -> Result<Answer, Refusal> {
+        match (endpoint, method) {
+            (Endpoint::Accounts(cloud), &Method::GET) => self.list_accounts(cloud, caller),
+            (Endpoint::Accounts(cloud), &Method::POST) => {
+                self.create_account(request, cloud, caller)
+            },
+            (Endpoint::Account(cloud, id), &Method::PUT) => {
+                self.update_account(request, (cloud, &id), caller)
+            },
+            (Endpoint::Account(cloud, id), &Method::DELETE) => {
+                self.delete_account((cloud, &id), caller)
+            },
+            _ => Err(Refusal::NotFound),
+        }
+    }
+}
+
+impl std::fmt::Debug for Application {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Application").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Sources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sources").finish_non_exhaustive()
+    }
+}
+
+impl<'a> Endpoint<'a> {
+    fn of(path: &'a str) -> Option<Self> {
+        let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+        Some(match *segments.as_slice() {
+            ["healthz"] => Self::Health,
+            ["user", "me"] => Self::User,
+            ["team"] => Self::Teams,
+            ["blueprint"] => Self::Blueprints,
+            ["blueprint", id] => Self::Blueprint(id_in(id)?),
+            ["blueprint", id, format] => Self::Export(id_in(id)?, format),
+            ["blueprint", id, "budget", format] => Self::Budget(id_in(id)?, format),
+            // This name stands where the ids are, so it comes first.
+            ["aws", "account", "iamParameters"] => Self::IamParameters,
+            ["aws", "account", "iamParameters", "policy", "minimal"] => Self::MinimalPolicy,
+            [cloud, "account"] => Self::Accounts(cloud_in(cloud)?),
+            [cloud, "account", id] => Self::Account(cloud_in(cloud)?, id_in(id)?),
+            [cloud, "account", id, _region, _format] => {
+                Self::Snapshot(cloud_in(cloud)?, id_in(id)?)
+            },
+            _ => return None,
+        })
+    }
+
+    /// The method by which a handler is found: GET for HEAD.
+    fn method(&self, method: &'a Method) -> Result<&'a Method, Refusal> {
+        let allowed = match self {
+            Self::Blueprints | Self::Accounts(_) => "GET, HEAD, POST",
+            Self::Blueprint(_) => "GET, HEAD, PUT, DELETE",
+            Self::Account(..) => "PUT, DELETE",
+            Self::Health
+            | Self::User
+            | Self::Teams
+            | Self::Export(..)
+            | Self::Budget(..)
+            | Self::Snapshot(..)
+            | Self::IamParameters
+            | Self::MinimalPolicy => "GET, HEAD",
+        };
+        if !allowed.split(", ").any(|name| name == method.as_str()) {
+            return Err(Refusal::Method(allowed));
+        }
+        Ok(if method == Method::HEAD { &Method::GET } else { method })
+    }
+}
+
+fn cloud_in(segment: &str) -> Option<Cloud> {
+    [Cloud::Aws, Cloud::Azure].into_iter().find(|cloud| cloud.name() == segment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+
+    #[test]
+    fn a_path_has_one_meaning_or_none() {
+        let id = Uuid::parse_str(ID).unwrap();
+        for (path, endpoint) in [
+            ("/user/me", Some(Endpoint::User)),
+            ("/blueprint", Some(Endpoint::Blueprints)),
+            ("/blueprint/ID", Some(Endpoint::Blueprint(id))),
+            ("/blueprint/ID/svg", Some(Endpoint::Export(id, "svg"))),
+            ("/blueprint/ID/budget/csv", Some(Endpoint::Budget(id, "csv"))),
+            ("/aws/account/iamParameters", Some(Endpoint::IamParameters)),
+            ("/azure/account/iamParameters", None),
+            ("/aws/account/ID", Some(Endpoint::Account(Cloud::Aws, id))),
+            ("/azure/account/ID/eastus/png", Some(Endpoint::Snapshot(Cloud::Azure, id))),
+            ("/gcp/account", None),
+            ("/blueprint/", None),
+            ("/blueprint//ID", None),
+            ("/blueprint/../user/me", None),
+            ("/%62lueprint", None),
+            ("/blueprint/not-an-id", None),
+            ("blueprint", None),
+            ("/", None),
+        ] {
+            assert_eq!(Endpoint::of(&path.replace("ID", ID)), endpoint, "{path}");
+        }
+    }
+}

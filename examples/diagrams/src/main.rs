@@ -1,0 +1,93 @@
+//! The binary: reads its arguments, opens the store and serves until a signal.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use jiff::Timestamp;
+use keyhouse_diagrams::{Application, Prices, Settings, Sources, Store, serve};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use uuid::Uuid;
+
+/// Stores architecture diagrams and draws them. Only a proxy with a gate of Keyhouse may reach it.
+#[derive(Debug, Parser)]
+#[command(name = "keyhouse-diagrams", version)]
+struct Arguments {
+    /// Address to listen on: loopback, because every request with identity headers is believed
+    #[arg(long, default_value = "127.0.0.1:8081")]
+    listen: SocketAddr,
+    /// File of the store, which is created if it does not exist
+    #[arg(long)]
+    data: PathBuf,
+    /// Price table (JSON) in place of the sample
+    #[arg(long)]
+    prices: Option<PathBuf>,
+    /// Number of rendering threads [default: the number of cores]
+    #[arg(long)]
+    workers: Option<usize>,
+    /// Most pictures that wait for a rendering thread
+    #[arg(long, default_value_t = 16)]
+    waiting_max: usize,
+    /// AWS account from which accounts are read, 12 digits
+    #[arg(long, default_value = "000000000000", value_parser = aws_account)]
+    aws_account: String,
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the service ends");
+            ExitCode::FAILURE
+        },
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let prices = match &arguments.prices {
+        Some(path) => Prices::read(&std::fs::read_to_string(path)?)?,
+        None => Prices::sample()?,
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let settings = Settings {
+        workers: arguments.workers.unwrap_or(cores).max(1),
+        waiting_max: arguments.waiting_max,
+        aws_account: arguments.aws_account,
+    };
+    let sources = Sources {
+        now_ms: Box::new(|| Timestamp::now().as_millisecond()),
+        id: Box::new(Uuid::new_v4),
+    };
+    let store = Store::open(&arguments.data, || {
+        let mut key = [0; 32];
+        let (first, second) = key.split_at_mut(16);
+        first.copy_from_slice(Uuid::new_v4().as_bytes());
+        second.copy_from_slice(Uuid::new_v4().as_bytes());
+        key
+    })?;
+    let application = Arc::new(Application::start(store, prices, settings, sources)?);
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async move {
+        let (mut terminated, mut interrupted) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let listener = TcpListener::bind(arguments.listen).await?;
+        writeln!(io::stderr(), "listening on http://{}", listener.local_addr()?)?;
+        let ended = async move {
+            tokio::select! {
+                _ = terminated.recv() => {},
+                _ = interrupted.recv() => {},
+            }
+        };
+        serve(listener, application, ended).await;
+        Ok(())
+    })
+}
+
+fn aws_account(text: &str) -> Result<String, String> {
+    let is_account = text.len() == 12 && text.bytes().all(|it| it.is_ascii_digit());
+    if is_account { Ok(text.to_owned()) } else { Err("must be 12 digits".to_owned()) }
+}

@@ -1,0 +1,170 @@
+//! HTTP on a socket: reads requests under limits, and ends gracefully.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::answer::{Answer, Request};
+use crate::application::Application;
+use crate::refusal::Refusal;
+
+/// The most bytes of a body.
+pub(crate) const BODY_BYTES_MAX: usize = 2 << 20;
+const CONNECTIONS_MAX: usize = 256;
+const HEAD_BYTES_MAX: usize = 64 << 10;
+const HEADERS_MAX: usize = 128;
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time that open requests have to finish after the end was requested.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// The wait after a failed accept, for example because the process has too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What every connection shares.
+#[derive(Clone)]
+struct Shared {
+    application: Arc<Application>,
+    /// A place for each request that a handler works on.
+    work: Arc<Semaphore>,
+}
+
+/// Serves until `ended`, then lets open requests finish.
+pub async fn serve(
+    listener: TcpListener,
+    application: Arc<Application>,
+    ended: impl Future<Output = ()>,
+) {
+    let work = Arc::new(Semaphore::new(application.requests_max()));
+    let shared = Shared { application, work };
+    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let graceful = GracefulShutdown::new();
+    tokio::pin!(ended);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut ended => break,
+            accepted = accept(&listener, &connections) => accepted,
+        };
+        match accepted {
+            Ok((stream, place)) => start(stream, place, &shared, &graceful),
+            Err(error) => {
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            },
+        }
+    }
+    drop(listener);
+    if timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+        tracing::warn!("cut connections that were still open");
+    }
+}
+
+/// Accepts a connection when there is a place for it.
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    // The semaphore is never closed.
+    let place = Arc::clone(connections).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _address) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+/// Serves one connection on a task of its own.
+fn start(
+    stream: TcpStream,
+    place: OwnedSemaphorePermit,
+    shared: &Shared,
+    graceful: &GracefulShutdown,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY");
+    }
+    let shared = shared.clone();
+    let service = service_fn(move |request| {
+        let shared = shared.clone();
+        async move { Ok::<_, Infallible>(exchange(&shared, request).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX);
+    let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+    drop(tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection failed");
+        }
+        drop(place);
+    }));
+}
+
+async fn exchange(
+    shared: &Shared,
+    request: hyper::Request<Incoming>,
+) -> hyper::Response<Full<Bytes>> {
+    let answer = match read(request).await {
+        Ok(request) => work(shared, request).await,
+        Err(refusal) => refusal.into_answer(),
+    };
+    response(&answer)
+}
+
+/// Reads a request whole.
+async fn read(request: hyper::Request<Incoming>) -> Result<Request, Refusal> {
+    let (parts, body) = request.into_parts();
+    let known = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if known > BODY_BYTES_MAX {
+        return Err(Refusal::BodyTooLarge);
+    }
+    let collected = timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
+    let body = match collected {
+        Err(_elapsed) => return Err(Refusal::BodyTimeout),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Refusal::BodyTooLarge),
+        Ok(Err(error)) => return Err(Refusal::Body(format!("the body is not readable: {error}"))),
+        Ok(Ok(body)) => body.to_bytes(),
+    };
+    Ok(Request {
+        method: parts.method,
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().map(str::to_owned),
+        headers: parts.headers,
+        body,
+    })
+}
+
+/// Runs the handler on a thread that may block.
+async fn work(shared: &Shared, request: Request) -> Answer {
+    let Ok(place) = Arc::clone(&shared.work).acquire_owned().await else {
+        return Refusal::Internal("the service has ended".to_owned()).into_answer();
+    };
+    let application = Arc::clone(&shared.application);
+    let handled = spawn_blocking(move || {
+        let answer = application.answer(&request);
+        drop(place);
+        answer
+    });
+    handled.await.unwrap_or_else(|error| Refusal::Internal(error.to_string()).into_answer())
+}
+
+fn response(answer: &Answer) -> hyper::Response<Full<Bytes>> {
+    let mut builder = hyper::Response::builder().status(answer.status());
+    for (name, value) in answer.headers() {
+        builder = builder.header(*name, value);
+    }
+    // Names and values of headers are our own texts, which are valid.
+    builder.body(Full::new(answer.body().clone())).unwrap_or_default()
+}

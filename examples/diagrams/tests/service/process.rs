@@ -1,0 +1,112 @@
+//! The binary on a socket: limits, and a graceful end.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+const IDENTITY: &str = "X-Keyhouse-Key: key_1\r\nX-Keyhouse-Key-Name: k\r\nX-Keyhouse-User: usr_1\r\n\
+    X-Keyhouse-Email: -\r\nX-Keyhouse-Organization: org_1\r\nX-Keyhouse-Role: user\r\nX-Keyhouse-Teams: -\r\n\
+    Content-Type: application/json\r\n";
+
+struct Running {
+    child: Child,
+    address: String,
+    folder: TempDir,
+    /// Kept open, so that the service can write its log.
+    _stderr: BufReader<ChildStderr>,
+}
+
+impl Running {
+    fn start_in(folder: TempDir) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_keyhouse-diagrams"))
+            .args(["--listen", "127.0.0.1:0", "--workers", "1", "--data"])
+            .arg(folder.path().join("diagrams.redb"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        stderr.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
+        Self { child, address, folder, _stderr: stderr }
+    }
+
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect(&self.address).unwrap()
+    }
+
+    /// Sends a request on its own connection, and reads until its end.
+    fn ask(&self, line: &str, body: &[u8]) -> String {
+        let mut stream = self.connect();
+        let head = format!(
+            "{line} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{IDENTITY}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        // A service that refuses a long body closes before it is sent.
+        let _sent = stream.write_all(body);
+        let mut answer = String::new();
+        let _read = stream.read_to_string(&mut answer);
+        answer
+    }
+
+    fn stop(mut self) -> (Option<i32>, TempDir) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        (self.child.wait().unwrap().code(), self.folder)
+    }
+}
+
+#[test]
+fn a_body_has_a_maximum_and_what_was_answered_survives_a_restart() {
+    let running = Running::start_in(tempfile::tempdir().unwrap());
+    let padded = |bytes: usize| {
+        let (head, tail) = ("{\"data\": {\"name\": \"big\", \"x\": \"", "\"}}");
+        format!("{head}{}{tail}", "x".repeat(bytes - head.len() - tail.len())).into_bytes()
+    };
+    let made = running.ask("POST /blueprint", &padded(2 << 20));
+    assert!(made.starts_with("HTTP/1.1 201 "), "{}", made.get(..200).unwrap_or(&made));
+    let mut head = running.connect();
+    let length = (2 << 20) + 1;
+    write!(
+        head,
+        "POST /blueprint HTTP/1.1\r\nHost: a\r\n{IDENTITY}Content-Length: {length}\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    head.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("\"error\":\"the body is too large"), "{answer}");
+    let (code, folder) = running.stop();
+    assert_eq!(code, Some(0));
+
+    let running = Running::start_in(folder);
+    let list = running.ask("GET /blueprint", b"");
+    assert!(list.contains("\"name\":\"big\""), "{list}");
+    assert_eq!(running.stop().0, Some(0));
+}
+
+#[test]
+fn a_request_in_work_is_answered_before_the_end() {
+    let running = Running::start_in(tempfile::tempdir().unwrap());
+    let body = b"{\"data\": {\"name\": \"late\"}}";
+    let mut stream = running.connect();
+    let head = format!(
+        "POST /blueprint HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n{IDENTITY}Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    // The service reads the body: the request is in work.
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).unwrap();
+    assert!(asked.starts_with(b"HTTP/1.1 100 Continue"));
+    kill_process(Pid::from_child(&running.child), Signal::TERM).unwrap();
+    stream.write_all(body).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    let Running { mut child, .. } = running;
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
