@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::driver::wait;
+use crate::guides::copied_secret;
 use crate::page::{Look, Page};
-use crate::seeds::copied_secret;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 use crate::texts::LANGUAGES;
 

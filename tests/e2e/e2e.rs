@@ -45,7 +45,6 @@ mod reference;
 mod relay;
 mod screens;
 mod secrets;
-mod seeds;
 #[path = "../server/mod.rs"]
 mod server;
 mod session_ends;

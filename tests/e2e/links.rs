@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
+use crate::guides::copied_secret;
 use crate::page::Page;
 use crate::people::{PASSWORD as THEIRS, acceptance, invitation};
-use crate::seeds::copied_secret;
 use crate::session_ends::sign_out;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 use crate::texts::LANGUAGES;

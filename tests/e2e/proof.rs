@@ -4,9 +4,9 @@ use serde_json::json;
 
 use crate::account::code_of;
 use crate::ask::{Ask, Expect};
+use crate::guides::copied_secret;
 use crate::page::Page;
 use crate::relay::{PROOF_REQUIRED, Relay};
-use crate::seeds::copied_secret;
 use crate::test_server::{EMAIL, PASSWORD};
 use crate::texts::LANGUAGES;
 

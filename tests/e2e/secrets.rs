@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
+use crate::guides::copied_secret;
 use crate::page::Page;
-use crate::seeds::copied_secret;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 #[test]

@@ -4,9 +4,9 @@
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
+use crate::guides::copied_secret;
 use crate::page::Page;
 use crate::people::PASSWORD as THEIRS;
-use crate::seeds::copied_secret;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 const NEW_PASSWORD: &str = "seven slow snails on the wall";

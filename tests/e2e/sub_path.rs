@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
+use crate::guides::copied_secret;
 use crate::page::Page;
 use crate::people::{PASSWORD as NEW_PASSWORD, invitation};
 use crate::proxy::{Kind, Proxy, free_ports, make_certificate};
-use crate::seeds::copied_secret;
 use crate::server::Home;
 use crate::session_ends::sign_out;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};

@@ -4,10 +4,10 @@
 use serde_json::json;
 
 use crate::ask::Expect;
+use crate::guides::copied_secret;
 use crate::page::Page;
 use crate::people::invitation;
 use crate::relay::{BAD_GATEWAY, GONE, PORTAL, Relay};
-use crate::seeds::copied_secret;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
 /// Slow enough for the progress bar, and for a second click before the response.

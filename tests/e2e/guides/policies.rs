@@ -1,8 +1,9 @@
-//! Two common policies for keys, step by step in each language: from the sign-in to
-//! an allowed and a refused request with the copied key.
+//! The rules of both guides, step by step in each language: owners decide about keys, or each user does. From the
+//! sign-in to an allowed and a refused request with the copied key.
 
 use serde_json::json;
 
+use super::copied_secret;
 use crate::ask::{Ask, Expect};
 use crate::page::Page;
 use crate::people::{PASSWORD as THEIRS, Person};
@@ -154,17 +155,6 @@ fn open_keys_by_menu(page: &Page, name: &str) {
     page.click("button", &page.t_with("shell.account", &[("name", name)]));
     page.within("navigation", &page.t("shell.sign_out")).click("link", &page.t("keys.title"));
     page.find("heading", &page.t("keys.title"));
-}
-
-/// Copies the secret from its dialog, which confirms that it is saved, and closes the dialog.
-pub(crate) fn copied_secret(page: &Page) -> String {
-    page.find("dialog", &page.t("secret.title"));
-    page.click("button", &page.t("secret.copy"));
-    page.see(&page.t("copy.copied"));
-    let secret = page.clipboard();
-    page.click("button", &page.t("secret.close"));
-    page.no_dialog();
-    secret
 }
 
 fn revoke(page: &Page, name: &str) {
