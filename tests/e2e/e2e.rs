@@ -23,6 +23,7 @@ mod driver;
 #[path = "../suite/environment.rs"]
 mod environment;
 mod first_load;
+mod flows;
 mod frame;
 mod gates;
 mod guides;

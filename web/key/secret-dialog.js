@@ -74,34 +74,47 @@ function content(key, secret, close, handlers, canRepeat) {
   show(false);
   const saved = checkbox("stored", t("secret.saved"), { onchange: () => follow() });
   const box = saved.querySelector("input");
-  /** @type {HTMLButtonElement[]} */
-  const ends = [h("button.primary", { type: "submit" }, t("secret.close"))];
-  if (canRepeat) ends.unshift(h("button", { type: "button", onclick: () => leave(null, true) }, t("secret.another")));
-  const follow = () => ends.forEach((button) => button.setAttribute("aria-disabled", String(!box.checked)));
+  const end = h("button.primary", { type: "submit" });
+  const again = h("button", { type: "button", onclick: () => leave(null, true) }, t("secret.another"));
+  const follow = () => {
+    replaceChildren(end, box.checked ? t("secret.close") : t("secret.copy_close"));
+    again.setAttribute("aria-disabled", String(!box.checked));
+  };
   follow();
+  let closes = false;
   const copied = () => {
     box.checked = true;
     follow();
   };
-  const leave = (/** @type {Event | null} */ event, again = false) => {
+  const submit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (box.checked) finish(false);
+    else copy.click();
+  };
+  const leave = (/** @type {Event | null} */ event, repeats = false) => {
     event?.preventDefault();
-    if (box.checked) return finish(again);
+    if (box.checked) return finish(repeats);
     box.focus();
     announce(t("secret.save_first"));
   };
   handlers.leave = leave;
-  const finish = (/** @type {boolean} */ again) => {
+  const finish = (/** @type {boolean} */ repeats) => {
     // Remove the secret from the document.
     text.value = "";
     example.clear();
-    close(again);
+    close(repeats);
   };
   const copy = copyButton(() => secret, revealed, t("secret.copy"));
-  copy.addEventListener("copied", copied);
+  // Only the last button clicks by script. If copying is not available, the dialog stays open.
+  copy.addEventListener("click", ({ isTrusted }) => (closes = !isTrusted));
+  copy.addEventListener("copied", () => {
+    copied();
+    if (closes) finish(false);
+  });
   example.element.addEventListener("copied", () => example.hasSecret() && copied());
   return h(
     "form",
-    { onsubmit: leave },
+    { onsubmit: submit },
     h(
       "div.fields",
       {},
@@ -115,7 +128,7 @@ function content(key, secret, close, handlers, canRepeat) {
       example.element,
       saved,
     ),
-    h("div.buttons", {}, ends),
+    h("div.buttons", {}, canRepeat ? again : null, end),
   );
 }
 
