@@ -196,25 +196,31 @@ fn started_chromedriver(folder: &Path, language: &str) -> (Child, String) {
 }
 
 fn chromedriver(folder: &Path, language: &str) -> Child {
-    let profile = folder.join("profile");
-    fs::create_dir_all(&profile).unwrap();
-    // A killed test can't clean up. The test's end of the pipe closes, and the browser's process group
-    // then ends itself.
-    Command::new("sh")
-        .args(["-c", "chromedriver --port=0 </dev/null & read -r _; kill -KILL 0"])
+    let mut command = in_group(folder, &["chromedriver", "--port=0"]);
+    command.env("LANGUAGE", language).stdout(Stdio::piped());
+    command.spawn().expect("a shell, which starts chromedriver")
+}
+
+/// A program that starts in a process group of its own, with this folder as home and a subfolder `profile`.
+///
+/// A killed test can't clean up. The test's end of the pipe closes, and the process group then ends itself.
+pub(crate) fn in_group(folder: &Path, program: &[&str]) -> Command {
+    fs::create_dir_all(folder.join("profile")).unwrap();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "\"$@\" </dev/null & read -r _; kill -KILL 0", "sh"])
+        .args(program)
         .env_clear()
         .env("PATH", SEARCH_PATH)
         .env("HOME", folder)
         .env("TMPDIR", folder)
-        .env("LANGUAGE", language)
         .env("TZ", "UTC")
         .current_dir(folder)
         .process_group(0)
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a shell, which starts chromedriver")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
 }
 
 fn capabilities(folder: &Path, language: &str) -> Capabilities {
@@ -243,7 +249,8 @@ fn capabilities(folder: &Path, language: &str) -> Capabilities {
     wanted
 }
 
-fn kill(process: &mut Child) {
+/// Ends the process group of a program, and waits for its first process.
+pub(crate) fn kill(process: &mut Child) {
     let group = Pid::from_child(process);
     let _already_gone = kill_process_group(group, Signal::KILL);
     let _waited = process.wait();

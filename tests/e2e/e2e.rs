@@ -1,4 +1,5 @@
-//! The page in a real Chromium: tests see, click and type by accessible names.
+//! The page in real browsers: tests see, click and type by accessible names. All use Chromium; `firefox` has the main
+//! flows in Firefox.
 //!
 //! No test uses a class or an id of the page. Texts come from `web/locales`; only `guides` writes labels out.
 #![expect(
@@ -22,6 +23,7 @@ mod dialogs;
 mod driver;
 #[path = "../suite/environment.rs"]
 mod environment;
+mod firefox;
 mod first_load;
 mod flows;
 mod frame;
