@@ -60,6 +60,34 @@ fn two_step_sign_in_requires_a_code_once_it_is_on() {
     page.finish();
 }
 
+/// In an earlier version, the second factor and the sessions were below the name and the language.
+#[test]
+fn profile_shows_security_first() {
+    let instance = TestServer::start();
+    let page = Page::open(&instance, "en");
+    page.go("/#/profile");
+    page.sign_in(EMAIL, PASSWORD);
+    page.find("heading", &page.t("profile.title"));
+    let sections =
+        ["profile.title", "totp.title", "sessions.title", "profile.password", "profile.about"];
+    assert_eq!(page.within("main", "").names("heading"), sections.map(|title| page.t(title)));
+    page.see(&page.t("totp.off"));
+
+    // Password managers find the account in each form with a password.
+    for opener in ["totp.turn_on", "profile.change_email"] {
+        page.click("button", &page.t(opener));
+        page.dialog();
+        let accounts = page.evaluate(
+            "[...document.querySelectorAll('form:has([type=password])')]\
+             .map((form) => form.querySelector('[autocomplete=username]')?.value)",
+        );
+        assert_eq!(accounts, json!([EMAIL, EMAIL]), "{opener}");
+        page.press(&["Escape"]);
+        page.no_dialog();
+    }
+    page.finish();
+}
+
 #[test]
 fn changes_by_others_are_shown_until_acknowledged() {
     let instance = TestServer::start();

@@ -75,16 +75,28 @@ fn missing_required_factor_shows_only_its_setup() {
 fn changed_email_needs_the_password_and_is_confirmed_by_a_user_manager() {
     let instance = TestServer::start();
     let user = instance.join("mate", "user");
-    let page = Page::open(&instance, "en");
+    let mut page = Page::open(&instance, "en");
     page.go("/#/profile");
     page.sign_in(&user.email, THEIRS);
     page.click("button", &page.t("profile.change_email"));
     let dialog = page.within("dialog", &page.t("profile.change_email"));
-    dialog.fill(&page.t("profile.new_email"), "mate@new.example");
-    dialog.fill(&page.t("profile.current_password"), THEIRS);
-    dialog.click("button", &page.t("actions.save"));
+    page.see_focus("textbox", &page.t("profile.new_email"));
+    for (email, password, answer) in [
+        ("mate@new.example", PASSWORD, "faults.wrong_password"),
+        (EMAIL, THEIRS, "problems.email_taken"),
+        ("mate@new.example", THEIRS, "profile.email_changed"),
+    ] {
+        dialog.fill(&page.t("profile.new_email"), email);
+        dialog.fill(&page.t("profile.current_password"), password);
+        dialog.click("button", &page.t("actions.save"));
+        page.see(&page.t(answer));
+    }
     page.see("mate@new.example");
     page.see(&page.t("profile.unverified"));
+    let events = instance.ask(&Ask::get("/v1/audit?action=user.update&limit=1")).expect(200);
+    assert_eq!(events["items"][0]["after"]["email"], "mate@new.example", "{events}");
+    page.expect("status of 400");
+    page.expect("status of 409");
     page.finish();
     let page = Page::open(&instance, "en");
     page.go(&format!("/#/people/{}", user.id));

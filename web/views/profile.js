@@ -1,4 +1,4 @@
-// The user's own account: name, language, email, password, second factor, sessions.
+// The user's own account: second factor, sessions and password first, then name, email and language.
 
 import { get, patch } from "../lib/api.js";
 import { open } from "../lib/dialog.js";
@@ -16,7 +16,7 @@ import { sessions } from "./sessions.js";
 
 /** @param {Page.Address} options */
 export async function view({ redraw }) {
-  const [me, roles] = await Promise.all([get("/v1/me"), allRoles()]);
+  const [me, roles, list] = await Promise.all([get("/v1/me"), allRoles(), sessions()]);
   // All sections of the profile share the newest state of the account.
   const seen = { me };
   const changed = async () => {
@@ -26,10 +26,10 @@ export async function view({ redraw }) {
   const body = h(
     "div.stack.account",
     {},
-    part(t("profile.about"), facts(me, roles, changed), about(seen, redraw)),
-    part(t("profile.password"), password(seen)),
     part(t("totp.title"), secondFactor(me, changed)),
-    part(t("sessions.title"), sessions()),
+    part(t("sessions.title"), list),
+    part(t("profile.password"), password(seen)),
+    part(t("profile.about"), about(seen, redraw, changed), facts(me, roles)),
   );
   const actions = [h("a.button", { href: "#/keys" }, t("profile.credentials"))];
   return { title: t("profile.title"), actions, body };
@@ -41,16 +41,12 @@ const part = (/** @type {string} */ title, /** @type {Page.Child[]} */ ...conten
 /**
  * @param {Api.Account} me
  * @param {Api.Role[]} roles
- * @param {Page.Redraw} changed
  */
-function facts(me, roles, changed) {
+function facts(me, roles) {
   const teams = me.teams.map((team) => team.name);
-  const move = h("button", { type: "button", onclick: () => address(me, changed) }, t("profile.change_email"));
   return h(
     "dl.facts",
     {},
-    h("dt", {}, t("profile.email")),
-    h("dd.row", {}, me.email, me.email_verified ? null : h("span.badge.warn", {}, t("profile.unverified")), move),
     h("dt", {}, t("profile.organization")),
     h("dd", {}, session.organization.name),
     h("dt", {}, t("profile.role")),
@@ -65,8 +61,9 @@ function facts(me, roles, changed) {
 /**
  * @param {{me: Api.Account}} seen
  * @param {Page.Redraw} redraw
+ * @param {Page.Redraw} moved
  */
-function about(seen, redraw) {
+function about(seen, redraw, moved) {
   const languages = [["", t("profile.browser_language")], ...Object.entries(LANGUAGES)];
   const submit = async (/** @type {HTMLFormElement} */ element) => {
     const changed = { name: valueOf(element, "name"), locale: valueOf(element, "locale") || null };
@@ -95,8 +92,21 @@ function about(seen, redraw) {
   return form(
     { submit, button: t("actions.save") },
     field(t("profile.name"), name),
+    emailRow(seen.me, moved),
     field(t("profile.language"), select("locale", languages, seen.me.locale ?? "")),
   );
+}
+
+/**
+ * The email with the button that changes it: the change needs the password, so it is not saved with the name.
+ *
+ * @param {Api.Account} me
+ * @param {Page.Redraw} moved
+ */
+function emailRow(me, moved) {
+  const state = me.email_verified ? null : h("span.badge.warn", {}, t("profile.unverified"));
+  const move = h("button", { type: "button", onclick: () => changeEmail(me, moved) }, t("profile.change_email"));
+  return h("div.field", {}, h("p.label", {}, t("profile.email")), h("div.row", {}, me.email, state, move));
 }
 
 /**
@@ -105,7 +115,7 @@ function about(seen, redraw) {
  * @param {Api.Account} me
  * @param {Page.Redraw} changed
  */
-async function address(me, changed) {
+async function changeEmail(me, changed) {
   const done = await open(t("profile.change_email"), (close) => {
     const submit = async (/** @type {HTMLFormElement} */ element) => {
       /** @type {Page.BodyOf<"/v1/me", "patch">} */
@@ -113,11 +123,12 @@ async function address(me, changed) {
       if (me.totp) shown.code = valueOf(element, "code").replaceAll(/\s/g, "");
       close(await patch("/v1/me", shown));
     };
-    const email = h("input", { name: "email", type: "email", autocomplete: "off", required: true });
+    const email = h("input", { name: "email", type: "email", autocomplete: "off", required: true, autofocus: true });
     const code = h("input", { name: "code", autocomplete: "one-time-code", autocapitalize: "none", required: true });
     return form(
       { submit, button: t("actions.save"), cancel: () => close() },
       field(t("profile.new_email"), email),
+      userName(me.email),
       passwordField(t("profile.current_password"), "current_password"),
       me.totp ? field(t("totp.code"), code, { hint: t("totp.code_or_backup") }) : null,
       h("p.hint", {}, t("profile.email_hint")),

@@ -6,6 +6,7 @@ import { replaceChildren, h, svg } from "../lib/dom.js";
 import { copyButton } from "../elements/copy-button.js";
 import { passwordField } from "../elements/password-field.js";
 import { field, form, valueOf } from "../lib/form.js";
+import { userName } from "../lib/link.js";
 import { announce } from "../lib/messages.js";
 import { t } from "../lib/text.js";
 
@@ -22,12 +23,14 @@ const QUIET = 4;
  */
 export function secondFactor(me, redraw) {
   const act = me.totp
-    ? h("button", { type: "button", onclick: () => turnOff(redraw) }, t("totp.turn_off"))
-    : h("button", { type: "button", onclick: () => turnOn(redraw) }, t("totp.turn_on"));
-  const state = me.totp ? h("span.badge.good", {}, t("totp.on")) : h("span.badge", {}, t("totp.off"));
+    ? h("button", { type: "button", onclick: () => turnOff(me, redraw) }, t("totp.turn_off"))
+    : h("button.primary", { type: "button", onclick: () => turnOn(me, redraw) }, t("totp.turn_on"));
+  const state = me.totp ? h("span.badge.good", {}, t("totp.on")) : h("span.badge.warn", {}, t("totp.off"));
   const about = h("p", {}, me.totp ? t("totp.on_body") : t("totp.off_body"));
   const left = me.totp ? h("p", {}, t("totp.codes_left", { count: me.backup_codes_left })) : null;
-  const renew = me.totp ? h("button", { type: "button", onclick: () => renewCodes(redraw) }, t("totp.renew")) : null;
+  const renew = me.totp
+    ? h("button", { type: "button", onclick: () => renewCodes(me, redraw) }, t("totp.renew"))
+    : null;
   return h("div.stack.second-factor", {}, h("p", {}, state), about, left, h("div.row", {}, act, renew));
 }
 
@@ -41,8 +44,11 @@ async function redrawAndFocus(redraw) {
   document.querySelector(".second-factor button")?.focus();
 }
 
-/** @param {Page.Redraw} redraw */
-function turnOn(redraw) {
+/**
+ * @param {Api.Account} me
+ * @param {Page.Redraw} redraw
+ */
+function turnOn(me, redraw) {
   return open(t("totp.turn_on_title"), (close) => {
     const place = h("div", {});
     const begin = async (/** @type {HTMLFormElement} */ element) => {
@@ -69,6 +75,7 @@ function turnOn(redraw) {
       form(
         { submit: begin, button: t("totp.continue"), cancel: () => close() },
         h("p", {}, t("totp.begin_body")),
+        userName(me.email),
         passwordField(t("totp.password"), "current_password", { autofocus: true }),
       ),
     );
@@ -161,8 +168,11 @@ function showCodes(codes) {
   return open(t("totp.codes_title"), show, { stays: true });
 }
 
-/** @param {Page.Redraw} redraw */
-function renewCodes(redraw) {
+/**
+ * @param {Api.Account} me
+ * @param {Page.Redraw} redraw
+ */
+function renewCodes(me, redraw) {
   return open(t("totp.renew"), (close) => {
     const submit = async (/** @type {HTMLFormElement} */ element) => {
       const body = { current_password: valueOf(element, "current_password"), code: digitsOf(element) };
@@ -175,14 +185,18 @@ function renewCodes(redraw) {
     return form(
       { submit, button: t("totp.renew"), cancel: () => close() },
       h("p", {}, t("totp.renew_body")),
+      userName(me.email),
       passwordField(t("totp.password"), "current_password", { autofocus: true }),
       field(t("totp.code"), codeInput(), { hint: t("totp.code_or_backup") }),
     );
   });
 }
 
-/** @param {Page.Redraw} redraw */
-function turnOff(redraw) {
+/**
+ * @param {Api.Account} me
+ * @param {Page.Redraw} redraw
+ */
+function turnOff(me, redraw) {
   return open(t("totp.turn_off_title"), (close) => {
     const submit = async (/** @type {HTMLFormElement} */ element) => {
       const body = { current_password: valueOf(element, "current_password"), code: digitsOf(element) };
@@ -194,6 +208,7 @@ function turnOff(redraw) {
     return form(
       { submit, button: t("totp.turn_off"), cancel: () => close(), danger: true },
       h("p", {}, t("totp.turn_off_body")),
+      userName(me.email),
       passwordField(t("totp.password"), "current_password", { autofocus: true }),
       field(t("totp.code"), codeInput(), { hint: t("totp.code_or_backup") }),
     );

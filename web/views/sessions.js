@@ -52,9 +52,9 @@ export async function sessionsOf(user, redraw) {
   );
 }
 
-/** The list. It redraws itself on the event `changed`. */
-export function sessions() {
-  const place = h("div.stack.sessions", { "aria-busy": "true", onchanged: () => draw() });
+/** The list, when it is loaded. It redraws itself on the event `changed`. */
+export async function sessions() {
+  const place = h("div.stack.sessions", { onchanged: () => draw() });
   const draw = async () => {
     try {
       replaceChildren(place, shown(await all("/v1/sessions"), draw));
@@ -62,9 +62,8 @@ export function sessions() {
       if (!problem.members) throw problem;
       replaceChildren(place, problemNotice(problem, draw));
     }
-    place.removeAttribute("aria-busy");
   };
-  draw();
+  await draw();
   return place;
 }
 
