@@ -1,5 +1,5 @@
-//! The overview: the home of owners and operators, whose numbers are those of the lists behind their
-//! links, and whose mends take one click.
+//! The overview: the home of users who read all keys, and of operators. Its numbers are those of the lists behind their
+//! links, and its mends take one click.
 
 use serde_json::{Value, json};
 
@@ -31,13 +31,15 @@ fn call(instance: &TestServer, key: &Made, times: usize, status: u16) {
 fn old_secret_in_use(instance: &TestServer, key: &Made) {
     let path = format!("/v1/keys/{}/rotate", key.id);
     instance.ask(&Ask::post(&path, &json!({"overlap": "24h"}))).expect(200);
-    let listed = || {
-        let page = instance.ask(&Ask::get("/v1/keys?old_secret=used")).expect(200);
-        page["items"].as_array().unwrap().iter().any(|item| item["id"] == *key.id)
-    };
-    while !listed() {
-        call(instance, key, 1, 200);
-    }
+    wait(
+        || "the use of the old secret is not listed".to_owned(),
+        || {
+            call(instance, key, 1, 200);
+            let page = instance.ask(&Ask::get("/v1/keys?old_secret=used")).expect(200);
+            let mut items = page["items"].as_array().unwrap().iter();
+            items.any(|item| item["id"] == *key.id).then_some(())
+        },
+    );
 }
 
 /// An organization with a key for each reason.
@@ -129,6 +131,13 @@ fn refused_calls_are_named_by_reason_and_lead_to_their_keys() {
     page.go("/#/overview?span=30d");
     page.find("heading", &page.t("overview.refused"));
     page.click("button", &page.t("overview.span_7d"));
+    // The seven days end with the present one.
+    let days = page.evaluate(
+        "encodeURIComponent(new Date(Math.floor(Date.now() / 864e5 - 6) * 864e5).toISOString())",
+    );
+    let wanted = format!("/v1/usage?interval=day&from={}", days.as_str().unwrap());
+    let asked = || page.requests().into_iter().filter(|it| it.url.ends_with(&wanted)).count();
+    wait(|| format!("no request {wanted}"), || (asked() == 1).then_some(()));
     page.see(&page.t("codes.DISABLED"));
     assert!(page.address().ends_with("#/overview?span=7d"), "{}", page.address());
     page.finish();
@@ -145,7 +154,9 @@ fn an_expiring_key_is_extended_with_one_click_and_the_extension_is_undone() {
     page.focus("button", &extend);
     page.press(&["Enter"]);
     page.see_focus("button", &undo);
-    assert!(end().as_str() > before.as_str(), "{}", end());
+    let extended =
+        page.evaluate(&format!("(Date.parse({}) - Date.parse({before})) / 864e5", end()));
+    assert_eq!(extended, 90, "days");
     page.press(&["Enter"]);
     page.see_focus("button", &extend);
     assert_eq!(end(), before);
@@ -166,6 +177,10 @@ fn a_key_without_an_end_gets_one_with_one_click() {
         keys.into_iter().filter(|key| key["expires_at"].is_string()).count()
     };
     assert_eq!(ends(), 8);
+    let four = instance.all_keys().into_iter().find(|key| key["name"] == "four").unwrap();
+    let end = format!("(Date.parse({}) - Date.now()) / 864e5", four["expires_at"]);
+    let days = page.evaluate(&end).as_f64().unwrap();
+    assert!((364.9..365.1).contains(&days), "{days} days");
     page.click("button", &undo);
     page.find("button", &mend_of(&page, "overview.end", "four"));
     assert_eq!(ends(), 7);

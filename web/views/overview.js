@@ -1,4 +1,5 @@
-// The overview, the home page of owners and operators: calls, and what needs attention, with the usual mend beside it.
+// The overview, the home page of users with `keyhouse:keys:read` and of operators: calls, and what needs attention,
+// with the usual mend beside it.
 
 import { get } from "../lib/api.js";
 import { h } from "../lib/dom.js";
