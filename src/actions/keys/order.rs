@@ -135,7 +135,7 @@ impl<'a> KeyPlace<'a> {
 
     pub(super) fn compare(&self, other: &Self) -> Ordering {
         let by_value = match self.sort.by {
-            SortBy::Name => self.name.cmp(other.name),
+            SortBy::Name => compare_names(self.name, other.name),
             SortBy::CreatedAt | SortBy::LastUsed | SortBy::ExpiresAt => {
                 self.moment.cmp(&other.moment)
             },
@@ -144,6 +144,20 @@ impl<'a> KeyPlace<'a> {
         // Of keys with equal values, the newest is first.
         self.rank.cmp(&other.rank).then(by_value).then_with(|| other.id.cmp(&self.id))
     }
+}
+
+/// Orders as slices do, eight bytes at a time: the static binary has the `memcmp` of musl, which takes one byte at a time.
+fn compare_names(mut one: &[u8], mut other: &[u8]) -> Ordering {
+    while let (Some((first, rest)), Some((other_first, other_rest))) =
+        (one.split_first_chunk(), other.split_first_chunk())
+    {
+        let order = u64::from_be_bytes(*first).cmp(&u64::from_be_bytes(*other_first));
+        if order.is_ne() {
+            return order;
+        }
+        (one, other) = (rest, other_rest);
+    }
+    one.cmp(other)
 }
 
 impl From<KeyPlace<'_>> for Position {
@@ -231,6 +245,21 @@ impl FromStr for Position {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_ordered_as_slices() {
+        let ends: [&[u8]; 7] = [b"", b"\0", b"a", b"b", b"\xff", b"aaaaaaaa", b"\xffaaaaaaab"];
+        let starts = [0, 1, 7, 8, 9, 16].map(|len| "n".repeat(len));
+        let names: Vec<Vec<u8>> = starts
+            .iter()
+            .flat_map(|start| ends.map(|end| [start.as_bytes(), end].concat()))
+            .collect();
+        for one in &names {
+            for other in &names {
+                assert_eq!(compare_names(one, other), one.cmp(other), "{one:?} {other:?}");
+            }
+        }
+    }
 
     #[test]
     fn a_position_comes_back_from_its_text() {
