@@ -1,6 +1,10 @@
 """Writes a CycloneDX 1.6 bill of materials of the program to stdout, from `cargo metadata` on stdin.
 
-    cargo metadata --locked --format-version 1 --filter-platform TARGET | sbom.py Cargo.lock TARGET RUST_VERSION
+    cargo metadata --locked --format-version 1 --filter-platform TARGET |
+        sbom.py Cargo.lock TARGET RUST_VERSION TREE
+
+TREE is the output of `cargo tree --package keyhouse --edges normal,build --target TARGET --prefix none --format {p}`:
+`cargo metadata` adds what other members of the workspace, such as the store in etcd, need of the same crates.
 
 The bill lists what is compiled into the program for TARGET, and with scope "excluded" what only its build runs. It
 contains no path, no random number and no time but SOURCE_DATE_EPOCH, so that two builds write the same bytes.
@@ -18,17 +22,20 @@ REGISTRY = "registry+https://github.com/rust-lang/crates.io-index"
 
 
 def main():
-    lock_path, target, rust_version = sys.argv[1:]
+    lock_path, target, rust_version, tree_path = sys.argv[1:]
     metadata = json.load(sys.stdin)
     with open(lock_path, "rb") as file:
         locked = tomllib.load(file)["package"]
     checksums = {(it["name"], it["version"]): it.get("checksum") for it in locked}
+    with open(tree_path) as file:
+        tree = {tuple(line.split()[:2]) for line in file if line.strip()}
     packages = {it["id"]: it for it in metadata["packages"]}
+    others = {id for id, it in packages.items() if (it["name"], f"v{it['version']}") not in tree}
     nodes = {it["id"]: it for it in metadata["resolve"]["nodes"]}
     root = metadata["resolve"]["root"]
     macros = {it["id"] for it in metadata["packages"] if any("proc-macro" in made["kind"] for made in it["targets"])}
-    linked = reached(nodes, root, {None}, macros)
-    used = reached(nodes, root, {None, "build"})
+    linked = reached(nodes, root, {None}, macros | others)
+    used = reached(nodes, root, {None, "build"}, others)
 
     components = [component(packages[it], checksums, it in linked) for it in used if it != root]
     components.append(
@@ -36,7 +43,7 @@ def main():
     )
     dependencies = []
     for id in used:
-        on = {reference(packages[it]) for it in below(nodes[id], {None, "build"})}
+        on = {reference(packages[it]) for it in below(nodes[id], {None, "build"}) if it in used}
         dependencies.append({"ref": reference(packages[id]), "dependsOn": sorted(on)})
     program = component(packages[root], checksums, True) | {"type": "application"}
     time = datetime.datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), datetime.UTC)
