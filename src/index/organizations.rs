@@ -4,12 +4,25 @@ use std::sync::Arc;
 
 use crate::index::Index;
 use crate::index::facts::{OrganizationFacts, UserFacts};
+use crate::index::shared_organization::SharedOrganization;
 use crate::model::id::OrganizationId;
 
 impl Index {
     /// The facts of an organization.
     pub fn organization(&self, id: OrganizationId) -> Option<Arc<OrganizationFacts>> {
         self.organizations.pin().get(&id).map(|shared| shared.load_full())
+    }
+
+    /// The handle to an organization's facts, which all of its keys share.
+    pub fn shared_organization(&self, id: OrganizationId) -> Option<Arc<SharedOrganization>> {
+        self.organizations.pin().get(&id).map(Arc::clone)
+    }
+
+    /// Notes that the store has the mark of an organization's first call through a gate.
+    pub fn set_gate_call_stored(&self, id: OrganizationId) {
+        if let Some(shared) = self.organizations.pin().get(&id) {
+            shared.set_gate_call_stored();
+        }
     }
 
     /// The first organization, which the bootstrap created. The operators belong to the first

@@ -1,7 +1,7 @@
 //! An organization as all of its keys share it: its facts, and the part of them that most checks
 //! read, in one word.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, Guard};
@@ -26,6 +26,15 @@ pub struct SharedOrganization {
     /// The plans that the word can name, in the order in which the organization had them.
     plans: [OnceLock<Arc<SharedPlan>>; PLANS_NAMED_MAX],
     facts: ArcSwap<OrganizationFacts>,
+    gate_call: GateCallMark,
+}
+
+/// Whether a proxy asked a gate about a key of the organization since the start of the process, and
+/// whether the store has the mark of it.
+#[derive(Debug, Default)]
+struct GateCallMark {
+    is_noted: AtomicBool,
+    is_stored: AtomicBool,
 }
 
 impl SharedOrganization {
@@ -35,6 +44,7 @@ impl SharedOrganization {
             word: AtomicU64::new(UNNAMED),
             plans: [const { OnceLock::new() }; PLANS_NAMED_MAX],
             facts: ArcSwap::from_pointee(facts),
+            gate_call: GateCallMark::default(),
         };
         made.word.store(made.word_of(&made.facts.load()), Ordering::Release);
         made
@@ -50,6 +60,29 @@ impl SharedOrganization {
 
     pub fn load_full(&self) -> Arc<OrganizationFacts> {
         self.facts.load_full()
+    }
+
+    /// Notes that a proxy asked a gate about a key of the organization.
+    pub fn note_gate_call(&self) {
+        // The load avoids a write: nearly every call finds an earlier one noted.
+        if !self.gate_call.is_noted.load(Ordering::Relaxed) {
+            self.gate_call.is_noted.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a proxy asked a gate about a key of the organization since the start of the process.
+    pub fn has_gate_call(&self) -> bool {
+        self.gate_call.is_noted.load(Ordering::Relaxed)
+    }
+
+    /// Whether such a call was noted, and the store is not known to have its mark.
+    pub fn owes_gate_call(&self) -> bool {
+        self.has_gate_call() && !self.gate_call.is_stored.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the store has the mark.
+    pub fn set_gate_call_stored(&self) {
+        self.gate_call.is_stored.store(true, Ordering::Relaxed);
     }
 
     /// Replaces the facts, and then the word, which checks read.

@@ -134,6 +134,7 @@ impl Writer {
             | StoreKey::Reset(_)
             | StoreKey::Totp(_)
             | StoreKey::KeysMade(_)
+            | StoreKey::GateCall(_)
             | StoreKey::People
             | StoreKey::Removal(_)
             | StoreKey::Taken(_)

@@ -62,6 +62,7 @@ impl Walk<'_> {
             | StoreKey::Invitation(_)
             | StoreKey::Reset(_)
             | StoreKey::KeysMade(_)
+            | StoreKey::GateCall(_)
             | StoreKey::People
             | StoreKey::Removal(_)
             | StoreKey::Session(_)

@@ -14,7 +14,7 @@ use crate::records::access::{
     SessionsRecord, SetupRecord,
 };
 use crate::records::event::{EventRecord, ExportRecord, RetentionRecord};
-use crate::records::gate::GateRecord;
+use crate::records::gate::{GateCallRecord, GateRecord};
 use crate::records::identity::InstanceRecord;
 use crate::records::people::{
     DeviceKeyRecord, InvitationRecord, PeopleRecord, RemovalRecord, ResetRecord, TotpRecord,
@@ -233,6 +233,11 @@ impl<'a> Walk<'a> {
             },
             StoreKey::KeysMade(organization) => {
                 if self.record::<KeysMadeRecord>(&place, row)?.is_some() {
+                    self.of_organization(&place, row, *organization);
+                }
+            },
+            StoreKey::GateCall(organization) => {
+                if self.record::<GateCallRecord>(&place, row)?.is_some() {
                     self.of_organization(&place, row, *organization);
                 }
             },

@@ -50,6 +50,13 @@ pub struct GateRecord {
     pub version: u64,
 }
 
+/// Marks that a proxy asked a gate about a key of an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateCallRecord {}
+
+impl Record for GateCallRecord {}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Ids(#[serde(with = "text::list")] pub Vec<OrganizationId>);

@@ -52,6 +52,8 @@ pub enum StoreKey {
     Totp(UserId),
     /// Counts the keys that an organization created under a limit.
     KeysMade(OrganizationId),
+    /// The first call with a key of an organization that a proxy asked a gate about.
+    GateCall(OrganizationId),
     /// Counts the changes of permissions and roles.
     People,
     /// A user who is being removed.
@@ -110,6 +112,7 @@ const INVITATION: &[u8] = b"invitation/";
 const RESET: &[u8] = b"reset/";
 const TOTP: &[u8] = b"totp/";
 const KEYS_MADE: &[u8] = b"keys-made/";
+const GATE_CALL: &[u8] = b"gate-call/";
 const PEOPLE: &[u8] = b"people";
 const REMOVAL: &[u8] = b"leaving/";
 const TAKEN: &[u8] = b"imported/";
@@ -224,6 +227,7 @@ impl StoreKey {
             Self::Reset(user) => [RESET, user.bytes()].concat(),
             Self::Totp(user) => [TOTP, user.bytes()].concat(),
             Self::KeysMade(id) => [KEYS_MADE, id.bytes()].concat(),
+            Self::GateCall(id) => [GATE_CALL, id.bytes()].concat(),
             Self::People => PEOPLE.to_vec(),
             Self::Removal(user) => [REMOVAL, user.bytes()].concat(),
             Self::Taken(digest) => [TAKEN, digest.bytes()].concat(),
@@ -271,6 +275,7 @@ impl StoreKey {
             PERMISSION => Some(Self::Permission(str::from_utf8(rest).ok()?.into())),
             INVITATION => id(rest).map(Self::Invitation),
             KEYS_MADE => id(rest).map(Self::KeysMade),
+            GATE_CALL => id(rest).map(Self::GateCall),
             RESET => id(rest).map(Self::Reset),
             TOTP => id(rest).map(Self::Totp),
             REMOVAL => id(rest).map(Self::Removal),
@@ -352,6 +357,7 @@ impl fmt::Display for StoreKey {
             Self::Reset(user) => write!(f, "reset/{user}"),
             Self::Totp(user) => write!(f, "totp/{user}"),
             Self::KeysMade(id) => write!(f, "keys-made/{id}"),
+            Self::GateCall(id) => write!(f, "gate-call/{id}"),
             Self::People => f.write_str("people"),
             Self::Removal(user) => write!(f, "leaving/{user}"),
             Self::Taken(_) => f.write_str("imported/.."),
@@ -413,6 +419,7 @@ mod tests {
             StoreKey::Reset(Id::new(now, &mut random)),
             StoreKey::Totp(Id::new(now, &mut random)),
             StoreKey::KeysMade(Id::new(now, &mut random)),
+            StoreKey::GateCall(Id::new(now, &mut random)),
             StoreKey::People,
             StoreKey::Removal(Id::new(now, &mut random)),
             StoreKey::Taken(Digest::of(b"digest")),

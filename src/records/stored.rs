@@ -74,6 +74,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         | StoreKey::Reset(_)
         | StoreKey::Totp(_)
         | StoreKey::KeysMade(_)
+        | StoreKey::GateCall(_)
         | StoreKey::People
         | StoreKey::Removal(_)
         | StoreKey::Event(_)

@@ -1,9 +1,10 @@
-//! Converts live usage to rows: last uses, and calls by outcome, per key and per organization.
+//! Converts live usage to rows: last uses, calls by outcome per key and per organization, and the mark of
+//! an organization's first call through a gate.
 //!
 //! A row is always written whole, never incremented, so that a repeated write has no effect. Rows
 //! whose write failed or has an unknown outcome stay pending for the next attempt.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use keyhouse_storage::{At, BATCH_BYTES_MAX, BATCH_WRITES_MAX, Batch, Pending, Store};
@@ -12,7 +13,8 @@ use crate::index::Index;
 use crate::index::live::KeyCounters;
 use crate::index::uses::LastUse;
 use crate::model::calendar::Day;
-use crate::model::id::KeyId;
+use crate::model::id::{KeyId, OrganizationId};
+use crate::records::gate::GateCallRecord;
 use crate::records::place::StoreKey;
 use crate::records::place::UsageOf;
 use crate::records::uses::{AddressRecord, SecretUseRecord, UseRecord, merge_addresses};
@@ -49,6 +51,7 @@ struct Parcel {
 enum UseRow {
     LastUse(KeyId),
     Usage(UsageOf, Day),
+    GateCall(OrganizationId),
 }
 
 impl<'a> UseRows<'a> {
@@ -70,9 +73,15 @@ impl<'a> UseRows<'a> {
         let keys: HashSet<_> = due.iter().map(|due| due.live.key).collect();
         let is_due = |(of, _): &(UsageOf, Day)| of.key.is_none_or(|key| keys.contains(&key));
         let rows: Vec<_> = self.index.pending_usage().rows().filter(is_due).collect();
-        for (of, day) in rows {
+        for (of, day) in rows.iter().copied() {
             if let Err(error) = self.add_usage(of, day) {
                 self.fail(UseRow::Usage(of, day), &error);
+            }
+        }
+        let called: BTreeSet<_> = rows.iter().map(|(of, _)| of.organization).collect();
+        for organization in called {
+            if let Err(error) = self.add_gate_call(organization) {
+                self.fail(UseRow::GateCall(organization), &error);
             }
         }
         self.finish()
@@ -122,6 +131,18 @@ impl<'a> UseRows<'a> {
         self.add(&place, &record, UseRow::Usage(of, day))
     }
 
+    /// Adds the mark of an organization's first call through a gate, unless the store has it.
+    fn add_gate_call(&mut self, organization: OrganizationId) -> Result<(), UpkeepError> {
+        let shared = self.index.shared_organization(organization);
+        let Some(shared) = shared.filter(|shared| shared.owes_gate_call()) else { return Ok(()) };
+        let place = StoreKey::GateCall(organization);
+        if self.read::<GateCallRecord>(&place)?.is_some() {
+            shared.set_gate_call_stored();
+            return Ok(());
+        }
+        self.add(&place, &GateCallRecord {}, UseRow::GateCall(organization))
+    }
+
     fn read<T: Record>(&self, place: &StoreKey) -> Result<Option<T>, UpkeepError> {
         let row = self.store.get(&place.to_bytes(), At::Latest)?;
         Ok(row.as_ref().map(read_row).transpose()?.map(|held| held.record))
@@ -167,6 +188,7 @@ impl<'a> UseRows<'a> {
                 match (row, &outcome) {
                     (UseRow::Usage(of, day), Ok(_)) => pending.confirm(of, day),
                     (UseRow::LastUse(_), Ok(_)) => {},
+                    (UseRow::GateCall(id), Ok(_)) => self.index.set_gate_call_stored(id),
                     (_, Err(_)) => self.failed.extend(row.key()),
                 }
             }
@@ -185,6 +207,7 @@ impl UseRow {
         match self {
             Self::LastUse(key) => Some(key),
             Self::Usage(of, _) => of.key,
+            Self::GateCall(_) => None,
         }
     }
 }

@@ -122,6 +122,9 @@ impl<W: ReservationWait> Checker<W> {
             grant.live.load_early();
             let unreserved = match decide(grant, request, now) {
                 Ok(verdict) => {
+                    if request.gate.is_some() {
+                        grant.organization.note_gate_call();
+                    }
                     self.index.note_call(grant, verdict.code, now.wall, origin);
                     if !verdict.is_valid() {
                         self.keep_refused(grant, verdict.code, now, request);

@@ -1274,13 +1274,22 @@ export interface components {
       };
       "/v1/overview": {
         get: {
-          query: Record<string, never>;
+          query: {
+            /** @enum {string} */
+            only?: "first_steps";
+          };
           response: {
             backup?: {
               /** Format: int64 */
               every_seconds: number;
               /** Format: date-time */
               last_at: string | null;
+            };
+            first_steps?: {
+              colleague_invited?: boolean;
+              gate_called: boolean;
+              key_created: boolean;
+              key_used: boolean;
             };
             users?: {
               /** Format: int64 */

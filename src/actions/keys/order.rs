@@ -41,6 +41,8 @@ impl Sort {
     pub const NEWEST_FIRST: Self = Self::descending(SortBy::CreatedAt);
     /// Nearly the opposite order: imported keys can have an earlier creation time than older keys.
     pub(super) const OLDEST_FIRST: Self = Self::ascending(SortBy::CreatedAt);
+    /// The most recently used first. Keys that were never used are last.
+    pub const LAST_USED_FIRST: Self = Self::descending(SortBy::LastUsed);
     /// All orders, each with its name.
     pub const ALL: [(Self, &'static str); 8] = [
         (Self::NEWEST_FIRST, "-created_at"),
@@ -48,7 +50,7 @@ impl Sort {
         (Self::ascending(SortBy::Name), "name"),
         (Self::descending(SortBy::Name), "-name"),
         (Self::ascending(SortBy::LastUsed), "last_used"),
-        (Self::descending(SortBy::LastUsed), "-last_used"),
+        (Self::LAST_USED_FIRST, "-last_used"),
         (Self::ascending(SortBy::ExpiresAt), "expires_at"),
         (Self::descending(SortBy::ExpiresAt), "-expires_at"),
     ];

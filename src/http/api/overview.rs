@@ -5,14 +5,17 @@
 use rouille::Response;
 
 use crate::actions::instance::overview::{
-    EVENTS_READ_MAX, LastBackup, USERS_READ_MAX, UserFactors,
+    EVENTS_READ_MAX, FirstSteps, LastBackup, Overview, USERS_READ_MAX, UserFactors,
 };
 use crate::http::endpoint::{Endpoint, get};
+use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
-use crate::http::schema::count;
+use crate::http::reading::parsed;
+use crate::http::schema::{choice, count, truth};
 use crate::http::view::view;
 use crate::http::{App, Call, answer};
 use crate::model::errors;
+use crate::model::fault::FaultCode;
 use crate::model::moment::Moment;
 
 pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
@@ -21,8 +24,10 @@ pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
         .named("showOverview", "Show an overview")
         .details(
             "Returns facts that need the attention of owners and operators: `users` to callers \
-             with `keyhouse:users:read`, `backup` to callers with `keyhouse:instance:manage`.",
+             with `keyhouse:users:read`, `backup` to callers with `keyhouse:instance:manage`, and \
+             `first_steps` to callers with `keyhouse:keys:read`.",
         )
+        .query(only_first_steps)
         .answers::<OverviewView>(200, "The facts that the caller may see.")
         .fails(&[errors::PERMISSION_REQUIRED]);
     vec![endpoint]
@@ -33,10 +38,26 @@ const _: () = assert!(EVENTS_READ_MAX == 10_000, "the description of `last_at` n
 
 view! {
     OverviewView {
+        /// What the organization has done of the first steps.
+        first_steps: FirstStepsView | absent,
         /// Enabled users of the organization, among its newest 1000.
         users: UserFactorsView | absent,
         /// Backups of the instance.
         backup: LastBackupView | absent,
+    }
+}
+
+view! {
+    FirstStepsView {
+        /// Whether the organization has a key, revoked or not.
+        key_created: bool => truth(true),
+        /// Whether one of these keys was ever used.
+        key_used: bool => truth(true),
+        /// Whether a proxy ever sent a gate a request with a key of the organization.
+        gate_called: bool => truth(false),
+        /// Whether the organization has a second user or a pending invitation. Only for callers with
+        /// `keyhouse:users:read`.
+        colleague_invited: bool | absent => truth(false),
     }
 }
 
@@ -61,11 +82,36 @@ view! {
 }
 
 fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let overview = app.actions.overview(call.actor()?)?;
+    let is_short = call.query(only_first_steps)?;
+    let actor = call.actor()?;
+    let overview = if is_short {
+        let first_steps = Some(app.actions.first_steps(actor)?);
+        Overview { first_steps, users: None, backup: None }
+    } else {
+        app.actions.overview(actor)?
+    };
     Ok(answer::json(&OverviewView {
+        first_steps: overview.first_steps.map(first_steps_view),
         users: overview.users.map(user_factors_view),
         backup: overview.backup.map(last_backup_view),
     }))
+}
+
+fn only_first_steps(parameters: &mut Parameters) -> bool {
+    let parse = |text: &str| (text == "first_steps").then_some(true).ok_or("must be first_steps");
+    let reader = parsed(FaultCode::INVALID_CHOICE, parse, || choice(&["first_steps"]));
+    let about = "Only these facts, which are read quickly.";
+    parameters.optional("only", about, reader).unwrap_or_default()
+}
+
+fn first_steps_view(steps: FirstSteps) -> FirstStepsView {
+    let FirstSteps { has_key, has_used_key, has_gate_call, has_colleague } = steps;
+    FirstStepsView {
+        key_created: has_key,
+        key_used: has_used_key,
+        gate_called: has_gate_call,
+        colleague_invited: has_colleague,
+    }
 }
 
 fn user_factors_view(factors: UserFactors) -> UserFactorsView {

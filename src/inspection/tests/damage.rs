@@ -14,6 +14,7 @@ use crate::model::id::EventId;
 use crate::records::access::{KeysMadeRecord, SessionRecord, SessionsRecord};
 use crate::records::decode;
 use crate::records::event::EventRecord;
+use crate::records::gate::GateCallRecord;
 use crate::records::identity::InstanceRecord;
 use crate::records::people::PeopleRecord;
 use crate::records::place::{StoreKey, UsageOf};
@@ -62,6 +63,14 @@ pub(super) const ORPHANS: &[Fault] = &[
         "a count of keys",
         |rows| {
             rows.put(&StoreKey::KeysMade(id(82)), &KeysMadeRecord { times: 1 });
+        },
+        Code::RowOrphan,
+        Mended,
+    ),
+    (
+        "a mark of a call through a gate",
+        |rows| {
+            rows.put(&StoreKey::GateCall(id(82)), &GateCallRecord {});
         },
         Code::RowOrphan,
         Mended,

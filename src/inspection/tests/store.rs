@@ -26,6 +26,7 @@ use crate::records::access::{
     DomainRecord, EmailRecord, KeysMadeRecord, OrganizationRecord, PlanRecord, SessionRecord,
     SessionsRecord, UserRecord,
 };
+use crate::records::gate::GateCallRecord;
 use crate::records::key::{Author, KeyRecord, QuotaRecord, SecretRecord, ShareRecord, TeamAccess};
 use crate::records::people::{
     InvitationRecord, KeyDisposition, RemovalRecord, ResetRecord, TotpRecord,
@@ -209,6 +210,7 @@ fn add_organizations(rows: &mut Rows) {
         rows.put(&StoreKey::Domain(name.into()), &DomainRecord { organization });
     }
     rows.put(&StoreKey::KeysMade(own), &KeysMadeRecord { times: 3 });
+    rows.put(&StoreKey::GateCall(own), &GateCallRecord {});
     let role = RoleRecord {
         id: id(ROLE),
         organization: own,
