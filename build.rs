@@ -1,4 +1,4 @@
-//! Embeds the files of `web/`, compressed, in the binary.
+//! Embeds the files of `web/`, and the configurations of proxies in `examples/`, compressed, in the binary.
 //!
 //! The page loads them below `assets/{hash of web/}/`. Browsers can therefore cache them without
 //! expiry and never mix two versions. All addresses are relative, so that the page works on a
@@ -16,6 +16,15 @@ use std::{env, fs};
 const DOCUMENTS: [(&str, &str, &[&str]); 2] = [
     ("index.html", "INDEX", &["app.js", "views/keys.js"]),
     ("reference.html", "REFERENCE", &["reference/start.js"]),
+];
+/// The configurations that the page shows, by the folder in `examples/`. The tests of these examples start the
+/// proxies with them.
+const PROXIES: [(&str, &[&str]); 5] = [
+    ("caddy", &["Caddyfile"]),
+    ("envoy", &["envoy.yaml"]),
+    ("haproxy", &["haproxy.cfg", "keyhouse.lua"]),
+    ("nginx", &["nginx.conf"]),
+    ("traefik", &["traefik.yaml", "routes.yaml"]),
 ];
 /// Replaced by the list of preloaded modules.
 const MODULES_MARK: &str = "<!-- modules of the first view -->";
@@ -37,6 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut files = Files::new();
     read_into(&mut files, Path::new("web"), "")?;
+    for (proxy, names) in PROXIES {
+        files.insert(format!("proxies/{proxy}.json"), configurations_of(proxy, names)?);
+    }
     let hash = hash_of(&files);
     let mut code = format!("const HASH: &str = \"{hash}\";\n");
     for (name, constant, first_modules) in DOCUMENTS {
@@ -78,6 +90,24 @@ fn read_into(files: &mut Files, folder: &Path, name: &str) -> Result<(), Box<dyn
         }
     }
     Ok(())
+}
+
+/// The files of a proxy's example as JSON: `[{"name", "text"}]`.
+fn configurations_of(proxy: &str, names: &[&str]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut items = Vec::new();
+    for name in names {
+        let path = format!("examples/{proxy}/{name}");
+        println!("cargo::rerun-if-changed={path}");
+        let text = fs::read_to_string(&path)?;
+        // Rust and JSON escape the characters of a configuration in the same way, except those that Rust
+        // writes by number.
+        let quoted = format!("{text:?}");
+        if !text.is_ascii() || quoted.contains("\\u{") {
+            return Err(format!("{path} has a character that JSON escapes in another way").into());
+        }
+        items.push(format!("{{\"name\":{name:?},\"text\":{quoted}}}"));
+    }
+    Ok(format!("[{}]", items.join(",")).into_bytes())
 }
 
 fn hash_of(files: &Files) -> String {

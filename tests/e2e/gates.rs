@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
+use crate::driver::wait;
 use crate::page::Page;
 use crate::test_server::{EMAIL, PASSWORD, TestServer};
 
@@ -300,4 +301,38 @@ fn optional(page: &Page, key: &str) -> String {
 
 fn stored(instance: &TestServer) -> Value {
     instance.ask(&Ask::get("/v1/gates/orders")).expect(200)
+}
+
+#[test]
+fn gate_shows_the_complete_configuration_of_each_proxy() {
+    let instance = TestServer::start();
+    let gate = json!({"name": "orders", "credentials": ["x-shop-key"],
+        "routes": [{"path": "/**"}]});
+    instance.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+    let page = Page::open(&instance, "en");
+    page.go("/#/gates/orders");
+    page.sign_in(EMAIL, PASSWORD);
+    page.click("DisclosureTriangle", &page.t("gate.whole_files"));
+    code_with(&page, "proxy_pass http://keyhouse/v1/forward-auth/orders;");
+    for (proxy, part) in [
+        ("Caddy", "uri /v1/forward-auth/orders?"),
+        ("Traefik", "/v1/forward-auth/orders\""),
+        ("HAProxy", "/v1/forward-auth/orders\""),
+        ("Envoy", "path_prefix: /v1/ext-authz/orders"),
+    ] {
+        page.choose(&page.t("gate.which_proxy"), proxy);
+        code_with(&page, part);
+    }
+    page.finish();
+}
+
+/// The text of the shown code that contains a part.
+pub(crate) fn code_with(page: &Page, part: &str) -> String {
+    let codes = "[...document.querySelectorAll('main pre')].map((it) => it.textContent)";
+    let found = || {
+        let codes = page.evaluate(codes);
+        let mut texts = codes.as_array().unwrap().iter().map(|it| it.as_str().unwrap());
+        texts.find(|text| text.contains(part)).map(str::to_owned)
+    };
+    wait(|| format!("no code with {part}:\n{}", page.text()), found)
 }

@@ -1,10 +1,14 @@
-// The proxy configuration of a gate: the path of the check, and lines that hide the key from the service.
+// The proxy configuration of a gate: the path of the check, lines that hide the key from the service, and the
+// complete files.
 
 import { replaceChildren, h } from "../lib/dom.js";
 import { copyButton } from "../elements/copy-button.js";
 import { field, select } from "../lib/form.js";
 import { card } from "../key/parts.js";
+import { problemNotice } from "../lib/messages.js";
+import { instance } from "../lib/state.js";
 import { formatList, t } from "../lib/text.js";
+import { configuration } from "./configuration.js";
 import { DEFAULT_GATE } from "./words.js";
 
 /** The check paths of a gate: for most proxies, and for Envoy. */
@@ -81,19 +85,67 @@ let chosen = "nginx";
 /** @param {Page.GateSettings} gate */
 export function proxyCard(gate) {
   const advice = h("div.stack", {});
-  const show = () => replaceChildren(advice, adviceFor(gate, PROXIES[chosen]));
+  const files = h("div.stack", {});
+  const showOpen = () => whole.open && showFiles(files, gate);
+  // The files are loaded when the part is opened.
+  const whole = h("details", { ontoggle: showOpen }, h("summary", {}, t("gate.whole_files")), files);
+  const choice = proxyChoice(() => {
+    replaceChildren(advice, adviceFor(gate, PROXIES[chosen]));
+    showOpen();
+  });
+  return card(t("gate.proxy"), null, choice, advice, whole);
+}
+
+/**
+ * The field that selects a proxy. Calls `show` now, and after each selection.
+ *
+ * @param {() => unknown} show
+ */
+export function proxyChoice(show) {
   const onchange = (/** @type {Page.ControlEvent} */ event) => {
     chosen = event.target.value;
     show();
   };
   const choices = Object.entries(PROXIES).map(([name, { label }]) => [name, label]);
   show();
-  return card(
-    t("gate.proxy"),
-    null,
-    field(t("gate.which_proxy"), select("proxy", choices, chosen, { class: "short", onchange })),
-    advice,
-  );
+  return field(t("gate.which_proxy"), select("proxy", choices, chosen, { class: "short", onchange }));
+}
+
+/**
+ * Shows the files of the selected proxy.
+ *
+ * @param {HTMLElement} place
+ * @param {Page.GateSettings} gate
+ */
+export async function showFiles(place, gate) {
+  const wanted = `${chosen} ${gate.name}`;
+  place.dataset.wanted = wanted;
+  try {
+    const files = await configuration(chosen, gate.name, instance.public_url);
+    // Meanwhile the user may have selected another proxy or gate.
+    if (place.dataset.wanted === wanted) replaceChildren(place, files);
+  } catch (problem) {
+    if (!problem.members) throw problem;
+    replaceChildren(
+      place,
+      problemNotice(problem, () => showFiles(place, gate)),
+    );
+  }
+}
+
+/**
+ * What the files of a proxy need for credentials in other headers than those of the examples.
+ *
+ * @param {Page.GateSettings} gate
+ */
+export function headerNotes(gate) {
+  const inside = gate.credentials.filter(isPartOfHeader);
+  const passed = [...new Set(gate.credentials.map(headerOf))];
+  const own = passed.filter((header) => !DEFAULT_GATE.credentials.includes(header));
+  return [
+    own.length > 0 ? h("p.small", {}, t("gate.forward_headers", { headers: formatList(own) })) : null,
+    inside.length > 0 ? h("p.small", {}, t("gate.strip_inside", { sources: formatList(inside) })) : null,
+  ];
 }
 
 /**
@@ -102,16 +154,12 @@ export function proxyCard(gate) {
  */
 function adviceFor(gate, proxy) {
   const [byHeaders, byLine] = pathsOf(gate);
-  const inside = gate.credentials.filter(isPartOfHeader);
   const whole = headersIn(gate.credentials.filter((source) => !isPartOfHeader(source)));
   const lines = proxy.strip(whole).join("\n");
   const shown = h("pre", {}, h("code", {}, lines));
-  const passed = [...new Set(gate.credentials.map(headerOf))];
-  const own = passed.filter((header) => !DEFAULT_GATE.credentials.includes(header));
   return [
     h("div.stack.tight", {}, h("h3", {}, t("gate.check_path")), pathLine(proxy.repeats ? byLine : byHeaders)),
-    own.length > 0 ? h("p.small", {}, t("gate.forward_headers", { headers: formatList(own) })) : null,
-    inside.length > 0 ? h("p.small", {}, t("gate.strip_inside", { sources: formatList(inside) })) : null,
+    headerNotes(gate),
     whole.length === 0
       ? null
       : h(

@@ -123,13 +123,13 @@ export async function all(path, query, itemsMax = 2000) {
 }
 
 /**
- * The texts of a language, from the folder `locales`.
+ * A JSON file of the page, such as `locales/en`.
  *
  * @param {string} name
  */
-export async function locale(name) {
+export async function file(name) {
   try {
-    return await exchange(new URL(`../locales/${name}.json`, import.meta.url), {});
+    return await exchange(new URL(`../${name}.json`, import.meta.url), {});
   } catch (problem) {
     // After an update of the server, the files of the previous page no longer exist.
     throw problem.status === 404 ? new Problem(404, { code: "outdated" }) : problem;

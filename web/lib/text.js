@@ -1,7 +1,7 @@
 // Texts by key, and numbers, dates, lists and plurals in the user's language. No other file contains texts that
 // users read.
 
-import { locale } from "./api.js";
+import { file } from "./api.js";
 
 /** The languages of the page, each with its name in that language. */
 export const LANGUAGES = { en: "English", fr: "Français", es: "Español" };
@@ -32,7 +32,7 @@ const loadedParts = new Set();
 export async function setLanguage(name, part) {
   if (part) loadedParts.add(part);
   const files = [name, ...[...loadedParts].map((part) => `${part}-${name}`)];
-  texts = Object.assign({}, ...(await Promise.all(files.map(locale))));
+  texts = Object.assign({}, ...(await Promise.all(files.map((name) => file(`locales/${name}`)))));
   language = /** @type {Page.Language} */ (name);
   region = browserLanguages().find((tag) => languageOf(tag) === name) ?? name;
   plurals = new Intl.PluralRules(name);
@@ -47,7 +47,7 @@ export async function setLanguage(name, part) {
 export async function loadTexts(part) {
   if (loadedParts.has(part)) return;
   const name = language;
-  const loaded = await locale(`${part}-${name}`);
+  const loaded = await file(`locales/${part}-${name}`);
   // Meanwhile the user has chosen another language.
   if (name !== language) return loadTexts(part);
   texts = { ...texts, ...loaded };
