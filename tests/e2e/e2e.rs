@@ -25,6 +25,7 @@ mod driver;
 mod environment;
 mod firefox;
 mod first_load;
+mod first_steps;
 mod flows;
 mod frame;
 mod gates;

@@ -10,6 +10,7 @@ use crate::account::code_of;
 use crate::ask::{Ask, Expect};
 use crate::create;
 use crate::dialogs::DIALOGS;
+use crate::first_steps;
 use crate::key_screens;
 use crate::page::{Look, Page};
 use crate::people::{PASSWORD as THEIRS, Person};
@@ -110,13 +111,17 @@ fn dark_dialogs_pass_axe_in_english() {
 
 #[test]
 fn screens_of_others_pass_axe_in_english() {
-    pass_axe("en", &Look::LIGHT, &[walk_as_onlooker, walk_as_warned]);
-    pass_axe("en", &Look::DARK, &[walk_as_onlooker, walk_as_warned]);
+    pass_axe("en", &Look::LIGHT, &[walk_as_onlooker, walk_as_warned, walk_as_beginner]);
+    pass_axe("en", &Look::DARK, &[walk_as_onlooker, walk_as_warned, walk_as_beginner]);
 }
 
 #[test]
 fn screens_pass_axe_in_french() {
-    pass_axe("fr", &[Look::DESK], &[walk_screens, walk_as_onlooker, walk_as_warned]);
+    pass_axe(
+        "fr",
+        &[Look::DESK],
+        &[walk_screens, walk_as_onlooker, walk_as_warned, walk_as_beginner],
+    );
 }
 
 #[test]
@@ -126,7 +131,11 @@ fn dialogs_pass_axe_in_french() {
 
 #[test]
 fn screens_pass_axe_in_spanish() {
-    pass_axe("es", &[Look::DESK], &[walk_screens, walk_as_onlooker, walk_as_warned]);
+    pass_axe(
+        "es",
+        &[Look::DESK],
+        &[walk_screens, walk_as_onlooker, walk_as_warned, walk_as_beginner],
+    );
 }
 
 #[test]
@@ -138,7 +147,8 @@ fn dialogs_pass_axe_in_spanish() {
 pub(crate) type Walk = fn(&'static str, &mut dyn FnMut(&Page, &str));
 
 /// All functions that show screens, each with its own instance.
-pub(crate) const WALKS: [Walk; 4] = [walk_screens, walk_dialogs, walk_as_onlooker, walk_as_warned];
+pub(crate) const WALKS: [Walk; 5] =
+    [walk_screens, walk_dialogs, walk_as_onlooker, walk_as_warned, walk_as_beginner];
 
 /// Shows each screen of an instance with data, before and after its owner signs in.
 fn walk_screens(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
@@ -173,6 +183,15 @@ fn walk_dialogs(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
         dialog.open(&page, &instance);
         show(&page, dialog.name);
     }
+    page.finish();
+}
+
+/// Shows the first steps of the owner of an empty organization.
+fn walk_as_beginner(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
+    let instance = TestServer::start();
+    let page = first_steps::open(&instance, language);
+    first_steps::open_steps(&page);
+    show(&page, "first-steps");
     page.finish();
 }
 

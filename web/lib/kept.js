@@ -1,8 +1,8 @@
 // What the page keeps in the browser: colours, the language before sign-in, whether shortcuts of a single key are off,
-// the last frame, and templates of permissions by user id. Never a secret.
+// the last frame, templates of permissions by user id, and the users who hid the first steps. Never a secret.
 // `early.js` reads the same names before the first paint.
 
-/** @typedef {"theme" | "language" | "shortcuts" | "frame" | "templates"} Name */
+/** @typedef {"theme" | "language" | "shortcuts" | "frame" | "templates" | "first_steps"} Name */
 
 /**
  * A kept value, or `null`.

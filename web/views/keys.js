@@ -10,6 +10,7 @@ import { createsKeys, instance, isOperator, may, session } from "../lib/state.js
 import { addRows, table } from "../lib/table.js";
 import { t } from "../lib/text.js";
 import { copyButton } from "../elements/copy-button.js";
+import { home } from "../frame/places.js";
 import { rowActions } from "../keys/actions.js";
 import { addressOf, apiQuery, chosenBy, filters, isFiltered } from "../keys/filters.js";
 import { hiddenLine, rowOf } from "../keys/row.js";
@@ -297,5 +298,14 @@ function nothingFound(clear) {
 function noneYet(tab) {
   if (tab === "shared") return h("div.card.empty", {}, icon("team"), h("p", {}, t("keys.none_shared")));
   const first = usable() && createsKeys() ? createLink("keys.create_first") : null;
-  return h("div.card.empty", {}, icon("key"), h("h2", {}, t("keys.none")), h("p.soft", {}, t("keys.what")), first);
+  const steps = first && home() === "keys" ? h("a", { href: "#/overview" }, t("keys.first_steps")) : null;
+  return h(
+    "div.card.empty",
+    {},
+    icon("key"),
+    h("h2", {}, t("keys.none")),
+    h("p.soft", {}, t("keys.what")),
+    first,
+    steps,
+  );
 }
