@@ -8,6 +8,7 @@ import { notices } from "./notices.js";
 import { status } from "./lib/messages.js";
 import { session } from "./lib/state.js";
 import { t } from "./lib/text.js";
+import { askForCount } from "./frame/counts.js";
 import { closeDrawer, drawerButton, markPlace, navigation } from "./frame/navigation.js";
 import { personButton, personMenu } from "./frame/person-menu.js";
 import { placeOf } from "./frame/places.js";
@@ -70,6 +71,7 @@ export function place(view, hash) {
   const heading = h("div.heading", {}, title, view.beside, h("div.actions", {}, view.actions));
   replaceChildren(main, notices(), inside ? breadcrumb() : null, heading, view.body);
   document.title = `${view.title} · Keyhouse`;
+  if (!isAlone && !session.user.second_factor_required) askForCount();
   return title;
 }
 

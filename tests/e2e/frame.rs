@@ -1,5 +1,7 @@
 //! The frame around the views: navigation, drawer, colours, language, and what is shown while a view loads.
 
+use serde_json::json;
+
 use crate::driver::wait;
 use crate::page::{Look, Page};
 use crate::people::PASSWORD as THEIRS;
@@ -89,6 +91,33 @@ fn place_is_marked_at_the_click_and_a_skeleton_is_shown() {
     page.finish();
 }
 
+#[test]
+fn navigation_counts_keys_and_those_that_expire_soon() {
+    let instance = TestServer::start();
+    for key in [
+        json!({"name": "soon", "expires_in": "5d"}),
+        json!({"name": "later", "expires_in": "90d"}),
+        json!({"name": "endless"}),
+    ] {
+        instance.create(&key);
+    }
+    let page = open(&instance, "/#/teams");
+    let see = |expected: &str| {
+        let counts = || page.evaluate("document.querySelector('.counts').textContent");
+        let missing = || format!("the navigation shows {}", counts());
+        wait(missing, || (counts() == expected).then_some(()));
+    };
+    // No part of these views counts keys: one number is requested after each of them.
+    see("1");
+    page.click("link", &page.t("roles.title"));
+    see("13");
+    instance.create(&json!({"name": "another"}));
+    // The list has the new number.
+    page.click("link", &page.t("keys.title"));
+    see("14");
+    page.finish();
+}
+
 /// In an earlier version, the page was white until the session and the texts were there.
 #[test]
 fn frame_is_painted_before_the_scripts() {
@@ -98,7 +127,7 @@ fn frame_is_painted_before_the_scripts() {
     page.sign_in(EMAIL, PASSWORD);
     page.find("heading", &page.t("shell.overview"));
     relay.answer("app.js", GONE);
-    page.driver.devtools("Network.setCacheDisabled", serde_json::json!({"cacheDisabled": true}));
+    page.driver.devtools("Network.setCacheDisabled", json!({"cacheDisabled": true}));
     page.reload();
     page.within("banner", "").see("Keyhouse");
     page.expect("status of 404");
@@ -151,7 +180,7 @@ fn open(instance: &TestServer, path: &str) -> Page {
 #[test]
 fn palette_finds_places_keys_people_and_teams_by_keyboard() {
     let instance = TestServer::start();
-    instance.create(&serde_json::json!({"name": "zebra exporter"}));
+    instance.create(&json!({"name": "zebra exporter"}));
     instance.team("zebra watch", "visible", &[&instance.owner()]);
     let page = open(&instance, "/#/keys");
     page.find("link", "zebra exporter");

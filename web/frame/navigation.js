@@ -3,6 +3,7 @@
 import { h } from "../lib/dom.js";
 import { icon, iconButton } from "../lib/icon.js";
 import { t } from "../lib/text.js";
+import { keyCounts } from "./counts.js";
 import { placeGroups } from "./places.js";
 
 /** @type {HTMLAnchorElement[]} */
@@ -14,7 +15,7 @@ export function navigation() {
   const link = (/** @type {import("./places.js").Place} */ place) => {
     const element = h("a", { href: `#/${place.hash}`, "data-place": place.hash }, icon(place.icon), t(place.title));
     links.push(element);
-    return element;
+    return place.hash === "keys" ? [element, keyCounts(element)] : element;
   };
   const groups = placeGroups().map(({ heading, places }) => [
     heading ? h("p.part", {}, t(heading)) : null,

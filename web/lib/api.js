@@ -50,6 +50,12 @@ const staleHandlers = new Set();
 /** @param {() => void} handler */
 export const onStale = (handler) => staleHandlers.add(handler);
 
+/** Called with every answer of the API. */
+/** @type {(method: string, path: string, query: Record<string, any>, answer: any) => void} */
+let noteAnswer = () => {};
+/** @param {typeof noteAnswer} handler */
+export const onAnswer = (handler) => (noteAnswer = handler);
+
 /** Called with `true` when the first slow request starts, with `false` when the last one ends. */
 /** @type {(isBusy: boolean) => void} */
 let notifyBusy = () => {};
@@ -161,7 +167,9 @@ export async function request(method, path, { query, body, version, quietly } = 
   const answer = () => (quietly ? exchange(url, options) : watched(exchange(url, options)));
   for (let tries = 1; ; tries++) {
     try {
-      return await answer();
+      const members = await answer();
+      noteAnswer(method, path, query ?? {}, members);
+      return members;
     } catch (problem) {
       for (const fault of problem.faults ?? []) fault.item = itemAt(body, fault.pointer);
       if (problem.code === "version_conflict") for (const handler of staleHandlers) handler();
