@@ -1,7 +1,7 @@
 //! The storage contract of Keyhouse: ordered keys, guarded batches, one revision counter, and a feed.
 //!
-//! A store maps byte keys to byte values, in byte order of the keys. Every committed batch gets the
-//! next [`Revision`]. An empty store is at [`Revision::ZERO`]. A store does not depend on API keys,
+//! A store maps byte keys to byte values, in byte order of the keys. Every committed batch gets a
+//! [`Revision`] above all earlier ones. An empty store is at [`Revision::ZERO`]. A store does not depend on API keys,
 //! users or HTTP, and its own error types are not part of this contract.
 //!
 //! ```
@@ -22,8 +22,10 @@
 //! for the feeds of a store whose commits all pass through one process. Beyond the signatures, a
 //! plugin makes these promises:
 //!
-//! - One counter. The n-th committed batch has revision n. The counter continues after the store is
-//!   closed and opened again, or moved to another medium. A rejected batch takes no revision.
+//! - One counter. A batch has a greater revision than every batch that was committed before it. The
+//!   counter continues after the store is closed and opened again. A rejected batch takes no revision.
+//!   The n-th batch has revision n only in a medium whose counter nothing else uses: other programs, or
+//!   an open and a close, may take revisions too. Compare revisions; do not count with them.
 //! - A commit is durable before it is acknowledged or visible to feeds. Every commit that
 //!   [`Pending::wait`] or a feed returned survives a power cut.
 //! - Only after [`CommitError::Unknown`] is it unknown whether the batch was committed. A plugin
@@ -68,7 +70,8 @@ pub use progress::Progress;
 pub use range::{KeyBounds, Order, PAGE_BYTES_MAX, PAGE_ROWS_MAX, Page, Range};
 pub use rows::{Pages, Rows};
 
-/// A position in the history of a store: the number of batches committed so far.
+/// A position in the history of a store. Later batches have greater revisions, but not always the next
+/// one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 
@@ -76,7 +79,7 @@ impl Revision {
     /// The revision of an empty store that has committed no batch.
     pub const ZERO: Self = Self(0);
 
-    /// The revision after this one.
+    /// The smallest revision above this one. No batch need have it.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))

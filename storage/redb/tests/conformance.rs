@@ -1,7 +1,7 @@
 //! The conformance suite with redb: plain, wrapped, and reopened.
 #![expect(clippy::unwrap_used, reason = "a failed step ends the test")]
 
-use keyhouse_storage::{FaultyStore, Store, conformance};
+use keyhouse_storage::{Batch, FaultyStore, Revision, Store, conformance};
 use keyhouse_storage_redb::{RedbSettings, RedbStore};
 use tempfile::TempDir;
 
@@ -37,4 +37,15 @@ fn redb_store_passes_the_reopening_suite() {
         move || open(&directory)
     });
     checked.unwrap_or_else(|broken| panic!("{broken}"));
+}
+
+/// A file has no other user, so its revisions count batches, which the contract does not require.
+#[test]
+fn revisions_are_consecutive_across_reopenings() {
+    let directory = tempfile::tempdir().unwrap();
+    for expected in 1..=4 {
+        let store = open(&directory);
+        assert_eq!(store.commit(Batch::new().put("a", "")), Ok(Revision(expected)));
+        store.close().unwrap();
+    }
 }

@@ -92,11 +92,14 @@ fn acknowledged_is_kept(open: &dyn Fn() -> Box<dyn Store>) -> Seen {
 }
 
 fn revisions_go_on(open: &dyn Fn() -> Box<dyn Store>) -> Seen {
-    for expected in 1..=4 {
+    let mut last = Revision::ZERO;
+    for _ in 0..4 {
         let store = open();
-        equal("revision after reopening", &latest(&*store)?, &Revision(expected - 1))?;
+        equal("revision after reopening", &latest(&*store)?, &last)?;
         let revision = store.commit(Batch::new().put("a", ""))?;
-        equal("revision of a commit after reopening", &revision, &Revision(expected))?;
+        holds("the revision of a commit after reopening is greater", revision > last)?;
+        equal("revision at which the store is read", &latest(&*store)?, &revision)?;
+        last = revision;
         store.close()?;
     }
     Ok(())
@@ -104,12 +107,12 @@ fn revisions_go_on(open: &dyn Fn() -> Box<dyn Store>) -> Seen {
 
 fn feed_goes_on(open: &dyn Fn() -> Box<dyn Store>) -> Seen {
     let store = open();
-    store.commit(Batch::new().put("a", "1"))?;
+    let first = store.commit(Batch::new().put("a", "1"))?;
     let last = store.commit(Batch::new().put("a", "2"))?;
     store.close()?;
     drop(store);
     let store = open();
-    let earlier = store.follow(Revision(last.0 - 1)).map(drop);
+    let earlier = store.follow(first).map(drop);
     // A store need not keep its history.
     holds(
         "a feed from an earlier revision starts or fails with compacted",

@@ -6,6 +6,9 @@
 //! conformance::run(|| Box::new(MemoryStore::new())).unwrap();
 //! ```
 //!
+//! While a case runs, it is the only user of its medium, so that revisions are consecutive from the first
+//! open to the close of a store. After reopening, they only grow.
+//!
 //! A failed case is reported with its claim, and the other cases still run. The suite has no overall
 //! timeout: a store that hangs makes the suite hang.
 
