@@ -1,0 +1,137 @@
+//! The outcome of a batch while members stall, and after etcd executes a request late.
+
+use std::thread;
+use std::time::Duration;
+
+use keyhouse_storage::{At, Batch, CommitError, FeedError, ReadError, Revision, Store as _};
+use keyhouse_storage_etcd::EtcdStore;
+use rustix::process::Signal;
+
+use crate::cluster::{Cluster, until};
+
+/// The members that are not the leader.
+fn followers(cluster: &Cluster) -> Vec<usize> {
+    let leader = cluster.leader();
+    (0..3).filter(|number| *number != leader).collect()
+}
+
+/// A request that the client gave up is executed later: only a fence decides whether it was.
+#[test]
+fn late_application_after_a_timeout_has_a_certain_outcome() {
+    let cluster = Cluster::start(3, &[]);
+    let store = cluster.store("keyhouse");
+    store.commit(Batch::new().put("a", "1")).unwrap();
+    let followers = followers(&cluster);
+    for number in &followers {
+        cluster.signal(*number, Signal::STOP);
+    }
+    let outcome = thread::scope(|scope| {
+        let commit = scope.spawn(|| store.commit(Batch::new().absent("b").put("b", "2")));
+        // The client gives up after 2 s, and its next members do not answer.
+        until_elapsed(Duration::from_secs(4), || commit.is_finished());
+        for number in &followers {
+            cluster.signal(*number, Signal::CONT);
+        }
+        commit.join().unwrap()
+    });
+    let row = store.get(b"b", At::Latest).unwrap();
+    assert!(!matches!(outcome, Err(CommitError::Unknown(_))), "{outcome:?}");
+    assert_eq!(outcome.ok(), row.map(|row| row.revision));
+    // The lane is in order again.
+    let next = store.commit(Batch::new().put("c", "3")).unwrap();
+    assert_eq!(store.get(b"c", At::Latest).unwrap().unwrap().revision, next);
+}
+
+/// Without a majority for longer than the limit, the outcome is unknown until a fence is in.
+#[test]
+fn unknown_outcome_makes_the_store_unavailable_until_a_fence_is_in() {
+    let cluster = Cluster::start(3, &[]);
+    let store = cluster.store("keyhouse");
+    let first = store.commit(Batch::new().put("a", "1")).unwrap();
+    let mut feed = store.follow(first).unwrap();
+    let followers = followers(&cluster);
+    for number in &followers {
+        cluster.signal(*number, Signal::STOP);
+    }
+    let outcome = store.commit(Batch::new().put("b", "2"));
+    assert!(matches!(outcome, Err(CommitError::Unknown(_))), "{outcome:?}");
+    assert!(matches!(store.get(b"a", At::Latest), Err(ReadError::Unavailable(_))));
+    assert!(matches!(store.commit(Batch::new().put("c", "")), Err(CommitError::Unavailable(_))));
+    for number in &followers {
+        cluster.signal(*number, Signal::CONT);
+    }
+    until("the store is available", || store.get(b"a", At::Latest).is_ok());
+    let end = std::iter::repeat_with(|| feed.next(Duration::from_millis(100)))
+        .find(|step| !matches!(step, Err(FeedError::Unavailable(_))));
+    assert_eq!(end, Some(Err(FeedError::Compacted)));
+    assert_eq!(store.follow(Revision::ZERO).map(drop), Err(ReadError::Compacted));
+    let before = store.get(b"b", At::Latest).unwrap();
+    store.commit(Batch::new().put("c", "3")).unwrap();
+    assert_eq!(store.get(b"b", At::Latest).unwrap(), before, "the outcome does not change");
+}
+
+/// A member that is stopped gives no sign. Reads and writes go to another one.
+#[test]
+fn stalled_member_is_left() {
+    let cluster = Cluster::start(3, &[]);
+    let stalled = followers(&cluster)[0];
+    let store = cluster.store_at(stalled, "keyhouse");
+    let first = store.commit(Batch::new().put("a", "1")).unwrap();
+    let mut feed = store.follow(first).unwrap();
+    cluster.signal(stalled, Signal::STOP);
+    assert!(store.get(b"a", At::Latest).unwrap().is_some());
+    let revision = store.commit(Batch::new().put("a", "2")).unwrap();
+    let commit = std::iter::repeat_with(|| feed.next(Duration::from_secs(1)))
+        .find(|step| !matches!(step, Err(FeedError::Unavailable(_))));
+    let Some(Ok(keyhouse_storage::Step::Commit(commit))) = commit else { panic!("{commit:?}") };
+    assert_eq!(commit.revision, revision);
+    cluster.signal(stalled, Signal::CONT);
+}
+
+/// A leader that is killed leaves a write open; the next leader executes it or not.
+#[test]
+fn killed_leader_leaves_no_outcome_open() {
+    let mut cluster = Cluster::start(3, &[]);
+    let store = cluster.store("keyhouse");
+    let mut count = 0_u64;
+    for _ in 0..2 {
+        let leader = cluster.leader();
+        let (done, row) = thread::scope(|scope| {
+            let writer = scope.spawn(|| (0..200).map(|_| count_once(&store)).sum::<u64>());
+            cluster.kill(leader);
+            let done = writer.join().unwrap();
+            (done, store.get(b"count", At::Latest).unwrap().unwrap())
+        });
+        count += done;
+        assert_eq!(number_of(&row.value), count, "acknowledged batches");
+        cluster.restart(leader);
+    }
+}
+
+/// Adds one to a row. Returns 0 if the store was unavailable.
+fn count_once(store: &EtcdStore) -> u64 {
+    let row = store.get(b"count", At::Latest).unwrap();
+    let next = row.as_ref().map_or(0, |row| number_of(&row.value)) + 1;
+    let batch = match &row {
+        None => Batch::new().absent("count"),
+        Some(row) => Batch::new().unchanged("count", row.revision),
+    };
+    match store.commit(batch.put("count", next.to_be_bytes())) {
+        Ok(_) => 1,
+        Err(CommitError::Unavailable(_)) => 0,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn number_of(bytes: &[u8]) -> u64 {
+    u64::from_be_bytes(bytes.try_into().unwrap())
+}
+
+/// Waits for a time, or until a condition is true.
+#[expect(clippy::disallowed_methods, reason = "a member must stay stopped for a time")]
+fn until_elapsed(time: Duration, is_over: impl Fn() -> bool) {
+    let begin = std::time::Instant::now();
+    while begin.elapsed() < time && !is_over() {
+        thread::sleep(Duration::from_millis(20));
+    }
+}
