@@ -29,7 +29,7 @@ pub(super) const RETRY_AFTER_SECONDS: u64 = 1;
 pub(super) static CODE: HeaderName = HeaderName::from_static("x-keyhouse-code");
 const MEDIA_TYPE: &str = "application/problem+json";
 /// Memory for the body of most problems.
-const BODY_BYTES: usize = 384;
+const BODY_BYTES: usize = 512;
 
 /// An error response. The content is boxed, to keep `Result` small, because most calls return no
 /// error.
@@ -202,6 +202,12 @@ impl Problem {
         let body = ProblemBody {
             code: self.code(),
             detail: self.detail_text(),
+            error: self.0.error.error,
+            error_description: self
+                .0
+                .error
+                .error
+                .map(|_error| self.detail_text().unwrap_or(self.0.title)),
             errors: Some(faults).filter(|faults| !faults.is_empty()),
             extra: &self.0.extra,
             request_id,
@@ -335,21 +341,6 @@ impl Problem {
              Host $host), or correct --public-url"
         ))
     }
-
-    // Readiness.
-
-    pub(super) fn index_behind() -> Self {
-        Self::new(errors::INDEX_BEHIND)
-            .detail(
-                "checks are rejected until the index has caught up: retry after the seconds \
-                 in Retry-After",
-            )
-            .retry_after(RETRY_AFTER_SECONDS)
-    }
-
-    pub(super) fn not_ready(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(errors::NOT_READY).detail(detail).retry_after(RETRY_AFTER_SECONDS)
-    }
 }
 
 /// The members of a problem document (RFC 9457), sorted by name.
@@ -358,6 +349,12 @@ struct ProblemBody<'a> {
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
+    /// This member and the next one are those of OAuth 2.0 (RFC 6749, section 5.2). Many clients show no other
+    /// member of an error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<FaultView>>,
     #[serde(flatten)]

@@ -14,16 +14,33 @@ pub struct ErrorCode {
     pub title: &'static str,
     /// What the code means, for the documentation: a part of a sentence.
     pub meaning: &'static str,
+    /// The member `error`, for clients that read no other member of an error. Only the errors that a gate's
+    /// clients receive have it: the code of RFC 6750 if one applies, otherwise the name in lower case.
+    pub error: Option<&'static str>,
 }
 
-/// Defines a constant for each error code, and `ALL` with all of them.
+/// `Some` of a literal, or `None` without one.
+macro_rules! error_member {
+    () => {
+        None
+    };
+    ($error:literal) => {
+        Some($error)
+    };
+}
+
+/// Defines a constant for each error code, and `ALL` with all of them. `as` gives the member `error`.
 macro_rules! error_codes {
-    ($($constant:ident = $status:literal $name:literal, $title:literal, $meaning:literal;)*) => {
+    ($(
+        $constant:ident = $status:literal $name:literal $(as $error:literal)?,
+        $title:literal, $meaning:literal;
+    )*) => {
         $(pub const $constant: &ErrorCode = &ErrorCode {
             name: $name,
             status: $status,
             title: $title,
             meaning: $meaning,
+            error: error_member!($($error)?),
         };)*
 
         /// All error codes of this module, by status.
@@ -139,12 +156,13 @@ error_codes! {
     HEAD_TOO_LARGE = 431 "head_too_large", "Request head too large",
         "the request head is too large";
     INTERNAL = 500 "internal", "Internal error", "internal error; the server log has the cause";
-    INTERNAL_ON_CHECK = 503 "internal", "Internal error",
+    INTERNAL_ON_CHECK = 503 "internal" as "internal", "Internal error",
         "internal error on a check endpoint: retry";
-    BUSY = 503 "busy", "Server busy", "the server is at its limit: retry";
-    INDEX_BEHIND = 503 "index_behind", "Index is behind the store",
+    BUSY = 503 "busy" as "busy", "Server busy", "the server is at its limit: retry";
+    INDEX_BEHIND = 503 "index_behind" as "index_behind", "Index is behind the store",
         "the index is behind the store, and checks are rejected until it has caught up: retry";
-    NOT_READY = 503 "not_ready", "Not ready", "the server is not ready to serve changes and checks";
+    NOT_READY = 503 "not_ready" as "not_ready",
+        "Not ready", "the server is not ready to serve changes and checks";
     STORAGE_FULL = 503 "storage_full", "Store is full", "the store is full; nothing was changed";
     STORAGE_UNAVAILABLE = 503 "storage_unavailable", "Store unavailable",
         "the store is unavailable; nothing was changed";
@@ -157,33 +175,43 @@ pub mod check {
     use super::ErrorCode;
 
     error_codes! {
-        NO_CREDENTIAL = 401 "NO_CREDENTIAL", "Credential required", "the request has no credential";
-        MALFORMED = 401 "MALFORMED", "Malformed or mistyped key",
+        NO_CREDENTIAL = 401 "NO_CREDENTIAL" as "no_credential",
+            "Credential required", "the request has no credential";
+        MALFORMED = 401 "MALFORMED" as "invalid_token", "Malformed or mistyped key",
             "the credential is malformed or mistyped, or there are several";
-        NOT_FOUND = 401 "NOT_FOUND", "Key not found", "the key does not exist";
-        REVOKED = 401 "REVOKED", "Key revoked", "the key is revoked";
-        DISABLED = 401 "DISABLED", "Key disabled", "the key is disabled";
-        NOT_YET_VALID = 401 "NOT_YET_VALID", "Key not valid yet", "the key is not valid yet";
-        EXPIRED = 401 "EXPIRED", "Key expired", "the key has expired";
-        OWNER_DISABLED = 401 "OWNER_DISABLED", "Key owner disabled",
+        NOT_FOUND = 401 "NOT_FOUND" as "invalid_token", "Key not found", "the key does not exist";
+        REVOKED = 401 "REVOKED" as "invalid_token", "Key revoked", "the key is revoked";
+        DISABLED = 401 "DISABLED" as "invalid_token", "Key disabled", "the key is disabled";
+        NOT_YET_VALID = 401 "NOT_YET_VALID" as "invalid_token",
+            "Key not valid yet", "the key is not valid yet";
+        EXPIRED = 401 "EXPIRED" as "invalid_token", "Key expired", "the key has expired";
+        OWNER_DISABLED = 401 "OWNER_DISABLED" as "invalid_token", "Key owner disabled",
             "the owner of the key is disabled or removed";
-        ORGANIZATION_SUSPENDED = 403 "ORGANIZATION_SUSPENDED", "Organization suspended",
+        ORGANIZATION_SUSPENDED = 403 "ORGANIZATION_SUSPENDED" as "organization_suspended",
+            "Organization suspended",
             "the organization of the key is suspended";
-        SUBSCRIPTION_REQUIRED = 403 "SUBSCRIPTION_REQUIRED", "Plan has no API access",
+        SUBSCRIPTION_REQUIRED = 403 "SUBSCRIPTION_REQUIRED" as "subscription_required",
+            "Plan has no API access",
             "the plan of the key's organization has no API access";
-        NOT_ACCEPTED_HERE = 403 "NOT_ACCEPTED_HERE", "Key not accepted by this gate",
+        NOT_ACCEPTED_HERE = 403 "NOT_ACCEPTED_HERE" as "not_accepted_here",
+            "Key not accepted by this gate",
             "the gate does not accept keys of this organization or environment";
-        IP_NOT_ALLOWED = 403 "IP_NOT_ALLOWED", "IP address not allowed",
+        IP_NOT_ALLOWED = 403 "IP_NOT_ALLOWED" as "ip_not_allowed", "IP address not allowed",
             "the key does not allow this IP address";
-        INSUFFICIENT_PERMISSIONS = 403 "INSUFFICIENT_PERMISSIONS", "Insufficient permissions",
+        INSUFFICIENT_PERMISSIONS = 403 "INSUFFICIENT_PERMISSIONS" as "insufficient_scope",
+            "Insufficient permissions",
             "the key lacks a required permission";
-        REQUEST_REFUSED = 403 "REQUEST_REFUSED", "Request rejected",
+        REQUEST_REFUSED = 403 "REQUEST_REFUSED" as "request_refused", "Request rejected",
             "the proxy is not trusted, or the request that it forwards is invalid";
-        GATE_NOT_FOUND = 403 "GATE_NOT_FOUND", "Gate not found", "the gate does not exist";
-        ROUTE_NOT_ALLOWED = 403 "ROUTE_NOT_ALLOWED", "The gate denies this request",
+        GATE_NOT_FOUND = 403 "GATE_NOT_FOUND" as "gate_not_found",
+            "Gate not found", "the gate does not exist";
+        ROUTE_NOT_ALLOWED = 403 "ROUTE_NOT_ALLOWED" as "route_not_allowed",
+            "The gate denies this request",
             "no route of the gate allows the request";
-        RATE_LIMITED = 429 "RATE_LIMITED", "Rate limit exceeded", "a rate limit is exceeded";
-        QUOTA_EXCEEDED = 429 "QUOTA_EXCEEDED", "Quota exceeded", "a quota is exceeded";
+        RATE_LIMITED = 429 "RATE_LIMITED" as "rate_limited",
+            "Rate limit exceeded", "a rate limit is exceeded";
+        QUOTA_EXCEEDED = 429 "QUOTA_EXCEEDED" as "quota_exceeded",
+            "Quota exceeded", "a quota is exceeded";
     }
 }
 
@@ -229,5 +257,22 @@ mod tests {
         assert_eq!(names.len(), ALL.len() + check::ALL.len());
         assert!(ALL.iter().all(|it| it.name == it.name.to_ascii_lowercase()));
         assert!(check::ALL.iter().all(|it| it.name == it.name.to_ascii_uppercase()));
+    }
+
+    #[test]
+    fn the_member_error_is_the_code_of_rfc_6750_or_the_name() {
+        for code in check::ALL {
+            let name = code.name.to_ascii_lowercase();
+            let expected = match (code.status, code.name) {
+                (_, "INSUFFICIENT_PERMISSIONS") => "insufficient_scope",
+                // RFC 6750, section 3.1: a request without a key gets no code of its own.
+                (_, "NO_CREDENTIAL") => "no_credential",
+                (401, _) => "invalid_token",
+                _ => &name,
+            };
+            assert_eq!(code.error, Some(expected), "{}", code.name);
+        }
+        let others: Vec<_> = ALL.iter().filter_map(|code| code.error).collect();
+        assert_eq!(others, ["internal", "busy", "index_behind", "not_ready"]);
     }
 }

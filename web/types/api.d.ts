@@ -1815,6 +1815,8 @@ export interface components {
       /** Format: int64 */
       current_version?: number;
       detail?: string;
+      error?: string;
+      error_description?: string;
       errors?: components["schemas"]["Fault"][];
       feature?: string;
       limit?: string;

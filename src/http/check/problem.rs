@@ -83,6 +83,19 @@ impl Problem {
         }
     }
 
+    pub(in crate::http) fn index_behind() -> Self {
+        Self::new(errors::INDEX_BEHIND)
+            .detail(
+                "checks are rejected until the index has caught up: retry after the seconds \
+                 in Retry-After",
+            )
+            .retry_after(RETRY_AFTER_SECONDS)
+    }
+
+    pub(in crate::http) fn not_ready(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(errors::NOT_READY).detail(detail).retry_after(RETRY_AFTER_SECONDS)
+    }
+
     /// A rejection by the transport, on a check endpoint. A decision has the status 200, 401, 403,
     /// 429 or 503. An incomplete or malformed HTTP request gets no decision, and has 400, 408, 413
     /// or 431 as on every other endpoint.

@@ -96,6 +96,16 @@ fn problem() -> Schema {
             "Id of the request, for questions to the operator.",
         ),
         sometimes("detail", text("see errors"), "Explanation of this error, with a remedy."),
+        sometimes(
+            "error",
+            text("insufficient_scope"),
+            "Of a check: the code of RFC 6750 if one applies, otherwise `code` in lower case.",
+        ),
+        sometimes(
+            "error_description",
+            text("Insufficient permissions"),
+            "Of a check: `detail`, or `title` without one.",
+        ),
         sometimes("errors", each(the("Fault")), "Invalid fields and parameters."),
         sometimes("reason", text("dot_segment"), "Machine-readable reason of a denial."),
         sometimes("permission", text("keyhouse:keys:manage"), "Missing permission."),

@@ -158,6 +158,44 @@ fn each_denial_has_its_status_and_code() {
     }
 }
 
+/// Clients of `OAuth` and of some vendors read only `error`, as a text, and show it as the reason.
+#[test]
+fn each_denial_has_the_members_error_and_error_description() {
+    let instance = TestServer::start();
+    let limit = json!([{"name": "burst", "limit": 1, "window_seconds": 3600}]);
+    let limited = instance.create(&json!({"rate_limits": limit}));
+    assert_eq!(instance.bare(&Ask::forward_auth(&limited.secret)).status, 200);
+    let revoked = instance.create(&json!({}));
+    instance.act(&revoked.id, "revoke").expect(200);
+    let elsewhere = instance.create(&json!({"ip_rules": {"allow": ["10.0.0.0/8"]}}));
+    let reader = instance.create(&json!({"permissions": ["diagrams:read"]}));
+    let gate =
+        json!({"name": "writers", "routes": [{"path": "/**", "permissions": "diagrams:write"}]});
+    instance.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+    let mut lacking = Ask::forward_auth(&reader.secret);
+    lacking.target = "/v1/forward-auth/writers".to_owned();
+    let mut nowhere = lacking.clone();
+    nowhere.target = "/v1/forward-auth/nowhere".to_owned();
+    for (ask, error, description) in [
+        (Ask::forward_auth(&revoked.secret), "invalid_token", "Key revoked"),
+        (Ask::forward_auth(&elsewhere.secret), "ip_not_allowed", "IP address not allowed"),
+        (Ask::forward_auth(&limited.secret), "rate_limited", "Rate limit exceeded"),
+        (lacking, "insufficient_scope", "Insufficient permissions"),
+    ] {
+        let body = instance.bare(&ask).json();
+        assert_eq!(body["error"], error, "{body}");
+        assert_eq!(body["error_description"], description, "{body}");
+    }
+    // A problem with a detail gives the detail.
+    for (ask, error) in [(Ask::forwarded(), "no_credential"), (nowhere, "gate_not_found")] {
+        let body = instance.bare(&ask).json();
+        assert_eq!(body["error"], error, "{body}");
+        assert_eq!(body["error_description"], body["detail"], "{body}");
+    }
+    let managed = instance.bare(&Ask::get("/v1/nowhere")).json();
+    assert!(managed.get("error").is_none(), "{managed}");
+}
+
 #[test]
 fn a_missing_doubled_or_invalid_header_is_rejected() {
     let instance = TestServer::start();
