@@ -1,4 +1,5 @@
-//! Tests of the examples: five real proxies in front of Keyhouse, with the files of `examples/`.
+//! Tests of the examples: five real proxies in front of Keyhouse, and a service behind it, with the files of
+//! `examples/`.
 //!
 //! The tests replace only the ports. A missing program fails the tests; nothing is skipped.
 
@@ -7,6 +8,7 @@ mod carriers;
 mod claims;
 mod clients;
 mod deployments;
+mod diagrams;
 mod grpc;
 mod page;
 mod proxy;

@@ -1,0 +1,306 @@
+"""The unmodified client `cloudcraftco` through Caddy, the gate and examples/diagrams.
+
+stdin: a JSON object with `port` and `keys` (main, reader, revoked, free, limited, outsider). stdout: the name of each
+claim that holds, one a line. The first claim that does not hold ends the program with a traceback.
+"""
+
+import csv
+import io
+import json
+import sys
+import time
+import uuid
+import zipfile
+
+import requests
+from cloudcraftco import error
+from cloudcraftco.cloudcraft import Cloudcraft
+
+given = json.load(sys.stdin)
+responses = []
+CLAIMS = []
+
+
+class Recorder(requests.adapters.HTTPAdapter):
+    """Keeps each response, whose headers the client does not show."""
+
+    def send(self, request, **options):
+        response = super().send(request, **options)
+        responses.append(response)
+        return response
+
+
+requests.sessions.HTTPAdapter = Recorder
+
+
+def claim(function):
+    CLAIMS.append(function)
+    return function
+
+
+def client_of(name, **headers):
+    made = Cloudcraft({"api_key": given["keys"][name], "host": "127.0.0.1", "port": given["port"], "protocol": "http"})
+    made.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    return made
+
+
+def status():
+    return responses[-1].status_code
+
+
+def headers():
+    return responses[-1].headers
+
+
+def refused(kind, code, reason, call, *arguments):
+    """The call must raise exactly this class, with the reason in its message."""
+    try:
+        call(*arguments)
+    except Exception as raised:
+        assert type(raised) is kind, repr(raised)
+        assert status() == code, status()
+        assert f"[Error: {reason}" in str(raised), str(raised)
+        return
+    raise AssertionError(f"{kind.__name__} was not raised")
+
+
+client, reader = client_of("main"), client_of("reader")
+TEAM = requests.get(client.url_base.format("/team"), headers=client.headers).json()[0]["id"]
+
+
+def colours(colour):
+    return {"isometric": colour, "2d": None}
+
+
+def content(name):
+    """A diagram with an element in each list, unknown members, and numbers as texts."""
+    return {
+        "name": name, "grid": "infinite", "projection": "isometric", "theme": {"base": "light"}, "version": 4,
+        "linkKey": str(uuid.uuid4()), "shareDocs": False, "disabledLayers": [], "images": [], "connectors": [],
+        "new-member": {"deep": [1, 2.25, "x"]},
+        "nodes": [
+            {"id": "web", "type": "ec2", "mapPos": [1, 8], "region": "eu-west-1", "platform": "linux", "instanceType": "m5", "instanceSize": "xlarge", "color": colours("#ececed")},
+            {"id": "db", "type": "rds", "mapPos": [5, 8.5], "region": "eu-west-1", "engine": "mysql", "instanceType": "r5", "instanceSize": "large", "multiAZ": True},
+            {"id": "files", "type": "s3", "mapPos": ["8.25", "4"], "region": "eu-west-1", "dataGb": "50"},
+            {"id": "later", "type": "not-invented-yet", "mapPos": [-3, 2], "what": {"ever": True}},
+        ],
+        "edges": [{"id": "e", "type": "edge", "from": "web", "to": "db", "endCap": "arrow", "dashed": True}],
+        "groups": [{"id": "g", "type": "vpc", "name": "<b>&\"'", "nodes": ["web", "db"], "shape": "rectangular"}],
+        "surfaces": [{"id": "z", "type": "zone", "mapPos": [0, 2], "mapSize": [8, 9]}],
+        "icons": [{"id": "i", "type": "icon", "mapPos": [3, 12], "iconSet": "fa", "name": "users"}],
+        "text": [{"id": "t", "type": "isotext", "mapPos": [2, 11], "text": "<script>alert(1)</script>\n]]>", "color": "#f00"}],
+    }
+
+
+kept = {}
+
+
+@claim
+def a_key_asks_for_its_own_user():
+    me = client.read_user_profile()
+    assert me["id"] and me["name"] and "@" in me["email"] and me["settings"]["currency"] == "USD", me
+    assert all(me[name].endswith("Z") for name in ("createdAt", "updatedAt", "accessedAt")), me
+
+
+@claim
+def an_unknown_key_is_refused():
+    stranger = Cloudcraft({**client.config, "api_key": "A" * 43 + "="})
+    for call in (stranger.read_user_profile, stranger.list_blueprints):
+        refused(error.CloudcraftUnauthorized, 401, "invalid_token", call)
+    assert headers()["WWW-Authenticate"].startswith("Bearer "), headers()
+    assert headers()["Content-Type"] == "application/json", headers()
+
+
+@claim
+def a_diagram_is_created_and_listed():
+    kept["content"] = content("From the client")
+    made = client.create_blueprint({"data": kept["content"], "readAccess": ["team/" + TEAM]})
+    assert status() == 201 and headers()["ETag"], status()
+    assert made["name"] == "From the client" and made["CreatorId"] == made["LastUserId"], made
+    kept["id"] = made["id"]
+    listed = client.list_blueprints()
+    assert list(listed) == ["blueprints"], listed
+    [row] = [row for row in listed["blueprints"] if row["id"] == made["id"]]
+    assert "data" not in row and row["readAccess"] == ["team/" + TEAM] and row["writeAccess"] is None, row
+
+
+@claim
+def its_content_comes_back_whole():
+    read = client.read_blueprint(kept["id"])
+    assert read["data"] == kept["content"], read["data"]
+    kept.update(tag=headers()["ETag"], created=read["createdAt"], creator=read["CreatorId"])
+
+
+@claim
+def it_is_changed_and_a_stale_change_is_refused():
+    kept["content"]["name"] = "Renamed"
+    assert client.update_blueprint(kept["id"], {"data": kept["content"]}) is None
+    tag = headers()["ETag"]
+    assert status() == 204 and tag != kept["tag"], tag
+    read = client.read_blueprint(kept["id"])
+    assert (read["name"], read["createdAt"], headers()["ETag"]) == ("Renamed", kept["created"], tag), read
+    stale = client_of("main", If_Match=kept["tag"])
+    body = {"data": kept["content"]}
+    refused(error.CloudcraftOutdatedResource, 412, "the object has changed", stale.update_blueprint, kept["id"], body)
+    client_of("main", If_Match=tag).update_blueprint(kept["id"], body)
+
+
+@claim
+def members_of_the_service_are_ignored_in_a_change():
+    others = {"id": kept["id"], "createdAt": "0001-01-01T00:00:00Z", "CreatorId": "x", "LastUserId": "x", "tags": ["new"]}
+    client.update_blueprint(kept["id"], {**others, "data": kept["content"]})
+    read = client.read_blueprint(kept["id"])
+    assert (read["createdAt"], read["CreatorId"], read["tags"]) == (kept["created"], kept["creator"], ["new"]), read
+
+
+@claim
+def wrong_requests_are_refused_with_the_place():
+    refused(error.CloudcraftUnexpected, 400, "/data: must be an object", client.create_blueprint, {})
+    wrong = {"data": {"name": "x", "nodes": [{"mapPos": [1]}]}}
+    refused(error.CloudcraftMalformed, 400, "/data/nodes/0/mapPos", client.update_blueprint, kept["id"], wrong)
+    refused(error.CloudcraftMissingResource, 404, "not found", client.read_blueprint, str(uuid.uuid4()))
+    refused(error.CloudcraftMissingResource, 404, "not found", client.read_blueprint, "no-id")
+    long = {"data": {"name": "x", "text": [{"text": "x" * (2 << 20)}]}}
+    refused(error.CloudcraftUnexpected, 413, "the body is too large", client.create_blueprint, long)
+
+
+@claim
+def an_id_with_dots_is_authorized_as_the_path_that_arrives():
+    # The client resolves the dots: the request is one for the own user, which needs another permission.
+    assert reader.read_blueprint("../user/me")["settings"], responses[-1].text
+    assert responses[-1].request.path_url == "/user/me"
+    for path in ("/blueprint/%2e%2e/user/me", "/blueprint//x", "/blueprint/..%2fuser/me"):
+        raw = requests.Request("GET", client.url_base.format("/"), headers=client.headers).prepare()
+        raw.url = client.url_base.format(path)
+        answer = requests.Session().send(raw)
+        assert answer.status_code == 403 and answer.json()["error"] == "request_refused", (path, answer.text)
+
+
+@claim
+def json_is_exported():
+    exported = json.loads(client.export_blueprint(kept["id"], "json"))
+    assert headers()["Content-Type"] == "application/json" and exported == {"data": kept["content"]}, exported
+    refused(error.CloudcraftMalformed, 400, "/format", client.export_blueprint, kept["id"], "bmp")
+
+
+@claim
+def a_budget_is_a_table_that_calculates_nothing():
+    table = client.export_blueprint_budget(kept["id"], "csv")
+    assert headers()["Content-Type"] == "text/csv", headers()
+    rows = list(csv.DictReader(io.StringIO(table.decode())))
+    assert list(rows[0])[:6] == ["category", "type", "region", "count", "unitPrice", "cost"], rows[0]
+    assert {row["type"] for row in rows} == {"ec2", "rds", "s3", "not-invented-yet"}, rows
+    book = client.export_blueprint_budget(kept["id"], "xlsx", {"currency": "EUR", "period": "y", "rate": "stated"})
+    assert "xl/workbook.xml" in zipfile.ZipFile(io.BytesIO(book)).namelist()
+    for options in ({"currency": "XXX"}, {"period": "decade"}, {"rate": "free"}):
+        refused(error.CloudcraftMalformed, 400, "?", client.export_blueprint_budget, kept["id"], "csv", options)
+
+
+def accounts(cloud, member, body, change):
+    verbs = {verb: getattr(client, f"{verb}_{cloud}_account") for verb in ("create", "update", "delete", "snapshot")}
+    listed = getattr(client, f"list_{cloud}_accounts")
+    made = verbs["create"](body)
+    assert status() == 201 and made[member] == body[member] and "clientSecret" not in made, made
+    [row] = [row for row in listed()["accounts"] if row["id"] == made["id"]]
+    assert row["source"] == cloud and "clientSecret" not in row, row
+    assert verbs["update"](made["id"], change)["name"] == change["name"]
+    refused(error.CloudcraftUnexpected, 400, f"/{member}", verbs["create"], {**body, member: "x"})
+    refused(error.CloudcraftMissingResource, 404, "not found", verbs["snapshot"], str(uuid.uuid4()), "eastus", "png")
+    assert verbs["delete"](made["id"]) is None and status() == 204
+    for call, arguments in ((verbs["delete"], ()), (verbs["update"], (change,))):
+        refused(error.CloudcraftMissingResource, 404, "not found", call, made["id"], *arguments)
+
+
+@claim
+def accounts_of_aws_are_linked():
+    body = {"name": "Main", "roleArn": "arn:aws:iam::123456789012:role/reader", "region": "us-east-1"}
+    accounts("aws", "roleArn", body, {**body, "name": "Renamed"})
+    parameters = client.read_aws_role_parameters()
+    assert len(parameters["accountId"]) == 12 and parameters["awsConsoleUrl"].startswith("https://"), parameters
+    path = client.url_base.format("/aws/account/iamParameters/policy/minimal")
+    policy = requests.get(path, headers=client.headers).json()
+    assert policy["Statement"][0]["Effect"] == "Allow", policy
+
+
+@claim
+def accounts_of_azure_are_linked():
+    ids = {name: str(uuid.uuid4()) for name in ("applicationId", "directoryId", "subscriptionId")}
+    body = {"name": "Main", **ids, "clientSecret": "a-secret"}
+    accounts("azure", "applicationId", body, {"name": "Renamed", **ids})
+
+
+@claim
+def a_revoked_key_is_refused():
+    revoked = client_of("revoked")
+    for call, arguments in (
+        (revoked.read_user_profile, ()),
+        (revoked.list_blueprints, ()),
+        (revoked.create_blueprint, ({"data": {"name": "x"}},)),
+        (revoked.export_blueprint, (kept["id"], "json")),
+    ):
+        refused(error.CloudcraftUnauthorized, 401, "invalid_token", call, *arguments)
+
+
+@claim
+def a_read_key_reads_and_does_not_write():
+    assert kept["id"] in [row["id"] for row in reader.list_blueprints()["blueprints"]]
+    assert json.loads(reader.export_blueprint(kept["id"], "json"))["data"]["name"] == "Renamed"
+    body = {"data": {"name": "x"}}
+    for call, arguments in (
+        (reader.create_blueprint, (body,)),
+        (reader.update_blueprint, (kept["id"], body)),
+        (reader.delete_blueprint, (kept["id"],)),
+        (reader.create_aws_account, ({"name": "x"},)),
+    ):
+        refused(error.CloudcraftForbidden, 403, "insufficient_scope", call, *arguments)
+
+
+@claim
+def a_key_of_a_free_organization_is_refused():
+    free = client_of("free")
+    refused(error.CloudcraftForbidden, 403, "subscription_required", free.create_blueprint, {"data": {"name": "x"}})
+    refused(error.CloudcraftForbidden, 403, "subscription_required", free.read_blueprint, kept["id"])
+    # The client knows no 403 of these calls.
+    for call in (free.read_user_profile, free.list_blueprints):
+        refused(error.CloudcraftUnexpected, 403, "subscription_required", call)
+
+
+@claim
+def a_key_outside_of_the_team_finds_nothing():
+    outsider = client_of("outsider")
+    assert kept["id"] not in [row["id"] for row in outsider.list_blueprints()["blueprints"]]
+    body = {"data": {"name": "x"}}
+    for call, arguments in (
+        (outsider.read_blueprint, ()),
+        (outsider.export_blueprint, ("json",)),
+        (outsider.update_blueprint, (body,)),
+        (outsider.delete_blueprint, ()),
+    ):
+        refused(error.CloudcraftMissingResource, 404, "not found", call, kept["id"], *arguments)
+
+
+@claim
+def past_the_limit_the_reason_is_in_the_message():
+    limited, begin, passed = client_of("limited"), time.monotonic(), 0
+    try:
+        while passed < 100:
+            limited.list_blueprints()
+            passed += 1
+    except error.CloudcraftRateLimiting as raised:
+        assert "[Error: rate_limited]" in str(raised), raised
+    took = time.monotonic() - begin
+    assert status() == 429 and 1 <= int(headers()["Retry-After"]) <= 10, headers()
+    # 20 calls in 10 s, refilled evenly.
+    assert 20 <= passed <= 21 + 2 * took, (passed, took)
+
+
+@claim
+def the_diagram_is_deleted():
+    assert client.delete_blueprint(kept["id"]) is None and status() == 204
+    refused(error.CloudcraftMissingResource, 404, "not found", client.read_blueprint, kept["id"])
+    refused(error.CloudcraftMissingResource, 404, "not found", client.delete_blueprint, kept["id"])
+
+
+for function in CLAIMS:
+    function()
+    print(function.__name__, flush=True)

@@ -1,0 +1,196 @@
+//! `examples/diagrams` behind Caddy and its gate, used by the unmodified client `cloudcraftco`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "an example of another shape should stop its test"
+)]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::proxy::{Proxy, free_ports};
+use crate::server::{BINARY, CHECKOUT, Ended, Home, Log, Server, Session, run};
+
+const CONFIGURATION: &str = "examples/diagrams/keyhouse.toml";
+const CADDYFILE: &str = "examples/diagrams/Caddyfile";
+const CLIENT: &str = "tests/gateways/diagrams/client.py";
+/// What the keys of the tests may do.
+const ALL: [&str; 3] = ["diagrams:*", "accounts:*", "team:read"];
+/// The claims of the client, in their order.
+const CLAIMS: [&str; 18] = [
+    "a_key_asks_for_its_own_user",
+    "an_unknown_key_is_refused",
+    "a_diagram_is_created_and_listed",
+    "its_content_comes_back_whole",
+    "it_is_changed_and_a_stale_change_is_refused",
+    "members_of_the_service_are_ignored_in_a_change",
+    "wrong_requests_are_refused_with_the_place",
+    "an_id_with_dots_is_authorized_as_the_path_that_arrives",
+    "json_is_exported",
+    "a_budget_is_a_table_that_calculates_nothing",
+    "accounts_of_aws_are_linked",
+    "accounts_of_azure_are_linked",
+    "a_revoked_key_is_refused",
+    "a_read_key_reads_and_does_not_write",
+    "a_key_of_a_free_organization_is_refused",
+    "a_key_outside_of_the_team_finds_nothing",
+    "past_the_limit_the_reason_is_in_the_message",
+    "the_diagram_is_deleted",
+];
+
+/// The service as a process. Dropping the value kills it.
+struct Service {
+    child: Child,
+    _log: Arc<Log>,
+}
+
+/// Keyhouse with the example's gate, the service, and Caddy in front of both.
+struct Stage {
+    keyhouse: Server,
+    owner: Session,
+    home: Arc<Home>,
+    port: u16,
+    _service: Service,
+    _caddy: Proxy,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _killed = self.child.kill();
+        let _waited = self.child.wait();
+    }
+}
+
+impl Service {
+    fn start(home: &Home, port: u16) -> Self {
+        let program = Path::new(BINARY).with_file_name("keyhouse-diagrams");
+        assert!(program.exists(), "run cargo build -p keyhouse-diagrams first");
+        let mut command = home.command(program);
+        command.args(["--listen", &format!("127.0.0.1:{port}"), "--data", "diagrams.redb"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let log = Log::follow(child.stderr.take().unwrap());
+        log.wait_for("listening on http://").expect("the service listens");
+        Self { child, _log: log }
+    }
+}
+
+impl Stage {
+    fn set() -> Self {
+        let keyhouse = Server::start();
+        let home = Home::new();
+        let [port, of_service] = free_ports();
+        let service = Service::start(&home, of_service);
+        let mut text = fs::read_to_string(Path::new(CHECKOUT).join(CADDYFILE)).unwrap();
+        for (shipped, used) in [
+            ("\n:8080 {", format!("\n:{port} {{")),
+            ("forward_auth 127.0.0.1:7117 {", format!("forward_auth {} {{", keyhouse.address())),
+            ("reverse_proxy 127.0.0.1:8081 {", format!("reverse_proxy 127.0.0.1:{of_service} {{")),
+        ] {
+            assert_eq!(text.matches(shipped).count(), 1, "{shipped}");
+            text = text.replace(shipped, &used);
+        }
+        let caddy = Proxy::start_caddy(&home, port, &text);
+        let owner = keyhouse.sign_in();
+        let stage = Self { keyhouse, owner, home, port, _service: service, _caddy: caddy };
+        let configuration = Path::new(CHECKOUT).join(CONFIGURATION);
+        stage.apply(configuration.to_str().unwrap());
+        stage
+    }
+
+    fn apply(&self, file: &str) {
+        let ended = self.keyhouse.run_cli(&["apply", file], "");
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+
+    /// Applies a text.
+    fn apply_text(&self, name: &str, text: &str) {
+        let path = self.home.folder().join(name);
+        fs::write(&path, text).unwrap();
+        self.apply(path.to_str().unwrap());
+    }
+
+    /// Runs the client with these keys.
+    fn drive(&self, keys: &Value) -> Ended {
+        let python = Path::new(CHECKOUT).join(".venv/bin/python");
+        assert!(python.exists(), "./test makes .venv from tests/*/requirements.txt");
+        let mut command = self.home.command(python);
+        command.arg(Path::new(CHECKOUT).join(CLIENT));
+        run(command, json!({"port": self.port, "keys": keys}).to_string().as_bytes())
+    }
+}
+
+/// A key in the form of the vendor: 44 characters of base64.
+fn foreign(number: u8) -> String {
+    STANDARD.encode(blake3::hash(&[number]).as_bytes())
+}
+
+fn digest(text: &str) -> String {
+    let bytes = Sha256::digest(text);
+    let mut hex = "sha256:".to_owned();
+    for byte in bytes {
+        write!(hex, "{byte:02x}").unwrap();
+    }
+    hex
+}
+
+/// The declaration of a service key by its digest, shared with the team `Build` or with none.
+fn declared(name: &str, secret: &str, permissions: &[&str], more: &str) -> String {
+    let digest = digest(secret);
+    format!(
+        "[[organizations.keys]]\nname = \"{name}\"\ndigest = \"{digest}\"\npermissions = {permissions:?}\n{more}\n"
+    )
+}
+
+#[test]
+fn the_real_client_works_with_an_imported_key_and_with_one_of_keyhouse() {
+    let stage = Stage::set();
+    let [imported, reader, free, outsider, slow, slower] = [1, 2, 3, 4, 5, 6].map(foreign);
+    let in_team = "teams = { Build = \"read\" }";
+    let limit = "rate_limits = [{ name = \"api\", limit = 20, window_seconds = 10 }]";
+    let read = ["diagrams:read", "accounts:read", "team:read"];
+    let keys = [
+        "[[organizations]]\nname = \"Example\"\nfirst = true\n".to_owned(),
+        "[[organizations.teams]]\nname = \"Build\"\n".to_owned(),
+        declared("imported", &imported, &ALL, in_team),
+        declared("reader", &reader, &read, in_team),
+        declared("outsider", &outsider, &ALL, ""),
+        declared("slow", &slow, &ALL, limit),
+        declared("slower", &slower, &ALL, limit),
+        "[[organizations]]\nname = \"Trial\"\nowner = \"olga@trial.example\"\n".to_owned(),
+        "subscription = { plan = \"pro\", status = \"active\" }\n".to_owned(),
+        declared("free", &free, &ALL, ""),
+    ];
+    stage.apply_text("keys.toml", &keys.concat());
+    let ended = "[[organizations]]\nname = \"Trial\"\nsubscription = { plan = \"free\" }\n";
+    stage.apply_text("free.toml", ended);
+    let make = |name: &str| {
+        stage.owner.make_key(&json!({"name": name, "kind": "service", "permissions": ALL}))
+    };
+    let (native, revoked) = (make("native"), make("revoked"));
+    stage.owner.revoke(&revoked.id);
+    let teams = stage.owner.ask("GET", "/v1/teams", &Value::Null).json();
+    let team = teams.pointer("/items/0/id").and_then(Value::as_str).unwrap();
+    let path = format!("/v1/keys/{}/teams/{team}", native.id);
+    let shared = stage.owner.ask("PUT", &path, &json!({"access": "read"}));
+    assert_eq!(shared.status, 200, "{shared:?}");
+
+    assert_eq!((imported.len(), native.secret.len()), (44, 57));
+    for (main, limited) in [(&imported, &slow), (&native.secret, &slower)] {
+        let keys = json!({
+            "main": main, "reader": reader, "revoked": revoked.secret, "free": free, "outsider": outsider,
+            "limited": limited,
+        });
+        let ended = stage.drive(&keys);
+        assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.stdout.lines().collect::<Vec<_>>(), CLAIMS);
+    }
+}
