@@ -3,12 +3,35 @@
 //! Drawing is a pure function: it reads no file, no clock and no environment, and the same input gives the same
 //! bytes.
 
+mod base64;
+mod blueprint;
+mod canvas;
+mod colour;
+mod depth;
+mod enclosures;
+mod fields;
+mod glyphs;
+mod ground;
+mod kinds;
+mod labels;
+mod lettering;
+pub mod limits;
+mod markup;
+mod mxgraph;
+mod page;
+mod picture;
+mod plane;
+mod raster;
+mod routes;
+mod solids;
+mod theme;
+
 use std::fmt;
 
 use serde_json::Value;
 
-/// The side of a picture without components, in pixels.
-const EMPTY_SIDE_PX: u32 = 256;
+use self::limits::{SCALE_MAX, SCALE_MIN, SIDE_PX_MAX};
+use self::picture::{Fonts, Picture};
 
 /// The lists of a diagram whose elements are drawn.
 const LISTS: [&str; 8] =
@@ -82,10 +105,10 @@ pub enum Error {
     /// A value of the diagram cannot be drawn. `pointer` is its place (RFC 6901).
     #[error("{pointer}: {detail}")]
     Invalid { pointer: String, detail: String },
-    /// The picture or the diagram exceeds a limit.
-    #[error("the picture is too large: {detail}")]
+    /// The picture or the diagram exceeds a limit of [`limits`].
+    #[error("the picture cannot have this size: {detail}")]
     TooLarge { detail: String },
-    /// The format is not implemented for this diagram.
+    /// The format cannot hold this diagram.
     #[error("{0} is not available for this diagram")]
     Unsupported(Format),
     /// A library failed to write the file.
@@ -113,8 +136,8 @@ impl Options {
 }
 
 impl fmt::Display for Format {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Svg => "svg",
             Self::Png => "png",
             Self::Pdf => "pdf",
@@ -123,34 +146,39 @@ impl fmt::Display for Format {
     }
 }
 
-/// Draws `data`, which is the member `data` of a diagram.
+/// Draws `diagram`, which is the member `data` of a diagram.
 ///
 /// # Errors
 /// Returns what cannot be drawn and why.
-pub fn render(data: &Value, options: &Options) -> Result<Vec<u8>, Error> {
-    let is_empty =
-        LISTS.iter().all(|list| data.get(list).and_then(Value::as_array).is_none_or(Vec::is_empty));
-    if options.format != Format::Svg || !is_empty {
-        return Err(Error::Unsupported(options.format));
+pub fn render(diagram: &Value, options: &Options) -> Result<Vec<u8>, Error> {
+    check(options)?;
+    match options.format {
+        Format::MxGraph => mxgraph::write(diagram, options),
+        Format::Pdf => page::pdf(&Picture::of(diagram, options)?, options),
+        Format::Svg => {
+            let picture = Picture::of(diagram, options)?;
+            let size = picture.size(options)?;
+            Ok(picture.svg(size, options, Fonts::Inside).into_bytes())
+        },
+        Format::Png => {
+            let picture = Picture::of(diagram, options)?;
+            let size = picture.size(options)?;
+            raster::check(size)?;
+            raster::png(&picture.svg(size, options, Fonts::Apart), size)
+        },
     }
-    let (width, height) =
-        (options.width.unwrap_or(EMPTY_SIDE_PX), options.height.unwrap_or(EMPTY_SIDE_PX));
-    let svg = format!(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"/>"#
-    );
-    Ok(svg.into_bytes())
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_diagram_without_elements_is_an_empty_svg_of_the_requested_size() {
-        let options = Options { width: Some(800), ..Options::of(Format::Svg) };
-        let svg = render(&json!({"name": "empty", "nodes": []}), &options).unwrap();
-        assert!(String::from_utf8(svg).unwrap().contains(r#"width="800" height="256""#));
+fn check(options: &Options) -> Result<(), Error> {
+    if !(SCALE_MIN..=SCALE_MAX).contains(&options.scale) {
+        let detail = format!("scale must be between {SCALE_MIN} and {SCALE_MAX}");
+        return Err(Error::TooLarge { detail });
     }
+    for (name, side) in [("width", options.width), ("height", options.height)] {
+        if side.is_some_and(|side| side == 0 || side > SIDE_PX_MAX) {
+            let detail = format!("{name} must be between 1 and {SIDE_PX_MAX} pixels");
+            return Err(Error::TooLarge { detail });
+        }
+    }
+    Ok(())
 }
