@@ -37,6 +37,8 @@ const fn chosen(
 
 /// Screens of the owner of an instance with data.
 pub(crate) const DIALOGS: &[Dialog] = &[
+    dialog("share-selected", screens::keys_selected, |page| page.t("keys.share_selected")),
+    dialog("extend-selected", screens::keys_selected, |page| page.t("keys.extend_selected")),
     dialog("revoke-selected", screens::keys_selected, |page| page.t("keys.revoke_selected")),
     dialog("save-template", create::new_key, |page| page.t("new_key.save_template")),
     dialog("rotate", key_screens::key, |page| page.t("rotate.button")),

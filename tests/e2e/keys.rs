@@ -286,7 +286,7 @@ fn selected_keys_are_revoked_together() {
         .click("button", &page.t("keys.revoke_selected"));
     let dialog = page.within("dialog", "one");
     dialog.see("two");
-    dialog.click("button", &page.t_with("keys.revoke_selected_confirm", &[("count", "2")]));
+    dialog.click("button", &page.t_with("bulk.revoke_confirm", &[("count", "2")]));
     page.no_dialog();
     for name in ["one", "two"] {
         page.within("row", name).see(&page.t("status.revoked"));
@@ -310,11 +310,11 @@ fn key_that_can_not_be_revoked_stops_no_other_key() {
     // The newest key is the first of the list.
     relay.answer(&format!("{}/revoke", keys[2].id), BROKEN);
     let dialog = page.within("dialog", "three");
-    dialog.click("button", &page.t_with("keys.revoke_selected_confirm", &[("count", "3")]));
+    dialog.click("button", &page.t_with("bulk.revoke_confirm", &[("count", "3")]));
     page.within("listitem", "three").see(&page.t("problems.internal"));
-    dialog.find("button", &page.t("keys.revoke_selected_confirm.one"));
+    dialog.find("button", &page.t("bulk.revoke_confirm.one"));
     assert_eq!(dialog.names("listitem").len(), 1);
-    let part = page.t_with("keys.revoked_part", &[("count", "2"), ("total", "3")]);
+    let part = page.t_with("bulk.revoke_part", &[("count", "2"), ("total", "3")]);
     dialog.see(&part);
     page.press(&["Escape"]);
     page.no_dialog();
@@ -323,7 +323,7 @@ fn key_that_can_not_be_revoked_stops_no_other_key() {
 
     relay.pass_all();
     page.press(&["Enter"]);
-    dialog.click("button", &page.t("keys.revoke_selected_confirm.one"));
+    dialog.click("button", &page.t("bulk.revoke_confirm.one"));
     page.no_dialog();
     page.within("row", "three").see(&page.t("status.revoked"));
     let statuses = keys.map(|key| instance.key(&key.id)["status"].clone());
@@ -342,10 +342,10 @@ fn escape_stops_the_revocation_of_the_keys_that_are_left() {
     page.click("button", &page.t("keys.revoke_selected"));
     let dialog = page.within("dialog", "three");
     page.network(Some(SLOW_MS));
-    dialog.click("button", &page.t_with("keys.revoke_selected_confirm", &[("count", "3")]));
+    dialog.click("button", &page.t_with("bulk.revoke_confirm", &[("count", "3")]));
     page.press(&["Escape"]);
     page.no_dialog();
-    page.see(&page.t_with("keys.revoked_part", &[("count", "1"), ("total", "3")]));
+    page.see(&page.t_with("bulk.revoke_part", &[("count", "1"), ("total", "3")]));
     let statuses = keys.map(|key| instance.key(&key.id)["status"].clone());
     assert_eq!(statuses, ["active", "active", "revoked"]);
     page.within("row", "three").see(&page.t("status.revoked"));

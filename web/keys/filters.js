@@ -5,7 +5,7 @@ import { select } from "../lib/form.js";
 import { icon } from "../lib/icon.js";
 import { t } from "../lib/text.js";
 import { home } from "../frame/places.js";
-import { firstTab } from "./tabs.js";
+import { TABS, firstTab } from "./tabs.js";
 
 /** The pause in typing after which a search is sent. */
 const TYPING_MS = 250;
@@ -17,7 +17,7 @@ const UNUSED = "90d";
 const SORTS = ["", "name", "-name", "-last_used", "last_used", "expires_at", "-expires_at", "created_at"];
 
 /**
- * What the address names. `kind` and `team` are filters of all keys; `team` is the team of shared keys too.
+ * What the address names. `kind` is a filter of all keys, `team` of all keys and of shared keys.
  *
  * @typedef {Record<"tab" | "search" | "kind" | "status" | "expires" | "used" | "team" | "sort", string>} Chosen
  * @typedef {[keyof Chosen, string, string[][]]} Choice
@@ -28,15 +28,15 @@ const SORTS = ["", "name", "-name", "-last_used", "last_used", "expires_at", "-e
  *
  * @param {URLSearchParams} query
  * @param {Api.Team[]} teams
- * @param {string[]} tabs
  * @returns {Chosen}
  */
-export function chosenBy(query, teams, tabs) {
+export function chosenBy(query, teams) {
   const given = (/** @type {string} */ name, /** @type {string[]} */ known) => {
     const value = query.get(name) ?? "";
     return known.includes(value) ? value : "";
   };
-  const tab = given("tab", tabs) || firstTab();
+  // The link of a team names no tab.
+  const tab = given("tab", TABS) || (query.has("team") ? "all" : firstTab());
   const own = teams.filter((team) => tab === "all" || team.is_member).map((team) => team.id);
   return {
     tab,
@@ -45,7 +45,7 @@ export function chosenBy(query, teams, tabs) {
     status: given("status", STATUSES),
     expires: given("expires", [...WITHIN, "never"]),
     used: given("used", ["never", UNUSED]),
-    team: tab === "mine" ? "" : given("team", own) || (tab === "shared" ? (own[0] ?? "") : ""),
+    team: tab === "mine" ? "" : given("team", own),
     sort: given("sort", SORTS),
   };
 }
@@ -77,7 +77,7 @@ export function apiQuery({ tab, search, kind, status, expires, used, team, sort 
     status: isOld ? "active" : status,
     old_secret: isOld ? "used" : null,
     kind,
-    team,
+    team: team || (tab === "shared" ? "mine" : ""),
     used: used === UNUSED ? null : used,
     unused_for: used === UNUSED ? used : null,
     sort: sort || (tab === "all" && !readsAll ? "name" : ""),
@@ -87,8 +87,8 @@ export function apiQuery({ tab, search, kind, status, expires, used, team, sort 
   };
 }
 
-export const isFiltered = (/** @type {Chosen} */ { tab, search, kind, status, expires, used, team }) =>
-  [search, kind, status, expires, used, tab === "shared" ? "" : team].some((value) => value !== "");
+export const isFiltered = (/** @type {Chosen} */ { search, kind, status, expires, used, team }) =>
+  [search, kind, status, expires, used, team].some((value) => value !== "");
 
 /**
  * @param {Chosen} chosen
@@ -113,7 +113,9 @@ function choicesOf(chosen, teams) {
     ["personal", t("keys.of_people")],
   ];
   const own = teams.filter((team) => chosen.tab === "all" || team.is_member).map((team) => [team.id, team.name]);
-  const named = chosen.tab === "shared" ? own : [["", t("keys.any")], ...own];
+  const named = [["", t("keys.any")], ...own];
+  // The tab of shared keys has all teams of the user.
+  const hasTeams = chosen.tab === "all" ? own.length > 0 : chosen.tab === "shared" && own.length > 1;
   // keys.sort_name, .sort_name_down and so on
   const sorts = SORTS.map((sort) => [sort, t(`keys.sort_${sortName(sort)}`)]);
   /** @type {[boolean, Choice][]} */
@@ -122,7 +124,7 @@ function choicesOf(chosen, teams) {
     [chosen.tab === "all", ["kind", t("keys.owner"), kinds]],
     [true, ["expires", t("keys.expires"), expiries]],
     [true, ["used", t("keys.last_used"), uses]],
-    [chosen.tab !== "mine" && own.length > 0, ["team", t("keys.team"), named]],
+    [hasTeams, ["team", t("keys.team"), named]],
     [true, ["sort", t("keys.sort"), sorts]],
   ];
   return all.filter(([is]) => is).map(([, choice]) => choice);

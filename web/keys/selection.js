@@ -1,15 +1,31 @@
-// Selected rows of the list of keys, and the bar that disables or revokes them together.
+// The selection of the list of keys: a box for each row, and a bar that changes the selected keys together.
 
 import { late } from "../lib/api.js";
 import { replaceChildren, h } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
 import { orAnnounce } from "../lib/messages.js";
+import { may } from "../lib/state.js";
 import { t } from "../lib/text.js";
+import { rightsTo } from "../key/rights.js";
 
-/** @typedef {{key: Api.Key, box: HTMLInputElement, changed: (now: Api.Key) => void}} Row */
+/**
+ * `teams` are the teams that the user sees.
+ *
+ * @typedef {{key: Api.Key, teams: Api.Team[], box: HTMLInputElement, changed: (now: Api.Key) => void}} Row
+ * @typedef {"share" | "extend" | "disable" | "revoke"} Action
+ */
 
 /** Whether a key can be disabled: to disable it again would replace who disabled it. */
 export const isOn = (/** @type {Row} */ { key }) => key.status !== "disabled";
+
+/** Whether the user may change more of a key than its name. */
+export const mayChange = (/** @type {Row} */ { key, teams }) => rightsTo(key, teams).change;
+
+export const isExtendable = (/** @type {Row} */ row) => row.key.expires_at !== null && mayChange(row);
+
+/** The teams that the user can share the keys with. None if the user may change none of the keys. */
+export const sharingTeams = (/** @type {Row[]} */ rows) =>
+  rows.find(mayChange)?.teams.filter((team) => team.is_member || may("keyhouse:teams:manage")) ?? [];
 
 /** The selection: a box for each row, a box for all rows, and the bar. */
 export function selection() {
@@ -30,16 +46,16 @@ export function selection() {
     show();
     all.focus();
   };
-  const act = (/** @type {"disable" | "revoke"} */ action) =>
+  const act = (/** @type {Action} */ action) =>
     orAnnounce(async () => {
       const { changeAll } = await late(() => import("./bulk.js"));
       if (await changeAll(action, chosen())) return clear();
       show();
       // The buttons are new ones.
-      return (bar.querySelector(action === "revoke" ? ".danger" : "button") ?? all).focus();
+      return (bar.querySelector(`[name=${action}]`) ?? all).focus();
     });
-  const button = (/** @type {string} */ symbol, /** @type {string} */ text, /** @type {() => unknown} */ onclick) =>
-    h("button", { type: "button", onclick }, icon(symbol), text);
+  const button = (/** @type {Action} */ name, /** @type {string} */ symbol, /** @type {string} */ text) =>
+    h("button", { type: "button", name, onclick: () => act(name) }, icon(symbol), text);
   const show = () => {
     const picked = chosen();
     const count = picked.length;
@@ -47,14 +63,16 @@ export function selection() {
     all.indeterminate = count > 0 && count < rows.length;
     bar.hidden = count === 0;
     if (count === 0) return replaceChildren(bar);
-    const end = button("revoke", t("keys.revoke_selected"), () => act("revoke"));
+    const end = button("revoke", "revoke", t("keys.revoke_selected"));
     end.classList.add("danger");
     return replaceChildren(
       bar,
       h("span.strong", { role: "status" }, t("keys.selected", { count })),
-      picked.some(isOn) ? button("pause", t("keys.disable_selected"), () => act("disable")) : null,
+      sharingTeams(picked).length > 0 ? button("share", "team", t("keys.share_selected")) : null,
+      picked.some(isExtendable) ? button("extend", "clock", t("keys.extend_selected")) : null,
+      picked.some(isOn) ? button("disable", "pause", t("keys.disable_selected")) : null,
       end,
-      button("close", t("keys.clear_selection"), clear),
+      h("button", { type: "button", onclick: clear }, icon("close"), t("keys.clear_selection")),
     );
   };
   return {
@@ -71,11 +89,12 @@ export function selection() {
      * The box of a row.
      *
      * @param {Api.Key} key
+     * @param {Api.Team[]} teams
      * @param {(now: Api.Key) => void} changed
      */
-    boxOf(key, changed) {
+    boxOf(key, teams, changed) {
       const box = h("input", { type: "checkbox", "aria-label": t("keys.select", { name: key.name }), onchange: show });
-      rows.push({ key, box, changed });
+      rows.push({ key, teams, box, changed });
       all.checked = false;
       all.indeterminate = chosen().length > 0;
       return box;

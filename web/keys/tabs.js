@@ -7,19 +7,20 @@ import { number, t } from "../lib/text.js";
 
 /** @typedef {"mine" | "shared" | "all"} Tab */
 
-export const ALL_TABS = /** @type {Tab[]} */ (["mine", "shared", "all"]);
+export const TABS = /** @type {Tab[]} */ (["mine", "shared", "all"]);
 
 /** The tab of an address without one: users who see few keys of others begin with their own. */
 export const firstTab = () => /** @type {Tab} */ (may("keyhouse:keys:read") ? "all" : "mine");
 
 /**
- * The tabs that the user has. `shared` needs a team.
+ * The tabs that the user has. `shared` needs a team, or an address that names it.
  *
  * @param {Api.Team[]} teams
+ * @param {string} chosen
  */
-export function tabsOf(teams) {
-  const hasTeam = teams.some((team) => team.is_member);
-  return /** @type {Tab[]} */ (["mine", ...(hasTeam ? ["shared"] : []), "all"]);
+export function tabsOf(teams, chosen) {
+  const hasShared = chosen === "shared" || teams.some((team) => team.is_member);
+  return /** @type {Tab[]} */ (["mine", ...(hasShared ? ["shared"] : []), "all"]);
 }
 
 /**

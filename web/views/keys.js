@@ -15,7 +15,7 @@ import { rowActions } from "../keys/actions.js";
 import { addressOf, apiQuery, chosenBy, filters, isFiltered } from "../keys/filters.js";
 import { hiddenLine, rowOf } from "../keys/row.js";
 import { selection } from "../keys/selection.js";
-import { ALL_TABS, tabLinks, tabsOf } from "../keys/tabs.js";
+import { tabLinks, tabsOf } from "../keys/tabs.js";
 
 const PAGE_KEYS = 50;
 /** The numbers of the other tabs are loaded when the list is there. */
@@ -33,10 +33,9 @@ const FRESH_MS = 30_000;
 /** @param {Page.Address} options */
 export async function view({ query }) {
   const loadingTeams = all("/v1/teams");
-  const needsTeams = query.has("team") || query.get("tab") === "shared";
-  let teams = needsTeams ? await loadingTeams : [];
-  let tabs = needsTeams ? tabsOf(teams) : ALL_TABS;
-  const chosen = chosenBy(query, teams, tabs);
+  // Only a chosen team must be known before the request for the keys.
+  let teams = query.has("team") ? await loadingTeams : [];
+  const chosen = chosenBy(query, teams);
   const readsAll = may("keyhouse:keys:read");
   const picked = selection();
   const sorting = () => sortedColumns(chosen, picked.all, change);
@@ -98,13 +97,13 @@ export async function view({ query }) {
     },
   });
   // The request for the keys is already running.
-  [teams, tabs] = [await loadingTeams, tabsOf(await loadingTeams)];
-  const tabQuery = (/** @type {Tab} */ tab) => apiQuery(chosenBy(new URLSearchParams({ tab }), teams, tabs), readsAll);
+  teams = await loadingTeams;
+  const unfiltered = (/** @type {string} */ tab) => chosenBy(new URLSearchParams({ tab }), teams);
   tabBar = tabLinks(
-    tabs,
+    tabsOf(teams, chosen.tab),
     /** @type {Tab} */ (chosen.tab),
-    (tab) => addressOf(chosenBy(new URLSearchParams({ tab }), teams, tabs)),
-    tabQuery,
+    (tab) => addressOf(unfiltered(tab)),
+    (tab) => apiQuery(unfiltered(tab), readsAll),
   );
   ready.resolve(null);
   const change = (/** @type {boolean} */ isStep) => {
@@ -115,7 +114,7 @@ export async function view({ query }) {
     keys.reload(apiQuery(chosen, readsAll));
   };
   const clear = () => {
-    location.hash = addressOf(chosenBy(new URLSearchParams({ tab: chosen.tab }), teams, tabs));
+    location.hash = addressOf(unfiltered(chosen.tab));
   };
   const save = async () => (await late(() => import("../keys/export.js"))).exportKeys(apiQuery(chosen, readsAll));
   const saveButton = h("button", { type: "button", onclick: () => orAnnounce(save) }, icon("down"), t("keys.export"));
@@ -163,7 +162,7 @@ function keyRow(key, teams, picked) {
     actions.draw();
   };
   const actions = rowActions(key, teams, { name: () => row.name, show: changed });
-  const box = actions.element.hasChildNodes() ? picked.boxOf(key, whole) : null;
+  const box = actions.element.hasChildNodes() ? picked.boxOf(key, teams, whole) : null;
   const row = rowOf(key, { select: box, actions: actions.element });
   return row;
 }
