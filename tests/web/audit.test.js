@@ -1,6 +1,7 @@
 // The audit log: its filters, the changed fields of an event, and its CSV.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { load } from "./page-double.js";
@@ -32,6 +33,12 @@ test("a query has the start of a period, or whole days", () => {
   const days = query({ when: "dates", since: "2026-01-01", until: "2026-01-01" });
   assert.equal(new Date(days.until) - new Date(days.since), 86_400_000);
   assert.equal(query({ until: "yesterday" }).until, "");
+});
+
+test("the kinds of the filter are those of all actions", () => {
+  const reference = readFileSync("docs/reference/audit-actions.md", "utf8");
+  const kinds = [...reference.matchAll(/^\| `(\w+)\./gm)].map(([, kind]) => kind);
+  assert.deepEqual(filters.KINDS.toSorted(), [...new Set(kinds)].toSorted());
 });
 
 test("changed fields are those whose values differ; nothing and an empty list are the same", () => {

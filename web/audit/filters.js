@@ -1,14 +1,12 @@
 // The filters of the audit log: a search field and chips. The address holds them.
 
 import { replaceChildren, h } from "../lib/dom.js";
-import { select } from "../lib/form.js";
+import { searchField, select } from "../lib/form.js";
 import { icon } from "../lib/icon.js";
 import { compareNames, t } from "../lib/text.js";
 
-/** The pause in typing after which a search is sent. */
-const TYPING_MS = 250;
 /** Kinds of events: the first word of their actions. */
-const KINDS = [
+export const KINDS = [
   "session",
   "key",
   "keys",
@@ -16,6 +14,8 @@ const KINDS = [
   "invitation",
   "reset",
   "totp",
+  "lockout",
+  "notice",
   "team",
   "role",
   "organization",
@@ -24,6 +24,7 @@ const KINDS = [
   "plan",
   "gate",
   "instance",
+  "seal_key",
   "audit",
 ];
 /** Days back from now, by their names in the address. */
@@ -138,9 +139,9 @@ export function filters(chosen, people, { change, nameOf }) {
   };
   const clear = () => {
     for (const name of NAMES) chosen[name] = "";
-    search.value = "";
+    input.value = "";
     changed(true);
-    search.focus();
+    input.focus();
   };
   const chips = () => [
     chosen.subject ? subject() : null,
@@ -150,33 +151,15 @@ export function filters(chosen, people, { change, nameOf }) {
     chosen.when === OWN_DATES ? [date("since", t("audit_log.since")), date("until", t("audit_log.until"))] : null,
     isFiltered(chosen) ? h("button.quiet", { type: "button", onclick: clear }, t("audit_log.clear")) : null,
   ];
-  /** @type {ReturnType<typeof setTimeout>} */
-  let timer;
-  const search = h("input", {
-    type: "search",
-    name: "search",
-    maxlength: 100,
-    autocomplete: "off",
-    "aria-label": t("audit_log.search"),
-    placeholder: t("audit_log.search_hint"),
-    value: chosen.search,
-    oninput: () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => {
-        // The user may have opened another view, which may still be loading.
-        if (!search.isConnected || !/^#\/audit(\?|$)/.test(location.hash)) return;
-        chosen.search = search.value.trim();
-        changed(false);
-      }, TYPING_MS);
-    },
-  });
+  const search = (/** @type {string} */ text) => {
+    chosen.search = text;
+    changed(false);
+  };
+  const words = { label: t("audit_log.search"), hint: t("audit_log.search_hint"), value: chosen.search };
+  const isHere = () => /^#\/audit(\?|$)/.test(location.hash);
+  const { element: field, input } = searchField(words, isHere, search);
   draw();
-  return h(
-    "div.key-filters.audit-filters",
-    { role: "search", "aria-label": t("audit_log.filters") },
-    h("div.search-field", {}, icon("search"), search),
-    place,
-  );
+  return h("div.key-filters.audit-filters", { role: "search", "aria-label": t("audit_log.filters") }, field, place);
 }
 
 /**

@@ -5,6 +5,7 @@ import { field, group, select } from "../lib/form.js";
 import { icon, iconButton } from "../lib/icon.js";
 import { announce } from "../lib/messages.js";
 import { compareNames, normalizedForSearch, t } from "../lib/text.js";
+import { currentOption } from "../elements/current-option.js";
 
 const FOUND_MAX = 8;
 
@@ -92,25 +93,17 @@ function teamFinder(find, choose) {
   });
   /** @type {Api.Team[]} */
   let found = [];
-  let at = 0;
-  const mark = () => {
-    [...listbox.children].forEach((option, index) => option.setAttribute("aria-selected", String(index === at)));
-    const current = listbox.children[at];
-    if (current) input.setAttribute("aria-activedescendant", current.id);
-    else input.removeAttribute("aria-activedescendant");
-    current?.scrollIntoView({ block: "nearest" });
-  };
+  const current = currentOption(input);
   const show = (/** @type {Api.Team[]} */ teams, isMissing = false) => {
     found = teams.slice(0, FOUND_MAX);
-    at = 0;
     const option = (/** @type {Api.Team} */ team) =>
       h("div.suggestion", { id: freshId("team"), role: "option", dir: "auto", onclick: () => take(team) }, team.name);
-    replaceChildren(listbox, found.map(option));
+    const options = found.map(option);
+    replaceChildren(listbox, options);
     listbox.hidden = found.length === 0;
     nothing.hidden = !isMissing;
     replaceChildren(nothing, isMissing ? t("palette.nothing") : null);
-    input.setAttribute("aria-expanded", String(found.length > 0));
-    mark();
+    current.show(options);
   };
   const search = () => {
     const text = normalizedForSearch(input.value.trim());
@@ -130,19 +123,19 @@ function teamFinder(find, choose) {
   input.addEventListener("keydown", (event) => {
     // Enter and the arrow keys choose among the words of an input method.
     if (event.isComposing) return;
-    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (by) {
+    const isArrow = event.key === "ArrowDown" || event.key === "ArrowUp";
+    if (isArrow && found.length === 0) {
       event.preventDefault();
-      if (found.length === 0) return search();
-      at = (at + by + found.length) % found.length;
-      mark();
+      return search();
     }
-    if (event.key === "Enter" && found[at]) take(found[at]);
+    current.follow(event);
+    const chosen = found[current.at()];
+    if (event.key === "Enter" && chosen) take(chosen);
     if (event.key === "Escape" && found.length > 0) {
       event.preventDefault();
       hide();
     }
   });
-  const element = h("div.combobox", {}, icon("search"), input, listbox, nothing);
+  const element = h("div.search-field.combobox", {}, icon("search"), input, listbox, nothing);
   return { element, input };
 }

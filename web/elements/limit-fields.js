@@ -104,6 +104,24 @@ function quotaFields(quota) {
 }
 
 /**
+ * The names of limits, given as typed name and window. The server keeps the state of a limit under its name, so each
+ * limit without a name gets one that no other has.
+ *
+ * @param {[string, string][]} limits
+ */
+export function namesOf(limits) {
+  const taken = new Set(limits.map(([name]) => name));
+  return limits.map(([name, window]) => {
+    if (name !== "") return name;
+    const plain = `per-${window}s`;
+    let free = plain;
+    for (let number = 2; taken.has(free); number++) free = `${plain}-${number}`;
+    taken.add(free);
+    return free;
+  });
+}
+
+/**
  * The fields of the request: `{rate_limits, quota}`.
  *
  * @param {HTMLFormElement} form
@@ -112,9 +130,9 @@ export function limitsFrom(form) {
   const rows = [...form.querySelectorAll("fieldset.limit")];
   const text = (/** @type {Element} */ row, /** @type {string} */ name) => row.querySelector(`[name="${name}"]`).value;
   const whole = (/** @type {string} */ value) => (value === "" ? null : Number(value));
-  const rate_limits = rows.map((row) => ({
-    // The server keeps the state of a limit under its name.
-    name: text(row, "limit_name") || `per-${text(row, "limit_window_seconds")}s`,
+  const names = namesOf(rows.map((row) => [text(row, "limit_name"), text(row, "limit_window_seconds")]));
+  const rate_limits = rows.map((row, at) => ({
+    name: names[at],
     limit: whole(text(row, "limit_limit")),
     window_seconds: whole(text(row, "limit_window_seconds")),
   }));

@@ -7,6 +7,7 @@ import { icon } from "../lib/icon.js";
 import { may, session } from "../lib/state.js";
 import { loadStyles } from "../lib/styles.js";
 import { normalizedForSearch, t } from "../lib/text.js";
+import { currentOption } from "../elements/current-option.js";
 import { placeGroups } from "./places.js";
 
 const TYPING_MS = 120;
@@ -68,14 +69,7 @@ function content(actions, close) {
   });
   /** @type {{entry: Entry, element: HTMLElement}[]} */
   let options = [];
-  let at = 0;
-  const mark = () => {
-    options.forEach(({ element }, index) => element.setAttribute("aria-selected", String(index === at)));
-    const current = options[at]?.element;
-    if (current) input.setAttribute("aria-activedescendant", current.id);
-    else input.removeAttribute("aria-activedescendant");
-    current?.scrollIntoView({ block: "nearest" });
-  };
+  const current = currentOption(input);
   const option = (/** @type {Entry} */ entry) => {
     const element = h(
       "div.option",
@@ -89,7 +83,6 @@ function content(actions, close) {
   };
   const show = (/** @type {Group[]} */ groups) => {
     options = [];
-    at = 0;
     const found = groups.filter(({ entries }) => entries.length > 0);
     const drawn = found.map(({ title, entries }) => {
       const heading = h("p.part", { id: freshId("group"), role: "presentation" }, title);
@@ -99,9 +92,8 @@ function content(actions, close) {
     const isEmpty = options.length === 0;
     results.hidden = isEmpty;
     nothing.hidden = !isEmpty;
-    input.setAttribute("aria-expanded", String(!isEmpty));
     replaceChildren(none, t("palette.count", { count: options.length }));
-    mark();
+    current.show(options.map(({ element }) => element));
   };
   /** @type {ReturnType<typeof setTimeout>} */
   let timer;
@@ -144,16 +136,12 @@ function content(actions, close) {
   input.addEventListener("keydown", async (event) => {
     // Enter and the arrow keys choose among the words of an input method.
     if (event.isComposing) return;
-    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (by && options.length > 0) {
-      event.preventDefault();
-      at = (at + by + options.length) % options.length;
-      mark();
-    }
+    current.follow(event);
     if (event.key === "Enter") {
       event.preventDefault();
       if (isDue) await search();
-      if (!isDue && options[at]) close(options[at].entry);
+      const chosen = options[current.at()];
+      if (!isDue && chosen) close(chosen.entry);
     }
   });
   search();

@@ -81,7 +81,7 @@ export async function rotate(page) {
   const { key } = page;
   const made = await open(t("rotate.title"), (close) => {
     const effect = h("p.consequence", { role: "status" });
-    const choices = OVERLAPS.map(([span, , words]) => [span, t(words)]); // rotate.none, .hour, .day, .week, .month
+    const choices = OVERLAPS.map(([span, , words]) => [span, t(words)]);
     const showEffect = () => replaceChildren(effect, consequence(key, element.elements.namedItem("overlap").value));
     const submit = async (/** @type {HTMLFormElement} */ element) => {
       const { id, version } = page.key;

@@ -1,14 +1,11 @@
 // The filters of the list of keys: a search field, and one chip for each filter. The address holds them.
 
 import { h } from "../lib/dom.js";
-import { select } from "../lib/form.js";
-import { icon } from "../lib/icon.js";
+import { searchField, select } from "../lib/form.js";
 import { t } from "../lib/text.js";
 import { home } from "../frame/places.js";
 import { TABS, firstTab } from "./tabs.js";
 
-/** The pause in typing after which a search is sent. */
-const TYPING_MS = 250;
 /** `old_secret` is no status of the API: an active key whose replaced secret is in use. */
 const STATUSES = ["", "active", "old_secret", "disabled", "not_yet_valid", "expired", "revoked", "all"];
 /** Value in the address and the API's duration. */
@@ -154,32 +151,17 @@ export function filters(chosen, teams, change) {
     mark();
     return element;
   };
-  /** @type {ReturnType<typeof setTimeout>} */
-  let timer;
-  const search = h("input", {
-    type: "search",
-    name: "search",
-    maxlength: 100,
-    autocomplete: "off",
-    "aria-label": t("keys.search"),
-    placeholder: t("keys.search_hint"),
-    value: chosen.search,
-    oninput: () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => {
-        // The user may have navigated to another view, which may still be loading.
-        if (!search.isConnected || !isListAddress(location.hash)) return;
-        chosen.search = search.value.trim();
-        change(false);
-      }, TYPING_MS);
-    },
-  });
+  const search = (/** @type {string} */ text) => {
+    chosen.search = text;
+    change(false);
+  };
+  const words = { label: t("keys.search"), hint: t("keys.search_hint"), value: chosen.search };
   return h(
     "div.key-filters",
     { role: "search", "aria-label": t("keys.filters") },
-    h("div.search-field", {}, icon("search"), search),
+    searchField(words, isListAddress, search).element,
     h("div.chips", {}, choicesOf(chosen, teams).map(chip)),
   );
 }
 
-const isListAddress = (/** @type {string} */ hash) => (hash.replace(/^#?\/?/, "").split("?")[0] || home()) === "keys";
+const isListAddress = () => (location.hash.replace(/^#?\/?/, "").split("?")[0] || home()) === "keys";

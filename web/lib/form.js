@@ -1,4 +1,4 @@
-// Forms with labelled fields. Faults appear at their field, and a failed request keeps the input.
+// Forms with labelled fields, and search fields. Faults appear at their field, and a failed request keeps the input.
 
 import { replaceChildren, freshId, h } from "./dom.js";
 import { icon, iconButton } from "./icon.js";
@@ -6,6 +6,8 @@ import { faultText, problemNotice } from "./messages.js";
 import { t } from "./text.js";
 
 const CONTROLS = "input,select,textarea";
+/** The pause in typing after which a search is sent. */
+const TYPING_MS = 250;
 
 /**
  * A labelled field around `control`: an `input`, `select` or `textarea`, or an element that contains one.
@@ -88,6 +90,28 @@ export function select(name, options, chosen, properties = {}) {
   const option = (/** @type {Page.Choice} */ [value, label]) =>
     h("option", { value, selected: value === chosen }, label);
   return h("select", { name, ...properties }, options.map(option));
+}
+
+/**
+ * A field that searches a list while the user types. Not after the user has opened another view, which may still be
+ * loading: `isHere()` is whether the address is that of the list.
+ *
+ * @param {{label: string, hint: string, value: string}} words
+ * @param {() => boolean} isHere
+ * @param {(text: string) => unknown} search
+ */
+export function searchField({ label, hint, value }, isHere, search) {
+  /** @type {ReturnType<typeof setTimeout>} */
+  let timer;
+  const oninput = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      if (input.isConnected && isHere()) search(input.value.trim());
+    }, TYPING_MS);
+  };
+  const typed = { type: "search", name: "search", maxlength: 100, autocomplete: "off" };
+  const input = h("input", { ...typed, "aria-label": label, placeholder: hint, value, oninput });
+  return { element: h("div.search-field", {}, icon("search"), input), input };
 }
 
 /**
