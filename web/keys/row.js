@@ -8,7 +8,6 @@ import { ago, day, exactMoment, formatList, t } from "../lib/text.js";
 import { timeAgo } from "../elements/time-ago.js";
 
 const SOON_MS = 7 * 86_400_000;
-const CHIPS_MAX = 2;
 const USUAL_ENVIRONMENT = "live";
 /** A longer address, of IPv6, is cut in its middle. */
 const ADDRESS_CHARACTERS_MAX = 20;
@@ -67,7 +66,7 @@ function teamsOf(key) {
 }
 
 /**
- * Chips of the first permissions. What they allow together is their title.
+ * The first permission, and the number of the others. All are in the title.
  *
  * @param {string[] | null} permissions
  */
@@ -76,10 +75,9 @@ function chipsOf(permissions) {
   const spare = sparePermissions(permissions);
   // Patterns over everything are clearer in words.
   if (spare.length === 0 || spare.some((one) => one.startsWith("*"))) return h("span.chip-text", {}, inWords);
-  const chips = spare.slice(0, CHIPS_MAX).map((one) => h("code.tag", {}, one));
-  const more = spare.length - chips.length;
-  const title = spare.join("\n");
-  return h("span.tags", { title }, chips, more > 0 ? h("span.tag", {}, t("keys.more", { count: more })) : null);
+  const [first, ...others] = spare;
+  const more = others.length > 0 ? h("span.tag", {}, t("keys.more", { count: others.length })) : null;
+  return h("span.tags", { title: spare.join("\n") }, h("code.tag", {}, first), more);
 }
 
 /** @param {Api.Key} key */
