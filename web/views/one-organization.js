@@ -9,7 +9,7 @@ import { planName } from "../lib/plans.js";
 import { announce } from "../lib/messages.js";
 import { setTitle } from "../shell.js";
 import { session } from "../lib/state.js";
-import { moment, number, t } from "../lib/text.js";
+import { loadTexts, moment, number, t } from "../lib/text.js";
 import { organizationBadges } from "./organizations.js";
 import { features } from "./plans.js";
 
@@ -24,7 +24,12 @@ export async function view({ params: [id] }) {
   let organization;
   const body = await live(async (redraw) => {
     const isFirst = organization === undefined;
-    const [loaded, subscription, plans] = await Promise.all([get(path), get(`${path}/subscription`), all("/v1/plans")]);
+    const [loaded, subscription, plans] = await Promise.all([
+      get(path),
+      get(`${path}/subscription`),
+      all("/v1/plans"),
+      loadTexts("one-organization"),
+    ]);
     organization = loaded;
     if (!isFirst) setTitle(loaded.name);
     return [
