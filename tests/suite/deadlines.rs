@@ -19,6 +19,22 @@ pub(crate) fn within<T>(bound: Duration, claim: &str, work: impl FnOnce() -> T) 
     outcome
 }
 
+/// Repeats `attempt` until it returns a value, which must happen within `bound`.
+#[expect(clippy::disallowed_methods, reason = "the bound itself is the claim")]
+pub(crate) fn repeat_within<T>(
+    bound: Duration,
+    claim: &str,
+    mut attempt: impl FnMut() -> Option<T>,
+) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(outcome) = attempt() {
+            return outcome;
+        }
+        assert!(begun.elapsed() <= bound, "{claim}: not within {bound:?}");
+    }
+}
+
 /// The time of the wall clock, for codes that depend on it.
 #[expect(clippy::disallowed_methods, reason = "an authenticator app has a clock of its own")]
 pub(crate) fn seconds_since_1970() -> u64 {
