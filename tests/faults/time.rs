@@ -7,6 +7,7 @@ use std::time::Duration;
 use keyhouse::clock::{SystemClock, TimeOfDay};
 use serde_json::json;
 
+use crate::people::{invite, join};
 use crate::sign_in::Client;
 use crate::test_instance::{OWNER_PASSWORD, TestInstance};
 
@@ -95,5 +96,36 @@ fn a_rate_limit_is_independent_of_the_wall_clock() {
     for set in set {
         set(&wall);
         assert_eq!(instance.check(secret), (429, "RATE_LIMITED".to_owned()));
+    }
+}
+
+#[test]
+fn a_link_is_dead_after_24_hours_before_and_after_its_form_is_shown() {
+    let wall = Wall::new();
+    let instance = instance(&wall);
+    let mate = join(&instance, "mate", "user");
+    let reset = format!("/v1/users/{}/reset", mate.id);
+    let (_, reset) = instance.manage("POST", &reset, &json!({}));
+    let reset = reset["url"].as_str().unwrap().rsplit_once("#token=").unwrap().1;
+    let invited = invite(&instance, None, "bo", "user");
+    let password = "nine wild geese over the lake";
+    let forms = [
+        ("/v1/invitations/accept", json!({"token": invited, "name": "Bo", "password": password})),
+        ("/v1/reset", json!({"token": reset, "password": password})),
+    ];
+    let show = |form: &serde_json::Value| {
+        let (status, _, shown) =
+            instance.ask("POST", "/v1/links", &[], &json!({"token": form["token"]}));
+        (status, shown["code"].clone())
+    };
+    wall.forward(HOUR * 24 - Duration::from_millis(1));
+    for (path, form) in &forms {
+        assert_eq!(show(form), (200, json!(null)), "{path}");
+    }
+    wall.forward(Duration::from_millis(1));
+    for (path, form) in &forms {
+        assert_eq!(show(form), (403, json!("link_invalid")), "{path}");
+        let (status, _, problem) = instance.ask("POST", path, &[], form);
+        assert_eq!((status, &problem["code"]), (403, &json!("link_invalid")), "{path}");
     }
 }
