@@ -118,6 +118,26 @@ fn navigation_counts_keys_and_those_that_expire_soon() {
     page.finish();
 }
 
+#[test]
+fn list_of_keys_is_filtered_by_environment() {
+    let instance = TestServer::start();
+    for (name, environment) in [("one", "live"), ("two", "test"), ("three", "stage")] {
+        instance.create(&json!({"name": name, "environment": environment}));
+    }
+    let page = open(&instance, "/#/keys");
+    page.find("link", "one");
+    page.choose(&page.t("keys.environment"), "test");
+    page.find_no("link", "one");
+    page.find("link", "two");
+    assert!(page.address().ends_with("#/keys?environment=test"), "{}", page.address());
+    // An environment that only the address names is offered too.
+    page.go("/#/keys?environment=stage");
+    page.find("link", "three");
+    page.find_no("link", "two");
+    assert_eq!(page.value(&page.t("keys.environment")), "stage");
+    page.finish();
+}
+
 /// In an earlier version, the page was white until the session and the texts were there.
 #[test]
 fn frame_is_painted_before_the_scripts() {

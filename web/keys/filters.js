@@ -11,12 +11,16 @@ const STATUSES = ["", "active", "old_secret", "disabled", "not_yet_valid", "expi
 /** Value in the address and the API's duration. */
 const WITHIN = ["7d", "30d", "90d"];
 const UNUSED = "90d";
+/** The environments that most keys have. */
+const ENVIRONMENTS = ["live", "test"];
+const ENVIRONMENT = /^[a-z][a-z0-9]{0,15}$/;
 const SORTS = ["", "name", "-name", "-last_used", "last_used", "expires_at", "-expires_at", "created_at"];
 
 /**
  * What the address names. `kind` is a filter of all keys, `team` of all keys and of shared keys.
  *
- * @typedef {Record<"tab" | "search" | "kind" | "status" | "expires" | "used" | "team" | "sort", string>} Chosen
+ * @typedef {"tab" | "search" | "kind" | "status" | "expires" | "used" | "team" | "environment" | "sort"} Name
+ * @typedef {Record<Name, string>} Chosen
  * @typedef {[keyof Chosen, string, string[][]]} Choice
  */
 
@@ -43,6 +47,7 @@ export function chosenBy(query, teams) {
     expires: given("expires", [...WITHIN, "never"]),
     used: given("used", ["never", UNUSED]),
     team: tab === "mine" ? "" : given("team", own),
+    environment: ENVIRONMENT.exec(query.get("environment") ?? "")?.[0] ?? "",
     sort: given("sort", SORTS),
   };
 }
@@ -67,13 +72,14 @@ export function addressOf(chosen) {
  * @param {Chosen} chosen
  * @param {boolean} readsAll
  */
-export function apiQuery({ tab, search, kind, status, expires, used, team, sort }, readsAll) {
+export function apiQuery({ tab, search, kind, status, expires, used, team, environment, sort }, readsAll) {
   const isOld = status === "old_secret";
   return {
     search,
     status: isOld ? "active" : status,
     old_secret: isOld ? "used" : null,
     kind,
+    environment,
     team: team || (tab === "shared" ? "mine" : ""),
     used: used === UNUSED ? null : used,
     unused_for: used === UNUSED ? used : null,
@@ -84,8 +90,8 @@ export function apiQuery({ tab, search, kind, status, expires, used, team, sort 
   };
 }
 
-export const isFiltered = (/** @type {Chosen} */ { search, kind, status, expires, used, team }) =>
-  [search, kind, status, expires, used, team].some((value) => value !== "");
+export const isFiltered = (/** @type {Chosen} */ { search, kind, status, expires, used, team, environment }) =>
+  [search, kind, status, expires, used, team, environment].some((value) => value !== "");
 
 /**
  * @param {Chosen} chosen
@@ -104,6 +110,8 @@ function choicesOf(chosen, teams) {
     ["never", t("keys.never_used")],
     [UNUSED, t("keys.unused_90d")],
   ];
+  const offered = [...new Set([...ENVIRONMENTS, chosen.environment])].filter(Boolean);
+  const environments = [["", t("keys.any")], ...offered.map((name) => [name, name])];
   const kinds = [
     ["", t("keys.any")],
     ["service", t("keys.of_organization")],
@@ -121,6 +129,7 @@ function choicesOf(chosen, teams) {
     [chosen.tab === "all", ["kind", t("keys.owner"), kinds]],
     [true, ["expires", t("keys.expires"), expiries]],
     [true, ["used", t("keys.last_used"), uses]],
+    [true, ["environment", t("keys.environment"), environments]],
     [hasTeams, ["team", t("keys.team"), named]],
     [true, ["sort", t("keys.sort"), sorts]],
   ];

@@ -914,6 +914,7 @@ export interface components {
           query: {
             /** Format: key-cursor */
             cursor?: string;
+            environment?: string;
             /** @enum {string} */
             expires?: "never";
             /** Format: span */

@@ -3,6 +3,7 @@
 use crate::actions::keys::KeyKind;
 use crate::actions::keys::order::{Position, Sort};
 use crate::model::id::{TeamId, UserId};
+use crate::model::key_text::Environment;
 use crate::model::moment::Moment;
 use crate::records::key::Status;
 
@@ -32,6 +33,8 @@ pub struct Query {
     pub owner: Option<OwnerWanted>,
     /// Lists only keys that are shared with this team.
     pub team: Option<TeamWanted>,
+    /// Lists only keys of this environment.
+    pub environment: Option<Environment>,
     /// Lists only keys that were never used.
     pub unused: bool,
     /// Lists only keys that were created before this time and not used since.
@@ -57,6 +60,7 @@ impl Query {
             kind: None,
             owner: None,
             team: None,
+            environment: None,
             unused: false,
             unused_since: None,
             expires_before: None,

@@ -51,8 +51,8 @@ impl Needle {
     }
 
     /// Whether a list of permissions contains the text. The list must be in its search form.
-    pub(super) fn is_in_list(&self, permissions: &[u8]) -> bool {
-        self.finder.find(permissions).is_some()
+    pub(super) fn is_in_list(&self, permissions: Option<&[u8]>) -> bool {
+        permissions.is_some_and(|list| self.finder.find(list).is_some())
     }
 
     /// Whether the user's name contains the text, or the email address, if the actor may see it.

@@ -4,7 +4,6 @@
 //! none of these keys, so that neither a page nor the total reveals their fields.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use crate::actions::actor::Actor;
 use crate::actions::keys::KeyKind;
@@ -34,7 +33,7 @@ pub(super) struct Selection<'a> {
     ends: Option<Range<Moment>>,
     owners: SlotMemo<OwnerSeen>,
     sharings: SlotMemo<SharingSeen>,
-    permissions: SlotMemo<bool>,
+    profiles: SlotMemo<ProfileSeen>,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about one user")]
@@ -49,6 +48,14 @@ struct OwnerSeen {
 struct SharingSeen {
     sight: TeamSight,
     is_wanted: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ProfileSeen {
+    /// Whether the environment is the wanted one, or none is.
+    is_wanted: bool,
+    /// Whether the list of permissions contains the text of the search.
+    is_found: bool,
 }
 
 impl SharingSeen {
@@ -82,7 +89,7 @@ impl<'a> Selection<'a> {
             return Ok(None);
         }
         let now = actions.clock.now().wall;
-        let (owners, sharings, permissions) = Default::default();
+        let (owners, sharings, profiles) = Default::default();
         Ok(Some(Self {
             actions,
             actor,
@@ -95,7 +102,7 @@ impl<'a> Selection<'a> {
             ends: query.expires_before.map(|until| now..until),
             owners,
             sharings,
-            permissions,
+            profiles,
         }))
     }
 
@@ -171,6 +178,7 @@ impl<'a> Selection<'a> {
         self.needle.is_some()
             || self.owner.is_some()
             || self.query.team.is_some()
+            || self.query.environment.is_some()
             || self.ends.is_some()
             || self.query.unused
             || self.query.unused_since.is_some()
@@ -183,6 +191,7 @@ impl<'a> Selection<'a> {
         let ends = |span: &Range<Moment>| entry.expires_at().is_some_and(|end| span.contains(&end));
         (self.owner.is_none() || owner.is_some_and(|it| it.is_wanted))
             && self.ends.as_ref().is_none_or(ends)
+            && (self.query.environment.is_none() || self.profile(common, entry).is_wanted)
             && (!self.query.endless || entry.expires_at().is_none())
             && (!self.query.unused || entry.last_used_at().is_none())
             && self.query.unused_since.is_none_or(|since| is_unused_since(entry, since))
@@ -204,9 +213,17 @@ impl<'a> Selection<'a> {
         if owner.is_some_and(|it| it.is_found) || needle.is_in(entry) {
             return true;
         }
-        let needle = &*needle;
-        let in_list = |list: &Arc<[u8]>| needle.is_in_list(list);
-        self.permissions.of(&common.permissions, entry.permissions(), in_list).unwrap_or_default()
+        self.profile(common, entry).is_found
+    }
+
+    fn profile(&mut self, common: &Common, entry: Entry<'_>) -> ProfileSeen {
+        let (needle, wanted) = (self.needle.as_ref(), self.query.environment.as_ref());
+        let seen = self.profiles.of(&common.profiles, entry.profile(), |profile| ProfileSeen {
+            is_wanted: wanted.is_none_or(|wanted| *wanted == profile.environment),
+            is_found: needle
+                .is_some_and(|needle| needle.is_in_list(profile.permissions.as_deref())),
+        });
+        seen.unwrap_or(ProfileSeen { is_wanted: false, is_found: false })
     }
 
     fn owner(&mut self, common: &Common, entry: Entry<'_>) -> Option<OwnerSeen> {

@@ -8,6 +8,7 @@ use memchr::memmem::Finder;
 
 use crate::index::live::KeyCounters;
 use crate::model::id::{KeyId, TeamId, UserId};
+use crate::model::key_text::Environment;
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 use crate::model::text::search_form;
@@ -28,10 +29,18 @@ pub struct EntryDraft {
     pub(super) id: KeyId,
     pub(super) owner: Option<UserId>,
     pub(super) teams: Option<Arc<[TeamId]>>,
-    pub(super) permissions: Option<Arc<[u8]>>,
+    pub(super) profile: Arc<KeyProfile>,
     pub(super) values: Values,
     pub(super) texts: Vec<u8>,
     pub(super) flags: u8,
+}
+
+/// The environment and the own list of permissions of a key, which many keys have in common.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct KeyProfile {
+    pub environment: Environment,
+    /// The list of permissions, in its search form. `None` for a key without a list.
+    pub permissions: Option<Box<[u8]>>,
 }
 
 /// The fields of a key that most requests read. The numbers are those of
@@ -40,7 +49,7 @@ pub struct EntryDraft {
 pub(super) struct EntryFacts {
     pub(super) owner: u32,
     pub(super) sharing: u32,
-    pub(super) permissions: u32,
+    pub(super) profile: u32,
     pub(super) flags: u8,
 }
 
@@ -90,10 +99,7 @@ impl EntryDraft {
             id: record.id,
             owner: record.owner,
             teams: teams_of(record),
-            permissions: record.permissions.as_ref().map(|list| {
-                let texts: Vec<String> = list.as_set().texts().map(search_form).collect();
-                texts.iter().map(String::as_bytes).collect::<Vec<_>>().join(&BETWEEN).into()
-            }),
+            profile: Arc::new(KeyProfile::new(record)),
             values: Values {
                 created_at: record.created_at,
                 expires_at: record.expires_at.unwrap_or(Moment::NEVER),
@@ -107,6 +113,21 @@ impl EntryDraft {
             texts,
             flags: flags.iter().filter(|(is_set, _)| *is_set).map(|(_, bit)| bit).sum(),
         }
+    }
+}
+
+impl KeyProfile {
+    fn new(record: &KeyRecord) -> Self {
+        let permissions = record.permissions.as_ref().map(|list| {
+            let texts: Vec<String> = list.as_set().texts().map(search_form).collect();
+            texts.iter().map(String::as_bytes).collect::<Vec<_>>().join(&BETWEEN).into()
+        });
+        Self { environment: record.environment.clone(), permissions }
+    }
+
+    /// The memory of the profile's texts, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.environment.as_str().len() + self.permissions.as_deref().map_or(0, size_of_val)
     }
 }
 
@@ -149,9 +170,9 @@ impl<'a> Entry<'a> {
         self.facts.sharing
     }
 
-    /// The number of the key's own list of permissions.
-    pub fn permissions(self) -> u32 {
-        self.facts.permissions
+    /// The number of the key's environment and own list of permissions.
+    pub fn profile(self) -> u32 {
+        self.facts.profile
     }
 
     pub fn is_revoked(self) -> bool {

@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::index::key_lists::chunk::{CHUNK_KEYS_MAX, Chunk, ChunkPart};
-use crate::index::key_lists::entry::{EntryDraft, EntryFacts, Values};
+use crate::index::key_lists::entry::{EntryDraft, EntryFacts, KeyProfile, Values};
 use crate::index::key_lists::slots::Slots;
 use crate::model::id::{KeyId, TeamId, UserId};
 
@@ -40,7 +40,7 @@ pub struct KeyEntries {
     /// The oldest chunk first. No chunk is empty.
     chunks: VecDeque<Chunk>,
     common: Common,
-    /// The memory of keys, texts, and different lists of permissions and sets of teams, in bytes.
+    /// The memory of keys, texts, and different profiles and sets of teams, in bytes.
     bytes: usize,
     /// The list has every key from this id on, and no key with a lower id. `None` if the list has all
     /// keys.
@@ -57,8 +57,7 @@ pub struct Common {
     pub owners: Slots<UserId>,
     /// The sets of teams that keys are shared with.
     pub sharings: Slots<Arc<[TeamId]>>,
-    /// The lists of permissions, in their search form.
-    pub permissions: Slots<Arc<[u8]>>,
+    pub profiles: Slots<Arc<KeyProfile>>,
 }
 
 impl Default for KeyEntries {
@@ -217,14 +216,14 @@ impl KeyEntries {
 
     /// The parts of a key for its chunk. Its values in common are counted as used by one more key.
     fn parts(&mut self, draft: EntryDraft) -> (KeyId, (EntryFacts, Values, Vec<u8>)) {
-        let list_bytes = draft.permissions.as_deref().map_or(0, size_of_val);
+        let profile_bytes = draft.profile.bytes();
         let teams_bytes = draft.teams.as_deref().map_or(0, size_of_val);
-        let (permissions, is_new_list) = self.common.permissions.take(draft.permissions);
+        let (profile, is_new_profile) = self.common.profiles.take(Some(draft.profile));
         let (sharing, are_new_teams) = self.common.sharings.take(draft.teams);
         let (owner, _) = self.common.owners.take(draft.owner);
-        let facts = EntryFacts { owner, sharing, permissions, flags: draft.flags };
+        let facts = EntryFacts { owner, sharing, profile, flags: draft.flags };
         self.bytes += KEY_BYTES + draft.texts.len();
-        self.bytes += if is_new_list { list_bytes } else { 0 };
+        self.bytes += if is_new_profile { profile_bytes } else { 0 };
         self.bytes += if are_new_teams { teams_bytes } else { 0 };
         (draft.id, (facts, draft.values, draft.texts))
     }
@@ -233,9 +232,9 @@ impl KeyEntries {
     fn release(&mut self, (former, texts): (EntryFacts, usize)) {
         self.common.owners.release(former.owner);
         let teams = self.common.sharings.release(former.sharing);
-        let list = self.common.permissions.release(former.permissions);
+        let profile = self.common.profiles.release(former.profile);
         let common =
-            teams.as_deref().map_or(0, size_of_val) + list.as_deref().map_or(0, size_of_val);
+            teams.as_deref().map_or(0, size_of_val) + profile.map_or(0, |profile| profile.bytes());
         self.bytes -= KEY_BYTES + texts + common;
     }
 }

@@ -23,7 +23,7 @@ use crate::index::live::KeyCounters;
 use crate::model::id::{KeyId, OrganizationId};
 use crate::records::key::KeyRecord;
 pub use chunk::ChunkPart;
-pub use entry::{Entry, EntryDraft};
+pub use entry::{Entry, EntryDraft, KeyProfile};
 pub use key_list::{KeyList, UnreadPart};
 use keys::ListChange;
 pub use keys::{CHANGES_WAITING_MAX, Common, KeyEntries};

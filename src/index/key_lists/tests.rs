@@ -29,6 +29,7 @@ fn key(number: u16, version: u8) -> KeyRecord {
     record.teams = vec![ShareRecord { team, access: TeamAccess::Read }; usize::from(version % 2)];
     record.permissions =
         (!version.is_multiple_of(4)).then(|| format!("a:p{version}").parse().unwrap());
+    record.environment = ["live", "test"][usize::from(version % 2)].parse().unwrap();
     record.expires_at =
         (!version.is_multiple_of(2)).then(|| Moment::from_milliseconds(version.into()));
     record.revoked_at = (version.is_multiple_of(6)).then_some(Moment::BEGINNING);
@@ -70,11 +71,12 @@ fn check(list: &KeyList, expected: &BTreeMap<KeyId, KeyRecord>) {
         assert_eq!(owner, record.owner);
         let team = SlotMemo::default().of(&common.sharings, entry.sharing(), |teams| teams[0]);
         assert_eq!(team, record.teams.first().map(|share| share.team));
-        let is_list = |text: &Arc<[u8]>| {
-            Some(&**text) == record.permissions.as_ref().map(|it| it.as_set().as_str().as_bytes())
+        let is_profile = |profile: &Arc<KeyProfile>| {
+            let list = record.permissions.as_ref().map(|it| it.as_set().as_str().as_bytes());
+            profile.permissions.as_deref() == list && profile.environment == record.environment
         };
-        let permissions = SlotMemo::default().of(&common.permissions, entry.permissions(), is_list);
-        assert_eq!(permissions, record.permissions.as_ref().map(|_list| true));
+        let profile = SlotMemo::default().of(&common.profiles, entry.profile(), is_profile);
+        assert_eq!(profile, Some(true));
         let has = |text: &str| entry.contains(&memchr::memmem::Finder::new(text));
         assert!(has("bot e ") && has(&record.description) && has("kh_live_abcd") && !has("ee"));
     }
@@ -83,16 +85,14 @@ fn check(list: &KeyList, expected: &BTreeMap<KeyId, KeyRecord>) {
     assert_eq!(keys.before(None).map(ChunkPart::not_revoked).sum::<usize>(), not_revoked);
     assert_eq!(keys.len(), expected.len());
     let texts = |record: &KeyRecord| EntryDraft::new(record, None).texts.len();
-    let lists: BTreeSet<_> = expected
-        .values()
-        .filter_map(|it| it.permissions.as_ref())
-        .map(ToString::to_string)
-        .collect();
-    let lists: usize = lists.iter().map(String::len).sum();
+    let list_of = |it: &KeyRecord| it.permissions.as_ref().map(ToString::to_string);
+    let profile = |it: &KeyRecord| it.environment.to_string() + &list_of(it).unwrap_or_default();
+    let profiles: BTreeSet<_> = expected.values().map(profile).collect();
+    let profiles: usize = profiles.iter().map(String::len).sum();
     let teams: BTreeSet<_> =
         expected.values().filter_map(|it| it.teams.first()).map(|share| share.team).collect();
     let bytes: usize = expected.values().map(|record| KEY_BYTES + texts(record)).sum();
-    assert_eq!(list.bytes(), bytes + lists + teams.len() * size_of::<TeamId>());
+    assert_eq!(list.bytes(), bytes + profiles + teams.len() * size_of::<TeamId>());
 }
 
 #[derive(Clone, Debug)]

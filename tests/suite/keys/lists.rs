@@ -108,6 +108,22 @@ fn keys_are_listed_in_the_requested_order() {
 }
 
 #[test]
+fn keys_of_an_environment_are_listed_to_users_who_see_them() {
+    let instance = TestServer::start();
+    let mate = instance.join("mate", "user");
+    for key in [json!({"name": "one"}), json!({"name": "two", "environment": "test"})] {
+        instance.create(&key);
+    }
+    for (environment, expected) in [("live", &["one"][..]), ("test", &["two"]), ("stage", &[])] {
+        let ask = Ask::get(&format!("/v1/keys?environment={environment}"));
+        let listed = instance.ask(&ask).expect(200);
+        assert_eq!(names(&listed), expected, "{environment}");
+        assert_eq!(listed["total"], expected.len(), "{environment}");
+        assert_eq!(instance.ask_as(&mate, &ask).expect(200)["total"], 0, "{environment}");
+    }
+}
+
+#[test]
 fn active_keys_whose_replaced_secret_is_in_use_are_found() {
     let instance = TestServer::start();
     let [busy, calm] = ["busy", "calm"].map(|name| instance.create(&json!({"name": name})));
@@ -179,6 +195,7 @@ fn a_cursor_works_only_in_its_own_order() {
         ("expires_within=soon".to_owned(), "?expires_within"),
         ("expires=soon".to_owned(), "?expires"),
         ("unused_for=1mo".to_owned(), "?unused_for"),
+        ("environment=Test".to_owned(), "?environment"),
         ("old_secret=any".to_owned(), "?old_secret"),
     ] {
         let refused = instance.ask(&Ask::get(&format!("/v1/keys?{query}")));

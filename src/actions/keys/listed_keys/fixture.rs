@@ -142,6 +142,7 @@ impl Fixture {
         record.owner = self.one_of(&[None, Some(owner), Some(self.member), Some(self.guest)]);
         let lists = [None, Some("orders:read diagrams:*"), Some("zoo:read")];
         record.permissions = self.one_of(&lists).map(|list| list.parse().unwrap());
+        record.environment = self.one_of(&["live", "live", "test"]).parse().unwrap();
         for team in [self.visible, self.secret, self.others, self.removed] {
             if self.random.random_bool(0.2) {
                 record.teams.push(ShareRecord { team, access: TeamAccess::Read });
@@ -271,6 +272,9 @@ impl Fixture {
             team: self.one_of(&teams),
             unused: self.random.random_bool(0.1),
             unused_since: self.one_of(&[None, None, None, Some(since)]),
+            environment: self
+                .one_of(&[None, None, None, Some("test")])
+                .map(|it| it.parse().unwrap()),
             endless: self.random.random_bool(0.1),
             old_secret_used: self.random.random_bool(0.1),
             expires_before: self.one_of(&[None, None, None, Some(until)]),

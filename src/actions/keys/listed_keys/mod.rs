@@ -101,6 +101,7 @@ fn answers(fixture: &mut Fixture, reader: &Reader, sort: Sort, hidden: KeyId) ->
         Query { owner, ..plain.clone() },
         Query { team: Some(TeamWanted::Team(fixture.others)), ..plain.clone() },
         Query { team: Some(TeamWanted::Mine), ..plain.clone() },
+        Query { environment: Some("secret".parse().unwrap()), ..plain.clone() },
         Query { unused: true, ..plain.clone() },
         Query { expires_before: Some(Moment::NEVER), ..plain.clone() },
         Query { unused_since: Some(Moment::NEVER), ..plain.clone() },
@@ -131,6 +132,7 @@ fn hidden_keys_change_no_answer_to_a_member() {
     let mut hidden = fixture.key();
     hidden.owner = Some(fixture.instance.owner);
     hidden.name = "unicorn".to_owned();
+    hidden.environment = "secret".parse().unwrap();
     hidden.permissions = Some("secrets:read".parse().unwrap());
     let now = fixture.instance.clock_now().wall;
     hidden.expires_at = Some(Moment::from_milliseconds(now.milliseconds() + 1_000));

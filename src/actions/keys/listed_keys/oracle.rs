@@ -55,6 +55,7 @@ impl Fixture {
             let filtered = query.search.is_some()
                 || query.owner.is_some()
                 || query.team.is_some()
+                || query.environment.is_some()
                 || query.unused
                 || query.unused_since.is_some()
                 || query.endless
@@ -99,7 +100,9 @@ impl Fixture {
         let ends = ends && (!query.endless || record.expires_at.is_none());
         let rotated = !query.old_secret_used || self.is_old_secret_used(record, now);
         let found = query.search.as_ref().is_none_or(|text| self.is_found(reader, text, record));
-        owner && team && ends && unused && rotated && found
+        let environment =
+            query.environment.as_ref().is_none_or(|wanted| *wanted == record.environment);
+        owner && team && environment && ends && unused && rotated && found
     }
 
     fn is_old_secret_used(&self, record: &KeyRecord, now: Moment) -> bool {

@@ -6,7 +6,7 @@ use crate::actions::actor::Actor;
 use crate::actions::keys::{
     COUNTED_MAX, KeyPage, ListedKeys, OwnerWanted, Position, Query, Sort, TeamWanted, Wanted,
 };
-use crate::http::api::keys::reading::kind;
+use crate::http::api::keys::reading::{environment, kind};
 use crate::http::api::keys::view::{ListedKeyView, hidden_key_view, key_view, statuses};
 use crate::http::api::{CURSOR, cursor, page_limit};
 use crate::http::endpoint::{Endpoint, get};
@@ -102,7 +102,7 @@ fn read_query(parameters: &mut Parameters, now: Moment) -> Query {
     read_lifetime(parameters, now, query)
 }
 
-/// Reads the filters by owner and team.
+/// Reads the filters by owner, team and environment.
 fn read_people(parameters: &mut Parameters, query: Query) -> Query {
     let parse = |text: &str| match text {
         "me" => Ok(OwnerWanted::Me),
@@ -118,7 +118,9 @@ fn read_people(parameters: &mut Parameters, query: Query) -> Query {
     let schema = || any_of([choice(&["mine"]).into(), id("team").into()]);
     let about = "Only keys that are shared with this team; `mine` is any team of the caller.";
     let team = parameters.optional("team", about, parsed(FaultCode::INVALID_ID, parse, schema));
-    Query { owner, team, ..query }
+    let about = "Only keys of this environment.";
+    let environment = parameters.optional("environment", about, environment());
+    Query { owner, team, environment, ..query }
 }
 
 /// Reads the filters by use, end and rotation.

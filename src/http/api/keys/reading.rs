@@ -113,10 +113,13 @@ pub(super) fn read_settable(
 }
 
 pub(super) fn read_environment(fields: &mut Fields) -> Environment {
-    let schema = || fitting("^[a-z][a-z0-9]{0,15}$", "live");
-    let reader = parsed(FaultCode::INVALID_ENVIRONMENT, str::parse::<Environment>, schema);
     let about = "Environment of the key. Default: `live`.";
-    fields.optional("environment", about, reader).unwrap_or_default()
+    fields.optional("environment", about, environment()).unwrap_or_default()
+}
+
+pub(super) fn environment() -> impl ReadText<Output = Environment> {
+    let schema = || fitting("^[a-z][a-z0-9]{0,15}$", "live");
+    parsed(FaultCode::INVALID_ENVIRONMENT, str::parse::<Environment>, schema)
 }
 
 /// Reads the share of a key with a team, without the team.
