@@ -1,6 +1,6 @@
 //! The main flows in Firefox: sign in, create, find, rotate and revoke a key, sign out.
 //!
-//! The tests speak Marionette, the protocol of Firefox that geckodriver translates for WebDriver clients.
+//! The tests speak Marionette, the protocol of Firefox that geckodriver translates for `WebDriver` clients.
 //! Debian 12 has no package of geckodriver, and the few commands of these flows need no translation.
 //! <https://firefox-source-docs.mozilla.org/testing/marionette/Protocol.html>
 
@@ -21,7 +21,7 @@ use crate::texts::Texts;
 
 /// Maximum time of a response of Firefox, which includes loading a page.
 const ANSWER_WAIT_MAX: Duration = Duration::from_mins(1);
-/// The name of an element's id in responses (WebDriver, 12.1).
+/// The name of an element's id in responses (`WebDriver`, 12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// A free port, the language of the tests, and no page of the first start.
 const PREFERENCES: &str = r#"user_pref("marionette.port", 0);

@@ -19,6 +19,7 @@ const COUNT: &str = "globalThis.presses = 0; \
 #[derive(Default)]
 struct Rows(Vec<String>);
 
+#[expect(clippy::print_stdout, reason = "the seconds depend on the machine, so they are printed")]
 impl Rows {
     fn add(&mut self, page: &Page, flow: &str, follow: impl FnOnce()) {
         let at = || page.evaluate("[presses, performance.now()]");

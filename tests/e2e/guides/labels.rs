@@ -86,7 +86,7 @@ struct Management {
     revoked: &'static str,
 }
 
-/// CloudMC's guide. It exists in French; the other languages have the equivalent labels.
+/// The other vendor's guide. It exists in French; the other languages have the equivalent labels.
 const MANAGEMENTS: [Management; 3] = [
     Management {
         language: "en",
