@@ -142,7 +142,8 @@ impl Writer {
             | StoreKey::Seal(_)
             | StoreKey::Cut
             | StoreKey::Retention
-            | StoreKey::Exported => {},
+            | StoreKey::Exported
+            | StoreKey::LastBackup => {},
         }
     }
 

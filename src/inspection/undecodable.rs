@@ -69,7 +69,8 @@ impl Walk<'_> {
             | StoreKey::Sessions(_)
             | StoreKey::Setup
             | StoreKey::DeviceKey
-            | StoreKey::Exported => moved_out,
+            | StoreKey::Exported
+            | StoreKey::LastBackup => moved_out,
         })
     }
 

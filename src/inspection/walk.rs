@@ -13,6 +13,7 @@ use crate::records::access::{
     DomainRecord, EmailRecord, FoundedRecord, KeysMadeRecord, PlanRecord, SessionRecord,
     SessionsRecord, SetupRecord,
 };
+use crate::records::backup::LastBackupRecord;
 use crate::records::event::{EventRecord, ExportRecord, RetentionRecord};
 use crate::records::gate::{GateCallRecord, GateRecord};
 use crate::records::identity::InstanceRecord;
@@ -161,6 +162,7 @@ impl<'a> Walk<'a> {
             StoreKey::Event(_) => self.only_decode::<EventRecord>(&place, row)?,
             StoreKey::Retention => self.only_decode::<RetentionRecord>(&place, row)?,
             StoreKey::Exported => self.only_decode::<ExportRecord>(&place, row)?,
+            StoreKey::LastBackup => self.only_decode::<LastBackupRecord>(&place, row)?,
             StoreKey::Plan(_) => self.only_decode::<PlanRecord>(&place, row)?,
             StoreKey::Founded => {
                 self.has_founded = true;

@@ -8,6 +8,7 @@
 //! does not know, instead of ignoring, for example, address rules.
 
 pub mod access;
+pub mod backup;
 mod codec;
 mod error;
 pub mod event;

@@ -80,6 +80,8 @@ pub enum StoreKey {
     Retention,
     /// Position of the audit log's export.
     Exported,
+    /// The last backup that an operator requested and that was sent completely.
+    LastBackup,
 }
 
 const FORMAT: &[u8] = b"format";
@@ -120,6 +122,7 @@ const SEAL: &[u8] = b"seal/";
 const CUT: &[u8] = b"cut";
 const RETENTION: &[u8] = b"retention";
 const EXPORTED: &[u8] = b"exported";
+const LAST_BACKUP: &[u8] = b"last-backup";
 
 /// Prefixes of the rows in the index. Rows to which keys refer come first.
 pub const INDEXED: [&[u8]; 13] = [
@@ -235,6 +238,7 @@ impl StoreKey {
             Self::Cut => CUT.to_vec(),
             Self::Retention => RETENTION.to_vec(),
             Self::Exported => EXPORTED.to_vec(),
+            Self::LastBackup => LAST_BACKUP.to_vec(),
         }
     }
 
@@ -258,6 +262,7 @@ impl StoreKey {
             CUT => return Some(Self::Cut),
             RETENTION => return Some(Self::Retention),
             EXPORTED => return Some(Self::Exported),
+            LAST_BACKUP => return Some(Self::LastBackup),
             _ => {},
         }
         let cut = key.iter().position(|byte| *byte == b'/')?;
@@ -365,6 +370,7 @@ impl fmt::Display for StoreKey {
             Self::Cut => f.write_str("cut"),
             Self::Retention => f.write_str("retention"),
             Self::Exported => f.write_str("exported"),
+            Self::LastBackup => f.write_str("last-backup"),
         }
     }
 }
@@ -427,6 +433,7 @@ mod tests {
             StoreKey::Cut,
             StoreKey::Retention,
             StoreKey::Exported,
+            StoreKey::LastBackup,
         ] {
             assert_eq!(StoreKey::parse(&place.to_bytes()).unwrap(), place);
         }

@@ -81,6 +81,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         | StoreKey::Seal(_)
         | StoreKey::Cut
         | StoreKey::Retention
-        | StoreKey::Exported => Stored::NotIndexed,
+        | StoreKey::Exported
+        | StoreKey::LastBackup => Stored::NotIndexed,
     })
 }

@@ -6,24 +6,20 @@ use std::time::Duration;
 use crate::actions::accounts::invitations::{INVITATIONS_MAX, InvitationStatus};
 use crate::actions::actor::Actor;
 use crate::actions::keys::{Query, Sort, Wanted};
-use crate::actions::rows::{ROWS_A_PAGE, newest_first, rows_in_turns};
+use crate::actions::rows::ROWS_A_PAGE;
 use crate::actions::{ActionError, Actions};
 use crate::index::grant::Grant;
-use crate::model::audit_action::AuditAction;
 use crate::model::moment::Moment;
 use crate::model::role::{INSTANCE_MANAGE, KEYS_READ, USERS_READ};
 use crate::records::Revised;
-use crate::records::event::EventRecord;
+use crate::records::backup::LastBackupRecord;
 use crate::records::gate::GateCallRecord;
 use crate::records::key::KeyRecord;
 use crate::records::people::TotpRecord;
 use crate::records::place::StoreKey;
-use crate::records::read_row;
 
 /// Maximum number of users that are read: the newest of the organization.
 pub const USERS_READ_MAX: usize = 1_000;
-/// Maximum number of audit events that are read to find the last backup.
-pub const EVENTS_READ_MAX: usize = 10_000;
 
 /// The facts that an actor may see.
 #[derive(Debug)]
@@ -57,7 +53,7 @@ pub struct UserFactors {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastBackup {
-    /// The time of the last backup: a scheduled one, or one that an operator requested.
+    /// When the last complete backup began: a scheduled one, or one that an operator requested.
     pub at: Option<Moment>,
     /// The interval of scheduled backups; zero if no backup is scheduled.
     pub every: Duration,
@@ -75,7 +71,7 @@ impl Actions {
         }
         let first_steps = sees_keys.then(|| self.first_steps(actor)).transpose()?;
         let users = actor.has(USERS_READ).then(|| self.user_factors(actor)).transpose()?;
-        let backup = sees_backups.then(|| self.last_backup(actor)).transpose()?;
+        let backup = sees_backups.then(|| self.last_backup()).transpose()?;
         Ok(Overview { first_steps, users, backup })
     }
 
@@ -149,32 +145,10 @@ impl Actions {
         Ok(factors)
     }
 
-    fn last_backup(&self, actor: &Actor) -> Result<LastBackup, ActionError> {
+    fn last_backup(&self) -> Result<LastBackup, ActionError> {
         let scheduled = self.scheduled_backups.now();
-        let requested = self.last_requested_backup(actor, scheduled.last_success)?;
-        Ok(LastBackup { at: requested.or(scheduled.last_success), every: scheduled.every })
-    }
-
-    /// The time of the last backup that an operator requested after `since`. The audit log records
-    /// these backups.
-    fn last_requested_backup(
-        &self,
-        actor: &Actor,
-        since: Option<Moment>,
-    ) -> Result<Option<Moment>, ActionError> {
-        let range = newest_first(StoreKey::EVENTS, None);
-        let rows = rows_in_turns(&*self.store, &range, || self.page_turn(actor));
-        for row in rows.take(EVENTS_READ_MAX) {
-            // The check of the log reports an event that cannot be decoded.
-            let Ok(held) = read_row::<EventRecord>(&row?) else { continue };
-            let event = held.record;
-            if since.is_some_and(|since| event.id.moment() <= since) {
-                break;
-            }
-            if *event.action == *AuditAction::INSTANCE_BACKUP.name {
-                return Ok(Some(event.id.moment()));
-            }
-        }
-        Ok(None)
+        let requested: Option<Revised<LastBackupRecord>> = self.read(&StoreKey::LastBackup)?;
+        let requested = requested.map(|held| held.record.at);
+        Ok(LastBackup { at: requested.max(scheduled.last_success), every: scheduled.every })
     }
 }

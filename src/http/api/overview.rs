@@ -5,7 +5,7 @@
 use rouille::Response;
 
 use crate::actions::instance::overview::{
-    EVENTS_READ_MAX, FirstSteps, LastBackup, Overview, USERS_READ_MAX, UserFactors,
+    FirstSteps, LastBackup, Overview, USERS_READ_MAX, UserFactors,
 };
 use crate::http::endpoint::{Endpoint, get};
 use crate::http::parameters::Parameters;
@@ -34,7 +34,6 @@ pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
 }
 
 const _: () = assert!(USERS_READ_MAX == 1_000, "the description of `users` names this number");
-const _: () = assert!(EVENTS_READ_MAX == 10_000, "the description of `last_at` names this number");
 
 view! {
     OverviewView {
@@ -72,9 +71,8 @@ view! {
 
 view! {
     LastBackupView {
-        /// Time at which the last scheduled backup was completed or an operator last started a
-        /// backup, whichever is later. Null if there is no scheduled backup, and no start of a
-        /// backup is among the newest 10000 audit events.
+        /// Time at which the last complete backup began: a scheduled one, or one that an operator
+        /// requested and received whole. Null if there is none.
         last_at: Option<Moment>,
         /// Interval of scheduled backups in seconds, 0 if no backup is scheduled.
         every_seconds: u64 => count(21600),

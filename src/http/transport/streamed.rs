@@ -123,16 +123,28 @@ impl StreamedBody {
     }
 }
 
-/// Reads one piece. An empty piece is the end.
+/// Reads one piece with one call of the source. An empty piece is the end. A source therefore sees its
+/// end read only after the client has taken all of its bytes.
 fn read(mut source: BodySource) -> ReadPiece {
-    let mut piece = Vec::new();
-    let most = u64::try_from(PIECE_BYTES_MAX).unwrap_or(u64::MAX);
-    let outcome = source.by_ref().take(most).read_to_end(&mut piece);
-    (source, outcome.map(|_length| piece.into()))
+    let mut piece = vec![0; PIECE_BYTES_MAX];
+    let outcome = loop {
+        match source.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {},
+            outcome => break outcome,
+        }
+    };
+    let piece = outcome.map(|length| {
+        piece.truncate(length);
+        piece.into()
+    });
+    (source, piece)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use http_body_util::BodyExt as _;
 
     use super::*;
@@ -147,10 +159,40 @@ mod tests {
         }
     }
 
+    fn run(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(test);
+    }
+
+    /// Returns these bytes, and notes that its end was read.
+    struct Ending(&'static [u8], Arc<AtomicBool>);
+
+    impl Read for Ending {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let count = self.0.read(buf)?;
+            self.1.store(count == 0, Ordering::SeqCst);
+            Ok(count)
+        }
+    }
+
+    /// Regression: the end was read with the last piece, so that a backup counted as sent before the
+    /// client had taken it.
+    #[test]
+    fn the_end_of_a_source_is_read_after_its_last_piece_was_taken() {
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let source = Ending(b"a backup", Arc::clone(&has_ended));
+        let mut body = SentBody::streamed(Box::new(source));
+        run(async {
+            let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert_eq!(piece, b"a backup"[..]);
+            assert!(!has_ended.load(Ordering::SeqCst));
+            assert!(body.frame().await.is_none());
+        });
+        assert!(has_ended.load(Ordering::SeqCst));
+    }
+
     #[test]
     fn a_streamed_body_arrives_whole_or_fails() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
+        run(async {
             let bytes: &[u8] = Box::leak(vec![7; 3 * PIECE_BYTES_MAX + 1].into_boxed_slice());
             let whole = SentBody::streamed(Box::new(bytes)).collect().await.unwrap();
             assert_eq!(whole.to_bytes(), bytes);
