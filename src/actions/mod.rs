@@ -9,6 +9,7 @@
 
 pub mod accounts;
 pub mod actor;
+mod address_search;
 pub mod audit;
 mod authority;
 pub mod changes;

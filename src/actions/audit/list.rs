@@ -7,13 +7,12 @@
 use serde_json::{Map, Value};
 
 use crate::actions::actor::Actor;
-use crate::actions::audit::names::EventNames;
+use crate::actions::audit::names::{EventNames, EventNeedle};
 use crate::actions::rows::{newest_first, rows_in_turns};
 use crate::actions::{ActionError, Actions};
 use crate::model::id::{EventId, KeyId};
 use crate::model::moment::Moment;
 use crate::model::role::{AUDIT_READ, INSTANCE_MANAGE};
-use crate::model::text::search_form;
 use crate::records::event::EventRecord;
 use crate::records::key::Author;
 use crate::records::place::StoreKey;
@@ -42,8 +41,8 @@ pub struct EventQuery {
     pub since: Option<Moment>,
     /// Lists only events before this moment.
     pub until: Option<Moment>,
-    /// Lists only events with this text in the name or id of the actor or the target, or in the
-    /// address.
+    /// Lists only events that contain this text in the name or id of the actor or of the target, or
+    /// in the address.
     pub search: Option<String>,
 }
 
@@ -127,7 +126,7 @@ impl Actions {
         let range = newest_first(StoreKey::EVENTS, after.as_deref());
         let (mut events, mut rows_read) = (Vec::new(), 0);
         let mut names = EventNames::new(self, actor);
-        let search = query.search.as_deref().map(search_form);
+        let mut search = query.search.as_deref().map(EventNeedle::new);
         for row in rows_in_turns(&*self.store, &range, || self.page_turn(actor)) {
             rows_read += 1;
             let event = match read_row::<EventRecord>(&row?) {
@@ -145,7 +144,7 @@ impl Actions {
             }
             if may_see(&event) && query.wants(&event) && self.is_listed(sight, actor, &event) {
                 let event = sight.of(event);
-                if search.as_ref().is_none_or(|form| names.contain(form, &event)) {
+                if search.as_mut().is_none_or(|needle| names.contain(needle, &event)) {
                     events.push(event);
                 }
             }

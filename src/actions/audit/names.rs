@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::actions::Actions;
 use crate::actions::actor::Actor;
+use crate::actions::address_search::AddressNeedle;
 use crate::model::id::{KeyId, OrganizationId, RoleId, TeamId, UserId};
 use crate::model::role::{AUDIT_READ, INSTANCE_MANAGE};
 use crate::model::text::search_form;
@@ -16,6 +17,21 @@ use crate::records::place::StoreKey;
 
 /// The fields of an event that name its object, the best first.
 const NAMING: [&str; 2] = ["name", "email"];
+
+/// The text of a search.
+pub(super) struct EventNeedle {
+    /// The search form of the text.
+    form: String,
+    /// `None` if the text cannot be a part of an IP address.
+    address: Option<AddressNeedle>,
+}
+
+impl EventNeedle {
+    pub(super) fn new(text: &str) -> Self {
+        let form = search_form(text);
+        Self { address: AddressNeedle::new(&form), form }
+    }
+}
 
 /// The names of one reader's events. Each key is read once, because many events of a list are about the
 /// same keys.
@@ -45,13 +61,18 @@ impl<'a> EventNames<'a> {
         self.current(&event.target).or_else(|| in_event(event).next().map(str::to_owned))
     }
 
-    /// Whether a text in its search form is in a name or the id of the actor or the object, or in
-    /// the address. An earlier name in the event counts too.
-    pub(super) fn contain(&mut self, form: &str, event: &EventRecord) -> bool {
-        let is_in = |text: &str| search_form(text).contains(form);
-        event.target.contains(form)
-            || event.address.is_some_and(|address| address.to_string().contains(form))
-            || event.actor_parts().1.is_some_and(|id| id.contains(form))
+    /// Whether the name or id of the actor or of the object, or the address, contains the text of a
+    /// search. An earlier name in the event counts too.
+    pub(super) fn contain(&mut self, needle: &mut EventNeedle, event: &EventRecord) -> bool {
+        let EventNeedle { form, address } = needle;
+        let is_in = |text: &str| search_form(text).contains(&**form);
+        let in_address = address
+            .as_mut()
+            .zip(event.address)
+            .is_some_and(|(sought, address)| sought.is_in(address));
+        in_address
+            || event.target.contains(&**form)
+            || event.actor_parts().1.is_some_and(|id| id.contains(&**form))
             || in_event(event).any(is_in)
             || self.current(&event.target).is_some_and(|name| is_in(&name))
             || self.of_actor(event).is_some_and(|name| is_in(&name))

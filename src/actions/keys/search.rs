@@ -1,11 +1,9 @@
 //! Finds the text of a search in a key's name, description, hints, id and permissions, in the name and
 //! email address of its owner, and in the IP address of its last use.
 
-use std::io::Write as _;
-use std::net::IpAddr;
-
 use memchr::memmem::Finder;
 
+use crate::actions::address_search::AddressNeedle;
 use crate::index::facts::UserFacts;
 use crate::index::key_lists::Entry;
 use crate::model::text::search_form;
@@ -17,29 +15,16 @@ pub(super) struct Needle {
     /// Whether the text can be a part of an id.
     fits_id: bool,
     /// `None` if the text cannot be a part of an IP address.
-    address: Option<AddressSought>,
-    /// The buffer for the text of an id or an IP address, which each key reuses.
+    address: Option<AddressNeedle>,
+    /// The buffer for the text of an id, which each key reuses.
     text: Vec<u8>,
-}
-
-#[derive(Debug)]
-enum AddressSought {
-    /// The search text is a whole address, which matches no longer address.
-    Whole(IpAddr),
-    /// The search text is a part of an address, such as `192.0.2.`.
-    Part,
 }
 
 impl Needle {
     pub(super) fn new(text: &str) -> Self {
         let form = search_form(text);
         let fits_id = form.bytes().all(|byte| b"0123456789abcdef-key_".contains(&byte));
-        let is_part = form.contains(['.', ':'])
-            && form.bytes().all(|byte| byte.is_ascii_hexdigit() || b".:".contains(&byte));
-        let address = match form.trim().parse::<IpAddr>() {
-            Ok(address) => Some(AddressSought::Whole(address.to_canonical())),
-            Err(_no_address) => is_part.then_some(AddressSought::Part),
-        };
+        let address = AddressNeedle::new(&form);
         let finder = Finder::new(form.as_bytes()).into_owned();
         Self { finder, fits_id, address, text: Vec::new() }
     }
@@ -71,15 +56,7 @@ impl Needle {
     }
 
     fn is_in_address(&mut self, entry: Entry<'_>) -> bool {
-        let Some(sought) = &self.address else { return false };
-        let Some(address) = entry.last_address() else { return false };
-        match sought {
-            AddressSought::Whole(whole) => address == *whole,
-            AddressSought::Part => {
-                self.text.clear();
-                let written = write!(self.text, "{address}");
-                written.is_ok() && self.finder.find(&self.text).is_some()
-            },
-        }
+        let address = self.address.as_mut().zip(entry.last_address());
+        address.is_some_and(|(needle, address)| needle.is_in(address))
     }
 }

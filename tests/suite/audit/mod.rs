@@ -132,6 +132,11 @@ fn objects_have_their_current_name_or_the_one_in_the_event() {
     assert_eq!(named("?search=courier"), [of_key[0].clone(), of_key[2].clone()]);
     assert_eq!(named("?search=ada&action=key.create"), of_key[2..]);
     assert_eq!(items(&instance, "?search="), items(&instance, ""));
+    // Regression: the log compared the text of addresses, and found no other spelling of an address.
+    let created = "?action=key.create&search=";
+    assert_eq!(named(&format!("{created}::ffff:127.0.0.1")), of_key[2..]);
+    assert_eq!(named(&format!("{created}127.0.0.")), of_key[2..]);
+    assert_eq!(named(&format!("{created}127.0.0.12")), []);
     let long = instance.ask(&Ask::get(&format!("/v1/audit?search={}", "x".repeat(101))));
     assert_eq!(long.problem(400, "invalid_input")["errors"][0]["code"], "too_long");
 }
