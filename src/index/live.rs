@@ -41,11 +41,12 @@ pub struct KeyCounters {
     digest: [AtomicU64; 4],
 }
 
-/// The live state that few keys have: the key was called, has a limit, or has several secrets.
+/// The live state of keys that were called, have a limit, or have several secrets. Other keys do not
+/// have it.
 #[derive(Debug, Default)]
 struct RestOfKey {
     calls: OnceLock<CallDetails>,
-    /// The index's writer locks this field, and lists of keys for keys with several secrets.
+    /// Locked by the index's writer and, for keys with several secrets, by lists of keys.
     ledger: Mutex<WriterState>,
 }
 
@@ -214,7 +215,7 @@ impl KeyCounters {
         self.known_ledger().map(|ledger| ledger.secrets.read()).unwrap_or_default()
     }
 
-    /// A secret that is not the newest, if it was used since the newest was created.
+    /// The replaced secret, if it was used after the newest secret was created.
     pub fn old_secret_in_use(&self) -> Option<Digest> {
         self.known_ledger()?.secrets.old_in_use()
     }

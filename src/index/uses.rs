@@ -214,7 +214,7 @@ impl SecretUses {
         secret.map(|secret| Arc::clone(&secret.cell))
     }
 
-    /// A secret that is not the newest, if it was used since the newest was created.
+    /// The replaced secret, if it was used after the newest secret was created.
     pub(super) fn old_in_use(&self) -> Option<Digest> {
         let (newest, others) = self.0.split_first()?;
         let is_used = |old: &&SecretUse| old.cell.read_time().is_some_and(|at| at > newest.since);

@@ -164,10 +164,14 @@ pub enum Preset {
 
 /// The text is not the name of a preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be read, read-write or deploy")]
+#[error("must be one of: {}", Preset::ALL.map(|(_, name)| name).join(", "))]
 pub struct InvalidPreset;
 
 impl Preset {
+    /// All presets, each with its name.
+    pub const ALL: [(Self, &'static str); 3] =
+        [(Self::Read, "read"), (Self::ReadWrite, "read-write"), (Self::Deploy, "deploy")];
+
     fn actions(self) -> &'static [&'static str] {
         match self {
             Self::Read => &["read"],
@@ -192,11 +196,8 @@ impl Preset {
 
 impl fmt::Display for Preset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Read => "read",
-            Self::ReadWrite => "read-write",
-            Self::Deploy => "deploy",
-        })
+        let known = Self::ALL.into_iter().find(|(preset, _)| preset == self);
+        f.write_str(known.map_or("", |(_, name)| name))
     }
 }
 
@@ -204,12 +205,8 @@ impl FromStr for Preset {
     type Err = InvalidPreset;
 
     fn from_str(text: &str) -> Result<Self, InvalidPreset> {
-        match text {
-            "read" => Ok(Self::Read),
-            "read-write" => Ok(Self::ReadWrite),
-            "deploy" => Ok(Self::Deploy),
-            _ => Err(InvalidPreset),
-        }
+        let known = Self::ALL.into_iter().find(|(_, name)| *name == text);
+        known.map(|(preset, _)| preset).ok_or(InvalidPreset)
     }
 }
 
@@ -238,10 +235,14 @@ mod tests {
             ("read-write", "*:read *:write a:read a:b:read a:write"),
             ("deploy", "*:read *:deploy *:publish *:release a:read a:b:read b:deploy"),
         ] {
-            let preset: Preset = preset.parse().unwrap();
+            let name = preset;
+            let preset: Preset = name.parse().unwrap();
+            assert_eq!(preset.to_string(), name);
             let patterns = preset.patterns(names.into_iter());
             let texts: Vec<_> = patterns.iter().map(Pattern::as_str).collect();
             assert_eq!(texts.join(" "), chosen, "{preset}");
         }
+        let error = "readwrite".parse::<Preset>().unwrap_err();
+        assert_eq!(error.to_string(), "must be one of: read, read-write, deploy");
     }
 }

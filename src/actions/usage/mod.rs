@@ -30,7 +30,7 @@ use crate::records::read_row;
 use crate::records::usage::{CallCounts, DayRecord, HoursRecord};
 use crate::records::uses::{AddressRecord, UseRecord, merge_addresses};
 pub use busiest::{BUSIEST_MAX, KeyUse};
-pub use of_keys::{KEYS_MAX, KeyHours, RecentCalls};
+pub use of_keys::{KeyHours, RecentCalls};
 
 /// Number of days for which hourly usage is kept.
 pub const HOURS_KEPT_DAYS: u32 = 7;

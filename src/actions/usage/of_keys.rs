@@ -4,14 +4,12 @@ use crate::actions::actor::Actor;
 use crate::actions::keys::require_window;
 use crate::actions::usage::busiest::refused_of;
 use crate::actions::usage::{UsageQuery, UsageSpan};
-use crate::actions::{ActionError, Actions};
+use crate::actions::{ActionError, Actions, LIST_LIMIT_MAX};
 use crate::model::id::KeyId;
 use crate::model::moment::Moment;
 use crate::model::role::USAGE_READ;
 use crate::records::usage::CallCounts;
 
-/// Maximum number of keys in one request: those of one page of the list of keys.
-pub const KEYS_MAX: usize = 100;
 /// The number of hours returned.
 const HOURS: usize = 24;
 
@@ -36,7 +34,7 @@ pub struct KeyHours {
 
 impl Actions {
     /// Returns the calls of the given keys in the last 24 hours. Leaves out keys without calls, and keys
-    /// whose usage the actor may not see. Reads only the first [`KEYS_MAX`] keys.
+    /// whose usage the actor may not see. Reads only the first [`LIST_LIMIT_MAX`] keys.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] for a key without a permission on keys; the errors of the store.
@@ -46,7 +44,7 @@ impl Actions {
         }
         let span = UsageSpan::of(&UsageQuery::default(), self.clock.now().wall);
         let mut keys = Vec::new();
-        for id in ids.iter().take(KEYS_MAX) {
+        for id in ids.iter().take(LIST_LIMIT_MAX) {
             // A turn and a lock for each key, so that other readers and the flusher wait for one key at most.
             let _turn = self.page_turn(actor);
             let record = match self.key_for_usage(actor, *id) {
@@ -111,7 +109,7 @@ mod tests {
         let instance = TestInstance::new();
         let key = instance.made_key();
         instance.call(&key, Code::Valid, 1);
-        let mut asked = vec![KeyId::default(); KEYS_MAX];
+        let mut asked = vec![KeyId::default(); LIST_LIMIT_MAX];
         asked.push(key.id);
         let recent = instance.actions.recent_calls(&instance.owner(), &asked).unwrap();
         assert!(recent.keys.is_empty());

@@ -1,11 +1,13 @@
 //! `/v1/usage`: calls per key over time.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use rouille::Response;
 use serde_json::json;
 
-use crate::actions::usage::{Interval, KEYS_MAX, KeyHours, KeyUse, RecentCalls, Usage, UsageQuery};
+use crate::actions::LIST_LIMIT_MAX;
+use crate::actions::usage::{Interval, KeyHours, KeyUse, RecentCalls, Usage, UsageQuery};
 use crate::http::endpoint::{Endpoint, get};
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
@@ -15,7 +17,7 @@ use crate::http::view::view;
 use crate::http::{App, Call, answer};
 use crate::model::errors;
 use crate::model::fault::FaultCode;
-use crate::model::id::{KeyId, Kind as _, OfKey};
+use crate::model::id::{InvalidId, KeyId, Kind as _, OfKey};
 use crate::model::moment::Moment;
 use crate::model::role::USAGE_READ;
 use crate::records::usage::CallCounts;
@@ -134,7 +136,7 @@ view! {
 }
 
 const INTERVALS: [&str; 2] = ["hour", "day"];
-const _: () = assert!(KEYS_MAX == 100, "the description of `keys` names this number");
+const _: () = assert!(LIST_LIMIT_MAX == 100, "the description of `keys` names this number");
 
 fn read_query(query: &mut Parameters) -> UsageQuery {
     let key = parsed(FaultCode::INVALID_ID, str::parse::<KeyId>, || id(OfKey::PREFIX));
@@ -152,16 +154,22 @@ fn read_query(query: &mut Parameters) -> UsageQuery {
 
 fn read_keys(query: &mut Parameters) -> Vec<KeyId> {
     let parse = |text: &str| {
-        let ids: Result<Vec<KeyId>, _> = text.split(',').map(str::parse).collect();
-        let ids = ids.map_err(|error| error.to_string())?;
-        if ids.len() > KEYS_MAX {
-            return Err(format!("must be at most {KEYS_MAX} ids"));
+        let (mut ids, mut seen) = (Vec::new(), HashSet::new());
+        for id in text.split(',') {
+            let id: KeyId = id.parse()?;
+            if seen.insert(id) {
+                ids.push(id);
+            }
         }
-        Ok(ids)
+        Ok::<_, InvalidId>(ids)
     };
-    let about = "Ids of keys, separated by commas, at most 100. Default: none.";
-    let keys = parsed(FaultCode::INVALID_ID, parse, || ids("key", KEYS_MAX));
-    query.optional("keys", about, keys).unwrap_or_default()
+    let about = "Ids of keys, separated by commas, at most 100 different ones. Default: none.";
+    let keys = parsed(FaultCode::INVALID_ID, parse, || ids("key", LIST_LIMIT_MAX));
+    let keys = query.optional("keys", about, keys).unwrap_or_default();
+    if keys.len() > LIST_LIMIT_MAX {
+        query.fault("keys", FaultCode::TOO_MANY, &format!("must be at most {LIST_LIMIT_MAX} ids"));
+    }
+    keys
 }
 
 fn parse_interval(text: &str) -> Result<Interval, &'static str> {

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::tag::{Tag, TagBuilder};
 
-/// A tag, its title, and what its operations are about.
+/// The name, title and description of a tag.
 type ApiResource = (&'static str, &'static str, &'static str);
 
-/// The resources, in parts with a title.
+/// The titles of the parts of the API reference, each with its resources.
 const PARTS: [(&str, &[ApiResource]); 7] = [
     (
         "Keys",
@@ -20,15 +20,23 @@ const PARTS: [(&str, &[ApiResource]); 7] = [
     (
         "Checks",
         &[
-            ("checks", "Checks", "Decide about a request or a key, for proxies and services."),
-            ("gates", "Gates", "Where keys are checked, and the permissions of each route."),
+            ("checks", "Checks", "Check a request or a key, for proxies and services."),
+            (
+                "gates",
+                "Gates",
+                "The routes that proxies protect, and the permissions that each requires.",
+            ),
         ],
     ),
     (
         "People",
         &[
             ("users", "Users", "The people of an organization, their sessions and their keys."),
-            ("invitations", "Invitations", "One-time links with which people join."),
+            (
+                "invitations",
+                "Invitations",
+                "One-time links with which people join an organization.",
+            ),
             ("teams", "Teams", "Groups of people that share keys."),
             ("roles", "Roles", "Built-in and custom sets of permissions."),
         ],
@@ -45,9 +53,9 @@ const PARTS: [(&str, &[ApiResource]); 7] = [
         "Organization",
         &[
             ("organization", "Organization", "The organization of the caller."),
-            ("overview", "Overview", "What needs the attention of owners and operators."),
+            ("overview", "Overview", "Facts that need the attention of owners and operators."),
             ("subscription", "Subscription", "The plan of the organization and its state."),
-            ("audit", "Audit log", "Who changed what, and whether the log is complete."),
+            ("audit", "Audit log", "The recorded changes, and the verification of the log."),
         ],
     ),
     (
@@ -56,7 +64,11 @@ const PARTS: [(&str, &[ApiResource]); 7] = [
             ("instance", "Instance", "Health, metrics and settings of the server."),
             ("organizations", "Organizations", "All organizations of the instance."),
             ("plans", "Plans", "The features and limits of each plan."),
-            ("sign-in-lockouts", "Sign-in lockouts", "Accounts and networks that must wait."),
+            (
+                "sign-in-lockouts",
+                "Sign-in lockouts",
+                "Accounts and networks that are locked out for a time.",
+            ),
             ("backup", "Backup", "A copy of all data in one file."),
             ("seal-key", "Seal key", "The key that encrypts the secrets of second factors."),
         ],
@@ -65,9 +77,9 @@ const PARTS: [(&str, &[ApiResource]); 7] = [
         "Web page",
         &[
             ("setup", "Setup", "The first owner of an instance."),
-            ("links", "One-time links", "What a one-time link is for."),
-            ("reset", "Password reset", "A new password with a one-time link."),
-            ("pages", "Pages", "The page and its files."),
+            ("links", "One-time links", "The organization and the user of a one-time link."),
+            ("reset", "Password reset", "Set a new password with a one-time link."),
+            ("pages", "Pages", "The web page and its files."),
         ],
     ),
 ];

@@ -141,7 +141,7 @@ pub(super) fn kind() -> impl ReadText<Output = KeyKind> {
 
 pub(super) fn preset() -> impl Read<Output = Preset> {
     parsed(FaultCode::INVALID_PRESET, str::parse::<Preset>, || {
-        choice(&["read", "read-write", "deploy"])
+        choice(&Preset::ALL.map(|(_, name)| name))
     })
 }
 
