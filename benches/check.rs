@@ -137,7 +137,8 @@ fn is_valid(decision: Decision<'_>) -> bool {
 }
 
 fn measure_counting(instance: &Instance, presented: &[String], request: &Request<'_>) {
-    let origin = CallOrigin { ip: request.ip, user_agent: Some("curl/8.5.0") };
+    let origin =
+        CallOrigin { ip: request.ip, user_agent: Some("curl/8.5.0"), ..CallOrigin::default() };
     let (index, checker) = (instance.actions().index(), instance.checker(NoWait));
     let request = Request { user_agent: origin.user_agent, ..*request };
     let counted = |text: &str| checker.check(text.as_bytes(), &request, is_valid).unwrap();

@@ -95,7 +95,12 @@ impl TestInstance {
         let grant = index.grant(&key.secrets[0].digest).unwrap();
         let ip = Some([192, 0, 2, 7].into());
         for _ in 0..times {
-            index.note_call(&grant, code, now, CallOrigin { ip, user_agent: None });
+            index.note_call(
+                &grant,
+                code,
+                now,
+                CallOrigin { ip, user_agent: None, ..CallOrigin::default() },
+            );
         }
     }
 

@@ -15,6 +15,7 @@ use crate::http::transport::bounds::{
 };
 use crate::http::transport::{Part, TransportLimits};
 use crate::index::calls::STRIPED_KEYS_MAX;
+use crate::index::gate_names::GATES_NUMBERED_MAX;
 use crate::index::key_lists::{CHANGES_WAITING_MAX, LISTS_BYTES_MAX};
 use crate::index::pending_usage::PENDING_ROWS_MAX;
 use crate::index::profile::PROFILES_SHARED_MAX;
@@ -78,6 +79,7 @@ fn bounds() -> Vec<(String, String)> {
     bounds.push(("lists of keys in memory".to_owned(), bytes(LISTS_BYTES_MAX)));
     bounds.push(number("changes that wait for a list of keys", CHANGES_WAITING_MAX));
     bounds.push(number("busy keys with counters for each thread", STRIPED_KEYS_MAX));
+    bounds.push(number("gates with a number, by which calls are counted", GATES_NUMBERED_MAX));
     bounds.push(number("refused calls that are kept", REFUSED_CALLS_MAX));
     bounds.push(number("pattern comparisons for one report of permissions", COMPARISONS_MAX));
     bounds.push(number("maxima of a transferred key", MAXIMA_MAX));

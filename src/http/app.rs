@@ -143,7 +143,11 @@ impl Call<'_> {
 
     /// The client's address and user agent, for people to read.
     pub(super) fn browser(&self) -> index::CallOrigin<'_> {
-        index::CallOrigin { ip: self.address, user_agent: self.user_agent() }
+        index::CallOrigin {
+            ip: self.address,
+            user_agent: self.user_agent(),
+            ..index::CallOrigin::default()
+        }
     }
 
     /// The `User-Agent`, if it is visible ASCII. Checks have the same rule.

@@ -6,26 +6,46 @@
 //! The counters of valid calls are inside the key's live state, in the cache lines that noting the
 //! use touches anyway. When threads often count calls of one key at the same time, the key gets
 //! counters for each thread, so that no cache line moves between cores.
+//!
+//! Calls are also counted by gate, at no further atomic operation: each gate has counters of its own,
+//! and the sum is the number of calls. The counters in the live state belong to the key's first gate,
+//! which is that of its first call in this process, so that a call of a key that is used through one
+//! gate touches the same cache lines as a call without a gate. Calls through other gates use counters
+//! that are allocated with the first such call, for at most [`GATES_A_KEY_MAX`] gates a key.
 
 use std::hash::{Hash as _, Hasher};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::model::calendar::Hour;
 use crate::model::code::Code;
+use crate::model::gate::GateNumber;
 use crate::model::id::OrganizationId;
 use crate::model::moment::Moment;
 use crate::records::usage::CallCounts;
 use crate::records::uses::{AddressRecord, merge_addresses};
 
-/// The most keys with counters for each thread, 2 KiB a key. Threads that count calls of another
+/// The most keys with counters for each thread, 16 KiB a key. Threads that count calls of another
 /// busy key share a cache line.
 pub const STRIPED_KEYS_MAX: usize = 1_024;
 /// The number of counters of each kind that a busy key has. Further threads share them.
 const STRIPES: usize = 16;
 
-/// The counters of valid calls.
+/// The most gates of one key whose calls are counted separately, until the process ends. Calls without
+/// a gate count as one gate. Calls through further gates are counted together.
+pub const GATES_A_KEY_MAX: usize = 8;
+/// The counters of a key: those of its first gate, of other gates, and of all further gates.
+const PLACES: usize = GATES_A_KEY_MAX + 1;
+/// The place of the key's first gate.
+const FIRST: usize = 0;
+/// The place of gates without a place of their own.
+const FURTHER: usize = PLACES - 1;
+/// The bits of an hour beside a gate's number: hours up to the year 2209.
+const HOUR_BITS: u32 = u32::BITS - GateNumber::BITS;
+const HOUR_MASK: u32 = (1 << HOUR_BITS) - 1;
+
+/// The counters of valid calls through the key's first gate.
 #[derive(Debug, Default)]
 pub(super) struct ValidCalls {
     even: ValidHour,
@@ -36,8 +56,9 @@ pub(super) struct ValidCalls {
 /// that uses the same counters.
 #[derive(Debug, Default)]
 struct ValidHour {
-    /// The hour of all counts of this parity. Counts that were not taken for two hours, for example
-    /// while the store was unavailable, count for a later hour.
+    /// The hour of all counts of this parity, of every gate. Counts that were not taken for two hours,
+    /// for example while the store was unavailable, count for a later hour. The upper bits are the
+    /// number of the key's first gate, which never changes after the first call.
     hour: AtomicU32,
     count: AtomicU32,
 }
@@ -46,8 +67,10 @@ struct ValidHour {
 #[derive(Debug)]
 pub(super) struct CallDetails {
     organization: OrganizationId,
-    /// Refused calls. The counters of valid calls are in [`ValidCalls`].
+    first: GateNumber,
+    /// Refused calls through the first gate. The counters of valid calls are in [`ValidCalls`].
     refused: HourCounts,
+    others: OnceLock<Box<OtherGates>>,
     stripes: OnceLock<Box<Stripes>>,
     recent: Mutex<Recent>,
 }
@@ -59,10 +82,19 @@ struct HourCounts {
     odd: [AtomicU32; Code::COUNTED.len()],
 }
 
-/// The counters of one thread, or of a few, on cache lines of their own.
+/// Calls through gates other than the first.
+#[derive(Debug, Default)]
+struct OtherGates {
+    /// The number of the gate at each place, plus one. 0 is a free place.
+    gates: [AtomicU16; FURTHER - 1],
+    /// The counts at the places after the first.
+    counts: [HourCounts; PLACES - 1],
+}
+
+/// The counters of one thread, or of a few, on cache lines of their own: one for each place.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Stripe(HourCounts);
+struct Stripe([HourCounts; PLACES]);
 
 /// The counters of all threads.
 #[derive(Debug)]
@@ -100,49 +132,129 @@ impl ValidCalls {
         if hour.number().is_multiple_of(2) { &self.even } else { &self.odd }
     }
 
-    /// Notes the hour of a call that is counted next.
-    pub(super) fn note_hour(&self, hour: Hour) {
-        let latest = &self.of(hour).hour;
-        if latest.load(Ordering::Relaxed) < hour.number() {
-            latest.fetch_max(hour.number(), Ordering::Relaxed);
+    /// Notes the key's first gate, before its first call is counted. Threads that note it at the same
+    /// time note the same gate.
+    pub(super) fn note_first_gate(&self, gate: GateNumber) {
+        let bits = u32::from(gate.bits()) << HOUR_BITS;
+        for latest in [&self.even.hour, &self.odd.hour] {
+            // A failed exchange means that another thread has noted the gate.
+            let _swap = latest.compare_exchange(0, bits, Ordering::SeqCst, Ordering::Relaxed);
         }
+    }
+
+    /// Notes the hour of a call that is counted next. Returns whether the call comes through the key's
+    /// first gate.
+    pub(super) fn note_hour(&self, hour: Hour, gate: GateNumber) -> bool {
+        let latest = &self.of(hour).hour;
+        let noted = latest.load(Ordering::Relaxed);
+        let (first, number) = (noted >> HOUR_BITS, hour.number().min(HOUR_MASK));
+        if (noted & HOUR_MASK) < number {
+            latest.fetch_max((first << HOUR_BITS) | number, Ordering::Relaxed);
+        }
+        first == u32::from(gate.bits())
     }
 
     /// Counts a valid call. Returns whether another thread counted one at the same moment.
     pub(super) fn count(&self, hour: Hour) -> bool {
-        let count = &self.of(hour).count;
-        let before = count.load(Ordering::Relaxed);
-        let next = before.wrapping_add(1);
-        let swap = count.compare_exchange(before, next, Ordering::SeqCst, Ordering::Relaxed);
-        let Err(seen) = swap else { return false };
-        count.fetch_add(1, Ordering::SeqCst);
-        // The count is 0 if it was taken at this moment.
-        seen != 0
+        add_one(&self.of(hour).count)
     }
 }
 
+/// Adds one. Returns whether another thread did so at the same moment.
+fn add_one(count: &AtomicU32) -> bool {
+    let before = count.load(Ordering::Relaxed);
+    let next = before.wrapping_add(1);
+    let swap = count.compare_exchange(before, next, Ordering::SeqCst, Ordering::Relaxed);
+    let Err(seen) = swap else { return false };
+    count.fetch_add(1, Ordering::SeqCst);
+    // The count is 0 if it was taken at this moment.
+    seen != 0
+}
+
 impl HourCounts {
-    fn count(&self, hour: Hour, code: Code) {
+    /// Counts a call. Returns whether another thread counted a valid call at the same moment.
+    fn count(&self, hour: Hour, code: Code) -> bool {
         let counts = if hour.number().is_multiple_of(2) { &self.even } else { &self.odd };
-        if let Some(count) = code.counted().and_then(|place| counts.get(place)) {
-            count.fetch_add(1, Ordering::SeqCst);
+        let Some(count) = code.counted().and_then(|place| counts.get(place)) else { return false };
+        if code == Code::Valid {
+            return add_one(count);
         }
+        count.fetch_add(1, Ordering::SeqCst);
+        false
+    }
+}
+
+impl OtherGates {
+    /// The place of a gate's counters. The first call through a gate takes a free place.
+    fn place(&self, gate: GateNumber) -> usize {
+        let sought = gate.bits() + 1;
+        let is_its = |of: &AtomicU16| {
+            let known = of.load(Ordering::SeqCst);
+            let taken = || of.compare_exchange(0, sought, Ordering::SeqCst, Ordering::SeqCst);
+            known == sought
+                || (known == 0 && taken().map_or_else(|seen| seen == sought, |_free| true))
+        };
+        self.gates.iter().position(is_its).map_or(FURTHER, |position| position + 1)
+    }
+
+    /// The gate at a place after the first. `None` for a free place.
+    fn gate(&self, place: usize) -> Option<GateNumber> {
+        if place == FURTHER {
+            return Some(GateNumber::OTHER);
+        }
+        let number = self.gates.get(place.checked_sub(1)?)?.load(Ordering::SeqCst);
+        number.checked_sub(1).map(GateNumber::from_bits)
     }
 }
 
 impl CallDetails {
-    pub(super) fn new(organization: OrganizationId) -> Self {
-        let (refused, stripes, recent) = Default::default();
-        Self { organization, refused, stripes, recent }
+    pub(super) fn new(organization: OrganizationId, first: GateNumber) -> Self {
+        let (refused, others, stripes, recent) = Default::default();
+        Self { organization, first, refused, others, stripes, recent }
     }
 
-    /// Counts a refused call, or any call of a key that is marked as striped. A caller that has not
-    /// seen the mark counts in no stripe, since a thread that takes the counts may not see a stripe
-    /// before the mark.
-    pub(super) fn count(&self, hour: Hour, code: Code, is_striped: bool) {
+    /// The gate of the key's first call.
+    pub(super) const fn first_gate(&self) -> GateNumber {
+        self.first
+    }
+
+    /// Creates the counters of gates other than the first.
+    pub(super) fn separate_gates(&self) {
+        self.others.get_or_init(Box::default);
+    }
+
+    /// Counts a refused call, a call through another gate than the first, or any call of a key that is
+    /// marked as striped. A caller that has not seen the mark counts in no stripe, since a thread that
+    /// takes the counts may not see a stripe before the mark. `gate` is `None` for the first gate.
+    /// Returns whether another thread counted a valid call at the same moment.
+    pub(super) fn count(
+        &self,
+        hour: Hour,
+        code: Code,
+        gate: Option<GateNumber>,
+        is_striped: bool,
+    ) -> bool {
+        let place = gate.zip(self.others.get()).map_or(FIRST, |(gate, others)| others.place(gate));
         let stripes = self.stripes.get().filter(|_stripes| is_striped);
         let stripe = stripes.and_then(|stripes| stripes.each.get(own_number() % STRIPES));
-        stripe.map_or(&self.refused, |stripe| &stripe.0).count(hour, code);
+        let counts = match stripe {
+            Some(stripe) => stripe.0.get(place),
+            None => self.unstriped(place),
+        };
+        counts.is_some_and(|counts| counts.count(hour, code))
+    }
+
+    /// The counters at a place, without those of stripes.
+    fn unstriped(&self, place: usize) -> Option<&HourCounts> {
+        match place.checked_sub(1) {
+            None => Some(&self.refused),
+            Some(other) => self.others.get()?.counts.get(other),
+        }
+    }
+
+    /// The gate at a place. `None` for a free place.
+    fn gate(&self, place: usize) -> Option<GateNumber> {
+        if place == FIRST { Some(self.first) } else { self.others.get()?.gate(place) }
     }
 
     /// Creates stripes, if fewer than [`STRIPED_KEYS_MAX`] keys have them. Returns whether the key
@@ -176,8 +288,8 @@ impl<'a> Calls<'a> {
         Self { organization: details.organization, valid, details }
     }
 
-    /// Takes the counts that were not taken yet, by hour.
-    pub(super) fn take(self, mut to: impl FnMut(Hour, &CallCounts)) {
+    /// Takes the counts that were not taken yet, by hour and gate.
+    pub(super) fn take(self, mut to: impl FnMut(Hour, GateNumber, &CallCounts)) {
         self.each(
             |count| {
                 if count.load(Ordering::SeqCst) == 0 { 0 } else { count.swap(0, Ordering::SeqCst) }
@@ -186,27 +298,47 @@ impl<'a> Calls<'a> {
         );
     }
 
-    /// Reads the counts that were not taken yet, by hour.
-    pub fn read(self, mut to: impl FnMut(Hour, &CallCounts)) {
+    /// Reads the counts that were not taken yet, by hour and gate.
+    pub fn read(self, mut to: impl FnMut(Hour, GateNumber, &CallCounts)) {
         self.each(|count| count.load(Ordering::SeqCst), &mut to);
     }
 
-    fn each(self, read: impl Fn(&AtomicU32) -> u32, to: &mut impl FnMut(Hour, &CallCounts)) {
-        let stripes = self.details.stripes.get().map(|stripes| &stripes.each);
-        let striped = || stripes.into_iter().flatten().map(|stripe| &stripe.0);
-        let others = || striped().chain([&self.details.refused]);
+    fn each(
+        self,
+        read: impl Fn(&AtomicU32) -> u32,
+        to: &mut impl FnMut(Hour, GateNumber, &CallCounts),
+    ) {
+        let places = (0..PLACES).filter_map(|place| Some((place, self.details.gate(place)?)));
+        let places: Vec<_> = places.collect();
         for (valid, is_even) in [(&self.valid.even, true), (&self.valid.odd, false)] {
-            let mut counts = CallCounts::of(Code::Valid, u64::from(read(&valid.count)));
-            for other in others() {
-                let by_code = if is_even { &other.even } else { &other.odd };
-                for (code, count) in Code::COUNTED.into_iter().zip(by_code) {
-                    counts.add(&CallCounts::of(code, u64::from(read(count))));
+            for (place, gate) in &places {
+                let valid_calls = if *place == FIRST { read(&valid.count) } else { 0 };
+                let mut counts = CallCounts::of(Code::Valid, u64::from(valid_calls));
+                self.add_counts(*place, is_even, &read, &mut counts);
+                if counts.calls() > 0 {
+                    // The hour is read after the counts, so that no call is reported under an
+                    // earlier hour.
+                    let hour = valid.hour.load(Ordering::Acquire) & HOUR_MASK;
+                    to(Hour::from_number(hour), *gate, &counts);
                 }
             }
-            if counts.calls() > 0 {
-                // The hour is read after the counts, so that no call is reported under an earlier
-                // hour.
-                to(Hour::from_number(valid.hour.load(Ordering::Acquire)), &counts);
+        }
+    }
+
+    /// Adds the counts at a place, of even or of odd hours.
+    fn add_counts(
+        self,
+        place: usize,
+        is_even: bool,
+        read: impl Fn(&AtomicU32) -> u32,
+        sum: &mut CallCounts,
+    ) {
+        let stripes = self.details.stripes.get().map(|stripes| &stripes.each);
+        let striped = stripes.into_iter().flatten().filter_map(|stripe| stripe.0.get(place));
+        for counts in striped.chain(self.details.unstriped(place)) {
+            let by_code = if is_even { &counts.even } else { &counts.odd };
+            for (code, count) in Code::COUNTED.into_iter().zip(by_code) {
+                sum.add(&CallCounts::of(code, u64::from(read(count))));
             }
         }
     }
@@ -260,6 +392,7 @@ impl Hasher for ThreadNumber {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::live::KeyCounters;
     use crate::model::id::Id;
     use std::thread::scope;
 
@@ -270,7 +403,8 @@ mod tests {
 
     impl Counted {
         fn new() -> Self {
-            Self { valid: ValidCalls::default(), details: CallDetails::new(Id::default()) }
+            let details = CallDetails::new(Id::default(), GateNumber::NONE);
+            Self { valid: ValidCalls::default(), details }
         }
 
         fn calls(&self) -> Calls<'_> {
@@ -278,18 +412,18 @@ mod tests {
         }
 
         fn count(&self, hour: Hour, code: Code) {
-            self.valid.note_hour(hour);
+            self.valid.note_hour(hour, GateNumber::NONE);
             if code == Code::Valid {
                 self.valid.count(hour);
             } else {
-                self.details.count(hour, code, false);
+                self.details.count(hour, code, None, false);
             }
         }
     }
 
     fn taken(counted: &Counted) -> Vec<(u32, CallCounts)> {
         let mut taken = Vec::new();
-        counted.calls().take(|hour, counts| taken.push((hour.number(), *counts)));
+        counted.calls().take(|hour, _, counts| taken.push((hour.number(), *counts)));
         taken
     }
 
@@ -304,7 +438,7 @@ mod tests {
         eight.add(&CallCounts::of(Code::Expired, 1));
         let expected = [(8, eight), (7, CallCounts::of(Code::Valid, 1))];
         let mut reported = Vec::new();
-        calls.calls().read(|hour, counts| reported.push((hour.number(), *counts)));
+        calls.calls().read(|hour, _, counts| reported.push((hour.number(), *counts)));
         assert_eq!(reported, expected);
         assert_eq!(taken(&calls), expected);
         assert_eq!(taken(&calls), []);
@@ -325,10 +459,10 @@ mod tests {
             let counting: Vec<_> =
                 (0..4).map(|thread| threads.spawn(move || count(thread))).collect();
             while counting.iter().any(|thread| !thread.is_finished()) {
-                calls.calls().take(|_, counts| sum.add(counts));
+                calls.calls().take(|_, _, counts| sum.add(counts));
             }
         });
-        calls.calls().take(|_, counts| sum.add(counts));
+        calls.calls().take(|_, _, counts| sum.add(counts));
         assert_eq!(sum, CallCounts::of(Code::Valid, 80_000));
     }
 
@@ -336,11 +470,11 @@ mod tests {
     fn stripes_are_bounded_and_their_counts_are_taken_too() {
         let striped = StripedKeys::default();
         let first = Counted::new();
-        first.valid.note_hour(Hour::from_number(6));
+        first.valid.note_hour(Hour::from_number(6), GateNumber::NONE);
         first.valid.count(Hour::from_number(6));
         assert!(first.details.stripe(&striped));
-        first.details.count(Hour::from_number(6), Code::Valid, true);
-        first.details.count(Hour::from_number(6), Code::Expired, true);
+        first.details.count(Hour::from_number(6), Code::Valid, None, true);
+        first.details.count(Hour::from_number(6), Code::Expired, None, true);
         let mut six = CallCounts::of(Code::Valid, 2);
         six.add(&CallCounts::of(Code::Expired, 1));
         assert_eq!(taken(&first), [(6, six)]);
@@ -354,6 +488,61 @@ mod tests {
         assert_eq!(taken(&late), [(6, CallCounts::of(Code::Expired, 1))]);
         drop(others);
         assert!(late.details.stripe(&striped), "removed keys make room");
+    }
+
+    #[test]
+    fn calls_are_counted_by_gate_for_a_bounded_number_of_gates() {
+        let (counted, hour) = (Counted::new(), Hour::from_number(6));
+        let gate = GateNumber::from_bits;
+        assert!(counted.valid.note_hour(hour, GateNumber::NONE));
+        counted.valid.count(hour);
+        counted.details.separate_gates();
+        for round in 0..2 {
+            for number in 1..=u16::try_from(GATES_A_KEY_MAX).unwrap() + 1 {
+                assert!(!counted.valid.note_hour(hour, gate(number)));
+                counted.details.count(hour, Code::Valid, Some(gate(number)), round > 0);
+            }
+            counted.details.stripe(&StripedKeys::default());
+        }
+        counted.details.count(hour, Code::Expired, Some(gate(2)), true);
+        let mut taken = Vec::new();
+        counted.calls().take(|_, gate, counts| taken.push((gate, *counts)));
+        let valid = |calls| CallCounts::of(Code::Valid, calls);
+        let mut expected = vec![(GateNumber::NONE, valid(1))];
+        expected.extend((1..8).map(|number| (gate(number), valid(2))));
+        expected[2].1.add(&CallCounts::of(Code::Expired, 1));
+        expected.push((GateNumber::OTHER, valid(4)));
+        assert_eq!(taken, expected);
+    }
+
+    /// Threads whose first calls come through different gates agree on the first gate of the key.
+    #[test]
+    fn no_call_is_counted_under_another_gate() {
+        const CALLS: u64 = 20_000;
+        let live = KeyCounters::new(Id::default());
+        let striped = StripedKeys::default();
+        let mut sums = [CallCounts::default(); 3];
+        let count = |number: u16| {
+            for call in 0..CALLS {
+                let hour = Hour::from_number(6 + u32::try_from(call / 15_000).unwrap());
+                let gate = GateNumber::from_bits(number);
+                live.count(hour, Code::Valid, (Id::default(), gate), &striped);
+            }
+        };
+        let mut take = || {
+            if let Some(calls) = live.calls() {
+                calls.take(|_, gate, counts| sums[usize::from(gate.bits())].add(counts));
+            }
+        };
+        scope(|threads| {
+            let counting: Vec<_> =
+                (0..3).map(|number| threads.spawn(move || count(number))).collect();
+            while counting.iter().any(|thread| !thread.is_finished()) {
+                take();
+            }
+        });
+        take();
+        assert_eq!(sums, [CallCounts::of(Code::Valid, CALLS); 3]);
     }
 
     #[test]

@@ -11,9 +11,12 @@ use once_cell::race::OnceBox;
 
 use crate::index::calls::{CallDetails, Calls, StripedKeys, ValidCalls};
 use crate::index::quota::{QuotaCounter, QuotaOwner, Reservations};
-use crate::index::uses::{Agent, LastUse, Marks, SecretUses, Use, UseCell};
+use crate::index::uses::{
+    Agent, CALLED, CALLED_BY_GATES, LastUse, Marks, SecretUses, Use, UseCell,
+};
 use crate::model::calendar::Hour;
 use crate::model::code::Code;
+use crate::model::gate::GateNumber;
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::limit::{Draw, RateLimit};
 use crate::model::moment::Moment;
@@ -95,35 +98,46 @@ impl KeyCounters {
     /// Counts of calls; `None` if there were none in this process.
     pub fn calls(&self) -> Option<Calls<'_>> {
         // The marks are in the one order of all `SeqCst` accesses, as the marks and counts of
-        // `KeyCounters::count` are. The load of `striped` orders the creation of the stripes.
-        let called = self.marks().called.load(Ordering::SeqCst);
+        // `KeyCounters::count` are. The load of `striped` orders the creation of the stripes, and that
+        // of `called` the creation of the counters of gates.
+        let called = self.marks().called.load(Ordering::SeqCst) >= CALLED;
         let _is_striped = self.marks().striped.load(Ordering::SeqCst);
         let details = self.rest.get().filter(|_rest| called)?.calls.get()?;
         Some(Calls::of(&self.valid, details))
     }
 
-    /// Counts a call. The order of the count and the key's `waiting` mark is explained in
-    /// [`crate::index::flush_queue`].
+    /// Counts a call of a key of an organization, through a gate. The order of the count and the key's
+    /// `waiting` mark is explained in [`crate::index::flush_queue`].
     pub(super) fn count(
         &self,
         hour: Hour,
         code: Code,
-        organization: OrganizationId,
+        (organization, gate): (OrganizationId, GateNumber),
         striped: &StripedKeys,
     ) {
         let marks = self.marks();
-        if !marks.called.load(Ordering::SeqCst) {
-            self.rest().calls.get_or_init(|| CallDetails::new(organization));
-            marks.called.store(true, Ordering::SeqCst);
+        let called = marks.called.load(Ordering::SeqCst);
+        if called < CALLED {
+            let details = || CallDetails::new(organization, gate);
+            let details = self.rest().calls.get_or_init(details);
+            self.valid.note_first_gate(details.first_gate());
+            marks.called.fetch_max(CALLED, Ordering::SeqCst);
         }
-        self.valid.note_hour(hour);
+        let is_first = self.valid.note_hour(hour, gate);
         let is_striped = marks.striped.load(Ordering::SeqCst);
-        if code == Code::Valid && !is_striped {
-            if self.valid.count(hour) {
-                self.note_meeting(striped);
-            }
+        let has_met = if code == Code::Valid && is_first && !is_striped {
+            self.valid.count(hour)
         } else if let Some(details) = self.details() {
-            details.count(hour, code, is_striped);
+            if !is_first && called < CALLED_BY_GATES {
+                details.separate_gates();
+                marks.called.fetch_max(CALLED_BY_GATES, Ordering::SeqCst);
+            }
+            details.count(hour, code, Some(gate).filter(|_gate| !is_first), is_striped)
+        } else {
+            false
+        };
+        if has_met && !is_striped {
+            self.note_meeting(striped);
         }
     }
 
@@ -361,7 +375,8 @@ mod tests {
     fn a_key_that_gets_stripes_loses_no_call() {
         const CALLS: u32 = 40_000;
         let (live, striped) = (KeyCounters::new(KeyId::default()), StripedKeys::default());
-        let count = |code| live.count(Hour::from_number(8), code, Id::default(), &striped);
+        let own = (Id::default(), GateNumber::NONE);
+        let count = |code| live.count(Hour::from_number(8), code, own, &striped);
         let mut sum = CallCounts::default();
         count(Code::Valid);
         let calls = live.calls().unwrap();
@@ -369,7 +384,7 @@ mod tests {
             let counting = || (0..CALLS).for_each(|_| count(Code::Valid));
             let counting = [threads.spawn(counting), threads.spawn(counting)];
             loop {
-                calls.take(|_, counts| sum.add(counts));
+                calls.take(|_, _, counts| sum.add(counts));
                 assert!(live.details().unwrap().stripe(&striped));
                 live.marks().striped.store(true, Ordering::SeqCst);
                 if counting.iter().all(ScopedJoinHandle::is_finished) {
@@ -378,7 +393,7 @@ mod tests {
             }
         });
         count(Code::Expired);
-        calls.take(|_, counts| sum.add(counts));
+        calls.take(|_, _, counts| sum.add(counts));
         let mut expected = CallCounts::of(Code::Valid, 2 * u64::from(CALLS) + 1);
         expected.add(&CallCounts::of(Code::Expired, 1));
         assert_eq!(sum, expected);
@@ -387,7 +402,8 @@ mod tests {
     #[test]
     fn a_key_gets_stripes_when_threads_meet_often_before_its_counts_are_taken() {
         let (live, striped) = (KeyCounters::new(KeyId::default()), StripedKeys::default());
-        live.count(Hour::from_number(8), Code::Valid, Id::default(), &striped);
+        let own = (Id::default(), GateNumber::NONE);
+        live.count(Hour::from_number(8), Code::Valid, own, &striped);
         let mut pending = PendingUsage::default();
         for _ in 0..3 {
             (0..MEETINGS_MAX).for_each(|_| live.note_meeting(&striped));

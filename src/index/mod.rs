@@ -9,6 +9,7 @@ mod digest_key;
 pub mod facts;
 mod flush_queue;
 pub mod follow;
+pub mod gate_names;
 pub mod grant;
 mod grants;
 pub mod key_lists;
@@ -50,7 +51,7 @@ use papaya::{HashMap, ResizeMode};
 use crate::model::calendar::Hour;
 use crate::model::code::Code;
 use crate::model::foreign::Algorithm;
-use crate::model::gate::{DEFAULT_GATE, Gate};
+use crate::model::gate::{DEFAULT_GATE, Gate, GateNumber};
 use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
@@ -60,6 +61,7 @@ use calls::StripedKeys;
 use digest_key::{DigestHasher, DigestKey};
 use facts::{RoleFacts, Shared, SharedUser, TeamFacts, UserFacts};
 use flush_queue::FlushQueue;
+use gate_names::GateNames;
 use grant::Grant;
 use key_lists::KeyLists;
 use live::KeyCounters;
@@ -96,6 +98,7 @@ pub struct Index {
     roles: HashMap<RoleId, Shared<RoleFacts>>,
     teams: HashMap<TeamId, Arc<TeamFacts>>,
     gates: HashMap<Box<str>, Arc<Gate>>,
+    gate_names: Arc<GateNames>,
     sessions: Sessions,
     default_gate: Arc<Gate>,
     /// The names of user agents. Keys with the same user agent share one text.
@@ -119,6 +122,8 @@ pub struct Index {
 pub struct CallOrigin<'a> {
     pub ip: Option<IpAddr>,
     pub user_agent: Option<&'a str>,
+    /// The gate that the call comes through.
+    pub gate: GateNumber,
 }
 
 impl Default for Index {
@@ -129,6 +134,7 @@ impl Default for Index {
 
 impl Index {
     pub fn new() -> Self {
+        let gate_names: Arc<GateNames> = Arc::default();
         Self {
             // Blocking growth blocks only writers, and the map has a single writer. With
             // incremental growth, readers would have to search two tables.
@@ -146,11 +152,12 @@ impl Index {
             teams: HashMap::new(),
             gates: HashMap::new(),
             sessions: Sessions::default(),
-            default_gate: Arc::new(Gate::any_key()),
+            default_gate: Arc::new(Gate { number: GateNames::default_gate(), ..Gate::any_key() }),
             agents: HashMap::new(),
             progress: IndexProgress::new(),
             flush_queue: FlushQueue::new(),
-            pending_usage: Mutex::default(),
+            pending_usage: Mutex::new(PendingUsage::new(Arc::clone(&gate_names))),
+            gate_names,
             flushed_at: AtomicU64::new(0),
             reservations: Arc::default(),
             steps: Histogram::default(),
@@ -310,7 +317,8 @@ impl Index {
             let agent = origin.user_agent.map(|name| cut(name, USER_AGENT_BYTES_MAX));
             grant.note(Use { at, ip: origin.ip, agent }, |name| self.agent(name))
         };
-        grant.live.count(Hour::of(at), code, grant.organization.id(), &self.striped_keys);
+        let counted_for = (grant.organization.id(), origin.gate);
+        grant.live.count(Hour::of(at), code, counted_for, &self.striped_keys);
         if let (true, Some(ip)) = (is_new, origin.ip) {
             grant.live.note_address(ip, at);
         }
@@ -402,7 +410,7 @@ pub(crate) mod tests {
     }
 
     fn call(index: &Index, live: &Arc<KeyCounters>, agent: Option<&str>) -> LastUse {
-        let origin = CallOrigin { ip: None, user_agent: agent };
+        let origin = CallOrigin { ip: None, user_agent: agent, ..CallOrigin::default() };
         let grant = grant::tests::grant_of(Arc::clone(live));
         index.note_call(&grant, Code::Valid, Moment::from_milliseconds(5_000), origin);
         live.last_use().unwrap()
@@ -507,7 +515,7 @@ pub(crate) mod tests {
             threads.spawn(|| {
                 for call in 1..=u64::from(CALLS) {
                     let ip = Some(u32::try_from(call).unwrap().to_be_bytes().into());
-                    let origin = CallOrigin { ip, user_agent: None };
+                    let origin = CallOrigin { ip, user_agent: None, ..CallOrigin::default() };
                     index.note_call(&grant, Code::Valid, at(call), origin);
                 }
             });
@@ -515,7 +523,7 @@ pub(crate) mod tests {
             while taken < u64::from(CALLS) {
                 let before = taken;
                 if let Some(calls) = live.calls() {
-                    calls.take(|_, counts| taken += counts.calls());
+                    calls.take(|_, _, counts| taken += counts.calls());
                 }
                 if taken > before {
                     assert!(live.last_use().unwrap().at >= at(taken));

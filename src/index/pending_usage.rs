@@ -3,7 +3,7 @@
 //! 1. A call increments a counter of its key ([`crate::index::calls`]), and its key enters the
 //!    flush queue.
 //! 2. The flusher takes the key from the queue and moves its counts into two pending rows: the row
-//!    of the key and the row of its organization.
+//!    of the key and the row of its organization. Both rows have the counts of each gate too.
 //! 3. The flusher writes each pending row whole, as the stored row plus the moved counts, and
 //!    removes it when the store has confirmed the write. After an unknown outcome the same row is
 //!    written again.
@@ -16,6 +16,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::index::gate_names::GateNames;
 use crate::index::live::KeyCounters;
 use crate::index::uses::LastUse;
 use crate::model::calendar::{Day, Hour};
@@ -34,6 +35,7 @@ pub struct PendingUsage {
     /// Keys that were used again shortly after they were written.
     pub held: HashMap<KeyId, Arc<KeyCounters>>,
     rows: HashMap<(UsageOf, Day), PendingRow>,
+    gates: Arc<GateNames>,
 }
 
 /// The usage of one day that is not known to be stored.
@@ -55,6 +57,15 @@ impl PendingRow {
 }
 
 impl PendingUsage {
+    pub(super) fn new(gates: Arc<GateNames>) -> Self {
+        Self { gates, ..Self::default() }
+    }
+
+    /// The names of the gates of calls.
+    pub fn gates(&self) -> &GateNames {
+        &self.gates
+    }
+
     /// Whether there are [`PENDING_ROWS_MAX`] rows, so that no more counts are taken from the keys.
     pub fn is_full(&self) -> bool {
         self.rows.len() >= PENDING_ROWS_MAX
@@ -68,17 +79,22 @@ impl PendingUsage {
         live.marks().meetings.store(0, Ordering::Relaxed);
         if let Some(calls) = live.calls() {
             let organization = calls.organization;
-            calls.take(|hour, counts| {
+            calls.take(|hour, gate, counts| {
+                let gate = self.gates.name(gate);
                 for key in [Some(live.key), None] {
-                    self.add(UsageOf { organization, key }, hour, counts);
+                    self.add(UsageOf { organization, key }, hour, gate.as_deref(), counts);
                 }
             });
         }
         live.last_use()
     }
 
-    fn add(&mut self, of: UsageOf, hour: Hour, counts: &CallCounts) {
-        self.rows.entry((of, hour.day())).or_default().counted.add(hour, counts);
+    fn add(&mut self, of: UsageOf, hour: Hour, gate: Option<&str>, counts: &CallCounts) {
+        let row = self.rows.entry((of, hour.day())).or_default();
+        row.counted.add(hour, counts);
+        if let Some(gate) = gate {
+            row.counted.add_of_gate(gate, hour, counts);
+        }
     }
 
     /// The row to write for a day. The first attempt to write it reads the stored row.
@@ -148,13 +164,13 @@ mod tests {
             record
         };
         let mut pending = PendingUsage::default();
-        pending.add(of, day.hour(3), &valid(5));
+        pending.add(of, day.hour(3), None, &valid(5));
         let unread = pending.row_to_write(of, day, || Err("unavailable"));
         assert_eq!(unread, Err("unavailable"), "the stored count is unknown");
         assert_eq!(pending.hours(of, day, of_day(2)), of_day(7));
         assert_eq!(pending.row_to_write(of, day, || Ok::<_, ()>(of_day(2))), Ok(of_day(7)));
         // Suppose that the outcome of writing this row is unknown. The row may be stored already.
-        pending.add(of, day.hour(3), &valid(1));
+        pending.add(of, day.hour(3), None, &valid(1));
         assert_eq!(pending.row_to_write(of, day, || Ok::<_, ()>(of_day(7))), Ok(of_day(8)));
         assert_eq!(pending.hours(of, day, of_day(7)), of_day(8));
         pending.confirm(of, day);

@@ -44,13 +44,19 @@ impl LastUse {
     }
 }
 
+/// The key has counters for its first gate.
+pub(super) const CALLED: u8 = 1;
+/// The key has counters for other gates too.
+pub(super) const CALLED_BY_GATES: u8 = 2;
+
 /// Flags of the key whose cell it is. They fill the space beside the sequence number.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     /// Whether a use waits to be written.
     pub(super) waiting: AtomicBool,
-    /// Whether the key had a call in this process.
-    pub(super) called: AtomicBool,
+    /// Which counters of calls the key has: none before its first call in this process, then
+    /// [`CALLED`], and [`CALLED_BY_GATES`] after a call through another gate than the first.
+    pub(super) called: AtomicU8,
     /// Whether each thread has counters of its own.
     pub(super) striped: AtomicBool,
     /// How often threads met at one counter since the counts were last taken.

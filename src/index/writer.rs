@@ -148,12 +148,13 @@ impl Writer {
     }
 
     fn put_gate(&self, record: &GateRecord) {
-        let gate = record.gate().unwrap_or_else(|fault| {
+        let mut gate = record.gate().unwrap_or_else(|fault| {
             // A gate with invalid routes denies every request. This program stores no such gate.
             tracing::error!(gate = %record.name, ?fault, "index: a gate has invalid routes and \
                 rejects every request");
             Gate::closed()
         });
+        gate.number = self.index.gate_names.number(&record.name);
         self.index.gates.pin().insert(record.name.clone(), Arc::new(gate));
     }
 

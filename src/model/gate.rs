@@ -36,6 +36,41 @@ pub enum InvalidGate {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GateName(Box<str>);
 
+/// The number of a gate's name in this process, by which the calls through the gate are counted. The
+/// index assigns the numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GateNumber(u16);
+
+impl GateNumber {
+    /// The number of calls without a gate.
+    pub const NONE: Self = Self(0);
+    /// The number of all gates that have none of their own.
+    pub const OTHER: Self = Self((1 << Self::BITS) - 1);
+    /// The number of bits of a gate number.
+    pub const BITS: u32 = 11;
+
+    /// The number of the gate at a position in the list of names.
+    pub fn at(position: usize) -> Self {
+        let number = position.checked_add(1).and_then(|number| u16::try_from(number).ok());
+        number.map_or(Self::OTHER, |number| Self(number.min(Self::OTHER.0)))
+    }
+
+    /// The position in the list of names. `None` for the numbers that are of no one gate.
+    pub fn position(self) -> Option<usize> {
+        let is_own = self != Self::NONE && self != Self::OTHER;
+        usize::from(self.0).checked_sub(1).filter(|_position| is_own)
+    }
+
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// The number with these bits.
+    pub const fn from_bits(bits: u16) -> Self {
+        Self(bits)
+    }
+}
+
 /// The access that a route requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteAccess {
@@ -59,6 +94,8 @@ pub struct Rule {
 /// A gate in the form that decides about requests.
 #[derive(Debug)]
 pub struct Gate {
+    /// The number of the gate's name. [`GateNumber::NONE`] outside of the index.
+    pub number: GateNumber,
     /// The places that may carry a key.
     pub credentials: Box<[CredentialSource]>,
     /// The routes; `None` accepts any key for every request.
@@ -112,7 +149,8 @@ impl Gate {
     pub fn any_key() -> Self {
         let credentials = CREDENTIALS.clone().into();
         let (organizations, environments, preflight) = (None, None, Preflight::Check);
-        Self { credentials, routes: None, organizations, environments, cost: 1, preflight }
+        let number = GateNumber::NONE;
+        Self { number, credentials, routes: None, organizations, environments, cost: 1, preflight }
     }
 
     /// A gate that denies every request.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::credential::{CREDENTIALS, CredentialSource};
-use crate::model::gate::{Gate, Preflight, RouteAccess, Rule};
+use crate::model::gate::{Gate, GateNumber, Preflight, RouteAccess, Rule};
 use crate::model::id::{GateId, OrganizationId};
 use crate::model::key_text::Environment;
 use crate::model::moment::Moment;
@@ -153,6 +153,7 @@ impl GateRecord {
     /// [`RoutesFault`]: never for a stored gate.
     pub fn gate(&self) -> Result<Gate, RoutesFault> {
         Ok(Gate {
+            number: GateNumber::NONE,
             credentials: self.credentials.clone().into(),
             routes: Some(RouteRecord::table(&self.routes)?),
             organizations: self.organizations.as_ref().map(|ids| ids.0.clone().into()),

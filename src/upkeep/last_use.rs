@@ -307,7 +307,7 @@ mod tests {
         flusher.flush();
         assert_eq!(index.pending_usage().rows().count(), owed);
         let mut kept = 0;
-        grant.live.calls().unwrap().read(|_, counts| kept += counts.calls());
+        grant.live.calls().unwrap().read(|_, _, counts| kept += counts.calls());
         assert_eq!(kept, 1, "it stays with its key");
     }
 }

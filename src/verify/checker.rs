@@ -8,6 +8,7 @@ use crate::clock::{Clock, Now};
 use crate::index::grant::Grant;
 use crate::index::refused_calls::RefusedCall;
 use crate::index::{CallOrigin, Grants, Index};
+use crate::model::gate::GateNumber;
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::verify::decide::{decide, preview};
 use crate::verify::request::{Request, Scope, find};
@@ -108,7 +109,8 @@ impl<W: ReservationWait> Checker<W> {
         request: &Request<'_>,
         answer: impl FnOnce(Decision<'_>) -> T,
     ) -> Result<T, CheckUnavailable> {
-        let origin = CallOrigin { ip: request.ip, user_agent: request.user_agent };
+        let gate = request.gate.map_or(GateNumber::NONE, |gate| gate.number);
+        let origin = CallOrigin { ip: request.ip, user_agent: request.user_agent, gate };
         for _ in 0..RESERVATION_TRIES_MAX {
             if self.index.is_behind() {
                 return Err(CheckUnavailable::IndexBehind);
@@ -167,7 +169,8 @@ impl<W: ReservationWait> Checker<W> {
     fn keep_refused(&self, grant: &Grant, code: Code, now: Now, request: &Request<'_>) {
         let call = RefusedCall { at: now.wall, code, ip: request.ip, gate: None };
         let (key, organization) = (grant.live.key, grant.organization.id());
-        self.index.refused_calls().keep(key, organization, request.gate, call);
+        let gate = request.gate.map(|gate| gate.name);
+        self.index.refused_calls().keep(key, organization, gate, call);
     }
 
     /// The grant of a presented text, or the code of its absence.

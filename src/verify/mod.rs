@@ -18,5 +18,5 @@ pub use explain::{
 };
 pub use granted::with_granted;
 pub use limits::CallLimits;
-pub use request::{Request, Scope, digest_of};
+pub use request::{CallGate, Request, Scope, digest_of};
 pub use verdict::{Code, Verdict};

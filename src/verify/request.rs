@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::index::grant::Grant;
 use crate::index::{CallOrigin, Grants, Index};
-use crate::model::gate::Acceptance;
+use crate::model::gate::{Acceptance, GateNumber};
 use crate::model::id::OrganizationId;
 use crate::model::key_text::{KeyTextClass, classify, has_wrong_checksum, is_credential};
 use crate::model::requirement::Requirement;
@@ -18,8 +18,8 @@ pub struct Request<'a> {
     pub ip: Option<IpAddr>,
     /// The program that presents the key, for the key's last use.
     pub user_agent: Option<&'a str>,
-    /// The name of the gate that the call comes through. `None` for a call without a gate.
-    pub gate: Option<&'a str>,
+    /// The gate that the call comes through. `None` for a call without a gate.
+    pub gate: Option<CallGate<'a>>,
     /// The keys that the asker may see.
     pub scope: Scope,
     /// The permissions that the key needs.
@@ -50,6 +50,13 @@ impl<'a> Request<'a> {
     pub fn from_holder(origin: CallOrigin<'a>) -> Self {
         Self { ip: origin.ip, user_agent: origin.user_agent, ..Self::default() }
     }
+}
+
+/// The gate that a call comes through.
+#[derive(Clone, Copy, Debug)]
+pub struct CallGate<'a> {
+    pub name: &'a str,
+    pub number: GateNumber,
 }
 
 /// The keys that the asker of a check may see. Any other key is not found.

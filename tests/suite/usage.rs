@@ -128,6 +128,49 @@ fn rejected_calls_are_counted_by_their_code() {
     assert_eq!(instance.counted(&limited), expected);
 }
 
+/// The names of gates are those of the operator's other applications.
+#[test]
+fn calls_are_counted_by_gate_and_only_operators_see_its_name() {
+    let mut instance = TestServer::start();
+    let bo = instance.join("bo", "user");
+    let key = bo.make(&instance, &json!({}));
+    let gate = json!({"name": "orders", "routes": [{"path": "/**"}]});
+    instance.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+    let through = |instance: &TestServer, gate: &str| {
+        let ask = Ask::get(&format!("/v1/forward-auth/{gate}"));
+        let ask = ask.header("X-Forwarded-Method", "GET").header("X-Forwarded-Proto", "https");
+        let ask = ask.header("X-Forwarded-Host", "api.example.com").header("X-Forwarded-Uri", "/");
+        instance.bare(&ask.header("X-Forwarded-For", "192.0.2.7").bearer(&key.secret))
+    };
+    instance.ask(&verify(&key.secret, &json!({}))).expect(200);
+    for _ in 0..3 {
+        through(&instance, "orders").expect(200);
+    }
+    through(&instance, "default").expect(200);
+    instance.act(&key.id, "disable").expect(200);
+    through(&instance, "orders").problem(401, "DISABLED");
+    let gates = |usage: &Value| -> Vec<Value> {
+        let calls = |item: &Value| item["calls"].as_u64().unwrap();
+        let of = |gate: &Value| {
+            let items = gate["items"].as_array().unwrap();
+            json!([gate["gate"], gate["totals"], items.iter().map(calls).sum::<u64>()])
+        };
+        usage["gates"].as_array().unwrap().iter().map(of).collect()
+    };
+    let orders = json!({"calls": 4, "codes": {"VALID": 3, "DISABLED": 1}});
+    let default = json!(["default", {"calls": 1, "codes": {"VALID": 1}}, 1]);
+    let seen = [json!(["orders", orders, 4]), default.clone()];
+    assert_eq!(gates(&instance.usage(&key)), seen);
+    let all = instance.ask(&Ask::get("/v1/usage")).expect(200);
+    assert_eq!((gates(&all), &all["totals"]["calls"]), (seen.to_vec(), &json!(6)));
+    let own = instance.ask_as(&bo, &of(&key.id)).expect(200);
+    assert_eq!(gates(&own), [default, json!(["*", orders, 4])]);
+    instance.restart();
+    assert_eq!(gates(&instance.usage(&key)), seen);
+    instance.ask(&Ask::new("DELETE", "/v1/gates/orders")).expect(204);
+    assert_eq!(gates(&instance.usage(&key)), seen, "its calls are kept");
+}
+
 #[test]
 fn a_clean_stop_loses_no_call_and_a_kill_adds_none() {
     let mut instance = TestServer::start();

@@ -334,6 +334,25 @@ export interface components {
       /** Format: int64 */
       status: number;
     };
+    GateUsage: {
+      gate: string;
+      items: {
+        /** Format: int64 */
+        calls: number;
+        codes: {
+          [key: string]: unknown;
+        };
+        /** Format: date-time */
+        start: string;
+      }[];
+      totals: {
+        /** Format: int64 */
+        calls: number;
+        codes: {
+          [key: string]: unknown;
+        };
+      };
+    };
     Head: {
       /** Format: date-time */
       at: string | null;
@@ -1981,6 +2000,7 @@ export interface components {
       }[];
       /** Format: date-time */
       from: string;
+      gates: components["schemas"]["GateUsage"][];
       /** @enum {string} */
       interval: "hour" | "day";
       items: {
@@ -2103,6 +2123,7 @@ export type Features = components["schemas"]["Features"];
 export type ForeignKey = components["schemas"]["ForeignKey"];
 export type Gate = components["schemas"]["Gate"];
 export type GateTest = components["schemas"]["GateTest"];
+export type GateUsage = components["schemas"]["GateUsage"];
 export type Head = components["schemas"]["Head"];
 export type HiddenKey = components["schemas"]["HiddenKey"];
 export type Holding = components["schemas"]["Holding"];

@@ -174,7 +174,7 @@ mod tests {
 
     fn use_it(instance: &TestInstance, secret: &Secret, agent: &str) {
         let grant = instance.actions.index().grant(&secret.digest()).unwrap();
-        let origin = CallOrigin { ip: None, user_agent: Some(agent) };
+        let origin = CallOrigin { ip: None, user_agent: Some(agent), ..CallOrigin::default() };
         instance.actions.index().note_call(&grant, Code::Valid, instance.clock_now().wall, origin);
     }
 

@@ -318,7 +318,7 @@ mod tests {
         let (actions, times) = (&instance.actions, instance.actions.session_times);
         let organization = actions.index.user(instance.owner).unwrap().organization;
         let open = || {
-            let origin = CallOrigin { ip: None, user_agent: None };
+            let origin = CallOrigin::default();
             actions.open_session(instance.owner, organization, origin).unwrap().token
         };
         let is_open = |token: &Secret| match actions.session(token) {
@@ -356,7 +356,7 @@ mod tests {
         let (actions, user) = (&instance.actions, instance.owner);
         let organization = actions.index.user(user).unwrap().organization;
         let open = || {
-            let origin = CallOrigin { ip: None, user_agent: None };
+            let origin = CallOrigin::default();
             let opened = actions.open_session(user, organization, origin).unwrap();
             opened.token.digest()
         };

@@ -132,7 +132,8 @@ impl Actions {
         // If no turn is free, the next sign-in updates the hash.
         let rehashed = weak.then(|| self.hash(&credentials.password).ok()).flatten();
         let user_agent = credentials.user_agent.as_deref();
-        let origin = CallOrigin { ip: credentials.source.address, user_agent };
+        let origin =
+            CallOrigin { ip: credentials.source.address, user_agent, ..CallOrigin::default() };
         let verified = VerifiedUser { user, code: credentials.code.as_ref(), rehashed };
         let admit = |batch| self.admit(batch, &verified);
         self.open_session_with(user.id, user.organization, origin, admit)

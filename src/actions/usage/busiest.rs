@@ -84,7 +84,7 @@ impl Actions {
         }
         for live in waiting_of(pending, organization) {
             let Some(calls) = live.calls() else { continue };
-            calls.read(|hour, counts| {
+            calls.read(|hour, _gate, counts| {
                 if span.takes(hour) {
                     sums.entry(live.key).or_default().add(counts);
                 }
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(sums.len(), keys.len(), "only the keys of the organization");
         let calls = |key: &&KeyRecord| {
             let mut expected = CallCounts::default();
-            for counts in actions.key_buckets(&pending, key, span).unwrap().values() {
+            for counts in actions.key_calls(&pending, key, span).unwrap().all.values() {
                 expected.add(counts);
             }
             assert_eq!(sums[&key.id], expected);

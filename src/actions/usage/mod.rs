@@ -1,13 +1,19 @@
-//! Key usage: calls by outcome, by hour for 7 days and by day for 90 days.
+//! Key usage: calls by outcome and by gate, by hour for 7 days and by day for 90 days.
+//!
+//! Calls are counted by gate for each key and for each organization. A key and an organization have one
+//! row a day with all of their gates, so a gate adds bytes to rows and no row. Calls that were counted by
+//! a version without counts by gate look like calls without a gate.
 //!
 //! Usage that is not written yet is included, and each call is counted once: see
 //! [`crate::index::pending_usage`].
 
+mod buckets;
 mod busiest;
 mod of_keys;
+mod span;
 mod thinning;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use keyhouse_storage::Range;
@@ -19,7 +25,6 @@ use crate::actions::{ActionError, Actions};
 use crate::index::live::KeyCounters;
 use crate::index::pending_usage::PendingUsage;
 use crate::index::refused_calls::RefusedCall;
-use crate::model::calendar::{Day, Hour};
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::moment::Moment;
 use crate::model::role::{KEYS_MANAGE, KEYS_READ, USAGE_READ};
@@ -27,41 +32,17 @@ use crate::records::key::KeyRecord;
 use crate::records::place::StoreKey;
 use crate::records::place::UsageOf;
 use crate::records::read_row;
-use crate::records::usage::{CallCounts, DayRecord, HoursRecord};
+use crate::records::usage::{DayRecord, HoursRecord};
 use crate::records::uses::{AddressRecord, UseRecord, merge_addresses};
+use buckets::SpanCalls;
+pub use buckets::{Buckets, GATES_LISTED_MAX, GateUse};
 pub use busiest::{BUSIEST_MAX, KeyUse};
 pub use of_keys::{KeyHours, RecentCalls};
+use span::UsageSpan;
+pub use span::{DAYS_KEPT, HOURS_KEPT_DAYS, Interval, UsageQuery};
 
-/// Number of days for which hourly usage is kept.
-pub const HOURS_KEPT_DAYS: u32 = 7;
-/// Number of days for which daily usage is kept.
-pub const DAYS_KEPT: u32 = 90;
-/// Default number of hours returned.
-const HOURS_DEFAULT: u32 = 24;
-/// Default number of days returned.
-const DAYS_DEFAULT: u32 = 30;
 /// Maximum number of keys that are read to leave hidden keys out of a sum.
 const KEYS_READ_MAX: usize = 20_000;
-
-/// The interval of a bucket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Interval {
-    #[default]
-    Hour,
-    /// Days begin at midnight UTC.
-    Day,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-pub struct UsageQuery {
-    /// The key. `None` for all keys of the organization.
-    pub key: Option<KeyId>,
-    pub interval: Interval,
-    /// Start: the hour or day of this moment.
-    pub from: Option<Moment>,
-    /// End: this moment, rounded up to a full hour or day.
-    pub to: Option<Moment>,
-}
 
 /// Result of a usage query.
 #[derive(Debug)]
@@ -72,64 +53,16 @@ pub struct Usage {
     /// The end of the last hour or day.
     pub to: Moment,
     /// The hours or days with calls, by their first moment.
-    pub buckets: BTreeMap<Hour, CallCounts>,
+    pub buckets: Buckets,
+    /// Of these, the calls through gates: at most [`GATES_LISTED_MAX`] gates that the actor sees, and
+    /// the sum of others.
+    pub gates: Vec<GateUse>,
     /// For a key that the actor sees whole: its recent addresses, the latest first.
     pub addresses: Option<Vec<AddressRecord>>,
     /// For all keys: the keys with the most calls. `None` if there are too many rows to read.
     pub busiest: Option<Vec<KeyUse>>,
     /// Likewise, the keys with the most refused calls.
     pub most_refused: Option<Vec<KeyUse>>,
-}
-
-/// The span of a query, in whole hours or days.
-#[derive(Clone, Copy, Debug)]
-struct UsageSpan {
-    interval: Interval,
-    from: Hour,
-    /// The first hour after the span.
-    until: Hour,
-}
-
-impl UsageSpan {
-    fn of(query: &UsageQuery, now: Moment) -> Self {
-        let (interval, now) = (query.interval, Hour::of(now));
-        let bucket = |hour| interval.bucket(hour);
-        let last =
-            query.to.map_or(now, |to| Hour::of(to.before(std::time::Duration::from_millis(1))));
-        let until = interval.next(bucket(last.min(now)));
-        let (usual, kept) = match interval {
-            Interval::Hour => (until.minus(HOURS_DEFAULT), now.minus(HOURS_KEPT_DAYS * 24)),
-            Interval::Day => (until.minus(DAYS_DEFAULT * 24), now.day().minus(DAYS_KEPT).hour(0)),
-        };
-        let from = query.from.map_or(usual, |from| bucket(Hour::of(from)));
-        Self { interval, from: from.max(kept).min(until), until }
-    }
-
-    fn takes(self, hour: Hour) -> bool {
-        (self.from..self.until).contains(&hour)
-    }
-
-    fn days(self) -> impl Iterator<Item = Day> {
-        let days = self.from.day().number()..self.until.plus(23).day().number();
-        days.map(Day::from_number)
-    }
-}
-
-impl Interval {
-    /// Returns the first hour of the bucket that contains an hour.
-    fn bucket(self, hour: Hour) -> Hour {
-        match self {
-            Self::Hour => hour,
-            Self::Day => hour.day().hour(0),
-        }
-    }
-
-    fn next(self, bucket: Hour) -> Hour {
-        match self {
-            Self::Hour => bucket.plus(1),
-            Self::Day => bucket.plus(24),
-        }
-    }
 }
 
 impl Actions {
@@ -147,20 +80,22 @@ impl Actions {
             interval: span.interval,
             from: span.from.begins(),
             to: span.until.begins(),
-            buckets: BTreeMap::new(),
+            buckets: Buckets::new(),
+            gates: Vec::new(),
             addresses: None,
             busiest: None,
             most_refused: None,
         };
-        if let Some(id) = query.key {
+        let calls = if let Some(id) = query.key {
             let (record, whole) = self.key_for_usage(actor, id)?;
             // The turn is taken before the lock, so that pending usage is not locked during the
             // wait.
             let _turn = self.page_turn(actor);
-            usage.buckets = self.key_buckets(&self.index.pending_usage(), &record, span)?;
+            let calls = self.key_calls(&self.index.pending_usage(), &record, span)?;
             if whole {
                 usage.addresses = Some(self.addresses(&record)?);
             }
+            calls
         } else {
             actor.require(USAGE_READ)?;
             let organization = actor.organization_id();
@@ -170,11 +105,9 @@ impl Actions {
             self.index.gather_used(&mut pending);
             let waiting = waiting_of(&pending, organization);
             let of = UsageOf { organization, key: None };
-            usage.buckets = self.buckets(&pending, of, &waiting, span)?;
+            let mut calls = self.span_calls(&pending, of, &waiting, span)?;
             for record in &concealed {
-                for (bucket, counts) in self.key_buckets(&pending, record, span)? {
-                    usage.buckets.entry(bucket).or_default().take_away(&counts);
-                }
+                calls.take_away(&self.key_calls(&pending, record, span)?);
             }
             let sums = self.sums_by_key(&pending, organization, span)?;
             drop(pending);
@@ -182,8 +115,9 @@ impl Actions {
                 usage.busiest = Some(self.busiest(actor, &sums)?);
                 usage.most_refused = Some(self.most_refused(actor, &sums)?);
             }
-        }
-        usage.buckets.retain(|_, counts| counts.calls() > 0);
+            calls
+        };
+        (usage.buckets, usage.gates) = calls.into_parts(|gate| actor.sees_gate(gate));
         Ok(usage)
     }
 
@@ -232,46 +166,55 @@ impl Actions {
         Ok(concealed)
     }
 
-    fn key_buckets(
+    fn key_calls(
         &self,
         pending: &PendingUsage,
         record: &KeyRecord,
         span: UsageSpan,
-    ) -> Result<BTreeMap<Hour, CallCounts>, ActionError> {
+    ) -> Result<SpanCalls, ActionError> {
         let of = UsageOf { organization: record.organization, key: Some(record.id) };
-        self.buckets(pending, of, self.live_of(record).as_slice(), span)
+        self.span_calls(pending, of, self.live_of(record).as_slice(), span)
     }
 
     /// Returns the calls of a span: stored, not yet written, and waiting in these keys.
-    fn buckets(
+    fn span_calls(
         &self,
         pending: &PendingUsage,
         of: UsageOf,
         waiting: &[Arc<KeyCounters>],
         span: UsageSpan,
-    ) -> Result<BTreeMap<Hour, CallCounts>, ActionError> {
-        let mut buckets: BTreeMap<Hour, CallCounts> = BTreeMap::new();
-        let mut add = |hour: Hour, counts: &CallCounts| {
-            if span.takes(hour) {
-                buckets.entry(span.interval.bucket(hour)).or_default().add(counts);
-            }
-        };
+    ) -> Result<SpanCalls, ActionError> {
+        let mut calls = SpanCalls::new(span);
         for day in span.days() {
             let stored = self.read::<HoursRecord>(&StoreKey::UsageHours(day, of))?;
             let stored = stored.map(|held| held.record).unwrap_or_default();
-            for (hour, counts) in pending.hours(of, day, stored).hours {
-                add(day.hour(hour), &counts);
+            let row = pending.hours(of, day, stored);
+            for (hour, counts) in row.hours {
+                calls.add(day.hour(hour), &counts);
+            }
+            for (gate, hours) in row.gates {
+                for (hour, counts) in hours {
+                    calls.add_of_gate(&gate, day.hour(hour), &counts);
+                }
             }
             if span.interval == Interval::Day
                 && let Some(held) = self.read::<DayRecord>(&StoreKey::UsageDay(day, of))?
             {
-                add(day.hour(0), &held.record.counts);
+                calls.add(day.hour(0), &held.record.counts);
+                for (gate, counts) in held.record.gates {
+                    calls.add_of_gate(&gate, day.hour(0), &counts);
+                }
             }
         }
-        for calls in waiting.iter().filter_map(|live| live.calls()) {
-            calls.read(&mut add);
+        for live in waiting.iter().filter_map(|live| live.calls()) {
+            live.read(|hour, gate, counts| {
+                calls.add(hour, counts);
+                if let Some(gate) = pending.gates().name(gate) {
+                    calls.add_of_gate(&gate, hour, counts);
+                }
+            });
         }
-        Ok(buckets)
+        Ok(calls)
     }
 
     /// Returns the addresses of a key from the store and from live state.
@@ -309,7 +252,9 @@ pub(super) mod tests {
     use super::*;
     use crate::actions::test_instance::TestInstance;
     use crate::index::CallOrigin;
+    use crate::model::calendar::Hour;
     use crate::model::code::Code;
+    use crate::records::usage::CallCounts;
 
     /// Returns the text of a moment without its year, up to a position.
     fn text(moment: Moment, until: usize) -> String {
@@ -433,7 +378,11 @@ pub(super) mod tests {
         let call = |instance: &TestInstance, last: u8, code| {
             instance.clock.advance(Duration::from_secs(2));
             let grant = instance.actions.index().grant(&key.secrets[0].digest).unwrap();
-            let origin = CallOrigin { ip: Some([192, 0, 2, last].into()), user_agent: None };
+            let origin = CallOrigin {
+                ip: Some([192, 0, 2, last].into()),
+                user_agent: None,
+                ..CallOrigin::default()
+            };
             instance.actions.index().note_call(&grant, code, instance.clock_now().wall, origin);
         };
         let reported = |instance: &TestInstance| {

@@ -52,9 +52,9 @@ impl Actions {
                 Err(ActionError::NotFound(_) | ActionError::PermissionRequired(_)) => continue,
                 Err(error) => return Err(error),
             };
-            let buckets = self.key_buckets(&self.index.pending_usage(), &record, span)?;
+            let recent = self.key_calls(&self.index.pending_usage(), &record, span)?;
             let mut hours = KeyHours { key: *id, calls: [0; HOURS], refused: [0; HOURS] };
-            for (hour, counts) in buckets {
+            for (hour, counts) in recent.all {
                 let at = usize::try_from(hour.number() - span.from.number()).unwrap_or(HOURS);
                 hours.add(at, counts);
             }

@@ -76,7 +76,7 @@ impl Actions {
             Some(held) => (batch.unchanged(place.to_bytes(), held.revision), held.record),
             None => (batch.absent(place.to_bytes()), DayRecord::default()),
         };
-        record.counts.add(&hours.sum());
+        record.add(&hours);
         put(batch, &place, &record)
     }
 

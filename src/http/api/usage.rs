@@ -7,7 +7,9 @@ use rouille::Response;
 use serde_json::json;
 
 use crate::actions::LIST_LIMIT_MAX;
-use crate::actions::usage::{Interval, KeyHours, KeyUse, RecentCalls, Usage, UsageQuery};
+use crate::actions::usage::{
+    Buckets, GATES_LISTED_MAX, GateUse, Interval, KeyHours, KeyUse, RecentCalls, Usage, UsageQuery,
+};
 use crate::http::endpoint::{Endpoint, get};
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
@@ -28,8 +30,8 @@ pub(in crate::http) fn endpoints() -> Vec<Endpoint> {
         .long()
         .named("showUsage", "Show usage")
         .details(
-            "Returns the number of calls by code, including those of the last seconds. \
-             Hourly numbers are kept for 7 days, daily ones (in UTC) for 90. Without \
+            "Returns the number of calls by code and by gate, including those of the last \
+             seconds. Hourly numbers are kept for 7 days, daily ones (in UTC) for 90. Without \
              `key`, returns the sum over all keys of the organization. The permission is \
              not needed for a key of which the caller can see all fields.",
         )
@@ -63,12 +65,27 @@ view! {
         items: Vec<UsageItemView>,
         /// Sums over the whole time.
         totals: CallsView,
+        /// Calls through gates: the 20 gates with the most calls, and the sum of other gates. Callers
+        /// who are not operators see the name `default` only. The difference to `totals` are calls
+        /// without a gate, and calls that an earlier version counted.
+        gates: Vec<GateUseView>,
         /// Addresses that used the key last.
         addresses: Vec<UsageAddressView> | absent,
         /// Keys with the most calls.
         keys: Vec<KeyUseView> | absent,
         /// Keys with the most rejected calls.
         refused_keys: Vec<KeyUseView> | absent,
+    }
+}
+
+view! {
+    GateUseView = "GateUsage" {
+        /// Name of the gate; `*` for the sum of other gates.
+        gate: String => text("orders"),
+        /// Sums by hour or day.
+        items: Vec<UsageItemView>,
+        /// Sums over the whole time.
+        totals: CallsView,
     }
 }
 
@@ -136,6 +153,7 @@ view! {
 }
 
 const INTERVALS: [&str; 2] = ["hour", "day"];
+const _: () = assert!(GATES_LISTED_MAX == 20, "the description of `gates` names this number");
 const _: () = assert!(LIST_LIMIT_MAX == 100, "the description of `keys` names this number");
 
 fn read_query(query: &mut Parameters) -> UsageQuery {
@@ -198,12 +216,7 @@ fn key_hours_view(hours: &KeyHours) -> KeyHoursView {
 }
 
 fn usage_view(usage: Usage) -> UsageView {
-    let mut totals = CallCounts::default();
-    let mut items = Vec::new();
-    for (bucket, counts) in &usage.buckets {
-        totals.add(counts);
-        items.push(UsageItemView { start: bucket.begins(), sums: calls_view(*counts) });
-    }
+    let (items, totals) = sums(&usage.buckets);
     UsageView {
         interval: match usage.interval {
             Interval::Hour => "hour",
@@ -212,11 +225,28 @@ fn usage_view(usage: Usage) -> UsageView {
         from: usage.from,
         to: usage.to,
         items,
-        totals: calls_view(totals),
+        totals,
+        gates: usage.gates.iter().map(gate_use_view).collect(),
         addresses: usage.addresses.map(|used| used.iter().map(address_view).collect()),
         keys: usage.busiest.map(|keys| keys.into_iter().map(key_use_view).collect()),
         refused_keys: usage.most_refused.map(|keys| keys.into_iter().map(key_use_view).collect()),
     }
+}
+
+/// The sums of each hour or day, and over the whole time.
+fn sums(buckets: &Buckets) -> (Vec<UsageItemView>, CallsView) {
+    let mut totals = CallCounts::default();
+    let mut items = Vec::new();
+    for (bucket, counts) in buckets {
+        totals.add(counts);
+        items.push(UsageItemView { start: bucket.begins(), sums: calls_view(*counts) });
+    }
+    (items, calls_view(totals))
+}
+
+fn gate_use_view(of: &GateUse) -> GateUseView {
+    let (items, totals) = sums(&of.buckets);
+    GateUseView { gate: of.gate.to_string(), items, totals }
 }
 
 fn calls_view(codes: CallCounts) -> CallsView {

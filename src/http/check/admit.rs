@@ -17,7 +17,7 @@ use crate::http::{App, CheckCall};
 use crate::index::CallOrigin;
 use crate::model::errors;
 use crate::model::gate::GateDecision;
-use crate::verify::Request;
+use crate::verify::{CallGate, Request};
 
 /// The address of the client, which both endpoints read.
 pub(super) fn forwarded_for() -> Field {
@@ -82,9 +82,11 @@ impl App {
             GateDecision::Key { requirement, cost } => {
                 let presented = Self::presented(headers, &gate.credentials)?;
                 let (ip, acceptance) = (Some(reported.client), gate.acceptance());
-                let origin = CallOrigin { ip, user_agent: user_agent(headers) };
+                let origin =
+                    CallOrigin { ip, user_agent: user_agent(headers), ..CallOrigin::default() };
                 let holder = Request::from_holder(origin);
-                let gate = call.gate();
+                let name = call.gate().unwrap_or_default();
+                let gate = Some(CallGate { name, number: gate.number });
                 let request = Request { gate, requirement, acceptance, cost, ..holder };
                 self.decide_presented(&presented, &request)
             },

@@ -148,7 +148,7 @@ impl App {
     /// The client's address and program, for endpoints that clients call themselves.
     pub(super) fn direct_origin<'a>(&self, arrival: &Arrival<'a>) -> CallOrigin<'a> {
         let ip = self.locate(&Hops::of_arrival(arrival)).address;
-        CallOrigin { ip, user_agent: user_agent(&arrival.parts.headers) }
+        CallOrigin { ip, user_agent: user_agent(&arrival.parts.headers), ..CallOrigin::default() }
     }
 }
 

@@ -9,10 +9,10 @@ use rand::rngs::StdRng;
 use keyhouse_storage::{Batch, MemoryStore, Progress, Store as _, Write};
 
 use super::*;
-use crate::index::Index;
 use crate::index::key_lists::entry::{EntryFacts, Values};
 use crate::index::key_lists::keys::KEY_BYTES;
 use crate::index::writer::Writer;
+use crate::index::{CallOrigin, Index};
 use crate::model::id::{TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::records::encode;
@@ -371,7 +371,7 @@ fn an_open_list_follows_the_feed_and_a_rebuild_closes_it() {
     check(&list, &both);
     let address = Some([192, 0, 2, 7].into());
     let grant = index.grant(&second.secrets[0].digest).unwrap();
-    let origin = crate::index::CallOrigin { ip: address, user_agent: None };
+    let origin = CallOrigin { ip: address, ..CallOrigin::default() };
     index.note_call(&grant, crate::model::code::Code::Valid, Moment::BEGINNING, origin);
     let newest = list
         .read()

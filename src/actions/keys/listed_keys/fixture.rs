@@ -175,7 +175,8 @@ impl Fixture {
         let secret = self.random.random_range(0..record.secrets.len());
         let grant = index.grant(&record.secrets[secret].digest).unwrap();
         let ip = self.one_of(&["192.0.2.7", "192.0.2.77", "2001:db8::5", "::ffff:192.0.2.7"]);
-        let origin = CallOrigin { ip: Some(ip.parse().unwrap()), user_agent: None };
+        let origin =
+            CallOrigin { ip: Some(ip.parse().unwrap()), user_agent: None, ..CallOrigin::default() };
         let at = self.instance.clock_now().wall.milliseconds() - self.random.random_range(0..3_000);
         let index = self.instance.actions.index();
         index.note_call(&grant, Code::Valid, Moment::from_milliseconds(at), origin);

@@ -151,7 +151,11 @@ fn hidden_keys_change_no_answer_to_a_member() {
         let record = KeyRecord { teams: teams.clone(), ..hidden.clone() };
         fixture.write(&record);
         let grant = fixture.instance.actions.index().grant(&hidden.secrets[0].digest).unwrap();
-        let origin = CallOrigin { ip: Some([203, 0, 113, 9].into()), user_agent: None };
+        let origin = CallOrigin {
+            ip: Some([203, 0, 113, 9].into()),
+            user_agent: None,
+            ..CallOrigin::default()
+        };
         fixture.instance.actions.index().note_call(&grant, Code::Valid, now, origin);
         assert_eq!(all(&mut fixture), before, "{teams:?}");
     }
