@@ -32,6 +32,7 @@ const VIEWS = [
   ["roles/:", () => import("./views/role.js")],
   ["permissions", () => import("./views/permissions.js")],
   ["organization", () => import("./views/organization.js")],
+  ["usage", () => import("./views/usage.js")],
   ["audit", () => import("./views/audit.js")],
   ["profile", () => import("./views/profile.js")],
   ["organizations", () => import("./views/organizations.js")],

@@ -59,4 +59,5 @@ mod test_server;
 mod texts;
 mod tree;
 mod trouble;
+mod usage;
 mod witness;

@@ -74,6 +74,7 @@ const INSIDE: &[Screen] = &[
     Screen { name: "roles", reach: roles },
     Screen { name: "role", reach: role },
     Screen { name: "permissions", reach: permissions },
+    Screen { name: "usage", reach: usage },
     Screen { name: "audit", reach: audit },
     Screen { name: "organizations", reach: organizations },
     Screen { name: "one-organization", reach: one_organization },
@@ -413,6 +414,11 @@ pub(crate) fn role(page: &Page, instance: &TestServer) {
 pub(crate) fn permissions(page: &Page, _house: &TestServer) {
     page.go("/#/permissions");
     page.see("keyhouse:keys:create");
+}
+
+fn usage(page: &Page, _house: &TestServer) {
+    page.go("/#/usage?by=gate");
+    page.find("table", &page.t("overview.busiest"));
 }
 
 pub(crate) fn audit(page: &Page, _house: &TestServer) {

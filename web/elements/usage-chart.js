@@ -10,7 +10,7 @@ const FOOT = 24;
 /** Maximum width of a character of the axis labels. */
 const LETTER_PX = 7;
 /** Number of looks (colour and pattern). Further outcomes share the last look. */
-const LOOKS = 6;
+export const LOOKS = 6;
 /** The pattern of each look. */
 const PATTERNS = [null, "M0,6 L6,0", "M0,0 L6,6", "M0,3 L6,3", "M3,0 L3,6", "M0,3 L6,3 M3,0 L3,6"];
 
@@ -38,7 +38,8 @@ export function swatch(at) {
 }
 
 /**
- * The chart of `buckets` (`{start, calls, codes}`), stacked by `codes`. `label` is its accessible name.
+ * The chart of `buckets` (`{start, calls, codes}`), stacked by `codes`, which `nameOf` names and which have these
+ * `looks`. `label` is its accessible name.
  *
  * @param {Page.Chart} shown
  */
@@ -75,7 +76,7 @@ customElements.define("usage-chart", UsageChart);
  * @param {Page.Chart} options
  * @param {number} width
  */
-function drawing({ buckets, codes, interval, label }, width) {
+function drawing({ buckets, codes, interval, label, looks, nameOf }, width) {
   const top = niceTop(Math.max(...buckets.map((bucket) => bucket.calls)));
   const ticks = top === 1 ? [0, 1] : [0, top / 2, top];
   const compact = (/** @type {number} */ value) => number(value, { notation: "compact" });
@@ -94,10 +95,10 @@ function drawing({ buckets, codes, interval, label }, width) {
     svg(
       "defs",
       {},
-      looksOf(codes).map((at, index) => look(ids[index], at)),
+      looks.map((at, index) => look(ids[index], at)),
     ),
     lines,
-    buckets.map((bucket, at) => column(bucket, { x: left + at * step, step, y, codes, ids, interval })),
+    buckets.map((bucket, at) => column(bucket, { x: left + at * step, step, y, codes, ids, interval, nameOf })),
     timeTicks(buckets, { left, step, interval }),
   );
 }
@@ -106,7 +107,7 @@ function drawing({ buckets, codes, interval, label }, width) {
  * @param {Page.Bucket} bucket
  * @param {Page.Scale} options
  */
-function column(bucket, { x, step, y, codes, ids, interval }) {
+function column(bucket, { x, step, y, codes, ids, interval, nameOf }) {
   const gap = Math.min(4, step / 5);
   let below = 0;
   const bars = codes.map((code, at) => {
@@ -120,7 +121,7 @@ function column(bucket, { x, step, y, codes, ids, interval }) {
   return svg(
     "g.bucket",
     {},
-    svg("title", {}, bucketText(bucket, codes, interval)),
+    svg("title", {}, bucketText(bucket, codes, interval, nameOf)),
     svg("rect.reach", { x, y: TOP, width: step, height: HEIGHT - TOP - FOOT }),
     bars,
   );
@@ -132,10 +133,11 @@ function column(bucket, { x, step, y, codes, ids, interval }) {
  * @param {Page.Bucket} bucket
  * @param {string[]} codes
  * @param {"hour" | "day"} interval
+ * @param {(code: string) => string} nameOf
  */
-function bucketText(bucket, codes, interval) {
+function bucketText(bucket, codes, interval, nameOf) {
   const counted = codes.filter((code) => bucket.codes[code]);
-  const lines = counted.map((code) => t("usage.of_code", { code: codeName(code), count: bucket.codes[code] }));
+  const lines = counted.map((code) => t("usage.of_code", { code: nameOf(code), count: bucket.codes[code] }));
   return [startOf(bucket, interval), t("usage.count", { count: bucket.calls }), ...lines].join("\n");
 }
 

@@ -3,6 +3,7 @@
 import { replaceChildren, h } from "../lib/dom.js";
 import { problemNotice } from "../lib/messages.js";
 import { keySentence } from "../lib/permission-words.js";
+import { callsOf, refusedOf } from "../lib/usage.js";
 import { session } from "../lib/state.js";
 import { compareNames, day, formatList, moment, number, parts, t } from "../lib/text.js";
 import { copyButton } from "../elements/copy-button.js";
@@ -10,7 +11,6 @@ import { expiryChoice } from "../elements/expiry-choice.js";
 import { sparkline } from "../elements/sparkline.js";
 import { timeAgo } from "../elements/time-ago.js";
 import { field, valueOf } from "../lib/form.js";
-import { callsOf, refusedOf } from "./calls.js";
 import { limitTexts, networksOf } from "./limits.js";
 import { action, card, change, fact } from "./parts.js";
 
@@ -48,7 +48,7 @@ function callsTile(page) {
   const place = h("div.stack.tight", {}, value("–"));
   const load = async () => {
     try {
-      const { usage, buckets } = await callsOf(page.key.id, "hour");
+      const { usage, buckets } = await callsOf("24h", page.key.id);
       const { calls } = usage.totals;
       const refused = refusedOf(usage.totals);
       const words = t("usage.refused", { count: refused });

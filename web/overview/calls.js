@@ -1,24 +1,21 @@
 // The calls of the organization: over time, refused ones by reason, and the busiest keys.
 
-import { get } from "../lib/api.js";
-import { h, replaceChildren, svg } from "../lib/dom.js";
+import { h, replaceChildren } from "../lib/dom.js";
 import { problemNotice } from "../lib/messages.js";
 import { number, t } from "../lib/text.js";
-import { looksOf, swatch, usageChart, codeName } from "../elements/usage-chart.js";
+import { callsOf, codesOf, refusedOf } from "../lib/usage.js";
+import { callsChart, segments } from "../elements/calls-chart.js";
+import { keyLink, share } from "../elements/key-use.js";
+import { codeName } from "../elements/usage-chart.js";
 
-const HOUR_MS = 3_600_000;
-/**
- * Periods by their name in the address: interval, length of a bucket, number of buckets.
- *
- * @type {Record<string, ["hour" | "day", number, number]>}
- */
-const SPANS = { "24h": ["hour", HOUR_MS, 24], "7d": ["day", 24 * HOUR_MS, 7], "30d": ["day", 24 * HOUR_MS, 30] };
 const USUAL = "24h";
+/** The periods of the overview. */
+const NAMES = ["24h", "7d", "30d"];
 const BUSIEST_MAX = 4;
 /** The keys that are named beside a reason. */
 const NAMED_MAX = 2;
 
-/** @typedef {NonNullable<Api.Usage["keys"]>[number]} KeyUse */
+/** @typedef {import("../elements/key-use.js").KeyUse} KeyUse */
 
 /**
  * @param {URLSearchParams} query
@@ -26,28 +23,22 @@ const NAMED_MAX = 2;
  */
 export async function callsPart(query, ready) {
   const wanted = query.get("span") ?? "";
-  const first = Object.hasOwn(SPANS, wanted) ? wanted : USUAL;
-  const [usage] = await Promise.all([usageOf(first), ready]);
+  const first = NAMES.includes(wanted) ? wanted : USUAL;
+  const [calls] = await Promise.all([callsOf(first), ready]);
   const [over, beside] = [h("div.stack", {}), h("div.stack", {})];
-  /** @type {Map<string, HTMLElement>} */
-  const buttons = new Map();
-  const show = (/** @type {string} */ name, /** @type {Api.Usage} */ usage) => {
-    replaceChildren(over, figures(usage), usage.totals.calls === 0 ? none() : chart(usage, SPANS[name][1]));
+  const show = (/** @type {import("../lib/usage.js").Calls} */ { usage, buckets }) => {
+    replaceChildren(over, figures(usage), usage.totals.calls === 0 ? none() : chart(usage, buckets));
     replaceChildren(beside, refusals(usage), busiest(usage));
-  };
-  const press = (/** @type {string} */ name) => {
-    for (const [span, button] of buttons) button.setAttribute("aria-pressed", String(span === name));
   };
   let latest = first;
   const choose = async (/** @type {string} */ name) => {
     latest = name;
-    press(name);
     history.replaceState(null, "", name === USUAL ? "#/overview" : `#/overview?span=${name}`);
     over.setAttribute("aria-busy", "true");
     try {
-      const usage = await usageOf(name);
+      const calls = await callsOf(name);
       // Meanwhile the user has chosen another period.
-      if (name === latest) show(name, usage);
+      if (name === latest) show(calls);
     } catch (problem) {
       if (!problem.members) throw problem;
       if (name === latest) {
@@ -58,22 +49,13 @@ export async function callsPart(query, ready) {
       if (name === latest) over.removeAttribute("aria-busy");
     }
   };
-  for (const span of Object.keys(SPANS)) {
-    // overview.span_24h, .span_7d, .span_30d
-    buttons.set(span, h("button", { type: "button", onclick: () => choose(span) }, t(`overview.span_${span}`)));
-  }
-  press(first);
-  show(first, usage);
-  const spans = h("div.segments", { role: "group", "aria-label": t("overview.span") }, [...buttons.values()]);
-  const head = h("div.card-head", {}, h("h2", {}, t("usage.calls")), spans);
+  show(calls);
+  // overview.span_24h, .span_7d, .span_30d
+  const texts = Object.fromEntries(NAMES.map((name) => [name, t(`overview.span_${name}`)]));
+  const spans = segments(t("overview.span"), texts, first, choose);
+  const more = h("a.small", { href: "#/usage" }, t("key.show_usage"));
+  const head = h("div.card-head", {}, h("h2", {}, t("usage.calls")), h("div.row", {}, more, spans));
   return h("div.calls", {}, h("section.card.stack", {}, head, over), beside);
-}
-
-/** @param {string} name */
-function usageOf(name) {
-  const [interval, step, count] = SPANS[name];
-  const from = new Date(Math.floor(Date.now() / step) * step - (count - 1) * step).toISOString();
-  return get("/v1/usage", { interval, from });
 }
 
 const none = () => h("p.soft.no-calls", {}, t("usage.none"));
@@ -81,7 +63,7 @@ const none = () => h("p.soft.no-calls", {}, t("usage.none"));
 /** @param {Api.Usage} usage */
 function figures(usage) {
   const { calls } = usage.totals;
-  const refused = calls - (codesOf(usage).VALID ?? 0);
+  const refused = refusedOf(usage.totals);
   return h("dl.figures", {}, figure(t("overview.all"), calls), figure(t("overview.refused_share"), refused, calls));
 }
 
@@ -99,31 +81,13 @@ function figure(name, value, all) {
 
 /**
  * @param {Api.Usage} usage
- * @param {number} step
+ * @param {Page.Bucket[]} buckets
  */
-function chart(usage, step) {
-  const totals = codesOf(usage);
-  const byStart = new Map(usage.items.map((item) => [Date.parse(item.start), item]));
-  /** @type {Page.Bucket[]} */
-  const buckets = [];
-  for (let start = Date.parse(usage.from); start < Date.parse(usage.to); start += step) {
-    const item = byStart.get(start);
-    const codes = /** @type {Record<string, number>} */ (item?.codes ?? {});
-    buckets.push({ start: new Date(start), calls: item?.calls ?? 0, codes });
-  }
-  const rank = (/** @type {string} */ code) => (code === "VALID" ? Infinity : totals[code]);
-  const codes = Object.keys(totals).toSorted((one, other) => rank(other) - rank(one));
-  const looks = looksOf(codes);
-  const { calls } = usage.totals;
-  const label = t("usage.sum", {
-    count: calls,
-    refused: t("usage.refused", { count: calls - (totals.VALID ?? 0) }),
-  });
-  const legend = codes.map((code, at) => h("li", {}, swatch(looks[at]), h("span", {}, codeName(code))));
-  return [
-    usageChart({ buckets, codes, interval: usage.interval, label }),
-    h("ul.legend", { "aria-label": t("usage.legend") }, legend),
-  ];
+function chart(usage, buckets) {
+  const { interval, totals } = usage;
+  const refused = t("usage.refused", { count: refusedOf(totals) });
+  const label = t("usage.sum", { count: totals.calls, refused });
+  return callsChart({ interval, buckets, totals: codesOf(totals), label });
 }
 
 /**
@@ -132,10 +96,10 @@ function chart(usage, step) {
  * @param {Api.Usage} usage
  */
 function refusals(usage) {
-  const reasons = Object.entries(codesOf(usage)).filter(([code]) => code !== "VALID");
+  const reasons = Object.entries(codesOf(usage.totals)).filter(([code]) => code !== "VALID");
   reasons.sort(([, one], [, other]) => other - one);
   const line = (/** @type {[string, number]} */ [code, count]) => {
-    const of = (/** @type {KeyUse} */ use) => codesOf({ totals: use })[code] ?? 0;
+    const of = (/** @type {KeyUse} */ use) => codesOf(use)[code] ?? 0;
     const keys = (usage.refused_keys ?? []).filter((use) => of(use) > 0).toSorted((one, other) => of(other) - of(one));
     const named = keys.slice(0, NAMED_MAX).map((use) => keyLink(use));
     const more = keys.length - named.length;
@@ -166,22 +130,3 @@ function busiest(usage) {
     keys.length > 0 ? h("ol.measures", {}, keys.map(line)) : h("p.soft", {}, none),
   );
 }
-
-/**
- * A bar of this part of the width.
- *
- * @param {number} part
- */
-const share = (part) =>
-  svg(
-    "svg.share",
-    { viewBox: "0 0 100 2", preserveAspectRatio: "none", "aria-hidden": "true" },
-    svg("rect", { width: 100 * part, height: 2 }),
-  );
-
-/** @param {KeyUse} use */
-const keyLink = ({ key, name }) =>
-  h("a.key-name", { href: `#/keys/${key}`, dir: "auto", title: name }, name ?? t("overview.hidden_key"));
-
-/** @param {{totals: {codes: Record<string, unknown>}}} usage */
-const codesOf = ({ totals }) => /** @type {Record<string, number>} */ (totals.codes);

@@ -124,7 +124,14 @@ export type Proxy = { label: string; repeats?: boolean; strip: (headers: string[
 
 /** The calls of an hour or a day. */
 export type Bucket = { start: Date; calls: number; codes: Record<string, number> };
-export type Chart = { buckets: Bucket[]; codes: string[]; interval: "hour" | "day"; label: string };
+export type Chart = {
+  buckets: Bucket[];
+  codes: string[];
+  interval: "hour" | "day";
+  label: string;
+  looks: number[];
+  nameOf: (code: string) => string;
+};
 export type Scale = {
   x: number;
   step: number;
@@ -132,6 +139,7 @@ export type Scale = {
   codes: string[];
   ids: string[];
   interval: "hour" | "day";
+  nameOf: (code: string) => string;
 };
 
 /** What the parts of the lists of people share. */
