@@ -4,6 +4,9 @@ use bytes::Bytes;
 use hyper::{HeaderMap, Method};
 use serde_json::Value;
 
+/// The most bytes of a body.
+pub(crate) const BODY_BYTES_MAX: usize = 2 << 20;
+
 /// A request whose body has been read.
 #[derive(Debug, Clone)]
 pub struct Request {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, BODY_BYTES_MAX};
 use crate::render;
 use crate::store::StoreError;
 
@@ -127,7 +127,7 @@ impl Refusal {
             Self::Body(detail) => detail.clone(),
             Self::BodyTimeout => "the body did not arrive in time".to_owned(),
             Self::BodyTooLarge => {
-                format!("the body is too large: at most {} bytes", crate::server::BODY_BYTES_MAX)
+                format!("the body is too large: at most {} bytes", BODY_BYTES_MAX)
             },
             Self::Invalid(faults) => faults.summary(),
             Self::NotPermitted(detail) => (*detail).to_owned(),
@@ -221,6 +221,13 @@ mod tests {
             assert!(body["error"].as_str().is_some_and(|text| !text.is_empty()), "{body}");
             assert!(!body.to_string().contains("disk"), "a cause is only for the log: {body}");
         }
+    }
+
+    #[test]
+    fn a_full_queue_gives_the_time_of_a_retry() {
+        let answer = Refusal::Busy.into_answer();
+        assert_eq!(answer.status(), 503);
+        assert!(answer.headers().contains(&("retry-after", "1".to_owned())), "{answer:?}");
     }
 
     #[test]

@@ -17,12 +17,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::answer::{Answer, Request};
+use crate::answer::{Answer, BODY_BYTES_MAX, Request};
 use crate::application::Application;
 use crate::refusal::Refusal;
 
-/// The most bytes of a body.
-pub(crate) const BODY_BYTES_MAX: usize = 2 << 20;
 const CONNECTIONS_MAX: usize = 256;
 const HEAD_BYTES_MAX: usize = 64 << 10;
 const HEADERS_MAX: usize = 128;

@@ -21,9 +21,14 @@ struct Running {
 
 impl Running {
     fn start_in(folder: TempDir) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    fn start_with(folder: TempDir, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_keyhouse-diagrams"))
             .args(["--listen", "127.0.0.1:0", "--workers", "1", "--data"])
             .arg(folder.path().join("diagrams.redb"))
+            .args(more)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -86,6 +91,39 @@ fn a_body_has_a_maximum_and_what_was_answered_survives_a_restart() {
     let list = running.ask("GET /blueprint", b"");
     assert!(list.contains("\"name\":\"big\""), "{list}");
     assert_eq!(running.stop().0, Some(0));
+}
+
+#[test]
+fn a_price_table_is_replaced_by_a_file_or_refused_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("prices.json");
+    let sample = include_str!("../../prices.json");
+    std::fs::write(
+        &file,
+        sample.replace("\"price\": 0.02, \"per\": \"month\"", "\"price\": 7, \"per\": \"month\""),
+    )
+    .unwrap();
+    let running = Running::start_with(folder, &["--prices", file.to_str().unwrap()]);
+    let made = running.ask(
+        "POST /blueprint",
+        br#"{"data": {"name": "n", "nodes": [{"type": "s3", "region": "eastus"}]}}"#,
+    );
+    let (_, rest) = made.split_once("\"id\":\"").unwrap();
+    let (id, _) = rest.split_once('"').unwrap();
+    let table = running.ask(&format!("GET /blueprint/{id}/budget/csv"), b"");
+    assert!(table.contains("Storage,s3,eastus,1,70.000000,70.000000,"), "{table}");
+    let (_, folder) = running.stop();
+    std::fs::write(&file, sample.replace("\"EUR\": 0.9", "\"EUR\": -1")).unwrap();
+    let ended = Command::new(env!("CARGO_BIN_EXE_keyhouse-diagrams"))
+        .args(["--listen", "127.0.0.1:0", "--data", "unused.redb", "--prices"])
+        .arg(&file)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(stderr.contains("currencies.EUR must be a number of 0 or more"), "{stderr}");
+    assert!(!folder.path().join("unused.redb").exists());
 }
 
 #[test]
