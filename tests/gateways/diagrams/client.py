@@ -7,10 +7,14 @@ claim that holds, one a line. The first claim that does not hold ends the progra
 import csv
 import io
 import json
+import re
+import struct
 import sys
 import time
 import uuid
+import xml.etree.ElementTree as xml
 import zipfile
+import zlib
 
 import requests
 from cloudcraftco import error
@@ -183,6 +187,83 @@ def json_is_exported():
     refused(error.CloudcraftMalformed, 400, "/format", client.export_blueprint, kept["id"], "bmp")
 
 
+def picture(form, media_type, options=None):
+    data = client.export_blueprint(kept["id"], form, options)
+    assert headers()["Content-Type"] == media_type, headers()
+    return data
+
+
+def drawn(data):
+    """The root of an SVG in which no text of the diagram has become an element or a handler of events."""
+    root = xml.fromstring(data)
+    names = {element.tag.split("}")[-1] for element in root.iter()}
+    assert root.tag.endswith("}svg") and not names & {"script", "foreignObject"}, names
+    assert not [name for element in root.iter() for name in element.attrib if name.lower().startswith("on")]
+    return root
+
+
+@claim
+def an_svg_is_the_same_at_each_call_and_has_the_size_that_was_asked():
+    first = picture("svg", "image/svg+xml")
+    drawn(first)
+    assert first == picture("svg", "image/svg+xml")
+    root = drawn(picture("svg", "image/svg+xml", {"width": 640, "height": 480}))
+    assert [float(root.get(side).removesuffix("px")) for side in ("width", "height")] == [640, 480], root.attrib
+    # This client sends True and False, others true and false.
+    of = lambda yes, no: picture("svg", "image/svg+xml", {"grid": yes, "transparent": no, "landscape": yes})
+    assert of(True, False) == of("true", "false") != first
+
+
+def pixels(options):
+    data = picture("png", "image/png", options)
+    assert data.startswith(b"\x89PNG\r\n\x1a\n"), data[:16]
+    return data, struct.unpack(">II", data[16:24])
+
+
+def corner_is_clear(data):
+    """Whether the first pixel of a PNG with 8 bits for each of red, green, blue and alpha has no colour."""
+    assert data[24:26] == b"\x08\x06", data[24:26]
+    parts, at = [], 8
+    while at < len(data):
+        size, kind = struct.unpack(">I4s", data[at : at + 8])
+        parts += [data[at + 8 : at + 8 + size]] if kind == b"IDAT" else []
+        at += size + 12
+    return zlib.decompressobj().decompress(b"".join(parts), 16)[4] == 0
+
+
+@claim
+def a_png_has_the_size_the_scale_and_the_background_that_were_asked():
+    assert pixels({"width": 640, "height": 480})[1] == (640, 480)
+    (one, two) = (pixels({"scale": scale})[1] for scale in (1, 2))
+    assert all(abs(double - 2 * side) <= 2 for side, double in zip(one, two)), (one, two)
+    assert corner_is_clear(pixels({"transparent": True})[0])
+    assert not corner_is_clear(pixels({"transparent": False})[0])
+
+
+@claim
+def a_pdf_has_the_paper_that_was_asked():
+    sizes = []
+    for landscape in (False, True):
+        data = picture("pdf", "application/pdf", {"paperSize": "A4", "landscape": landscape})
+        assert data.startswith(b"%PDF-") and b"%%EOF" in data[-64:], data[:16]
+        box = re.search(rb"/MediaBox\s*\[([^\]]*)\]", data)
+        sizes.append([round(float(number)) for number in box[1].split()[2:]])
+    assert sizes == [[595, 842], [842, 595]], sizes
+
+
+@claim
+def an_mxgraph_is_a_diagram_of_diagrams_net():
+    root = xml.fromstring(picture("mxGraph", "application/xml"))
+    assert root.tag in ("mxfile", "mxGraphModel"), root.tag
+
+
+@claim
+def a_wrong_option_of_a_picture_is_refused():
+    for options in ({"width": "wide"}, {"height": 10**9}, {"scale": -1}, {"grid": "maybe"}, {"paperSize": "B5"}):
+        name = "?" + next(iter(options))
+        refused(error.CloudcraftMalformed, 400, name, client.export_blueprint, kept["id"], "png", options)
+
+
 @claim
 def a_budget_is_a_table_that_calculates_nothing():
     table = client.export_blueprint_budget(kept["id"], "csv")
@@ -245,6 +326,7 @@ def a_revoked_key_is_refused():
 def a_read_key_reads_and_does_not_write():
     assert kept["id"] in [row["id"] for row in reader.list_blueprints()["blueprints"]]
     assert json.loads(reader.export_blueprint(kept["id"], "json"))["data"]["name"] == "Renamed"
+    assert reader.export_blueprint(kept["id"], "svg") == client.export_blueprint(kept["id"], "svg")
     body = {"data": {"name": "x"}}
     for call, arguments in (
         (reader.create_blueprint, (body,)),
