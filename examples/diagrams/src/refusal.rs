@@ -127,7 +127,7 @@ impl Refusal {
             Self::Body(detail) => detail.clone(),
             Self::BodyTimeout => "the body did not arrive in time".to_owned(),
             Self::BodyTooLarge => {
-                format!("the body is too large: at most {} bytes", BODY_BYTES_MAX)
+                format!("the body is too large: at most {BODY_BYTES_MAX} bytes")
             },
             Self::Invalid(faults) => faults.summary(),
             Self::NotPermitted(detail) => (*detail).to_owned(),
