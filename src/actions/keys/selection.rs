@@ -61,7 +61,7 @@ struct ProfileSeen {
 impl SharingSeen {
     /// The decision for a key that is not shared.
     const NONE: Self =
-        Self { sight: TeamSight { is_in: false, opens: false, conceals: false }, is_wanted: false };
+        Self { sight: TeamSight { opens: false, conceals: false }, is_wanted: false };
 }
 
 impl<'a> Selection<'a> {
@@ -250,7 +250,9 @@ impl<'a> Selection<'a> {
         let seen = self.sharings.of(&common.sharings, entry.sharing(), |teams| {
             let sight = actions.team_sight(actor, teams.iter().copied());
             let is_wanted = wanted.is_some_and(|wanted| match wanted {
-                TeamWanted::Mine => sight.is_in,
+                TeamWanted::Mine => teams
+                    .iter()
+                    .any(|&team| actor.is_in(team) && actions.index.team(team).is_some()),
                 TeamWanted::Team(team) => teams.contains(&team),
             });
             SharingSeen { sight, is_wanted }

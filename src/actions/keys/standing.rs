@@ -84,7 +84,7 @@ impl Actions {
             is_secret &= team.secret && !actor.is_in(team.id);
         }
         let opens = is_in && has_access_of_user(actor);
-        TeamSight { is_in, opens, conceals: is_shared && is_secret }
+        TeamSight { opens, conceals: is_shared && is_secret }
     }
 
     /// Returns the access that the actor has through its existing teams.
@@ -111,8 +111,6 @@ pub(in crate::actions) fn require_window(actor: &Actor) -> Result<(), ActionErro
 /// What an actor sees of a key because of the teams that the key is shared with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TeamSight {
-    /// Whether the actor's user is in one of the teams.
-    pub(super) is_in: bool,
     /// Whether the teams give the actor access to the whole key.
     pub(super) opens: bool,
     /// Whether all of the teams are secret and the actor is in none of them. The actor then does not see
