@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use keyhouse_storage::{Cause, MemoryStore, OpenError, Progress, ReadError, Store};
+#[cfg(feature = "etcd")]
+use keyhouse_storage_etcd::{EtcdSettings, EtcdStore};
 #[cfg(feature = "redb")]
 use keyhouse_storage_redb::{RedbSettings, RedbStore, Replacement, compact as compact_redb};
 
@@ -18,6 +20,8 @@ const REDB_FILE: &str = "keyhouse.redb";
 pub fn exists(url: &StorageUrl) -> bool {
     match url {
         StorageUrl::Redb(directory) => directory.join(REDB_FILE).exists(),
+        // If etcd cannot be asked, opening the store reports why.
+        StorageUrl::Etcd(url) => exists_in_etcd(url).unwrap_or(true),
         StorageUrl::Memory => false,
     }
 }
@@ -62,6 +66,7 @@ pub fn open_reporting(
         },
         #[cfg(not(feature = "redb"))]
         StorageUrl::Redb(_) => Err(without_redb()),
+        StorageUrl::Etcd(url) => open_in_etcd(url),
         StorageUrl::Memory => Ok(Arc::new(MemoryStore::new())),
     }
 }
@@ -84,6 +89,9 @@ pub fn compact(url: &StorageUrl) -> Result<Compacted, OpenError> {
         },
         #[cfg(not(feature = "redb"))]
         StorageUrl::Redb(_) => Err(without_redb()),
+        StorageUrl::Etcd(_) => Err(OpenError::Unavailable(Cause::new(
+            "etcd compacts and defragments itself: use etcdctl",
+        ))),
         StorageUrl::Memory => Ok(Compacted { bytes_before: 0, bytes_after: 0 }),
     }
 }
@@ -107,6 +115,9 @@ impl NewStore {
             },
             #[cfg(not(feature = "redb"))]
             StorageUrl::Redb(_) => Err(without_redb()),
+            StorageUrl::Etcd(_) => Err(OpenError::Unavailable(Cause::new(
+                "a restore into etcd is not supported yet: set another storage",
+            ))),
             StorageUrl::Memory => Err(OpenError::Unavailable(Cause::new(
                 "a store in memory keeps nothing: set another storage",
             ))),
@@ -130,4 +141,54 @@ impl NewStore {
 #[cfg(not(feature = "redb"))]
 fn without_redb() -> OpenError {
     OpenError::Unavailable(Cause::new("this binary was built without the feature redb"))
+}
+
+#[cfg(feature = "etcd")]
+fn exists_in_etcd(url: &str) -> Result<bool, OpenError> {
+    EtcdStore::exists(&in_etcd(url)?)
+}
+
+/// Opens a store in etcd. Known faults of its members are logged.
+#[cfg(feature = "etcd")]
+fn open_in_etcd(url: &str) -> Result<Arc<dyn Store>, OpenError> {
+    let store = EtcdStore::open(&in_etcd(url)?)?;
+    for remark in store.remarks() {
+        tracing::warn!("{remark}");
+    }
+    Ok(Arc::new(store))
+}
+
+#[cfg(feature = "etcd")]
+fn in_etcd(url: &str) -> Result<EtcdSettings, OpenError> {
+    let named = |error| OpenError::Unavailable(Cause::new(format!("storage: {error}")));
+    EtcdSettings::parse(url).map_err(named)
+}
+
+#[cfg(not(feature = "etcd"))]
+fn exists_in_etcd(_: &str) -> Result<bool, OpenError> {
+    Err(without_etcd())
+}
+
+#[cfg(not(feature = "etcd"))]
+fn open_in_etcd(_: &str) -> Result<Arc<dyn Store>, OpenError> {
+    Err(without_etcd())
+}
+
+#[cfg(not(feature = "etcd"))]
+fn without_etcd() -> OpenError {
+    OpenError::Unavailable(Cause::new("this binary was built without the feature etcd"))
+}
+
+#[cfg(all(test, not(feature = "etcd")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn binary_without_etcd_names_the_feature() {
+        let url = StorageUrl::Etcd("etcd://127.0.0.1:1/keyhouse".to_owned());
+        let error = open(&url).map(drop).unwrap_err();
+        assert!(error.to_string().contains("without the feature etcd"), "{error}");
+        // Commands then report why the store cannot be opened.
+        assert!(exists(&url));
+    }
 }

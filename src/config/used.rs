@@ -28,6 +28,8 @@ const LOOPBACK: &str = "127.0.0.0/8,::1/128";
 pub enum StorageUrl {
     /// `redb:PATH`; the path is a directory.
     Redb(PathBuf),
+    /// `etcd://HOST:PORT/PREFIX`, as written; the plugin reads it. It contains no secret.
+    Etcd(String),
     /// `memory:`. The data is lost when the process ends.
     Memory,
 }
@@ -208,7 +210,9 @@ impl SettingsReader {
         if let Some(path) = self.parse("seal_key_file") {
             return Some(SeedKeyFile::Given(path));
         }
-        let StorageUrl::Redb(_) = storage else { return None };
+        if *storage == StorageUrl::Memory {
+            return None;
+        }
         let path = directory.join(SEAL_KEY_NAME);
         self.derive("seal_key_file", &path.display());
         Some(SeedKeyFile::Default(path))
@@ -313,6 +317,7 @@ fn parse_log_format(text: &str) -> Result<bool, &'static str> {
 fn parse_storage(text: &str) -> Result<StorageUrl, &'static str> {
     match text.split_once(':') {
         Some(("redb", path)) if !path.is_empty() => Ok(StorageUrl::Redb(PathBuf::from(path))),
+        Some(("etcd", place)) if place.starts_with("//") => Ok(StorageUrl::Etcd(text.to_owned())),
         Some(("memory", "")) => Ok(StorageUrl::Memory),
         Some(_) | None => Err("must be redb:PATH or memory:"),
     }
@@ -322,6 +327,7 @@ impl Display for StorageUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Redb(path) => write!(f, "redb:{}", path.display()),
+            Self::Etcd(url) => f.write_str(url),
             Self::Memory => f.write_str("memory:"),
         }
     }
@@ -352,6 +358,15 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "http://127.0.0.1:7117");
         assert_eq!(settings.trusted_proxies.len(), 2);
         assert_eq!(settings.storage, StorageUrl::Redb(settings.data.clone()));
+    }
+
+    #[test]
+    fn store_in_etcd_has_a_seal_key_in_the_data_directory() {
+        let url = "etcd://127.0.0.1:2379/keyhouse";
+        let settings = settings(flags(&[("storage", url)])).unwrap();
+        assert_eq!(settings.storage, StorageUrl::Etcd(url.to_owned()));
+        let file = settings.seed_key_file.unwrap();
+        assert_eq!(file.path().parent(), Some(Path::new("/var/lib/none")));
     }
 
     #[test]

@@ -133,7 +133,7 @@ fn configuration(settings: &Settings) -> Vec<PathBuf> {
 fn disks(settings: &Settings, store_bytes: u64, not_checked: &mut Vec<String>) -> Vec<DiskFacts> {
     let store = match &settings.storage {
         StorageUrl::Redb(directory) => Some(directory),
-        StorageUrl::Memory => None,
+        StorageUrl::Etcd(_) | StorageUrl::Memory => None,
     };
     let backups = settings.backup.as_ref().map(|schedule| &schedule.directory);
     let mut disks = Vec::new();
@@ -161,7 +161,7 @@ fn backups(
     let device = |path: &Path| fs::metadata(path).ok().map(|file| file.dev());
     let store = match &settings.storage {
         StorageUrl::Redb(directory) => device(directory),
-        StorageUrl::Memory => None,
+        StorageUrl::Etcd(_) | StorageUrl::Memory => None,
     };
     let names = fs::read_dir(&schedule.directory);
     if let Err(error) = &names

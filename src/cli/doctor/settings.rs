@@ -64,7 +64,7 @@ pub(super) const RULES: &[FaultRule] = &[
         remedy: "Remove `storage`, or set it to `redb:PATH`.",
         find: |facts| match facts.settings.storage {
             StorageUrl::Memory => vec!["storage is memory:".to_owned()],
-            StorageUrl::Redb(_) => Vec::new(),
+            StorageUrl::Redb(_) | StorageUrl::Etcd(_) => Vec::new(),
         },
     },
     FaultRule {
