@@ -14,7 +14,7 @@ use super::plane::{Facing, Point, Rect, UNIT_PX, View, point};
 use super::routes::{Ends, Obstacle, route};
 use super::solids::Sculptor;
 use super::theme::Palette;
-use super::{Error, Options, Projection, base64, depth};
+use super::{Error, Options, Projection, base64, depth, solids};
 
 /// The space around the elements of a picture.
 const MARGIN_PX: f64 = 44.0;
@@ -253,7 +253,7 @@ fn draw(blueprint: &Blueprint<'_>, surveyor: Surveyor<'_>, canvas: &mut Canvas) 
 
 fn ways(blueprint: &Blueprint<'_>, view: View) -> Vec<Vec<Point>> {
     let hides = |one: &Component<'_>| match one.body {
-        Body::Solid(_) if !view.is_flat => one.height,
+        Body::Solid(kind) if !view.is_flat => solids::hides(kind, one),
         Body::Solid(_) | Body::Icon(..) | Body::Picture(_) => 0.0,
     };
     let label = |ground: Rect| {

@@ -11,7 +11,7 @@ use super::plane::{Point, Rect, point};
 /// The cost of a corner, in grid units.
 const CORNER: f64 = 1.2;
 /// The cost of a component under a line.
-const HIT: f64 = 18.0;
+const HIT: f64 = 40.0;
 /// The cost of another connector's line under a line.
 const SHARED: f64 = 7.0;
 /// The cost of crossing a line.
@@ -21,7 +21,7 @@ const LABEL: f64 = 2.4;
 /// The distance of a way around from the components.
 const DETOUR: f64 = 1.0;
 /// The distance of an arrow's tip from the visible side of a component.
-const GAP: f64 = 0.14;
+const GAP: f64 = 0.05;
 
 /// What connectors go around.
 #[derive(Debug, Clone, Copy)]
@@ -147,7 +147,7 @@ impl Segment {
 
     fn conflict(self, other: Self) -> f64 {
         let is_parallel = self.is_along_x() == other.is_along_x();
-        let room = if is_parallel { 0.15 } else { 0.0 };
+        let room = if is_parallel { 0.35 } else { 0.0 };
         if self.cover().grown(room).overlap(other.cover()) <= 0.0 {
             return 0.0;
         }
@@ -170,7 +170,7 @@ fn base_cost(way: &[Point]) -> f64 {
 /// All ways from one component to another.
 fn ways(from: Obstacle, to: Obstacle) -> Vec<Vec<Point>> {
     let (start, end) = (from.ground.centre(), to.ground.centre());
-    let mut found = Vec::with_capacity(18);
+    let mut found = Vec::with_capacity(22);
     for x in common(from.ground.x0, from.ground.x1, to.ground.x0, to.ground.x1) {
         found.push(vec![point(x, start.y), point(x, end.y)]);
     }
@@ -212,8 +212,8 @@ fn channels([from0, from1]: [f64; 2], [to0, to1]: [f64; 2], hides: f64) -> Vec<f
     };
     if let Some((low, high)) = between.filter(|(low, high)| high - low > 0.8) {
         found.push(f64::midpoint(low, high));
-        found.push(low + 0.5);
-        found.push(high - 0.5);
+        found.extend([low + 0.5, high - 0.3]);
+        found.extend([0.25, 0.75].map(|share| low + (high - low) * share));
     }
     found
 }

@@ -322,6 +322,21 @@ fn mark<'a>(component: &'a Component<'_>, kind: Kind) -> Mark<'a> {
     kind.glyph.map_or(Mark::Letters(component.abbreviation.as_str()), Mark::Glyph)
 }
 
+/// How much of the ground behind a component its body hides, in grid units, seen along an axis of the plane.
+///
+/// A box hides as much as it is high. Of a round body, each slice is moved back by its height: the farthest point of
+/// the moved circles counts.
+pub(super) fn hides(kind: Kind, component: &Component<'_>) -> f64 {
+    match kind.solid {
+        Solid::Server | Solid::Cube | Solid::Slab => component.height,
+        Solid::Cylinder | Solid::Bucket => {
+            let (_, radius) = round(component.ground);
+            let back = component.height.min(radius * FRAC_1_SQRT_2);
+            (back + (radius * radius - back * back).sqrt() - radius - INSET).max(0.0)
+        },
+    }
+}
+
 /// The middle and the radius of a round body.
 fn round(ground: Rect) -> (Point, f64) {
     (ground.centre(), ground.width().min(ground.height()) / 2.0 - INSET)
