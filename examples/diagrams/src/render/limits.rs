@@ -31,7 +31,7 @@ pub const SCALE_MAX: f64 = 10.0;
 pub const PAGE_POINTS_MAX: f64 = 14_400.0;
 /// The comparisons of lines with components and other lines in one picture. Further connectors take
 /// their shortest path.
-pub const ROUTE_STEPS_MAX: u32 = 20_000_000;
+pub const ROUTE_STEPS_MAX: u32 = 8_000_000;
 /// The comparisons of labels with components and other labels in one picture. Further labels take
 /// their first place.
-pub const LABEL_STEPS_MAX: u32 = 20_000_000;
+pub const LABEL_STEPS_MAX: u32 = 8_000_000;

@@ -205,9 +205,6 @@ fn draw(blueprint: &Blueprint<'_>, surveyor: Surveyor<'_>, canvas: &mut Canvas) 
     for one in &enclosed {
         surveyor.enclosure(one, canvas);
     }
-    for one in &enclosed {
-        surveyor.tab(one, canvas, &mut crowd);
-    }
     let ways = ways(blueprint, sculptor.view);
     for (edge, way) in blueprint.edges.iter().zip(&ways) {
         surveyor.connector(edge, way, canvas);
@@ -215,6 +212,9 @@ fn draw(blueprint: &Blueprint<'_>, surveyor: Surveyor<'_>, canvas: &mut Canvas) 
             let at = sculptor.view.at(tip.x, tip.y, 0.0);
             crowd.take(Rect { x0: at.x, y0: at.y, x1: at.x, y1: at.y }.grown(7.0), 1.5);
         }
+    }
+    for one in &enclosed {
+        surveyor.tab(one, canvas, &mut crowd);
     }
     let is_standing =
         |text: &&Text| matches!(text.facing, Facing::WallX | Facing::WallY | Facing::Screen);

@@ -3,7 +3,7 @@
 use keyhouse_diagrams::render::{Error, Format, Options, limits, render};
 use serde_json::{Value, json};
 
-use crate::{FORMATS, svg_of};
+use crate::svg_of;
 
 fn error(diagram: &Value) -> String {
     match render(diagram, &Options::of(Format::Svg)).unwrap_err() {
@@ -139,7 +139,7 @@ fn groups_in_circles_and_edges_to_nowhere_are_drawn_without_a_loop() {
 }
 
 #[test]
-fn the_largest_diagram_is_drawn_in_every_format() {
+fn the_largest_diagram_is_drawn() {
     // All on one place: each label and each line is compared with all others.
     let nodes: Vec<Value> = (0..2_000)
         .map(|index| json!({"id": format!("n{index}"), "type": "ec2", "mapPos": [index % 7, index % 5]}))
@@ -151,7 +151,7 @@ fn the_largest_diagram_is_drawn_in_every_format() {
         .map(|index| json!({"type": "subnet", "nodes": [format!("n{index}"), format!("n{}", index * 3)]}))
         .collect();
     let diagram = json!({"nodes": nodes, "edges": edges, "groups": groups});
-    for format in FORMATS {
+    for format in [Format::Svg, Format::Png] {
         let options = Options { width: Some(300), ..Options::of(format) };
         assert!(render(&diagram, &options).is_ok(), "{format}");
     }
