@@ -225,10 +225,16 @@ fn enter_in_any_field_creates_no_key() {
     page.click("button", &page.t("key.add_limit"));
     page.click("checkbox", &page.t("key.has_quota"));
     let count = page.evaluate("document.querySelectorAll('main input').length").as_u64().unwrap();
+    let mut focused = 0;
     for at in 0..count {
-        page.evaluate(&format!("document.querySelectorAll('main input')[{at}].focus()"));
+        let focus = format!(
+            "(field => (field.focus(), document.activeElement === field))\
+             (document.querySelectorAll('main input')[{at}])"
+        );
+        focused += u64::from(page.evaluate(&focus) == true);
         page.press(&["Enter"]);
     }
+    assert!(focused > 10, "{focused} of {count} fields");
     page.find("button", &page.t("new_key.save"));
     let posts = page
         .requests()
@@ -339,6 +345,10 @@ fn copied_link_opens_the_form_with_the_same_values() {
     assert_eq!((&key["kind"], &key["description"]), (&json!("service"), &json!("nightly")));
     assert_eq!(key["ip_rules"]["deny"], json!(["10.0.0.0/8"]));
     assert_eq!(key["teams"][0]["access"], "write");
+    let [end, begin] = [&key["expires_at"], &key["created_at"]];
+    let days =
+        page.evaluate(&format!("Math.round((Date.parse({end}) - Date.parse({begin})) / 86400000)"));
+    assert_eq!(days, 90);
     page.finish();
 }
 

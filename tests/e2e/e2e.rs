@@ -49,6 +49,7 @@ mod reference;
 mod relay;
 mod screens;
 mod secrets;
+mod selection;
 #[path = "../server/mod.rs"]
 mod server;
 mod session_ends;
@@ -57,6 +58,7 @@ mod sub_path;
 #[path = "../suite/test_server.rs"]
 mod test_server;
 mod texts;
+mod touch;
 mod tree;
 mod trouble;
 mod usage;

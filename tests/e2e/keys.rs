@@ -5,12 +5,13 @@ use serde_json::json;
 use crate::ask::{Ask, Expect};
 use crate::driver::wait;
 use crate::page::Page;
-use crate::relay::Relay;
 use crate::test_server::{EMAIL, Made, PASSWORD, TestServer, made};
+use crate::texts::LANGUAGES;
 
 /// Slow enough to close a dialog while its request runs.
 const SLOW_MS: u32 = 2_000;
-const BROKEN: (&str, &str) = ("500 Internal Server Error", "{\"code\":\"internal\"}");
+/// Keys that are wholly visible without scrolling, on a window of 1280x800.
+const KEYS_VISIBLE_MIN: u64 = 9;
 
 /// In an earlier version, each filter replaced the history entry of the previous filter, and Back
 /// left the list.
@@ -274,84 +275,6 @@ fn back_button_returns_to_the_place_in_a_long_list() {
     page.finish();
 }
 
-#[test]
-fn selected_keys_are_revoked_together() {
-    let instance = TestServer::start();
-    let keys = ["one", "two", "three"].map(|name| instance.create(&json!({"name": name})));
-    let page = open(&instance, "/#/keys");
-    for name in ["one", "two"] {
-        page.click("checkbox", &page.t_with("keys.select", &[("name", name)]));
-    }
-    page.within("group", &page.t_with("keys.selected", &[("count", "2")]))
-        .click("button", &page.t("keys.revoke_selected"));
-    let dialog = page.within("dialog", "one");
-    dialog.see("two");
-    dialog.click("button", &page.t_with("bulk.revoke_confirm", &[("count", "2")]));
-    page.no_dialog();
-    for name in ["one", "two"] {
-        page.within("row", name).see(&page.t("status.revoked"));
-    }
-    let statuses = keys.map(|key| instance.key(&key.id)["status"].clone());
-    assert_eq!(statuses, ["revoked", "revoked", "active"]);
-    page.find_no("checkbox", &page.t_with("keys.select", &[("name", "one")]));
-    page.finish();
-}
-
-/// In an earlier version, the first key that failed kept the others active, and was not named.
-#[test]
-fn key_that_can_not_be_revoked_stops_no_other_key() {
-    let (relay, instance) = Relay::before_instance();
-    let keys = ["one", "two", "three"].map(|name| instance.create(&json!({"name": name})));
-    let mut page = Page::open_at(relay.url(), "en");
-    page.go("/#/keys");
-    page.sign_in(EMAIL, PASSWORD);
-    page.click("checkbox", &page.t("keys.select_all"));
-    page.click("button", &page.t("keys.revoke_selected"));
-    // The newest key is the first of the list.
-    relay.answer(&format!("{}/revoke", keys[2].id), BROKEN);
-    let dialog = page.within("dialog", "three");
-    dialog.click("button", &page.t_with("bulk.revoke_confirm", &[("count", "3")]));
-    page.within("listitem", "three").see(&page.t("problems.internal"));
-    dialog.find("button", &page.t("bulk.revoke_confirm.one"));
-    assert_eq!(dialog.names("listitem").len(), 1);
-    let part = page.t_with("bulk.revoke_part", &[("count", "2"), ("total", "3")]);
-    dialog.see(&part);
-    page.press(&["Escape"]);
-    page.no_dialog();
-    page.see(&part);
-    page.see_focus("button", &page.t("keys.revoke_selected"));
-
-    relay.pass_all();
-    page.press(&["Enter"]);
-    dialog.click("button", &page.t("bulk.revoke_confirm.one"));
-    page.no_dialog();
-    page.within("row", "three").see(&page.t("status.revoked"));
-    let statuses = keys.map(|key| instance.key(&key.id)["status"].clone());
-    assert_eq!(statuses, ["revoked", "revoked", "revoked"]);
-    page.expect("status of 500");
-    page.finish();
-}
-
-/// In an earlier version, Escape closed the dialog, and the revocation of the other keys went on.
-#[test]
-fn escape_stops_the_revocation_of_the_keys_that_are_left() {
-    let instance = TestServer::start();
-    let keys = ["one", "two", "three"].map(|name| instance.create(&json!({"name": name})));
-    let page = open(&instance, "/#/keys");
-    page.click("checkbox", &page.t("keys.select_all"));
-    page.click("button", &page.t("keys.revoke_selected"));
-    let dialog = page.within("dialog", "three");
-    page.network(Some(SLOW_MS));
-    dialog.click("button", &page.t_with("bulk.revoke_confirm", &[("count", "3")]));
-    page.press(&["Escape"]);
-    page.no_dialog();
-    page.see(&page.t_with("bulk.revoke_part", &[("count", "1"), ("total", "3")]));
-    let statuses = keys.map(|key| instance.key(&key.id)["status"].clone());
-    assert_eq!(statuses, ["active", "active", "revoked"]);
-    page.within("row", "three").see(&page.t("status.revoked"));
-    page.finish();
-}
-
 /// In an earlier version, the row stayed active until the next load.
 #[test]
 fn escape_during_a_revocation_still_shows_its_result() {
@@ -367,20 +290,6 @@ fn escape_during_a_revocation_still_shows_its_result() {
     page.no_dialog();
     page.within("row", "courier").see(&page.t("status.revoked"));
     page.see(&page.t("key.revoked"));
-    page.finish();
-}
-
-/// In an earlier version, a key that a filter had removed from the list was revoked too.
-#[test]
-fn changed_filter_clears_the_selection() {
-    let instance = TestServer::start();
-    instance.create(&json!({"name": "courier"}));
-    let page = open(&instance, "/#/keys");
-    page.click("checkbox", &page.t_with("keys.select", &[("name", "courier")]));
-    page.find("button", &page.t("keys.revoke_selected"));
-    page.fill(&page.t("keys.search"), "robot");
-    page.see(&page.t("keys.nothing_found"));
-    page.find_no("button", &page.t("keys.revoke_selected"));
     page.finish();
 }
 
@@ -478,6 +387,70 @@ fn team_leads_to_the_keys_shared_with_it() {
     page.find_no("link", "private");
     page.find("link", "shared");
     page.finish();
+}
+
+/// In an earlier version, the tab had the keys of one team at a time, and a link to the keys of a team led users
+/// to their own keys.
+#[test]
+fn keys_of_all_own_teams_are_in_one_tab() {
+    let instance = TestServer::start();
+    instance.put_on_plan(&instance.organization(), "enterprise");
+    let mate = instance.join("mate", "user");
+    mate.make(&instance, &json!({"name": "own"}));
+    let teams = ["makers", "watchers"].map(|name| {
+        let team = instance.team(name, "visible", &[&mate]);
+        let shares = json!([{"id": team, "access": "read"}]);
+        instance.create(&json!({"name": format!("of {name}"), "teams": shares}));
+        team
+    });
+    let page = Page::open(&instance, "en");
+    page.go("/#/keys");
+    page.sign_in(&mate.email, crate::people::PASSWORD);
+    page.find("link", "own");
+    page.see(&format!("{} 2", page.t("keys.tab_shared")));
+    page.click("link", &page.t("keys.tab_shared"));
+    page.find("link", "of makers");
+    page.find("link", "of watchers");
+    page.find_no("link", "own");
+    page.choose(&page.t("keys.team"), "watchers");
+    page.find_no("link", "of makers");
+    page.find("link", "of watchers");
+    page.go(&format!("/#/keys?team={}", teams[0]));
+    page.find("link", "of makers");
+    page.find_no("link", "own");
+    page.finish();
+}
+
+/// In an earlier version, texts of several lines made rows of two heights, and two rows of filters.
+#[test]
+fn rows_of_the_list_are_low_in_every_language() {
+    let instance = TestServer::start();
+    let team = instance.team("diagram makers of the north", "visible", &[&instance.owner()]);
+    let shares = json!([{"id": team, "access": "read"}]);
+    for number in 0..12 {
+        let key = if number % 2 == 0 {
+            json!({"name": format!("exporter {number}"), "teams": shares})
+        } else {
+            json!({"name": "importer of a long name", "kind": "service", "expires_in": "90d",
+                "permissions": ["diagrams:read", "diagrams:write", "backups:*"]})
+        };
+        let made = instance.create(&key);
+        assert_eq!(instance.bare(&Ask::forward_auth(&made.secret)).status, 200);
+    }
+    for language in LANGUAGES {
+        let page = Page::open(&instance, language);
+        page.go("/#/keys");
+        page.sign_in(EMAIL, PASSWORD);
+        page.find("link", "exporter 0");
+        let heights =
+            "[...document.querySelectorAll('.keys tbody tr')].map((row) => row.offsetHeight)";
+        let shown = page.evaluate(&format!(
+            "[Math.max(...{heights}) <= 50, [...document.querySelectorAll('.keys tbody tr')].filter(
+             (row) => row.getBoundingClientRect().bottom <= innerHeight).length >= {KEYS_VISIBLE_MIN}]"
+        ));
+        assert_eq!(shown, json!([true, true]), "{language}: {}", page.evaluate(heights));
+        page.finish();
+    }
 }
 
 /// In an earlier version, the keys of others filled the list.

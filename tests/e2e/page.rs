@@ -19,6 +19,8 @@ use crate::texts::Texts;
 use crate::tree::Node;
 
 const HEIGHT: u32 = 800;
+/// Width and height of a phone.
+const PHONE: (u32, u32) = (390, 844);
 /// Maximum height of a screenshot of a whole page.
 const SHOT_HEIGHT_MAX: f64 = 6_000.0;
 
@@ -231,10 +233,21 @@ impl Page {
             {"name": "prefers-reduced-motion", "value": "reduce"},
         ]});
         self.driver.devtools("Emulation.setEmulatedMedia", features);
-        let narrow = look.width < 600;
+        self.window(look.width, HEIGHT, false);
+    }
+
+    /// Emulates a phone with a touch screen, until the next call of [`Self::looks`].
+    pub(crate) fn touches(&self) {
+        let (width, height) = PHONE;
+        self.window(width, height, true);
+    }
+
+    fn window(&self, width: u32, height: u32, touch: bool) {
+        self.driver.devtools("Emulation.setTouchEmulationEnabled", json!({"enabled": touch}));
+        let narrow = width < 600;
         self.driver.devtools(
             "Emulation.setDeviceMetricsOverride",
-            json!({"width": look.width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": narrow}),
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": narrow}),
         );
     }
 
