@@ -110,7 +110,7 @@ fn usage_fits_the_narrowest_window_and_needs_its_permission() {
     assert_eq!(page.evaluate("document.documentElement.scrollWidth <= innerWidth"), true);
     page.finish();
     let mate = instance.join("mate", "user");
-    let page = Page::open(&instance, "en");
+    let mut page = Page::open(&instance, "en");
     page.go("/#/usage");
     page.sign_in(&mate.email, THEIRS);
     page.find("heading", &page.t("problems.no_access"));
