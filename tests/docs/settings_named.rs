@@ -52,10 +52,10 @@ fn variables(text: &str) -> BTreeSet<String> {
     words.filter(|word| word.starts_with(PREFIX) && *word != PREFIX).map(str::to_owned).collect()
 }
 
-/// The examples and the documentation, apart from pictures.
+/// The examples and the documentation, apart from pictures and fonts.
 fn texts() -> impl Iterator<Item = (PathBuf, String)> {
     let all = FOLDERS.into_iter().flat_map(all_files);
-    let texts = all.filter(|path| path.extension().is_none_or(|it| it != "png"));
+    let texts = all.filter(|path| path.extension().is_none_or(|it| it != "png" && it != "otf"));
     texts.map(|path| {
         let text = text_of(&path);
         (path, text)
