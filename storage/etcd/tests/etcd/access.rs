@@ -114,7 +114,8 @@ fn stale_authorization_is_left_out_when_a_token_has_ended() {
     assert_eq!(store.commit(Batch::new().put("a", "")), Ok(Revision(2)));
     store.close().unwrap();
     // The role ends at the prefix, and a wrong password is named without its text.
-    let outside = open(&url.replace("/keyhouse", "/other"));
+    let place = place.replace("/keyhouse", "/other");
+    let outside = open(&format!("{place}?password-file={}", password.display()));
     assert!(
         matches!(&outside, Err(OpenError::Unavailable(it)) if it.to_string().contains("permission denied")),
         "{outside:?}"
