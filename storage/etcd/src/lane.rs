@@ -48,6 +48,8 @@ enum Fence {
     Placed,
     /// The batch is in, at this etcd revision.
     Batch(i64),
+    /// An earlier batch or fence of this process is in, whose answer did not arrive: at this etcd revision.
+    Earlier(i64),
     /// Another process has taken the lane.
     Taken,
     /// etcd has lost writes.
@@ -161,7 +163,7 @@ impl Lane {
             return LaneAttempt::Outcome(Ok(revision));
         }
         match self.lane_shows(lane_row(&answer).as_ref(), step.id, None) {
-            Fence::Taken => {
+            Fence::Earlier(_) | Fence::Taken => {
                 shared.unsettle(&Cause::new(TAKEN));
                 LaneAttempt::failed(CommitError::Unavailable(Cause::new(TAKEN)))
             },
@@ -217,7 +219,7 @@ impl Lane {
                     shared.reach(revision);
                     return Ok(revision);
                 },
-                Ok(Fence::Taken) => break,
+                Ok(Fence::Earlier(_) | Fence::Taken) => break,
                 Ok(Fence::Lost) => {
                     shared.queue.settle();
                     break;
@@ -269,7 +271,13 @@ impl Lane {
         {
             return Fence::Placed;
         }
-        if row.mod_revision() < self.known { Fence::Lost } else { Fence::Taken }
+        if row.mod_revision() < self.known {
+            return Fence::Lost;
+        }
+        if row.value().starts_with(&self.node.to_be_bytes()) {
+            return Fence::Earlier(row.mod_revision());
+        }
+        Fence::Taken
     }
 
     /// Makes the store unavailable until a fence is in and the store was read again.
@@ -284,6 +292,8 @@ impl Lane {
                         return;
                     }
                 },
+                // The next fence follows it. All requests before are then decided.
+                Ok(Fence::Earlier(etcd)) => self.known = etcd,
                 // The store stays unavailable.
                 Ok(Fence::Taken) => return shared.unsettle(&Cause::new(TAKEN)),
                 // A restored store: the fence takes the lane as it is now.
