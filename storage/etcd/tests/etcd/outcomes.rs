@@ -100,6 +100,7 @@ fn killed_leader_leaves_no_outcome_open() {
             let writer = scope.spawn(|| (0..200).map(|_| count_once(&store)).sum::<u64>());
             cluster.kill(leader);
             let done = writer.join().unwrap();
+            until("the store is available", || store.get(b"count", At::Latest).is_ok());
             (done, store.get(b"count", At::Latest).unwrap().unwrap())
         });
         count += done;
@@ -110,7 +111,8 @@ fn killed_leader_leaves_no_outcome_open() {
 
 /// Adds one to a row. Returns 0 if the store was unavailable.
 fn count_once(store: &EtcdStore) -> u64 {
-    let row = store.get(b"count", At::Latest).unwrap();
+    // While members choose a leader, they answer no reads.
+    let Ok(row) = store.get(b"count", At::Latest) else { return 0 };
     let next = row.as_ref().map_or(0, |row| number_of(&row.value)) + 1;
     let batch = match &row {
         None => Batch::new().absent("count"),
