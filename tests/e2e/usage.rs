@@ -106,6 +106,14 @@ fn usage_fits_the_narrowest_window_and_needs_its_permission() {
     let instance = furnished();
     let page = open(&instance, "/#/usage?by=gate", "en");
     page.find("table", &page.t("usage_page.of_gates"));
+    // The rule for the counts of the navigation once moved these tables to the end of their cards.
+    let widths = "[...document.querySelectorAll('.usage table')].filter((table) => table.checkVisibility())\
+        .map((table) => [table.clientWidth, table.closest('.counts').parentElement.clientWidth])";
+    let widths: Vec<[f64; 2]> = serde_json::from_value(page.evaluate(widths)).unwrap();
+    assert!(
+        widths.len() >= 3 && widths.iter().all(|[table, card]| *table > card * 0.9),
+        "{widths:?}"
+    );
     page.looks(NARROWEST);
     assert_eq!(page.evaluate("document.documentElement.scrollWidth <= innerWidth"), true);
     page.finish();
