@@ -46,7 +46,8 @@ fn open(instance: &TestServer, path: &str, language: &'static str) -> Page {
 fn calls_are_shown_by_outcome_by_gate_and_by_key() {
     let instance = furnished();
     for language in LANGUAGES {
-        let page = open(&instance, "/#/usage", language);
+        let page = open(&instance, "/#/teams", language);
+        page.click("link", &page.t("usage.title"));
         page.find("heading", &page.t("usage.title"));
         page.within("list", &page.t("usage.legend")).see(&page.t("codes.DISABLED"));
         page.click("button", &page.t("usage_page.by_gate"));
@@ -122,6 +123,7 @@ fn usage_fits_the_narrowest_window_and_needs_its_permission() {
     page.go("/#/usage");
     page.sign_in(&mate.email, THEIRS);
     page.find("heading", &page.t("problems.no_access"));
+    page.find_no("link", &page.t("usage.title"));
     page.expect("status of 403");
     page.finish();
 }

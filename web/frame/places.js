@@ -33,7 +33,13 @@ const GROUPS = [
       { hash: "permissions", title: "permissions.title", icon: "list", seen: always },
     ],
   ],
-  ["shell.monitor", [{ hash: "audit", title: "audit.title", icon: "clock", seen: () => may("keyhouse:audit:read") }]],
+  [
+    "shell.monitor",
+    [
+      { hash: "usage", title: "usage.title", icon: "chart", seen: () => may("keyhouse:usage:read") },
+      { hash: "audit", title: "audit.title", icon: "clock", seen: () => may("keyhouse:audit:read") },
+    ],
+  ],
   [
     "shell.settings",
     [
