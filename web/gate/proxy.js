@@ -126,6 +126,7 @@ export async function showFiles(place, gate) {
     if (place.dataset.wanted === wanted) replaceChildren(place, files);
   } catch (problem) {
     if (!problem.members) throw problem;
+    if (place.dataset.wanted !== wanted) return;
     replaceChildren(
       place,
       problemNotice(problem, () => showFiles(place, gate)),
