@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::account::code_of;
+use crate::account::{code_of, lock_out};
 use crate::ask::{Ask, Expect};
 use crate::create;
 use crate::dialogs::DIALOGS;
@@ -371,12 +371,8 @@ pub(crate) fn people(page: &Page, _house: &TestServer) {
     page.see("grace@example.com");
 }
 
-/// Sends wrong passwords for an account until it is locked out. Later calls find the account locked
-/// out and do nothing.
 pub(crate) fn people_locked_out(page: &Page, instance: &TestServer) {
-    let body = json!({"email": "grace@example.com", "password": "wrong"});
-    let wrong = Ask::post("/v1/session", &body).header("X-Forwarded-For", "203.0.113.9");
-    while instance.bare(&wrong).status != 429 {}
+    lock_out(instance, "grace@example.com");
     people(page, instance);
     page.find("heading", &page.t("lockouts.title"));
 }
