@@ -86,6 +86,9 @@ fn main_flows_take_the_stated_presses() {
         page.no_dialog();
         page.within("row", "laptop").see(&page.t("status.revoked"));
     });
+    // The first of these lines has the names of the columns.
+    let documented = DOCUMENT.lines().filter(|line| line.starts_with("| ")).skip(1);
+    assert_eq!(documented.count(), rows.0.len(), "rows of docs/explanation/page.md");
     for row in rows.0 {
         assert!(DOCUMENT.contains(&row), "docs/explanation/page.md has no row {row}");
     }
