@@ -216,7 +216,7 @@ function itemOf({ name, content }) {
   const details = h(
     "details",
     { ontoggle: fill },
-    h("summary", {}, mark, h("span.step-title", {}, title), state),
+    h("summary", {}, mark, h("span.step-title", {}, title), state, icon("chevron")),
     body,
   );
   const element = h("li", {}, details);
