@@ -1,6 +1,5 @@
 // The numbers at the entry of the list of keys: the keys of its first tab, and those of them that expire soon. They
-// come from answers that views request anyway. A number that is not known is requested after a view is there, one for
-// each view.
+// come from the answers to requests of views. After a view is shown, at most one unknown number is requested.
 
 import { onAnswer, request } from "../lib/api.js";
 import { h, replaceChildren } from "../lib/dom.js";
@@ -39,8 +38,7 @@ const filtersIn = (query) =>
     .join();
 
 onAnswer((method, path, query, answer) => {
-  if (!path.startsWith("/v1/keys")) return;
-  if (method !== "GET") NAMES.forEach((name) => unknown.add(name));
+  if (method !== "GET" && path.startsWith("/v1/keys")) NAMES.forEach((name) => unknown.add(name));
   if (method !== "GET" || path !== "/v1/keys") return;
   const name = NAMES.find((one) => filtersIn(queryOf(one)) === filtersIn(query));
   if (!name) return;

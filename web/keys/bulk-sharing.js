@@ -6,7 +6,7 @@ import { field, select } from "../lib/form.js";
 import { compareNames, t } from "../lib/text.js";
 import { mayChange, sharingTeams } from "./selection.js";
 
-/** A key that its team has with the same or more access is not changed. */
+/** From less to more. A key to which the team has this or more access is not changed. */
 const ACCESSES = ["read", "write"];
 
 /**

@@ -1,5 +1,5 @@
-// The first steps of an organization: a list that ticks a step when the server says that it was taken. It is hidden
-// when all are taken, or when the user hides it.
+// The first steps of an organization: a list that ticks each step that the server reports as taken. It is hidden when
+// all steps are taken, or when the user hides it.
 
 import { request } from "../lib/api.js";
 import { h, replaceChildren } from "../lib/dom.js";
@@ -10,11 +10,11 @@ import { createsKeys, may, session } from "../lib/state.js";
 import { t } from "../lib/text.js";
 import { STEPS } from "./steps.js";
 
-/** How often the server is asked while the list is in sight. */
+/** The time between two requests while the list is visible. */
 const REFRESH_MS = 5000;
 /**
- * After this number of requests, the page waits until it comes back into sight: an unused page must not keep the
- * session from ending.
+ * After this number of requests, the page waits until it is hidden and visible again: an unused page must not keep
+ * the session from ending.
  */
 const REFRESHES_MAX = 120;
 /** The browser keeps the choice of this number of users. */
@@ -47,7 +47,7 @@ async function byOwnKeys() {
 
 /**
  * The list, unless there is nothing to show: `{element, opener, begin}`. `opener` is a button that shows the list again
- * after the user has hidden it. `begin()` begins to follow what happens.
+ * after the user has hidden it. `begin()` starts the requests that tick further steps.
  *
  * @param {Promise<unknown>} ready Resolves when the texts are there.
  */
@@ -111,7 +111,7 @@ function setHidden(is) {
 }
 
 /**
- * Calls `update` while the element is in the page and in sight, until it resolves to `true`. Returns a function that
+ * Calls `update` while the element is in the page and visible, until it resolves to `true`. Returns a function that
  * calls it now.
  *
  * @param {HTMLElement} element

@@ -28,7 +28,7 @@ export const STEPS = [
   { name: "colleague", content: inviteColleague },
 ];
 
-/** A shell replaces it with the key, which the program must not have in its history. */
+/** The shell replaces the variable with the key. The history of the shell then has only the name of the variable. */
 const KEY = "$API_KEY";
 
 function createKey() {
