@@ -58,6 +58,7 @@ fn shown_everywhere(name: &str) {
         ("the teams", "/#/teams".to_owned()),
         ("a team", format!("/#/teams/{team}")),
         ("the roles", "/#/roles".to_owned()),
+        ("the usage", "/#/usage".to_owned()),
         ("the audit log", "/#/audit".to_owned()),
         ("the gates", "/#/gates".to_owned()),
         ("a gate", "/#/gates/orders".to_owned()),
