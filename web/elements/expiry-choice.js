@@ -78,7 +78,9 @@ export function expiryChoice(chosen = PROPOSED) {
   return { element, fields, linked, inWords };
 }
 
-const lasting = (/** @type {number} */ days) => (days === YEAR ? t("expiry.year") : t("expiry.days", { count: days }));
+/** A number of days in words. */
+export const lasting = (/** @type {number} */ days) =>
+  days === YEAR ? t("expiry.year") : t("expiry.days", { count: days });
 
 /**
  * The date in a number of days, in the format of a date field and the user's time zone.

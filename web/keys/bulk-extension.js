@@ -4,6 +4,7 @@ import { get, patch } from "../lib/api.js";
 import { h } from "../lib/dom.js";
 import { group, radios } from "../lib/form.js";
 import { day, t } from "../lib/text.js";
+import { lasting } from "../elements/expiry-choice.js";
 import { isExtendable } from "./selection.js";
 
 const DAY_MS = 86_400_000;
@@ -16,10 +17,7 @@ const PROPOSED = 90;
  * @returns {import("./bulk.js").Change}
  */
 export function extension(_rows, draw) {
-  const choices = DAYS.map((days) => [
-    String(days),
-    days === 365 ? t("expiry.year") : t("expiry.days", { count: days }),
-  ]);
+  const choices = DAYS.map((days) => [String(days), lasting(days)]);
   const controls = group(
     "extension",
     t("bulk.extend_by"),
