@@ -58,6 +58,9 @@ test("the chart stacks the gates with the most calls, and adds the others", () =
   assert.equal(all.buckets[1].codes.constructor, undefined);
   const few = usage.stackedGates(gates, (sums) => sums.calls, 2);
   assert.deepEqual({ ...few.totals }, { constructor: 5, "*": 7 });
+  const named = gates.filter(({ gate }) => gate !== "*");
+  const whole = usage.stackedGates(named, (sums) => sums.calls, 2);
+  assert.deepEqual({ ...whole.totals }, { constructor: 5, "": 3 });
   const refused = usage.stackedGates(gates, usage.refusedOf, 6);
   assert.deepEqual({ ...refused.totals }, { "*": 3, "": 1 });
 });

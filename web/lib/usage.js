@@ -88,7 +88,8 @@ export function gatesOf({ usage, buckets, step }) {
 export function stackedGates(gates, countOf, most) {
   const counted = gates.filter(({ totals }) => countOf(totals) > 0);
   counted.sort((one, other) => countOf(other.totals) - countOf(one.totals));
-  const own = counted.filter(({ gate }) => gate !== OTHER_GATES).slice(0, most - 1);
+  const named = counted.filter(({ gate }) => gate !== OTHER_GATES);
+  const own = counted.length <= most ? named : named.slice(0, most - 1);
   const nameOf = (/** @type {GateCalls} */ of) => (own.includes(of) ? of.gate : OTHER_GATES);
   const totals = sumsByName();
   for (const of of counted) add(totals, nameOf(of), countOf(of.totals));
