@@ -57,7 +57,7 @@ impl Application {
         let query = Query::of(request.query.as_deref(), &mut faults);
         let options = options(format, &query, &mut faults);
         let options = faults.none_or(options)?;
-        let picture = self.on_worker(move || {
+        let picture = self.on_worker(caller, move || {
             let content = parsed(&content)?;
             Ok(render::render(&content, &options)?)
         })?;
@@ -82,7 +82,7 @@ impl Application {
         let options = BudgetOptions::of(&query, &mut faults);
         let options = faults.none_or(options)?;
         let prices = Arc::clone(&self.prices);
-        let table = self.on_worker(move || {
+        let table = self.on_worker(caller, move || {
             let content = parsed(&content)?;
             let rows = budget::rows(&content, &prices, options);
             let written = match format {
@@ -99,9 +99,10 @@ impl Application {
     /// Runs a job on one of the rendering threads.
     fn on_worker<T: Send + 'static>(
         &self,
+        caller: &Caller,
         job: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        match self.pool.run(job) {
+        match self.pool.run(caller.organization(), job) {
             Ok(done) => done,
             Err(PoolError::Full) => Err(Refusal::Busy),
             Err(PoolError::Failed) => {

@@ -1,8 +1,9 @@
 //! Threads that draw pictures: a fixed number, with a queue of a fixed length.
 //!
 //! A job that finds the queue full is refused at once, so that a burst of large pictures delays other requests by a
-//! bounded time only.
+//! bounded time only. One organization has at most half of the places, so that it cannot use up those of the others.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -14,7 +15,7 @@ type Job = Box<dyn FnOnce() + Send>;
 /// Why a job has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PoolError {
-    /// The queue is full.
+    /// The queue is full, or the organization has the maximum number of jobs.
     Full,
     /// The job failed unexpectedly, or the threads have ended.
     Failed,
@@ -26,6 +27,17 @@ pub(crate) struct Pool {
     /// `None` once the pool ends.
     queue: Option<SyncSender<Job>>,
     threads: Vec<JoinHandle<()>>,
+    /// The number of jobs of each organization that run or wait.
+    jobs: Mutex<BTreeMap<String, usize>>,
+    /// The most jobs of one organization that run or wait.
+    jobs_max: usize,
+}
+
+/// The place of one job of an organization. Dropping the value frees the place.
+#[derive(Debug)]
+struct Place<'a> {
+    pool: &'a Pool,
+    organization: &'a str,
 }
 
 impl Pool {
@@ -39,16 +51,19 @@ impl Pool {
                 let name = format!("render-{number}");
                 thread::Builder::new().name(name).spawn(move || work(&jobs))
             })
-            .collect::<io::Result<_>>()?;
-        Ok(Self { queue: Some(queue), threads })
+            .collect::<io::Result<Vec<_>>>()?;
+        let jobs_max = (threads.len() + waiting_max).div_ceil(2);
+        Ok(Self { queue: Some(queue), threads, jobs: Mutex::default(), jobs_max })
     }
 
-    /// Runs a job on one of the threads, and waits for its result.
+    /// Runs a job of an organization on one of the threads, and waits for its result.
     pub(crate) fn run<T: Send + 'static>(
         &self,
+        organization: &str,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
         let (sender, receiver) = sync_channel(1);
+        let _place = self.place(organization).ok_or(PoolError::Full)?;
         // The receiver waits below, so that sending cannot fail.
         let job = Box::new(move || drop(sender.send(job())));
         let queue = self.queue.as_ref().ok_or(PoolError::Failed)?;
@@ -56,6 +71,29 @@ impl Pool {
             Ok(()) => receiver.recv().map_err(|_dropped| PoolError::Failed),
             Err(TrySendError::Full(_)) => Err(PoolError::Full),
             Err(TrySendError::Disconnected(_)) => Err(PoolError::Failed),
+        }
+    }
+
+    /// Takes a place for a job; `None` if the organization has the maximum number of jobs.
+    fn place<'a>(&'a self, organization: &'a str) -> Option<Place<'a>> {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = jobs.get(organization).copied().unwrap_or_default();
+        if count >= self.jobs_max {
+            return None;
+        }
+        jobs.insert(organization.to_owned(), count + 1);
+        Some(Place { pool: self, organization })
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut jobs = self.pool.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = jobs.get(self.organization).copied().unwrap_or_default();
+        if count > 1 {
+            jobs.insert(self.organization.to_owned(), count - 1);
+        } else {
+            jobs.remove(self.organization);
         }
     }
 }
@@ -96,7 +134,7 @@ mod tests {
         let (release, released) = channel::<()>();
         thread::scope(|scope| {
             let running = scope.spawn(|| {
-                pool.run(move || {
+                pool.run("org_1", move || {
                     started.send(()).unwrap();
                     let _released = released.recv();
                     1
@@ -104,10 +142,10 @@ mod tests {
             });
             has_started.recv().unwrap();
             // The thread is busy: one job waits, and one of the two that come now is refused.
-            let [second, third] = [2, 3].map(|number| {
+            let [second, third] = [("org_2", 2), ("org_3", 3)].map(|(organization, number)| {
                 scope.spawn({
                     let pool = &pool;
-                    move || pool.run(move || number)
+                    move || pool.run(organization, move || number)
                 })
             });
             let refused = loop {
@@ -126,10 +164,22 @@ mod tests {
     }
 
     #[test]
+    fn an_organization_leaves_places_to_the_others() {
+        let pool = Pool::start(1, 3).unwrap();
+        let first = pool.place("org_1").unwrap();
+        let second = pool.place("org_1").unwrap();
+        assert_eq!(pool.run("org_1", || 3), Err(PoolError::Full));
+        assert_eq!(pool.run("org_2", || 4), Ok(4));
+        drop((first, second));
+        assert_eq!(pool.run("org_1", || 5), Ok(5));
+        assert!(pool.jobs.lock().unwrap().is_empty());
+    }
+
+    #[test]
     fn a_job_that_fails_ends_neither_the_thread_nor_the_caller() {
         let pool = Pool::start(1, 1).unwrap();
-        let failed: Result<(), _> = pool.run(|| panic!("a bug of the renderer"));
+        let failed: Result<(), _> = pool.run("org_1", || panic!("a bug of the renderer"));
         assert_eq!(failed, Err(PoolError::Failed));
-        assert_eq!(pool.run(|| 7), Ok(7));
+        assert_eq!(pool.run("org_1", || 7), Ok(7));
     }
 }

@@ -50,7 +50,7 @@ pub(crate) enum Refusal {
     },
     /// `If-Match` names another version.
     Outdated,
-    /// The queue of the rendering workers is full.
+    /// The queue of the rendering threads is full, or the organization has the most pictures that it may have in it.
     Busy,
     NotImplemented(&'static str),
     Internal(String),
@@ -135,7 +135,7 @@ impl Refusal {
                 format!("the organization has {maximum} {what}, the maximum: delete some")
             },
             Self::Outdated => "the object has changed since it was read: read it again".to_owned(),
-            Self::Busy => "all rendering workers are busy: retry".to_owned(),
+            Self::Busy => "too many pictures are being drawn: retry".to_owned(),
             Self::NotImplemented(what) => format!("{what} are not implemented"),
             Self::Internal(_) => "internal error".to_owned(),
         }
