@@ -16,8 +16,12 @@ impl Application {
     pub(crate) fn user(&self, caller: &Caller) -> Result<Answer, Refusal> {
         let now_ms = (self.sources.now_ms)();
         let names = (caller.organization(), caller.identity());
-        let first_ms =
-            self.store.change(|store| Ok(store.first_seen(names, now_ms, CALLERS_MAX)?))?;
+        let first_ms = match self.store.first_seen(names)? {
+            Some(at_ms) => at_ms,
+            None => {
+                self.store.change(|store| Ok(store.first_seen(names, now_ms, CALLERS_MAX)?))?
+            },
+        };
         let body = json!({
             "id": caller.identity(),
             "name": caller.name(),

@@ -1,4 +1,4 @@
-//! The store: diagrams, accounts and the callers that asked for themselves, in one redb file.
+//! The store: diagrams, accounts and the callers that have requested `/user/me`, in one redb file.
 //!
 //! A change is one transaction, which is on disk when the change is answered. Keys begin with the organization.
 
@@ -118,6 +118,15 @@ impl Store {
 
     pub(crate) fn account(&self, key: &RowKey) -> Result<Option<Account>, StoreError> {
         one_of(&self.database.begin_read()?.open_table(ACCOUNTS)?, key)
+    }
+
+    /// When a caller was first seen; `None` if it was not, or is not remembered.
+    pub(crate) fn first_seen(
+        &self,
+        (organization, identity): (&str, &str),
+    ) -> Result<Option<i64>, StoreError> {
+        let key = RowKey::of_identity(organization, identity);
+        one_of(&self.database.begin_read()?.open_table(CALLERS)?, &key)
     }
 
     /// Makes a change. Nothing is stored if `work` fails. Changes are made one after the other.
