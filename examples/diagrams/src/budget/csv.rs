@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use super::{ATTRIBUTES, BudgetError, COLUMNS, Row};
 
-/// The first characters by which a spreadsheet takes a cell for a formula.
-const FORMULAS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+/// The first characters of formulas (OWASP, CSV injection), some also in full width, as Japanese spreadsheets accept.
+const FORMULAS: [char; 11] =
+    ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
 
 pub(crate) fn write(rows: &[Row]) -> Result<Vec<u8>, BudgetError> {
     let mut writer =
@@ -43,14 +44,18 @@ mod tests {
             region: "a,\"b\"\n".to_owned(),
             count: 2,
             unit_price: Some(0.125),
-            attributes: ["@x", "-1"].into_iter().chain([""; 13]).map(str::to_owned).collect(),
+            attributes: ["@x", "-1", "\u{ff1d}x"]
+                .into_iter()
+                .chain([""; 12])
+                .map(str::to_owned)
+                .collect(),
         };
         let text = String::from_utf8(write(&[row]).unwrap()).unwrap();
         let (head, rest) = text.split_once("\r\n").unwrap();
         assert!(head.starts_with("category,type,region,count,unitPrice,cost,instanceType"));
         assert_eq!(
             rest,
-            "Other,'=cmd(),\"a,\"\"b\"\"\n\",2,0.125000,0.250000,'@x,'-1,,,,,,,,,,,,,\r\n"
+            "Other,'=cmd(),\"a,\"\"b\"\"\n\",2,0.125000,0.250000,'@x,'-1,'\u{ff1d}x,,,,,,,,,,,,\r\n"
         );
     }
 }
