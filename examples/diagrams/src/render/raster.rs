@@ -1,19 +1,23 @@
 //! Draws an SVG as PNG.
 
 use resvg::tiny_skia::{Pixmap, Transform};
-use resvg::usvg::{self, Tree};
+use resvg::usvg::{self, ImageHrefResolver, Tree};
 
 use super::Error;
 use super::lettering::{FAMILY, font_database};
 use super::limits::PIXELS_MAX;
 use super::picture::Size;
 
-/// Reads an SVG with the fonts of this crate and no others. It can name no file and no address: there is no
-/// element for images in it.
+/// Reads an SVG with the fonts of this crate and no others. Neither a file nor an address is opened: the SVG has no
+/// element for images, and references of images are not resolved.
 pub(super) fn tree(svg: &str) -> Result<Tree, Error> {
     let options = usvg::Options {
         fontdb: font_database(),
         font_family: FAMILY.to_owned(),
+        image_href_resolver: ImageHrefResolver {
+            resolve_data: Box::new(|_, _, _| None),
+            resolve_string: Box::new(|_, _| None),
+        },
         ..usvg::Options::default()
     };
     Tree::from_str(svg, &options).map_err(|error| Error::Encoding { detail: error.to_string() })
