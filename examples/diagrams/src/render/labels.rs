@@ -96,7 +96,8 @@ impl Crowd {
         let mut best: Option<(f64, Spot)> = None;
         let mut preference = 0.0;
         for spot in spots {
-            if best.is_some() && self.steps > LABEL_STEPS_MAX {
+            if self.steps > LABEL_STEPS_MAX {
+                best = best.or(Some((0.0, *spot)));
                 break;
             }
             let rect = label.rect(*spot).grown(1.5);
@@ -130,5 +131,16 @@ mod tests {
         let mut crowd = Crowd::default();
         let places: Vec<f64> = (0..3).map(|_| crowd.place(&label, &spots).unwrap().at.x).collect();
         assert_eq!(places, [0.0, 100.0, 200.0]);
+    }
+
+    #[test]
+    fn after_the_last_step_a_label_takes_its_first_place_without_a_comparison() {
+        let lettering = Lettering::load().unwrap();
+        let label = Label::of("checkout", "m5.large", &lettering).unwrap();
+        let spots = [0.0, 100.0].map(|x| Spot { at: point(x, 0.0), align: Align::Start });
+        let mut crowd = Crowd { steps: LABEL_STEPS_MAX + 1, ..Crowd::default() };
+        let places: Vec<f64> = (0..2).map(|_| crowd.place(&label, &spots).unwrap().at.x).collect();
+        assert_eq!(places, [0.0, 0.0]);
+        assert_eq!(crowd.steps, LABEL_STEPS_MAX + 1);
     }
 }
