@@ -5,6 +5,7 @@
 use super::colour::Rgb;
 use super::glyphs::{self, Glyph};
 use super::lettering::Weight;
+use super::limits::DASHED_PX_MAX;
 use super::markup::{push_escaped, push_number, push_percent, push_point, push_precise};
 use super::plane::{Axes, Point, Rect};
 
@@ -53,6 +54,9 @@ pub(super) struct Path {
 pub(super) struct Canvas {
     out: String,
     bounds: Option<Rect>,
+    filled_px: f64,
+    dashed_px: f64,
+    text_bytes: usize,
 }
 
 impl Paint {
@@ -157,13 +161,32 @@ impl Canvas {
         (self.out, self.bounds)
     }
 
+    /// The sum of the areas of all filled shapes, in square pixels before the picture is reduced.
+    pub(super) fn filled_px(&self) -> f64 {
+        self.filled_px
+    }
+
+    /// The length of all texts.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.text_bytes
+    }
+
     /// Includes a rectangle in the picture.
     pub(super) fn cover(&mut self, rect: Rect) {
         self.bounds = Some(self.bounds.map_or(rect, |bounds| bounds.union(rect)));
     }
 
-    pub(super) fn path(&mut self, path: &Path, paint: Paint) {
+    pub(super) fn path(&mut self, path: &Path, mut paint: Paint) {
         let Some(bounds) = path.bounds else { return };
+        if paint.fill.is_some() {
+            self.filled_px += bounds.width() * bounds.height();
+        }
+        if paint.dash.is_some() {
+            self.dashed_px += bounds.width() + bounds.height();
+            if self.dashed_px > DASHED_PX_MAX {
+                paint.dash = None;
+            }
+        }
         let half = paint.stroke.map_or(0.0, |(_, width)| width / 2.0);
         self.cover(bounds.grown(half));
         self.out.push_str("<path d=\"");
@@ -195,9 +218,7 @@ impl Canvas {
     pub(super) fn text(&mut self, text: &str, frame: Frame, style: Style) {
         self.out.push_str("<text");
         self.transform(frame);
-        self.style(style);
-        push_escaped(&mut self.out, text);
-        self.out.push_str("</text>");
+        self.styled(text, style);
     }
 
     /// Draws one line of text towards the viewer.
@@ -207,9 +228,7 @@ impl Canvas {
         self.out.push_str("\" y=\"");
         push_number(&mut self.out, at.y);
         self.out.push('"');
-        self.style(style);
-        push_escaped(&mut self.out, text);
-        self.out.push_str("</text>");
+        self.styled(text, style);
     }
 
     /// Opens a group whose texts have an outline.
@@ -240,6 +259,14 @@ impl Canvas {
 
     pub(super) fn close_link(&mut self) {
         self.out.push_str("</a>");
+    }
+
+    /// The end of a text element.
+    fn styled(&mut self, text: &str, style: Style) {
+        self.text_bytes += text.len();
+        self.style(style);
+        push_escaped(&mut self.out, text);
+        self.out.push_str("</text>");
     }
 
     fn style(&mut self, style: Style) {

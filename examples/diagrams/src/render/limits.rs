@@ -25,6 +25,13 @@ pub const SIDE_PX_MAX: u32 = 8_192;
 pub const ORIGINAL_PX_MAX: f64 = 4_096.0;
 /// The pixels of a PNG file. Its buffer takes four bytes a pixel: 96 MiB.
 pub const PIXELS_MAX: u64 = 25_165_824;
+/// The pixels that are filled in one PNG file; a pixel counts once for each shape that covers it.
+pub const FILLED_PX_MAX: f64 = 2_000_000_000.0;
+/// The widths and heights of all lines with dashes of one picture, in pixels before it is reduced. Further lines have
+/// no dashes, because drawing takes time for each dash.
+pub const DASHED_PX_MAX: f64 = 1_000_000.0;
+/// The UTF-8 length of all texts that one picture shows, in bytes.
+pub const TEXTS_BYTES_MAX: usize = 262_144;
 pub const SCALE_MIN: f64 = 0.05;
 pub const SCALE_MAX: f64 = 10.0;
 /// The width and the height of a page without a paper size, in points: the limit of PDF 1.7 readers.

@@ -163,7 +163,7 @@ pub fn render(diagram: &Value, options: &Options) -> Result<Vec<u8>, Error> {
         Format::Png => {
             let picture = Picture::of(diagram, options)?;
             let size = picture.size(options)?;
-            raster::check(size)?;
+            raster::check(size, picture.filled_px(size))?;
             raster::png(&picture.svg(size, options, Fonts::Apart), size)
         },
     }

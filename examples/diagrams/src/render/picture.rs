@@ -8,7 +8,7 @@ use super::enclosures::enclose;
 use super::ground::Surveyor;
 use super::labels::{Crowd, DETAIL_PX, Label, Spot};
 use super::lettering::{FAMILY, Lettering, Weight};
-use super::limits::{ORIGINAL_PX_MAX, SIDE_PX_MAX};
+use super::limits::{ORIGINAL_PX_MAX, SIDE_PX_MAX, TEXTS_BYTES_MAX};
 use super::markup::{push_escaped, push_number, whole};
 use super::plane::{Facing, Point, Rect, UNIT_PX, View, point};
 use super::routes::{Ends, Obstacle, route};
@@ -29,6 +29,8 @@ pub(super) struct Picture {
     title: String,
     body: String,
     bounds: Rect,
+    /// The sum of the areas of all filled shapes, in square pixels before the picture is reduced.
+    filled_px: f64,
     palette: Palette,
     view: View,
 }
@@ -58,9 +60,14 @@ impl Picture {
         let surveyor = Surveyor { sculptor, lettering: &lettering };
         let mut canvas = Canvas::default();
         draw(&blueprint, surveyor, &mut canvas);
+        if canvas.text_bytes() > TEXTS_BYTES_MAX {
+            let detail = format!("more than {TEXTS_BYTES_MAX} bytes of text");
+            return Err(Error::TooLarge { detail });
+        }
+        let filled_px = canvas.filled_px();
         let (body, bounds) = canvas.finish();
         let bounds = bounds.unwrap_or(EMPTY).grown(MARGIN_PX);
-        Ok(Self { title: blueprint.title, body, bounds, palette, view })
+        Ok(Self { title: blueprint.title, body, bounds, filled_px, palette, view })
     }
 
     /// The size that the options ask for. A side that they leave out follows from the other one.
@@ -76,6 +83,12 @@ impl Picture {
             },
         };
         Ok(Size { width: side(width)?, height: side(height)? })
+    }
+
+    /// The pixels that all shapes fill in a picture of `size`.
+    pub(super) fn filled_px(&self, size: Size) -> f64 {
+        let scale = f64::from(size.width) / self.view_box(size).width();
+        self.filled_px * scale * scale
     }
 
     /// The picture as SVG, in the middle of `size`.

@@ -5,7 +5,7 @@ use resvg::usvg::{self, ImageHrefResolver, Tree};
 
 use super::Error;
 use super::lettering::{FAMILY, font_database};
-use super::limits::PIXELS_MAX;
+use super::limits::{FILLED_PX_MAX, PIXELS_MAX};
 use super::picture::Size;
 
 /// Reads an SVG with the fonts of this crate and no others. Neither a file nor an address is opened: the SVG has no
@@ -23,12 +23,18 @@ pub(super) fn tree(svg: &str) -> Result<Tree, Error> {
     Tree::from_str(svg, &options).map_err(|error| Error::Encoding { detail: error.to_string() })
 }
 
-pub(super) fn check(size: Size) -> Result<(), Error> {
+pub(super) fn check(size: Size, filled_px: f64) -> Result<(), Error> {
     let pixels = u64::from(size.width) * u64::from(size.height);
     if pixels > PIXELS_MAX {
         let Size { width, height } = size;
         let detail = format!(
             "{width} x {height} pixels exceed the maximum of {PIXELS_MAX} pixels: set a smaller scale, width or height"
+        );
+        return Err(Error::TooLarge { detail });
+    }
+    if filled_px > FILLED_PX_MAX {
+        let detail = format!(
+            "the elements fill more than {FILLED_PX_MAX} pixels: set a smaller scale, width or height"
         );
         return Err(Error::TooLarge { detail });
     }

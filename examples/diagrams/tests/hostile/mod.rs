@@ -90,6 +90,37 @@ fn sizes_beyond_the_limits_are_refused() {
 }
 
 #[test]
+fn large_shapes_that_cover_each_other_are_refused_as_png() {
+    let block = json!({"type": "block", "width": 1_000, "depth": 1_000, "height": 1_000});
+    let diagram = json!({"nodes": vec![block; 2_000]});
+    let result = render(&diagram, &Options::of(Format::Png));
+    let detail =
+        "the elements fill more than 2000000000 pixels: set a smaller scale, width or height";
+    assert_eq!(result, Err(Error::TooLarge { detail: detail.to_owned() }));
+    let options = Options { width: Some(10), ..Options::of(Format::Png) };
+    assert!(render(&diagram, &options).is_ok());
+}
+
+#[test]
+fn lines_of_more_than_a_length_have_no_dashes() {
+    let region = |side: u32| {
+        svg_of(&json!({
+            "nodes": [{"id": "a", "type": "ec2"}, {"id": "b", "type": "ec2", "mapPos": [side, side]}],
+            "groups": [{"type": "region", "nodes": ["a", "b"]}],
+        }))
+    };
+    assert!(region(100).contains("stroke-dasharray"));
+    assert!(!region(10_000).contains("stroke-dasharray"));
+}
+
+#[test]
+fn texts_are_refused_beyond_a_length_of_all_together() {
+    let text = json!({"text": "A".repeat(4_000)});
+    assert!(svg_of(&json!({"text": vec![text.clone(); 65]})).contains("AAAA"));
+    assert_eq!(error(&json!({"text": vec![text; 66]})), "more than 262144 bytes of text");
+}
+
+#[test]
 fn markup_in_texts_stays_text_in_every_format() {
     let attack =
         "\"/><script>alert(1)</script><image href='x' onerror='alert(1)'/>]]>&#60;\u{0}\u{202e}";
