@@ -80,6 +80,11 @@ impl Caller {
     }
 }
 
+/// The organization of a request whose headers are not checked yet; empty if there is none.
+pub(crate) fn organization_in(headers: &HeaderMap) -> &str {
+    headers.get("x-keyhouse-organization").and_then(|id| id.to_str().ok()).unwrap_or_default()
+}
+
 /// The value of a header that must be present exactly once; `None` for `-`.
 fn value<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Refusal> {
     let mut lines = headers.get_all(name).iter();

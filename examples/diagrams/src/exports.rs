@@ -104,7 +104,7 @@ impl Application {
     ) -> Result<T, Refusal> {
         match self.pool.run(caller.organization(), job) {
             Ok(done) => done,
-            Err(PoolError::Full) => Err(Refusal::Busy),
+            Err(PoolError::Full) => Err(Refusal::Busy("pictures")),
             Err(PoolError::Failed) => {
                 Err(Refusal::Internal("a rendering job failed unexpectedly".to_owned()))
             },

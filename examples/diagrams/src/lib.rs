@@ -14,6 +14,7 @@ mod budget;
 mod caller;
 mod diagram;
 mod exports;
+mod places;
 mod pool;
 mod profile;
 mod query;

@@ -3,12 +3,13 @@
 //! A job that finds the queue full is refused at once, so that a burst of large pictures delays other requests by a
 //! bounded time only. One organization has at most half of the places, so that it cannot use up those of the others.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+
+use crate::places::Places;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -27,17 +28,8 @@ pub(crate) struct Pool {
     /// `None` once the pool ends.
     queue: Option<SyncSender<Job>>,
     threads: Vec<JoinHandle<()>>,
-    /// The number of jobs of each organization that run or wait.
-    jobs: Mutex<BTreeMap<String, usize>>,
-    /// The most jobs of one organization that run or wait.
-    jobs_max: usize,
-}
-
-/// The place of one job of an organization. Dropping the value frees the place.
-#[derive(Debug)]
-struct Place<'a> {
-    pool: &'a Pool,
-    organization: &'a str,
+    /// The places of the jobs that run or wait.
+    places: Arc<Places>,
 }
 
 impl Pool {
@@ -52,8 +44,8 @@ impl Pool {
                 thread::Builder::new().name(name).spawn(move || work(&jobs))
             })
             .collect::<io::Result<Vec<_>>>()?;
-        let jobs_max = (threads.len() + waiting_max).div_ceil(2);
-        Ok(Self { queue: Some(queue), threads, jobs: Mutex::default(), jobs_max })
+        let places = Places::of(threads.len() + waiting_max);
+        Ok(Self { queue: Some(queue), threads, places })
     }
 
     /// Runs a job of an organization on one of the threads, and waits for its result.
@@ -63,7 +55,7 @@ impl Pool {
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
         let (sender, receiver) = sync_channel(1);
-        let _place = self.place(organization).ok_or(PoolError::Full)?;
+        let _place = self.places.take(organization).ok_or(PoolError::Full)?;
         // The receiver waits below, so that sending cannot fail.
         let job = Box::new(move || drop(sender.send(job())));
         let queue = self.queue.as_ref().ok_or(PoolError::Failed)?;
@@ -71,29 +63,6 @@ impl Pool {
             Ok(()) => receiver.recv().map_err(|_dropped| PoolError::Failed),
             Err(TrySendError::Full(_)) => Err(PoolError::Full),
             Err(TrySendError::Disconnected(_)) => Err(PoolError::Failed),
-        }
-    }
-
-    /// Takes a place for a job; `None` if the organization has the maximum number of jobs.
-    fn place<'a>(&'a self, organization: &'a str) -> Option<Place<'a>> {
-        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = jobs.get(organization).copied().unwrap_or_default();
-        if count >= self.jobs_max {
-            return None;
-        }
-        jobs.insert(organization.to_owned(), count + 1);
-        Some(Place { pool: self, organization })
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let mut jobs = self.pool.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = jobs.get(self.organization).copied().unwrap_or_default();
-        if count > 1 {
-            jobs.insert(self.organization.to_owned(), count - 1);
-        } else {
-            jobs.remove(self.organization);
         }
     }
 }
@@ -166,13 +135,12 @@ mod tests {
     #[test]
     fn an_organization_leaves_places_to_the_others() {
         let pool = Pool::start(1, 3).unwrap();
-        let first = pool.place("org_1").unwrap();
-        let second = pool.place("org_1").unwrap();
+        let first = pool.places.take("org_1").unwrap();
+        let second = pool.places.take("org_1").unwrap();
         assert_eq!(pool.run("org_1", || 3), Err(PoolError::Full));
         assert_eq!(pool.run("org_2", || 4), Ok(4));
         drop((first, second));
         assert_eq!(pool.run("org_1", || 5), Ok(5));
-        assert!(pool.jobs.lock().unwrap().is_empty());
     }
 
     #[test]

@@ -50,8 +50,8 @@ pub(crate) enum Refusal {
     },
     /// `If-Match` names another version.
     Outdated,
-    /// The queue of the rendering threads is full, or the organization has the most pictures that it may have in it.
-    Busy,
+    /// More pictures or requests than the service or the organization may have in work. The text names them.
+    Busy(&'static str),
     NotImplemented(&'static str),
     Internal(String),
 }
@@ -112,7 +112,7 @@ impl Refusal {
             Self::MediaType => 415,
             Self::Internal(_) => 500,
             Self::NotImplemented(_) => 501,
-            Self::Busy => 503,
+            Self::Busy(_) => 503,
         }
     }
 
@@ -135,7 +135,7 @@ impl Refusal {
                 format!("the organization has {maximum} {what}, the maximum: delete some")
             },
             Self::Outdated => "the object has changed since it was read: read it again".to_owned(),
-            Self::Busy => "too many pictures are being drawn: retry".to_owned(),
+            Self::Busy(what) => format!("too many {what} are in work: retry"),
             Self::NotImplemented(what) => format!("{what} are not implemented"),
             Self::Internal(_) => "internal error".to_owned(),
         }
@@ -152,7 +152,7 @@ impl Refusal {
         let answer = Answer::json(self.status(), &body);
         match self {
             Self::Method(allowed) => answer.header("allow", allowed),
-            Self::Busy => answer.header("retry-after", RETRY_AFTER_SECONDS.to_string()),
+            Self::Busy(_) => answer.header("retry-after", RETRY_AFTER_SECONDS.to_string()),
             // The rest of the body is not read.
             Self::BodyTimeout | Self::BodyTooLarge => answer.header("connection", "close"),
             Self::Caller(_)
@@ -210,7 +210,7 @@ mod tests {
             Refusal::NotPermitted("no write access"),
             Refusal::Full { what: "diagrams", maximum: 3 },
             Refusal::Outdated,
-            Refusal::Busy,
+            Refusal::Busy("pictures"),
             Refusal::NotImplemented("snapshots"),
             Refusal::Internal("the disk is full".to_owned()),
         ] {
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_gives_the_time_of_a_retry() {
-        let answer = Refusal::Busy.into_answer();
+        let answer = Refusal::Busy("pictures").into_answer();
         assert_eq!(answer.status(), 503);
         assert!(answer.headers().contains(&("retry-after", "1".to_owned())), "{answer:?}");
     }

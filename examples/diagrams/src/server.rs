@@ -19,6 +19,8 @@ use tokio::time::timeout;
 
 use crate::answer::{Answer, BODY_BYTES_MAX, Request};
 use crate::application::Application;
+use crate::caller::organization_in;
+use crate::places::Places;
 use crate::refusal::Refusal;
 
 const CONNECTIONS_MAX: usize = 256;
@@ -35,6 +37,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 struct Shared {
     application: Arc<Application>,
+    /// A place for each request that is read or handled.
+    requests: Arc<Places>,
     /// A place for each request that a handler works on.
     work: Arc<Semaphore>,
 }
@@ -46,7 +50,7 @@ pub async fn serve(
     ended: impl Future<Output = ()>,
 ) {
     let work = Arc::new(Semaphore::new(application.requests_max()));
-    let shared = Shared { application, work };
+    let shared = Shared { application, requests: Places::of(CONNECTIONS_MAX), work };
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     tokio::pin!(ended);
@@ -114,6 +118,10 @@ async fn exchange(
     shared: &Shared,
     request: hyper::Request<Incoming>,
 ) -> hyper::Response<Full<Bytes>> {
+    // An organization with many slow requests leaves connections to the others.
+    let Some(_place) = shared.requests.take(organization_in(request.headers())) else {
+        return response(&Refusal::Busy("requests of the organization").into_answer());
+    };
     let answer = match read(request).await {
         Ok(request) => work(shared, request).await,
         Err(refusal) => refusal.into_answer(),

@@ -127,6 +127,36 @@ fn a_price_table_is_replaced_by_a_file_or_refused_at_the_start() {
 }
 
 #[test]
+fn an_organization_with_many_slow_requests_leaves_connections_to_the_others() {
+    let running = Running::start_in(tempfile::tempdir().unwrap());
+    let slow = || {
+        let mut stream = running.connect();
+        let head = format!(
+            "POST /blueprint HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n{IDENTITY}Content-Length: 9\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        // The service waits for the body.
+        let mut asked = [0; 25];
+        stream.read_exact(&mut asked).unwrap();
+        assert!(asked.starts_with(b"HTTP/1.1 100 Continue"));
+        stream
+    };
+    let requests: Vec<TcpStream> = (0..128).map(|_| slow()).collect();
+    let refused = running.ask("GET /blueprint", b"");
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.contains("too many requests of the organization are in work"), "{refused}");
+    let mut other = running.connect();
+    let identity = IDENTITY.replace("org_1", "org_2");
+    write!(other, "GET /blueprint HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{identity}\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    other.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    drop(requests);
+    assert_eq!(running.stop().0, Some(0));
+}
+
+#[test]
 fn a_request_in_work_is_answered_before_the_end() {
     let running = Running::start_in(tempfile::tempdir().unwrap());
     let body = b"{\"data\": {\"name\": \"late\"}}";
