@@ -104,31 +104,9 @@ impl Application {
         // its changes one after the other, so that parsing in the same order costs little.
         let has_body = *method == Method::POST || *method == Method::PUT;
         let _turn = has_body.then(|| self.body.lock().unwrap_or_else(PoisonError::into_inner));
-        match endpoint {
-            Endpoint::Health => Err(Refusal::NotFound),
-            Endpoint::User => self.user(caller),
-            Endpoint::Teams => Ok(profile::teams(caller)),
-            Endpoint::Blueprints | Endpoint::Blueprint(_) => {
-                self.handle_blueprint(request, (endpoint, method), caller)
-            },
-            Endpoint::Export(id, format) => self.export(request, (&id, format), caller),
-            Endpoint::Budget(id, format) => self.budget(request, (&id, format), caller),
-            Endpoint::Accounts(_) | Endpoint::Account(..) => {
-                self.handle_account(request, (endpoint, method), caller)
-            },
-            Endpoint::Snapshot(cloud, id) => self.snapshot((cloud, &id), caller),
-            Endpoint::IamParameters => Ok(self.iam_parameters(caller)),
-            Endpoint::MinimalPolicy => Ok(minimal_policy()),
-        }
-    }
-
-    fn handle_blueprint(
-        &self,
-        request: &Request,
-        (endpoint, method): (Endpoint<'_>, &Method),
-        caller: &Caller,
-    ) -> Result<Answer, Refusal> {
         match (endpoint, method) {
+            (Endpoint::User, _) => self.user(caller),
+            (Endpoint::Teams, _) => Ok(profile::teams(caller)),
             (Endpoint::Blueprints, &Method::GET) => self.list_blueprints(caller),
             (Endpoint::Blueprints, &Method::POST) => self.create_blueprint(request, caller),
             (Endpoint::Blueprint(id), &Method::GET) => self.read_blueprint(&id, caller),
@@ -136,17 +114,8 @@ impl Application {
             (Endpoint::Blueprint(id), &Method::DELETE) => {
                 self.delete_blueprint(request, &id, caller)
             },
-            _ => Err(Refusal::NotFound),
-        }
-    }
-
-    fn handle_account(
-        &self,
-        request: &Request,
-        (endpoint, method): (Endpoint<'_>, &Method),
-        caller: &Caller,
-    ) -> Result<Answer, Refusal> {
-        match (endpoint, method) {
+            (Endpoint::Export(id, format), _) => self.export(request, (&id, format), caller),
+            (Endpoint::Budget(id, format), _) => self.budget(request, (&id, format), caller),
             (Endpoint::Accounts(cloud), &Method::GET) => self.list_accounts(cloud, caller),
             (Endpoint::Accounts(cloud), &Method::POST) => {
                 self.create_account(request, cloud, caller)
@@ -157,7 +126,18 @@ impl Application {
             (Endpoint::Account(cloud, id), &Method::DELETE) => {
                 self.delete_account((cloud, &id), caller)
             },
-            _ => Err(Refusal::NotFound),
+            (Endpoint::Snapshot(cloud, id), _) => self.snapshot((cloud, &id), caller),
+            (Endpoint::IamParameters, _) => Ok(self.iam_parameters(caller)),
+            (Endpoint::MinimalPolicy, _) => Ok(minimal_policy()),
+            // `Endpoint::method` has refused other methods.
+            (
+                Endpoint::Health
+                | Endpoint::Blueprints
+                | Endpoint::Blueprint(_)
+                | Endpoint::Accounts(_)
+                | Endpoint::Account(..),
+                _,
+            ) => Err(Refusal::NotFound),
         }
     }
 }
