@@ -50,8 +50,8 @@ impl Access {
         if self.lets_read(caller) { Ok(()) } else { Err(Refusal::NotFound) }
     }
 
-    /// An error if the caller may not change the object. A caller that may not read it either learns only that
-    /// it is not found.
+    /// An error if the caller may not change the object. A caller that may not read it either gets the same error as
+    /// for an object that does not exist.
     pub(crate) fn require_write(&self, caller: &Caller) -> Result<(), Refusal> {
         if self.lets_write(caller) {
             Ok(())

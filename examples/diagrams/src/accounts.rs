@@ -19,7 +19,7 @@ pub(crate) const ACCOUNTS_MAX: usize = 100;
 const NAME_CHARS_MAX: usize = 255;
 const ARN_CHARS_MAX: usize = 2048;
 const SECRET_CHARS_MAX: usize = 256;
-/// The characters of a secret that are shown, so that people know it again.
+/// The first characters of a secret, which responses show so that people recognize it.
 const HINT_CHARS: usize = 3;
 /// The calls that a scan of an account makes.
 const ACTIONS: [&str; 8] = [
@@ -33,7 +33,7 @@ const ACTIONS: [&str; 8] = [
     "s3:ListAllMyBuckets",
 ];
 
-/// What a body says about an account.
+/// The members of a body with an account.
 struct AccountBody {
     name: String,
     place: CloudPlace,

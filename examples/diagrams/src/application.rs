@@ -1,7 +1,7 @@
 //! The API: which handler answers which method and path.
 //!
-//! Paths are compared as they were sent. A path with an escape, an empty segment or a dot segment has no handler, so
-//! that no path means something else here than to the gate, which has checked it.
+//! Paths are compared as the client sent them. A path with a percent escape, an empty segment or a dot segment has no
+//! handler, so that the service and the gate cannot read a path differently.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -165,7 +165,7 @@ impl<'a> Endpoint<'a> {
             ["blueprint", id] => Self::Blueprint(id_in(id)?),
             ["blueprint", id, format] => Self::Export(id_in(id)?, format),
             ["blueprint", id, "budget", format] => Self::Budget(id_in(id)?, format),
-            // This name stands where the ids are, so it comes first.
+            // This name is in the place of an id, so it comes first.
             ["aws", "account", "iamParameters"] => Self::IamParameters,
             ["aws", "account", "iamParameters", "policy", "minimal"] => Self::MinimalPolicy,
             [cloud, "account"] => Self::Accounts(cloud_in(cloud)?),

@@ -19,7 +19,7 @@ pub(crate) const DIAGRAMS_MAX: usize = 1000;
 /// The version of the content that a diagram without one gets.
 const CONTENT_VERSION: &str = "\"version\":1,";
 
-/// What a body says about a diagram.
+/// The members of a body with a diagram.
 struct DiagramBody {
     name: String,
     /// The content, byte by byte as the client wrote it.
@@ -87,7 +87,7 @@ impl Application {
     ) -> Result<Answer, Refusal> {
         let key = RowKey::of(caller.organization(), id);
         let (version, now_ms) = ((self.sources.id)().to_string(), (self.sources.now_ms)());
-        // A caller without access learns nothing from the faults of its body.
+        // Access is checked before the body, so that a caller without access gets 403 or 404 for any body.
         let before = self.store.diagram(&key)?.ok_or(Refusal::NotFound)?;
         before.access.require_write(caller)?;
         let wanted = DiagramBody::of(request, caller)?;

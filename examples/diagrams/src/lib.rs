@@ -1,8 +1,8 @@
 //! An example service behind Keyhouse: architecture diagrams as data, rendered remotely.
 //!
-//! The service checks no key. A proxy asks a gate of Keyhouse about each request, and passes on the gate's identity
-//! headers: who calls, for which organization, in which teams. What a caller may do with an object is decided here,
-//! from these headers and the object's access lists.
+//! The service checks no keys. A proxy sends each request to a gate of Keyhouse for a decision, and forwards the
+//! identity headers of the gate: the user or the service key, the organization and the teams. The service decides from
+//! these headers and the access lists of an object what the caller may do with it.
 
 mod access;
 mod accounts;

@@ -17,7 +17,7 @@ use uuid::Uuid;
 #[derive(Debug, Parser)]
 #[command(name = "keyhouse-diagrams", version)]
 struct Arguments {
-    /// Address to listen on: loopback, because every request with identity headers is believed
+    /// Address to listen on. Every identity header is trusted, so only the proxy may reach this address
     #[arg(long, default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
     /// File of the store, which is created if it does not exist

@@ -1,4 +1,4 @@
-//! `/user/me` and `/team`: what the identity headers say about the caller.
+//! `/user/me` and `/team`: the caller, from the identity headers.
 
 use serde_json::{Value, json};
 

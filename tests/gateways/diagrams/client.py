@@ -100,7 +100,7 @@ kept = {}
 
 
 @claim
-def a_key_asks_for_its_own_user():
+def a_key_reads_its_own_user():
     me = client.read_user_profile()
     assert me["id"] and me["name"] and "@" in me["email"] and me["settings"]["currency"] == "USD", me
     assert all(me[name].endswith("Z") for name in ("createdAt", "updatedAt", "accessedAt")), me
@@ -203,7 +203,7 @@ def drawn(data):
 
 
 @claim
-def an_svg_is_the_same_at_each_call_and_has_the_size_that_was_asked():
+def an_svg_is_the_same_at_each_call_and_has_the_requested_size():
     first = picture("svg", "image/svg+xml")
     drawn(first)
     assert first == picture("svg", "image/svg+xml")
@@ -232,7 +232,7 @@ def corner_is_clear(data):
 
 
 @claim
-def a_png_has_the_size_the_scale_and_the_background_that_were_asked():
+def a_png_has_the_requested_size_scale_and_background():
     assert pixels({"width": 640, "height": 480})[1] == (640, 480)
     (one, two) = (pixels({"scale": scale})[1] for scale in (1, 2))
     assert all(abs(double - 2 * side) <= 2 for side, double in zip(one, two)), (one, two)
@@ -241,7 +241,7 @@ def a_png_has_the_size_the_scale_and_the_background_that_were_asked():
 
 
 @claim
-def a_pdf_has_the_paper_that_was_asked():
+def a_pdf_has_the_requested_paper():
     sizes = []
     for landscape in (False, True):
         data = picture("pdf", "application/pdf", {"paperSize": "A4", "landscape": landscape})

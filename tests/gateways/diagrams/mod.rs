@@ -26,7 +26,7 @@ const CLIENT: &str = "tests/gateways/diagrams/client.py";
 const ALL: [&str; 3] = ["diagrams:*", "accounts:*", "team:read"];
 /// The claims of the client, in their order.
 const CLAIMS: [&str; 23] = [
-    "a_key_asks_for_its_own_user",
+    "a_key_reads_its_own_user",
     "an_unknown_key_is_refused",
     "a_diagram_is_created_and_listed",
     "its_content_comes_back_whole",
@@ -35,9 +35,9 @@ const CLAIMS: [&str; 23] = [
     "wrong_requests_are_refused_with_the_place",
     "an_id_with_dots_is_authorized_as_the_path_that_arrives",
     "json_is_exported",
-    "an_svg_is_the_same_at_each_call_and_has_the_size_that_was_asked",
-    "a_png_has_the_size_the_scale_and_the_background_that_were_asked",
-    "a_pdf_has_the_paper_that_was_asked",
+    "an_svg_is_the_same_at_each_call_and_has_the_requested_size",
+    "a_png_has_the_requested_size_scale_and_background",
+    "a_pdf_has_the_requested_paper",
     "an_mxgraph_is_a_diagram_of_diagrams_net",
     "a_wrong_option_of_a_picture_is_refused",
     "a_budget_is_a_table_that_calculates_nothing",

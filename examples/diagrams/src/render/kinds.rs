@@ -97,7 +97,7 @@ const ROWS: [Row; 52] = [
     ("cloudtrail", Solid::Cube, OPERATIONS, glyphs::FILE, "CloudTrail"),
 ];
 
-/// Words in the names of Azure's types, which say what a service does.
+/// Words in the names of Azure's types, and the kind of service that each means.
 const AZURE_WORDS: [(&str, Solid, Glyph); 18] = [
     ("sql", Solid::Cylinder, glyphs::DATABASE),
     ("database", Solid::Cylinder, glyphs::DATABASE),

@@ -137,8 +137,7 @@ fn em(face: &Face<'_>, letter: char) -> f64 {
     width.map_or(MISSING_EM, |width| f64::from(width) / f64::from(face.units_per_em()))
 }
 
-/// The fonts for the libraries that draw text. They know no other font, so that a picture is the same on
-/// every machine.
+/// The fonts for the libraries that draw text. There are no others, so that a picture is the same on every machine.
 pub(super) fn font_database() -> Arc<fontdb::Database> {
     let mut database = fontdb::Database::new();
     database.load_font_data(REGULAR.to_vec());

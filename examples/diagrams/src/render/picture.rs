@@ -70,7 +70,7 @@ impl Picture {
         Ok(Self { title: blueprint.title, body, bounds, filled_px, palette, view })
     }
 
-    /// The size that the options ask for. A side that they leave out follows from the other one.
+    /// The size in the options. If only one side is set, the other one keeps the proportions.
     pub(super) fn size(&self, options: &Options) -> Result<Size, Error> {
         let (width, height) = (self.bounds.width(), self.bounds.height());
         let (width, height) = match (options.width, options.height) {

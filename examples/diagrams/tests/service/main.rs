@@ -1,5 +1,5 @@
 //! The API over a real store, in process: callers are identity headers, as the gate sends them.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first failure")]
 
 mod access;
 mod accounts;
