@@ -37,6 +37,8 @@ const META: Rows = TableDefinition::new("meta");
 const FORMAT: &[u8] = b"1";
 /// Only the owner of the process reads the file.
 const FILE_MODE: u32 = 0o600;
+/// The default of redb is 1 GiB.
+const CACHE_BYTES: usize = 64 << 20;
 /// The key from which external ids are derived.
 pub(crate) type InstanceKey = [u8; 32];
 
@@ -86,7 +88,9 @@ impl Store {
     pub fn open(path: &Path, random: impl FnOnce() -> [u8; 32]) -> Result<Self, StoreError> {
         let mut options = OpenOptions::new();
         options.create(true).read(true).write(true).truncate(false).mode(FILE_MODE);
-        let database = Builder::new().create_file(options.open(path)?)?;
+        let mut builder = Builder::new();
+        builder.set_cache_size(CACHE_BYTES);
+        let database = builder.create_file(options.open(path)?)?;
         let instance_key = prepare(&database, random)?;
         Ok(Self { database, instance_key })
     }
