@@ -5,7 +5,7 @@
 //! neither list implies the other. `null` and `[]` share with none.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::caller::Caller;
 use crate::refusal::{Faults, Refusal};
@@ -89,11 +89,6 @@ impl AccessChange {
         let write = list(body, "writeAccess", caller, faults);
         Self { read, write }
     }
-}
-
-/// A list as it is shown.
-pub(crate) fn shown(list: &AccessList) -> Value {
-    json!(list)
 }
 
 fn names(list: &AccessList, caller: &Caller) -> bool {

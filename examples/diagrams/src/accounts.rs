@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use uuid::{Builder, Uuid};
 
-use crate::access::{Access, AccessChange, shown};
+use crate::access::{Access, AccessChange};
 use crate::answer::{Answer, Request};
 use crate::application::Application;
 use crate::body;
@@ -262,8 +262,8 @@ fn view(account: &Account, caller: &Caller) -> Value {
         "id": account.id,
         "name": account.name,
         "source": account.cloud().name(),
-        "readAccess": shown(&account.access.read),
-        "writeAccess": shown(&account.access.write),
+        "readAccess": account.access.read,
+        "writeAccess": account.access.write,
         "createdAt": shown_time(account.created_at_ms),
         "updatedAt": shown_time(account.updated_at_ms),
         "CreatorId": account.access.creator,

@@ -5,7 +5,7 @@ use hyper::header::IF_MATCH;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::access::{Access, AccessChange, shown};
+use crate::access::{Access, AccessChange};
 use crate::answer::{Answer, Request};
 use crate::application::Application;
 use crate::body::{self, Tags};
@@ -181,8 +181,8 @@ fn view(diagram: &Diagram, caller: &Caller) -> Value {
         "id": diagram.id,
         "name": diagram.name,
         "tags": diagram.tags,
-        "readAccess": shown(&diagram.access.read),
-        "writeAccess": shown(&diagram.access.write),
+        "readAccess": diagram.access.read,
+        "writeAccess": diagram.access.write,
         "createdAt": shown_time(diagram.created_at_ms),
         "updatedAt": shown_time(diagram.updated_at_ms),
         "CreatorId": diagram.access.creator,
