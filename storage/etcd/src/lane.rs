@@ -163,7 +163,11 @@ impl Lane {
             return LaneAttempt::Outcome(Ok(revision));
         }
         match self.lane_shows(lane_row(&answer).as_ref(), step.id, None) {
-            Fence::Earlier(_) | Fence::Taken => {
+            // A request of this process is in whose answer did not arrive: a fence must follow it.
+            Fence::Batch(_) | Fence::Earlier(_) => {
+                LaneAttempt::Open(Cause::new("etcd executed an earlier request late"))
+            },
+            Fence::Taken => {
                 shared.unsettle(&Cause::new(TAKEN));
                 LaneAttempt::failed(CommitError::Unavailable(Cause::new(TAKEN)))
             },
@@ -171,10 +175,8 @@ impl Lane {
                 shared.queue.settle();
                 LaneAttempt::failed(CommitError::Unavailable(Cause::new("etcd has lost writes")))
             },
-            Fence::Placed | Fence::Batch(_) if is_direct => {
-                LaneAttempt::failed(CommitError::Conflict)
-            },
-            Fence::Placed | Fence::Batch(_) => LaneAttempt::Again,
+            Fence::Placed if is_direct => LaneAttempt::failed(CommitError::Conflict),
+            Fence::Placed => LaneAttempt::Again,
         }
     }
 

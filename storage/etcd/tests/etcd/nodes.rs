@@ -59,6 +59,24 @@ fn node_whose_lane_was_taken_is_unavailable() {
     assert!(cause.to_string().contains("another process"), "{cause}");
 }
 
+/// etcd may execute a request of this node after the node has given it up.
+#[test]
+fn late_request_of_this_node_does_not_stop_the_store() {
+    let cluster = Cluster::start(1, &[]);
+    let store = cluster.store("keyhouse");
+    let raw = Raw::new(&cluster.endpoint(0));
+    // The id of a batch or fence: the lease of the node, and a number.
+    let mut id = raw.get("keyhouse/n").unwrap().lease().to_be_bytes().to_vec();
+    id.extend_from_slice(&u64::MAX.to_be_bytes());
+    raw.put("keyhouse/l/0", &id);
+    let outcome = store.commit(Batch::new().put("a", "1"));
+    assert!(matches!(outcome, Err(CommitError::Unknown(_))), "{outcome:?}");
+    until("the store is available", || store.get(b"a", At::Latest).is_ok());
+    assert_eq!(store.get(b"a", At::Latest), Ok(None));
+    let revision = store.commit(Batch::new().put("a", "2")).unwrap();
+    assert_eq!(store.get(b"a", At::Latest).unwrap().unwrap().revision, revision);
+}
+
 #[test]
 fn foreign_or_newer_keys_are_not_changed() {
     let cluster = Cluster::start(1, &[]);
