@@ -152,6 +152,8 @@ impl StoreState {
     pub(crate) fn settled(&self, base: Base, head: Revision, etcd: i64) {
         self.seen.store(etcd, Ordering::Release);
         self.reached.store(head.0, Ordering::Release);
+        // Before reads work again, so that a caller that has read can write.
+        self.queue.accept();
         let mut state = self.lock();
         state.base = base;
         state.floor = head;
@@ -161,7 +163,6 @@ impl StoreState {
         }
         drop(state);
         self.each_feed(|inbox| inbox.end(FeedError::Compacted));
-        self.queue.accept();
     }
 
     /// Returns whether the store was open.
