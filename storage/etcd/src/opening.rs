@@ -185,6 +185,8 @@ pub(crate) async fn revoke(shared: &StoreState, lease: i64) {
 
 /// Renews the node's lease until the store closes or another node has opened it.
 pub(crate) async fn keep(shared: Arc<StoreState>) {
+    // The lease of a registration that etcd may still execute.
+    let mut tried = None;
     loop {
         tokio::time::sleep(RENEWAL).await;
         if shared.is_closed() {
@@ -193,8 +195,25 @@ pub(crate) async fn keep(shared: Arc<StoreState>) {
         if renew(&shared, shared.lease()).await != Ok(false) {
             continue;
         }
-        match register_again(&shared).await {
-            Ok(Some(lease)) => shared.set_lease(lease),
+        // No registration outlives its lease.
+        if let Some(lease) = tried
+            && renew(&shared, lease).await == Ok(false)
+        {
+            tried = None;
+        }
+        let lease = match tried {
+            Some(lease) => lease,
+            None => match grant(&shared).await {
+                Ok(lease) => lease,
+                Err(_) => continue,
+            },
+        };
+        tried = Some(lease);
+        match register_again(&shared, lease).await {
+            Ok(Some(lease)) => {
+                shared.set_lease(lease);
+                tried = None;
+            },
             Ok(None) => {
                 shared.unsettle(&Cause::new(TAKEN));
                 return;
@@ -218,8 +237,7 @@ async fn renew(shared: &StoreState, lease: i64) -> Result<bool, EtcdFault> {
 }
 
 /// Puts the node's key with a new lease. `None` if another node has taken the store.
-async fn register_again(shared: &StoreState) -> Result<Option<i64>, EtcdFault> {
-    let lease = grant(shared).await?;
+async fn register_again(shared: &StoreState, lease: i64) -> Result<Option<i64>, EtcdFault> {
     let node = shared.layout.node();
     let options = PutOptions::new().with_lease(lease);
     let txn = Txn::new()
