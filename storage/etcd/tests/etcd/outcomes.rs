@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use keyhouse_storage::{At, Batch, CommitError, FeedError, ReadError, Revision, Store as _};
+use keyhouse_storage::{At, Batch, CommitError, FeedError, ReadError, Revision, Row, Store as _};
 use keyhouse_storage_etcd::EtcdStore;
 use rustix::process::Signal;
 
@@ -34,12 +34,12 @@ fn late_application_after_a_timeout_has_a_certain_outcome() {
         }
         commit.join().unwrap()
     });
-    let row = store.get(b"b", At::Latest).unwrap();
+    let row = read(&store, b"b");
     assert!(!matches!(outcome, Err(CommitError::Unknown(_))), "{outcome:?}");
     assert_eq!(outcome.ok(), row.map(|row| row.revision));
     // The lane is in order again.
-    let next = store.commit(Batch::new().put("c", "3")).unwrap();
-    assert_eq!(store.get(b"c", At::Latest).unwrap().unwrap().revision, next);
+    let next = commit(&store, &Batch::new().put("c", "3"));
+    assert_eq!(read(&store, b"c").unwrap().revision, next);
 }
 
 /// Without a majority for longer than the limit, the outcome is unknown until a fence is in.
@@ -64,10 +64,11 @@ fn unknown_outcome_makes_the_store_unavailable_until_a_fence_is_in() {
     let end = std::iter::repeat_with(|| feed.next(Duration::from_millis(100)))
         .find(|step| !matches!(step, Err(FeedError::Unavailable(_))));
     assert_eq!(end, Some(Err(FeedError::Compacted)));
-    assert_eq!(store.follow(Revision::ZERO).map(drop), Err(ReadError::Compacted));
-    let before = store.get(b"b", At::Latest).unwrap();
-    store.commit(Batch::new().put("c", "3")).unwrap();
-    assert_eq!(store.get(b"b", At::Latest).unwrap(), before, "the outcome does not change");
+    let follow = answer(|| store.follow(Revision::ZERO).map(drop), is_unavailable);
+    assert_eq!(follow, Err(ReadError::Compacted));
+    let before = read(&store, b"b");
+    commit(&store, &Batch::new().put("c", "3"));
+    assert_eq!(read(&store, b"b"), before, "the outcome does not change");
 }
 
 /// A member that is stopped gives no sign. Reads and writes go to another one.
@@ -93,20 +94,46 @@ fn stalled_member_is_left() {
 fn killed_leader_leaves_no_outcome_open() {
     let mut cluster = Cluster::start(3, &[]);
     let store = cluster.store("keyhouse");
-    let mut count = 0_u64;
+    let mut count = count_once(&store);
+    assert_eq!(count, 1, "no member was killed yet");
     for _ in 0..2 {
         let leader = cluster.leader();
         let (done, row) = thread::scope(|scope| {
             let writer = scope.spawn(|| (0..200).map(|_| count_once(&store)).sum::<u64>());
             cluster.kill(leader);
             let done = writer.join().unwrap();
-            until("the store is available", || store.get(b"count", At::Latest).is_ok());
-            (done, store.get(b"count", At::Latest).unwrap().unwrap())
+            (done, read(&store, b"count").unwrap())
         });
         count += done;
         assert_eq!(number_of(&row.value), count, "acknowledged batches");
         cluster.restart(leader);
     }
+}
+
+/// Repeats a call while its answer is that etcd cannot answer, such as during an election.
+fn answer<T, E>(
+    mut call: impl FnMut() -> Result<T, E>,
+    is_unavailable: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    let mut answer = None;
+    until("etcd answers", || {
+        answer = Some(call()).filter(|it| !it.as_ref().is_err_and(&is_unavailable));
+        answer.is_some()
+    });
+    answer.unwrap()
+}
+
+const fn is_unavailable(error: &ReadError) -> bool {
+    matches!(error, ReadError::Unavailable(_))
+}
+
+fn read(store: &EtcdStore, key: &[u8]) -> Option<Row> {
+    answer(|| store.get(key, At::Latest), is_unavailable).unwrap()
+}
+
+fn commit(store: &EtcdStore, batch: &Batch) -> Revision {
+    let is_unavailable = |error: &CommitError| matches!(error, CommitError::Unavailable(_));
+    answer(|| store.commit(batch.clone()), is_unavailable).unwrap()
 }
 
 /// Adds one to a row. Returns 0 if the store was unavailable.
