@@ -202,7 +202,8 @@ impl Problem {
         let body = ProblemBody {
             code: self.code(),
             detail: self.detail_text(),
-            error: self.0.error.error,
+            // The introspection endpoint has an own `error` (RFC 7662, 2.3).
+            error: self.0.error.error.filter(|_error| !self.0.extra.contains_key("error")),
             error_description: self
                 .0
                 .error

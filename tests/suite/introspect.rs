@@ -192,6 +192,7 @@ fn the_caller_authenticates_with_its_own_key_as_bearer_or_basic() {
     instance.bare(&ask.clone().bearer(&escaped)).problem(401, "NOT_FOUND");
 
     let bare = instance.bare(&ask);
+    assert_eq!(bare.body.matches("\"error\":").count(), 1, "{}", bare.body);
     assert_eq!(bare.problem(401, "NO_CREDENTIAL")["error"], "invalid_client");
     let basic_offered = "Basic realm=\"keyhouse\", charset=\"UTF-8\"";
     assert!(bare.headers_named("www-authenticate").contains(&basic_offered));
