@@ -11,7 +11,7 @@ use crate::actions::accounts::emails::email_taken;
 use crate::actions::accounts::people::knows_team;
 use crate::actions::actor::Actor;
 use crate::actions::events::AuditEntry;
-use crate::actions::rows::newest_first;
+use crate::actions::rows::{newest_first, rows_in_turns};
 use crate::actions::{ActionError, Actions, put};
 use crate::model::audit_action::AuditAction;
 use crate::model::errors;
@@ -19,9 +19,9 @@ use crate::model::id::{InvitationId, OrganizationId, TeamId};
 use crate::model::moment::Moment;
 use crate::model::role::{INSTANCE_MANAGE, Role, USERS_MANAGE, USERS_READ};
 use crate::model::secret::Secret;
-use crate::records::Revised;
 use crate::records::people::InvitationRecord;
 use crate::records::place::StoreKey;
+use crate::records::{Revised, read_row};
 
 /// Maximum number of pending invitations of an organization.
 pub const INVITATIONS_MAX: usize = 1_000;
@@ -141,6 +141,25 @@ impl Actions {
         }
         let last = seen.last().filter(|_last| more).map(|last| last.record.id);
         Ok((seen, last))
+    }
+
+    /// Whether the organization has an invitation that can be accepted. The store has the invitations of
+    /// all organizations in one range, which is read in turns.
+    pub(in crate::actions) fn has_pending_invitation(
+        &self,
+        actor: &Actor,
+    ) -> Result<bool, ActionError> {
+        actor.require(USERS_READ)?;
+        let range = newest_first(StoreKey::INVITATIONS, None);
+        for row in rows_in_turns(&*self.store, &range, || self.page_turn(actor)) {
+            let record = read_row::<InvitationRecord>(&row?)?.record;
+            if record.organization == actor.organization_id()
+                && self.seen_invitation(actor, record).status == InvitationStatus::Pending
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Withdraws an invitation. Requires everything that the invitation grants.

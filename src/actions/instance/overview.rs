@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use crate::actions::accounts::invitations::{INVITATIONS_MAX, InvitationStatus};
 use crate::actions::actor::Actor;
 use crate::actions::keys::{Query, Sort, Wanted};
 use crate::actions::rows::ROWS_A_PAGE;
@@ -116,12 +115,11 @@ impl Actions {
     }
 
     fn has_colleague(&self, actor: &Actor) -> Result<bool, ActionError> {
-        let _turn = self.page_turn(actor);
-        if self.index.users_of(actor.organization_id()).len() > 1 {
-            return Ok(true);
-        }
-        let (invitations, _) = self.list_invitations(actor, INVITATIONS_MAX, None)?;
-        Ok(invitations.iter().any(|seen| seen.status == InvitationStatus::Pending))
+        let users = {
+            let _turn = self.page_turn(actor);
+            self.index.users_of(actor.organization_id()).len()
+        };
+        Ok(users > 1 || self.has_pending_invitation(actor)?)
     }
 
     fn user_factors(&self, actor: &Actor) -> Result<UserFactors, ActionError> {
