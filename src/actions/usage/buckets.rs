@@ -56,9 +56,16 @@ impl SpanCalls {
             self.all.entry(*bucket).or_default().take_away(counts);
         }
         for (gate, buckets) in &others.gates {
-            let of_gate = self.gates.entry(gate.clone()).or_default();
             for (bucket, counts) in buckets {
-                of_gate.entry(*bucket).or_default().take_away(counts);
+                let of_gate = self.gates.entry(gate.clone()).or_default();
+                let own = of_gate.entry(*bucket).or_default();
+                // What is more than the gate's calls is among those of further gates: the row of the
+                // organization names other gates than the row of a key.
+                let mut rest = *counts;
+                rest.take_away(own);
+                own.take_away(counts);
+                let of_others = self.gates.entry(OTHER_GATES.into()).or_default();
+                of_others.entry(*bucket).or_default().take_away(&rest);
             }
         }
     }
@@ -176,5 +183,20 @@ mod tests {
             (OTHER_GATES, 1_003),
             "those of gate-1 and gate-2 too"
         );
+    }
+
+    /// The organization's row has the calls of a key under `*` if it names other gates than the key's row.
+    #[test]
+    fn calls_that_are_taken_away_leave_none_among_further_gates() {
+        let now = TestInstance::new().clock_now().wall;
+        let span = UsageSpan::of(&UsageQuery::default(), now);
+        let (mut all, mut concealed) = (SpanCalls::new(span), SpanCalls::new(span));
+        let hour = Hour::of(now);
+        all.add_of_gate(OTHER_GATES, hour, &CallCounts::of(Code::Valid, 5));
+        all.add_of_gate("orders", hour, &CallCounts::of(Code::Valid, 1));
+        concealed.add_of_gate("orders", hour, &CallCounts::of(Code::Valid, 4));
+        all.take_away(&concealed);
+        let left: u64 = all.gates.values().flat_map(|of| of.values()).map(CallCounts::calls).sum();
+        assert_eq!(left, 2);
     }
 }
