@@ -27,6 +27,8 @@ const CONNECTIONS_MAX: usize = 256;
 const HEAD_BYTES_MAX: usize = 64 << 10;
 const HEADERS_MAX: usize = 128;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum number of bytes that are read of a body after it was refused.
+const DISCARDED_BYTES_MAX: usize = 16 << 20;
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time that open requests have to finish after the end was requested.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -131,15 +133,19 @@ async fn exchange(
 
 /// Reads a request whole.
 async fn read(request: hyper::Request<Incoming>) -> Result<Request, Refusal> {
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
     let known = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if known > BODY_BYTES_MAX {
+        discard(body).await;
         return Err(Refusal::BodyTooLarge);
     }
-    let collected = timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
-    let body = match collected {
+    let limited = Limited::new(&mut body, BODY_BYTES_MAX);
+    let body = match timeout(BODY_TIMEOUT, limited.collect()).await {
         Err(_elapsed) => return Err(Refusal::BodyTimeout),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Refusal::BodyTooLarge),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            discard(body).await;
+            return Err(Refusal::BodyTooLarge);
+        },
         Ok(Err(error)) => return Err(Refusal::Body(format!("the body is not readable: {error}"))),
         Ok(Ok(body)) => body.to_bytes(),
     };
@@ -150,6 +156,16 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Request, Refusal> {
         headers: parts.headers,
         body,
     })
+}
+
+/// Reads and drops the rest of a body that is too large. A proxy that still sends takes the end of the
+/// connection for a failure of the service, and answers 502 instead of passing on the 413.
+async fn discard(body: Incoming) {
+    let mut body = Limited::new(body, DISCARDED_BYTES_MAX);
+    let rest = async { while let Some(Ok(_frame)) = body.frame().await {} };
+    if timeout(BODY_TIMEOUT, rest).await.is_err() {
+        tracing::debug!("a body that is too large took too long");
+    }
 }
 
 /// Runs the handler on a thread that may block.
