@@ -87,6 +87,9 @@ impl SettingsReader {
 
 /// The text for an error: without the user and the password of a URL, also of one without a scheme.
 fn without_password(text: &str) -> Cow<'_, str> {
+    if let Some((before, _secret)) = text.split_once("password=") {
+        return format!("{before}password=(withheld)").into();
+    }
     let Some((before, host)) = text.rsplit_once('@') else { return text.into() };
     match before.split_once("://") {
         Some((scheme, _secret)) => format!("{scheme}://(withheld)@{host}").into(),

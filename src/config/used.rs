@@ -317,10 +317,19 @@ fn parse_log_format(text: &str) -> Result<bool, &'static str> {
 fn parse_storage(text: &str) -> Result<StorageUrl, &'static str> {
     match text.split_once(':') {
         Some(("redb", path)) if !path.is_empty() => Ok(StorageUrl::Redb(PathBuf::from(path))),
+        Some(("etcd", place)) if has_password(place) => {
+            Err("must have no password: etcd://USER@HOST:PORT/PREFIX?password-file=FILE")
+        },
         Some(("etcd", place)) if place.starts_with("//") => Ok(StorageUrl::Etcd(text.to_owned())),
         Some(("memory", "")) => Ok(StorageUrl::Memory),
         Some(_) | None => Err("must be redb:PATH or memory:"),
     }
+}
+
+/// Whether the place of a store in etcd contains a password, which every log line with the place would show.
+fn has_password(place: &str) -> bool {
+    place.split_once('@').is_some_and(|(user, _hosts)| user.contains(':'))
+        || place.contains("password=")
 }
 
 impl Display for StorageUrl {
@@ -367,6 +376,19 @@ mod tests {
         assert_eq!(settings.storage, StorageUrl::Etcd(url.to_owned()));
         let file = settings.seed_key_file.unwrap();
         assert_eq!(file.path().parent(), Some(Path::new("/var/lib/none")));
+    }
+
+    #[test]
+    fn password_in_the_url_of_etcd_is_rejected_and_not_printed() {
+        for url in [
+            "etcd://kh:hunter2@127.0.0.1:2379/keyhouse",
+            "etcd://kh@127.0.0.1:2379/keyhouse?password=hunter2",
+            "etcd:kh:hunter2@127.0.0.1:2379",
+        ] {
+            let error = settings(flags(&[("storage", url)])).unwrap_err();
+            assert!(error.contains("password-file=FILE"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]
