@@ -131,6 +131,13 @@ pub(crate) struct Parsed<P, S> {
     schema: S,
 }
 
+/// Reads a parameter that has one value.
+pub(crate) fn only(code: FaultCode, value: &'static str) -> impl ReadText<Output = bool> {
+    let parse =
+        move |text: &str| (text == value).then_some(true).ok_or_else(|| format!("must be {value}"));
+    parsed(code, parse, move || schema::choice(&[value]))
+}
+
 /// Reads a text and parses it. A text that does not parse is a fault with this code.
 pub(crate) fn parsed<T, E, P, S, N>(code: FaultCode, parse: P, schema: S) -> Parsed<P, S>
 where

@@ -36,7 +36,7 @@ const CODES: &str = "\
 Every error has a stable `code`, in the body and in the header `X-Keyhouse-Code`. Codes of checks are in
 upper case, codes of management in lower case.
 
-Errors of checks also have the members `error` and `error_description`, for clients that read only these. `error`
+Errors that a client of a gate can receive also have the members `error` and `error_description`, for clients that read only these. `error`
 is `invalid_token` or `insufficient_scope` where RFC 6750 has a code, otherwise `code` in lower case, such as
 `rate_limited`. `error_description` is `detail`, or `title` without one.
 

@@ -167,8 +167,9 @@ fn read_query(query: &mut Parameters) -> EventQuery {
     let of_search = || text("deploy").max_length(Some(FILTER_CHARACTERS_MAX));
     let search = parsed(FaultCode::TOO_LONG, parse_target, of_search);
     let about_search = "Only events that contain this text in the name or id of the actor or of the \
-                        object, or in the IP address. A whole IP address finds only itself. Case and \
-                        accents do not matter. A page can have fewer events than `limit`, or none, \
+                        object, or in the IP address. A whole IP address finds only itself, and a \
+                        text without `.` or `:` is not searched in IP addresses. Case and accents do \
+                        not matter. A page can have fewer events than `limit`, or none, \
                         although `next_cursor` is set: the next page continues the search.";
     let of_actor = "Only events of this actor: a user or key id, `local`, or `none`.";
     let of_action = "Only events with this action, or with a prefix such as `key.*`.";

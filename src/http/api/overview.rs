@@ -10,8 +10,8 @@ use crate::actions::instance::overview::{
 use crate::http::endpoint::{Endpoint, get};
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
-use crate::http::reading::parsed;
-use crate::http::schema::{choice, count, truth};
+use crate::http::reading::only;
+use crate::http::schema::{count, truth};
 use crate::http::view::view;
 use crate::http::{App, Call, answer};
 use crate::model::errors;
@@ -96,10 +96,10 @@ fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
 }
 
 fn only_first_steps(parameters: &mut Parameters) -> bool {
-    let parse = |text: &str| (text == "first_steps").then_some(true).ok_or("must be first_steps");
-    let reader = parsed(FaultCode::INVALID_CHOICE, parse, || choice(&["first_steps"]));
-    let about = "Only these facts, which are read quickly.";
-    parameters.optional("only", about, reader).unwrap_or_default()
+    let about = "Only these facts.";
+    parameters
+        .optional("only", about, only(FaultCode::INVALID_CHOICE, "first_steps"))
+        .unwrap_or_default()
 }
 
 fn first_steps_view(steps: FirstSteps) -> FirstStepsView {

@@ -99,12 +99,12 @@ fn problem() -> Schema {
         sometimes(
             "error",
             text("insufficient_scope"),
-            "Of a check: the code of RFC 6750 if one applies, otherwise `code` in lower case.",
+            "Of an error that a client of a gate can receive: the code of RFC 6750 if one applies, otherwise `code` in lower case.",
         ),
         sometimes(
             "error_description",
             text("Insufficient permissions"),
-            "Of a check: `detail`, or `title` without one.",
+            "With `error`: `detail`, or `title` without one.",
         ),
         sometimes("errors", each(the("Fault")), "Invalid fields and parameters."),
         sometimes("reason", text("dot_segment"), "Machine-readable reason of a denial."),

@@ -12,7 +12,7 @@ use crate::http::api::{CURSOR, cursor, page_limit};
 use crate::http::endpoint::{Endpoint, get};
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
-use crate::http::reading::{ReadText, parsed};
+use crate::http::reading::{only, parsed};
 use crate::http::schema::{self, any_of, choice, count, id, nullable, span, text, truth};
 use crate::http::view::{Page, view};
 use crate::http::{App, Call, answer};
@@ -148,13 +148,6 @@ fn read_lifetime(parameters: &mut Parameters, now: Moment, query: Query) -> Quer
         old_secret_used: old_secret_used.unwrap_or_default(),
         ..query
     }
-}
-
-/// Reads a filter that has one value.
-fn only(code: FaultCode, value: &'static str) -> impl ReadText<Output = bool> {
-    let parse =
-        move |text: &str| (text == value).then_some(true).ok_or_else(|| format!("must be {value}"));
-    parsed(code, parse, move || choice(&[value]))
 }
 
 fn list_keys(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
