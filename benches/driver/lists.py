@@ -18,8 +18,8 @@ REQUESTS = 15
 SORTS = ["-created_at", "created_at", "name", "-name", "last_used", "-last_used", "expires_at", "-expires_at"]
 
 
-def queries(keys):
-    """The queries, with the number of keys on the page of each."""
+def queries(keys, team):
+    """The queries, with the number of keys on the page of each. No key is shared with the team."""
     pages = {f"sort={sort}": (f"limit={PAGE}&sort={sort}", PAGE) for sort in SORTS}
     return {
         "first page": (f"limit={PAGE}", PAGE),
@@ -29,20 +29,22 @@ def queries(keys):
         "search by address, none": (f"limit={PAGE}&search=203.0.113.", 0),
         "search by id, none": (f"limit={PAGE}&search=key_0000000000", 0),
         "search, no key matches": (f"limit={PAGE}&search=nothing-has-this-name", 0),
+        "keys of a team, none": (f"limit={PAGE}&team={team}", 0),
     }
 
 
 def run(options):
     data = with_keys(options, options.keys)
     with Keyhouse(options.binary, data, options.folder / "log") as keyhouse:
-        reader = keyhouse.create_key("keyhouse:keys:read")
+        reader = keyhouse.create_key("keyhouse:keys:read", "keyhouse:teams:read", "keyhouse:teams:write")
+        team = keyhouse.manage("POST", "/v1/teams", reader, {"name": "bench"})["id"]
         connection = http.client.HTTPConnection("127.0.0.1", keyhouse.port, timeout=120)
         # The first requests read the list from the store.
         first = {
             "first page": request(connection, reader, f"limit={PAGE}", PAGE),
             "first page in another order": request(connection, reader, f"limit={PAGE}&sort=name", PAGE),
         }
-        everything = queries(options.keys)
+        everything = queries(options.keys, team)
         times = {name: [] for name in everything}
         for number in range(options.rounds):
             options.say(f"round {number + 1} of {options.rounds}")
