@@ -8,7 +8,16 @@ import { t } from "../lib/text.js";
 import { placeOf } from "./places.js";
 
 /** After `g`, the letter of a place. */
-export const LETTERS = { h: "overview", k: "keys", t: "teams", p: "people", r: "roles", a: "audit", o: "organization" };
+export const LETTERS = {
+  h: "overview",
+  k: "keys",
+  t: "teams",
+  p: "people",
+  r: "roles",
+  u: "usage",
+  a: "audit",
+  o: "organization",
+};
 /** The second key must follow soon. */
 const SECOND_MS = 1500;
 
