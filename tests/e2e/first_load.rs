@@ -59,6 +59,45 @@ fn first_load_with_ten_thousand_keys_is_small() {
     page.finish();
 }
 
+/// Prints two times that depend on the machine: until the list can be used with a processor of a quarter of the speed,
+/// and, over a slow network, from the first byte of a style sheet to the painted frame.
+#[test]
+fn first_load_on_slow_devices_paints_the_frame_before_the_script_is_there() {
+    let instance = TestServer::start();
+    import(&instance);
+    let page = Page::open(&instance, "en");
+    let (name, value) = instance.cookie().split_once('=').unwrap();
+    page.bring_cookie(name, value);
+    page.before_documents(&LISTED_AT.replace("NAME", NAME));
+    page.slow_processor(4);
+    page.go("/#/keys");
+    listed(&page, 0);
+    println!("slow processor: the list could be used after {} ms", page.evaluate("listedAt"));
+
+    page.slow_processor(1);
+    page.driver.devtools("Network.setCacheDisabled", json!({"cacheDisabled": true}));
+    page.slow_network();
+    page.reload();
+    listed(&page, 0);
+    let painted = |name: &str| page.evaluate(name).as_f64().expect(name);
+    let (styles, frame, script) = (painted(FIRST_STYLE), painted(FRAME), painted(APP_SCRIPT));
+    println!("slow network: the frame was painted {} ms after the first byte of a style sheet", frame - styles);
+    assert!(frame < script, "the frame was painted after {frame} ms, the script was there after {script} ms");
+    page.finish();
+}
+
+/// Keeps the time at which the first key is listed.
+const LISTED_AT: &str = "addEventListener('DOMContentLoaded', () => new MutationObserver((_, observer) => {
+    if (![...document.links].some((link) => link.textContent.startsWith('NAME'))) return;
+    globalThis.listedAt = Math.round(performance.now());
+    observer.disconnect();
+}).observe(document, {childList: true, subtree: true}))";
+const FIRST_STYLE: &str = "Math.min(...performance.getEntriesByType('resource')\
+    .filter(({name}) => name.endsWith('.css')).map((it) => it.responseStart))";
+const FRAME: &str = "performance.getEntriesByName('first-contentful-paint')[0].startTime";
+const APP_SCRIPT: &str = "performance.getEntriesByType('resource')\
+    .find(({name}) => name.endsWith('/app.js')).responseEnd";
+
 #[test]
 fn first_load_needs_few_round_trips() {
     let instance = TestServer::start();

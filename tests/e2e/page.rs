@@ -253,12 +253,27 @@ impl Page {
 
     /// Sets the latency of each response in milliseconds; `None` disconnects the network.
     pub(crate) fn network(&self, latency: Option<u32>) {
+        self.network_conditions(latency, -1);
+    }
+
+    /// Slows the network down to that of a phone far from a mast: 400 ms of latency and 400 kbit/s.
+    pub(crate) fn slow_network(&self) {
+        self.network_conditions(Some(400), 50_000);
+    }
+
+    /// Both ways transfer so many bytes per second; -1 is no limit.
+    fn network_conditions(&self, latency: Option<u32>, bytes_per_s: i32) {
         self.driver.devtools("Network.enable", json!({}));
         self.driver.devtools(
             "Network.emulateNetworkConditions",
             json!({"offline": latency.is_none(), "latency": latency.unwrap_or(0),
-                "downloadThroughput": -1, "uploadThroughput": -1}),
+                "downloadThroughput": bytes_per_s, "uploadThroughput": bytes_per_s}),
         );
+    }
+
+    /// Slows the page's processor down so many times.
+    pub(crate) fn slow_processor(&self, times: u32) {
+        self.driver.devtools("Emulation.setCPUThrottlingRate", json!({"rate": times}));
     }
 
     /// Writes a screenshot of the whole page.
