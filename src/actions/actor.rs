@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::actions::ActionError;
 use crate::index::Index;
 use crate::index::facts::{HeldRole, OrganizationFacts, RightQuery, UserFacts};
-use crate::index::grant::Grant;
+use crate::index::grant::{Grant, KeyRights};
 use crate::model::gate::DEFAULT_GATE;
 use crate::model::id::{KeyId, OrganizationId, TeamId, UserId};
 use crate::model::moment::Moment;
@@ -48,7 +48,8 @@ enum Power {
 
 #[derive(Clone, Debug)]
 struct ActingKey {
-    grant: Grant,
+    key: KeyId,
+    rights: KeyRights,
     owner: Option<Arc<UserFacts>>,
     secret: Digest,
 }
@@ -85,7 +86,7 @@ impl Actor {
     pub fn key(secret: Digest, grant: &Grant, address: Option<IpAddr>) -> Self {
         let owner = grant.owner.as_ref().map(|owner| owner.facts());
         let organization = grant.organization.load_full();
-        let key = ActingKey { grant: grant.clone(), owner, secret };
+        let key = ActingKey { key: grant.live.key, rights: grant.rights(), owner, secret };
         Self { address, ..Self::of(organization, Power::Key(Box::new(key))) }
     }
 
@@ -99,7 +100,7 @@ impl Actor {
             Power::User(user, session) => {
                 ActorCredential::Session { user: user.id, session: *session }
             },
-            Power::Key(key) => ActorCredential::Key { key: key.grant.live.key, secret: key.secret },
+            Power::Key(key) => ActorCredential::Key { key: key.key, secret: key.secret },
         }
     }
 
@@ -157,7 +158,7 @@ impl Actor {
         match &self.power {
             Power::Local => Author::Local,
             Power::User(user, _) => Author::User(user.id),
-            Power::Key(key) => Author::Key(key.grant.live.key),
+            Power::Key(key) => Author::Key(key.key),
         }
     }
 
@@ -198,7 +199,7 @@ impl Actor {
             Power::User(user, _) => user.holds(organization, query),
             Power::Key(key) => {
                 let standing = key.owner.as_ref().map(|owner| owner.standing);
-                key.grant.grants(standing, organization.bounds(), query)
+                key.rights.grants(standing, organization.bounds(), query)
             },
         }
     }

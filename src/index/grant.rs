@@ -59,6 +59,15 @@ pub struct Grant {
     pub report: ReportCell,
 }
 
+/// What a key is granted, apart from its state: handles that an actor may keep after the lookup. A copy of the whole
+/// grant would cost a dozen atomic operations.
+#[derive(Clone, Debug)]
+pub struct KeyRights {
+    profile: Arc<Profile>,
+    rules: Option<Arc<Rules>>,
+    owner: Option<Arc<SharedUser>>,
+}
+
 /// Handles that a grant shares with other grants.
 #[derive(Debug)]
 pub struct GrantHandles {
@@ -194,7 +203,13 @@ impl Grant {
 
     /// The lists of patterns that limit a transferred key.
     pub fn maxima(&self) -> &[IndexedList] {
-        self.rules.as_deref().map(|rules| &*rules.maxima).unwrap_or_default()
+        maxima_of(self.rules.as_deref())
+    }
+
+    /// What the key is granted, apart from its state.
+    pub fn rights(&self) -> KeyRights {
+        let (profile, rules) = (Arc::clone(&self.profile), self.rules.clone());
+        KeyRights { profile, rules, owner: self.owner.clone() }
     }
 
     /// Whether the key is granted `query`: by its own list, by each list of its maximum, by its
@@ -216,15 +231,43 @@ impl Grant {
         bounds: OrganizationBounds<'_>,
         query: RightQuery<'_>,
     ) -> bool {
-        if !self.maxima().iter().all(|maximum| maximum.holds(query)) {
-            return false;
-        }
-        match (owner, &self.owner) {
-            (Some(standing), Some(user)) => standing.holds(user, bounds, query),
-            (None, None) => bounds.admits(query),
-            // A grant has both an owner's status and an owner, or neither.
-            (Some(_), None) | (None, Some(_)) => false,
-        }
+        are_within(self.maxima(), self.owner.as_deref(), owner, bounds, query)
+    }
+}
+
+impl KeyRights {
+    /// Like [`Grant::grants`].
+    pub fn grants(
+        &self,
+        owner: Option<UserStatus>,
+        bounds: OrganizationBounds<'_>,
+        query: RightQuery<'_>,
+    ) -> bool {
+        let maxima = maxima_of(self.rules.as_deref());
+        self.profile.patterns.holds(query)
+            && are_within(maxima, self.owner.as_deref(), owner, bounds, query)
+    }
+}
+
+fn maxima_of(rules: Option<&Rules>) -> &[IndexedList] {
+    rules.map(|rules| &*rules.maxima).unwrap_or_default()
+}
+
+fn are_within(
+    maxima: &[IndexedList],
+    owner: Option<&SharedUser>,
+    standing: Option<UserStatus>,
+    bounds: OrganizationBounds<'_>,
+    query: RightQuery<'_>,
+) -> bool {
+    if !maxima.iter().all(|maximum| maximum.holds(query)) {
+        return false;
+    }
+    match (standing, owner) {
+        (Some(standing), Some(user)) => standing.holds(user, bounds, query),
+        (None, None) => bounds.admits(query),
+        // A grant has both an owner's status and an owner, or neither.
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }
 
