@@ -14,6 +14,7 @@ mod budget;
 mod caller;
 mod diagram;
 mod exports;
+mod inventory;
 mod places;
 mod pool;
 mod profile;
