@@ -1,10 +1,12 @@
-//! Draws a diagram file: `draw diagram.json picture.png [dark] [2d] [grid] [transparent] [a4] [width=1200]`.
+//! Draws a diagram, or the inventory of an account: `draw diagram.json picture.png [dark] [2d] [grid] [transparent] [a4] [width=1200]`.
 //!
 //! The end of the picture's name is its format: `svg`, `png`, `pdf` or `xml` for mxGraph.
 
 use std::error::Error;
 use std::fs;
 
+use keyhouse_diagrams::Inventory;
+use keyhouse_diagrams::layout::{Choices, diagram};
 use keyhouse_diagrams::render::{Format, Options, Paper, Projection, Theme, render};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -36,8 +38,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             },
         }
     }
-    let diagram: serde_json::Value = serde_json::from_slice(&fs::read(source)?)?;
-    let diagram = diagram.get("data").unwrap_or(&diagram);
-    fs::write(target, render(diagram, &options)?)?;
+    let mut content: serde_json::Value = serde_json::from_slice(&fs::read(source)?)?;
+    if content.get("resources").is_some() {
+        let inventory: Inventory = serde_json::from_value(content)?;
+        content = diagram(&inventory, &Choices::of(&*inventory.region))?;
+    }
+    let content = content.get("data").unwrap_or(&content);
+    fs::write(target, render(content, &options)?)?;
     Ok(())
 }

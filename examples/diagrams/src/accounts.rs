@@ -1,6 +1,6 @@
 //! `/aws/account` and `/azure/account`: linked accounts of clouds.
 //!
-//! Accounts are stored and shown. Their resources are not read yet: snapshots answer 501.
+//! What is in an account is shown by snapshots.
 
 use serde_json::{Value, json};
 use uuid::{Builder, Uuid};
@@ -18,15 +18,19 @@ use crate::store::records::{Account, Cloud, CloudPlace, RowKey, shown_time};
 pub(crate) const ACCOUNTS_MAX: usize = 100;
 const NAME_CHARS_MAX: usize = 255;
 const ARN_CHARS_MAX: usize = 2048;
+const REGION_BYTES_MAX: usize = 32;
 const SECRET_CHARS_MAX: usize = 256;
 /// The first characters of a secret, which responses show so that people recognize it.
 const HINT_CHARS: usize = 3;
 /// The calls that a scan of an account makes.
-const ACTIONS: [&str; 8] = [
+const ACTIONS: [&str; 11] = [
     "ec2:DescribeInstances",
+    "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
     "ec2:DescribeVpcs",
     "elasticloadbalancing:DescribeLoadBalancers",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
     "lambda:ListFunctions",
     "rds:DescribeDBInstances",
     "s3:GetBucketLocation",
@@ -102,7 +106,8 @@ impl Application {
             account.access.change(wanted.access, caller)?;
             account.name = wanted.name;
             account.place = wanted.place;
-            account.updated_at_ms = now_ms;
+            // The time names a version of the account: results of scans are kept by it.
+            account.updated_at_ms = now_ms.max(account.updated_at_ms.saturating_add(1));
             store.put_account(&key, &account, wanted.secret.as_deref())?;
             Ok(account)
         })?;
@@ -122,18 +127,6 @@ impl Application {
             Ok(store.remove_account(&key)?)
         })?;
         Ok(Answer::empty(204))
-    }
-
-    /// A picture of what is in an account.
-    pub(crate) fn snapshot(
-        &self,
-        (cloud, id): (Cloud, &Uuid),
-        caller: &Caller,
-    ) -> Result<Answer, Refusal> {
-        let key = RowKey::of(caller.organization(), id);
-        let account = self.store.account(&key)?.filter(|account| account.cloud() == cloud);
-        account.ok_or(Refusal::NotFound)?.access.require_read(caller)?;
-        Err(Refusal::NotImplemented("snapshots of accounts"))
     }
 
     /// What a person needs to create the role that this service assumes.
@@ -251,9 +244,16 @@ fn is_role(arn: &str) -> bool {
         && is_name
 }
 
-fn is_region(text: &str) -> bool {
-    let is_fine = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
-    (1..=32).contains(&text.len()) && text.bytes().all(is_fine)
+/// The name of a region of AWS, such as us-east-1.
+pub(crate) fn is_region(text: &str) -> bool {
+    let is_fine = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(is_fine);
+    text.len() <= REGION_BYTES_MAX && text.split('-').all(is_part)
+}
+
+/// The name of a region of Azure, such as eastus.
+pub(crate) fn is_azure_region(text: &str) -> bool {
+    is_region(text) && !text.contains('-')
 }
 
 /// An account as it is shown: never with its secret.

@@ -4,6 +4,7 @@
 //! handler, so that the service and the gate cannot read a path differently.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use hyper::Method;
 use uuid::Uuid;
@@ -12,10 +13,14 @@ use crate::accounts::minimal_policy;
 use crate::answer::{Answer, Request};
 use crate::budget::prices::Prices;
 use crate::caller::Caller;
+use crate::inventory::Inventory;
+use crate::places::Places;
 use crate::pool::Pool;
 use crate::profile;
 use crate::refusal::Refusal;
-use crate::store::records::Cloud;
+use crate::scans::Scans;
+use crate::snapshots::{SnapshotPath, WAITS_MAX, Wait};
+use crate::store::records::{Cloud, CloudPlace};
 use crate::store::{Store, id_in};
 
 /// What an operator chooses.
@@ -27,13 +32,21 @@ pub struct Settings {
     pub waiting_max: usize,
     /// The AWS account from which this service reads other accounts.
     pub aws_account: String,
+    /// The longest time that a request for a snapshot waits for the scan of its account.
+    pub snapshot_wait: Duration,
 }
 
-/// Time and ids, which tests replace.
+/// Reads the inventory of an account of a cloud, with its client secret, in a region. Blocks for a bounded time. An error
+/// is a text for the caller, and has no secret.
+pub type Scanner =
+    Box<dyn Fn(&CloudPlace, Option<&str>, &str) -> Result<Inventory, String> + Send + Sync>;
+
+/// Time, ids and clouds, which tests replace.
 pub struct Sources {
     /// Milliseconds since 1970.
     pub now_ms: Box<dyn Fn() -> i64 + Send + Sync>,
     pub id: Box<dyn Fn() -> Uuid + Send + Sync>,
+    pub scanner: Scanner,
 }
 
 /// The API over a store.
@@ -41,10 +54,21 @@ pub struct Application {
     pub(crate) store: Store,
     pub(crate) prices: Arc<Prices>,
     pub(crate) settings: Settings,
-    pub(crate) sources: Sources,
+    pub(crate) sources: Arc<Sources>,
     pub(crate) pool: Pool,
+    pub(crate) scans: Arc<Scans>,
+    /// The places of requests that wait for scans.
+    pub(crate) waits: Arc<Places>,
     /// Held while a request with a body is handled.
     body: Mutex<()>,
+}
+
+/// What a handler has done.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    Answered(Answer),
+    /// The request waits for something that takes long. Its handler is called again after the wait.
+    Waiting(Wait),
 }
 
 /// What a path names.
@@ -59,7 +83,7 @@ enum Endpoint<'a> {
     Budget(Uuid, &'a str),
     Accounts(Cloud),
     Account(Cloud, Uuid),
-    Snapshot(Cloud, Uuid),
+    Snapshot(SnapshotPath<'a>),
     IamParameters,
     MinimalPolicy,
 }
@@ -73,12 +97,15 @@ impl Application {
         sources: Sources,
     ) -> std::io::Result<Self> {
         let pool = Pool::start(settings.workers, settings.waiting_max)?;
+        let sources = Arc::new(sources);
         Ok(Self {
             store,
             prices: Arc::new(prices),
             settings,
+            scans: Scans::of(Arc::clone(&sources)),
             sources,
             pool,
+            waits: Places::of(WAITS_MAX),
             body: Mutex::default(),
         })
     }
@@ -88,18 +115,58 @@ impl Application {
         self.settings.workers + self.settings.waiting_max + 8
     }
 
-    /// Answers a request. Blocks until a change is on disk, or a picture is drawn.
-    pub fn answer(&self, request: &Request) -> Answer {
-        self.handle(request).unwrap_or_else(Refusal::into_answer)
+    /// The longest time between the turns of a request.
+    pub(crate) fn wait_max(&self) -> Duration {
+        self.settings.snapshot_wait
     }
 
-    fn handle(&self, request: &Request) -> Result<Answer, Refusal> {
+    /// Answers a request. Blocks until a change is on disk, a picture is drawn, or an account is scanned.
+    pub fn answer(&self, request: &Request) -> Answer {
+        match self.first_turn(request) {
+            Turn::Answered(answer) => answer,
+            Turn::Waiting(wait) => {
+                wait.block(self.wait_max());
+                self.last_turn(request, &wait)
+            },
+        }
+    }
+
+    /// Answers a request, or says for what it waits. Blocks for a short time only.
+    pub(crate) fn first_turn(&self, request: &Request) -> Turn {
+        self.handle(request, None).unwrap_or_else(|refusal| Turn::Answered(refusal.into_answer()))
+    }
+
+    /// Answers a request that has waited, whether or not the wait ended.
+    pub(crate) fn last_turn(&self, request: &Request, wait: &Wait) -> Answer {
+        match self.handle(request, Some(wait)) {
+            Ok(Turn::Answered(answer)) => answer,
+            Ok(Turn::Waiting(_)) => {
+                Refusal::Internal("a request waits twice".to_owned()).into_answer()
+            },
+            Err(refusal) => refusal.into_answer(),
+        }
+    }
+
+    fn handle(&self, request: &Request, waited: Option<&Wait>) -> Result<Turn, Refusal> {
         let endpoint = Endpoint::of(&request.path).ok_or(Refusal::NotFound)?;
         let method = endpoint.method(&request.method)?;
         if endpoint == Endpoint::Health {
-            return Ok(Answer::json(200, &serde_json::json!({"status": "ok"})));
+            let answer = Answer::json(200, &serde_json::json!({"status": "ok"}));
+            return Ok(Turn::Answered(answer));
         }
         let caller = &Caller::of(&request.headers)?;
+        if let Endpoint::Snapshot(path) = endpoint {
+            return self.snapshot(request, path, caller, waited);
+        }
+        self.answer_at((endpoint, method), request, caller).map(Turn::Answered)
+    }
+
+    fn answer_at(
+        &self,
+        (endpoint, method): (Endpoint<'_>, &Method),
+        request: &Request,
+        caller: &Caller,
+    ) -> Result<Answer, Refusal> {
         // A parsed body takes up to 100 times its length, such as 200 MiB for 2 MiB of small objects. The store makes
         // its changes one after the other, so that parsing in the same order costs little.
         let has_body = *method == Method::POST || *method == Method::PUT;
@@ -126,12 +193,12 @@ impl Application {
             (Endpoint::Account(cloud, id), &Method::DELETE) => {
                 self.delete_account((cloud, &id), caller)
             },
-            (Endpoint::Snapshot(cloud, id), _) => self.snapshot((cloud, &id), caller),
             (Endpoint::IamParameters, _) => Ok(self.iam_parameters(caller)),
             (Endpoint::MinimalPolicy, _) => Ok(minimal_policy()),
-            // `Endpoint::method` has refused other methods.
+            // `handle` has answered the first two, and `Endpoint::method` has refused other methods.
             (
                 Endpoint::Health
+                | Endpoint::Snapshot(_)
                 | Endpoint::Blueprints
                 | Endpoint::Blueprint(_)
                 | Endpoint::Accounts(_)
@@ -170,8 +237,9 @@ impl<'a> Endpoint<'a> {
             ["aws", "account", "iamParameters", "policy", "minimal"] => Self::MinimalPolicy,
             [cloud, "account"] => Self::Accounts(cloud_in(cloud)?),
             [cloud, "account", id] => Self::Account(cloud_in(cloud)?, id_in(id)?),
-            [cloud, "account", id, _region, _format] => {
-                Self::Snapshot(cloud_in(cloud)?, id_in(id)?)
+            [cloud, "account", id, region, format] if !region.is_empty() => {
+                let (cloud, id) = (cloud_in(cloud)?, id_in(id)?);
+                Self::Snapshot(SnapshotPath { cloud, id, region, format })
             },
             _ => return None,
         })
@@ -212,6 +280,7 @@ mod tests {
     #[test]
     fn a_path_has_one_meaning_or_none() {
         let id = Uuid::parse_str(ID).unwrap();
+        let snapshot = SnapshotPath { cloud: Cloud::Azure, id, region: "eastus", format: "png" };
         for (path, endpoint) in [
             ("/user/me", Some(Endpoint::User)),
             ("/blueprint", Some(Endpoint::Blueprints)),
@@ -221,7 +290,8 @@ mod tests {
             ("/aws/account/iamParameters", Some(Endpoint::IamParameters)),
             ("/azure/account/iamParameters", None),
             ("/aws/account/ID", Some(Endpoint::Account(Cloud::Aws, id))),
-            ("/azure/account/ID/eastus/png", Some(Endpoint::Snapshot(Cloud::Azure, id))),
+            ("/azure/account/ID/eastus/png", Some(Endpoint::Snapshot(snapshot))),
+            ("/azure/account/ID//png", None),
             ("/gcp/account", None),
             ("/blueprint/", None),
             ("/blueprint//ID", None),

@@ -35,7 +35,7 @@ const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; font-sr
 
 /// The formats of a diagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ExportFormat {
+pub(crate) enum ExportFormat {
     Picture(Format),
     Json,
 }
@@ -48,24 +48,19 @@ impl Application {
         caller: &Caller,
     ) -> Result<Answer, Refusal> {
         let (_diagram, content) = self.readable(id, caller)?;
-        let wanted = wanted(format)?;
-        let ExportFormat::Picture(format) = wanted else {
+        let ExportFormat::Picture(format) = ExportFormat::of(format)? else {
             let body = [b"{\"data\":", content.as_slice(), b"}"].concat();
             return Ok(Answer::file(200, "application/json", body));
         };
         let mut faults = Faults::default();
-        let query = Query::of(request.query.as_deref(), &mut faults);
+        let query = Query::of(request.query.as_deref(), &[], &mut faults);
         let options = options(format, &query, &mut faults);
         let options = faults.none_or(options)?;
         let picture = self.on_worker(caller, move || {
             let content = parsed(&content)?;
             Ok(render::render(&content, &options)?)
         })?;
-        let answer = Answer::file(200, media_type(format), picture);
-        Ok(match format {
-            Format::Svg => answer.header("content-security-policy", SVG_POLICY),
-            Format::Png | Format::Pdf | Format::MxGraph => answer,
-        })
+        Ok(picture_answer(format, picture))
     }
 
     pub(crate) fn budget(
@@ -76,7 +71,7 @@ impl Application {
     ) -> Result<Answer, Refusal> {
         let (diagram, content) = self.readable(id, caller)?;
         let mut faults = Faults::default();
-        let query = Query::of(request.query.as_deref(), &mut faults);
+        let query = Query::of(request.query.as_deref(), &[], &mut faults);
         let format = BudgetFormat::of(format)
             .ok_or_else(|| Refusal::invalid("/format", "must be csv or xlsx"))?;
         let options = BudgetOptions::of(&query, &mut faults);
@@ -97,7 +92,7 @@ impl Application {
     }
 
     /// Runs a job on one of the rendering threads.
-    fn on_worker<T: Send + 'static>(
+    pub(crate) fn on_worker<T: Send + 'static>(
         &self,
         caller: &Caller,
         job: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
@@ -116,15 +111,26 @@ fn parsed(content: &[u8]) -> Result<Value, Refusal> {
     serde_json::from_slice(content).map_err(|error| Refusal::Internal(error.to_string()))
 }
 
-fn wanted(format: &str) -> Result<ExportFormat, Refusal> {
-    Ok(match format {
-        "svg" => ExportFormat::Picture(Format::Svg),
-        "png" => ExportFormat::Picture(Format::Png),
-        "pdf" => ExportFormat::Picture(Format::Pdf),
-        "mxGraph" => ExportFormat::Picture(Format::MxGraph),
-        "json" => ExportFormat::Json,
-        _ => return Err(Refusal::invalid("/format", "must be svg, png, pdf, mxGraph or json")),
-    })
+impl ExportFormat {
+    pub(crate) fn of(format: &str) -> Result<Self, Refusal> {
+        Ok(match format {
+            "svg" => Self::Picture(Format::Svg),
+            "png" => Self::Picture(Format::Png),
+            "pdf" => Self::Picture(Format::Pdf),
+            "mxGraph" => Self::Picture(Format::MxGraph),
+            "json" => Self::Json,
+            _ => return Err(Refusal::invalid("/format", "must be svg, png, pdf, mxGraph or json")),
+        })
+    }
+}
+
+/// The response with a picture.
+pub(crate) fn picture_answer(format: Format, picture: Vec<u8>) -> Answer {
+    let answer = Answer::file(200, media_type(format), picture);
+    match format {
+        Format::Svg => answer.header("content-security-policy", SVG_POLICY),
+        Format::Png | Format::Pdf | Format::MxGraph => answer,
+    }
 }
 
 fn media_type(format: Format) -> &'static str {
@@ -136,7 +142,8 @@ fn media_type(format: Format) -> &'static str {
     }
 }
 
-fn options(format: Format, query: &Query, faults: &mut Faults) -> Options {
+/// The options of a picture in a query.
+pub(crate) fn options(format: Format, query: &Query, faults: &mut Faults) -> Options {
     let themes = [("light", Theme::Light), ("dark", Theme::Dark)];
     let projections = [("isometric", Projection::Isometric), ("2d", Projection::Flat)];
     Options {

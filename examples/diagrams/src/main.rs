@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, value_parser};
 use jiff::Timestamp;
 use keyhouse_diagrams::{Application, Prices, Settings, Sources, Store, serve};
 use tokio::net::TcpListener;
@@ -35,6 +36,9 @@ struct Arguments {
     /// AWS account from which accounts are read, 12 digits
     #[arg(long, default_value = "000000000000", value_parser = aws_account)]
     aws_account: String,
+    /// Longest time that a request for a snapshot waits for the scan, in seconds. Proxies must wait longer
+    #[arg(long, default_value_t = 100, value_parser = value_parser!(u64).range(..=3600))]
+    snapshot_wait_s: u64,
 }
 
 fn main() -> ExitCode {
@@ -58,10 +62,14 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         workers: arguments.workers.unwrap_or(cores).max(1),
         waiting_max: arguments.waiting_max,
         aws_account: arguments.aws_account,
+        snapshot_wait: Duration::from_secs(arguments.snapshot_wait_s),
     };
     let sources = Sources {
         now_ms: Box::new(|| Timestamp::now().as_millisecond()),
         id: Box::new(Uuid::new_v4),
+        scanner: Box::new(|_place, _secret, _region| {
+            Err("scanning is not connected in this build".to_owned())
+        }),
     };
     let store = Store::open(&arguments.data, || {
         let mut key = [0; 32];

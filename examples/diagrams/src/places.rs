@@ -1,4 +1,4 @@
-//! Places for requests and for pictures. One organization has at most half of them, so that it cannot use up those of
+//! Places for requests, for pictures and for waits. One organization has at most half of them, so that it cannot use up those of
 //! the others.
 
 use std::collections::BTreeMap;
@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Places {
     /// The number of places of each organization that has some.
     taken: Mutex<BTreeMap<String, usize>>,
+    /// The most places of all organizations together.
+    all_max: usize,
     /// The most places of one organization.
     each_max: usize,
 }
@@ -23,14 +25,14 @@ pub(crate) struct Place {
 impl Places {
     /// `count` is the number of all places.
     pub(crate) fn of(count: usize) -> Arc<Self> {
-        Arc::new(Self { taken: Mutex::default(), each_max: count.div_ceil(2) })
+        Arc::new(Self { taken: Mutex::default(), all_max: count, each_max: count.div_ceil(2) })
     }
 
-    /// Takes a place; `None` if the organization has half of them.
+    /// Takes a place; `None` if the organization has half of them, or all are taken.
     pub(crate) fn take(self: &Arc<Self>, organization: &str) -> Option<Place> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.get(organization).copied().unwrap_or_default();
-        if count >= self.each_max {
+        if count >= self.each_max || taken.values().sum::<usize>() >= self.all_max {
             return None;
         }
         taken.insert(organization.to_owned(), count + 1);
@@ -63,7 +65,9 @@ mod tests {
         drop(first);
         let third = places.take("org_1").unwrap();
         assert!(places.take("org_1").is_none());
-        drop((second, third, other));
+        let last = places.take("org_3").unwrap();
+        assert!(places.take("org_4").is_none());
+        drop((second, third, other, last));
         assert!(places.taken.lock().unwrap().is_empty());
     }
 }

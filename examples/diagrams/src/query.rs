@@ -1,6 +1,7 @@
-//! Query parameters: each at most once, compared without case where clients differ.
+//! Query parameters, compared without case where clients differ.
 //!
-//! Parameters without a meaning are ignored, because clients send options of other exports too.
+//! A parameter is given once, if it is not a list. Parameters without a meaning are ignored, because clients send
+//! options of other exports too.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -11,18 +12,42 @@ use crate::refusal::Faults;
 #[derive(Debug, Default)]
 pub(crate) struct Query {
     values: BTreeMap<String, String>,
+    /// The values of parameters that may be given several times, in their order.
+    lists: BTreeMap<String, Vec<String>>,
 }
 
 impl Query {
-    pub(crate) fn of(text: Option<&str>, faults: &mut Faults) -> Self {
-        let mut values = BTreeMap::new();
+    /// Reads a query. The parameters in `lists` may be given several times.
+    pub(crate) fn of(text: Option<&str>, lists: &[&str], faults: &mut Faults) -> Self {
+        let mut query = Self::default();
         for (name, value) in form_urlencoded::parse(text.unwrap_or_default().as_bytes()) {
-            if values.contains_key(&*name) {
+            let (name, value) = (name.into_owned(), value.into_owned());
+            if lists.contains(&name.as_str()) {
+                query.lists.entry(name).or_default().push(value);
+                continue;
+            }
+            if query.values.contains_key(&name) {
                 faults.add(format!("?{name}"), "must be given once");
             }
-            values.insert(name.into_owned(), value.into_owned());
+            query.values.insert(name, value);
         }
-        Self { values }
+        query
+    }
+
+    /// The values of a parameter that may be given several times.
+    pub(crate) fn list(&self, name: &str) -> &[String] {
+        self.lists.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The words of a list. Some clients repeat the parameter, others separate words with commas.
+    pub(crate) fn words(&self, name: &str, words_max: usize, faults: &mut Faults) -> Vec<String> {
+        let words = self.list(name).iter().flat_map(|value| value.split(',')).map(str::trim);
+        let words = words.filter(|word| !word.is_empty()).map(str::to_owned);
+        let words: Vec<String> = words.take(words_max + 1).collect();
+        if words.len() > words_max {
+            faults.add(format!("?{name}"), format!("must have at most {words_max} words"));
+        }
+        words
     }
 
     /// A whole number in a range.
@@ -88,7 +113,7 @@ mod tests {
     fn values_are_read_or_reported() {
         let mut faults = Faults::default();
         let text = "width=800&height=wide&scale=NaN&grid=True&landscape=maybe&other=1&x=1&x=2";
-        let query = Query::of(Some(text), &mut faults);
+        let query = Query::of(Some(text), &[], &mut faults);
         assert_eq!(query.whole("width", 1..=1000, &mut faults), Some(800));
         assert_eq!(query.whole("depth", 1..=1000, &mut faults), None);
         assert_eq!(query.flag("grid", &mut faults), Some(true));
@@ -100,5 +125,19 @@ mod tests {
         let places: Vec<_> =
             body["errors"].as_array().unwrap().iter().map(|it| it["pointer"].clone()).collect();
         assert_eq!(places, ["?x", "?height", "?scale", "?landscape"]);
+    }
+
+    #[test]
+    fn words_are_repeated_or_separated_by_commas() {
+        let mut faults = Faults::default();
+        let text = "a=x&a=y%2Cz&a=,%20,&b=1&b=2";
+        let query = Query::of(Some(text), &["a", "b", "c"], &mut faults);
+        assert_eq!(query.words("a", 3, &mut faults), ["x", "y", "z"]);
+        assert!(query.words("c", 0, &mut faults).is_empty());
+        assert_eq!(query.list("b"), ["1", "2"]);
+        let _too_many = query.words("b", 1, &mut faults);
+        let answer = faults.none_or(()).unwrap_err().into_answer();
+        let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+        assert_eq!(body["error"], "?b: must have at most 1 words");
     }
 }

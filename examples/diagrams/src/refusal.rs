@@ -53,6 +53,8 @@ pub(crate) enum Refusal {
     /// More pictures or requests than the service or the organization may have in work. The text names them.
     Busy(&'static str),
     NotImplemented(&'static str),
+    /// The cloud did not answer, or refused. The text is for the caller.
+    Cloud(String),
     Internal(String),
 }
 
@@ -112,6 +114,7 @@ impl Refusal {
             Self::MediaType => 415,
             Self::Internal(_) => 500,
             Self::NotImplemented(_) => 501,
+            Self::Cloud(_) => 502,
             Self::Busy(_) => 503,
         }
     }
@@ -137,6 +140,7 @@ impl Refusal {
             Self::Outdated => "the object has changed since it was read: read it again".to_owned(),
             Self::Busy(what) => format!("too many {what} are in work: retry"),
             Self::NotImplemented(what) => format!("{what} are not implemented"),
+            Self::Cloud(detail) => detail.clone(),
             Self::Internal(_) => "internal error".to_owned(),
         }
     }
@@ -164,6 +168,7 @@ impl Refusal {
             | Self::Full { .. }
             | Self::Outdated
             | Self::NotImplemented(_)
+            | Self::Cloud(_)
             | Self::Internal(_) => answer,
         }
     }
@@ -211,7 +216,8 @@ mod tests {
             Refusal::Full { what: "diagrams", maximum: 3 },
             Refusal::Outdated,
             Refusal::Busy("pictures"),
-            Refusal::NotImplemented("snapshots"),
+            Refusal::NotImplemented("pictures of this format"),
+            Refusal::Cloud("the role cannot be assumed".to_owned()),
             Refusal::Internal("the disk is full".to_owned()),
         ] {
             let status = refusal.status();

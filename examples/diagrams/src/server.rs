@@ -13,12 +13,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::answer::{Answer, BODY_BYTES_MAX, Request};
-use crate::application::Application;
+use crate::application::{Application, Turn};
 use crate::caller::organization_in;
 use crate::places::Places;
 use crate::refusal::Refusal;
@@ -43,6 +43,8 @@ struct Shared {
     requests: Arc<Places>,
     /// A place for each request that a handler works on.
     work: Arc<Semaphore>,
+    /// Changes once the end was requested.
+    ending: watch::Receiver<bool>,
 }
 
 /// Serves until `ended`, then lets open requests finish.
@@ -52,7 +54,8 @@ pub async fn serve(
     ended: impl Future<Output = ()>,
 ) {
     let work = Arc::new(Semaphore::new(application.requests_max()));
-    let shared = Shared { application, requests: Places::of(CONNECTIONS_MAX), work };
+    let (end, ending) = watch::channel(false);
+    let shared = Shared { application, requests: Places::of(CONNECTIONS_MAX), work, ending };
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     tokio::pin!(ended);
@@ -65,11 +68,12 @@ pub async fn serve(
             Ok((stream, place)) => start(stream, place, &shared, &graceful),
             Err(error) => {
                 tracing::warn!(%error, "could not accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                sleep(ACCEPT_PAUSE).await;
             },
         }
     }
     drop(listener);
+    end.send_replace(true);
     if timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!("cut connections that were still open");
     }
@@ -168,18 +172,40 @@ async fn discard(body: Incoming) {
     }
 }
 
-/// Runs the handler on a thread that may block.
+/// Runs the handler. A request that waits for something has no place among those in work, so that others are handled.
 async fn work(shared: &Shared, request: Request) -> Answer {
-    let Ok(place) = Arc::clone(&shared.work).acquire_owned().await else {
-        return Refusal::Internal("the service has ended".to_owned()).into_answer();
+    let request = Arc::new(request);
+    let first = Arc::clone(&request);
+    let turn = on_thread(shared, move |application| application.first_turn(&first)).await;
+    let wait = match turn {
+        Ok(Turn::Answered(answer)) => return answer,
+        Ok(Turn::Waiting(wait)) => wait,
+        Err(refusal) => return refusal.into_answer(),
     };
+    let mut ending = shared.ending.clone();
+    tokio::select! {
+        () = wait.ended() => {},
+        () = sleep(shared.application.wait_max()) => {},
+        _ended = ending.changed() => {},
+    }
+    let turn = on_thread(shared, move |application| application.last_turn(&request, &wait)).await;
+    turn.unwrap_or_else(Refusal::into_answer)
+}
+
+/// Runs a turn of a handler on a thread that may block.
+async fn on_thread<T: Send + 'static>(
+    shared: &Shared,
+    turn: impl FnOnce(&Application) -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    let place = Arc::clone(&shared.work).acquire_owned().await;
+    let place = place.map_err(|error| Refusal::Internal(error.to_string()))?;
     let application = Arc::clone(&shared.application);
     let handled = spawn_blocking(move || {
-        let answer = application.answer(&request);
+        let done = turn(&application);
         drop(place);
-        answer
+        done
     });
-    handled.await.unwrap_or_else(|error| Refusal::Internal(error.to_string()).into_answer())
+    handled.await.map_err(|error| Refusal::Internal(error.to_string()))
 }
 
 fn response(answer: &Answer) -> hyper::Response<Full<Bytes>> {

@@ -169,6 +169,17 @@ pub fn render(diagram: &Value, options: &Options) -> Result<Vec<u8>, Error> {
     }
 }
 
+/// The ids and the grounds (x0, y0, x1, y1) of the components and the groups of a diagram.
+#[cfg(test)]
+pub(crate) fn grounds(diagram: &Value) -> [Vec<(String, [f64; 4])>; 2] {
+    let blueprint = blueprint::Blueprint::read(diagram).unwrap();
+    let corners = |rect: plane::Rect| [rect.x0, rect.y0, rect.x1, rect.y1];
+    let components = blueprint.components.iter().map(|one| (one.id.clone(), corners(one.ground)));
+    let groups = enclosures::enclose(&blueprint, false);
+    let groups = groups.iter().map(|one| (one.group.id.clone(), corners(one.ground)));
+    [components.collect(), groups.collect()]
+}
+
 fn check(options: &Options) -> Result<(), Error> {
     if !(SCALE_MIN..=SCALE_MAX).contains(&options.scale) {
         let detail = format!("scale must be between {SCALE_MIN} and {SCALE_MAX}");

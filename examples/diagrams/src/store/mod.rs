@@ -120,6 +120,18 @@ impl Store {
         all_of(&self.database.begin_read()?.open_table(ACCOUNTS)?, organization)
     }
 
+    /// An account and its client secret, of one moment.
+    pub(crate) fn account_with_secret(
+        &self,
+        key: &RowKey,
+    ) -> Result<Option<(Account, Option<String>)>, StoreError> {
+        let transaction = self.database.begin_read()?;
+        let account = one_of(&transaction.open_table(ACCOUNTS)?, key)?;
+        let secret = transaction.open_table(SECRETS)?.get(key.as_str())?;
+        let secret = secret.map(|row| String::from_utf8_lossy(row.value()).into_owned());
+        Ok(account.map(|account| (account, secret)))
+    }
+
     pub(crate) fn account(&self, key: &RowKey) -> Result<Option<Account>, StoreError> {
         one_of(&self.database.begin_read()?.open_table(ACCOUNTS)?, key)
     }

@@ -44,7 +44,7 @@ pub(crate) struct Account {
 /// Where an account is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "cloud", rename_all = "lowercase")]
-pub(crate) enum CloudPlace {
+pub enum CloudPlace {
     Aws { role_arn: String, external_id: String },
     Azure { application: String, directory: String, subscription: String, hint: String },
 }

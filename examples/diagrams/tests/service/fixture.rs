@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use hyper::{HeaderMap, Method};
-use keyhouse_diagrams::{Answer, Application, Prices, Request, Settings, Sources, Store};
+use keyhouse_diagrams::{Answer, Application, Prices, Request, Scanner, Settings, Sources, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -13,7 +14,7 @@ const START_MS: i64 = 1_800_000_000_000;
 
 /// The API, its clock and the folder of its store.
 pub(crate) struct Service {
-    pub(crate) application: Application,
+    pub(crate) application: Arc<Application>,
     now_ms: Arc<AtomicI64>,
     _folder: TempDir,
 }
@@ -36,19 +37,30 @@ pub(crate) const BOB: As = As { user: "usr_bob", key: "key_2", ..ADA };
 
 impl Service {
     pub(crate) fn new() -> Self {
+        let scanner = |_: &_, _: Option<&_>, _: &_| Err("no cloud answers".to_owned());
+        Self::with(Box::new(scanner), Duration::from_secs(60))
+    }
+
+    /// The API over clouds that `scanner` reads.
+    pub(crate) fn with(scanner: Scanner, snapshot_wait: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let now_ms = Arc::new(AtomicI64::new(START_MS));
         let clock = Arc::clone(&now_ms);
         let sources = Sources {
             now_ms: Box::new(move || clock.load(Ordering::Relaxed)),
             id: Box::new(Uuid::new_v4),
+            scanner,
         };
-        let settings =
-            Settings { workers: 2, waiting_max: 4, aws_account: "210987654321".to_owned() };
+        let settings = Settings {
+            workers: 2,
+            waiting_max: 4,
+            aws_account: "210987654321".to_owned(),
+            snapshot_wait,
+        };
         let store = Store::open(&folder.path().join("diagrams.redb"), || [7; 32]).unwrap();
         let prices = Prices::sample().unwrap();
         let application = Application::start(store, prices, settings, sources).unwrap();
-        Self { application, now_ms, _folder: folder }
+        Self { application: Arc::new(application), now_ms, _folder: folder }
     }
 
     pub(crate) fn pass_ms(&self, milliseconds: i64) {

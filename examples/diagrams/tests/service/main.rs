@@ -7,3 +7,4 @@ mod blueprints;
 mod exports;
 mod fixture;
 mod process;
+mod snapshots;
