@@ -127,7 +127,7 @@ impl Refusal {
             Self::NotFound => "not found".to_owned(),
             Self::Method(allowed) => format!("the path supports only {allowed}"),
             Self::MediaType => "send Content-Type: application/json".to_owned(),
-            Self::Body(detail) => detail.clone(),
+            Self::Body(detail) | Self::Cloud(detail) => detail.clone(),
             Self::BodyTimeout => "the body did not arrive in time".to_owned(),
             Self::BodyTooLarge => {
                 format!("the body is too large: at most {BODY_BYTES_MAX} bytes")
@@ -140,7 +140,6 @@ impl Refusal {
             Self::Outdated => "the object has changed since it was read: read it again".to_owned(),
             Self::Busy(what) => format!("too many {what} are in work: retry"),
             Self::NotImplemented(what) => format!("{what} are not implemented"),
-            Self::Cloud(detail) => detail.clone(),
             Self::Internal(_) => "internal error".to_owned(),
         }
     }

@@ -316,12 +316,190 @@ fn bounded(outcome: Outcome) -> (Outcome, usize) {
 struct Counter(usize);
 
 impl std::io::Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 = self.0.saturating_add(bytes.len());
-        Ok(bytes.len())
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.saturating_add(buf.len());
+        Ok(buf.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::inventory::Resource;
+
+    /// Time for a scan that ends at once.
+    const LONG: Duration = Duration::from_mins(1);
+
+    /// Scans that report the region that they read, and end when the test releases them.
+    struct Held {
+        scans: Arc<Scans>,
+        now_ms: Arc<AtomicI64>,
+        started: Receiver<String>,
+        release: Sender<()>,
+    }
+
+    fn held() -> Held {
+        let now_ms = Arc::new(AtomicI64::new(0));
+        let ((start, started), (release, released)) = (channel(), channel());
+        let (start, released) = (Mutex::new(start), Mutex::new(released));
+        let clock = Arc::clone(&now_ms);
+        let sources = Sources {
+            now_ms: Box::new(move || clock.load(Ordering::Relaxed)),
+            id: Box::new(Uuid::new_v4),
+            scanner: Box::new(move |_, _, region| {
+                start.lock().unwrap().send(region.to_owned()).unwrap();
+                // The test may have ended.
+                let _released = released.lock().unwrap().recv();
+                Ok(Inventory::default())
+            }),
+        };
+        Held { scans: Scans::of(Arc::new(sources)), now_ms, started, release }
+    }
+
+    /// Scans whose inventories have this many bytes in one text.
+    fn sized(bytes: usize) -> Arc<Scans> {
+        let sources = Sources {
+            now_ms: Box::new(|| 0),
+            id: Box::new(Uuid::new_v4),
+            scanner: Box::new(move |_, _, _| {
+                let resource = Resource { name: "x".repeat(bytes), ..Resource::default() };
+                Ok(Inventory { resources: vec![resource], ..Inventory::default() })
+            }),
+        };
+        Scans::of(Arc::new(sources))
+    }
+
+    fn key(organization: &str, region: &str) -> ScanKey {
+        ScanKey {
+            organization: organization.to_owned(),
+            account: "account".to_owned(),
+            changed_at_ms: 0,
+            region: region.to_owned(),
+        }
+    }
+
+    fn scan(
+        scans: &Arc<Scans>,
+        organization: &str,
+        region: &str,
+    ) -> Result<Arc<Scan>, TooManyScans> {
+        let place = CloudPlace::Aws { role_arn: String::new(), external_id: String::new() };
+        scans.scan(&key(organization, region), place, None)
+    }
+
+    #[test]
+    fn the_next_scan_is_of_the_organization_with_the_fewest() {
+        let held = held();
+        for organization in ["org_1", "org_2", "org_3"] {
+            for number in 0..6 {
+                let _scan =
+                    scan(&held.scans, organization, &format!("{organization}-{number}")).unwrap();
+            }
+        }
+        let start = |count: usize| -> Vec<String> {
+            (0..count).map(|_| held.started.recv().unwrap()).collect()
+        };
+        // Half of the threads for each of the first two.
+        let first: BTreeSet<String> = start(RUNNING_MAX).into_iter().collect();
+        let expected =
+            ["org_1", "org_2"].map(|it| (0..4).map(move |number| format!("{it}-{number}")));
+        assert_eq!(first, expected.into_iter().flatten().collect());
+        for expected in ["org_3-0", "org_3-1"] {
+            held.release.send(()).unwrap();
+            assert_eq!(start(1), [expected]);
+        }
+    }
+
+    #[test]
+    fn a_scan_of_the_same_account_and_region_is_shared() {
+        let held = held();
+        let one = scan(&held.scans, "org_1", "a").unwrap();
+        assert!(Arc::ptr_eq(&one, &scan(&held.scans, "org_1", "a").unwrap()));
+        assert!(!Arc::ptr_eq(&one, &scan(&held.scans, "org_2", "a").unwrap()));
+        assert_eq!(one.outcome(), None);
+        for _ in 0..2 {
+            held.started.recv().unwrap();
+            held.release.send(()).unwrap();
+        }
+        one.block(LONG);
+        assert_eq!(one.outcome(), Some(Ok(Arc::new(Inventory::default()))));
+    }
+
+    #[test]
+    fn waiting_scans_are_bounded_for_each_organization_and_all() {
+        let held = held();
+        let add = |organization: &str, count: usize| {
+            (0..count).all(|at| scan(&held.scans, organization, &format!("r{at}")).is_ok())
+        };
+        let each = RUNNING_MAX / 2 + WAITING_MAX / 2;
+        assert!(add("org_1", each) && add("org_2", each));
+        assert_eq!(scan(&held.scans, "org_1", "more").unwrap_err(), TooManyScans);
+        assert_eq!(scan(&held.scans, "org_3", "more").unwrap_err(), TooManyScans);
+        assert!(scan(&held.scans, "org_1", "r0").is_ok(), "one that waits or runs is not new");
+    }
+
+    #[test]
+    fn results_are_bounded_and_the_oldest_go_first() {
+        let ended = |scans: &Arc<Scans>, organization: &str, region: &str| {
+            let scan = scan(scans, organization, region).unwrap();
+            scan.block(LONG);
+            // The thread keeps the result after it is given.
+            while scans.table().running.contains_key(organization) {
+                thread::yield_now();
+            }
+            scan.outcome().unwrap().is_ok()
+        };
+        let kept = |scans: &Arc<Scans>| -> Vec<String> {
+            scans
+                .table()
+                .scans
+                .keys()
+                .map(|key| format!("{} {}", key.organization, key.region))
+                .collect()
+        };
+        let scans = sized(RESULTS_BYTES_MAX / 5);
+        for region in ["a", "b", "c"] {
+            assert!(ended(&scans, "org_1", region));
+        }
+        assert_eq!(kept(&scans), ["org_1 b", "org_1 c"]);
+        for organization in ["org_2", "org_2", "org_3"] {
+            assert!(ended(&scans, organization, "a"));
+        }
+        assert_eq!(kept(&scans), ["org_1 b", "org_1 c", "org_2 a", "org_3 a"]);
+        assert!(ended(&scans, "org_4", "a"));
+        assert_eq!(kept(&scans), ["org_1 c", "org_2 a", "org_3 a", "org_4 a"]);
+        let scans = sized(0);
+        for number in 0..40 {
+            assert!(ended(&scans, "org_1", &format!("r{number:02}")));
+        }
+        assert_eq!(kept(&scans).len(), RESULTS_MAX / 2);
+        assert!(!ended(&sized(RESULTS_BYTES_MAX / 2), "org_1", "a"), "the result is too large");
+    }
+
+    #[test]
+    fn a_result_is_forgotten_after_its_time_or_if_the_clock_goes_back() {
+        for (later_ms, is_kept) in [(RESULT_MS - 1, true), (RESULT_MS, false), (-1, false)] {
+            let held = held();
+            let one = scan(&held.scans, "org_1", "a").unwrap();
+            held.started.recv().unwrap();
+            held.release.send(()).unwrap();
+            one.block(LONG);
+            while held.scans.table().running.contains_key("org_1") {
+                thread::yield_now();
+            }
+            held.now_ms.store(later_ms, Ordering::Relaxed);
+            let again = scan(&held.scans, "org_1", "a").unwrap();
+            assert_eq!(Arc::ptr_eq(&one, &again), is_kept, "{later_ms}");
+        }
     }
 }

@@ -46,7 +46,7 @@ impl Arrangement {
     pub(super) fn of(scene: &Scene<'_>) -> Self {
         let homes = scene.by_home();
         let places = |home: Home| homes.get(&home).map(Vec::as_slice).unwrap_or_default();
-        let mut networks: Vec<Block> = scene
+        let networks: Vec<Block> = scene
             .networks
             .iter()
             .enumerate()
@@ -58,9 +58,7 @@ impl Arrangement {
                 network(scene, grounds, subnets, places(Home::Network(at)))
             })
             .collect();
-        // Rows waste less space if blocks of about the same depth follow each other.
-        networks.sort_by_key(|block| Reverse(block.depth));
-        let region = region(scene, Block::shelves(networks, NETWORK_GAP), places(Home::Outside));
+        let region = region(scene, side_by_side(networks), places(Home::Outside));
         let mut corners = vec![Corner { x: 0, y: 0 }; scene.components.len()];
         for (place, corner) in region.components {
             if let Some(slot) = corners.get_mut(place) {
@@ -69,6 +67,16 @@ impl Arrangement {
         }
         Self { corners, zones: region.zones }
     }
+}
+
+/// Networks in rows. Rows waste less space if blocks of about the same depth follow each other, or narrow blocks wide ones
+/// under which they have room.
+fn side_by_side(networks: Vec<Block>) -> Block {
+    let (mut by_depth, mut by_width) = (networks.clone(), networks);
+    by_depth.sort_by_key(|block| Reverse((block.depth, block.width)));
+    by_width.sort_by_key(|block| Reverse((block.width, block.depth)));
+    let [one, two] = [by_depth, by_width].map(|blocks| Block::shelves(blocks, NETWORK_GAP));
+    if one.width + one.depth <= two.width + two.depth { one } else { two }
 }
 
 /// The networks, and the components that are in none of them.
@@ -97,12 +105,11 @@ fn columns(blocks: Vec<Block>, depth_max: usize) -> Block {
     let mut depth = usize::MAX;
     for block in blocks {
         depth = depth.saturating_add(OUTSIDE_GAP + block.depth);
-        match columns.last_mut().filter(|_| depth <= depth_max) {
-            Some(column) => column.push(block),
-            None => {
-                depth = block.depth;
-                columns.push(vec![block]);
-            },
+        if let Some(column) = columns.last_mut().filter(|_| depth <= depth_max) {
+            column.push(block);
+        } else {
+            depth = block.depth;
+            columns.push(vec![block]);
         }
     }
     let columns = columns.into_iter().map(|blocks| Block::stack(blocks, OUTSIDE_GAP));

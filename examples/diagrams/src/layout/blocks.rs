@@ -147,20 +147,39 @@ struct Shelves {
 }
 
 impl Shelves {
+    /// A block that is not wider than the one before it goes under that one, if the row is deep enough.
     fn of(blocks: &[Block], width_max: usize, gap: usize) -> Self {
         let mut shelves = Self { width: 0, depth: 0, corners: Vec::with_capacity(blocks.len()) };
-        let (mut x, mut y) = (0, 0);
+        let mut column = Column::default();
         for block in blocks {
-            if x > 0 && x + block.width > width_max {
-                (x, y) = (0, shelves.depth + gap);
+            let under = column.y + column.depth + gap;
+            if column.depth > 0
+                && block.width <= column.width
+                && under + block.depth <= shelves.depth
+            {
+                column.depth += gap + block.depth;
+            } else {
+                let x = column.x + column.width + if column.width > 0 { gap } else { 0 };
+                let is_new_row = x > 0 && x + block.width > width_max;
+                let (x, y) = if is_new_row { (0, shelves.depth + gap) } else { (x, column.y) };
+                column = Column { x, y, width: block.width, depth: block.depth };
             }
-            shelves.corners.push(Corner { x, y });
-            shelves.width = shelves.width.max(x + block.width);
-            shelves.depth = shelves.depth.max(y + block.depth);
-            x += block.width + gap;
+            let y = column.y + column.depth - block.depth;
+            shelves.corners.push(Corner { x: column.x, y });
+            shelves.width = shelves.width.max(column.x + block.width);
+            shelves.depth = shelves.depth.max(column.y + column.depth);
         }
         shelves
     }
+}
+
+/// Blocks under each other in a row.
+#[derive(Debug, Clone, Copy, Default)]
+struct Column {
+    x: usize,
+    y: usize,
+    width: usize,
+    depth: usize,
 }
 
 /// The smallest whole number whose square is `count` or more.
@@ -194,6 +213,14 @@ mod tests {
         assert_eq!((row.width, row.depth), (2 * COMPONENT + 3, COMPONENT));
         let stack = Block::stack(vec![Block::default(), one(), Block::default(), one()], 3);
         assert_eq!((stack.width, stack.depth), (COMPONENT, 2 * COMPONENT + 3));
+    }
+
+    #[test]
+    fn a_small_block_goes_under_another_one_in_the_same_row() {
+        let deep = Block::grid(&[0, 1, 2], 1);
+        let blocks = vec![deep, Block::square(&[3]), Block::square(&[4])];
+        let all = Block::shelves(blocks, 2);
+        assert_eq!((all.width, all.depth), (2 * COMPONENT + 2, 2 * PITCH + COMPONENT));
     }
 
     #[test]

@@ -19,6 +19,8 @@ const ID_CHARS_MAX: usize = 2_048;
 const MEMBERS_MAX: usize = 32;
 /// The version of the diagrams that are made.
 const VERSION: u32 = 6;
+/// The tint of zones on the ground of networks.
+const ZONE_COLOUR: &str = "#4a86c8";
 
 pub(super) fn of(
     scene: &Scene<'_>,
@@ -180,6 +182,7 @@ fn surface(zone: &Zone) -> Value {
     json!({
         "id": id_of("zone", &format!("{} {} {}", zone.name, corner.x, corner.y)),
         "type": "zone",
+        "color": ZONE_COLOUR,
         "name": cut(&name),
         "mapPos": place(corner),
         "mapSize": [units(zone.width), units(zone.depth)],

@@ -74,7 +74,7 @@ fn resource(numbers: &mut Numbers, at: usize, (count, networks): (usize, &[Netwo
     let count_in = [1, 1, 1, 0, 2][numbers.below(5)];
     let some: Vec<&Subnet> =
         (0..count_in).filter_map(|_| subnets.get(numbers.below(subnets.len()))).collect();
-    let name = if at % 9 == 0 { HOSTILE[at % 5].to_owned() } else { format!("name-{at}") };
+    let name = if at.is_multiple_of(9) { HOSTILE[at % 5].to_owned() } else { format!("name-{at}") };
     Resource {
         id: format!("id-{at}"),
         name,
@@ -125,28 +125,42 @@ fn no_two_components_overlap_and_groups_hold_their_members_only() {
                 assert!(!overlaps(*ground, *its_ground), "seed {seed}: {id} and {other}");
             }
         }
-        let grounds: BTreeMap<String, [f64; 4]> = grounds.into_iter().collect();
-        let groups = list(&diagram, "groups");
-        assert_eq!(grounds.len(), groups.len());
+        let groups = Grounds { components, groups: grounds.into_iter().collect() };
+        groups.check(list(&diagram, "groups"), seed);
+    }
+}
+
+/// The grounds of the components and the groups of a diagram.
+struct Grounds {
+    components: Vec<(String, [f64; 4])>,
+    groups: BTreeMap<String, [f64; 4]>,
+}
+
+impl Grounds {
+    fn of(&self, group: &Value) -> [f64; 4] {
+        self.groups[group["id"].as_str().unwrap()]
+    }
+
+    /// Each group is around its members and the groups of its members, and touches nothing else.
+    fn check(&self, groups: &[Value], seed: u64) {
+        assert_eq!(self.groups.len(), groups.len());
         for (at, group) in groups.iter().enumerate() {
-            let ground = grounds[group["id"].as_str().unwrap()];
-            let members = ids(group);
-            for (id, its_ground) in &components {
-                let name = format!("seed {seed}: {} and {id}", group["name"]);
-                if members.contains(id.as_str()) {
-                    assert!(contains(ground, *its_ground), "{name}");
+            let (ground, members) = (self.of(group), ids(group));
+            for (id, inner) in &self.components {
+                let is_fine = if members.contains(id.as_str()) {
+                    contains(ground, *inner)
                 } else {
-                    assert!(!overlaps(ground, *its_ground), "{name}");
-                }
+                    !overlaps(ground, *inner)
+                };
+                assert!(is_fine, "seed {seed}: {} and {id}", group["name"]);
             }
             for other in &groups[at + 1..] {
-                let its_ground = grounds[other["id"].as_str().unwrap()];
-                let name = format!("seed {seed}: {} and {}", group["name"], other["name"]);
-                if members.is_subset(&ids(other)) {
-                    assert!(contains(its_ground, ground), "{name}");
+                let is_fine = if members.is_subset(&ids(other)) {
+                    contains(self.of(other), ground)
                 } else {
-                    assert!(!overlaps(its_ground, ground), "{name}");
-                }
+                    !overlaps(self.of(other), ground)
+                };
+                assert!(is_fine, "seed {seed}: {} and {}", group["name"], other["name"]);
             }
         }
     }

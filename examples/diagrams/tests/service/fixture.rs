@@ -38,7 +38,7 @@ pub(crate) const BOB: As = As { user: "usr_bob", key: "key_2", ..ADA };
 impl Service {
     pub(crate) fn new() -> Self {
         let scanner = |_: &_, _: Option<&_>, _: &_| Err("no cloud answers".to_owned());
-        Self::with(Box::new(scanner), Duration::from_secs(60))
+        Self::with(Box::new(scanner), Duration::from_mins(1))
     }
 
     /// The API over clouds that `scanner` reads.

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use crate::fixture::{ADA, As, BOB, Service, header, json_of, refused};
 
 /// A wait that no test reaches.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 const ELSEWHERE: As = As { organization: "org_2", user: "usr_eve", key: "key_3", ..ADA };
 
 fn inventory(region: &str) -> Inventory {
@@ -71,7 +71,8 @@ fn link(service: &Service, caller: &As, cloud: &str) -> String {
     }
     let made = service.ask(caller, "POST", &format!("/{cloud}/account"), &body);
     assert_eq!(made.status(), 201, "{made:?}");
-    format!("/{cloud}/account/{}", json_of(&made)["id"].as_str().unwrap())
+    let made = json_of(&made);
+    format!("/{cloud}/account/{}", made.get("id").and_then(Value::as_str).unwrap())
 }
 
 fn get(service: &Service, caller: &As, path: &str) -> Answer {
@@ -81,15 +82,17 @@ fn get(service: &Service, caller: &As, path: &str) -> Answer {
 fn types(answer: &Answer) -> BTreeSet<String> {
     assert_eq!(answer.status(), 200, "{answer:?}");
     let body = json_of(answer);
-    let nodes = body["data"]["nodes"].as_array().unwrap().iter();
-    nodes.map(|node| node["type"].as_str().unwrap().to_owned()).collect()
+    let nodes = body.pointer("/data/nodes").and_then(Value::as_array).unwrap().iter();
+    let types = nodes.map(|node| node.get("type").and_then(Value::as_str).unwrap());
+    types.map(str::to_owned).collect()
 }
 
 fn is_processing(answer: &Answer) {
     assert_eq!(answer.status(), 202, "{answer:?}");
     let body = json_of(answer);
-    assert_eq!((&body["code"], &body["retry"]), (&json!("STILL_PROCESSING"), &json!(true)));
-    assert!(body["message"].is_string(), "{body}");
+    let member = |name: &str| body.get(name).cloned().unwrap_or_default();
+    assert_eq!((member("code"), member("retry")), (json!("STILL_PROCESSING"), json!(true)));
+    assert!(member("message").is_string(), "{body}");
 }
 
 #[test]
@@ -119,7 +122,7 @@ fn a_snapshot_has_all_formats_from_one_scan_and_can_be_stored() {
                 (200, Some(media_type))
             );
             let text = String::from_utf8_lossy(picture.body());
-            assert!(text.starts_with(start), "{format}: {}", &text[..20]);
+            assert!(text.starts_with(start), "{format}");
             assert_eq!(picture, get(&service, &ADA, &format!("{path}/{format}")));
         }
         let svg = get(&service, &ADA, &format!("{path}/svg"));
@@ -171,7 +174,7 @@ fn options_change_what_they_name() {
         assert_eq!(types(&ask(query)), expected, "{query}");
     }
     let content = |query: &str| json_of(&ask(query))["data"].clone();
-    assert_eq!(content("")["nodes"][0]["name"].is_string(), true);
+    assert!(content("")["nodes"][0]["name"].is_string());
     assert_eq!(content("label=False")["nodes"][0].get("name"), None);
     assert_eq!(content("")["edges"].as_array().map(Vec::len), Some(1));
     assert_eq!(content("autoconnect=false")["edges"], json!([]));
