@@ -58,7 +58,7 @@ impl Arrangement {
                 network(scene, grounds, subnets, places(Home::Network(at)))
             })
             .collect();
-        let region = region(scene, side_by_side(networks), places(Home::Outside));
+        let region = region(scene, networks, places(Home::Outside));
         let mut corners = vec![Corner { x: 0, y: 0 }; scene.components.len()];
         for (place, corner) in region.components {
             if let Some(slot) = corners.get_mut(place) {
@@ -69,34 +69,33 @@ impl Arrangement {
     }
 }
 
-/// Networks in rows. Rows waste less space if blocks of about the same depth follow each other, or narrow blocks wide ones
-/// under which they have room.
-fn side_by_side(networks: Vec<Block>) -> Block {
-    let (mut by_depth, mut by_width) = (networks.clone(), networks);
-    by_depth.sort_by_key(|block| Reverse((block.depth, block.width)));
-    by_width.sort_by_key(|block| Reverse((block.width, block.depth)));
-    let [one, two] = [by_depth, by_width].map(|blocks| Block::shelves(blocks, NETWORK_GAP));
-    if one.width + one.depth <= two.width + two.depth { one } else { two }
-}
-
-/// The networks, and the components that are in none of them.
-fn region(scene: &Scene<'_>, networks: Block, outside: &[usize]) -> Block {
-    let (front, behind) = entries_and_others(scene, outside);
-    let front = Block::columns(&front, networks.depth);
+/// The networks, and the components that are in none of them: behind the networks or among them, whichever wastes less
+/// space. The deepest or the widest networks come first.
+fn region(scene: &Scene<'_>, networks: Vec<Block>, outside: &[usize]) -> Block {
+    let (front, others) = entries_and_others(scene, outside);
     let mut kinds: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for place in behind {
+    for place in others {
         if let Some(shown) = scene.components.get(place) {
             kinds.entry(&shown.resource.kind).or_default().push(place);
         }
     }
-    let kinds: Vec<Block> =
-        kinds.values().map(|places| Block::columns(places, networks.depth)).collect();
-    let behind = if networks.is_empty() {
-        Block::shelves(kinds, OUTSIDE_GAP)
-    } else {
-        columns(kinds, networks.depth)
-    };
-    Block::row(vec![front, networks, behind], NETWORK_GAP).padded(REGION_PADDING)
+    let (mut by_depth, mut by_width) = (networks.clone(), networks);
+    by_depth.sort_by_key(|block| Reverse((block.depth, block.width)));
+    by_width.sort_by_key(|block| Reverse((block.width, block.depth)));
+    let squares = kinds.values().map(|places| Block::square(places)).collect();
+    let area = Block::shelves(squares, OUTSIDE_GAP);
+    let arranged = [by_depth, by_width].map(|networks| {
+        let alone = Block::shelves(networks.clone(), NETWORK_GAP);
+        let depth = alone.depth;
+        let behind = kinds.values().map(|places| Block::columns(places, depth)).collect();
+        let behind = columns(behind, depth);
+        let among = networks.into_iter().chain([area.clone()]).collect();
+        [Block::row(vec![alone, behind], NETWORK_GAP), Block::shelves(among, NETWORK_GAP)]
+    });
+    let smallest = arranged.into_iter().flatten().min_by_key(|it| it.width + it.depth);
+    let all = smallest.unwrap_or_default();
+    let front = Block::columns(&front, all.depth);
+    Block::row(vec![front, all], NETWORK_GAP).padded(REGION_PADDING)
 }
 
 /// Blocks above each other in columns of at most `depth_max`.

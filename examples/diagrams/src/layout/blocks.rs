@@ -112,7 +112,7 @@ impl Block {
         stack
     }
 
-    /// Blocks in rows, in their order, so that all together are about a square.
+    /// Blocks in rows, about in their order, so that all together are about a square.
     pub(super) fn shelves(blocks: Vec<Self>, gap: usize) -> Self {
         let blocks: Vec<Self> = blocks.into_iter().filter(|block| !block.is_empty()).collect();
         let area: usize = blocks.iter().map(|it| (it.width + gap) * (it.depth + gap)).sum();
@@ -121,7 +121,7 @@ impl Block {
         let shelves = widths.map(|width| Shelves::of(&blocks, width, gap));
         // The area of an isometric picture grows with the sum of both sides.
         let best = shelves.into_iter().min_by_key(|it| (it.width + it.depth, Reverse(it.width)));
-        let Some(Shelves { width, depth, corners }) = best else { return Self::default() };
+        let Some(Shelves { width, depth, corners, .. }) = best else { return Self::default() };
         let mut all = Self { width, depth, ..Self::default() };
         for (block, corner) in blocks.into_iter().zip(corners) {
             all.absorb(block, corner);
@@ -139,47 +139,88 @@ impl Block {
     }
 }
 
-/// The corners of blocks in rows.
+/// The corners of blocks in rows. A row consists of columns, and a column of blocks under each other.
 struct Shelves {
     width: usize,
     depth: usize,
     corners: Vec<Corner>,
+    rows: Vec<Row>,
+    columns: Vec<Column>,
 }
 
-impl Shelves {
-    /// A block that is not wider than the one before it goes under that one, if the row is deep enough.
-    fn of(blocks: &[Block], width_max: usize, gap: usize) -> Self {
-        let mut shelves = Self { width: 0, depth: 0, corners: Vec::with_capacity(blocks.len()) };
-        let mut column = Column::default();
-        for block in blocks {
-            let under = column.y + column.depth + gap;
-            if column.depth > 0
-                && block.width <= column.width
-                && under + block.depth <= shelves.depth
-            {
-                column.depth += gap + block.depth;
-            } else {
-                let x = column.x + column.width + if column.width > 0 { gap } else { 0 };
-                let is_new_row = x > 0 && x + block.width > width_max;
-                let (x, y) = if is_new_row { (0, shelves.depth + gap) } else { (x, column.y) };
-                column = Column { x, y, width: block.width, depth: block.depth };
-            }
-            let y = column.y + column.depth - block.depth;
-            shelves.corners.push(Corner { x: column.x, y });
-            shelves.width = shelves.width.max(column.x + block.width);
-            shelves.depth = shelves.depth.max(column.y + column.depth);
-        }
-        shelves
-    }
-}
-
-/// Blocks under each other in a row.
-#[derive(Debug, Clone, Copy, Default)]
-struct Column {
-    x: usize,
+#[derive(Debug, Clone, Copy)]
+struct Row {
     y: usize,
     width: usize,
     depth: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Column {
+    x: usize,
+    row: Row,
+    width: usize,
+    depth: usize,
+}
+
+impl Shelves {
+    /// Puts each block into the first place that has room for it.
+    fn of(blocks: &[Block], width_max: usize, gap: usize) -> Self {
+        let mut shelves = Self {
+            width: 0,
+            depth: 0,
+            corners: Vec::with_capacity(blocks.len()),
+            rows: Vec::new(),
+            columns: Vec::new(),
+        };
+        for block in blocks {
+            let corner = shelves
+                .under(block, gap)
+                .or_else(|| shelves.beside(block, width_max, gap))
+                .unwrap_or_else(|| shelves.below(block, gap));
+            shelves.corners.push(corner);
+            shelves.width = shelves.width.max(corner.x + block.width);
+            shelves.depth = shelves.depth.max(corner.y + block.depth);
+        }
+        shelves
+    }
+
+    /// A place in a column that is as wide as the block.
+    fn under(&mut self, block: &Block, gap: usize) -> Option<Corner> {
+        let has_room = |column: &&mut Column| {
+            let depth = column.depth + gap + block.depth;
+            block.width <= column.width && depth <= column.row.depth
+        };
+        let column = self.columns.iter_mut().find(has_room)?;
+        let y = column.row.y + column.depth + gap;
+        column.depth += gap + block.depth;
+        Some(Corner { x: column.x, y })
+    }
+
+    /// A place at the end of a row that is as deep as the block, or of the last row, which becomes as deep.
+    fn beside(&mut self, block: &Block, width_max: usize, gap: usize) -> Option<Corner> {
+        let last = self.rows.len().saturating_sub(1);
+        let has_room = |(at, row): &(usize, &mut Row)| {
+            let is_deep = *at == last || block.depth <= row.depth;
+            is_deep && row.width + gap + block.width <= width_max
+        };
+        let (_, row) = self.rows.iter_mut().enumerate().find(has_room)?;
+        row.depth = row.depth.max(block.depth);
+        let x = row.width + gap;
+        row.width = x + block.width;
+        let (width, depth) = (block.width, block.depth);
+        self.columns.push(Column { x, row: *row, width, depth });
+        Some(Corner { x, y: row.y })
+    }
+
+    /// A place in a new row.
+    fn below(&mut self, block: &Block, gap: usize) -> Corner {
+        let y = if self.rows.is_empty() { 0 } else { self.depth + gap };
+        let row = Row { y, width: block.width, depth: block.depth };
+        self.rows.push(row);
+        self.columns.push(Column { x: 0, row, width: block.width, depth: block.depth });
+        Corner { x: 0, y }
+    }
 }
 
 /// The smallest whole number whose square is `count` or more.
