@@ -207,19 +207,22 @@ impl Scans {
         }
     }
 
-    /// Keeps a result. Returns the next scan of the thread.
+    /// Keeps a result, then gives it to the requests that wait. Returns the next scan of the thread.
     fn end(&self, key: &ScanKey, scan: &Scan, outcome: Outcome) -> Option<Job> {
         let (outcome, bytes) = bounded(outcome);
         let from_ms = (self.sources.now_ms)();
         let life_ms = if outcome.is_ok() { RESULT_MS } else { FAILURE_MS };
-        scan.end(outcome);
         let mut table = self.table();
         if let Some(entry) = table.scans.get_mut(key) {
             entry.kept = Some(Kept { from_ms, until_ms: from_ms.saturating_add(life_ms), bytes });
         }
         table.free(&key.organization);
         table.make_room(key);
-        table.next()
+        let next = table.next();
+        drop(table);
+        // A caller that has the result finds the table without the scan in work.
+        scan.end(outcome);
+        next
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -453,10 +456,6 @@ mod tests {
         let ended = |scans: &Arc<Scans>, organization: &str, region: &str| {
             let scan = scan(scans, organization, region).unwrap();
             scan.block(LONG);
-            // The thread keeps the result after it is given.
-            while scans.table().running.contains_key(organization) {
-                thread::yield_now();
-            }
             scan.outcome().unwrap().is_ok()
         };
         let kept = |scans: &Arc<Scans>| -> Vec<String> {
@@ -494,9 +493,6 @@ mod tests {
             held.started.recv().unwrap();
             held.release.send(()).unwrap();
             one.block(LONG);
-            while held.scans.table().running.contains_key("org_1") {
-                thread::yield_now();
-            }
             held.now_ms.store(later_ms, Ordering::Relaxed);
             let again = scan(&held.scans, "org_1", "a").unwrap();
             assert_eq!(Arc::ptr_eq(&one, &again), is_kept, "{later_ms}");
