@@ -389,6 +389,8 @@ impl Socket {
     /// Sends a request on its own connection.
     fn send(&self, caller: &As, path: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).unwrap();
+        // Shorter than the waits, so that a request that is blocked by them fails.
+        stream.set_read_timeout(Some(LONG / 3)).unwrap();
         write!(
             stream,
             "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Keyhouse-Key: {}\r\nX-Keyhouse-Key-Name: k\r\n\
