@@ -12,6 +12,7 @@ mod blueprints;
 mod body;
 mod budget;
 mod caller;
+mod cloud;
 mod diagram;
 mod exports;
 mod inventory;
@@ -30,6 +31,9 @@ mod store;
 pub use answer::{Answer, Request};
 pub use application::{Application, Scanner, Settings, Sources};
 pub use budget::prices::{Prices, PricesError};
+pub use cloud::{
+    AwsCredentials, CloudSettings, CloudTimes, Endpoint, EndpointError, ScanError, scan,
+};
 pub use inventory::{Inventory, Network, Resource, SecurityGroup, Subnet, Tags};
 pub use server::serve;
 pub use store::records::CloudPlace;

@@ -9,14 +9,20 @@ use std::time::Duration;
 
 use clap::{Parser, value_parser};
 use jiff::Timestamp;
-use keyhouse_diagrams::{Application, Prices, Settings, Sources, Store, serve};
+use keyhouse_diagrams::{
+    Application, AwsCredentials, CloudSettings, Endpoint, Prices, Settings, Sources, Store, scan,
+    serve,
+};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
 
+const ENVIRONMENT: &str = "The credentials for AWS are in the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, \
+    if they are temporary, AWS_SESSION_TOKEN.";
+
 /// Stores architecture diagrams and draws them. Only a proxy with a gate of Keyhouse may reach it.
 #[derive(Debug, Parser)]
-#[command(name = "keyhouse-diagrams", version)]
+#[command(name = "keyhouse-diagrams", version, after_help = ENVIRONMENT)]
 struct Arguments {
     /// Address to listen on. Every identity header is trusted, so only the proxy may reach this address
     #[arg(long, default_value = "127.0.0.1:8081")]
@@ -39,6 +45,25 @@ struct Arguments {
     /// Longest time that a request for a snapshot waits for the scan, in seconds. Proxies must wait longer
     #[arg(long, default_value_t = 100, value_parser = value_parser!(u64).range(..=3600))]
     snapshot_wait_s: u64,
+    #[command(flatten)]
+    clouds: CloudArguments,
+}
+
+// A documentation comment would be the text of the whole command.
+#[derive(Debug, clap::Args)]
+struct CloudArguments {
+    /// One server for all services of AWS, in place of those of AWS
+    #[arg(long, value_name = "URL")]
+    aws_endpoint: Option<Endpoint>,
+    /// Server that issues tokens of Azure
+    #[arg(long, value_name = "URL", default_value = "https://login.microsoftonline.com")]
+    azure_login: Endpoint,
+    /// Server with the resources of Azure
+    #[arg(long, value_name = "URL", default_value = "https://management.azure.com")]
+    azure_endpoint: Endpoint,
+    /// File with resources of Azure (JSON, as Resource Graph returns them), read in place of any server
+    #[arg(long, value_name = "FILE")]
+    azure_export: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -64,11 +89,12 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         aws_account: arguments.aws_account,
         snapshot_wait: Duration::from_secs(arguments.snapshot_wait_s),
     };
+    let clouds = arguments.clouds.settings(aws_credentials()?);
     let sources = Sources {
         now_ms: Box::new(|| Timestamp::now().as_millisecond()),
         id: Box::new(Uuid::new_v4),
-        scanner: Box::new(|_place, _secret, _region| {
-            Err("scanning is not connected in this build".to_owned())
+        scanner: Box::new(move |place, secret, region| {
+            scan(place, secret, region, &clouds).map_err(|error| error.to_string())
         }),
     };
     let store = Store::open(&arguments.data, || {
@@ -93,6 +119,37 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         serve(listener, application, ended).await;
         Ok(())
     })
+}
+
+impl CloudArguments {
+    fn settings(self, aws_credentials: Option<AwsCredentials>) -> CloudSettings {
+        CloudSettings {
+            aws_credentials,
+            aws_endpoint: self.aws_endpoint,
+            azure_login: self.azure_login,
+            azure_endpoint: self.azure_endpoint,
+            azure_export: self.azure_export,
+            ..CloudSettings::default()
+        }
+    }
+}
+
+/// The credentials for AWS in the environment; `None` if it has none.
+fn aws_credentials() -> Result<Option<AwsCredentials>, String> {
+    // Arguments of a process are visible to other processes.
+    #[expect(clippy::disallowed_methods, reason = "secrets are not in arguments")]
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let (key_id, secret) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"));
+    match (key_id, secret) {
+        (None, None) => Ok(None),
+        (Some(key_id), Some(secret)) => {
+            let credentials = AwsCredentials::of(key_id, secret, variable("AWS_SESSION_TOKEN"));
+            let wrong = "the credentials in AWS_* have other characters than those of AWS";
+            credentials.map(Some).ok_or_else(|| wrong.to_owned())
+        },
+        (Some(_), None) => Err("AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY".to_owned()),
+        (None, Some(_)) => Err("AWS_SECRET_ACCESS_KEY is set without AWS_ACCESS_KEY_ID".to_owned()),
+    }
 }
 
 fn aws_account(text: &str) -> Result<String, String> {

@@ -127,6 +127,62 @@ fn a_price_table_is_replaced_by_a_file_or_refused_at_the_start() {
 }
 
 #[test]
+fn an_export_of_azure_is_drawn_by_the_service() {
+    let export = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clouds/azure/rows.json");
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start_with(folder, &["--azure-export", export]);
+    let id = "33333333-3333-4333-8333-333333333333";
+    let account = format!(
+        r#"{{"name": "a", "applicationId": "{id}", "directoryId": "{id}", "subscriptionId": "{id}", "clientSecret": "s"}}"#
+    );
+    let made = running.ask("POST /azure/account", account.as_bytes());
+    let (_, rest) = made.split_once("\"id\":\"").unwrap();
+    let (account, _) = rest.split_once('"').unwrap();
+    let drawn = running.ask(&format!("GET /azure/account/{account}/westeurope/json"), b"");
+    assert!(drawn.starts_with("HTTP/1.1 200 "), "{drawn}");
+    for part in ["\"name\":\"app-1\"", "\"instance\":\"D2sv3\"", "\"type\":\"azureloadbalancer\""] {
+        assert!(drawn.contains(part), "{part}: {drawn}");
+    }
+    assert_eq!(running.stop().0, Some(0));
+}
+
+#[test]
+fn wrong_settings_of_clouds_end_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, variables, code, text) in [
+        (
+            &[][..],
+            &[("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")][..],
+            1,
+            "is set without AWS_SECRET_ACCESS_KEY",
+        ),
+        (&[], &[("AWS_SECRET_ACCESS_KEY", "s3cret")], 1, "is set without AWS_ACCESS_KEY_ID"),
+        (
+            &[],
+            &[("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "s3cret two")],
+            1,
+            "the credentials in AWS_* have other characters than those of AWS",
+        ),
+        (&["--aws-endpoint", "http://example.com"], &[], 2, "http:// is for 127.0.0.1"),
+        (&["--azure-login", "https://example.com/path"], &[], 2, "must be https://HOST"),
+    ] {
+        let ended = Command::new(env!("CARGO_BIN_EXE_keyhouse-diagrams"))
+            .args(["--listen", "127.0.0.1:0", "--data", "unused.redb"])
+            .args(arguments)
+            .env_clear()
+            .envs(variables.iter().copied())
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(code), "{stderr}");
+        assert!(stderr.contains(text), "{stderr}");
+        assert!(!stderr.contains("s3cret"), "{stderr}");
+        assert!(!folder.path().join("unused.redb").exists());
+    }
+}
+
+#[test]
 fn an_organization_with_many_slow_requests_leaves_connections_to_the_others() {
     let running = Running::start_in(tempfile::tempdir().unwrap());
     let slow = || {
