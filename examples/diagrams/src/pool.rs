@@ -2,11 +2,14 @@
 //!
 //! A job that finds the queue full is refused at once, so that a burst of large pictures delays other requests by a
 //! bounded time only. One organization has at most half of the places, so that it cannot use up those of the others.
+//! The threads take the waiting jobs of the organizations in turn, so that the jobs of one organization do not wait
+//! behind all those of another one.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crate::places::Places;
@@ -18,34 +21,57 @@ type Job = Box<dyn FnOnce() + Send>;
 pub(crate) enum PoolError {
     /// The queue is full, or the organization has the maximum number of jobs.
     Full,
-    /// The job failed unexpectedly, or the threads have ended.
+    /// The job failed unexpectedly.
     Failed,
 }
 
 /// The threads and their queue. Dropping the pool waits until the queued jobs are done.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    /// `None` once the pool ends.
-    queue: Option<SyncSender<Job>>,
+    queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
     /// The places of the jobs that run or wait.
     places: Arc<Places>,
 }
 
+/// Jobs that wait for a thread.
+struct Queue {
+    waiting: Mutex<Waiting>,
+    /// Notified for each new job, and when the queue is closed.
+    changed: Condvar,
+    /// The most jobs that run or wait.
+    admitted_max: usize,
+}
+
+/// The waiting jobs, by organization.
+#[derive(Default)]
+struct Waiting {
+    /// The jobs of each organization that has some, the oldest first.
+    jobs: BTreeMap<String, VecDeque<Job>>,
+    /// The organizations of `jobs`, in the order of their turns.
+    turns: VecDeque<String>,
+    /// The number of jobs that run or wait.
+    admitted: usize,
+    is_closed: bool,
+}
+
+/// A job that runs or waits. Dropping the value makes room for another one.
+struct Admission<'a>(&'a Queue);
+
 impl Pool {
     /// Starts `threads` threads, in front of which `waiting_max` jobs may wait.
     pub(crate) fn start(threads: usize, waiting_max: usize) -> io::Result<Self> {
-        let (queue, jobs) = sync_channel::<Job>(waiting_max);
-        let jobs = Arc::new(Mutex::new(jobs));
-        let threads = (0..threads.max(1))
-            .map(|number| {
-                let jobs = Arc::clone(&jobs);
-                let name = format!("render-{number}");
-                thread::Builder::new().name(name).spawn(move || work(&jobs))
-            })
-            .collect::<io::Result<Vec<_>>>()?;
-        let places = Places::of(threads.len() + waiting_max);
-        Ok(Self { queue: Some(queue), threads, places })
+        let threads = threads.max(1);
+        let admitted_max = threads + waiting_max;
+        let queue = Arc::new(Queue::of(admitted_max));
+        let mut pool =
+            Self { queue, threads: Vec::with_capacity(threads), places: Places::of(admitted_max) };
+        for number in 0..threads {
+            let queue = Arc::clone(&pool.queue);
+            let name = format!("render-{number}");
+            pool.threads.push(thread::Builder::new().name(name).spawn(move || work(&queue))?);
+        }
+        Ok(pool)
     }
 
     /// Runs a job of an organization on one of the threads, and waits for its result.
@@ -58,18 +84,14 @@ impl Pool {
         let _place = self.places.take(organization).ok_or(PoolError::Full)?;
         // The receiver waits below, so that sending cannot fail.
         let job = Box::new(move || drop(sender.send(job())));
-        let queue = self.queue.as_ref().ok_or(PoolError::Failed)?;
-        match queue.try_send(job) {
-            Ok(()) => receiver.recv().map_err(|_dropped| PoolError::Failed),
-            Err(TrySendError::Full(_)) => Err(PoolError::Full),
-            Err(TrySendError::Disconnected(_)) => Err(PoolError::Failed),
-        }
+        let _admission = self.queue.put(organization, job).ok_or(PoolError::Full)?;
+        receiver.recv().map_err(|_dropped| PoolError::Failed)
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        drop(self.queue.take());
+        self.queue.close();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a rendering thread failed");
@@ -78,11 +100,77 @@ impl Drop for Pool {
     }
 }
 
+impl Queue {
+    fn of(admitted_max: usize) -> Self {
+        Self { waiting: Mutex::default(), changed: Condvar::new(), admitted_max }
+    }
+
+    /// Adds a job; `None` if as many jobs as allowed run or wait.
+    fn put(&self, organization: &str, job: Job) -> Option<Admission<'_>> {
+        let mut waiting = self.lock();
+        if waiting.admitted >= self.admitted_max {
+            return None;
+        }
+        waiting.admitted += 1;
+        if let Some(jobs) = waiting.jobs.get_mut(organization) {
+            jobs.push_back(job);
+        } else {
+            waiting.jobs.insert(organization.to_owned(), VecDeque::from([job]));
+            waiting.turns.push_back(organization.to_owned());
+        }
+        self.changed.notify_one();
+        Some(Admission(self))
+    }
+
+    /// Waits for a job; `None` once the queue is closed and empty.
+    fn take(&self) -> Option<Job> {
+        let has_none = |waiting: &mut Waiting| waiting.turns.is_empty() && !waiting.is_closed;
+        let waiting = self.changed.wait_while(self.lock(), has_none);
+        waiting.unwrap_or_else(PoisonError::into_inner).next()
+    }
+
+    fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").field("admitted_max", &self.admitted_max).finish_non_exhaustive()
+    }
+}
+
+impl Waiting {
+    /// Takes the oldest job of the organization whose turn it is. An organization with more jobs then waits behind
+    /// the others.
+    fn next(&mut self) -> Option<Job> {
+        let organization = self.turns.pop_front()?;
+        let jobs = self.jobs.get_mut(&organization)?;
+        let job = jobs.pop_front();
+        if jobs.is_empty() {
+            self.jobs.remove(&organization);
+        } else {
+            self.turns.push_back(organization);
+        }
+        job
+    }
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.0.lock();
+        waiting.admitted = waiting.admitted.saturating_sub(1);
+    }
+}
+
 /// Runs jobs until the queue is closed and empty.
-fn work(jobs: &Mutex<Receiver<Job>>) {
-    loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = next else { return };
+fn work(queue: &Queue) {
+    while let Some(job) = queue.take() {
         // The job's result is dropped with it, which its caller sees.
         if catch_unwind(AssertUnwindSafe(job)).is_err() {
             tracing::error!("a rendering job failed unexpectedly");
@@ -130,6 +218,31 @@ mod tests {
             release.send(()).unwrap();
             assert_eq!(running.join().unwrap(), Ok(1));
         });
+    }
+
+    #[test]
+    fn organizations_with_waiting_jobs_take_turns() {
+        let queue = Queue::of(8);
+        let (sender, order) = channel();
+        let waiting = ["a1", "a2", "a3", "b1", "c1", "b2", "a4"].map(|name| {
+            let sender = sender.clone();
+            let organization = name.trim_end_matches(char::is_numeric);
+            queue.put(organization, Box::new(move || sender.send(name).unwrap())).unwrap()
+        });
+        let run = |count: usize| (0..count).for_each(|_| queue.take().unwrap()());
+        run(2);
+        // Organization d had no job, so it waits for one job of each of the others only.
+        let late = queue.put("d", Box::new(move || sender.send("d1").unwrap())).unwrap();
+        assert!(queue.put("e", Box::new(|| ())).is_none(), "eight jobs are admitted");
+        run(6);
+        let order: Vec<&str> = order.try_iter().collect();
+        assert_eq!(order, ["a1", "b1", "c1", "a2", "b2", "d1", "a3", "a4"]);
+        drop((waiting, late));
+        let waiting = queue.lock();
+        assert_eq!((waiting.admitted, waiting.jobs.len()), (0, 0));
+        drop(waiting);
+        queue.close();
+        assert!(queue.take().is_none());
     }
 
     #[test]
