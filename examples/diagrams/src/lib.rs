@@ -15,6 +15,7 @@ mod caller;
 mod cloud;
 mod diagram;
 mod exports;
+mod impatient;
 mod inventory;
 pub mod layout;
 mod places;

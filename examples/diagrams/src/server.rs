@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use crate::answer::{Answer, BODY_BYTES_MAX, Request};
 use crate::application::{Application, Turn};
 use crate::caller::organization_in;
+use crate::impatient::Impatient;
 use crate::places::Places;
 use crate::refusal::Refusal;
 
@@ -111,7 +112,8 @@ fn start(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX);
-    let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+    let stream = TokioIo::new(Impatient::of(stream));
+    let connection = graceful.watch(builder.serve_connection(stream, service));
     drop(tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection failed");
