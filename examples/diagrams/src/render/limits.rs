@@ -26,7 +26,7 @@ pub const ORIGINAL_PX_MAX: f64 = 4_096.0;
 /// The pixels of a PNG file. Its buffer takes four bytes a pixel: 96 MiB.
 pub const PIXELS_MAX: u64 = 25_165_824;
 /// The pixels that are filled in one PNG file; a pixel counts once for each shape that covers it.
-pub const FILLED_PX_MAX: f64 = 2_000_000_000.0;
+pub const FILLED_PX_MAX: f64 = 500_000_000.0;
 /// The widths and heights of all lines with dashes of one picture, in pixels before it is reduced. Further lines have
 /// no dashes, because drawing takes time for each dash.
 pub const DASHED_PX_MAX: f64 = 1_000_000.0;

@@ -95,7 +95,7 @@ fn large_shapes_that_cover_each_other_are_refused_as_png() {
     let diagram = json!({"nodes": vec![block; 2_000]});
     let result = render(&diagram, &Options::of(Format::Png));
     let detail =
-        "the elements fill more than 2000000000 pixels: set a smaller scale, width or height";
+        "the elements fill more than 500000000 pixels: set a smaller scale, width or height";
     assert_eq!(result, Err(Error::TooLarge { detail: detail.to_owned() }));
     let options = Options { width: Some(10), ..Options::of(Format::Png) };
     assert!(render(&diagram, &options).is_ok());
