@@ -4,6 +4,7 @@
 mod hostile;
 
 use keyhouse_diagrams::render::{Error, Format, Options, Paper, Projection, Theme, render};
+use resvg::tiny_skia::Pixmap;
 use serde_json::{Value, json};
 
 const FORMATS: [Format; 4] = [Format::Svg, Format::Png, Format::Pdf, Format::MxGraph];
@@ -143,18 +144,122 @@ fn a_picture_has_the_size_of_the_request() {
 
 #[test]
 fn a_page_has_the_size_of_its_paper_and_turns() {
-    for (paper, landscape, expected) in [
-        (Paper::A4, false, "[0 0 595.28 841.89]"),
-        (Paper::A4, true, "[0 0 841.89 595.28]"),
-        (Paper::Ledger, true, "[0 0 1224 792]"),
-        (Paper::Letter, false, "[0 0 612 792]"),
+    for (paper, width, height) in [
+        (Paper::Letter, "612", "792"),
+        (Paper::Legal, "612", "1008"),
+        (Paper::Tabloid, "792", "1224"),
+        // Ledger is Tabloid on its side, and stays wide.
+        (Paper::Ledger, "1224", "792"),
+        (Paper::A0, "2383.94", "3370.39"),
+        (Paper::A1, "1683.78", "2383.94"),
+        (Paper::A2, "1190.55", "1683.78"),
+        (Paper::A3, "841.89", "1190.55"),
+        (Paper::A4, "595.28", "841.89"),
+        (Paper::A5, "419.53", "595.28"),
     ] {
-        let options = Options { paper: Some(paper), landscape, ..Options::of(Format::Pdf) };
-        let pdf = render(&every_type(), &options).unwrap();
-        let text = String::from_utf8_lossy(&pdf);
-        assert!(text.starts_with("%PDF-") && text.trim_end().ends_with("%%EOF"), "{paper:?}");
-        assert!(text.contains(&format!("/MediaBox{expected}")), "{paper:?} {landscape}");
+        for landscape in [false, true] {
+            let options = Options { paper: Some(paper), landscape, ..Options::of(Format::Pdf) };
+            let pdf = render(&every_type(), &options).unwrap();
+            let text = String::from_utf8_lossy(&pdf);
+            assert!(text.starts_with("%PDF-") && text.trim_end().ends_with("%%EOF"), "{paper:?}");
+            let (width, height) =
+                if landscape && paper != Paper::Ledger { (height, width) } else { (width, height) };
+            let page = format!("/MediaBox[0 0 {width} {height}]");
+            assert!(text.contains(&page), "{paper:?} {landscape}: no {page}");
+        }
     }
+}
+
+#[test]
+fn a_page_without_paper_has_the_size_of_the_picture_and_turns_only_if_it_is_upright() {
+    let page = |width: u32, height: u32, landscape: bool| {
+        let sides = (Some(width), Some(height));
+        let options =
+            Options { width: sides.0, height: sides.1, landscape, ..Options::of(Format::Pdf) };
+        let pdf = String::from_utf8_lossy(&render(&every_type(), &options).unwrap()).into_owned();
+        let (_, rest) = pdf.split_once("/MediaBox[0 0 ").unwrap();
+        rest.split_once(']').unwrap().0.to_owned()
+    };
+    assert_eq!(page(400, 800, false), "300 600");
+    assert_eq!(page(400, 800, true), "600 300");
+    assert_eq!(page(800, 400, true), "600 300");
+    // A picture that is no page does not turn.
+    let turned = Options { landscape: true, ..Options::of(Format::Svg) };
+    assert_eq!(svg(&every_type(), &turned), svg_of(&every_type()));
+}
+
+/// The width and the height of an SVG, and its elements behind the background.
+fn measured(text: &str) -> ([f64; 2], &str) {
+    let document = roxmltree::Document::parse(text).unwrap();
+    let root = document.root_element();
+    let sides = ["width", "height"].map(|side| root.attribute(side).unwrap().parse().unwrap());
+    let (_, drawing) = text.split_once("<rect ").unwrap().1.split_once("/>").unwrap();
+    (sides, drawing)
+}
+
+#[test]
+fn scale_and_one_side_change_the_size_and_not_the_drawing() {
+    let plain = svg_of(&every_type());
+    let ([width, height], drawing) = measured(&plain);
+    let base = Options::of(Format::Svg);
+    for (options, expected) in [
+        (Options { scale: 2.0, ..base.clone() }, [2.0 * width, 2.0 * height]),
+        (Options { scale: 0.5, ..base.clone() }, [0.5 * width, 0.5 * height]),
+        (Options { width: Some(900), ..base.clone() }, [900.0, height * 900.0 / width]),
+        (Options { height: Some(500), ..base }, [width * 500.0 / height, 500.0]),
+    ] {
+        let text = svg(&every_type(), &options);
+        let (sides, same) = measured(&text);
+        for (side, expected) in sides.into_iter().zip(expected) {
+            // Both sides are whole numbers, also those of the original size.
+            assert!((side - expected).abs() <= 2.0, "{options:?}: {sides:?}");
+        }
+        for (name, side) in [("width", options.width), ("height", options.height)] {
+            let exact = side.map(|side| format!(" {name}=\"{side}\""));
+            assert!(exact.is_none_or(|exact| text.contains(&exact)), "{options:?}: {sides:?}");
+        }
+        assert_eq!(same, drawing, "{options:?}");
+    }
+}
+
+#[test]
+fn the_grid_and_the_background_are_one_element_each() {
+    let plain = svg_of(&every_type());
+    let base = Options::of(Format::Svg);
+    let with_grid = svg(&every_type(), &Options { grid: true, ..Options::of(Format::Svg) });
+    let transparent = svg(&every_type(), &Options { transparent: true, ..base });
+    for (more, less, starts) in
+        [(&with_grid, &plain, "<path fill=\"none\" stroke"), (&plain, &transparent, "<rect x=")]
+    {
+        let (before, rest) = more.split_once(starts).unwrap();
+        let (_element, after) = rest.split_once("/>").unwrap();
+        assert_eq!(&format!("{before}{after}"), less, "{starts}");
+    }
+    let corner = |transparent: bool| {
+        let options = Options { transparent, width: Some(64), ..Options::of(Format::Png) };
+        let png = render(&every_type(), &options).unwrap();
+        Pixmap::decode_png(&png).unwrap().pixel(0, 0).unwrap().alpha()
+    };
+    assert_eq!((corner(false), corner(true)), (255, 0));
+}
+
+#[test]
+fn projection_and_theme_replace_those_of_the_diagram() {
+    let mut flat = every_type();
+    flat["projection"] = json!("2d");
+    let mut dark = every_type();
+    dark["theme"] = json!({"base": "dark"});
+    let plain = svg_of(&every_type());
+    let base = Options::of(Format::Svg);
+    let projected = |it: Projection| Options { projection: Some(it), ..base.clone() };
+    let themed = |it: Theme| Options { theme: Some(it), ..base.clone() };
+    assert_eq!(svg(&every_type(), &projected(Projection::Flat)), svg_of(&flat));
+    assert_eq!(svg(&flat, &projected(Projection::Isometric)), plain);
+    assert_eq!(svg(&every_type(), &themed(Theme::Dark)), svg_of(&dark));
+    assert_eq!(svg(&dark, &themed(Theme::Light)), plain);
+    // A theme changes colours and no shape.
+    let shapes = |text: &str| text.split('"').filter(|it| !it.starts_with('#')).count();
+    assert_eq!(shapes(&svg_of(&dark)), shapes(&plain));
 }
 
 #[test]
