@@ -5,6 +5,7 @@ claim that holds, one a line. The first claim that does not hold ends the progra
 """
 
 import csv
+import importlib.metadata
 import io
 import json
 import re
@@ -13,9 +14,9 @@ import sys
 import time
 import uuid
 import xml.etree.ElementTree as xml
-import zipfile
 import zlib
 
+import openpyxl
 import requests
 from cloudcraftco import error
 from cloudcraftco.cloudcraft import Cloudcraft
@@ -68,6 +69,21 @@ def refused(kind, code, reason, call, *arguments):
     raise AssertionError(f"{kind.__name__} was not raised")
 
 
+def is_time(value):
+    return re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", value) is not None
+
+
+def listed(document, name):
+    """The rows of a list. Another client reads the whole object as lists of objects, so it has no other member."""
+    assert list(document) == [name] and all(isinstance(row, dict) for row in document[name]), document
+    for row in document[name]:
+        assert row["id"] and row["name"] and is_time(row["createdAt"]) and is_time(row["updatedAt"]), row
+        for member in ("readAccess", "writeAccess"):
+            assert row[member] is None or all(isinstance(entry, str) for entry in row[member]), row
+    return document[name]
+
+
+assert importlib.metadata.version("cloudcraftco") == "1.1.0"
 client, reader = client_of("main"), client_of("reader")
 TEAM = requests.get(client.url_base.format("/team"), headers=client.headers).json()[0]["id"]
 
@@ -103,7 +119,7 @@ kept = {}
 def a_key_reads_its_own_user():
     me = client.read_user_profile()
     assert me["id"] and me["name"] and "@" in me["email"] and me["settings"]["currency"] == "USD", me
-    assert all(me[name].endswith("Z") for name in ("createdAt", "updatedAt", "accessedAt")), me
+    assert all(is_time(me[name]) for name in ("createdAt", "updatedAt", "accessedAt")), me
 
 
 @claim
@@ -120,11 +136,11 @@ def a_diagram_is_created_and_listed():
     kept["content"] = content("From the client")
     made = client.create_blueprint({"data": kept["content"], "readAccess": ["team/" + TEAM]})
     assert status() == 201 and headers()["ETag"], status()
-    assert made["name"] == "From the client" and made["CreatorId"] == made["LastUserId"], made
+    assert made["name"] == made["data"]["name"] == "From the client", made
+    assert made["CreatorId"] and made["CreatorId"] == made["LastUserId"], made
+    assert is_time(made["createdAt"]) and is_time(made["updatedAt"]), made
     kept["id"] = made["id"]
-    listed = client.list_blueprints()
-    assert list(listed) == ["blueprints"], listed
-    [row] = [row for row in listed["blueprints"] if row["id"] == made["id"]]
+    [row] = [row for row in listed(client.list_blueprints(), "blueprints") if row["id"] == made["id"]]
     assert "data" not in row and row["readAccess"] == ["team/" + TEAM] and row["writeAccess"] is None, row
 
 
@@ -151,10 +167,14 @@ def it_is_changed_and_a_stale_change_is_refused():
 
 @claim
 def members_of_the_service_are_ignored_in_a_change():
-    others = {"id": kept["id"], "createdAt": "0001-01-01T00:00:00Z", "CreatorId": "x", "LastUserId": "x", "tags": ["new"]}
-    client.update_blueprint(kept["id"], {**others, "data": kept["content"]})
+    zero = "0001-01-01T00:00:00Z"
+    others = {"id": "x", "name": "x", "CreatorId": "x", "LastUserId": "x", "CurrentVersionId": "x", "tags": ["new"]}
+    body = {**others, "createdAt": zero, "updatedAt": zero, "data": kept["content"]}
+    client.update_blueprint(kept["id"], body)
     read = client.read_blueprint(kept["id"])
     assert (read["createdAt"], read["CreatorId"], read["tags"]) == (kept["created"], kept["creator"], ["new"]), read
+    assert (read["id"], read["name"], read["LastUserId"]) == (kept["id"], "Renamed", kept["creator"]), read
+    assert read["updatedAt"] > kept["created"], read
 
 
 @claim
@@ -254,7 +274,27 @@ def a_pdf_has_the_requested_paper():
 @claim
 def an_mxgraph_is_a_diagram_of_diagrams_net():
     root = xml.fromstring(picture("mxGraph", "application/xml"))
-    assert root.tag in ("mxfile", "mxGraphModel"), root.tag
+    assert root.tag == "mxGraphModel" and [child.tag for child in root] == ["root"], root.tag
+    cells = list(root[0])
+    assert {cell.tag for cell in cells} == {"mxCell"}, cells
+    by_id = {cell.get("id"): cell for cell in cells}
+    assert len(by_id) == len(cells) and None not in by_id, list(by_id)
+    # The reader knows the two cells that hold the others by their ids.
+    assert [cell.attrib for cell in cells[:2]] == [{"id": "0"}, {"id": "1", "parent": "0"}], cells[:2]
+    vertices, edges = ([cell for cell in cells[2:] if cell.get(kind) == "1"] for kind in ("vertex", "edge"))
+    assert len(edges) == 1 and len(vertices) + len(edges) == len(cells) - 2, (vertices, edges)
+    for cell in vertices + edges:
+        assert cell.get("parent") in by_id, cell.attrib
+        [geometry] = list(cell)
+        assert (geometry.tag, geometry.get("as")) == ("mxGeometry", "geometry"), geometry.attrib
+        # A name of a style may come first.
+        assert re.fullmatch(r"(ellipse;|text;)?([A-Za-z]+=[^=;]+;)+", cell.get("style")), cell.get("style")
+    for cell in vertices:
+        x, y, width, height = (float(cell[0].get(name)) for name in ("x", "y", "width", "height"))
+        assert width > 0 and height > 0 and abs(x) < 1e6 and abs(y) < 1e6, cell[0].attrib
+    [edge] = edges
+    ends = [by_id[edge.get(end)] for end in ("source", "target")]
+    assert edge[0].get("relative") == "1" and all(end in vertices for end in ends), edge.attrib
 
 
 @claim
@@ -271,20 +311,33 @@ def a_budget_is_a_table_that_calculates_nothing():
     rows = list(csv.DictReader(io.StringIO(table.decode())))
     assert list(rows[0])[:6] == ["category", "type", "region", "count", "unitPrice", "cost"], rows[0]
     assert {row["type"] for row in rows} == {"ec2", "rds", "s3", "not-invented-yet"}, rows
-    book = client.export_blueprint_budget(kept["id"], "xlsx", {"currency": "EUR", "period": "y", "rate": "stated"})
-    assert "xl/workbook.xml" in zipfile.ZipFile(io.BytesIO(book)).namelist()
+    options = {"currency": "EUR", "period": "y", "rate": "stated"}
+    book = client.export_blueprint_budget(kept["id"], "xlsx", options)
+    assert headers()["Content-Type"] == "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", headers()
+    sheet = openpyxl.load_workbook(io.BytesIO(book)).active
+    cells = [cell for row in sheet.iter_rows() for cell in row]
+    assert not [cell for cell in cells if cell.data_type == "f"], "a cell calculates"
+    [header, *lines] = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    table = client.export_blueprint_budget(kept["id"], "csv", options).decode()
+    assert header == next(csv.reader(io.StringIO(table))), header
+    found = [row["type"] for row in csv.DictReader(io.StringIO(table))]
+    assert [line[header.index("type")] for line in lines] == found, lines
+    assert all(isinstance(line[header.index("count")], (int, float)) for line in lines), lines
     for options in ({"currency": "XXX"}, {"period": "decade"}, {"rate": "free"}):
         refused(error.CloudcraftMalformed, 400, "?", client.export_blueprint_budget, kept["id"], "csv", options)
 
 
 def accounts(cloud, member, body, change):
     verbs = {verb: getattr(client, f"{verb}_{cloud}_account") for verb in ("create", "update", "delete", "snapshot")}
-    listed = getattr(client, f"list_{cloud}_accounts")
+    rows = getattr(client, f"list_{cloud}_accounts")
     made = verbs["create"](body)
     assert status() == 201 and made[member] == body[member] and "clientSecret" not in made, made
-    [row] = [row for row in listed()["accounts"] if row["id"] == made["id"]]
+    assert made["CreatorId"] and made["externalId" if cloud == "aws" else "hint"], made
+    [row] = [row for row in listed(rows(), "accounts") if row["id"] == made["id"]]
     assert row["source"] == cloud and "clientSecret" not in row, row
-    assert verbs["update"](made["id"], change)["name"] == change["name"]
+    changed = verbs["update"](made["id"], change)
+    assert changed["name"] == change["name"] and "clientSecret" not in changed, changed
+    refused(error.CloudcraftUnexpected, 400, f"/{member}", verbs["create"], {"name": "x"})
     refused(error.CloudcraftUnexpected, 400, f"/{member}", verbs["create"], {**body, member: "x"})
     refused(error.CloudcraftMissingResource, 404, "not found", verbs["snapshot"], str(uuid.uuid4()), "eastus", "png")
     assert verbs["delete"](made["id"]) is None and status() == 204
@@ -297,10 +350,11 @@ def accounts_of_aws_are_linked():
     body = {"name": "Main", "roleArn": "arn:aws:iam::123456789012:role/reader", "region": "us-east-1"}
     accounts("aws", "roleArn", body, {**body, "name": "Renamed"})
     parameters = client.read_aws_role_parameters()
-    assert len(parameters["accountId"]) == 12 and parameters["awsConsoleUrl"].startswith("https://"), parameters
+    assert re.fullmatch(r"\d{12}", parameters["accountId"]) and uuid.UUID(parameters["externalId"]), parameters
+    assert parameters["awsConsoleUrl"].startswith("https://"), parameters
     path = client.url_base.format("/aws/account/iamParameters/policy/minimal")
     policy = requests.get(path, headers=client.headers).json()
-    assert policy["Statement"][0]["Effect"] == "Allow", policy
+    assert policy["Version"] == "2012-10-17" and policy["Statement"][0]["Effect"] == "Allow", policy
 
 
 @claim
@@ -348,6 +402,18 @@ def a_key_of_a_free_organization_is_refused():
 
 
 @claim
+def teams_are_listed_and_share_a_diagram():
+    teams = requests.get(client.url_base.format("/team"), headers=client.headers).json()
+    assert [team["id"] for team in teams] == [TEAM] and teams[0]["name"], teams
+    access = ["team/" + TEAM]
+    made = client.create_blueprint({"readAccess": access, "writeAccess": access, "data": {"name": "Shared"}})
+    read = client.read_blueprint(made["id"])
+    assert (read["readAccess"], read["writeAccess"]) == (access, access), read
+    assert made["id"] in [row["id"] for row in reader.list_blueprints()["blueprints"]]
+    client.delete_blueprint(made["id"])
+
+
+@claim
 def a_key_outside_of_the_team_finds_nothing():
     outsider = client_of("outsider")
     assert kept["id"] not in [row["id"] for row in outsider.list_blueprints()["blueprints"]]
@@ -374,6 +440,9 @@ def past_the_limit_the_reason_is_in_the_message():
     assert status() == 429 and 1 <= int(headers()["Retry-After"]) <= 10, headers()
     # 20 calls in 10 s, refilled evenly.
     assert 20 <= passed <= 21 + 2 * took, (passed, took)
+    # A client that waits as long as the header says is served.
+    time.sleep(int(headers()["Retry-After"]))
+    limited.list_blueprints()
 
 
 @claim

@@ -5,9 +5,10 @@
     reason = "an example of another shape should stop its test"
 )]
 
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 
@@ -24,8 +25,9 @@ const CADDYFILE: &str = "examples/diagrams/Caddyfile";
 const CLIENT: &str = "tests/gateways/diagrams/client.py";
 /// What the keys of the tests may do.
 const ALL: [&str; 3] = ["diagrams:*", "accounts:*", "team:read"];
+const READ: [&str; 3] = ["diagrams:read", "accounts:read", "team:read"];
 /// The claims of the client, in their order.
-const CLAIMS: [&str; 23] = [
+const CLAIMS: [&str; 24] = [
     "a_key_reads_its_own_user",
     "an_unknown_key_is_refused",
     "a_diagram_is_created_and_listed",
@@ -46,6 +48,7 @@ const CLAIMS: [&str; 23] = [
     "a_revoked_key_is_refused",
     "a_read_key_reads_and_does_not_write",
     "a_key_of_a_free_organization_is_refused",
+    "teams_are_listed_and_share_a_diagram",
     "a_key_outside_of_the_team_finds_nothing",
     "past_the_limit_the_reason_is_in_the_message",
     "the_diagram_is_deleted",
@@ -125,12 +128,17 @@ impl Stage {
 
     /// Runs the client with these keys.
     fn drive(&self, keys: &Value) -> Ended {
-        let python = Path::new(CHECKOUT).join(".venv/bin/python");
-        assert!(python.exists(), "./test makes .venv from tests/*/requirements.txt");
-        let mut command = self.home.command(python);
+        let mut command = self.home.command(python());
         command.arg(Path::new(CHECKOUT).join(CLIENT));
         run(command, json!({"port": self.port, "keys": keys}).to_string().as_bytes())
     }
+}
+
+/// Python with the client.
+fn python() -> PathBuf {
+    let python = Path::new(CHECKOUT).join(".venv/bin/python");
+    assert!(python.exists(), "./test makes .venv from tests/*/requirements.txt");
+    python
 }
 
 /// A key in the form of the vendor: 44 characters of base64.
@@ -155,47 +163,143 @@ fn declared(name: &str, secret: &str, permissions: &[&str], more: &str) -> Strin
     )
 }
 
-#[test]
-fn the_real_client_works_with_an_imported_key_and_with_one_of_keyhouse() {
-    let stage = Stage::set();
-    let [imported, reader, free, outsider, slow, slower] = [1, 2, 3, 4, 5, 6].map(foreign);
-    let in_team = "teams = { Build = \"read\" }";
-    let limit = "rate_limits = [{ name = \"api\", limit = 20, window_seconds = 10 }]";
-    let read = ["diagrams:read", "accounts:read", "team:read"];
-    let keys = [
-        "[[organizations]]\nname = \"Example\"\nfirst = true\n".to_owned(),
-        "[[organizations.teams]]\nname = \"Build\"\n".to_owned(),
-        declared("imported", &imported, &ALL, in_team),
-        declared("reader", &reader, &read, in_team),
-        declared("outsider", &outsider, &ALL, ""),
-        declared("slow", &slow, &ALL, limit),
-        declared("slower", &slower, &ALL, limit),
-        "[[organizations]]\nname = \"Trial\"\nowner = \"olga@trial.example\"\n".to_owned(),
-        "subscription = { plan = \"pro\", status = \"active\" }\n".to_owned(),
-        declared("free", &free, &ALL, ""),
-    ];
-    stage.apply_text("keys.toml", &keys.concat());
-    let ended = "[[organizations]]\nname = \"Trial\"\nsubscription = { plan = \"free\" }\n";
-    stage.apply_text("free.toml", ended);
-    let make = |name: &str| {
-        stage.owner.make_key(&json!({"name": name, "kind": "service", "permissions": ALL}))
-    };
-    let (native, revoked) = (make("native"), make("revoked"));
-    stage.owner.revoke(&revoked.id);
-    let teams = stage.owner.ask("GET", "/v1/teams", &Value::Null).json();
-    let team = teams.pointer("/items/0/id").and_then(Value::as_str).unwrap();
-    let path = format!("/v1/keys/{}/teams/{team}", native.id);
-    let shared = stage.owner.ask("PUT", &path, &json!({"access": "read"}));
-    assert_eq!(shared.status, 200, "{shared:?}");
+/// The keys of the client's roles, all of one form.
+#[derive(Debug, Default)]
+struct Keys {
+    main: String,
+    reader: String,
+    revoked: String,
+    free: String,
+    outsider: String,
+    limited: String,
+}
 
-    assert_eq!((imported.len(), native.secret.len()), (44, 57));
-    for (main, limited) in [(&imported, &slow), (&native.secret, &slower)] {
-        let keys = json!({
-            "main": main, "reader": reader, "revoked": revoked.secret, "free": free, "outsider": outsider,
-            "limited": limited,
-        });
-        let ended = stage.drive(&keys);
+impl Keys {
+    fn json(&self) -> Value {
+        json!({
+            "main": self.main, "reader": self.reader, "revoked": self.revoked, "free": self.free,
+            "outsider": self.outsider, "limited": self.limited,
+        })
+    }
+
+    fn all(&self) -> [&String; 6] {
+        [&self.main, &self.reader, &self.revoked, &self.free, &self.outsider, &self.limited]
+    }
+}
+
+impl Stage {
+    /// Imports keys of 44 characters: those of the organization `Example`, and one of `Trial`.
+    fn import(&self) -> Keys {
+        let [main, reader, revoked, free, outsider, limited] = [1, 2, 3, 4, 5, 6].map(foreign);
+        let in_team = "teams = { Build = \"read\" }";
+        let limit = "rate_limits = [{ name = \"api\", limit = 20, window_seconds = 10 }]";
+        let text = [
+            "[[organizations]]\nname = \"Example\"\nfirst = true\n".to_owned(),
+            "[[organizations.teams]]\nname = \"Build\"\n".to_owned(),
+            declared("imported", &main, &ALL, in_team),
+            declared("imported reader", &reader, &READ, in_team),
+            declared("imported revoked", &revoked, &ALL, in_team),
+            declared("imported outsider", &outsider, &ALL, ""),
+            declared("imported limited", &limited, &ALL, limit),
+            "[[organizations]]\nname = \"Trial\"\nowner = \"olga@trial.example\"\n".to_owned(),
+            "subscription = { plan = \"pro\", status = \"active\" }\n".to_owned(),
+            declared("imported free", &free, &ALL, ""),
+        ];
+        self.apply_text("keys.toml", &text.concat());
+        self.owner.revoke(&self.found("/v1/keys", "imported revoked"));
+        Keys { main, reader, revoked, free, outsider, limited }
+    }
+
+    /// Creates keys of Keyhouse for the same roles, in the organizations of the imported ones.
+    fn create(&self) -> Keys {
+        let make = |name: &str, permissions: &[&str], more: &Value| {
+            let mut fields = json!({"name": name, "kind": "service", "permissions": permissions});
+            fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            self.owner.make_key(&fields)
+        };
+        let none = json!({});
+        let limit = json!({"rate_limits": [{"name": "api", "limit": 20, "window_seconds": 10}]});
+        let (main, reader) = (make("native", &ALL, &none), make("native reader", &READ, &none));
+        let revoked = make("native revoked", &ALL, &none);
+        self.owner.revoke(&revoked.id);
+        let team = self.team();
+        for key in [&main, &reader] {
+            let path = format!("/v1/keys/{}/teams/{team}", key.id);
+            let shared = self.owner.ask("PUT", &path, &json!({"access": "read"}));
+            assert_eq!(shared.status, 200, "{shared:?}");
+        }
+        let trial = self.found("/v1/organizations", "Trial");
+        let mut words = vec!["key", "create", "--name", "native free", "--organization", &trial];
+        words.extend(ALL.iter().flat_map(|permission| ["--permission", permission]));
+        let free = self.keyhouse.run_cli(&words, "");
+        assert_eq!(free.code, Some(0), "{free:?}");
+        Keys {
+            main: main.secret,
+            reader: reader.secret,
+            revoked: revoked.secret,
+            free: free.stdout.trim().to_owned(),
+            outsider: make("native outsider", &ALL, &none).secret,
+            limited: make("native limited", &ALL, &limit).secret,
+        }
+    }
+
+    /// Ends the subscription of the organization `Trial`, whose plan then has no API access.
+    fn end_the_trial(&self) {
+        let ended = "[[organizations]]\nname = \"Trial\"\nsubscription = { plan = \"free\" }\n";
+        self.apply_text("free.toml", ended);
+    }
+
+    /// The id of the item with a name.
+    fn found(&self, path: &str, name: &str) -> String {
+        let list = self.owner.ask("GET", path, &Value::Null).json();
+        let items = list.get("items").and_then(Value::as_array).unwrap();
+        let item = items.iter().find(|item| item.get("name") == Some(&json!(name)));
+        let id = item.and_then(|item| item.get("id")).and_then(Value::as_str);
+        id.unwrap_or_else(|| panic!("{name}: {list}")).to_owned()
+    }
+
+    fn team(&self) -> String {
+        self.found("/v1/teams", "Build")
+    }
+
+    /// Runs a script from outside of the repository, which ends with 0 if each of its steps passes.
+    fn be_judged(&self, script: &OsStr, keys: &Keys) {
+        let mut command = self.home.command(python());
+        command.arg(script).args(["127.0.0.1", &self.port.to_string(), &keys.main]);
+        for (option, value) in [
+            ("--read-key", &keys.reader),
+            ("--revoked-key", &keys.revoked),
+            ("--free-key", &keys.free),
+            ("--other-key", &keys.outsider),
+            ("--limit-key", &keys.limited),
+            ("--team", &self.team()),
+        ] {
+            command.args([option, value]);
+        }
+        let ended = run(command, b"");
+        println!("{}", ended.stdout);
+        assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+        assert!(ended.stdout.contains(" 0 failed, 0 skipped"), "{}", ended.stdout);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how a run is given a script")]
+fn judge() -> Option<OsString> {
+    std::env::var_os("KEYHOUSE_DIAGRAMS_JUDGE")
+}
+
+#[test]
+fn the_real_client_works_with_imported_keys_and_with_those_of_keyhouse() {
+    let stage = Stage::set();
+    let sets = [(44, stage.import()), (57, stage.create())];
+    stage.end_the_trial();
+    for (length, keys) in sets {
+        assert!(keys.all().iter().all(|key| key.len() == length), "{length}");
+        let ended = stage.drive(&keys.json());
         assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
         assert_eq!(ended.stdout.lines().collect::<Vec<_>>(), CLAIMS);
+        if let Some(script) = judge() {
+            stage.be_judged(&script, &keys);
+        }
     }
 }
