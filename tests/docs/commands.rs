@@ -33,6 +33,7 @@ const RUN: &[&str] = &[
 /// Pages whose commands run in another test.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("examples/caddy/README.md", "tests/gateways/readme.rs and page.rs"),
+    ("examples/diagrams/README.md", "tests/gateways/diagrams/run_script.rs and tests of the crate"),
     ("examples/envoy/README.md", "tests/gateways/readme.rs and page.rs"),
     ("examples/haproxy/README.md", "tests/gateways/readme.rs and page.rs"),
     ("examples/nginx/README.md", "tests/gateways/readme.rs and page.rs"),

@@ -5,6 +5,8 @@
     reason = "an example of another shape should stop its test"
 )]
 
+mod run_script;
+
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs;
@@ -139,6 +141,12 @@ fn python() -> PathBuf {
     let python = Path::new(CHECKOUT).join(".venv/bin/python");
     assert!(python.exists(), "./test makes .venv from tests/*/requirements.txt");
     python
+}
+
+/// The width in the head of a PNG.
+fn width_of_png(png: &[u8]) -> u32 {
+    assert!(png.starts_with(b"\x89PNG\r\n\x1a\n"), "not a PNG");
+    u32::from_be_bytes(png[16..20].try_into().unwrap())
 }
 
 /// A key in the form of the vendor: 44 characters of base64.
