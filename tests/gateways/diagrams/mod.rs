@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::proxy::{Proxy, free_ports};
-use crate::server::{BINARY, CHECKOUT, Ended, Home, Log, Server, Session, run};
+use crate::server::{ADMIN_EMAIL, BINARY, CHECKOUT, Ended, Home, Log, Server, Session, run};
 
 const CONFIGURATION: &str = "examples/diagrams/keyhouse.toml";
 const CADDYFILE: &str = "examples/diagrams/Caddyfile";
@@ -270,12 +270,36 @@ impl Stage {
         self.found("/v1/teams", "Build")
     }
 
+    /// Personal keys of the owner, who is in the team: what one key creates, the other may read. The first pair was
+    /// imported.
+    fn of_the_owner(&self) -> [[String; 2]; 2] {
+        let users = self.owner.ask("GET", "/v1/users", &Value::Null).json();
+        let user = users.pointer("/items/0/id").and_then(Value::as_str).unwrap();
+        let path = format!("/v1/teams/{}/members/{user}", self.team());
+        assert_eq!(self.owner.ask("PUT", &path, &json!({})).status, 204);
+        let imported = [7, 8].map(foreign);
+        let mut table = "name,key,owner,permissions\n".to_owned();
+        let mut native = Vec::new();
+        for (secret, permissions) in imported.iter().zip([ALL, READ]) {
+            let words = permissions.join(" ");
+            writeln!(table, "judge,{secret},{ADMIN_EMAIL},{words}").unwrap();
+            let fields = json!({"name": "judge", "kind": "personal", "permissions": permissions});
+            native.push(self.owner.make_key(&fields).secret);
+        }
+        let path = self.home.folder().join("judge.csv");
+        fs::write(&path, table).unwrap();
+        let words = ["import", "--from", "csv", path.to_str().unwrap()];
+        let ended = self.keyhouse.run_cli(&words, "");
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        [imported, native.try_into().unwrap()]
+    }
+
     /// Runs a script from outside of the repository, which ends with 0 if each of its steps passes.
-    fn be_judged(&self, script: &OsStr, keys: &Keys) {
+    fn be_judged(&self, script: &OsStr, [main, reader]: &[String; 2], keys: &Keys) {
         let mut command = self.home.command(python());
-        command.arg(script).args(["127.0.0.1", &self.port.to_string(), &keys.main]);
+        command.arg(script).args(["127.0.0.1", &self.port.to_string(), main]);
         for (option, value) in [
-            ("--read-key", &keys.reader),
+            ("--read-key", reader),
             ("--revoked-key", &keys.revoked),
             ("--free-key", &keys.free),
             ("--other-key", &keys.outsider),
@@ -301,13 +325,16 @@ fn the_real_client_works_with_imported_keys_and_with_those_of_keyhouse() {
     let stage = Stage::set();
     let sets = [(44, stage.import()), (57, stage.create())];
     stage.end_the_trial();
-    for (length, keys) in sets {
-        assert!(keys.all().iter().all(|key| key.len() == length), "{length}");
+    for (length, keys) in &sets {
+        assert!(keys.all().iter().all(|key| key.len() == *length), "{length}");
         let ended = stage.drive(&keys.json());
         assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
         assert_eq!(ended.stdout.lines().collect::<Vec<_>>(), CLAIMS);
-        if let Some(script) = judge() {
-            stage.be_judged(&script, &keys);
+    }
+    if let Some(script) = judge() {
+        let of_the_owner = stage.of_the_owner();
+        for ((_, keys), pair) in sets.iter().zip(&of_the_owner) {
+            stage.be_judged(&script, pair, keys);
         }
     }
 }
