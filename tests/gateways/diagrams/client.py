@@ -364,6 +364,54 @@ def accounts_of_azure_are_linked():
     accounts("azure", "applicationId", body, {"name": "Renamed", **ids})
 
 
+def snapshot(cloud, account, region, form, options=None):
+    """The result of a scan, for which the client must ask again while it gets 202."""
+    call = getattr(client, f"snapshot_{cloud}_account")
+    for _ in range(60):
+        data = call(account, region, form, options)
+        if data != {"snapshot_status": "processing"}:
+            assert status() == 200, status()
+            return data
+        assert status() == 202, status()
+    raise AssertionError("the scan does not end")
+
+
+def snapshots(cloud, region, body):
+    account = getattr(client, f"create_{cloud}_account")(body)["id"]
+    content = json.loads(snapshot(cloud, account, region, "json"))
+    assert headers()["Content-Type"] == "application/json" and list(content) == ["data"], content
+    nodes = content["data"]["nodes"]
+    assert nodes and all(node["id"] and node["type"] and len(node["mapPos"]) == 2 for node in nodes), nodes
+    # The documented way to keep a snapshot.
+    client.delete_blueprint(client.create_blueprint(content)["id"])
+    kind = nodes[0]["type"]
+    for excluded in ([kind, "nothing"], kind + ",nothing"):
+        options = {"exclude": excluded, "label": False, "autoconnect": False}
+        left = json.loads(snapshot(cloud, account, region, "json", options))["data"]["nodes"]
+        assert kind not in {node["type"] for node in left}, (excluded, left)
+    options = {"width": 1024, "height": 768, "projection": "isometric", "theme": "light", "scale": 1.0}
+    drawn(snapshot(cloud, account, region, "svg", options))
+    png = snapshot(cloud, account, region, "png", options)
+    assert struct.unpack(">II", png[16:24]) == (1024, 768), png[:24]
+    page = snapshot(cloud, account, region, "pdf", {"paperSize": "A3", "landscape": True})
+    assert page.startswith(b"%PDF-"), page[:8]
+    assert xml.fromstring(snapshot(cloud, account, region, "mxGraph")).tag == "mxGraphModel"
+    call = getattr(client, f"snapshot_{cloud}_account")
+    refused(error.CloudcraftMalformed, 400, "/format", call, account, region, "bmp")
+    getattr(client, f"delete_{cloud}_account")(account)
+
+
+@claim
+def a_snapshot_of_aws_is_drawn_in_every_format():
+    snapshots("aws", "eu-west-1", {"name": "Main", "roleArn": "arn:aws:iam::123456789012:role/reader"})
+
+
+@claim
+def a_snapshot_of_azure_is_drawn_in_every_format():
+    ids = {name: str(uuid.uuid4()) for name in ("applicationId", "directoryId", "subscriptionId")}
+    snapshots("azure", "eastus", {"name": "Main", **ids, "clientSecret": "a-long-enough-secret"})
+
+
 @claim
 def a_revoked_key_is_refused():
     revoked = client_of("revoked")

@@ -29,7 +29,7 @@ const CLIENT: &str = "tests/gateways/diagrams/client.py";
 const ALL: [&str; 3] = ["diagrams:*", "accounts:*", "team:read"];
 const READ: [&str; 3] = ["diagrams:read", "accounts:read", "team:read"];
 /// The claims of the client, in their order.
-const CLAIMS: [&str; 24] = [
+const CLAIMS: [&str; 26] = [
     "a_key_reads_its_own_user",
     "an_unknown_key_is_refused",
     "a_diagram_is_created_and_listed",
@@ -47,6 +47,8 @@ const CLAIMS: [&str; 24] = [
     "a_budget_is_a_table_that_calculates_nothing",
     "accounts_of_aws_are_linked",
     "accounts_of_azure_are_linked",
+    "a_snapshot_of_aws_is_drawn_in_every_format",
+    "a_snapshot_of_azure_is_drawn_in_every_format",
     "a_revoked_key_is_refused",
     "a_read_key_reads_and_does_not_write",
     "a_key_of_a_free_organization_is_refused",
