@@ -81,13 +81,20 @@ fn first_load_on_slow_devices_paints_the_frame_before_the_script_is_there() {
     listed(&page, 0);
     let painted = |name: &str| page.evaluate(name).as_f64().expect(name);
     let (styles, frame, script) = (painted(FIRST_STYLE), painted(FRAME), painted(APP_SCRIPT));
-    println!("slow network: the frame was painted {} ms after the first byte of a style sheet", frame - styles);
-    assert!(frame < script, "the frame was painted after {frame} ms, the script was there after {script} ms");
+    println!(
+        "slow network: the frame was painted {} ms after the first byte of a style sheet",
+        frame - styles
+    );
+    assert!(
+        frame < script,
+        "the frame was painted after {frame} ms, the script was there after {script} ms"
+    );
     page.finish();
 }
 
 /// Keeps the time at which the first key is listed.
-const LISTED_AT: &str = "addEventListener('DOMContentLoaded', () => new MutationObserver((_, observer) => {
+const LISTED_AT: &str =
+    "addEventListener('DOMContentLoaded', () => new MutationObserver((_, observer) => {
     if (![...document.links].some((link) => link.textContent.startsWith('NAME'))) return;
     globalThis.listedAt = Math.round(performance.now());
     observer.disconnect();

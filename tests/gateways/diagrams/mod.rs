@@ -10,6 +10,7 @@ mod run_script;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
@@ -25,6 +26,9 @@ use crate::server::{ADMIN_EMAIL, BINARY, CHECKOUT, Ended, Home, Log, Server, Ses
 const CONFIGURATION: &str = "examples/diagrams/keyhouse.toml";
 const CADDYFILE: &str = "examples/diagrams/Caddyfile";
 const CLIENT: &str = "tests/gateways/diagrams/client.py";
+const CLOUDS: &str = "tests/gateways/diagrams/clouds.py";
+/// The region of the account of AWS.
+const REGION: &str = "eu-west-1";
 /// What the keys of the tests may do.
 const ALL: [&str; 3] = ["diagrams:*", "accounts:*", "team:read"];
 const READ: [&str; 3] = ["diagrams:read", "accounts:read", "team:read"];
@@ -64,6 +68,13 @@ struct Service {
     _log: Arc<Log>,
 }
 
+/// Servers that play AWS and Azure, in one process. Dropping the value ends it.
+struct Clouds {
+    child: Child,
+    /// Where each cloud is, by name.
+    urls: Value,
+}
+
 /// Keyhouse with the example's gate, the service, and Caddy in front of both.
 struct Stage {
     keyhouse: Server,
@@ -71,6 +82,7 @@ struct Stage {
     home: Arc<Home>,
     port: u16,
     _service: Service,
+    _clouds: Clouds,
     _caddy: Proxy,
 }
 
@@ -81,12 +93,44 @@ impl Drop for Service {
     }
 }
 
+impl Drop for Clouds {
+    fn drop(&mut self) {
+        let _killed = self.child.kill();
+        let _waited = self.child.wait();
+    }
+}
+
+impl Clouds {
+    fn start(home: &Home) -> Self {
+        let mut command = home.command(python());
+        command.arg(Path::new(CHECKOUT).join(CLOUDS));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let urls = serde_json::from_str(&line).expect("the clouds start");
+        Self { child, urls }
+    }
+
+    fn url(&self, name: &str) -> &str {
+        self.urls[name].as_str().unwrap()
+    }
+}
+
 impl Service {
-    fn start(home: &Home, port: u16) -> Self {
+    fn start(home: &Home, port: u16, clouds: &Clouds) -> Self {
         let program = Path::new(BINARY).with_file_name("keyhouse-diagrams");
         assert!(program.exists(), "run cargo build -p keyhouse-diagrams first");
         let mut command = home.command(program);
         command.args(["--listen", &format!("127.0.0.1:{port}"), "--data", "diagrams.redb"]);
+        command.args(["--aws-endpoint", clouds.url("aws")]);
+        command.args([
+            "--azure-login",
+            clouds.url("azure"),
+            "--azure-endpoint",
+            clouds.url("azure"),
+        ]);
+        command.env("AWS_ACCESS_KEY_ID", "testing").env("AWS_SECRET_ACCESS_KEY", "testing");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = Log::follow(child.stderr.take().unwrap());
@@ -100,7 +144,8 @@ impl Stage {
         let keyhouse = Server::start();
         let home = Home::new();
         let [port, of_service] = free_ports();
-        let service = Service::start(&home, of_service);
+        let clouds = Clouds::start(&home);
+        let service = Service::start(&home, of_service, &clouds);
         let mut text = fs::read_to_string(Path::new(CHECKOUT).join(CADDYFILE)).unwrap();
         for (shipped, used) in [
             ("\n:8080 {", format!("\n:{port} {{")),
@@ -112,7 +157,8 @@ impl Stage {
         }
         let caddy = Proxy::start_caddy(&home, port, &text);
         let owner = keyhouse.sign_in();
-        let stage = Self { keyhouse, owner, home, port, _service: service, _caddy: caddy };
+        let stage =
+            Self { keyhouse, owner, home, port, _service: service, _clouds: clouds, _caddy: caddy };
         let configuration = Path::new(CHECKOUT).join(CONFIGURATION);
         stage.apply(configuration.to_str().unwrap());
         stage
@@ -307,6 +353,7 @@ impl Stage {
             ("--other-key", &keys.outsider),
             ("--limit-key", &keys.limited),
             ("--team", &self.team()),
+            ("--region", &REGION.to_owned()),
         ] {
             command.args([option, value]);
         }
