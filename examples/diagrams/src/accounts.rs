@@ -20,10 +20,12 @@ const NAME_CHARS_MAX: usize = 255;
 const ARN_CHARS_MAX: usize = 2048;
 const REGION_BYTES_MAX: usize = 32;
 const SECRET_CHARS_MAX: usize = 256;
+/// Shorter secrets are refused: their hint would tell too much of them.
+const SECRET_CHARS_MIN: usize = 12;
 /// The first characters of a secret, which responses show so that people recognize it.
 const HINT_CHARS: usize = 3;
 /// The calls that a scan of an account makes.
-const ACTIONS: [&str; 11] = [
+const ACTIONS: [&str; 12] = [
     "ec2:DescribeInstances",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
@@ -35,6 +37,7 @@ const ACTIONS: [&str; 11] = [
     "rds:DescribeDBInstances",
     "s3:GetBucketLocation",
     "s3:ListAllMyBuckets",
+    "tag:GetResources",
 ];
 
 /// The members of a body with an account.
@@ -222,6 +225,10 @@ fn azure(
     let is_kept = before.is_some() && body.get("clientSecret").is_none_or(Value::is_null);
     let secret =
         if is_kept { None } else { body::text(body, "clientSecret", SECRET_CHARS_MAX, faults) };
+    if secret.as_ref().is_some_and(|secret| secret.chars().count() < SECRET_CHARS_MIN) {
+        let least = format!("must have at least {SECRET_CHARS_MIN} characters");
+        faults.add("/clientSecret", least);
+    }
     let hint = match (&secret, before) {
         (Some(secret), _) => secret.chars().take(HINT_CHARS).collect(),
         (None, Some(CloudPlace::Azure { hint, .. })) => hint.clone(),

@@ -360,7 +360,7 @@ def accounts_of_aws_are_linked():
 @claim
 def accounts_of_azure_are_linked():
     ids = {name: str(uuid.uuid4()) for name in ("applicationId", "directoryId", "subscriptionId")}
-    body = {"name": "Main", **ids, "clientSecret": "a-secret"}
+    body = {"name": "Main", **ids, "clientSecret": "a-long-enough-secret"}
     accounts("azure", "applicationId", body, {"name": "Renamed", **ids})
 
 

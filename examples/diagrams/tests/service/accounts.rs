@@ -81,6 +81,7 @@ fn a_wrong_account_is_refused_with_pointers() {
         ("azure", "subscriptionId", json!(7)),
         ("azure", "clientSecret", json!("")),
         ("azure", "clientSecret", Value::Null),
+        ("azure", "clientSecret", json!("eleven-char")),
     ] {
         let mut body = body_of(cloud);
         body[member] = value;

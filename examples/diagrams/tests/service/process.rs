@@ -133,7 +133,7 @@ fn an_export_of_azure_is_drawn_by_the_service() {
     let running = Running::start_with(folder, &["--azure-export", export]);
     let id = "33333333-3333-4333-8333-333333333333";
     let account = format!(
-        r#"{{"name": "a", "applicationId": "{id}", "directoryId": "{id}", "subscriptionId": "{id}", "clientSecret": "s"}}"#
+        r#"{{"name": "a", "applicationId": "{id}", "directoryId": "{id}", "subscriptionId": "{id}", "clientSecret": "a-long-secret"}}"#
     );
     let made = running.ask("POST /azure/account", account.as_bytes());
     let (_, rest) = made.split_once("\"id\":\"").unwrap();

@@ -67,7 +67,7 @@ fn link(service: &Service, caller: &As, cloud: &str) -> String {
     let id = "67e55044-10b1-426f-9247-bb680e5fe0c8";
     let mut body = json!({"name": "Main", "roleArn": "arn:aws:iam::123456789012:role/reader"});
     if cloud == "azure" {
-        body = json!({"name": "Main", "applicationId": id, "directoryId": id, "subscriptionId": id, "clientSecret": "s3cret"});
+        body = json!({"name": "Main", "applicationId": id, "directoryId": id, "subscriptionId": id, "clientSecret": "a-long-secret"});
     }
     let made = service.ask(caller, "POST", &format!("/{cloud}/account"), &body);
     assert_eq!(made.status(), 201, "{made:?}");
