@@ -2,6 +2,9 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "an example of another shape should stop its test"
 )]
 

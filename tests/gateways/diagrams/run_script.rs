@@ -1,7 +1,7 @@
 //! `examples/diagrams/run` starts Keyhouse, the service and Caddy, makes a picture, and stops all three.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
+    clippy::panic,
     reason = "an output of another shape should stop its test"
 )]
 
@@ -32,9 +32,9 @@ struct Running {
 
 impl Running {
     /// Starts the script, and waits for its last line.
-    fn start(home: &Home, data: &Path, ports: Ports) -> Self {
+    fn start(home: &Home, kept: &Path, ports: Ports) -> Self {
         let (reader, writer) = std::io::pipe().unwrap();
-        let mut command = script(home, data, ports);
+        let mut command = script(home, kept, ports);
         command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer);
         let child = command.spawn().unwrap();
         drop(command);
@@ -82,9 +82,9 @@ impl Drop for Running {
 
 /// The script with a debug build, which needs the caller's cargo.
 #[expect(clippy::disallowed_methods, reason = "the build needs the caller's cargo")]
-fn script(home: &Home, data: &Path, [port, of_service, of_keyhouse]: Ports) -> Command {
+fn script(home: &Home, kept: &Path, [port, of_service, of_keyhouse]: Ports) -> Command {
     let mut command = home.command(Path::new(CHECKOUT).join(SCRIPT));
-    command.args(["--debug", "--data"]).arg(data);
+    command.args(["--debug", "--data"]).arg(kept);
     for (option, port) in
         [("--port", port), ("--service-port", of_service), ("--keyhouse-port", of_keyhouse)]
     {
@@ -112,12 +112,39 @@ fn bash(home: &Home, text: &str) -> Ended {
     run(command, b"")
 }
 
+/// No command line and no log has the key.
+fn is_secret(key: &str, kept: &Path) {
+    assert!(!command_lines().iter().any(|line| line.contains(key)), "a command line has the key");
+    for name in ["keyhouse.log", "service.log", "caddy.log"] {
+        let log = fs::read_to_string(kept.join(name)).unwrap();
+        assert!(!log.contains(key), "{name} has the key");
+    }
+}
+
+fn refuses_a_port_in_use(home: &Home, ports: Ports) {
+    let second = run(script(home, &home.folder().join("other"), ports), b"");
+    assert_eq!(second.code, Some(1), "{second:?}");
+    let text = format!("another program uses port {}", ports[0]);
+    assert!(second.stderr.contains(&text) && second.stderr.contains("--port"), "{second:?}");
+}
+
+/// No process of the script is left, and its ports are free.
+fn leaves_nothing(kept: &Path, ports: Ports) {
+    let folder = kept.to_str().unwrap();
+    let left: Vec<String> =
+        command_lines().into_iter().filter(|line| line.contains(folder)).collect();
+    assert!(left.is_empty(), "{left:?}");
+    for port in ports {
+        TcpListener::bind(("127.0.0.1", port)).unwrap();
+    }
+}
+
 #[test]
 fn one_command_starts_all_makes_a_picture_and_leaves_no_process() {
     let home = Home::new();
-    let data = home.folder().join("run data");
+    let kept = home.folder().join("run data");
     let ports: Ports = free_ports();
-    let running = Running::start(&home, &data, ports);
+    let running = Running::start(&home, &kept, ports);
     let picture = fs::read(running.line("Picture").unwrap()).unwrap();
     assert_eq!(width_of_png(&picture), WIDTHS[0]);
     let curl = running.block("With curl:");
@@ -130,27 +157,13 @@ fn one_command_starts_all_makes_a_picture_and_leaves_no_process() {
 
     let key = running.line("Key").unwrap().split_whitespace().next().unwrap().to_owned();
     assert!(key.starts_with("kh_live_"), "the first run prints the key");
-    assert!(!command_lines().iter().any(|line| line.contains(&key)), "a command line has the key");
-    for name in ["keyhouse.log", "service.log", "caddy.log"] {
-        let log = fs::read_to_string(data.join(name)).unwrap();
-        assert!(!log.contains(&key), "{name} has the key");
-    }
-
-    let second = run(script(&home, &home.folder().join("other"), ports), b"");
-    assert_eq!(second.code, Some(1), "{second:?}");
-    let text = format!("another program uses port {}", ports[0]);
-    assert!(second.stderr.contains(&text) && second.stderr.contains("--port"), "{second:?}");
+    is_secret(&key, &kept);
+    refuses_a_port_in_use(&home, ports);
 
     running.stop();
-    let folder = data.to_str().unwrap();
-    let left: Vec<String> =
-        command_lines().into_iter().filter(|line| line.contains(folder)).collect();
-    assert!(left.is_empty(), "{left:?}");
-    for port in ports {
-        TcpListener::bind(("127.0.0.1", port)).unwrap();
-    }
+    leaves_nothing(&kept, ports);
 
-    let again = Running::start(&home, &data, free_ports());
+    let again = Running::start(&home, &kept, free_ports());
     assert!(!again.log.whole().contains(&key), "the second run prints the key's file only");
     assert_eq!(again.line("Password"), None);
     let curl = again.block("With curl:");
