@@ -3,7 +3,7 @@
 //! `tests/pictures` has a small PNG of each picture, which a person can look at, and in `svg.blake3` the digest of each
 //! SVG: an SVG holds its fonts, so that 30 of them would take megabytes. The bytes of an SVG must be equal. Of a PNG, one
 //! pixel of 1,000 may differ by more than 8 of 255, because processors round in different ways.
-//! `KEYHOUSE_DIAGRAMS_WRITE=1 cargo test -p keyhouse-diagrams --test pictures` writes all of them again; the difference is
+//! `DIAGRAMS_WRITE=1 cargo test -p keyhouse-diagrams --test pictures` writes all of them again; the difference is
 //! part of the review.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first failure")]
 
@@ -81,7 +81,7 @@ fn sample(name: &str) -> Value {
 
 #[expect(clippy::disallowed_methods, reason = "how the approved pictures are written again")]
 fn writes() -> bool {
-    std::env::var_os("KEYHOUSE_DIAGRAMS_WRITE").is_some()
+    std::env::var_os("DIAGRAMS_WRITE").is_some()
 }
 
 fn pixels(png: &[u8]) -> Pixmap {
