@@ -236,7 +236,7 @@ impl Grant {
 }
 
 impl KeyRights {
-    /// Like [`Grant::grants`].
+    /// Whether the key is granted `query`, as [`Grant::grants`] decides it.
     pub fn grants(
         &self,
         owner: Option<UserStatus>,

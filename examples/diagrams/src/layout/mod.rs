@@ -11,6 +11,8 @@ mod filter;
 mod scene;
 
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod tests;
 
 use serde_json::Value;

@@ -6,6 +6,7 @@
 )]
 
 mod aws;
+mod aws_limits;
 mod azure;
 mod moto;
 mod recorded;

@@ -7,4 +7,5 @@ mod blueprints;
 mod exports;
 mod fixture;
 mod process;
+mod snapshot_waits;
 mod snapshots;
