@@ -144,18 +144,12 @@ impl Scans {
         let now_ms = (self.sources.now_ms)();
         let mut table = self.table();
         table.forget(now_ms);
-        if let Some(entry) = table.scans.get(key) {
-            return Ok(Arc::clone(&entry.scan));
-        }
-        let of_organization =
-            table.waiting.iter().filter(|job| job.key.organization == key.organization);
-        if of_organization.count() >= WAITING_MAX / 2 || table.waiting.len() >= WAITING_MAX {
-            return Err(TooManyScans);
-        }
-        let scan = Arc::new(Scan::default());
-        table.scans.insert(key.clone(), Entry { scan: Arc::clone(&scan), kept: None });
-        let job = Job { key: key.clone(), scan: Arc::clone(&scan), place, secret };
-        table.waiting.push_back(job);
+        let known = table.scans.get(key).map(|entry| Arc::clone(&entry.scan));
+        let scan = match known {
+            Some(scan) => scan,
+            None => table.add(key, place, secret)?,
+        };
+        // A scan that could not be started earlier is started now.
         let next: Vec<Job> = std::iter::from_fn(|| table.next()).collect();
         drop(table);
         for job in next {
@@ -245,6 +239,25 @@ impl Table {
         let job = self.waiting.remove(at)?;
         *self.running.entry(job.key.organization.clone()).or_default() += 1;
         Some(job)
+    }
+
+    /// Adds a scan that waits.
+    fn add(
+        &mut self,
+        key: &ScanKey,
+        place: CloudPlace,
+        secret: Option<String>,
+    ) -> Result<Arc<Scan>, TooManyScans> {
+        let of_organization =
+            self.waiting.iter().filter(|job| job.key.organization == key.organization);
+        if of_organization.count() >= WAITING_MAX / 2 || self.waiting.len() >= WAITING_MAX {
+            return Err(TooManyScans);
+        }
+        let scan = Arc::new(Scan::default());
+        self.scans.insert(key.clone(), Entry { scan: Arc::clone(&scan), kept: None });
+        let job = Job { key: key.clone(), scan: Arc::clone(&scan), place, secret };
+        self.waiting.push_back(job);
+        Ok(scan)
     }
 
     fn put_back(&mut self, job: Job) {

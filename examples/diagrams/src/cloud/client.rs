@@ -63,7 +63,8 @@ impl Client {
             if !(reply.is_temporary() || is_throttled(&reply)) {
                 return Ok(reply);
             }
-            let wanted = reply.retry_after().map_or(pause, |wanted| wanted.clamp(pause, PAUSE_MAX));
+            let wanted =
+                reply.retry_after().map_or(pause, |wanted| wanted.max(pause).min(PAUSE_MAX));
             if wanted > self.time_left() {
                 return Err(ScanError::Throttled { action: action.to_string() });
             }

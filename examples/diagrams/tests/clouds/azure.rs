@@ -95,7 +95,9 @@ fn a_subscription_is_read_in_pages_with_a_token() {
         assert_eq!(search.header("content-type"), "application/json");
         let body: Value = serde_json::from_str(&search.body).unwrap();
         let query = "Resources | where location =~ 'westeurope' \
-            | project id, name, type, location, subscriptionId, tags, properties | order by id asc";
+            | project id, name, type, location, subscriptionId, tags, \
+            properties = iff(type startswith 'microsoft.compute/' or type startswith 'microsoft.network/', \
+            properties, dynamic(null)) | order by id asc";
         let mut options = json!({"resultFormat": "objectArray", "$top": 500});
         if !next.is_null() {
             options["$skipToken"] = next;

@@ -151,7 +151,7 @@ fn the_cloud_gets_the_place_and_the_secret() {
     let path = link(&service, &ADA, "azure");
     assert_eq!(get(&service, &ADA, &format!("{path}/eastus/json")).status(), 200);
     let (_, secret, region) = seen.recv().unwrap();
-    assert_eq!((secret.as_deref(), region.as_str()), (Some("s3cret"), "eastus"));
+    assert_eq!((secret.as_deref(), region.as_str()), (Some("a-long-secret"), "eastus"));
 }
 
 #[test]

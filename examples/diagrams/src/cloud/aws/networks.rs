@@ -14,7 +14,8 @@ pub(super) const fn action(name: &'static str) -> FormAction {
     FormAction {
         action: Action { service: "ec2", name },
         version: "2016-11-15",
-        page_size: Some(("MaxResults", "1000")),
+        // An instance with many interfaces, or a group with many rules, takes 15 kB: a page must fit into one response.
+        page_size: Some(("MaxResults", "200")),
         next: "NextToken",
         next_path: "nextToken",
     }

@@ -44,9 +44,13 @@ pub(super) fn rows(
     let client = Client::of(settings.times, servers.iter().all(|server| server.is_encrypted()));
     let token = token(&client, application, settings)?;
     let url = format!("{}{PATH}", settings.azure_endpoint.as_str());
+    // Properties of other types are not read. Those that anybody fills freely, such as those of dashboards, would take
+    // much memory.
     let query = format!(
         "Resources | where location =~ '{region}' \
-         | project id, name, type, location, subscriptionId, tags, properties | order by id asc"
+         | project id, name, type, location, subscriptionId, tags, \
+         properties = iff(type startswith 'microsoft.compute/' or type startswith 'microsoft.network/', \
+         properties, dynamic(null)) | order by id asc"
     );
     let mut options = json!({"resultFormat": "objectArray", "$top": PAGE_ROWS});
     let mut rows = Vec::new();
