@@ -44,7 +44,7 @@ pub(super) fn rows(
     let client = Client::of(settings.times, servers.iter().all(|server| server.is_encrypted()));
     let token = token(&client, application, settings)?;
     let url = format!("{}{PATH}", settings.azure_endpoint.as_str());
-    // Properties of other types are not read. Those that anybody fills freely, such as those of dashboards, would take
+    // Properties of other types are not read. Those of dashboards, which users fill freely, would take
     // much memory.
     let query = format!(
         "Resources | where location =~ '{region}' \
