@@ -34,13 +34,12 @@ pub(crate) struct Pool {
     places: Arc<Places>,
 }
 
-/// Jobs that wait for a thread.
+/// Jobs that wait for a thread. [`Places`] is the maximum of their number.
+#[derive(Default)]
 struct Queue {
     waiting: Mutex<Waiting>,
     /// Notified for each new job, and when the queue is closed.
     changed: Condvar,
-    /// The most jobs that run or wait.
-    admitted_max: usize,
 }
 
 /// The waiting jobs, by organization.
@@ -50,22 +49,15 @@ struct Waiting {
     jobs: BTreeMap<String, VecDeque<Job>>,
     /// The organizations of `jobs`, in the order of their turns.
     turns: VecDeque<String>,
-    /// The number of jobs that run or wait.
-    admitted: usize,
     is_closed: bool,
 }
-
-/// A job that runs or waits. Dropping the value makes room for another one.
-struct Admission<'a>(&'a Queue);
 
 impl Pool {
     /// Starts `threads` threads, in front of which `waiting_max` jobs may wait.
     pub(crate) fn start(threads: usize, waiting_max: usize) -> io::Result<Self> {
         let threads = threads.max(1);
-        let admitted_max = threads + waiting_max;
-        let queue = Arc::new(Queue::of(admitted_max));
-        let mut pool =
-            Self { queue, threads: Vec::with_capacity(threads), places: Places::of(admitted_max) };
+        let places = Places::of(threads + waiting_max);
+        let mut pool = Self { queue: Arc::default(), threads: Vec::with_capacity(threads), places };
         for number in 0..threads {
             let queue = Arc::clone(&pool.queue);
             let name = format!("render-{number}");
@@ -84,7 +76,7 @@ impl Pool {
         let _place = self.places.take(organization).ok_or(PoolError::Full)?;
         // The receiver waits below, so that sending cannot fail.
         let job = Box::new(move || drop(sender.send(job())));
-        let _admission = self.queue.put(organization, job).ok_or(PoolError::Full)?;
+        self.queue.put(organization, job);
         receiver.recv().map_err(|_dropped| PoolError::Failed)
     }
 }
@@ -101,17 +93,8 @@ impl Drop for Pool {
 }
 
 impl Queue {
-    fn of(admitted_max: usize) -> Self {
-        Self { waiting: Mutex::default(), changed: Condvar::new(), admitted_max }
-    }
-
-    /// Adds a job; `None` if as many jobs as allowed run or wait.
-    fn put(&self, organization: &str, job: Job) -> Option<Admission<'_>> {
+    fn put(&self, organization: &str, job: Job) {
         let mut waiting = self.lock();
-        if waiting.admitted >= self.admitted_max {
-            return None;
-        }
-        waiting.admitted += 1;
         if let Some(jobs) = waiting.jobs.get_mut(organization) {
             jobs.push_back(job);
         } else {
@@ -119,7 +102,6 @@ impl Queue {
             waiting.turns.push_back(organization.to_owned());
         }
         self.changed.notify_one();
-        Some(Admission(self))
     }
 
     /// Waits for a job; `None` once the queue is closed and empty.
@@ -141,7 +123,7 @@ impl Queue {
 
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Queue").field("admitted_max", &self.admitted_max).finish_non_exhaustive()
+        f.debug_struct("Queue").finish_non_exhaustive()
     }
 }
 
@@ -158,13 +140,6 @@ impl Waiting {
             self.turns.push_back(organization);
         }
         job
-    }
-}
-
-impl Drop for Admission<'_> {
-    fn drop(&mut self) {
-        let mut waiting = self.0.lock();
-        waiting.admitted = waiting.admitted.saturating_sub(1);
     }
 }
 
@@ -199,48 +174,36 @@ mod tests {
             });
             has_started.recv().unwrap();
             // The thread is busy: one job waits, and one of the two that come now is refused.
-            let [second, third] = [("org_2", 2), ("org_3", 3)].map(|(organization, number)| {
-                scope.spawn({
-                    let pool = &pool;
-                    move || pool.run(organization, move || number)
-                })
-            });
-            let refused = loop {
-                if second.is_finished() {
-                    break second.join().unwrap();
-                }
-                if third.is_finished() {
-                    break third.join().unwrap();
-                }
-                thread::yield_now();
-            };
-            assert_eq!(refused, Err(PoolError::Full));
+            let (sender, results) = channel();
+            for organization in ["org_2", "org_3"] {
+                let (pool, sender) = (&pool, sender.clone());
+                scope.spawn(move || sender.send(pool.run(organization, || 2)).unwrap());
+            }
+            assert_eq!(results.recv(), Ok(Err(PoolError::Full)));
             release.send(()).unwrap();
             assert_eq!(running.join().unwrap(), Ok(1));
+            assert_eq!(results.recv(), Ok(Ok(2)));
         });
     }
 
     #[test]
     fn organizations_with_waiting_jobs_take_turns() {
-        let queue = Queue::of(8);
+        let queue = Queue::default();
         let (sender, order) = channel();
-        let waiting = ["a1", "a2", "a3", "b1", "c1", "b2", "a4"].map(|name| {
+        let put = |name: &'static str| {
             let sender = sender.clone();
             let organization = name.trim_end_matches(char::is_numeric);
-            queue.put(organization, Box::new(move || sender.send(name).unwrap())).unwrap()
-        });
+            queue.put(organization, Box::new(move || sender.send(name).unwrap()));
+        };
+        ["a1", "a2", "a3", "b1", "c1", "b2", "a4"].into_iter().for_each(put);
         let run = |count: usize| (0..count).for_each(|_| queue.take().unwrap()());
         run(2);
         // Organization d had no job, so it waits for one job of each of the others only.
-        let late = queue.put("d", Box::new(move || sender.send("d1").unwrap())).unwrap();
-        assert!(queue.put("e", Box::new(|| ())).is_none(), "eight jobs are admitted");
+        put("d1");
         run(6);
         let order: Vec<&str> = order.try_iter().collect();
         assert_eq!(order, ["a1", "b1", "c1", "a2", "b2", "d1", "a3", "a4"]);
-        drop((waiting, late));
-        let waiting = queue.lock();
-        assert_eq!((waiting.admitted, waiting.jobs.len()), (0, 0));
-        drop(waiting);
+        assert!(queue.lock().jobs.is_empty());
         queue.close();
         assert!(queue.take().is_none());
     }

@@ -66,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    /// The example of a signed request in the documentation of AWS, whose keys are invented.
+    /// AWS documents this request with its signature. Its keys belong to no account.
     #[test]
     fn the_documented_example_has_its_signature() {
         let credentials = AwsCredentials {
